@@ -1,0 +1,1 @@
+export { ExitCode, UsageError, VirnucproError } from './errors.ts'
