@@ -1,1 +1,16 @@
+// Exit codes and the errors that carry them.
+
+// Files that appear whole or not at all.
+export {
+  AtomicFile,
+  type ByteSink,
+  syncFolder,
+  temporaryName,
+  WriteError,
+  writeAtomically,
+} from './atomic.ts'
+// How many threads to start.
+export { availableCores } from './cores.ts'
 export { ExitCode, UsageError, VirnucproError } from './errors.ts'
+// Where messages for people go.
+export type { Logger } from './logger.ts'

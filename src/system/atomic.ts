@@ -1,0 +1,146 @@
+import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
+import { VirnucproError } from './errors.ts'
+
+/** A file or folder could not be written: full disk, read-only folder, quota, vanished mount. */
+export class WriteError extends VirnucproError {
+  readonly path: string
+
+  constructor(path: string, cause: unknown) {
+    super(`cannot write ${path}: ${describe(cause)}`, { cause })
+    this.path = path
+  }
+}
+
+function describe(cause: unknown): string {
+  const code = (cause as NodeJS.ErrnoException | undefined)?.code
+  switch (code) {
+    case 'ENOSPC':
+      return 'the disk is full; free some space and start the same command again'
+    case 'EDQUOT':
+      return 'the disk quota is used up; free some space and start the same command again'
+    case 'EROFS':
+      return 'the file system is read-only; choose another output folder'
+    case 'EACCES':
+    case 'EPERM':
+      return 'permission denied; choose a folder you may write to'
+    case 'EIO':
+    case 'ESTALE':
+    case 'ENOTCONN':
+      return `the file system does not answer (${code}); check the disk or the mount and start the same command again`
+    default:
+      return cause instanceof Error ? cause.message : String(cause)
+  }
+}
+
+/** Takes the pieces of a file in order. */
+export interface ByteSink {
+  write(bytes: Uint8Array | string): Promise<void>
+}
+
+/**
+ * Writes a file whole or not at all: to a temporary name in the same folder, synced to disk, renamed, and the
+ * folder synced so that the new name itself survives a power cut. Missing folders are made.
+ */
+export async function writeAtomically(
+  path: string,
+  content: Uint8Array | string | ((sink: ByteSink) => Promise<void>),
+): Promise<void> {
+  const file = await AtomicFile.create(path)
+  try {
+    if (typeof content === 'function') await content(file)
+    else await file.write(content)
+    await file.commit()
+  } catch (error) {
+    await file.abandon()
+    throw error
+  }
+}
+
+/** A file under construction; readers see nothing of it before `commit`. */
+export class AtomicFile implements ByteSink {
+  readonly path: string
+  readonly #temporary: string
+  readonly #handle: FileHandle
+  #pending: Uint8Array[] = []
+  #pendingBytes = 0
+  #open = true
+
+  /** Small writes are gathered up to this many bytes: a table row is some 60 bytes, a system call some microseconds. */
+  static readonly BUFFER_BYTES = 1 << 18
+
+  private constructor(path: string, temporary: string, handle: FileHandle) {
+    this.path = path
+    this.#temporary = temporary
+    this.#handle = handle
+  }
+
+  static async create(path: string): Promise<AtomicFile> {
+    const temporary = temporaryName(path)
+    try {
+      await mkdir(dirname(path), { recursive: true })
+      return new AtomicFile(path, temporary, await open(temporary, 'w'))
+    } catch (error) {
+      throw new WriteError(path, error)
+    }
+  }
+
+  async write(bytes: Uint8Array | string): Promise<void> {
+    const piece = typeof bytes === 'string' ? Buffer.from(bytes) : bytes
+    this.#pending.push(piece)
+    this.#pendingBytes += piece.length
+    if (this.#pendingBytes >= AtomicFile.BUFFER_BYTES) await this.#flush()
+  }
+
+  async #flush(): Promise<void> {
+    const bytes = this.#pending.length === 1 ? (this.#pending[0] as Uint8Array) : Buffer.concat(this.#pending)
+    this.#pending = []
+    this.#pendingBytes = 0
+    try {
+      for (let at = 0; at < bytes.length; ) {
+        at += (await this.#handle.write(bytes, at, bytes.length - at)).bytesWritten
+      }
+    } catch (error) {
+      throw new WriteError(this.path, error)
+    }
+  }
+
+  /** Makes the file appear under its name. */
+  async commit(): Promise<void> {
+    await this.#flush()
+    try {
+      await this.#handle.sync()
+      await this.#handle.close()
+      this.#open = false
+      await rename(this.#temporary, this.path)
+    } catch (error) {
+      throw new WriteError(this.path, error)
+    }
+    await syncFolder(dirname(this.path))
+  }
+
+  /** Gives the file up; never throws, so that it cannot hide the error that led here. */
+  async abandon(): Promise<void> {
+    if (this.#open) await this.#handle.close().catch(() => {})
+    this.#open = false
+    await rm(this.#temporary, { force: true }).catch(() => {})
+  }
+}
+
+/** Name of the unfinished form of a file, in the same folder so that the rename never crosses file systems. */
+export function temporaryName(path: string): string {
+  return join(dirname(path), `.${basename(path)}.tmp`)
+}
+
+/** Syncs a folder's entries; file systems that cannot do so (some network ones) answer with an error we may ignore. */
+export async function syncFolder(path: string): Promise<void> {
+  let handle: FileHandle | undefined
+  try {
+    handle = await open(path, 'r')
+    await handle.sync()
+  } catch {
+    // Nothing to be done: the rename has happened, only its survival of a power cut is not certain.
+  } finally {
+    await handle?.close()
+  }
+}
