@@ -1,0 +1,160 @@
+import { AtomicFile } from '../system/index.ts'
+import { type ChunkCall, ConsensusBuilder } from './consensus.ts'
+import { formatFloat32, formatFloat64, parseLikePandas } from './numbers.ts'
+import { formatPandasField } from './pandas.ts'
+import type { OutputPaths } from './paths.ts'
+import { ChunkCallSorter } from './sort.ts'
+
+/** Scores of some frames in the order of the table. */
+export interface ScoredFrames {
+  ids: readonly string[]
+  /** Row-major [n, 2] float32: softmax of the classes `others`, `virus`. */
+  scores: Float32Array
+}
+
+export interface TableCounts {
+  frames: number
+  viralFrames: number
+  /** Chunks with at least one frame, so with a row. */
+  calledChunks: number
+  viralChunks: number
+}
+
+export interface TableOptions {
+  /** Line put before the header of both tables; only demonstration bundles have one. */
+  stamp: string | undefined
+  /** Names the files that a sort too large for memory spills to. */
+  spillPath: (run: number) => string
+}
+
+/**
+ * Writes `prediction_results.txt` (one row per frame, in order) and `prediction_results_highestscore.csv`
+ * (one row per chunk) in the form of the chosen layout. Both appear whole or not at all.
+ *
+ * | layout | score text | rows of chunks |
+ * | --- | --- | --- |
+ * | vanilla | shortest float32 | sorted by id |
+ * | broad | float32 widened to double | in order of appearance, with the two best scores |
+ */
+export async function writeTables(
+  paths: OutputPaths,
+  parts: AsyncIterable<ScoredFrames>,
+  options: TableOptions,
+): Promise<TableCounts> {
+  const stamp = options.stamp === undefined ? '' : `# ${options.stamp}\n`
+  const counts: TableCounts = { frames: 0, viralFrames: 0, calledChunks: 0, viralChunks: 0 }
+  const predictions = await AtomicFile.create(paths.predictions)
+  const consensus = await AtomicFile.create(paths.consensus)
+  const chunks =
+    paths.layout === 'broad'
+      ? broadChunks(consensus, counts, stamp)
+      : vanillaChunks(consensus, counts, options, stamp)
+  try {
+    await predictions.write(`${stamp}Sequence_ID\tPrediction\tscore1\tscore2\n`)
+    const format = paths.layout === 'broad' ? formatFloat64 : formatFloat32
+    for await (const part of parts) await writeFrames(part, format, predictions, counts, chunks)
+    await chunks.finish()
+    await predictions.commit()
+    await consensus.commit()
+  } catch (error) {
+    await predictions.abandon()
+    await consensus.abandon()
+    throw error
+  } finally {
+    await chunks.close()
+  }
+  return counts
+}
+
+/** Where the printed frames go on to become calls of chunks. */
+interface ChunkTable {
+  add(id: string, others: string, viral: string): Promise<void>
+  finish(): Promise<void>
+  close(): Promise<void>
+}
+
+async function writeFrames(
+  { ids, scores }: ScoredFrames,
+  format: (score: number) => string,
+  file: AtomicFile,
+  counts: TableCounts,
+  chunks: ChunkTable,
+): Promise<void> {
+  let rows = ''
+  for (const [row, id] of ids.entries()) {
+    const others = scores[2 * row] as number
+    const viral = scores[2 * row + 1] as number
+    // A tie between the classes goes to the first one: the frame rule is the opposite of the chunk rule.
+    const virus = viral > others
+    const first = format(others)
+    const second = format(viral)
+    rows += `${id}\t${virus ? 'virus' : 'others'}\t${first}\t${second}\n`
+    counts.frames++
+    if (virus) counts.viralFrames++
+    await chunks.add(id, first, second)
+  }
+  await file.write(rows)
+}
+
+function vanillaChunks(
+  file: AtomicFile,
+  counts: TableCounts,
+  { spillPath }: TableOptions,
+  stamp: string,
+): ChunkTable {
+  const builder = new ConsensusBuilder()
+  const sorter = new ChunkCallSorter(spillPath)
+  const keep = async (call: ChunkCall | undefined) => {
+    if (call !== undefined) await sorter.add(call)
+  }
+  return {
+    // The original compares what it printed, so the text is read back instead of using the score itself.
+    add: (id, others, viral) => keep(builder.add({ id, others: Number(others), viral: Number(viral) })),
+    async finish() {
+      await keep(builder.finish())
+      await file.write(`${stamp}Modified_ID\tIs_Virus\n`)
+      for await (const call of sorter.sorted()) {
+        count(call, counts)
+        await file.write(`${formatPandasField(call.id)}\t${call.virus ? 'True' : 'False'}\n`)
+      }
+    },
+    close: () => sorter.close(),
+  }
+}
+
+function broadChunks(file: AtomicFile, counts: TableCounts, stamp: string): ChunkTable {
+  const builder = new ConsensusBuilder()
+  let header = `${stamp}Modified_ID\tIs_Virus\tmax_score_0\tmax_score_1\n`
+  const write = async (call: ChunkCall | undefined) => {
+    if (call === undefined) return
+    count(call, counts)
+    const row = [
+      formatPandasField(call.id),
+      call.virus ? 'True' : 'False',
+      cell(call.others),
+      cell(call.viral),
+    ]
+    await file.write(`${header}${row.join('\t')}\n`)
+    header = ''
+  }
+  return {
+    add: (id, others, viral) =>
+      write(builder.add({ id, others: parseLikePandas(others), viral: parseLikePandas(viral) })),
+    async finish() {
+      await write(builder.finish())
+      // Without any row Broad's table has no columns either, only the end of an empty line.
+      if (header !== '') await file.write(`${stamp}\n`)
+    },
+    close: async () => {},
+  }
+}
+
+/** pandas leaves the cell of a missing score empty. */
+function cell(score: number): string {
+  return Number.isNaN(score) ? '' : formatFloat64(score)
+}
+
+function count(call: ChunkCall, counts: TableCounts): void {
+  counts.calledChunks++
+  if (call.virus) counts.viralChunks++
+}
