@@ -1,0 +1,6 @@
+/** From a record to its open frames: chunking, six-frame translation and selection, in the original's arithmetic. */
+
+// Cutting: a list for a record, a generator for a chromosome.
+export { type ChunkBounds, ChunkLengthError, chunkBounds, eachChunk } from './chunk.ts'
+// Translating: only frames without a stop codon come back.
+export { type FrameName, type OpenFrame, type OpenFrameOptions, openFrames } from './frames.ts'

@@ -1,0 +1,160 @@
+import * as v from 'valibot'
+import type { BpeTable } from './bpe.ts'
+import { TokenizerFileError } from './errors.ts'
+import type { Merge } from './pair-ranks.ts'
+
+/** A token that is cut out of the text wherever it is spelled out, before anything else. */
+export interface AddedToken {
+  id: number
+  content: string
+}
+
+/** The settings of a tokenizer.json that matter for encoding one sequence. */
+export interface TokenizerSettings {
+  bpe: BpeTable
+  /** Number of ids, special ones included: rows that the model's embedding needs. */
+  vocabularySize: number
+  unkId: number
+  padId: number
+  addedTokens: readonly AddedToken[]
+  /** Ids before and behind every sequence, `[CLS]` and `[SEP]`. */
+  prefix: readonly number[]
+  suffix: readonly number[]
+}
+
+const Id = v.pipe(v.number(), v.integer(), v.minValue(0))
+const Absent = v.nullish(v.literal(''))
+
+const File = v.looseObject({
+  added_tokens: v.array(
+    v.looseObject({
+      id: Id,
+      content: v.pipe(v.string(), v.nonEmpty()),
+      single_word: v.literal(false),
+      lstrip: v.literal(false),
+      rstrip: v.literal(false),
+    }),
+  ),
+  normalizer: v.nullish(v.null()),
+  pre_tokenizer: v.looseObject({ type: v.literal('Whitespace') }),
+  post_processor: v.looseObject({
+    type: v.literal('TemplateProcessing'),
+    single: v.array(
+      v.union([
+        v.object({ SpecialToken: v.looseObject({ id: v.string() }) }),
+        v.object({ Sequence: v.looseObject({ id: v.literal('A') }) }),
+      ]),
+    ),
+    special_tokens: v.record(v.string(), v.looseObject({ ids: v.array(Id) })),
+  }),
+  model: v.looseObject({
+    type: v.literal('BPE'),
+    unk_token: v.string(),
+    fuse_unk: v.optional(v.literal(false)),
+    byte_fallback: v.optional(v.literal(false)),
+    ignore_merges: v.optional(v.literal(false)),
+    dropout: v.nullish(v.literal(0)),
+    continuing_subword_prefix: Absent,
+    end_of_word_suffix: Absent,
+    vocab: v.record(v.string(), Id),
+    // Written as "A C" until tokenizers 0.20 and as ["A", "C"] since.
+    merges: v.array(
+      v.union([
+        v.pipe(v.string(), v.regex(/^[^ ]+ [^ ]+$/)),
+        v.tuple([v.pipe(v.string(), v.nonEmpty()), v.pipe(v.string(), v.nonEmpty())]),
+      ]),
+    ),
+  }),
+})
+
+/**
+ * Reads and checks the text of a tokenizer.json. Stored truncation and padding are ignored: the original's call switches
+ * both off.
+ *
+ * @param source what to call the text in an error, its path for choice
+ * @throws {TokenizerFileError}
+ */
+export function parseTokenizerFile(text: string, source: string): TokenizerSettings {
+  const file = check(text, source)
+  const problems: string[] = []
+  const vocabulary = new Map(Object.entries(file.model.vocab))
+  const added = new Map(file.added_tokens.map(({ content, id }) => [content, id]))
+  const texts = new Map<number, string>()
+  const symbols: number[] = []
+  for (const [token, id] of vocabulary) {
+    if (token.length === 1) symbols.push(id)
+    else if (added.has(token)) continue
+    if (texts.has(id)) problems.push(`model.vocab: id ${id} is given to two tokens`)
+    if (/[^\x21-\x7e]/.test(token))
+      problems.push(`model.vocab: expected ASCII, found ${JSON.stringify(token)}`)
+    texts.set(id, token)
+  }
+  if (symbols.length === 0) problems.push('model.vocab: expected tokens of one letter, found none')
+  for (const { content } of file.added_tokens) {
+    if (vocabulary.has(content[0]!)) {
+      problems.push(`added_tokens: ${JSON.stringify(content)} starts like a sequence`)
+    }
+  }
+
+  const idIn = (map: ReadonlyMap<string, number>, place: string, token: string): number => {
+    const id = map.get(token)
+    if (id === undefined) problems.push(`${place}: expected a token ${JSON.stringify(token)}, found none`)
+    return id ?? 0
+  }
+  const merges: Merge[] = []
+  const mergeable = new Map([...texts].map(([id, token]) => [token, id]))
+  for (const merge of file.model.merges) {
+    const [left, right] = typeof merge === 'string' ? merge.split(' ') : merge
+    const [a, b, ab] = [left!, right!, `${left}${right}`].map((token) =>
+      idIn(mergeable, 'model.vocab', token),
+    )
+    merges.push({ left: a!, right: b!, merged: ab! })
+    // One is enough: in the wrong file all of them are missing.
+    if (problems.length > 0) throw new TokenizerFileError(source, problems)
+  }
+
+  const { prefix, suffix } = template(file.post_processor, problems)
+  const special = new Map([...added, ...vocabulary])
+  const unkId = idIn(special, 'model.vocab', file.model.unk_token)
+  const padId = idIn(special, 'model.vocab', '[PAD]')
+  const vocabularySize = 1 + [...special.values()].reduce((a, b) => Math.max(a, b), 0)
+  if (vocabularySize > special.size) {
+    problems.push(`model.vocab: expected ids without gaps, found ${vocabularySize - 1} as the last`)
+  }
+  if (problems.length > 0) throw new TokenizerFileError(source, problems)
+  const addedTokens = file.added_tokens.map(({ content, id }) => ({ content, id }))
+  return { bpe: { texts, symbols, merges }, vocabularySize, unkId, padId, addedTokens, prefix, suffix }
+}
+
+function check(text: string, source: string): v.InferOutput<typeof File> {
+  let json: unknown
+  try {
+    json = JSON.parse(text)
+  } catch (cause) {
+    throw new TokenizerFileError(source, ['not JSON, or cut short'], { cause })
+  }
+  const result = v.safeParse(File, json, { abortEarly: true })
+  if (result.success) return result.output
+  throw new TokenizerFileError(
+    source,
+    result.issues.map((issue) => `${v.getDotPath(issue) ?? 'file'}: ${issue.message}`),
+  )
+}
+
+function template(
+  { single, special_tokens }: v.InferOutput<typeof File>['post_processor'],
+  problems: string[],
+): { prefix: number[]; suffix: number[] } {
+  const parts = single.map((part) => {
+    if (!('SpecialToken' in part)) return 'sequence'
+    const special = special_tokens[part.SpecialToken.id]
+    if (special === undefined) problems.push(`post_processor.special_tokens: no ${part.SpecialToken.id}`)
+    return special?.ids ?? []
+  })
+  const at = parts.indexOf('sequence')
+  if (at < 0 || parts.lastIndexOf('sequence') !== at) {
+    problems.push('post_processor.single: expected the sequence once')
+  }
+  const ids = (some: typeof parts) => some.flatMap((part) => (part === 'sequence' ? [] : part))
+  return { prefix: ids(parts.slice(0, at)), suffix: ids(parts.slice(at + 1)) }
+}
