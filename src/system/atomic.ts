@@ -57,17 +57,17 @@ export async function writeAtomically(
   }
 }
 
+/** Small writes are gathered in a buffer: a table row is some 60 bytes, a system call takes some microseconds. */
+const BUFFER_BYTES = 1 << 18
+
 /** A file under construction; readers see nothing of it before `commit`. */
 export class AtomicFile implements ByteSink {
   readonly path: string
   readonly #temporary: string
   readonly #handle: FileHandle
-  #pending: Uint8Array[] = []
-  #pendingBytes = 0
+  readonly #buffer = new Uint8Array(BUFFER_BYTES)
+  #filled = 0
   #open = true
-
-  /** Small writes are gathered up to this many bytes: a table row is some 60 bytes, a system call some microseconds. */
-  static readonly BUFFER_BYTES = 1 << 18
 
   private constructor(path: string, temporary: string, handle: FileHandle) {
     this.path = path
@@ -85,17 +85,24 @@ export class AtomicFile implements ByteSink {
     }
   }
 
+  /** The bytes may be reused by the caller once this has resolved. */
   async write(bytes: Uint8Array | string): Promise<void> {
     const piece = typeof bytes === 'string' ? Buffer.from(bytes) : bytes
-    this.#pending.push(piece)
-    this.#pendingBytes += piece.length
-    if (this.#pendingBytes >= AtomicFile.BUFFER_BYTES) await this.#flush()
+    if (this.#filled + piece.length > this.#buffer.length) await this.#flush()
+    if (piece.length > this.#buffer.length) await this.#writeThrough(piece)
+    else {
+      this.#buffer.set(piece, this.#filled)
+      this.#filled += piece.length
+    }
   }
 
   async #flush(): Promise<void> {
-    const bytes = this.#pending.length === 1 ? (this.#pending[0] as Uint8Array) : Buffer.concat(this.#pending)
-    this.#pending = []
-    this.#pendingBytes = 0
+    const filled = this.#filled
+    this.#filled = 0
+    await this.#writeThrough(this.#buffer.subarray(0, filled))
+  }
+
+  async #writeThrough(bytes: Uint8Array): Promise<void> {
     try {
       for (let at = 0; at < bytes.length; ) {
         at += (await this.#handle.write(bytes, at, bytes.length - at)).bytesWritten

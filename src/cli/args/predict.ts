@@ -1,0 +1,16 @@
+import type { ArgGroup } from '../parse/arg.ts'
+import { computeArgs } from './compute.ts'
+import { fileArgs, resumeArgs } from './files.ts'
+import { commonArgs } from './logging.ts'
+import { modelArgs } from './model.ts'
+import { oldArgs } from './old.ts'
+
+/** Every option of `predict`; `config` takes the same, to show what they come to. */
+export const predictGroups: readonly ArgGroup[] = [
+  fileArgs,
+  modelArgs,
+  computeArgs,
+  resumeArgs,
+  commonArgs,
+  oldArgs,
+]

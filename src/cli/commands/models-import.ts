@@ -1,0 +1,86 @@
+import { UsageError } from '../../system/index.ts'
+import { commonArgs } from '../args/logging.ts'
+import { strictCommand } from '../command.ts'
+import { requirePaths } from '../files.ts'
+import type { CommandHelp } from '../help.ts'
+import type { CommandLine } from '../parse/index.ts'
+import { startSession } from '../session.ts'
+import { withSignals } from '../signals.ts'
+
+const help: CommandHelp = {
+  name: 'virnucpro models import',
+  about: 'Makes a bundle from the model files of the original.',
+  usage: ['--esm FILE --dnabert DIR --mlp FILE --output BUNDLE [OPTIONS]'],
+  groups: [
+    {
+      title: 'Models',
+      args: [
+        {
+          name: 'esm',
+          long: ['esm'],
+          hint: 'FILE',
+          help: 'ESM-2: a fair-esm .pt file, or a Hugging Face folder or weight file',
+        },
+        { name: 'dnabert', long: ['dnabert'], hint: 'DIR', help: 'DNABERT-S: a Hugging Face folder' },
+        {
+          name: 'mlp',
+          long: ['mlp'],
+          hint: 'FILE',
+          help: 'classifier: 300_model.pth, 500_model.pth or your own',
+        },
+        { name: 'output', long: ['output'], short: 'o', hint: 'BUNDLE', help: 'folder to make' },
+        {
+          name: 'precision',
+          long: ['precision'],
+          hint: 'fp32|bf16',
+          help: 'precision of the graphs [default: fp32]',
+        },
+        { name: 'force', long: ['force'], short: 'f', help: 'replace a bundle that exists already' },
+      ],
+    },
+    commonArgs,
+  ],
+}
+
+export default strictCommand(help, prepareImport)
+
+function required(line: CommandLine, name: string): string {
+  const value = line.text(name)
+  if (value === undefined) throw new UsageError(`--${name} is missing`)
+  return value
+}
+
+function precisionOf(line: CommandLine): 'fp32' | 'bf16' {
+  const value = line.text('precision') ?? 'fp32'
+  if (value === 'fp32' || value === 'bf16') return value
+  throw new UsageError(`--precision: expected fp32 or bf16, got ${JSON.stringify(value)}`)
+}
+
+async function prepareImport(line: CommandLine): Promise<() => Promise<void>> {
+  const [extra] = line.positionals
+  if (extra !== undefined)
+    throw new UsageError(`unexpected argument ${extra}: every file is named by an option`)
+  const request = {
+    esm: required(line, 'esm'),
+    dnabert: required(line, 'dnabert'),
+    mlp: required(line, 'mlp'),
+    output: required(line, 'output'),
+    precision: precisionOf(line),
+    force: line.isOn('force'),
+  }
+  await requirePaths([
+    ['--esm', request.esm],
+    ['--dnabert', request.dnabert],
+    ['--mlp', request.mlp],
+  ])
+  // `--force` is about the bundle; it must not be read as the setting of `predict`.
+  line.flags.delete('force')
+  const { logger } = await startSession(line)
+  return async () => {
+    const { importModels } = await import('../../models/index.ts')
+    await withSignals(logger, (signal) =>
+      importModels({ ...request, onProgress: (message) => logger.info(message), signal }),
+    )
+    logger.info(`wrote ${request.output}; use it with --bundle ${request.output}`)
+  }
+}

@@ -1,0 +1,43 @@
+import { type PredictOptions, toPredictOptions } from '../../config/index.ts'
+import { ExitCode, type Logger, UsageError } from '../../system/index.ts'
+import { predictGroups } from '../args/predict.ts'
+import { strictCommand } from '../command.ts'
+import { requireFiles } from '../files.ts'
+import type { CommandHelp } from '../help.ts'
+import { applyPositionals } from '../positionals.ts'
+import { startSession } from '../session.ts'
+import { withSignals } from '../signals.ts'
+
+const help: CommandHelp = {
+  name: 'virnucpro predict',
+  about: 'Calls each chunk of the input viral or not.',
+  usage: ['FILE [FILE …] --bundle BUNDLE [OPTIONS]', 'FILE LENGTH MODEL.pth --bundle BUNDLE [OPTIONS]'],
+  groups: predictGroups,
+  notes: [
+    'Three words of which the second is a whole number are FILE LENGTH MODEL.pth, the form of the original.',
+    'Every switch that can be set in a configuration file has a --no- form, for example --no-resume.',
+  ],
+}
+
+// Three lines, because this is what a new user reads first.
+const NO_BUNDLE = `no model bundle given. Make one from the files of the original:
+  virnucpro models import --esm esm2_t36_3B_UR50D.pt --dnabert DNABERT-S --mlp 500_model.pth --output BUNDLE
+and name it with --bundle BUNDLE, VIRNUCPRO_BUNDLE or the configuration file; "--bundle demo" runs a demonstration.`
+
+export default strictCommand(help, async (line) => {
+  const { configuration, logger } = await startSession(line, applyPositionals(line))
+  const options = toPredictOptions(configuration)
+  return () => runPredict(options, logger)
+})
+
+async function runPredict(options: PredictOptions, logger: Logger): Promise<void> {
+  if (options.bundle === undefined) throw new UsageError(NO_BUNDLE)
+  await requireFiles([
+    ...options.inputs.map((path) => ['input', path] as const),
+    ...(options.mlp === undefined ? [] : [['model', options.mlp] as const]),
+  ])
+  // Loaded here and not above: it brings ONNX Runtime, which nothing before this line needs.
+  const { predict } = await import('../../pipeline/index.ts')
+  const result = await withSignals(logger, (signal) => predict(options, { logger, signal }))
+  if (result.failedParts > 0) process.exitCode = ExitCode.usageOrPartial
+}

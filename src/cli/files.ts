@@ -1,0 +1,29 @@
+import { stat } from 'node:fs/promises'
+import { UsageError } from '../system/index.ts'
+
+type Named = readonly (readonly [what: string, path: string])[]
+
+/**
+ * Checks paths named by the user before any long work begins.
+ * @throws {UsageError} for the first one that does not exist.
+ */
+export async function requirePaths(named: Named): Promise<void> {
+  for (const [what, path] of named) {
+    if ((await stat(path).catch(() => undefined)) === undefined) {
+      throw new UsageError(`${what} ${path}: no such file`)
+    }
+  }
+}
+
+/**
+ * The same for files to be read; `-` is standard input and always there.
+ * @throws {UsageError} for the first one that does not exist or is a folder.
+ */
+export async function requireFiles(named: Named): Promise<void> {
+  const files = named.filter(([, path]) => path !== '-')
+  await requirePaths(files)
+  for (const [what, path] of files) {
+    if ((await stat(path)).isDirectory())
+      throw new UsageError(`${what} ${path}: expected a file, got a folder`)
+  }
+}

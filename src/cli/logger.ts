@@ -1,0 +1,86 @@
+import { openSync, writeSync } from 'node:fs'
+import { createConsola } from 'consola/core'
+import { type Logger, UsageError } from '../system/index.ts'
+
+export interface LoggerOptions {
+  /** Errors only on standard error; the file still gets everything from `info` up. */
+  quiet?: boolean | undefined
+  /** Debug lines too. */
+  verbose?: boolean | undefined
+  /** File to append to. */
+  file?: string | undefined
+}
+
+// consola's numbers: 0 error, 1 warn, 3 info, 4 debug.
+const LEVELS = { error: 0, info: 3, debug: 4 } as const
+const COLOURS: Readonly<Record<string, number>> = { error: 31, warn: 33, debug: 90 }
+const PREFIXES: Readonly<Record<string, string>> = { error: 'error: ', warn: 'warning: ', debug: 'debug: ' }
+
+/**
+ * The one logger: standard error and, when asked, a file. Standard output belongs to results alone.
+ * consola's own reporters are not used: they write `info` to standard output, and rewrite underscores and
+ * back-quotes, which occur in sequence ids.
+ * @throws {UsageError} when the file cannot be opened.
+ */
+export function createLogger(options: LoggerOptions = {}): Logger {
+  const stderrLevel = options.quiet ? LEVELS.error : options.verbose ? LEVELS.debug : LEVELS.info
+  const file = options.file === undefined ? undefined : openLog(options.file)
+  const colours = wantsColours()
+  const consola = createConsola({
+    // Given explicitly: by itself consola shows warnings only when it believes to run in a test.
+    level: options.verbose ? LEVELS.debug : LEVELS.info,
+    // Off: a warning about each of many records must not be swallowed.
+    throttle: 0,
+    stdout: process.stderr,
+    stderr: process.stderr,
+    reporters: [
+      {
+        log({ type, level, args, date }) {
+          const message = args.map(String).join(' ')
+          if (level <= stderrLevel) process.stderr.write(`${forTerminal(type, message, colours)}\n`)
+          if (file !== undefined) writeSync(file, forFile(type, message, date))
+        },
+      },
+    ],
+  })
+  return {
+    debug: (message) => consola.debug(message),
+    info: (message) => consola.info(message),
+    warn: (message) => consola.warn(message),
+    error: (message) => consola.error(message),
+  }
+}
+
+/** NO_COLOR (any value) wins over FORCE_COLOR; without either, colours are for terminals. */
+function wantsColours(): boolean {
+  if (process.env.NO_COLOR) return false
+  if (process.env.FORCE_COLOR && process.env.FORCE_COLOR !== '0') return true
+  return process.stderr.isTTY === true && process.env.TERM !== 'dumb'
+}
+
+function forTerminal(type: string, message: string, colours: boolean): string {
+  const prefix = PREFIXES[type] ?? ''
+  const colour = COLOURS[type]
+  return colours && colour !== undefined ? `\x1b[${colour}m${prefix}\x1b[0m${message}` : prefix + message
+}
+
+/** `2026-01-31 23:59:59 - INFO - …`, every line of a message with the time, so that the file can be searched. */
+function forFile(type: string, message: string, date: Date): string {
+  const two = (value: number) => String(value).padStart(2, '0')
+  const day = `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`
+  const time = `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`
+  const level = type === 'warn' ? 'WARNING' : type.toUpperCase()
+  return message
+    .split('\n')
+    .map((line) => `${day} ${time} - ${level} - ${line}\n`)
+    .join('')
+}
+
+function openLog(path: string): number {
+  try {
+    return openSync(path, 'a')
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause)
+    throw new UsageError(`cannot write the log file ${path}: ${reason}`, { cause })
+  }
+}

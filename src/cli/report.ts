@@ -1,0 +1,23 @@
+import { ExitCode, VirnucproError } from '../system/index.ts'
+import { CommandUsageError } from './command.ts'
+import { activeLogger } from './session.ts'
+
+/** Says what went wrong on standard error and returns the exit code. The one place where errors become exit codes. */
+export function reportError(error: unknown): number {
+  const logger = activeLogger()
+  if (error instanceof VirnucproError) {
+    logger.error(error.message)
+    // Usage is for people at a terminal, not for the log.
+    if (error instanceof CommandUsageError) process.stderr.write(`${error.usage.join('\n')}\n`)
+    else if (error.cause !== undefined) logger.debug(`caused by ${stackOf(error.cause)}`)
+    return error.exitCode
+  }
+  logger.error(`${stackOf(error)}\nThis is a defect of virnucpro: please report it with the lines above.`)
+  return ExitCode.failure
+}
+
+function stackOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  const stack = error.stack ?? `${error.name}: ${error.message}`
+  return error.cause === undefined ? stack : `${stack}\ncaused by ${stackOf(error.cause)}`
+}

@@ -1,0 +1,47 @@
+import { runCommand } from 'citty'
+import { ExitCode } from '../system/index.ts'
+import { renderHelp, usageLines } from './help.ts'
+import { reportError } from './report.ts'
+import { root } from './root.ts'
+import { route } from './route.ts'
+import { version } from './version.ts'
+
+/**
+ * Runs one command line and sets the exit code of the process; never calls `process.exit`, so that what was
+ * written to standard output is flushed.
+ */
+export async function main(argv: readonly string[]): Promise<void> {
+  endWhenNobodyReads()
+  try {
+    const found = route(argv)
+    switch (found.kind) {
+      case 'help':
+        process.stdout.write(renderHelp(found.help))
+        break
+      case 'version':
+        process.stdout.write(`virnucpro ${version}\n`)
+        break
+      case 'nothing':
+        process.stderr.write(`error: no command given\n${usageLines(found.help).join('\n')}\n`)
+        process.stderr.write(`Run "${found.help.name} --help" for the commands.\n`)
+        process.exitCode = ExitCode.usageOrPartial
+        break
+      case 'command':
+        await runCommand(root, { rawArgs: found.argv })
+    }
+  } catch (error) {
+    process.exitCode = reportError(error)
+  }
+}
+
+/** `virnucpro … | head` closes the pipe early: that is the reader's choice and no failure. */
+function endWhenNobodyReads(): void {
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(ExitCode.ok)
+    throw error
+  })
+  // Nobody reads the messages: the work itself goes on.
+  process.stderr.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error
+  })
+}

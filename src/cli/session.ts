@@ -1,0 +1,35 @@
+import { type Configuration, type Given, resolveConfiguration, type SettingName } from '../config/index.ts'
+import type { Logger } from '../system/index.ts'
+import { createLogger } from './logger.ts'
+import type { CommandLine } from './parse/index.ts'
+
+let active: Logger | undefined
+
+/** The logger of this process: that of the configuration once it is known, a plain one before. */
+export function activeLogger(): Logger {
+  active ??= createLogger()
+  return active
+}
+
+export interface Session {
+  configuration: Configuration
+  logger: Logger
+}
+
+/** Resolves the configuration of a command line, opens the log and says what was accepted without effect. */
+export async function startSession(
+  line: CommandLine,
+  overrides: { flags?: ReadonlyMap<SettingName, Given>; originalForm?: boolean } = {},
+): Promise<Session> {
+  const configuration = await resolveConfiguration({
+    flags: overrides.flags ?? line.flags,
+    environment: process.env,
+    cwd: process.cwd(),
+    configFile: line.text('config'),
+    originalForm: overrides.originalForm ?? false,
+  })
+  const { quiet, verbose, logFile } = configuration.effective.values
+  active = createLogger({ quiet, verbose, file: logFile })
+  for (const warning of [...line.warnings, ...configuration.warnings]) active.warn(warning)
+  return { configuration, logger: active }
+}

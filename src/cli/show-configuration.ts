@@ -1,0 +1,33 @@
+import { type Configuration, describeOrigin, fileKey, settingNames } from '../config/index.ts'
+import { version } from './version.ts'
+
+/** A configuration file that gives the same configuration again; what is not set stands there as a comment. */
+export function configurationAsYaml(configuration: Configuration): string {
+  const { effective, file } = configuration
+  const lines = [`# virnucpro ${version}, effective configuration`]
+  lines.push(`# file: ${file === undefined ? 'none' : JSON.stringify(file)}`)
+  for (const name of settingNames) {
+    const value = effective.values[name]
+    // JSON is YAML; quoted text can hold `:`, `#` and whatever else is in a path.
+    const entry = value === undefined ? `# ${fileKey(name)}:` : `${fileKey(name)}: ${JSON.stringify(value)}`
+    const origin = describeOrigin(effective.origin(name)).replaceAll('\n', ' ')
+    lines.push(`${entry.padEnd(32)} # ${value === undefined ? 'not set' : origin}`)
+  }
+  return `${lines.join('\n')}\n`
+}
+
+/** `{ "file": …, "settings": { "threads": { "value": 8, "origin": "flag", "name": "--threads" }, … } }` */
+export function configurationAsJson(configuration: Configuration): string {
+  const { effective, file } = configuration
+  const settings: Record<string, unknown> = {}
+  for (const name of settingNames) {
+    const origin = effective.origin(name)
+    settings[fileKey(name)] = {
+      value: effective.values[name] ?? null,
+      origin: origin.kind,
+      ...(origin.kind === 'default' ? {} : { name: origin.name }),
+      ...(origin.file === undefined ? {} : { file: origin.file }),
+    }
+  }
+  return `${JSON.stringify({ version, file: file ?? null, settings }, null, 2)}\n`
+}

@@ -1,0 +1,23 @@
+import type { Settings } from './schema.ts'
+
+/**
+ * Values used when nothing else is said. What is absent here is either derived (`derive.ts`) or left to the
+ * pipeline, which knows the machine and the input.
+ */
+export const defaults = {
+  modelType: '500',
+  sequencesPerFile: 10_000,
+  layout: 'vanilla',
+  keepIntermediate: false,
+  resume: false,
+  force: false,
+  onInvalid: 'auto',
+  backend: 'auto',
+  triton: [],
+  device: 'auto',
+  tokenBudget: 4096,
+  batchSize: 256,
+  progress: true,
+  quiet: false,
+  verbose: false,
+} satisfies Settings

@@ -1,0 +1,51 @@
+/**
+ * What one `predict` run is asked to do: every value validated, every default filled in.
+ * The command line, environment and configuration file all end in this one type; the pipeline reads nothing else.
+ */
+export interface PredictOptions {
+  /** Input files in the order given; `-` is standard input. At least one. */
+  inputs: string[]
+  /** Folder for the results. Undefined only in the original's three-argument form: results go beside the input. */
+  outputDir: string | undefined
+  /** Stem of the names of the written files. Undefined: derived from the first input. */
+  prefix: string | undefined
+  /** Path of a model bundle, or `demo`. */
+  bundle: string | undefined
+  /** Classifier file (`MODEL.pth`) that replaces the bundle's own classifier. */
+  mlp: string | undefined
+  /** Chunk length in bases. */
+  expectedLength: number
+  /** Frames per part file. @default 10000 */
+  sequencesPerFile: number
+  /** Names and folders of the written files: the original's, or those of Broad's fork. */
+  layout: 'vanilla' | 'broad'
+  /** Keep the part files and `.pt` intermediates after the run. */
+  keepIntermediate: boolean
+  /** Continue an interrupted run in the same output folder. */
+  resume: boolean
+  /** Write into an output folder that already exists. */
+  force: boolean
+  backend: 'auto' | 'onnx' | 'triton'
+  /** Inference servers as `grpc://HOST:PORT` or `grpcs://HOST:PORT`; empty when none is configured. */
+  triton: string[]
+  /** GPU numbers to use. Undefined: the backend chooses. */
+  gpus: number[] | undefined
+  /** Threads of one model call. Undefined: chosen from the cores available. */
+  threads: number | undefined
+  /** Most padded tokens in one ESM-2 batch. @default 4096 */
+  esmTokenBudget: number
+  /** Most padded tokens in one DNABERT-S batch. @default 4096 */
+  dnabertTokenBudget: number
+  /** Rows in one classifier call. @default 256 */
+  mlpBatchSize: number
+  /** Records that cannot be read: `skip` reports and goes on, `fail` stops, `auto` decides by the kind of fault. */
+  onInvalid: 'auto' | 'skip' | 'fail'
+  /** Show progress on standard error. */
+  progress: boolean
+  /** Show errors only. */
+  quiet: boolean
+  /** Show debug lines. */
+  verbose: boolean
+  /** File that every log line is appended to. */
+  logFile: string | undefined
+}

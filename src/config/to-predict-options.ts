@@ -1,0 +1,45 @@
+import { UsageError } from '../system/index.ts'
+import type { PredictOptions } from './predict-options.ts'
+import type { Configuration } from './resolve.ts'
+
+/** A setting that `defaults.ts` or `derive.ts` always fills in. */
+function filled<Value>(value: Value | undefined, name: string): Value {
+  if (value === undefined) throw new Error(`setting ${name} has neither a value nor a default`)
+  return value
+}
+
+/**
+ * The options of a `predict` run.
+ * @throws {UsageError} when no input is named.
+ */
+export function toPredictOptions(configuration: Configuration): PredictOptions {
+  const { values } = configuration.effective
+  if (values.input === undefined || values.input.length === 0) {
+    throw new UsageError('no input: name one or more FASTA or FASTQ files, or - for standard input')
+  }
+  return {
+    inputs: values.input,
+    outputDir: values.outputDir,
+    prefix: values.prefix,
+    bundle: values.bundle,
+    mlp: values.modelPath,
+    expectedLength: filled(values.expectedLength, 'expectedLength'),
+    sequencesPerFile: filled(values.sequencesPerFile, 'sequencesPerFile'),
+    layout: filled(values.layout, 'layout'),
+    keepIntermediate: filled(values.keepIntermediate, 'keepIntermediate'),
+    resume: filled(values.resume, 'resume'),
+    force: filled(values.force, 'force'),
+    backend: filled(values.backend, 'backend'),
+    triton: filled(values.triton, 'triton'),
+    gpus: values.gpus,
+    threads: values.threads,
+    esmTokenBudget: filled(values.esmBatchSize, 'esmBatchSize'),
+    dnabertTokenBudget: filled(values.dnabertBatchSize, 'dnabertBatchSize'),
+    mlpBatchSize: filled(values.batchSize, 'batchSize'),
+    onInvalid: filled(values.onInvalid, 'onInvalid'),
+    progress: filled(values.progress, 'progress'),
+    quiet: filled(values.quiet, 'quiet'),
+    verbose: filled(values.verbose, 'verbose'),
+    logFile: values.logFile,
+  }
+}

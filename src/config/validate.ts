@@ -1,0 +1,40 @@
+import * as v from 'valibot'
+import { UsageError } from '../system/index.ts'
+import { fileKey } from './names.ts'
+import type { Given } from './origins.ts'
+import { type AnySettingName, type Settings, schema } from './schema.ts'
+
+/** One or more values are not what their settings take; `issues` has one line for each. */
+export class InvalidSettingsError extends UsageError {
+  readonly issues: string[]
+
+  constructor(issues: string[]) {
+    super(issues.join('\n'))
+    this.issues = issues
+  }
+}
+
+/**
+ * Validates the merged values, all at once.
+ * @throws {InvalidSettingsError} with `--flag: expected …, got …` (or the variable, or file and key) for each bad value.
+ */
+export function validate(given: ReadonlyMap<AnySettingName, Given>): Settings {
+  const raw: Record<string, unknown> = {}
+  for (const [name, { value }] of given) raw[name] = value
+  const result = v.safeParse(schema, raw)
+  if (result.success) return result.output
+  const messages = new Map<string, string>()
+  for (const issue of result.issues) {
+    const name = String(issue.path?.[0]?.key ?? '')
+    // The first issue of a setting is the one about its form; what follows from it adds nothing.
+    if (!messages.has(name)) messages.set(name, line(name, issue.message, given))
+  }
+  throw new InvalidSettingsError([...messages.values()])
+}
+
+function line(name: string, message: string, given: ReadonlyMap<AnySettingName, Given>): string {
+  const source = given.get(name as AnySettingName)
+  if (source === undefined) return `${fileKey(name)}: ${message}`
+  const { file, name: label } = source.origin
+  return `${file === undefined ? '' : `${file}: `}${label}: ${message}, got ${JSON.stringify(source.value)}`
+}
