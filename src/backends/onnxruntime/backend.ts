@@ -1,0 +1,88 @@
+import { InferenceError, type InferenceSession, loadRuntime, openSession } from '../../onnx/index.ts'
+import { availableCores } from '../../system/index.ts'
+import type { EmbeddingBackend, ModelName, TokenBatch } from '../backend.ts'
+
+export interface OnnxRuntimeOptions {
+  /** Path of each model's graph and the width of its embedding. */
+  models: Record<ModelName, { graph: string; dimension: number }>
+  /** Threads of one call. @default the cores this process may use */
+  threads?: number | undefined
+}
+
+/**
+ * Runs both models in this process on the CPU, the embedded default.
+ *
+ * One batch at a time: every call already uses all threads, so two at once would only fight for the cores.
+ */
+export class OnnxRuntimeBackend implements EmbeddingBackend {
+  readonly description: string
+  readonly concurrency = 1
+  readonly #sessions: Record<ModelName, InferenceSession>
+  readonly #models: OnnxRuntimeOptions['models']
+  #last: Promise<unknown> = Promise.resolve()
+
+  private constructor(
+    options: OnnxRuntimeOptions,
+    sessions: Record<ModelName, InferenceSession>,
+    threads: number,
+  ) {
+    this.description = `ONNX Runtime in this process, ${threads} ${threads === 1 ? 'thread' : 'threads'}`
+    this.#models = options.models
+    this.#sessions = sessions
+  }
+
+  static async open(options: OnnxRuntimeOptions): Promise<OnnxRuntimeBackend> {
+    const threads = options.threads ?? availableCores()
+    const dnabert = await openSession(options.models.dnabert_s.graph, { threads })
+    try {
+      const esm = await openSession(options.models.esm2.graph, { threads })
+      return new OnnxRuntimeBackend(options, { dnabert_s: dnabert, esm2: esm }, threads)
+    } catch (error) {
+      await dnabert.release()
+      throw error
+    }
+  }
+
+  dimension(model: ModelName): number {
+    return this.#models[model].dimension
+  }
+
+  embed(model: ModelName, batch: TokenBatch, signal?: AbortSignal): Promise<Float32Array> {
+    const run = this.#last.then(() => {
+      signal?.throwIfAborted()
+      return this.#run(model, batch)
+    })
+    this.#last = run.catch(() => {})
+    return run
+  }
+
+  async #run(model: ModelName, batch: TokenBatch): Promise<Float32Array> {
+    const { Tensor } = await loadRuntime()
+    const shape = [batch.rows, batch.paddedLength]
+    let data: unknown
+    try {
+      const results = await this.#sessions[model].run({
+        input_ids: new Tensor('int32', batch.inputIds, shape),
+        lengths: new Tensor('int32', batch.lengths, [batch.rows]),
+      })
+      data = results.embedding?.data
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error)
+      throw new InferenceError(`${model} failed on a batch of [${shape}] tokens: ${reason}`, { cause: error })
+    }
+    const expected = batch.rows * this.#models[model].dimension
+    if (!(data instanceof Float32Array) || data.length !== expected) {
+      throw new InferenceError(
+        `${model} gave no float32 embedding of ${expected} values for a batch of [${shape}] tokens; ` +
+          'its graph does not fit the bundle: import the models anew',
+      )
+    }
+    return data
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#last
+    await this.#sessions.esm2.release()
+    await this.#sessions.dnabert_s.release()
+  }
+}

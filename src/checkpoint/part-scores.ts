@@ -1,0 +1,46 @@
+import { readFile } from 'node:fs/promises'
+import { crc32 } from 'node:zlib'
+import { VirnucproError, writeAtomically } from '../system/index.ts'
+
+/** Ids and scores of one finished part. */
+export interface PartScores {
+  ids: string[]
+  /** Row-major [n, 2] float32: probability of `others`, of `virus`. */
+  scores: Float32Array
+}
+
+const MAGIC = 'VNPSCOR1'
+const HEADER_BYTES = 24
+
+/**
+ * Layout, little-endian: magic (8 bytes), frames (u32), bytes of the ids (u32), CRC-32 of all that follows the
+ * header (u32), zero (u32), the scores (8 bytes per frame), the ids joined by line ends (UTF-8).
+ */
+export async function writePartScores(path: string, { ids, scores }: PartScores): Promise<void> {
+  const names = Buffer.from(ids.join('\n'))
+  const body = Buffer.concat([Buffer.from(scores.buffer, scores.byteOffset, scores.byteLength), names])
+  const header = Buffer.alloc(HEADER_BYTES)
+  header.write(MAGIC, 'latin1')
+  header.writeUInt32LE(ids.length, 8)
+  header.writeUInt32LE(names.length, 12)
+  header.writeUInt32LE(crc32(body), 16)
+  await writeAtomically(path, Buffer.concat([header, body]))
+}
+
+/** The scores of a finished part, undefined where there are none or where they are damaged. */
+export async function readPartScores(path: string): Promise<PartScores | undefined> {
+  const bytes = await readFile(path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return undefined
+    throw new VirnucproError(`cannot read ${path}: ${error.message}`, { cause: error })
+  })
+  if (bytes === undefined || bytes.length < HEADER_BYTES || bytes.toString('latin1', 0, 8) !== MAGIC)
+    return undefined
+  const frames = bytes.readUInt32LE(8)
+  const nameBytes = bytes.readUInt32LE(12)
+  const body = bytes.subarray(HEADER_BYTES)
+  if (body.length !== 8 * frames + nameBytes || crc32(body) !== bytes.readUInt32LE(16)) return undefined
+  const scores = new Float32Array(2 * frames)
+  Buffer.from(scores.buffer).set(body.subarray(0, 8 * frames))
+  const ids = body.toString('utf8', 8 * frames).split('\n')
+  return ids.length === frames ? { ids, scores } : undefined
+}

@@ -1,0 +1,1 @@
+export { Classifier, type ClassifierOptions } from './classifier.ts'

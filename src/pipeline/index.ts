@@ -1,0 +1,2 @@
+// The whole pipeline.
+export { type PredictContext, type PredictResult, predict } from './predict.ts'

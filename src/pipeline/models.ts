@@ -1,0 +1,152 @@
+import { type EmbeddingBackend, OnnxRuntimeBackend } from '../backends/index.ts'
+import { Classifier } from '../classify/index.ts'
+import type { PredictOptions } from '../config/index.ts'
+import { type Bundle, type ImportedClassifier, importClassifier, openBundle } from '../models/index.ts'
+import { type Logger, UsageError } from '../system/index.ts'
+import { DnaTokenizer, EsmAlphabet } from '../tokenizers/index.ts'
+import type { ModelInput, WorkCounts } from './embed.ts'
+
+/** Printed in everything a demonstration writes. */
+const DEMONSTRATION = 'DEMONSTRATION: made with random models, these calls mean nothing'
+
+/** The three models of a run, ready to compute. */
+export interface RunModels extends AsyncDisposable {
+  backend: EmbeddingBackend
+  classifier: Classifier
+  /** Numbers in the embedding of each model. */
+  widths: { dnabert: number; esm: number }
+  /** Changes when any model of the run does. */
+  digest: string
+  /** Set when the calls of these models mean nothing. */
+  stamp: string | undefined
+  /** How each model reads frames, in the order of the columns of the features. */
+  inputs: readonly ModelInput[]
+}
+
+/**
+ * Opens the bundle and the backend of a run.
+ *
+ * @throws UsageError when the options ask for what the bundle or this program does not have
+ */
+export async function openModels(options: PredictOptions, logger: Logger): Promise<RunModels> {
+  if (options.bundle === undefined) throw new UsageError('no model bundle given: name one with --bundle')
+  const bundle = await openBundle(options.bundle)
+  const { esm2, dnabert_s } = bundle.manifest.models
+  const widths = { dnabert: dnabert_s.dimension, esm: esm2.dimension }
+  await using opened = new AsyncDisposableStack()
+  const imported = options.mlp === undefined ? undefined : await importClassifier(options.mlp)
+  if (imported !== undefined) opened.defer(() => imported.remove())
+  const classifier = opened.use(await openClassifier(options, bundle, imported))
+  const backend = opened.use(await openBackend(options, bundle, logger))
+  const stamp = bundle.manifest.demo ? DEMONSTRATION : undefined
+  if (stamp !== undefined) logger.warn(stamp)
+  logger.info(`models: ${bundle.manifest.name}; ${backend.description}`)
+  const inputs = [await dnabertInput(options, bundle), esm2Input(options, bundle, logger)]
+  const closing = opened.move()
+  return {
+    backend,
+    classifier,
+    widths,
+    digest: imported === undefined ? bundle.digest : `${bundle.digest} classifier ${imported.sha256}`,
+    stamp,
+    inputs,
+    [Symbol.asyncDispose]: () => closing.disposeAsync(),
+  }
+}
+
+async function openClassifier(
+  options: PredictOptions,
+  bundle: Bundle,
+  imported: ImportedClassifier | undefined,
+): Promise<Classifier> {
+  const { esm2, dnabert_s, mlp } = bundle.manifest.models
+  const width = dnabert_s.dimension + esm2.dimension
+  if (imported !== undefined && imported.input !== width) {
+    throw new UsageError(
+      `${options.mlp} classifies vectors of ${imported.input} numbers, but the bundle's models give ` +
+        `${dnabert_s.dimension} + ${esm2.dimension} = ${width}. Use the bundle that this classifier was trained with.`,
+    )
+  }
+  return await Classifier.open({
+    graph: imported?.graph ?? bundle.pathOf(mlp.graph),
+    width,
+    batchSize: options.mlpBatchSize,
+    threads: options.threads,
+  })
+}
+
+async function openBackend(
+  options: PredictOptions,
+  bundle: Bundle,
+  logger: Logger,
+): Promise<EmbeddingBackend> {
+  if (options.backend === 'triton' || (options.backend === 'auto' && options.triton.length > 0)) {
+    throw new UsageError(
+      'this version computes in its own process only: leave out --triton, or use --backend onnx',
+    )
+  }
+  if (bundle.manifest.precision !== 'fp32') {
+    throw new UsageError(
+      `the bundle ${bundle.folder} is in ${bundle.manifest.precision}, which the CPU cannot compute; ` +
+        'import the models once more with --precision fp32',
+    )
+  }
+  if (options.gpus !== undefined)
+    logger.warn('the embedded backend computes on the CPU: the GPUs asked for are not used')
+  const { esm2, dnabert_s } = bundle.manifest.models
+  return await OnnxRuntimeBackend.open({
+    models: {
+      esm2: { graph: bundle.pathOf(esm2.graph), dimension: esm2.dimension },
+      dnabert_s: { graph: bundle.pathOf(dnabert_s.graph), dimension: dnabert_s.dimension },
+    },
+    threads: options.threads,
+  })
+}
+
+async function dnabertInput(options: PredictOptions, bundle: Bundle): Promise<ModelInput> {
+  const tokenizer = await DnaTokenizer.fromFile(bundle.pathOf(bundle.manifest.models.dnabert_s.tokenizer))
+  return {
+    model: 'dnabert_s',
+    column: 0,
+    tokenBudget: options.dnabertTokenBudget,
+    padId: tokenizer.padId,
+    sequences: (part) => part.nucleotides,
+    encode: (sequence) => tokenizer.encode(sequence),
+  }
+}
+
+function esm2Input(options: PredictOptions, bundle: Bundle, logger: Logger): ModelInput {
+  const alphabet = new EsmAlphabet()
+  const { maxResidues } = bundle.manifest.models.esm2
+  const cut = options.layout === 'broad'
+  let said = false
+  return {
+    model: 'esm2',
+    column: bundle.manifest.models.dnabert_s.dimension,
+    tokenBudget: options.esmTokenBudget,
+    padId: alphabet.padId,
+    sequences: (part) => part.proteins,
+    encode(sequence) {
+      if (sequence.length > maxResidues && !said) {
+        said = true
+        logger.warn(
+          cut
+            ? `frames of more than ${maxResidues} residues are cut to ${maxResidues}, as in Broad's fork`
+            : `frames of more than ${maxResidues} residues: the mean covers the first ${maxResidues}, as in the original`,
+        )
+      }
+      return alphabet.encode(cut ? sequence.subarray(0, maxResidues) : sequence)
+    },
+  }
+}
+
+/** One line about the work the models did. */
+export function describeWork({ esm2, dnabert_s }: WorkCounts): string {
+  const line = (name: string, { sequences, tokens, paddedTokens }: WorkCounts['esm2']) =>
+    `${name}: ${sequences} different sequences, ${tokens} tokens, ${padding(tokens, paddedTokens)} padding`
+  return `${line('DNABERT-S', dnabert_s)}; ${line('ESM-2', esm2)}`
+}
+
+function padding(tokens: number, paddedTokens: number): string {
+  return paddedTokens === 0 ? 'no' : `${(100 * (1 - tokens / paddedTokens)).toFixed(1)} %`
+}

@@ -1,0 +1,18 @@
+/**
+ * Up to `sequencesPerFile` frames that share the numbered files of the original (`output_k…`).
+ * The three lists run in parallel, in the order of the files.
+ */
+export interface Part {
+  /** From 1. */
+  number: number
+  /** Frame ids: record, chunk number, frame. */
+  ids: string[]
+  /** Upper-case DNA of each frame. */
+  nucleotides: Uint8Array[]
+  /** Residues of each frame; empty only in Broad's layout. */
+  proteins: Uint8Array[]
+}
+
+export function emptyPart(number: number): Part {
+  return { number, ids: [], nucleotides: [], proteins: [] }
+}

@@ -1,0 +1,76 @@
+import { type ReadOptions, readSequences, type SequenceRecord } from '../fasta/index.ts'
+import { chunkBounds, openFrames } from '../sequence/index.ts'
+import type { PreparedFiles } from './intermediates.ts'
+import { emptyPart, type Part } from './part.ts'
+
+export interface PrepareOptions {
+  inputs: readonly string[]
+  /** Chunk length in bases. */
+  expectedLength: number
+  /** Frames per part. */
+  sequencesPerFile: number
+  /** Keep frames without a single residue, as Broad's fork does. */
+  keepEmpty: boolean
+  /** Where chunks and frames are written as files, when they are to be kept. */
+  files: PreparedFiles | undefined
+  signal: AbortSignal | undefined
+  read: ReadOptions
+}
+
+/** What went in and what came out, for the closing lines of a run. */
+export interface PrepareCounts {
+  records: number
+  bases: number
+  chunks: number
+  /** Chunks in which every frame has a stop codon: they have no row in any table. */
+  chunksWithoutFrame: number
+  frames: number
+}
+
+/**
+ * Stages one to three: cuts the records into chunks, translates each chunk in six frames, keeps the frames without
+ * a stop codon and gathers them into parts. Holds one record and one part at a time.
+ */
+export async function* prepareParts(options: PrepareOptions, counts: PrepareCounts): AsyncGenerator<Part> {
+  let part = emptyPart(1)
+  for await (const records of readSequences(options.inputs, options.read)) {
+    for (const record of records) {
+      counts.records++
+      counts.bases += record.sequence.length
+      for (const full of addRecord(record)) yield await finishPart(full)
+    }
+    await options.files?.drain()
+    options.signal?.throwIfAborted()
+  }
+  if (part.ids.length > 0) yield await finishPart(part)
+
+  /** Yields each part that a record fills. */
+  function* addRecord({ id, sequence }: SequenceRecord): Generator<Part> {
+    for (const { index, start, end } of chunkBounds(sequence.length, options.expectedLength)) {
+      const chunkId = `${id}_chunk_${index}`
+      const chunk = sequence.subarray(start, end)
+      options.files?.addChunk(chunkId, chunk)
+      counts.chunks++
+      const frames = openFrames(chunk, { keepEmpty: options.keepEmpty })
+      if (frames.length === 0) counts.chunksWithoutFrame++
+      for (const { frame, nucleotide, protein } of frames) {
+        const frameId = chunkId + frame
+        part.ids.push(frameId)
+        part.nucleotides.push(nucleotide)
+        part.proteins.push(protein)
+        options.files?.addFrame(frameId, nucleotide, protein)
+        counts.frames++
+        if (part.ids.length === options.sequencesPerFile) {
+          const full = part
+          part = emptyPart(full.number + 1)
+          yield full
+        }
+      }
+    }
+  }
+
+  async function finishPart(full: Part): Promise<Part> {
+    await options.files?.writePart(full)
+    return full
+  }
+}
