@@ -1,0 +1,113 @@
+/** One record of a FASTA or FASTQ file. */
+export interface SequenceRecord {
+  /** First word of the header as Python's `str.split()` sees it; '' when the header holds none. */
+  id: string
+  /** Letters as given (case kept), all whitespace removed, ASCII. The record owns its bytes. */
+  sequence: Uint8Array
+  /** File name as given, `<stdin>` for `-`. */
+  source: string
+  /** 1-based line of the header. */
+  line: number
+}
+
+/**
+ * What is done about invalid input.
+ *
+ * - `auto`: an empty record is skipped and reported, everything else is an error.
+ * - `fail`: everything invalid is an error, an empty record included.
+ * - `skip`: what is invalid is left out and reported, the rest goes on.
+ */
+export type OnInvalid = 'auto' | 'skip' | 'fail'
+
+/** Kinds of invalid content, subject to {@link OnInvalid}. */
+export type InvalidReason =
+  /** A header with no letters after it. */
+  | 'empty_record'
+  /** The id was seen before, in this file or an earlier one. */
+  | 'duplicate_id'
+  /** Amino acids where nucleotides are expected. */
+  | 'protein'
+  /** NUL or control bytes, or a known binary format; `skip` leaves out the rest of the file. */
+  | 'binary'
+  /** A byte above 0x7F among the letters. */
+  | 'non_ascii'
+  /** A header that is no UTF-8. */
+  | 'invalid_utf8'
+  /** A header of more than 16 MiB. */
+  | 'header_too_long'
+  /** Something else than blank lines before the first record; `skip` leaves out that text only. */
+  | 'text_before_first_record'
+  /** 0 bytes, or only whitespace, decompressed or not. */
+  | 'empty_file'
+  /** Missing '+', or quality and sequence of different lengths. */
+  | 'malformed_fastq'
+  /** A bgzip file without its end marker: probably cut off. Reported, an error only with `fail`. */
+  | 'missing_bgzf_end'
+
+/** Kinds of failure no policy can skip: the input cannot be read to its end. */
+export type InputFailure =
+  | 'not_found'
+  | 'directory'
+  | 'unreadable'
+  | 'stdin_twice'
+  | 'unsupported_compression'
+  | 'corrupt_compression'
+
+/** A place in an input. */
+export interface Place {
+  source: string
+  /** 1-based. */
+  line: number
+}
+
+/** What was skipped, and why. */
+export interface InvalidRecord extends Place {
+  /** '' where the trouble belongs to no record. */
+  id: string
+  reason: InvalidReason
+  /** One line for the user, `file:line: ...`. */
+  message: string
+  /** Of a `duplicate_id`: where the id was seen first. */
+  first?: Place
+}
+
+/** Counts, filled in while reading; see {@link newReadStatistics}. */
+export interface ReadStatistics {
+  /** Inputs opened so far. */
+  inputs: number
+  /** Records yielded or about to be. */
+  records: number
+  /** Letters in those records. */
+  bases: number
+  /** Yielded records that hold letters outside the IUPAC nucleotide codes, gaps and '*'. */
+  recordsWithUnknownLetters: number
+  /** Reports by reason. */
+  skipped: Partial<Record<InvalidReason, number>>
+}
+
+/** Fresh counts, all zero. */
+export function newReadStatistics(): ReadStatistics {
+  return { inputs: 0, records: 0, bases: 0, recordsWithUnknownLetters: 0, skipped: {} }
+}
+
+export interface ReadOptions {
+  /** @default 'auto' */
+  onInvalid?: OnInvalid
+  /** Called for everything that is skipped, in input order. */
+  onInvalidRecord?(record: InvalidRecord): void
+  /** Ends the reading with the signal's reason. */
+  signal?: AbortSignal
+  /**
+   * Most bases in one batch; a longer record makes a batch of its own. A batch also ends at 32,768 records.
+   * @default 4 Mi
+   */
+  batchBases?: number
+  /** Counts to fill in. */
+  statistics?: ReadStatistics
+  /**
+   * Folder for the list of ids once it exceeds 4 MiB (about the bytes of the ids plus 5 a record).
+   * The file is unlinked as soon as it is open, so that nothing stays behind.
+   * @default os.tmpdir()
+   */
+  tempDir?: string
+}
