@@ -1,0 +1,41 @@
+import { VirnucproError } from '../system/index.ts'
+
+const READ_AGAIN = 'Copy, download or compute the file again.'
+
+/** A PyTorch or safetensors file that cannot be read or written: says which file, what is wrong and what to do. */
+export class TorchFileError extends VirnucproError {
+  /** The file, or the label given for bytes in memory. */
+  readonly path: string
+  /** What is wrong, without the path. */
+  readonly problem: string
+
+  constructor(path: string, problem: string, options: { advice?: string; cause?: unknown } = {}) {
+    const { advice = READ_AGAIN, cause } = options
+    super(`${path}: ${problem}. ${advice}`, cause === undefined ? {} : { cause })
+    this.path = path
+    this.problem = problem
+  }
+}
+
+/**
+ * A pickle names something that is not on the allow-list, or asks for a call that is never made.
+ * Nothing of the file was run; in Python, loading it could run code.
+ */
+export class UnsafePickleError extends TorchFileError {
+  /** `module.name` of what the pickle asked for. */
+  readonly global: string
+  /** Byte offset of the opcode inside the pickle. */
+  readonly position: number
+
+  constructor(path: string, global: string, position: number, what: string) {
+    super(path, `the pickle ${what} ${global} at byte ${position}, which is not allowed`, {
+      advice:
+        'Nothing was executed. If you trust the file, load it in Python and save only its state_dict(); otherwise delete it.',
+    })
+    this.global = global
+    this.position = position
+  }
+}
+
+/** A readable file whose content is not the feature table expected (ids and rows disagree, wrong type, wrong size). */
+export class FeatureFileError extends TorchFileError {}

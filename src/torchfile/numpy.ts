@@ -1,0 +1,81 @@
+import { viewOf } from './byte-source.ts'
+import { NumpyArray, NumpyDType, PyTuple, type PyValue } from './values.ts'
+
+type Fail = (what: string) => Error
+
+/** Plain element types: boolean, integers, floats. Objects, records and text are refused. */
+const CODE = /^[biuf][1248]$/
+
+/** `numpy.dtype('f4', False, True)`. */
+export function numpyDType(args: readonly PyValue[], fail: Fail): NumpyDType {
+  const code = args[0]
+  if (typeof code !== 'string' || !CODE.test(code)) throw fail(`numpy element type ${String(code)}`)
+  return new NumpyDType(code)
+}
+
+/** State `(version, byte order, ...)`. */
+export function buildNumpyDType(dtype: NumpyDType, state: PyValue, fail: Fail): void {
+  const order = state instanceof PyTuple ? state.items[1] : undefined
+  // Big-endian arrays are refused: no machine that runs these models writes them.
+  if (order !== '<' && order !== '|' && order !== '=') throw fail(`numpy byte order ${String(order)}`)
+  dtype.byteOrder = order
+}
+
+function fill(
+  array: NumpyArray,
+  shape: PyValue | undefined,
+  dtype: PyValue | undefined,
+  data: PyValue | undefined,
+  fail: Fail,
+): void {
+  const sizes = shape instanceof PyTuple ? shape.items : undefined
+  const counts = sizes?.every((size) => typeof size === 'number' && Number.isSafeInteger(size) && size >= 0)
+  if (!counts || !(dtype instanceof NumpyDType) || !(data instanceof Uint8Array))
+    throw fail('a malformed numpy array')
+  const itemBytes = Number(dtype.code[1])
+  const bytes = (sizes as number[]).reduce((product, size) => product * size, itemBytes)
+  if (bytes !== data.length) throw fail(`a numpy array of ${bytes} bytes with ${data.length} bytes of data`)
+  array.dtype = `${itemBytes === 1 ? '|' : '<'}${dtype.code}`
+  array.shape = sizes as number[]
+  array.data = data
+}
+
+/** State `(version, shape, dtype, is Fortran order, bytes)`. */
+export function buildNumpyArray(array: NumpyArray, state: PyValue, fail: Fail): void {
+  const [, shape, dtype, fortran, data] = state instanceof PyTuple ? state.items : []
+  fill(array, shape, dtype, data, fail)
+  array.fortranOrder = fortran === true && array.shape.length > 1
+}
+
+/** `_frombuffer(bytes, dtype, shape, 'C' | 'F')`, the form of protocol 5. */
+export function numpyFromBuffer(args: readonly PyValue[], fail: Fail): NumpyArray {
+  const array = new NumpyArray()
+  fill(array, args[2], args[1], args[0], fail)
+  array.fortranOrder = args[3] === 'F' && array.shape.length > 1
+  return array
+}
+
+/** `scalar(dtype, bytes)` as a number. */
+export function numpyScalar(args: readonly PyValue[], fail: Fail): PyValue {
+  const array = new NumpyArray()
+  fill(array, new PyTuple([]), args[0], args[1], fail)
+  const view = viewOf(array.data)
+  switch (array.dtype) {
+    case '|b1':
+      return view.getUint8(0) !== 0
+    case '|i1':
+      return view.getInt8(0)
+    case '|u1':
+      return view.getUint8(0)
+    case '<i4':
+      return view.getInt32(0, true)
+    case '<i8':
+      return Number(view.getBigInt64(0, true))
+    case '<f4':
+      return view.getFloat32(0, true)
+    case '<f8':
+      return view.getFloat64(0, true)
+    default:
+      throw fail(`a numpy scalar of type ${array.dtype}`)
+  }
+}

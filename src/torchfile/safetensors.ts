@@ -1,0 +1,149 @@
+import { type ByteSource, fileSource, viewOf } from './byte-source.ts'
+import { ITEM_BYTES, isDType, toFloat32 } from './dtype.ts'
+import { TorchFileError } from './errors.ts'
+import { MAX_SAFETENSORS_HEADER_BYTES } from './limits.ts'
+import { rowMajorStride, StorageRef, type TensorInfo, type TensorRef, tensorRef } from './tensor.ts'
+import { readTensorBytes, type StreamOptions, streamTensorBytes } from './tensor-data.ts'
+import type { WeightSource } from './weight-source.ts'
+
+/** A safetensors file whose header cannot be trusted. */
+export class SafetensorsError extends TorchFileError {}
+
+interface Entry {
+  readonly ref: TensorRef
+  /** Absolute offset in the file. */
+  readonly start: number
+  readonly end: number
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+function entry(path: string, name: string, value: unknown, dataStart: number): Entry {
+  const fail = (what: string) => new SafetensorsError(path, `tensor ${name} ${what}`)
+  if (!isRecord(value)) throw fail('is not described')
+  const { dtype, shape, data_offsets: offsets } = value
+  if (typeof dtype !== 'string' || !isDType(dtype))
+    throw new SafetensorsError(
+      path,
+      `tensor ${name} has element type ${String(dtype)}, which is not supported`,
+      {
+        advice: `Convert the model to one of ${Object.keys(ITEM_BYTES).join(', ')}.`,
+      },
+    )
+  if (!Array.isArray(shape) || !Array.isArray(offsets) || offsets.length !== 2) throw fail('is not described')
+  const [start, end] = offsets
+  const counts = [start, end].every((offset) => Number.isSafeInteger(offset) && offset >= 0)
+  if (!counts || start > end) throw fail(`has data offsets ${String(start)} to ${String(end)}`)
+  if (!shape.every((size) => Number.isSafeInteger(size) && size >= 0)) throw fail('has an impossible shape')
+  const bytes = shape.reduce((product: number, size: number) => product * size, ITEM_BYTES[dtype])
+  if (bytes !== end - start) throw fail(`needs ${bytes} bytes and has ${end - start}`)
+  const storage = new StorageRef(name, dtype, bytes / ITEM_BYTES[dtype], 'cpu')
+  const ref = tensorRef(path, storage, 0, shape, rowMajorStride(shape))
+  return { ref, start: dataStart + start, end: dataStart + end }
+}
+
+/** The format demands that tensors fill the data part without gap or overlap. */
+function checkLayout(
+  path: string,
+  entries: ReadonlyMap<string, Entry>,
+  dataStart: number,
+  size: number,
+): void {
+  let at = dataStart
+  for (const [name, { start, end }] of [...entries].sort(
+    ([, a], [, b]) => a.start - b.start || a.end - b.end,
+  )) {
+    if (start !== at)
+      throw new SafetensorsError(path, `tensor ${name} begins at byte ${start}, expected ${at}`)
+    at = end
+  }
+  if (at !== size)
+    throw new SafetensorsError(path, `the file has ${size} bytes, its header describes ${at} (truncated?)`)
+}
+
+async function readHeader(source: ByteSource): Promise<{ json: Record<string, unknown>; dataStart: number }> {
+  const fail = (what: string) =>
+    new SafetensorsError(source.name, `is not a safetensors file or is damaged: ${what}`)
+  if (source.size < 8) throw fail(`it has only ${source.size} bytes`)
+  const length = viewOf(await source.read(0, 8)).getBigUint64(0, true)
+  if (length > BigInt(Math.min(source.size - 8, MAX_SAFETENSORS_HEADER_BYTES)))
+    throw fail(`it claims a header of ${length} bytes`)
+  const bytes = await source.read(8, Number(length))
+  let json: unknown
+  try {
+    json = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
+  } catch {
+    throw fail('its header is not JSON')
+  }
+  if (!isRecord(json)) throw fail('its header is not a JSON object')
+  return { json, dataStart: 8 + Number(length) }
+}
+
+/** Tensors of one safetensors file, read by position. */
+class SafetensorsFile implements WeightSource {
+  readonly path: string
+  readonly #source: ByteSource
+  readonly #entries: ReadonlyMap<string, Entry>
+
+  constructor(source: ByteSource, entries: ReadonlyMap<string, Entry>) {
+    this.path = source.name
+    this.#source = source
+    this.#entries = entries
+  }
+
+  #entry(name: string): Entry {
+    const found = this.#entries.get(name)
+    if (found) return found
+    throw new SafetensorsError(this.path, `has no tensor ${name}`, {
+      advice: 'Check that it is the right model.',
+    })
+  }
+
+  names(): string[] {
+    return [...this.#entries.keys()]
+  }
+  get(name: string): TensorInfo | undefined {
+    return this.#entries.get(name)?.ref
+  }
+  async read(name: string): Promise<Uint8Array> {
+    const { ref, start } = this.#entry(name)
+    return readTensorBytes(this.path, ref, (offset, length) => this.#source.read(start + offset, length))
+  }
+  async readF32(name: string): Promise<Float32Array> {
+    return toFloat32(await this.read(name), this.#entry(name).ref.dtype)
+  }
+  stream(name: string, options?: StreamOptions): AsyncGenerator<Uint8Array> {
+    const { ref, start } = this.#entry(name)
+    return streamTensorBytes(
+      this.path,
+      ref,
+      (offset, length) => this.#source.read(start + offset, length),
+      options,
+    )
+  }
+  close(): Promise<void> {
+    return this.#source.close()
+  }
+}
+
+/**
+ * Opens a safetensors file; its header is checked completely, its data read on demand. The format has no checksums.
+ * Source: https://huggingface.co/docs/safetensors
+ * @throws SafetensorsError when the header is damaged, tensors overlap or leave gaps, or the file is truncated
+ */
+export async function openSafetensors(path: string): Promise<WeightSource> {
+  const source = await fileSource(path)
+  try {
+    const { json, dataStart } = await readHeader(source)
+    const entries = new Map<string, Entry>()
+    for (const [name, value] of Object.entries(json))
+      if (name !== '__metadata__') entries.set(name, entry(path, name, value, dataStart))
+    checkLayout(path, entries, dataStart, source.size)
+    return new SafetensorsFile(source, entries)
+  } catch (error) {
+    await source.close()
+    throw error
+  }
+}

@@ -1,0 +1,76 @@
+import { toFloat32 } from './dtype.ts'
+import type { StorageRef, TensorRef } from './tensor.ts'
+import { readTensorBytes, type StorageBytes, type StreamOptions, streamTensorBytes } from './tensor-data.ts'
+import type { PyValue } from './values.ts'
+
+/** What the zip and the legacy format each provide. */
+export interface TorchContainer {
+  readonly name: string
+  readonly format: 'zip' | 'legacy'
+  /** Common first folder of the zip members; empty for the legacy format. */
+  readonly archiveName: string
+  readonly root: PyValue
+  /** Members that torch adds beside data, such as the serialization id. */
+  readSerializationId(): Promise<string | undefined>
+  storageBytes(storage: StorageRef): StorageBytes
+  verify(): Promise<void>
+  close(): Promise<void>
+}
+
+/** An open PyTorch file: its object tree is in memory, its tensors are read on demand. */
+export class TorchFile {
+  readonly #container: TorchContainer
+
+  constructor(container: TorchContainer) {
+    this.#container = container
+  }
+
+  get path(): string {
+    return this.#container.name
+  }
+  /** `zip` since torch 1.6; `legacy` before, or with `_use_new_zipfile_serialization=False`. */
+  get format(): 'zip' | 'legacy' {
+    return this.#container.format
+  }
+  /** First folder of the zip members, such as `output_1_ESM`. */
+  get archiveName(): string {
+    return this.#container.archiveName
+  }
+  /** The saved object as inert data. */
+  get root(): PyValue {
+    return this.#container.root
+  }
+
+  /** The 40 digits torch writes last; undefined in files older than torch 2.1. */
+  readSerializationId(): Promise<string | undefined> {
+    return this.#container.readSerializationId()
+  }
+
+  /** Elements in row-major order, little-endian. May be a view of shared bytes: do not write to it. */
+  readTensor(ref: TensorRef): Promise<Uint8Array> {
+    return readTensorBytes(this.path, ref, this.#container.storageBytes(ref.storage))
+  }
+
+  /** The same widened to float32, row-major over `ref.shape`. */
+  async readTensorF32(ref: TensorRef): Promise<Float32Array> {
+    return toFloat32(await this.readTensor(ref), ref.dtype)
+  }
+
+  /** The bytes of `readTensor` in chunks, for tensors larger than memory. Checksums: see `verify`. */
+  streamTensor(ref: TensorRef, options?: StreamOptions): AsyncGenerator<Uint8Array> {
+    return streamTensorBytes(this.path, ref, this.#container.storageBytes(ref.storage), options)
+  }
+
+  /**
+   * Reads the whole file and compares all checksums.
+   * The legacy format has none: only its structure is checked, which opening has done.
+   * @throws TorchFileError naming the first damaged member
+   */
+  verify(): Promise<void> {
+    return this.#container.verify()
+  }
+
+  close(): Promise<void> {
+    return this.#container.close()
+  }
+}

@@ -1,0 +1,147 @@
+import { type ByteSource, viewOf } from './byte-source.ts'
+import { TorchFileError } from './errors.ts'
+import { MAX_DIRECTORY_BYTES, MAX_MEMBERS } from './limits.ts'
+
+/** One entry of the central directory (APPNOTE.TXT 4.3.12). */
+export interface ZipMember {
+  readonly name: string
+  /** 0 stored, 8 deflated. */
+  readonly method: number
+  readonly flags: number
+  readonly crc32: number
+  readonly compressedSize: number
+  readonly size: number
+  readonly headerOffset: number
+}
+
+const END = 0x06054b50
+const END64 = 0x06064b50
+const END64_LOCATOR = 0x07064b50
+const CENTRAL = 0x02014b50
+const END_BYTES = 22
+const MAX_COMMENT = 65535
+const ENCRYPTED = 1
+const ZIP64_EXTRA = 1
+const U32_MAX = 0xffffffff
+
+function u64(view: DataView, at: number, fail: (what: string) => Error): number {
+  const value = view.getBigUint64(at, true)
+  if (value > BigInt(Number.MAX_SAFE_INTEGER)) throw fail(`an impossible 64-bit value ${value}`)
+  return Number(value)
+}
+
+interface End {
+  entries: number
+  directoryBytes: number
+  directoryOffset: number
+  /** Where the end records begin; the directory must end before. */
+  offset: number
+}
+
+async function findEnd(source: ByteSource, fail: (what: string) => Error): Promise<End> {
+  const tailBytes = Math.min(source.size, END_BYTES + MAX_COMMENT)
+  const tailOffset = source.size - tailBytes
+  const tail = await source.read(tailOffset, tailBytes)
+  const view = viewOf(tail)
+  let at = tailBytes - END_BYTES
+  for (; at >= 0; at--)
+    // The comment must reach exactly to the end of the file, or the signature is a coincidence.
+    if (view.getUint32(at, true) === END && at + END_BYTES + view.getUint16(at + 20, true) === tailBytes)
+      break
+  if (at < 0) throw fail('the zip directory at its end is missing')
+  const end: End = {
+    entries: view.getUint16(at + 10, true),
+    directoryBytes: view.getUint32(at + 12, true),
+    directoryOffset: view.getUint32(at + 16, true),
+    offset: tailOffset + at,
+  }
+  if (view.getUint16(at + 4, true) !== 0 || view.getUint16(at + 6, true) !== 0)
+    throw fail('it is one part of a zip archive split over several files')
+  const locatorOffset = end.offset - 20
+  if (locatorOffset < 0) return end
+  const locator = viewOf(await source.read(locatorOffset, 20))
+  if (locator.getUint32(0, true) !== END64_LOCATOR) return end
+  const recordOffset = u64(locator, 8, fail)
+  if (recordOffset + 56 > locatorOffset) throw fail('its zip64 end record lies outside the file')
+  const record = viewOf(await source.read(recordOffset, 56))
+  if (record.getUint32(0, true) !== END64) throw fail('its zip64 end record is damaged')
+  const end64: End = {
+    entries: u64(record, 32, fail),
+    directoryBytes: u64(record, 40, fail),
+    directoryOffset: u64(record, 48, fail),
+    offset: recordOffset,
+  }
+  const agrees = (short: number, long: number, max: number) => short === max || short === long
+  if (
+    !agrees(end.entries, end64.entries, 0xffff) ||
+    !agrees(end.directoryBytes, end64.directoryBytes, U32_MAX) ||
+    !agrees(end.directoryOffset, end64.directoryOffset, U32_MAX)
+  )
+    throw fail('its two zip end records disagree')
+  return end64
+}
+
+/** Sizes and offset that do not fit 32 bits stand in extra field 1, in this order (APPNOTE.TXT 4.5.3). */
+function zip64Values(extra: DataView, missing: number, fail: (what: string) => Error): number[] {
+  for (let at = 0; at + 4 <= extra.byteLength; ) {
+    const id = extra.getUint16(at, true)
+    const length = extra.getUint16(at + 2, true)
+    if (at + 4 + length > extra.byteLength) break
+    if (id === ZIP64_EXTRA && length >= missing * 8)
+      return Array.from({ length: missing }, (_, i) => u64(extra, at + 4 + i * 8, fail))
+    at += 4 + length
+  }
+  throw fail('a zip64 size is missing')
+}
+
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
+/**
+ * Reads the central directory.
+ * @returns members in the order of the directory
+ * @throws TorchFileError when any record is damaged, repeated, encrypted or out of bounds
+ */
+export async function readZipDirectory(source: ByteSource): Promise<Map<string, ZipMember>> {
+  const fail = (what: string) => new TorchFileError(source.name, `the file is truncated or damaged: ${what}`)
+  const end = await findEnd(source, fail)
+  if (end.directoryOffset + end.directoryBytes > end.offset) throw fail('its zip directory is out of place')
+  if (end.directoryBytes > MAX_DIRECTORY_BYTES || end.entries > MAX_MEMBERS)
+    throw fail(`its zip directory claims ${end.entries} members in ${end.directoryBytes} bytes`)
+  const bytes = await source.read(end.directoryOffset, end.directoryBytes)
+  const view = viewOf(bytes)
+  const members = new Map<string, ZipMember>()
+  let at = 0
+  for (let index = 0; index < end.entries; index++) {
+    if (at + 46 > bytes.length || view.getUint32(at, true) !== CENTRAL)
+      throw fail(`entry ${index} of its zip directory`)
+    const flags = view.getUint16(at + 8, true)
+    const method = view.getUint16(at + 10, true)
+    const nameEnd = at + 46 + view.getUint16(at + 28, true)
+    const extraEnd = nameEnd + view.getUint16(at + 30, true)
+    const next = extraEnd + view.getUint16(at + 32, true)
+    if (next > bytes.length) throw fail(`entry ${index} of its zip directory`)
+    let name: string
+    try {
+      name = utf8.decode(bytes.subarray(at + 46, nameEnd))
+    } catch {
+      throw fail(`the name of entry ${index} of its zip directory is not UTF-8`)
+    }
+    const short = [24, 20, 42].map((field) => view.getUint32(at + field, true))
+    const missing = short.filter((value) => value === U32_MAX).length
+    const long = missing ? zip64Values(viewOf(bytes.subarray(nameEnd, extraEnd)), missing, fail) : []
+    const [size, compressedSize, headerOffset] = short.map((value) =>
+      value === U32_MAX ? long.shift()! : value,
+    ) as [number, number, number]
+    if (flags & ENCRYPTED) throw fail(`member ${name} is encrypted`)
+    if (method !== 0 && method !== 8) throw fail(`member ${name} has unknown compression method ${method}`)
+    if (method === 0 && size !== compressedSize) throw fail(`member ${name} has two different sizes`)
+    if (headerOffset + 30 + compressedSize > end.directoryOffset)
+      throw fail(`member ${name} is out of bounds`)
+    if (members.has(name)) throw fail(`member ${name} is there twice`)
+    const crc32 = view.getUint32(at + 16, true)
+    members.set(name, { name, method, flags, crc32, compressedSize, size, headerOffset })
+    at = next
+  }
+  if (at !== bytes.length) throw fail(`its zip directory has ${bytes.length - at} bytes too many`)
+  return members
+}
