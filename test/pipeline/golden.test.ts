@@ -1,0 +1,126 @@
+import { describe, expect, test } from 'bun:test'
+import { cp, mkdir, readFile } from 'node:fs/promises'
+import { succeed, virnucpro } from '../support/cli.ts'
+import { hasPython, python } from '../support/python.ts'
+import { hasShared, shared } from '../support/shared.ts'
+import { temporaryFolder } from '../support/temporary.ts'
+
+const models = (...parts: string[]) => shared('golden', 'tiny_a', 'models', ...parts)
+const INPUT = shared('golden', 'tiny_a', 'inputs', 'contigs.fasta')
+const REFERENCE = shared('golden', 'tiny_a', 'reference', 'a_contigs_500_s7')
+
+/** Compares a run with the original's, file by file; returns the closing line of the comparison. */
+async function compare(output: string): Promise<string> {
+  const child = Bun.spawn([python, shared('golden', 'tiny_a', 'compare.py'), output, REFERENCE], {
+    stdout: 'pipe',
+    stderr: 'pipe',
+  })
+  const [out, err] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text()])
+  if ((await child.exited) !== 0) throw new Error(`differs from the original's run:\n${out}${err}`)
+  return out.trim().split('\n').at(-1) ?? ''
+}
+
+/** A DNABERT-S folder with one of its two weight files. */
+async function dnabertWith(weights: string, folder: string): Promise<string> {
+  await mkdir(folder)
+  for (const name of ['config.json', 'tokenizer.json', 'tokenizer_config.json', weights]) {
+    await cp(models('dnabert_s_tiny_h4', name), `${folder}/${name}`)
+  }
+  return folder
+}
+
+describe.skipIf(!hasShared || !hasPython)("a run from users' own files is the original's run", () => {
+  const cases: [name: string, esm: string, dnabert: string][] = [
+    ['fair-esm .pt and DNABERT-S .safetensors', 'esm2_t3_tiny.pt', 'model.safetensors'],
+    ['Hugging Face ESM-2 and DNABERT-S .bin', 'esm2_t3_tiny_hf', 'pytorch_model.bin'],
+  ]
+  test.each(cases)('%s', async (_, esm, dnabert) => {
+    await using folder = temporaryFolder()
+    const bundle = folder.join('bundle')
+    const dnabertFolder = await dnabertWith(dnabert, folder.join('dnabert'))
+    const mlp = models('mlp_a_500_model.pth')
+    await succeed(
+      'models',
+      'import',
+      '--esm',
+      models(esm),
+      '--dnabert',
+      dnabertFolder,
+      '--mlp',
+      mlp,
+      '--output',
+      bundle,
+    )
+    const options = [
+      '--expected-length',
+      '500',
+      '--sequences-per-file',
+      '7',
+      '--layout',
+      'vanilla',
+      '--keep-intermediate',
+    ]
+    const output = folder.join('out')
+    await succeed(
+      'predict',
+      '--input',
+      INPUT,
+      '--output-dir',
+      output,
+      '--bundle',
+      bundle,
+      ...options,
+      '--quiet',
+    )
+    expect(await compare(output)).toStartWith('PASS')
+  })
+})
+
+describe.skipIf(!hasShared)('how a run is cut does not change its tables', () => {
+  test('part size, token budget, threads, compression and kept files', async () => {
+    await using folder = temporaryFolder()
+    const bundle = folder.join('bundle')
+    const files = ['--esm', models('esm2_t3_tiny.pt'), '--dnabert', models('dnabert_s_tiny_h4')]
+    await succeed('models', 'import', ...files, '--mlp', models('mlp_a_500_model.pth'), '--output', bundle)
+    await Bun.write(folder.join('contigs.fa.gz'), Bun.gzipSync(await Bun.file(INPUT).bytes()))
+    const variants: string[][] = [
+      [INPUT],
+      [INPUT, '--sequences-per-file', '5', '--token-budget', '300', '--threads', '1'],
+      [folder.join('contigs.fa.gz'), '--token-budget', '100000', '--keep-intermediate'],
+    ]
+    const tables = await Promise.all(
+      variants.map(async (variant, i) => {
+        const output = folder.join(`out${i}`)
+        await succeed('predict', ...variant, '--output-dir', output, '--bundle', bundle, '--quiet')
+        const text = await readFile(`${output}/contigs_merged/prediction_results.txt`, 'utf8')
+        return text
+          .trim()
+          .split('\n')
+          .slice(1)
+          .map((line) => line.split('\t'))
+      }),
+    )
+    const [first = [], ...others] = tables
+    expect(first.length).toBe(48)
+    for (const rows of others) {
+      expect(rows.map(([id, call]) => [id, call])).toEqual(first.map(([id, call]) => [id, call]))
+      const difference = Math.max(...rows.map((row, i) => Math.abs(Number(row[3]) - Number(first[i]?.[3]))))
+      expect(difference).toBeLessThan(2e-5)
+    }
+  })
+
+  test("the original's three arguments put the results beside the input", async () => {
+    await using folder = temporaryFolder()
+    const bundle = folder.join('bundle')
+    const files = ['--esm', models('esm2_t3_tiny.pt'), '--dnabert', models('dnabert_s_tiny_h4')]
+    await succeed('models', 'import', ...files, '--mlp', models('mlp_a_500_model.pth'), '--output', bundle)
+    await cp(INPUT, folder.join('contigs.fasta'))
+    const words = ['contigs.fasta', '500', models('mlp_a_500_model.pth'), '--bundle', bundle]
+    const { code, stdout } = await virnucpro(words, folder.path)
+    expect({ code, stdout }).toEqual({ code: 0, stdout: '' })
+    const labels = (text: string) => text.split('\n').map((line) => line.split('\t').slice(0, 2))
+    const reference = await readFile(`${REFERENCE}/contigs_merged/prediction_results.txt`, 'utf8')
+    const text = await readFile(folder.join('contigs_merged/prediction_results.txt'), 'utf8')
+    expect(labels(text)).toEqual(labels(reference))
+  })
+})

@@ -1,0 +1,131 @@
+import { expect, test } from 'bun:test'
+import { existsSync, readdirSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { virnucpro } from '../support/cli.ts'
+import { temporaryFolder } from '../support/temporary.ts'
+
+const HEADERS = { frames: 'Sequence_ID\tPrediction\tscore1\tscore2\n', chunks: 'Modified_ID\tIs_Virus\n' }
+
+/** Runs the demonstration on some text; the stamp is taken off the tables. */
+async function predict(text: string, ...options: string[]) {
+  await using folder = temporaryFolder()
+  await Bun.write(folder.join('in.fa'), text)
+  const words = ['predict', 'in.fa', '--output-dir', 'out', '--bundle', 'demo', ...options]
+  const result = await virnucpro(words, folder.path)
+  const table = async (name: string) => {
+    const path = folder.join('out', 'in_merged', name)
+    return existsSync(path) ? (await readFile(path, 'utf8')).replace(/^# .*\n/, '') : undefined
+  }
+  const report = folder.join('out', 'in_invalid_records.tsv')
+  return {
+    ...result,
+    frames: await table('prediction_results.txt'),
+    chunks: await table('prediction_results_highestscore.csv'),
+    report: existsSync(report) ? await readFile(report, 'utf8') : undefined,
+    files: existsSync(folder.join('out')) ? readdirSync(folder.join('out')).sort() : [],
+  }
+}
+
+const OPEN = 'GCTGCAGCC'.repeat(20)
+
+test('an input without any open frame ends well, with headers only, and says so', async () => {
+  const { code, stderr, ...tables } = await predict(`>a\n${'TAACTAACTAA'.repeat(20)}\n`)
+  expect(code).toBe(0)
+  expect(tables).toMatchObject(HEADERS)
+  expect(stderr).toContain('no chunk has an open reading frame')
+})
+
+test('an empty record is left out, named by file and line, and listed', async () => {
+  const { code, stderr, frames, report } = await predict(`>a\n${OPEN}\n>empty\n>b\n${OPEN}\n`)
+  expect(code).toBe(0)
+  expect(stderr).toContain('in.fa:3')
+  expect(frames?.split('\n')[1]).toStartWith('a_chunk_1F1\t')
+  expect(frames).toContain('\nb_chunk_1F1\t')
+  expect(report?.split('\n')[1]).toStartWith('in.fa\t3\tempty\tempty_record\t')
+})
+
+test('an input of one empty record gives headers only', async () => {
+  const { code, ...tables } = await predict('>empty\n')
+  expect(code).toBe(0)
+  expect(tables).toMatchObject(HEADERS)
+})
+
+test('--on-invalid fail makes an empty record an error', async () => {
+  const { code, stderr, frames } = await predict(`>a\n${OPEN}\n>empty\n`, '--on-invalid', 'fail')
+  expect({ code, frames }).toEqual({ code: 1, frames: undefined })
+  expect(stderr).toContain('in.fa:3')
+})
+
+test('a duplicate id is an error that names both lines, and leaves no table', async () => {
+  const { code, stderr, frames } = await predict(`>a\n${OPEN}\n>b\n${OPEN}\n>a\n${OPEN}\n`)
+  expect({ code, frames }).toEqual({ code: 1, frames: undefined })
+  expect(stderr).toMatch(/in\.fa:5.*in\.fa:1|in\.fa:5[\s\S]*line 1/)
+})
+
+test.each([
+  ['an empty file', '', /in\.fa/],
+  ['text before the first record', `text\n>a\n${OPEN}\n`, /in\.fa:1/],
+  ['a protein', `>p\n${'MKLPEFILQW'.repeat(10)}\n`, /in\.fa:1[\s\S]*protein/],
+  ['a binary file', '\x00\x01\x02>a\n', /in\.fa/],
+])('%s is one clear error, exit 1, no table', async (_, text, place) => {
+  const { code, stdout, stderr, frames } = await predict(text)
+  expect({ code, stdout, frames }).toEqual({ code: 1, stdout: '', frames: undefined })
+  expect(stderr).toMatch(place)
+  expect(stderr).not.toContain('    at ')
+})
+
+test('without --keep-intermediate only the tables stay', async () => {
+  expect((await predict(`>a\n${OPEN}\n`)).files).toEqual(['.virnucpro', 'in_merged'])
+})
+
+test('equal reads get equal scores, whatever is beside them', async () => {
+  const reads = Array.from(
+    { length: 40 },
+    (_, i) => `>r${i}\n${i % 2 === 0 ? OPEN : OPEN.slice(0, 60 + i)}\n`,
+  )
+  const { frames = '' } = await predict(reads.join(''))
+  const scores = frames.split('\n').filter((line) => /^r\d*[02468]_chunk_1F1\t/.test(line))
+  expect(scores.length).toBe(20)
+  expect(new Set(scores.map((line) => line.split('\t').slice(1).join('\t'))).size).toBe(1)
+})
+
+test("Broad's layout keeps frames without a residue as rows without scores", async () => {
+  const { frames, chunks } = await predict('>a\nGC\n', '--layout', 'broad')
+  expect(frames?.split('\n')[1]).toBe('a_chunk_1F1\tothers\tnan\tnan')
+  expect(chunks).toBe('Modified_ID\tIs_Virus\tmax_score_0\tmax_score_1\na_chunk_1\tFalse\t\t\n')
+})
+
+test('a second run over the same input finds it finished; over another it is refused', async () => {
+  await using folder = temporaryFolder()
+  const words = ['predict', 'in.fa', '--output-dir', 'out', '--bundle', 'demo']
+  await Bun.write(folder.join('in.fa'), `>a\n${OPEN}\n`)
+  expect((await virnucpro(words, folder.path)).code).toBe(0)
+  expect((await virnucpro(words, folder.path)).stderr).toContain('finished before')
+  await Bun.write(folder.join('in.fa'), `>b\n${OPEN}\n`)
+  const refused = await virnucpro(words, folder.path)
+  expect(refused.code).toBe(2)
+  expect(refused.stderr).toContain('input: in.fa')
+  expect(await readFile(folder.join('out/in_merged/prediction_results.txt'), 'utf8')).toContain(
+    '\na_chunk_1F1',
+  )
+  expect((await virnucpro([...words, '--force'], folder.path)).code).toBe(0)
+  expect(await readFile(folder.join('out/in_merged/prediction_results.txt'), 'utf8')).toContain(
+    '\nb_chunk_1F1',
+  )
+})
+
+test('standard input and several files make one run', async () => {
+  await using folder = temporaryFolder()
+  await Bun.write(folder.join('b.fastq'), `@b\n${OPEN}\n+\n${'I'.repeat(OPEN.length)}\n`)
+  const main = `${import.meta.dir}/../../src/cli/main.ts`
+  const words = ['predict', '-', 'b.fastq', '--output-dir', 'out', '--bundle', 'demo', '--prefix', 'both']
+  const child = Bun.spawn([process.execPath, main, ...words], {
+    cwd: folder.path,
+    stdin: new TextEncoder().encode(`>a\n${OPEN}\n`),
+    stderr: 'pipe',
+  })
+  expect(await child.exited).toBe(0)
+  const text = await readFile(folder.join('out/both_merged/prediction_results.txt'), 'utf8')
+  expect(text).toContain('\na_chunk_1F1\t')
+  expect(text).toContain('\nb_chunk_1F1\t')
+})

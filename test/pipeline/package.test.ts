@@ -1,0 +1,39 @@
+import { expect, test } from 'bun:test'
+import { mkdir, readdir, readFile, symlink } from 'node:fs/promises'
+import { repository } from '../support/cli.ts'
+import { temporaryFolder } from '../support/temporary.ts'
+
+async function run(words: string[], cwd: string, path = process.env.PATH) {
+  const env = { ...process.env, PATH: path }
+  const child = Bun.spawn(words, { cwd, env, stdin: 'ignore', stdout: 'pipe', stderr: 'pipe' })
+  const [out, err] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text()])
+  if ((await child.exited) !== 0) throw new Error(`${words.join(' ')}:\n${out}${err}`)
+  return out
+}
+
+test('the packed tarball installs into another folder and runs there', async () => {
+  await using folder = temporaryFolder()
+  await run(['npm', 'pack', '--ignore-scripts', '--silent', '--pack-destination', folder.path], repository)
+  const [tarball] = (await readdir(folder.path)).filter((name) => name.endsWith('.tgz'))
+  await Bun.write(folder.join('app/package.json'), '{ "name": "app", "private": true }')
+  // Who has bunx has bun on the path; here it is a program of the development dependencies.
+  await mkdir(folder.join('bin'))
+  await symlink(process.execPath, folder.join('bin/bun'))
+  const path = `${folder.join('bin')}:${process.env.PATH}`
+  // Only what a user would get: the dependencies of the package, not those of its development.
+  await run([process.execPath, 'add', `${folder.path}/${tarball}`], folder.join('app'))
+  expect(await run([process.execPath, 'x', 'virnucpro', '--version'], folder.join('app'), path)).toMatch(
+    /^virnucpro \d/,
+  )
+
+  const example = folder.join('app/node_modules/virnucpro/examples/contigs.fasta')
+  const words = ['x', 'virnucpro', 'predict', example, '--output-dir', 'out', '--bundle', 'demo']
+  await run([process.execPath, ...words], folder.join('app'), path)
+  const table = await readFile(folder.join('app/out/contigs_merged/prediction_results.txt'), 'utf8')
+  expect(table.split('\n').length).toBeGreaterThan(20)
+
+  const program = `import { chunkBounds } from 'virnucpro'
+    import { openFrames } from 'virnucpro/sequence'
+    console.log(chunkBounds(501, 500).length, openFrames(new TextEncoder().encode('ATGGCT')).length)`
+  expect(await run([process.execPath, '-e', program], folder.join('app'))).toBe('2 6\n')
+})
