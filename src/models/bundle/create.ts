@@ -1,0 +1,101 @@
+import { mkdir, readdir, rename, rm, stat, statfs } from 'node:fs/promises'
+import { dirname, resolve } from 'node:path'
+import { syncFolder, temporaryName, WriteError } from '../../system/index.ts'
+import { BundleError } from '../errors.ts'
+import { MANIFEST_FILE } from './manifest.ts'
+
+/** Graphs, tokenizer and manifest, beside the weights. */
+const SMALL_FILES_BYTES = 32 << 20
+
+export interface CreateOptions {
+  readonly output: string
+  /** Replace a bundle that is there. Anything else that is there is never touched. */
+  readonly force: boolean
+  /** What the weights will take. */
+  readonly weightBytes: number
+}
+
+/**
+ * Has `fill` write a bundle into a folder beside `output` and renames that folder when all is there, so that
+ * `output` is a whole bundle or does not exist. An import that was killed leaves a hidden folder, which
+ * the next one to the same place removes.
+ *
+ * @throws BundleError when something is in the way or the disk has too little room
+ */
+export async function createBundle(
+  options: CreateOptions,
+  fill: (folder: string) => Promise<void>,
+): Promise<void> {
+  const output = resolve(options.output)
+  await checkFree(output, options.force)
+  const unfinished = temporaryName(output)
+  try {
+    await mkdir(dirname(output), { recursive: true })
+    await rm(unfinished, { recursive: true, force: true })
+    await mkdir(unfinished)
+  } catch (error) {
+    throw new WriteError(output, error)
+  }
+  try {
+    await checkRoom(dirname(output), output, options.weightBytes)
+    await fill(unfinished)
+    await moveInto(unfinished, output)
+  } catch (error) {
+    await rm(unfinished, { recursive: true, force: true }).catch(() => {})
+    throw isSystemError(error) ? new WriteError(output, error) : error
+  }
+  await syncFolder(dirname(output))
+}
+
+async function checkFree(output: string, force: boolean): Promise<void> {
+  const found = await stat(output).catch(() => undefined)
+  if (found === undefined) return
+  if (!found.isDirectory())
+    throw new BundleError(output, `${output} is a file: expected a folder to make. Choose another name.`)
+  const names = await readdir(output)
+  if (names.length === 0) return
+  if (!names.includes(MANIFEST_FILE)) {
+    throw new BundleError(
+      output,
+      `${output} holds files that are no bundle, and they are not overwritten. Choose another folder.`,
+    )
+  }
+  if (!force) {
+    throw new BundleError(
+      output,
+      `${output} holds a bundle already. Add --force to replace it, or choose another folder.`,
+    )
+  }
+}
+
+async function checkRoom(folder: string, output: string, weightBytes: number): Promise<void> {
+  const { bavail, bsize } = await statfs(folder)
+  const needed = weightBytes + SMALL_FILES_BYTES
+  if (bavail * bsize >= needed) return
+  const gigabytes = (bytes: number) => `${(bytes / 1e9).toFixed(1)} GB`
+  throw new BundleError(
+    output,
+    `the bundle needs ${gigabytes(needed)} and the disk of ${output} has ${gigabytes(bavail * bsize)} left. ` +
+      'Free some space or choose another disk.',
+  )
+}
+
+async function moveInto(unfinished: string, output: string): Promise<void> {
+  const old = `${unfinished}.old`
+  await rm(old, { recursive: true, force: true })
+  const replaced = await rename(output, old).then(
+    () => true,
+    () => false,
+  )
+  try {
+    await rename(unfinished, output)
+  } catch (error) {
+    if (replaced) await rename(old, output).catch(() => {})
+    throw error
+  }
+  if (replaced) await rm(old, { recursive: true, force: true })
+}
+
+function isSystemError(error: unknown): boolean {
+  return error instanceof Error && 'syscall' in error && 'code' in error
+}

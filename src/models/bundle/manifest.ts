@@ -1,0 +1,93 @@
+import * as v from 'valibot'
+
+/** Version of the bundle's layout; raised when an older program could not use a newer bundle. */
+export const BUNDLE_VERSION = 1
+export const BUNDLE_FORMAT = 'virnucpro-bundle'
+export const MANIFEST_FILE = 'manifest.json'
+
+const Count = v.pipe(v.number(), v.safeInteger(), v.minValue(0))
+const Size = v.pipe(v.number(), v.safeInteger(), v.minValue(1))
+const Sha256 = v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/, 'expected 64 hexadecimal digits'))
+
+/** A file of the bundle. Paths stay inside it: a manifest must not name any other file of the machine. */
+const BundleFile = v.object({
+  path: v.pipe(
+    v.string(),
+    v.regex(/^[a-z0-9_]+\/[a-z0-9_]+(\.[a-z0-9]+)+$/, 'expected FOLDER/FILE inside the bundle'),
+  ),
+  bytes: Count,
+  sha256: Sha256,
+})
+
+/** What a model was made from. */
+const Source = v.object({
+  /** SPDX identifier, or 'unknown' for a model that is not a published one. */
+  licence: v.string(),
+  files: v.array(v.object({ name: v.string(), bytes: Count, sha256: Sha256 })),
+})
+
+const Transformer = {
+  layers: Size,
+  width: Size,
+  heads: Size,
+  hidden: Size,
+  /** Numbers in an embedding. */
+  dimension: Size,
+  /** Token ids the model has embeddings for. */
+  vocabulary: Size,
+  /** Id to fill the rest of a batch with; what it is makes no difference to any embedding. */
+  padId: Count,
+  graph: BundleFile,
+  weights: BundleFile,
+  source: Source,
+}
+
+export const Manifest = v.object({
+  format: v.literal(BUNDLE_FORMAT),
+  version: v.literal(BUNDLE_VERSION),
+  name: v.string(),
+  /** ISO 8601, UTC. */
+  created: v.pipe(v.string(), v.isoTimestamp()),
+  /** Program that wrote the bundle. */
+  tool: v.object({ name: v.string(), version: v.string() }),
+  precision: v.picklist(['fp32', 'bf16']),
+  /** Random weights made to show how the program works: what it calls means nothing. */
+  demo: v.boolean(),
+  models: v.object({
+    esm2: v.object({
+      kind: v.literal('esm2'),
+      ...Transformer,
+      /** Residues that enter the mean; longer proteins are still read whole. */
+      maxResidues: Size,
+    }),
+    dnabert_s: v.object({ kind: v.literal('dnabert_s'), ...Transformer, tokenizer: BundleFile }),
+    mlp: v.object({
+      kind: v.literal('mlp'),
+      input: Size,
+      hidden: Size,
+      /** In the order of the graph's output. */
+      classes: v.array(v.string()),
+      graph: BundleFile,
+      source: Source,
+    }),
+  }),
+})
+
+export type Manifest = v.InferOutput<typeof Manifest>
+export type BundleFile = v.InferOutput<typeof BundleFile>
+export type SourceRecord = v.InferOutput<typeof Source>
+
+/** Every file of a bundle except the manifest. */
+export function filesOf({ models }: Manifest): BundleFile[] {
+  const { esm2, dnabert_s, mlp } = models
+  return [esm2.graph, esm2.weights, dnabert_s.graph, dnabert_s.weights, dnabert_s.tokenizer, mlp.graph]
+}
+
+/**
+ * Identity of what a bundle computes: equal for bundles whose graphs, weights and tokenizer are equal byte
+ * for byte, whenever and wherever they were made. 64 hexadecimal digits.
+ */
+export function bundleDigest(manifest: Manifest): string {
+  const lines = filesOf(manifest).map(({ path, sha256 }) => `${path} ${sha256}\n`)
+  return new Bun.CryptoHasher('sha256').update(lines.join('')).digest('hex')
+}

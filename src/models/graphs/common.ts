@@ -1,0 +1,107 @@
+import { DataType, type FloatType, type GraphBuilder, type Value } from '../../onnx/index.ts'
+
+/** Arithmetic of a graph: FP32 for CPUs, BF16 for TensorRT. Pooling is FP32 in both. */
+export type Precision = 'fp32' | 'bf16'
+
+export interface GraphOptions {
+  /** @default 'fp32' */
+  readonly precision?: Precision
+  /** Also give the activations of every layer, as outputs `layer_0`, `layer_1`, ...: to compare implementations. */
+  readonly traceLayers?: boolean
+}
+
+export function floatType(precision: Precision): FloatType {
+  return precision === 'bf16' ? DataType.bfloat16 : DataType.float
+}
+
+/** What every embedding graph knows of its input. */
+export interface Batch {
+  /** INT32 [B,T] */
+  readonly ids: Value
+  /** INT32 [B]: tokens of each row, specials included; what comes after them is padding. */
+  readonly lengths: Value
+  /** INT32 [T]: 0, 1, ..., T-1 */
+  readonly positions: Value
+  /** BOOL [B,T]: true for tokens, false for padding. */
+  readonly isToken: Value
+}
+
+/** Declares the two inputs that every embedding graph has. */
+export function batchInputs(b: GraphBuilder): Batch {
+  const ids = b.input('input_ids', DataType.int32, ['B', 'T'])
+  const lengths = b.input('lengths', DataType.int32, ['B'])
+  const width = b.node('Gather', [b.node('Shape', [ids]), b.ints([1], [])])
+  const range = b.node('Range', [b.ints([0], []), width, b.ints([1], [])])
+  const positions = b.node('Cast', [range], { to: DataType.int32 })
+  const isToken = b.node('Less', [column(b, positions), row(b, lengths)])
+  return { ids, lengths, positions, isToken }
+}
+
+/** [T] to [1,T]: broadcasts over the batch. */
+export function column(b: GraphBuilder, x: Value): Value {
+  return b.node('Unsqueeze', [x, b.ints([0])])
+}
+
+/** [B] to [B,1]: broadcasts over positions. */
+export function row(b: GraphBuilder, x: Value): Value {
+  return b.node('Unsqueeze', [x, b.ints([1])])
+}
+
+/**
+ * What is added to attention scores so that padding gets no weight: [B,1,1,T].
+ * Finite, since minus infinity would make NaN of a row without tokens; after the softmax it is exactly 0.
+ */
+export function paddingBias(b: GraphBuilder, batch: Batch, precision: Precision): Value {
+  const dtype = floatType(precision)
+  const hidden = precision === 'bf16' ? -30000 : -1e9
+  const isToken = b.node('Unsqueeze', [batch.isToken, b.ints([1, 2])])
+  return b.node('Where', [isToken, b.floats([0], [], dtype), b.floats([hidden], [], dtype)])
+}
+
+/**
+ * Declares the output `embedding`, FP32 [B,width]: the mean of `x` over the positions in `keep`.
+ *
+ * @param x FP32 [B,T,width]
+ * @param keep BOOL [B,T]
+ * @param count INT32 [B]: how many positions that is; a row with none gives NaN, as the original does
+ */
+export function meanPool(b: GraphBuilder, x: Value, keep: Value, count: Value, width: number): void {
+  const weights = b.node('Cast', [b.node('Unsqueeze', [keep, b.ints([2])])], { to: DataType.float })
+  const sum = b.node('ReduceSum', [b.node('Mul', [x, weights]), b.ints([1])], { keepdims: 0 })
+  const divisor = row(b, b.node('Cast', [count], { to: DataType.float }))
+  b.output(b.node('Div', [sum, divisor], {}, 'embedding'), DataType.float, ['B', width])
+}
+
+/** `x` as FP32. */
+export function toFloat(b: GraphBuilder, x: Value, precision: Precision): Value {
+  return precision === 'fp32' ? x : b.node('Cast', [x], { to: DataType.float })
+}
+
+/** FP32 `x` in the graph's precision. */
+export function fromFloat(b: GraphBuilder, x: Value, precision: Precision): Value {
+  return precision === 'fp32' ? x : b.node('Cast', [x], { to: floatType(precision) })
+}
+
+/**
+ * Exact GELU, x/2 (1 + erf(x / sqrt 2)) (Hendrycks & Gimpel 2016, arXiv:1606.08415), written in the form
+ * that ONNX Runtime makes one kernel of.
+ */
+export function gelu(b: GraphBuilder, x: Value, precision: Precision): Value {
+  const dtype = floatType(precision)
+  const erf = b.node('Erf', [b.node('Div', [x, b.floats([Math.SQRT2], [], dtype)])])
+  const gate = b.node('Add', [erf, b.floats([1], [], dtype)])
+  return b.node('Mul', [b.node('Mul', [x, gate]), b.floats([0.5], [], dtype)])
+}
+
+/** Where `traceLayers` is set, declares an output `layer_N` that shows `x`, [B,T,width]. */
+export function traceLayer(
+  b: GraphBuilder,
+  layer: number,
+  x: Value,
+  width: number,
+  options: GraphOptions,
+): void {
+  if (!options.traceLayers) return
+  const shown = b.node('Identity', [toFloat(b, x, options.precision ?? 'fp32')], {}, `layer_${layer}`)
+  b.output(shown, DataType.float, ['B', 'T', width])
+}

@@ -1,0 +1,105 @@
+import { DataType, GraphBuilder, type Value } from '../../onnx/index.ts'
+import { attention, splitHeads } from './attention.ts'
+import {
+  type Batch,
+  batchInputs,
+  column,
+  type GraphOptions,
+  gelu,
+  meanPool,
+  paddingBias,
+  row,
+  toFloat,
+  traceLayer,
+} from './common.ts'
+import { Layers } from './layers.ts'
+import { rotate, rotations } from './rotary.ts'
+import type { Tensors } from './tensors.ts'
+
+/** What tells one ESM-2 from another. */
+export interface Esm2Shape {
+  readonly layers: number
+  /** Numbers per residue, and of the embedding. */
+  readonly width: number
+  readonly heads: number
+  /** Width inside the feed-forward layer: 4 times `width` in every published model. */
+  readonly hidden: number
+  /** Entries of the embedding table. */
+  readonly vocabulary: number
+  /** Trained with token dropout, for which embeddings are scaled at inference. */
+  readonly tokenDropout: boolean
+  readonly layerNormEps: number
+}
+
+/** Residues that enter the mean: VirNucPro cuts the mean there, not the input. */
+export const MAX_RESIDUES = 1024
+
+/** Share of tokens hidden in training, 15 %, times the share of those that the mask replaced, 80 %. */
+const MASKED_IN_TRAINING = 0.15 * 0.8
+
+/**
+ * ESM-2 (Lin et al. 2023, doi:10.1126/science.ade2574) with VirNucPro's mean over residues.
+ *
+ * Inputs `input_ids` INT32 [B,T] and `lengths` INT32 [B]; output `embedding` FP32 [B,width], the mean of
+ * the last layer over positions 1 to min(1024, length - 2), so without <cls> and <eos>.
+ *
+ * @param inverseFrequencies rotary frequencies of each layer, [size/2], as the file has them
+ */
+export function esm2Graph(
+  shape: Esm2Shape,
+  tensors: Tensors,
+  inverseFrequencies: readonly Float32Array[],
+  options: GraphOptions = {},
+): GraphBuilder {
+  const precision = options.precision ?? 'fp32'
+  const { width, heads, hidden } = shape
+  const size = width / heads
+  const b = new GraphBuilder('esm2')
+  const layers = new Layers(b, tensors, precision, shape.layerNormEps)
+  const batch = batchInputs(b)
+  const bias = paddingBias(b, batch, precision)
+  const angles = rotations(b, batch.positions, inverseFrequencies, precision)
+
+  let x = layers.embed(batch.ids, shape.vocabulary, width, () => scaledTable(shape, tensors))
+  traceLayer(b, 0, x, width, options)
+  for (let i = 0; i < shape.layers; i++) {
+    const at = (name: string) => `layers.${i}.${name}`
+    x = b.scoped(`layer_${i + 1}`, () => {
+      const y = layers.norm(x, at('attention_norm'), width)
+      const project = (name: string, scale = 1) =>
+        splitHeads(b, layers.linear(y, at(name), width, width, { scale }), heads, size)
+      const q = rotate(b, project('query', size ** -0.5), angles[i]!, size)
+      const k = rotate(b, project('key'), angles[i]!, size)
+      const mixed = attention(b, q, k, project('value'), bias, width)
+      const a = b.node('Add', [x, layers.linear(mixed, at('attention_out'), width, width)])
+      const h = layers.linear(layers.norm(a, at('ffn_norm'), width), at('ffn_in'), width, hidden)
+      return b.node('Add', [a, layers.linear(gelu(b, h, precision), at('ffn_out'), hidden, width)])
+    })
+    if (i + 1 < shape.layers) traceLayer(b, i + 1, x, width, options)
+  }
+  x = layers.norm(x, 'final_norm', width)
+  traceLayer(b, shape.layers, x, width, options)
+
+  const { residues, isResidue } = residueMask(b, batch)
+  meanPool(b, toFloat(b, x, precision), isResidue, residues, width)
+  return b
+}
+
+/** The mask token never reaches inference, so token dropout's scale is one number and goes into the table. */
+async function scaledTable(shape: Esm2Shape, tensors: Tensors): Promise<Float32Array> {
+  const table = await tensors.read('embed.weight')
+  const scale = Math.fround(1 - MASKED_IN_TRAINING)
+  return shape.tokenDropout ? table.map((value) => value * scale) : table
+}
+
+/** Positions 1 to min(1024, length - 2) of each row, and how many they are. */
+function residueMask(b: GraphBuilder, batch: Batch): { residues: Value; isResidue: Value } {
+  const int32 = (value: number) => b.node('Cast', [b.ints([value])], { to: DataType.int32 })
+  const residues = b.node('Min', [b.node('Sub', [batch.lengths, int32(2)]), int32(MAX_RESIDUES)])
+  const position = column(b, batch.positions)
+  const isResidue = b.node('And', [
+    b.node('Greater', [position, int32(0)]),
+    b.node('LessOrEqual', [position, row(b, residues)]),
+  ])
+  return { residues, isResidue }
+}

@@ -1,0 +1,167 @@
+import { mkdir } from 'node:fs/promises'
+import { basename, join, resolve } from 'node:path'
+import packageManifest from '../../package.json' with { type: 'json' }
+import { type WrittenFile, weightBytes, writeModel } from '../onnx/index.ts'
+import { createBundle } from './bundle/create.ts'
+import {
+  BUNDLE_FORMAT,
+  BUNDLE_VERSION,
+  type BundleFile,
+  MANIFEST_FILE,
+  type Manifest,
+} from './bundle/manifest.ts'
+import { type Bundle, openBundle } from './bundle/open.ts'
+import { DimensionMismatchError } from './errors.ts'
+import type { Precision } from './graphs/common.ts'
+import { MAX_RESIDUES } from './graphs/esm2.ts'
+import { type LoadedModel, loadDnabert, loadEsm2, loadMlp } from './load.ts'
+import { recordSources } from './sources/provenance.ts'
+
+export interface ImportOptions {
+  /** ESM-2: a fair-esm `.pt` file, or a Hugging Face folder or weight file. */
+  readonly esm: string
+  /** DNABERT-S: a Hugging Face folder with weights, config.json and tokenizer.json. */
+  readonly dnabert: string
+  /** Classifier: a pickled module, a state dict, or safetensors. */
+  readonly mlp: string
+  /** Folder to make. */
+  readonly output: string
+  /** Of the two language models; the classifier is always FP32. @default 'fp32' */
+  readonly precision?: Precision
+  /** Replace a bundle that is there already. @default false */
+  readonly force?: boolean
+  /** Recorded in the manifest. @default the name of the folder */
+  readonly name?: string
+  /** Recorded in the manifest. @default now */
+  readonly created?: Date
+  /** Marks a bundle whose calls mean nothing. @default false */
+  readonly demo?: boolean
+  /** Told in words what is being done. */
+  readonly onProgress?: (message: string) => void
+  readonly signal?: AbortSignal
+}
+
+const TOOL = { name: packageManifest.name, version: packageManifest.version }
+
+/** The program's own version stays out of the graphs: equal models give equal files whoever wrote them. */
+export const PRODUCER = { name: packageManifest.name, version: `bundle ${BUNDLE_VERSION}` }
+
+/** `<pad>` of the ESM-1b alphabet. */
+const ESM_PAD_ID = 1
+
+/**
+ * Makes a bundle from users' own weight files. All three are opened, checked and compared before anything
+ * is written; weights are then streamed, so a model larger than memory can be imported.
+ *
+ * @throws ModelError when a file is not the model it is given as, or the three do not belong together;
+ * BundleError when the folder is taken; TorchFileError when a file is damaged or unsafe
+ */
+export async function importModels(options: ImportOptions): Promise<Bundle> {
+  const precision = options.precision ?? 'fp32'
+  await using esm2 = await loadEsm2(options.esm, { precision })
+  await using dnabert = await loadDnabert(options.dnabert, { precision })
+  await using mlp = await loadMlp(options.mlp)
+  const widths = { dnabert: dnabert.shape.width, esm2: esm2.shape.width, classifier: mlp.shape.input }
+  if (widths.dnabert + widths.esm2 !== widths.classifier) throw new DimensionMismatchError(widths)
+
+  const output = resolve(options.output)
+  const bytes = [esm2, dnabert, mlp].reduce((sum, { graph }) => sum + weightBytes(graph), 0)
+  await createBundle({ output, force: options.force ?? false, weightBytes: bytes }, async (folder) => {
+    const manifest: Manifest = {
+      format: BUNDLE_FORMAT,
+      version: BUNDLE_VERSION,
+      name: options.name ?? basename(output),
+      created: (options.created ?? new Date()).toISOString(),
+      tool: TOOL,
+      precision,
+      demo: options.demo ?? false,
+      models: {
+        esm2: {
+          kind: 'esm2',
+          ...dimensions(esm2.shape),
+          maxResidues: MAX_RESIDUES,
+          padId: ESM_PAD_ID,
+          ...(await writeWithWeights(folder, 'esm2', esm2, options)),
+        },
+        dnabert_s: {
+          kind: 'dnabert_s',
+          ...dimensions(dnabert.shape),
+          padId: dnabert.padId,
+          ...(await writeWithWeights(folder, 'dnabert_s', dnabert, options)),
+          tokenizer: await writeTokenizer(folder, dnabert.tokenizer),
+        },
+        mlp: {
+          kind: 'mlp',
+          input: mlp.shape.input,
+          hidden: mlp.shape.hidden,
+          classes: ['others', 'virus'],
+          ...(await writeInline(folder, 'mlp', mlp, options)),
+        },
+      },
+    }
+    await Bun.write(join(folder, MANIFEST_FILE), `${JSON.stringify(manifest, null, 2)}\n`)
+  })
+  return await openBundle(output)
+}
+
+type Part = 'esm2' | 'dnabert_s' | 'mlp'
+
+async function writeWithWeights(
+  folder: string,
+  part: Part,
+  model: LoadedModel<unknown>,
+  options: ImportOptions,
+) {
+  const { graph, weights } = await write(folder, part, model, options, false)
+  if (weights === undefined) throw new Error(`${part}: no weights were written`)
+  return {
+    graph: placed(part, graph),
+    weights: placed(part, weights),
+    source: await sources(part, model, options),
+  }
+}
+
+async function writeInline(folder: string, part: Part, model: LoadedModel<unknown>, options: ImportOptions) {
+  const { graph } = await write(folder, part, model, options, true)
+  return { graph: placed(part, graph), source: await sources(part, model, options) }
+}
+
+async function write(
+  folder: string,
+  part: Part,
+  { graph }: LoadedModel<unknown>,
+  { signal, onProgress }: ImportOptions,
+  inline: boolean,
+) {
+  onProgress?.(`${part}: writing ${(weightBytes(graph) / 1e6).toFixed(1)} MB of weights`)
+  const target = join(folder, part)
+  await mkdir(target)
+  return await writeModel(graph, { folder: target, inline, producer: PRODUCER, ...(signal && { signal }) })
+}
+
+async function sources(part: Part, model: LoadedModel<unknown>, { signal, onProgress }: ImportOptions) {
+  onProgress?.(`${part}: computing checksums of the files it came from`)
+  return await recordSources(model.files, model.licence, signal)
+}
+
+async function writeTokenizer(folder: string, content: Uint8Array): Promise<BundleFile> {
+  const path = 'dnabert_s/tokenizer.json'
+  await Bun.write(join(folder, path), content)
+  const sha256 = new Bun.CryptoHasher('sha256').update(content).digest('hex')
+  return { path, bytes: content.length, sha256 }
+}
+
+function placed(part: Part, { file, bytes, sha256 }: WrittenFile): BundleFile {
+  return { path: `${part}/${file}`, bytes, sha256 }
+}
+
+function dimensions(shape: {
+  layers: number
+  width: number
+  heads: number
+  hidden: number
+  vocabulary: number
+}) {
+  const { layers, width, heads, hidden, vocabulary } = shape
+  return { layers, width, heads, hidden, dimension: width, vocabulary }
+}

@@ -1,0 +1,19 @@
+// Users' own weight files, and the bundles made from them.
+
+// Bundles: manifest, identity, opening.
+export { BUNDLE_VERSION, type BundleFile, bundleDigest, Manifest } from './bundle/manifest.ts'
+export { type Bundle, openBundle, resolveBundle, verifyBundle } from './bundle/open.ts'
+// Errors.
+export {
+  BundleError,
+  DimensionMismatchError,
+  ModelError,
+  ModelNotFoundError,
+  TensorMismatchError,
+} from './errors.ts'
+// Graphs and readers by themselves, for comparing implementations.
+export type { GraphOptions, Precision } from './graphs/common.ts'
+export { type ImportOptions, importModels } from './import.ts'
+// A classifier alone, for the original's command line, which names its file in each run.
+export { type ImportedClassifier, importClassifier } from './import-classifier.ts'
+export { type LoadedModel, loadDnabert, loadEsm2, loadMlp } from './load.ts'

@@ -1,0 +1,91 @@
+import { readdir, readFile, stat } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import {
+  openSafetensors,
+  openSafetensorsIndex,
+  openTorchFile,
+  openTorchIndex,
+  type PyValue,
+  type WeightSource,
+  weightSourceFromStateDict,
+} from '../../torchfile/index.ts'
+import { ModelNotFoundError } from '../errors.ts'
+import { withUsualNames } from './renamed.ts'
+import { findStateDict } from './state-dict.ts'
+
+/** Weights and what lies beside them. */
+export interface OpenedWeights {
+  readonly source: WeightSource
+  /** Every file that was opened, for the record of where a bundle comes from. */
+  readonly files: readonly string[]
+  /** Folder of the weights. */
+  readonly folder: string
+  /** Whole saved object of a PyTorch file: settings may lie beside the weights. */
+  readonly root?: PyValue
+}
+
+/** Weight files of a Hugging Face folder, the safest first. */
+const SAFETENSORS = 'model.safetensors'
+const SAFETENSORS_INDEX = 'model.safetensors.index.json'
+const TORCH = 'pytorch_model.bin'
+const TORCH_INDEX = 'pytorch_model.bin.index.json'
+
+/**
+ * Opens a weight file, or the weights inside a Hugging Face folder, sharded or not.
+ *
+ * @throws ModelNotFoundError when there is nothing of the kind; TorchFileError when it is damaged or unsafe
+ */
+export async function openWeights(path: string, what: string): Promise<OpenedWeights> {
+  const opened = await find(path, what)
+  return { ...opened, source: withUsualNames(opened.source) }
+}
+
+async function find(path: string, what: string): Promise<OpenedWeights> {
+  const found = await stat(path).catch(() => undefined)
+  if (found === undefined)
+    throw new ModelNotFoundError(path, `${what}: there is no file or folder ${path}. Check the path.`)
+  if (!found.isDirectory()) return await openFile(path)
+
+  const names = new Set(await readdir(path))
+  if (names.has(SAFETENSORS)) return await openFile(join(path, SAFETENSORS))
+  if (names.has(SAFETENSORS_INDEX)) return await openSharded(path, SAFETENSORS_INDEX, openSafetensorsIndex)
+  if (names.has(TORCH)) return await openFile(join(path, TORCH))
+  if (names.has(TORCH_INDEX)) return await openSharded(path, TORCH_INDEX, openTorchIndex)
+  const fairEsm = [...names].filter(
+    (name) => /^esm2_.*\.pt$/.test(name) && !name.includes('contact-regression'),
+  )
+  if (fairEsm.length === 1) return await openFile(join(path, fairEsm[0]!))
+  throw new ModelNotFoundError(
+    path,
+    `${what}: the folder ${path} holds no weights: expected ${SAFETENSORS}, ${SAFETENSORS_INDEX}, ${TORCH} or ` +
+      `${TORCH_INDEX}. Give the folder that a model was downloaded to, or the weight file itself.`,
+  )
+}
+
+async function openFile(path: string): Promise<OpenedWeights> {
+  const folder = dirname(path)
+  if (path.endsWith('.index.json')) {
+    const open = path.endsWith(TORCH_INDEX) ? openTorchIndex : openSafetensorsIndex
+    return await openSharded(folder, path.slice(folder.length + 1), open)
+  }
+  if (path.endsWith('.safetensors')) return { source: await openSafetensors(path), files: [path], folder }
+  const file = await openTorchFile(path)
+  try {
+    const source = weightSourceFromStateDict(file, findStateDict(file.root))
+    return { source, files: [path], folder, root: file.root }
+  } catch (error) {
+    await file.close()
+    throw error
+  }
+}
+
+async function openSharded(
+  folder: string,
+  index: string,
+  open: (folder: string) => Promise<WeightSource>,
+): Promise<OpenedWeights> {
+  const source = await open(folder)
+  const map: { weight_map: Record<string, string> } = JSON.parse(await readFile(join(folder, index), 'utf8'))
+  const shards = [...new Set(Object.values(map.weight_map))].sort()
+  return { source, files: [index, ...shards].map((name) => join(folder, name)), folder }
+}

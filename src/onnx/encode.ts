@@ -1,0 +1,31 @@
+import { DataType, type FloatType } from './dtype.ts'
+
+/**
+ * Rounds float32 values to bfloat16, to nearest with ties to even, as PyTorch and ONNX Runtime do.
+ * NaN stays NaN: the rounding step alone could carry a NaN's mantissa over into infinity.
+ */
+export function toBfloat16(values: Float32Array): Uint16Array {
+  const bits = new Uint32Array(values.buffer, values.byteOffset, values.length)
+  const out = new Uint16Array(values.length)
+  for (let i = 0; i < bits.length; i++) {
+    const u = bits[i]!
+    out[i] = (u & 0x7fffffff) > 0x7f800000 ? (u >>> 16) | 0x40 : (u + 0x7fff + ((u >>> 16) & 1)) >>> 16
+  }
+  return out
+}
+
+/** Little-endian bytes of float32 values stored as `dtype`. The result may share the input's memory. */
+export function encodeFloats(values: Float32Array, dtype: FloatType): Uint8Array {
+  const typed =
+    dtype === DataType.float
+      ? values
+      : dtype === DataType.bfloat16
+        ? toBfloat16(values)
+        : Float16Array.from(values)
+  return new Uint8Array(typed.buffer, typed.byteOffset, typed.byteLength)
+}
+
+/** Rounds float32 values to IEEE half precision and widens them again. */
+export function roundToHalf(values: Float32Array): Float32Array {
+  return Float32Array.from(Float16Array.from(values))
+}

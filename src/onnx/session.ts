@@ -1,0 +1,47 @@
+import type { InferenceSession } from 'onnxruntime-node'
+import { availableCores, VirnucproError } from '../system/index.ts'
+
+/** An ONNX graph could not be loaded or run in this process. */
+export class InferenceError extends VirnucproError {}
+
+export interface SessionOptions {
+  /** Threads inside one operator. @default the cores this process may use */
+  threads?: number | undefined
+}
+
+export type { InferenceSession }
+
+/** The runtime is loaded on first use: it is 20 MB of native code that `--help` has no need of. */
+export async function loadRuntime(): Promise<typeof import('onnxruntime-node')> {
+  return await import('onnxruntime-node')
+}
+
+/**
+ * Opens a graph for the CPU of this process.
+ *
+ * The arena is off: batches have ever different shapes, for which an arena keeps growing, while the allocator of
+ * the system gives memory back. Memory patterns help only when all shapes are equal.
+ */
+export async function openSession(path: string, options: SessionOptions = {}): Promise<InferenceSession> {
+  const { InferenceSession } = await loadRuntime()
+  try {
+    return await InferenceSession.create(path, {
+      executionProviders: ['cpu'],
+      intraOpNumThreads: options.threads ?? availableCores(),
+      interOpNumThreads: 1,
+      executionMode: 'sequential',
+      graphOptimizationLevel: 'all',
+      enableCpuMemArena: false,
+      enableMemPattern: false,
+      logSeverityLevel: 3,
+    })
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error)
+    throw new InferenceError(
+      `cannot load the graph ${path}: ${reason}. Import the models anew if the file is damaged.`,
+      {
+        cause: error,
+      },
+    )
+  }
+}

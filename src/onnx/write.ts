@@ -1,0 +1,168 @@
+import { type FileHandle, open } from 'node:fs/promises'
+import { join } from 'node:path'
+import { create, type MessageInitShape, toBinary } from '@bufbuild/protobuf'
+import { bytesPerElement, elementCount } from './dtype.ts'
+import { encodeFloats } from './encode.ts'
+import type { GraphBuilder, Weight } from './graph.ts'
+import { ModelProtoSchema, type TensorProtoSchema } from './onnx_pb.ts'
+
+/**
+ * LayerNormalization needs 17 and Gelu, which we avoid for TensorRT's sake, 20; ONNX Runtime 1.30 and
+ * TensorRT 10.6 both read opset 20 and IR version 9.
+ */
+export const OPSET = 20
+export const IR_VERSION = 9
+
+/** Weights start on page boundaries, as the ONNX specification advises, so that a runtime can map the file. */
+const ALIGNMENT = 4096
+const EXTERNAL = 1
+
+export interface WriteOptions {
+  /** Folder the files go to; it must exist. */
+  readonly folder: string
+  /** Keep weights inside the graph file: for small models only, a graph file cannot exceed 2 GB. */
+  readonly inline?: boolean
+  /** Recorded in the graph file. */
+  readonly producer: { readonly name: string; readonly version: string }
+  /** Free text pairs recorded in the graph file. */
+  readonly metadata?: Readonly<Record<string, string>>
+  /** Called after each weight with the bytes written so far. */
+  readonly onBytes?: (written: number) => void
+  readonly signal?: AbortSignal
+}
+
+export interface WrittenFile {
+  /** Name inside the folder. */
+  readonly file: string
+  readonly bytes: number
+  readonly sha256: string
+}
+
+export interface WrittenModel {
+  readonly graph: WrittenFile
+  /** Absent when the weights are inside the graph file. */
+  readonly weights?: WrittenFile
+}
+
+/** Bytes the weights take on disk, padding included. */
+export function weightBytes(graph: GraphBuilder): number {
+  return graph.weights.reduce((end, weight) => aligned(end) + sizeOf(weight), 0)
+}
+
+/**
+ * Writes `model.onnx` and, unless `inline`, `weights.bin` beside it. Weights are streamed in the order
+ * in which the graph declares them: memory holds one piece of one tensor at a time.
+ *
+ * @throws RangeError when a weight's source gives another number of elements than its shape has
+ */
+export async function writeModel(graph: GraphBuilder, options: WriteOptions): Promise<WrittenModel> {
+  const stored = options.inline ? await readInline(graph) : await streamExternal(graph, options)
+  const model = create(ModelProtoSchema, {
+    irVersion: BigInt(IR_VERSION),
+    producerName: options.producer.name,
+    producerVersion: options.producer.version,
+    opsetImport: [{ domain: '', version: BigInt(OPSET) }],
+    graph: graph.toProto(stored.tensors),
+    metadataProps: Object.entries(options.metadata ?? {}).map(([key, value]) => ({ key, value })),
+  })
+  const bytes = toBinary(ModelProtoSchema, model)
+  await Bun.write(join(options.folder, 'model.onnx'), bytes)
+  const sha256 = new Bun.CryptoHasher('sha256').update(bytes).digest('hex')
+  const file = { file: 'model.onnx', bytes: bytes.length, sha256 }
+  return stored.weights === undefined ? { graph: file } : { graph: file, weights: stored.weights }
+}
+
+interface Stored {
+  tensors: MessageInitShape<typeof TensorProtoSchema>[]
+  weights?: WrittenFile
+}
+
+async function readInline(graph: GraphBuilder): Promise<Stored> {
+  const tensors: Stored['tensors'] = []
+  for (const weight of graph.weights) {
+    const pieces: Uint8Array[] = []
+    for await (const piece of encoded(weight)) pieces.push(piece)
+    tensors.push({ ...described(weight), rawData: Buffer.concat(pieces) })
+  }
+  return { tensors }
+}
+
+async function streamExternal(graph: GraphBuilder, options: WriteOptions): Promise<Stored> {
+  const tensors: Stored['tensors'] = []
+  const sink = new HashedFile(await open(join(options.folder, 'weights.bin'), 'w'))
+  try {
+    for (const weight of graph.weights) {
+      options.signal?.throwIfAborted()
+      await sink.write(new Uint8Array(aligned(sink.bytes) - sink.bytes))
+      const offset = sink.bytes
+      for await (const piece of encoded(weight)) await sink.write(piece)
+      tensors.push({
+        ...described(weight),
+        dataLocation: EXTERNAL,
+        externalData: [
+          { key: 'location', value: 'weights.bin' },
+          { key: 'offset', value: String(offset) },
+          { key: 'length', value: String(sizeOf(weight)) },
+        ],
+      })
+      options.onBytes?.(sink.bytes)
+    }
+    return { tensors, weights: { file: 'weights.bin', bytes: sink.bytes, sha256: sink.digest() } }
+  } finally {
+    await sink.close()
+  }
+}
+
+/** A weight's bytes, checked against its shape. */
+async function* encoded(weight: Weight): AsyncGenerator<Uint8Array> {
+  const expected = elementCount(weight.dims)
+  let count = 0
+  for await (const piece of weight.source()) {
+    count += piece.length
+    if (count > expected) break
+    yield encodeFloats(piece, weight.dtype)
+  }
+  if (count !== expected) {
+    throw new RangeError(`${weight.name}: ${count} elements do not fill [${weight.dims}]`)
+  }
+}
+
+function described(weight: Weight): { name: string; dataType: number; dims: bigint[] } {
+  return { name: weight.name, dataType: weight.dtype, dims: weight.dims.map(BigInt) }
+}
+
+function sizeOf(weight: Weight): number {
+  return elementCount(weight.dims) * bytesPerElement(weight.dtype)
+}
+
+function aligned(offset: number): number {
+  return Math.ceil(offset / ALIGNMENT) * ALIGNMENT
+}
+
+/** A file that is hashed while it is written, so that it need not be read again. */
+class HashedFile {
+  bytes = 0
+  private readonly hasher = new Bun.CryptoHasher('sha256')
+  private readonly handle: FileHandle
+
+  constructor(handle: FileHandle) {
+    this.handle = handle
+  }
+
+  async write(bytes: Uint8Array): Promise<void> {
+    this.hasher.update(bytes)
+    for (let done = 0; done < bytes.length; ) {
+      const { bytesWritten } = await this.handle.write(bytes, done, bytes.length - done)
+      done += bytesWritten
+    }
+    this.bytes += bytes.length
+  }
+
+  digest(): string {
+    return this.hasher.digest('hex')
+  }
+
+  close(): Promise<void> {
+    return this.handle.close()
+  }
+}
