@@ -17,6 +17,8 @@ export interface EmbeddingBackend extends AsyncDisposable {
   readonly description: string
   /** Batches of one model worth having on their way at once. */
   readonly concurrency: number
+  /** Padded tokens in a batch that suit the device, where the user asks for nothing else. */
+  tokenBudget(model: ModelName): number
   /** Width of a model's embedding. */
   dimension(model: ModelName): number
   /**

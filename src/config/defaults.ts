@@ -15,7 +15,6 @@ export const defaults = {
   backend: 'auto',
   triton: [],
   device: 'auto',
-  tokenBudget: 4096,
   batchSize: 256,
   progress: true,
   quiet: false,

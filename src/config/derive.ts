@@ -48,6 +48,8 @@ function deriveBudgets(effective: Effective): void {
     const tokens = values.dnabertRecords * tokensOfChunk(values.expectedLength ?? DEFAULT_LENGTH)
     effective.derive('dnabertBatchSize', tokens, effective.origin('dnabertRecords'))
   }
+  // Without any word on it the backend chooses: a CPU and a GPU want very different batches.
+  if (values.tokenBudget === undefined) return
   for (const name of ['esmBatchSize', 'dnabertBatchSize'] as const) {
     if (values[name] === undefined || effective.compare('tokenBudget', name) > 0) {
       effective.derive(name, values.tokenBudget, effective.origin('tokenBudget'))

@@ -32,10 +32,10 @@ export interface PredictOptions {
   gpus: number[] | undefined
   /** Threads of one model call. Undefined: chosen from the cores available. */
   threads: number | undefined
-  /** Most padded tokens in one ESM-2 batch. @default 4096 */
-  esmTokenBudget: number
-  /** Most padded tokens in one DNABERT-S batch. @default 4096 */
-  dnabertTokenBudget: number
+  /** Most padded tokens in one ESM-2 batch. Undefined: the backend chooses. */
+  esmTokenBudget: number | undefined
+  /** Most padded tokens in one DNABERT-S batch. Undefined: the backend chooses. */
+  dnabertTokenBudget: number | undefined
   /** Rows in one classifier call. @default 256 */
   mlpBatchSize: number
   /** Records that cannot be read: `skip` reports and goes on, `fail` stops, `auto` decides by the kind of fault. */

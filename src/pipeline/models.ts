@@ -41,7 +41,7 @@ export async function openModels(options: PredictOptions, logger: Logger): Promi
   const stamp = bundle.manifest.demo ? DEMONSTRATION : undefined
   if (stamp !== undefined) logger.warn(stamp)
   logger.info(`models: ${bundle.manifest.name}; ${backend.description}`)
-  const inputs = [await dnabertInput(options, bundle), esm2Input(options, bundle, logger)]
+  const inputs = [await dnabertInput(options, bundle, backend), esm2Input(options, bundle, backend, logger)]
   const closing = opened.move()
   return {
     backend,
@@ -103,19 +103,28 @@ async function openBackend(
   })
 }
 
-async function dnabertInput(options: PredictOptions, bundle: Bundle): Promise<ModelInput> {
+async function dnabertInput(
+  options: PredictOptions,
+  bundle: Bundle,
+  backend: EmbeddingBackend,
+): Promise<ModelInput> {
   const tokenizer = await DnaTokenizer.fromFile(bundle.pathOf(bundle.manifest.models.dnabert_s.tokenizer))
   return {
     model: 'dnabert_s',
     column: 0,
-    tokenBudget: options.dnabertTokenBudget,
+    tokenBudget: options.dnabertTokenBudget ?? backend.tokenBudget('dnabert_s'),
     padId: tokenizer.padId,
     sequences: (part) => part.nucleotides,
     encode: (sequence) => tokenizer.encode(sequence),
   }
 }
 
-function esm2Input(options: PredictOptions, bundle: Bundle, logger: Logger): ModelInput {
+function esm2Input(
+  options: PredictOptions,
+  bundle: Bundle,
+  backend: EmbeddingBackend,
+  logger: Logger,
+): ModelInput {
   const alphabet = new EsmAlphabet()
   const { maxResidues } = bundle.manifest.models.esm2
   const cut = options.layout === 'broad'
@@ -123,7 +132,7 @@ function esm2Input(options: PredictOptions, bundle: Bundle, logger: Logger): Mod
   return {
     model: 'esm2',
     column: bundle.manifest.models.dnabert_s.dimension,
-    tokenBudget: options.esmTokenBudget,
+    tokenBudget: options.esmTokenBudget ?? backend.tokenBudget('esm2'),
     padId: alphabet.padId,
     sequences: (part) => part.proteins,
     encode(sequence) {

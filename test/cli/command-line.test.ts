@@ -76,7 +76,7 @@ test.concurrent('options of every command may stand before it', async () => {
 
 test.concurrent('token budgets: one for both models, or one each', async () => {
   const names = ['esm_batch_size', 'dnabert_batch_size']
-  expect(await values(names, [])).toEqual({ esm_batch_size: 4096, dnabert_batch_size: 4096 })
+  expect(await values(names, [])).toEqual({ esm_batch_size: null, dnabert_batch_size: null })
   expect(await values(names, ['--token-budget', '900', '--esm-batch-size', '2048'])).toEqual({
     esm_batch_size: 2048,
     dnabert_batch_size: 900,

@@ -15,7 +15,7 @@ test.concurrent('each value is printed with its origin', async () => {
   expect(lines).toContain('layout: "vanilla" # flag --layout')
   expect(lines).toContain('batch_size: 64 # environment VIRNUCPRO_BATCH_SIZE')
   expect(lines).toContain('threads: 3 # file virnucpro.config.yaml, threads')
-  expect(lines).toContain('token_budget: 4096 # default')
+  expect(lines).toContain('sequences_per_file: 10000 # default')
   expect(lines).toContain('# prefix: # not set')
 })
 

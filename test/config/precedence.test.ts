@@ -129,7 +129,7 @@ describe('settings that follow from others', () => {
 
   test('a stronger general setting beats a weaker special one', async () => {
     const budgets = ['esmBatchSize', 'dnabertBatchSize'] as const
-    expect(await fromYaml(yaml, [...budgets])).toEqual({ esmBatchSize: 4096, dnabertBatchSize: 300 })
+    expect(await fromYaml(yaml, [...budgets])).toEqual({ esmBatchSize: undefined, dnabertBatchSize: 300 })
     expect(await fromYaml(yaml, [...budgets], { flags: { tokenBudget: '700' } })).toEqual({
       esmBatchSize: 700,
       dnabertBatchSize: 700,

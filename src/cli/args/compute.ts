@@ -34,7 +34,7 @@ export const computeArgs: ArgGroup = {
       name: 'tokenBudget',
       long: ['token-budget'],
       hint: 'N',
-      help: 'most tokens in one batch, padding counted, for both models [default: 4096]',
+      help: 'most tokens in one batch, padding counted, for both models [default: 2048 on the CPU, more on a server]',
     },
     {
       name: 'esmBatchSize',
