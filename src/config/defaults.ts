@@ -14,6 +14,7 @@ export const defaults = {
   onInvalid: 'auto',
   backend: 'auto',
   triton: [],
+  serverTimeout: 300,
   device: 'auto',
   batchSize: 256,
   progress: true,

@@ -1,3 +1,14 @@
+/** Credentials for inference servers. */
+export interface TritonAccess {
+  /** Certificate of the authority that signed the servers' certificates. Undefined: those the system trusts. */
+  ca: string | undefined
+  /** Our own certificate and its key, for servers that ask for one. */
+  cert: string | undefined
+  key: string | undefined
+  /** `Name: value`, sent with every request. */
+  header: string | undefined
+}
+
 /**
  * What one `predict` run is asked to do: every value validated, every default filled in.
  * The command line, environment and configuration file all end in this one type; the pipeline reads nothing else.
@@ -28,6 +39,10 @@ export interface PredictOptions {
   backend: 'auto' | 'onnx' | 'triton'
   /** Inference servers as `grpc://HOST:PORT` or `grpcs://HOST:PORT`; empty when none is configured. */
   triton: string[]
+  /** How to be let in by the servers: files in PEM form, and a header for a proxy that wants one. */
+  tritonAccess: TritonAccess
+  /** Seconds without any server that answers, after which the run is given up. @default 300 */
+  serverTimeout: number
   /** GPU numbers to use. Undefined: the backend chooses. */
   gpus: number[] | undefined
   /** Threads of one model call. Undefined: chosen from the cores available. */

@@ -1,5 +1,16 @@
 import * as v from 'valibot'
-import { boolean, device, endpoints, fileStem, gpus, oneOf, paths, text, wholeNumber } from './values.ts'
+import {
+  boolean,
+  device,
+  endpoints,
+  fileStem,
+  gpus,
+  header,
+  oneOf,
+  paths,
+  text,
+  wholeNumber,
+} from './values.ts'
 
 /**
  * Every setting that has a flag, an environment variable and a key in the configuration file.
@@ -22,6 +33,11 @@ export const settingsEntries = {
   onInvalid: v.optional(oneOf(['auto', 'skip', 'fail'])),
   backend: v.optional(oneOf(['auto', 'onnx', 'triton'])),
   triton: v.optional(endpoints),
+  serverTimeout: v.optional(wholeNumber(1)),
+  tritonCa: v.optional(text),
+  tritonCert: v.optional(text),
+  tritonKey: v.optional(text),
+  tritonHeader: v.optional(header),
   device: v.optional(device),
   gpus: v.optional(gpus),
   threads: v.optional(wholeNumber(1, 4096)),

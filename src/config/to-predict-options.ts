@@ -31,6 +31,13 @@ export function toPredictOptions(configuration: Configuration): PredictOptions {
     force: filled(values.force, 'force'),
     backend: filled(values.backend, 'backend'),
     triton: filled(values.triton, 'triton'),
+    serverTimeout: filled(values.serverTimeout, 'serverTimeout'),
+    tritonAccess: {
+      ca: values.tritonCa,
+      cert: values.tritonCert,
+      key: values.tritonKey,
+      header: values.tritonHeader,
+    },
     gpus: values.gpus,
     threads: values.threads,
     esmTokenBudget: values.esmBatchSize,

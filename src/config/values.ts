@@ -79,6 +79,11 @@ export const endpoints = v.pipe(
   v.check((items) => items.every(isEndpoint), ENDPOINTS),
 )
 
+const HEADER = 'expected NAME:VALUE'
+
+/** A header of a request, as it stands in one. */
+export const header = v.pipe(v.string(HEADER), v.trim(), v.regex(/^[\w-]+:\s*\S.*$/, HEADER))
+
 /** Paths. Text is one path: a comma is a legal character in a file name. */
 export const paths = v.pipe(
   v.union(

@@ -19,6 +19,8 @@ test('the options of a run with nothing but an input', async () => {
     force: false,
     backend: 'auto',
     triton: [],
+    tritonAccess: { ca: undefined, cert: undefined, header: undefined, key: undefined },
+    serverTimeout: 300,
     gpus: undefined,
     threads: undefined,
     esmTokenBudget: undefined,

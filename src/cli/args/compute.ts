@@ -16,6 +16,31 @@ export const computeArgs: ArgGroup = {
       help: 'inference servers; grpcs:// for an encrypted connection',
     },
     {
+      name: 'serverTimeout',
+      long: ['server-timeout'],
+      hint: 'SECONDS',
+      help: 'give up when no server has answered for so long [default: 300]',
+    },
+    {
+      name: 'tritonCa',
+      long: ['triton-ca'],
+      hint: 'FILE',
+      help: 'certificate of the authority behind grpcs:// servers [default: those the system trusts]',
+    },
+    {
+      name: 'tritonCert',
+      long: ['triton-cert'],
+      hint: 'FILE',
+      help: 'own certificate, for servers that ask for one',
+    },
+    { name: 'tritonKey', long: ['triton-key'], hint: 'FILE', help: 'key of --triton-cert' },
+    {
+      name: 'tritonHeader',
+      long: ['triton-header'],
+      hint: 'NAME:VALUE',
+      help: 'header sent with every request, for a proxy that wants one',
+    },
+    {
       name: 'device',
       long: ['device'],
       short: 'd',
