@@ -1,7 +1,7 @@
 // Users' own weight files, and the bundles made from them.
 
 // Bundles: manifest, identity, opening.
-export { BUNDLE_VERSION, type BundleFile, bundleDigest, Manifest } from './bundle/manifest.ts'
+export { BUNDLE_VERSION, type BundleFile, bundleDigest, Manifest, sourceDigest } from './bundle/manifest.ts'
 export { type Bundle, openBundle, resolveBundle, verifyBundle } from './bundle/open.ts'
 // Errors.
 export {

@@ -91,3 +91,12 @@ export function bundleDigest(manifest: Manifest): string {
   const lines = filesOf(manifest).map(({ path, sha256 }) => `${path} ${sha256}\n`)
   return new Bun.CryptoHasher('sha256').update(lines.join('')).digest('hex')
 }
+
+/**
+ * Identity of the weight files that a model was made from: equal for bundles of different precision made from the
+ * same files. 64 hexadecimal digits.
+ */
+export function sourceDigest({ source }: { source: SourceRecord }): string {
+  const sums = source.files.map(({ sha256 }) => sha256).sort()
+  return new Bun.CryptoHasher('sha256').update(sums.join('\n')).digest('hex')
+}

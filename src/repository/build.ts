@@ -1,0 +1,84 @@
+import { type Bundle, openBundle } from '../models/index.ts'
+import { writeEmbeddingModel } from './embedding-model.ts'
+import { PlanError } from './errors.ts'
+import { createRepository } from './folder.ts'
+import type { Placement } from './place.ts'
+import { findPlans, type Plan } from './plans.ts'
+import { writeSequenceModel } from './sequence-model.ts'
+
+/** Which backend of the server runs the two models. */
+export const repositoryBackends = ['tensorrt', 'onnxruntime', 'python'] as const
+export type RepositoryBackend = (typeof repositoryBackends)[number]
+
+/** The two models that a repository serves; each has a second one, `_sequence`, that takes sequences. */
+export const embeddingModels = ['esm2', 'dnabert_s'] as const
+export type EmbeddingModel = (typeof embeddingModels)[number]
+
+export interface BuildOptions {
+  /** Folder of a bundle, or `demo`. */
+  readonly bundle: string
+  readonly backend: RepositoryBackend
+  /** Folder to make. */
+  readonly output: string
+  /** Instances of each model: on each GPU, or on the CPU. More than one on a GPU takes that much more of its memory. @default 1 */
+  readonly instances?: number
+  /** Threads of one instance on the CPU; 0 leaves it to the server. @default 0 */
+  readonly threads?: number
+  /** Folder with the TensorRT plans, for the backend `tensorrt` only. */
+  readonly plans?: string
+  /** Most tokens in one batch of the `_sequence` models, padding counted. @default 4096, and 16384 with TensorRT */
+  readonly tokenBudget?: number
+  /** Hard links where the file system allows them, or copies. @default 'link' */
+  readonly placement?: Placement
+  /** Replace a repository of this program. Nothing else is ever replaced. */
+  readonly force?: boolean
+}
+
+export interface BuiltRepository {
+  readonly output: string
+  /** Names of the models in it. */
+  readonly models: readonly string[]
+}
+
+/**
+ * Makes a model repository for Triton from a bundle: `esm2` and `dnabert_s` with token ids in, and `esm2_sequence` and
+ * `dnabert_s_sequence` with proteins and DNA in; embeddings out. See model_repository/README.md.
+ *
+ * The folder appears whole or not at all, and its configurations have been read back and compared with the contract.
+ *
+ * @throws {BundleError} {@link PlanError} {@link RepositoryError}
+ */
+export async function buildRepository(options: BuildOptions): Promise<BuiltRepository> {
+  const bundle = await openBundle(options.bundle)
+  const plans = await plansOf(options, bundle)
+  const models: string[] = []
+  const about = {
+    format: 'virnucpro-repository',
+    version: 1,
+    backend: options.backend,
+    bundle: { name: bundle.manifest.name, digest: bundle.digest },
+  }
+  await createRepository({ output: options.output, force: options.force ?? false, about }, async (folder) => {
+    for (const model of embeddingModels) {
+      const request = { ...options, folder, model, bundle, plans: plans[model] }
+      models.push(await writeEmbeddingModel(request), await writeSequenceModel(request))
+    }
+  })
+  return { output: options.output, models }
+}
+
+async function plansOf(options: BuildOptions, bundle: Bundle): Promise<Record<EmbeddingModel, Plan[]>> {
+  if (options.backend !== 'tensorrt') return { esm2: [], dnabert_s: [] }
+  const { plans } = options
+  if (plans === undefined) {
+    throw new PlanError(
+      options.output,
+      'the backend tensorrt needs a folder with TensorRT plans (--plans DIR). ' +
+        'Plans are made on the GPU that they are for, by: virnucpro engines build',
+    )
+  }
+  return {
+    esm2: await findPlans(plans, 'esm2', bundle.digest),
+    dnabert_s: await findPlans(plans, 'dnabert_s', bundle.digest),
+  }
+}

@@ -1,0 +1,24 @@
+/** Model repositories for Triton Inference Server, made from bundles; see model_repository/README.md. */
+
+export {
+  type BuildOptions,
+  type BuiltRepository,
+  buildRepository,
+  type EmbeddingModel,
+  embeddingModels,
+  type RepositoryBackend,
+  repositoryBackends,
+} from './build.ts'
+// Errors.
+export { ModelConfigError, PlanError, RepositoryError } from './errors.ts'
+// Model configurations, read back from their text.
+export {
+  checkModelConfig,
+  contractOf,
+  type ModelContract,
+  parseModelConfig,
+  type TensorSpec,
+} from './model-config.ts'
+export type { Placement } from './place.ts'
+// TensorRT plans and the file that describes each; `engines build` writes both.
+export { findPlans, type Plan, PlanSidecar, type Profile, planFileName } from './plans.ts'

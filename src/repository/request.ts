@@ -1,0 +1,13 @@
+import type { Bundle } from '../models/index.ts'
+import type { BuildOptions, EmbeddingModel } from './build.ts'
+import type { Plan } from './plans.ts'
+
+/** One model of a repository under construction. */
+export interface ModelRequest extends Omit<BuildOptions, 'bundle' | 'plans'> {
+  /** The repository under construction. */
+  readonly folder: string
+  readonly model: EmbeddingModel
+  readonly bundle: Bundle
+  /** With one set of profiles; empty unless the backend is `tensorrt`. */
+  readonly plans: readonly Plan[]
+}

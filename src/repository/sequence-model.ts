@@ -1,0 +1,48 @@
+import { mkdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { checkModelConfig } from './model-config.ts'
+import { place } from './place.ts'
+import type { ModelRequest } from './request.ts'
+import { renderTemplate, templatePath } from './template.ts'
+
+const BUDGET = { tensorrt: 16_384, onnxruntime: 4096, python: 4096 } as const
+/** Enough for eight GPUs with two batches each; more than there are instances only wait in the server's queue. */
+const GPU_IN_FLIGHT = 16
+
+/** Writes `esm2_sequence` or `dnabert_s_sequence`, which take sequences, and returns its name. */
+export async function writeSequenceModel(request: ModelRequest): Promise<string> {
+  const { model, bundle, backend } = request
+  const { dimension, padId } = bundle.manifest.models[model]
+  const name = `${model}_sequence`
+  const version = join(request.folder, name, '1')
+  await mkdir(version, { recursive: true })
+
+  const path = join(request.folder, name, 'config.pbtxt')
+  const text = await renderTemplate(templatePath(name, 'config.pbtxt'), {
+    dimension,
+    padId,
+    tokenBudget: request.tokenBudget ?? BUDGET[backend],
+    shapes: (request.plans[0]?.sidecar.profiles ?? []).map(({ max }) => max.join('x')).join(','),
+    inFlight: backend === 'python' ? 2 * (request.instances ?? 1) : GPU_IN_FLIGHT,
+  })
+  checkModelConfig(text, path, {
+    name,
+    backend: 'python',
+    inputs: [{ name: 'sequences', type: 'TYPE_STRING', dims: [-1] }],
+    outputs: [{ name: 'embedding', type: 'TYPE_FP32', dims: [-1, dimension] }],
+  })
+  await writeFile(path, text)
+  const code = {
+    'sequence.py': 'model.py',
+    'batching.py': 'batching.py',
+    'token_ids.py': 'token_ids.py',
+  }
+  for (const [from, to] of Object.entries(code)) {
+    await place(templatePath('python', from), join(version, to), 'copy')
+  }
+  if (model === 'dnabert_s') {
+    const { tokenizer } = bundle.manifest.models.dnabert_s
+    await place(bundle.pathOf(tokenizer), join(version, 'tokenizer.json'), request.placement ?? 'link')
+  }
+  return name
+}

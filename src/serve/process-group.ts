@@ -1,0 +1,106 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { readdirSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import type { ServerCommand } from './command.ts'
+import { ServerError } from './errors.ts'
+
+const SHARED_MEMORY = '/dev/shm'
+const EMPTIED_MS = 2000
+
+/**
+ * A program in a process group of its own, with the processes it starts: Ctrl-C in the terminal does not reach it, and all
+ * of it can be ended at once, as a server that was killed leaves its Python processes behind.
+ */
+export class ProcessGroup {
+  readonly pid: number
+  /** Exit code, -1 when a signal ended it. */
+  readonly exited: Promise<number>
+  readonly #child: ChildProcess
+  readonly #regionPrefix: string | undefined
+
+  private constructor(child: ChildProcess, pid: number, regionPrefix: string | undefined) {
+    this.#child = child
+    this.pid = pid
+    this.#regionPrefix = regionPrefix
+    this.exited = new Promise((settle) => child.once('exit', (code) => settle(code ?? -1)))
+    // When this process ends early, by a second Ctrl-C, the group goes with it.
+    process.once('exit', this.destroy)
+  }
+
+  /** @param regionPrefix what the shared-memory regions that it makes are called; all of them are its own */
+  static start(command: ServerCommand, onText: (text: string) => void, regionPrefix?: string): ProcessGroup {
+    const [program, ...args] = command.argv
+    const child = spawn(program, args, {
+      detached: true,
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, ...command.env },
+    })
+    if (child.pid === undefined) {
+      child.once('error', () => {})
+      throw new ServerError(`${program} cannot be started: it is no program for this machine`)
+    }
+    for (const stream of [child.stdout, child.stderr]) {
+      stream?.setEncoding('utf8')
+      stream?.on('data', onText)
+    }
+    return new ProcessGroup(child, child.pid, regionPrefix)
+  }
+
+  get running(): boolean {
+    return this.#child.exitCode === null && this.#child.signalCode === null
+  }
+
+  /** Asks the program to end, waits, and ends whatever of the group is left. Resolves to the exit code. */
+  async stop(graceSeconds: number): Promise<number> {
+    if (this.running) process.kill(this.pid, 'SIGTERM')
+    const timer = setTimeout(() => killGroup(this.pid), graceSeconds * 1000)
+    const code = await this.exited
+    clearTimeout(timer)
+    killGroup(this.pid)
+    await this.#emptied()
+    this.destroy()
+    return code
+  }
+
+  /** Killed processes take a moment to be gone. Not waited for long: where nobody reaps orphans they never are. */
+  async #emptied(): Promise<void> {
+    for (let waited = 0; waited < EMPTIED_MS && groupExists(this.pid); waited += 10) await Bun.sleep(10)
+  }
+
+  /** Ends the whole group at once and removes its shared memory; synchronous, so that it works while exiting. */
+  readonly destroy = (): void => {
+    process.removeListener('exit', this.destroy)
+    killGroup(this.pid)
+    const prefix = this.#regionPrefix
+    if (prefix === undefined) return
+    for (const name of regions()) {
+      if (name.startsWith(prefix)) rmSync(join(SHARED_MEMORY, name), { force: true })
+    }
+  }
+}
+
+function killGroup(pid: number): void {
+  try {
+    process.kill(-pid, 'SIGKILL')
+  } catch {
+    // Nobody of the group is left.
+  }
+}
+
+function groupExists(pid: number): boolean {
+  try {
+    process.kill(-pid, 0)
+    return true
+  } catch {
+    return false
+  }
+}
+
+function regions(): string[] {
+  try {
+    return readdirSync(SHARED_MEMORY)
+  } catch {
+    // Systems without this folder have no such regions.
+    return []
+  }
+}

@@ -1,0 +1,125 @@
+import { expect, test } from 'bun:test'
+import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { openBundle } from '../../src/models/index.ts'
+import {
+  type BuildOptions,
+  buildRepository,
+  contractOf,
+  PlanError,
+  parseModelConfig,
+  RepositoryError,
+} from '../../src/repository/index.ts'
+import { temporaryFolder } from '../support/temporary.ts'
+import { demoBundle, digestOf, writePlans } from './support.ts'
+
+const { digest, manifest } = await openBundle(demoBundle)
+
+const build = (output: string, options: Partial<BuildOptions> = {}) =>
+  buildRepository({ bundle: demoBundle, backend: 'python', output, ...options })
+
+const configOf = (repository: string, model: string) =>
+  readFileSync(join(repository, model, 'config.pbtxt'), 'utf8')
+
+test('all backends serve one contract', async () => {
+  await using folder = temporaryFolder()
+  writePlans(folder.join('plans'), digest)
+  for (const backend of ['tensorrt', 'onnxruntime', 'python'] as const) {
+    const output = folder.join(backend)
+    const plans = backend === 'tensorrt' ? { plans: folder.join('plans') } : {}
+    const { models } = await build(output, { backend, ...plans })
+    expect(models).toEqual(['esm2', 'esm2_sequence', 'dnabert_s', 'dnabert_s_sequence'])
+    for (const model of ['esm2', 'dnabert_s'] as const) {
+      const { dimension } = manifest.models[model]
+      expect(contractOf(parseModelConfig(configOf(output, model), model))).toEqual({
+        name: model,
+        backend,
+        inputs: [
+          { name: 'input_ids', type: 'TYPE_INT32', dims: [-1, -1] },
+          { name: 'lengths', type: 'TYPE_INT32', dims: [-1] },
+        ],
+        outputs: [{ name: 'embedding', type: 'TYPE_FP32', dims: [-1, dimension] }],
+      })
+      expect(contractOf(parseModelConfig(configOf(output, `${model}_sequence`), model))).toEqual({
+        name: `${model}_sequence`,
+        backend: 'python',
+        inputs: [{ name: 'sequences', type: 'TYPE_STRING', dims: [-1] }],
+        outputs: [{ name: 'embedding', type: 'TYPE_FP32', dims: [-1, dimension] }],
+      })
+    }
+  }
+})
+
+test('TensorRT: a plan for each kind of GPU, every profile, and a warm-up for each', async () => {
+  await using folder = temporaryFolder()
+  writePlans(folder.join('plans'), digest)
+  const output = folder.join('out')
+  await build(output, { backend: 'tensorrt', plans: folder.join('plans') })
+  const config = configOf(output, 'esm2')
+  expect(config).toContain('{ kind: KIND_GPU count: 1 profile: [ "0", "1" ] }')
+  expect(config).toContain('{ key: "8.9" value: "model_sm89.plan" }')
+  expect(config).toContain('{ key: "9.0" value: "model_sm90.plan" }')
+  expect(config).toContain('dims: [ 320, 51 ] input_data_file: "320x51_input_ids"')
+  expect(readdirSync(join(output, 'esm2', '1')).sort()).toEqual(['model_sm89.plan', 'model_sm90.plan'])
+  expect(statSync(join(output, 'esm2', 'warmup', '320x51_input_ids')).size).toBe(320 * 51 * 4)
+  expect(statSync(join(output, 'dnabert_s', 'warmup', '96x168_lengths')).size).toBe(96 * 4)
+  expect(configOf(output, 'esm2_sequence')).toContain('"1024x64,256x256"')
+})
+
+test('plans that are missing or do not fit are refused before anything is written', async () => {
+  await using folder = temporaryFolder()
+  const output = folder.join('out')
+  const plans = folder.join('plans')
+  const attempt = () => build(output, { backend: 'tensorrt', plans })
+  await expect(build(output, { backend: 'tensorrt' })).rejects.toThrow('virnucpro engines build')
+  await expect(attempt()).rejects.toThrow(/no TensorRT plan in .*esm2: .*virnucpro engines build/)
+  const overlapping = [
+    { min: [1, 1], opt: [8, 8], max: [64, 64] },
+    { min: [1, 64], opt: [8, 80], max: [64, 128] },
+  ]
+  for (const [changes, message] of [
+    [{ bundle: digestOf('another') }, /model_sm89.plan was built from another bundle/],
+    [{ model: 'esm2' }, /dnabert_s.*is a plan of esm2, expected one of dnabert_s/],
+    [{ computeCapability: '8.0' }, /is for compute capability 8.0: expected the name model_sm80.plan/],
+    [{ profiles: overlapping }, /profiles overlap in length/],
+    [{ profiles: [] }, /does not describe a plan/],
+  ] as const) {
+    writePlans(plans, digest, changes)
+    const failure = await attempt().catch((error: unknown) => error)
+    expect(failure).toBeInstanceOf(PlanError)
+    expect((failure as Error).message).toMatch(message)
+  }
+  expect(readdirSync(folder.path)).toEqual(['plans'])
+})
+
+test('weights are linked, and copied on request', async () => {
+  await using folder = temporaryFolder()
+  // A bundle on the same file system as the repository.
+  await Bun.$`cp -r ${demoBundle} ${folder.join('bundle')}`.quiet()
+  const weights = (name: string) => statSync(folder.join(name, 'esm2', '1', 'weights.bin'))
+  const bundle = folder.join('bundle')
+  await build(folder.join('linked'), { bundle })
+  await build(folder.join('copied'), { bundle, placement: 'copy' })
+  const { ino } = statSync(folder.join('bundle', 'esm2', 'weights.bin'))
+  expect(weights('linked').ino).toBe(ino)
+  expect(weights('copied').ino).not.toBe(ino)
+  expect(weights('copied').size).toBe(weights('linked').size)
+})
+
+test('only a repository of this program is replaced, and only on request', async () => {
+  await using folder = temporaryFolder()
+  const output = folder.join('out')
+  await build(output)
+  await expect(build(output)).rejects.toThrow('Add --force')
+  await build(output, { force: true, instances: 3, threads: 2 })
+  expect(configOf(output, 'esm2')).toContain('{ kind: KIND_CPU count: 3 }')
+  expect(configOf(output, 'esm2')).toContain('{ key: "threads" value: { string_value: "2" } }')
+
+  const foreign = folder.join('notes')
+  await Bun.write(join(foreign, 'notes.txt'), 'mine')
+  await expect(build(foreign, { force: true })).rejects.toThrow(RepositoryError)
+  expect(readFileSync(join(foreign, 'notes.txt'), 'utf8')).toBe('mine')
+  writeFileSync(folder.join('file'), '')
+  await expect(build(folder.join('file'), { force: true })).rejects.toThrow('is a file')
+  expect(readdirSync(folder.path).sort()).toEqual(['file', 'notes', 'out'])
+})

@@ -1,0 +1,191 @@
+import { expect, test } from 'bun:test'
+import { cpSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { join } from 'node:path'
+import { startServer } from '../../src/serve/index.ts'
+import { virnucpro } from '../cli/support.ts'
+import { temporaryFolder } from '../support/temporary.ts'
+import { freePorts, hasTriton, tritonServer } from '../support/triton.ts'
+import { demoRepository, descendants, healthy, isAlive, regionsOf, serve } from './support.ts'
+
+const withServer = test.skipIf(!hasTriton)
+
+withServer('SIGTERM ends the server and leaves no process and no shared memory', async () => {
+  await using folder = temporaryFolder()
+  const repository = await demoRepository(folder.join('repository'))
+  const running = await serve(repository)
+  await running.ready()
+  const { child, ports, printed } = running
+  expect(printed.out).toBe(`grpc://127.0.0.1:${ports.grpc}\n`)
+  expect(printed.err).toMatch(/loading esm2\n[\s\S]*esm2 is ready \(\d/)
+  expect(await healthy(ports.http)).toBe(true)
+  const processes = descendants(child.pid)
+  // The server and one Python process for each of four models.
+  expect(processes.length).toBeGreaterThanOrEqual(5)
+  expect(regionsOf(child.pid).length).toBe(4)
+
+  child.kill('SIGTERM')
+  const { code, err } = await running.ended()
+  expect(err).toEndWith('error: stopped by SIGTERM\n')
+  expect(code).toBe(143)
+  expect(processes.filter(isAlive)).toEqual([])
+  expect(regionsOf(child.pid)).toEqual([])
+})
+
+withServer('a second signal does not wait, and leaves as little behind', async () => {
+  await using folder = temporaryFolder()
+  const running = await serve(await demoRepository(folder.join('repository')))
+  await running.ready()
+  const { child } = running
+  const processes = descendants(child.pid)
+  child.kill('SIGINT')
+  while (!running.printed.err.includes('SIGINT received')) await Bun.sleep(10)
+  child.kill('SIGINT')
+  expect((await running.ended()).code).toBe(130)
+  // Killed, but not waited for: they are gone as soon as the system gets to it.
+  while (processes.some(isAlive)) await Bun.sleep(10)
+  expect(regionsOf(child.pid)).toEqual([])
+})
+
+withServer('a server that dies ends the command with what it said', async () => {
+  await using folder = temporaryFolder()
+  const running = await serve(await demoRepository(folder.join('repository')))
+  await running.ready()
+  const { child } = running
+  const processes = descendants(child.pid)
+  process.kill(processes[0] ?? -1, 'SIGKILL')
+  const { code, err } = await running.ended()
+  expect(err).toMatch(/error: the server at grpc:\/\/127.0.0.1:\d+ was killed/)
+  expect(code).toBe(1)
+  expect(processes.filter(isAlive)).toEqual([])
+  expect(regionsOf(child.pid)).toEqual([])
+})
+
+withServer('a broken model is named with the reason, and everything is stopped', async () => {
+  await using folder = temporaryFolder()
+  const repository = await demoRepository(folder.join('repository'))
+  writeFileSync(join(repository, 'esm2', '1', 'weights.bin'), 'cut')
+  writeFileSync(join(repository, 'dnabert_s', 'config.pbtxt'), 'name: "dnabert_s" bakend: "python"')
+  const running = await serve(repository)
+  const { code, out, err } = await running.ended()
+  expect(err).toContain(`could not load 2 models of ${repository}`)
+  expect(err).toMatch(/ {2}esm2, version 1: [\s\S]*file_length: 3 are out of bounds/)
+  expect(err).toMatch(/ {2}dnabert_s: .*"inference.ModelConfig" has no field named "bakend"/)
+  expect({ code, out }).toEqual({ code: 1, out: '' })
+  expect(regionsOf(running.child.pid)).toEqual([])
+})
+
+withServer('a server that cannot start at all is told in its own words', async () => {
+  await using folder = temporaryFolder()
+  const repository = await demoRepository(folder.join('repository'))
+  const unknown = await serve(repository, ['--', '--no-such-option'])
+  expect(await unknown.ended()).toMatchObject({
+    code: 1,
+    err: expect.stringMatching(/The server said:\n.*unrecognized option '--no-such-option'\n$/),
+  })
+
+  const noBackends = await serve(repository, ['--backend-directory', folder.path])
+  const { code, err } = await noBackends.ended()
+  expect(err).toContain("unable to find backend library for backend 'python'")
+  expect(code).toBe(1)
+})
+
+withServer('the time to start is limited', async () => {
+  await using folder = temporaryFolder()
+  const repository = await demoRepository(folder.join('repository'))
+  const slow = join(repository, 'slow', '1')
+  cpSync(join(repository, 'esm2', '1'), slow, { recursive: true })
+  writeFileSync(join(repository, 'slow', 'config.pbtxt'), 'name: "slow" backend: "python" max_batch_size: 0')
+  writeFileSync(
+    join(slow, 'model.py'),
+    'import time\nclass TritonPythonModel:\n  def initialize(self, args): time.sleep(600)\n  def execute(self, r): pass\n',
+  )
+  const running = await serve(repository, ['--startup-timeout', '4', '--drain-timeout', '0'])
+  // Stopping waits for a server that is still loading; the second signal does not.
+  while (!running.printed.err.includes('esm2 is ready') && running.child.exitCode === null)
+    await Bun.sleep(20)
+  const { code, err } = await running.ended()
+  expect(err).toContain('was not ready within 4 s (still loading slow)')
+  expect(code).toBe(1)
+  expect(regionsOf(running.child.pid)).toEqual([])
+})
+
+withServer('one server for each GPU, each seeing its own, on ports in steps of three', async () => {
+  await using folder = temporaryFolder()
+  const repository = await demoRepository(folder.join('repository'))
+  const { http } = await freePorts()
+  const first = Math.min(http, 60_000)
+  const ports = { http: first, grpc: first + 1, metrics: first + 2 }
+  await using server = await startServer({
+    repository,
+    serverBin: tritonServer,
+    ports,
+    gpus: ['0', '1'],
+    drainTimeout: 5,
+  })
+  expect(server.endpoints.map(({ gpu, grpcUrl }) => [gpu, grpcUrl])).toEqual([
+    ['0', `grpc://127.0.0.1:${first + 1}`],
+    ['1', `grpc://127.0.0.1:${first + 4}`],
+  ])
+  for (const [i, { pid }] of server.endpoints.entries()) {
+    expect(await healthy(first + 3 * i)).toBe(true)
+    const environment = await Bun.file(`/proc/${pid}/environ`).text()
+    expect(environment.split('\0')).toContain(`CUDA_VISIBLE_DEVICES=${i}`)
+  }
+  await server.stop()
+  expect(server.endpoints.map(({ pid }) => isAlive(pid))).toEqual([false, false])
+  await server.ended
+})
+
+test('a port that is taken is named with its option before anything is started', async () => {
+  await using folder = temporaryFolder()
+  const repository = await demoRepository(folder.join('repository'))
+  const other = createServer().listen(0, '127.0.0.1')
+  await new Promise((done) => other.once('listening', done))
+  const address = other.address()
+  const port = typeof address === 'object' && address !== null ? address.port : 0
+  const args = ['serve', '--repository', repository, '--server-bin', process.execPath]
+  for (const [name, purpose] of [
+    ['http', 'HTTP'],
+    ['grpc', 'gRPC'],
+    ['metrics', 'metrics'],
+  ]) {
+    const free = await freePorts()
+    const named = Object.entries({ ...free, [`${name}`]: port }).flatMap(([key, value]) => [
+      `--${key}-port`,
+      String(value),
+    ])
+    const { code, out, err } = await virnucpro([...args, ...named])
+    expect(err).toContain(
+      `port ${port} of 127.0.0.1, for ${purpose}, cannot be used: another program listens there`,
+    )
+    expect(err).toContain(`--${name}-port`)
+    expect({ code, out }).toEqual({ code: 2, out: '' })
+  }
+  other.close()
+})
+
+test.concurrent('what cannot be served is said before anything is started', async () => {
+  await using folder = temporaryFolder()
+  const repository = await demoRepository(folder.join('repository'))
+  const path = process.env.PATH ?? ''
+  for (const [args, message] of [
+    [['--repository', folder.join('none')], 'no such folder'],
+    [['--repository', folder.path], 'no model in it'],
+    [[], '--repository is missing'],
+    [['--repository', repository, '--server-bin', '/no/server'], 'there is no such program'],
+    [
+      ['--repository', repository, '--grpc-port', '0'],
+      '--grpc-port: expected a whole number from 1 to 65535',
+    ],
+    [['--repository', repository, '--grpc-port', '8000'], 'port 8000 is wanted twice'],
+    [['--repository', repository, 'surplus'], 'unexpected argument surplus'],
+    [['--repository', repository, '--address', '192.0.2.1'], 'this machine has no address 192.0.2.1'],
+  ] as const) {
+    // Any program will do where nothing is started.
+    const bin = args.some((word) => word === '--server-bin') ? [] : ['--server-bin', process.execPath]
+    const { code, err } = await virnucpro(['serve', ...args, ...bin], { env: { PATH: path } })
+    expect(err).toContain(message)
+    expect(code).toBe(2)
+  }
+})
