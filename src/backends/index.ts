@@ -2,3 +2,9 @@
 export type { EmbeddingBackend, ModelName, TokenBatch } from './backend.ts'
 // The embedded default.
 export { OnnxRuntimeBackend, type OnnxRuntimeOptions } from './onnxruntime/backend.ts'
+// Inference servers.
+export { NoServerError, TritonBackend, type TritonOptions } from './triton/backend.ts'
+export { type Contract, SOURCE_PARAMETER } from './triton/contract.ts'
+export type { TritonAccess } from './triton/endpoint.ts'
+// The scheduler by itself, for benchmarks and simulations.
+export { type Lane, PullQueue, type PullQueueOptions, type Verdict } from './triton/pull-queue.ts'

@@ -1,0 +1,396 @@
+/**
+ * Spreads jobs over lanes of different speed, each of which may fail, stall or come back at any time.
+ *
+ * Every lane pulls the next job when it has room, so that a fast one simply takes more. A job that a lane could not
+ * do goes back to the front of the queue for another one. When the queue is empty, an idle lane takes over a job
+ * that a slower lane would finish later: the first answer counts.
+ */
+
+/** What a failed attempt says about the job and about the lane. */
+export type Verdict =
+  /** The lane is out of order: give the job to another one, and probe the lane until it answers. */
+  | 'lane'
+  /** The same, and the answers still to come from the lane cannot be trusted: its other jobs are done again. */
+  | 'distrust'
+  /** The job may be what is wrong: another lane has one try, then it counts as failed. */
+  | 'job'
+
+/** Somewhere a job can be done. */
+export interface Lane<Job, Result> {
+  readonly name: string
+  /** Jobs on their way at once. */
+  readonly capacity: number
+  /** Jobs that are really computed at once; the others wait their turn there. */
+  readonly instances: number
+  run(job: Job, signal: AbortSignal): Promise<Result>
+  /** True when the lane can take jobs again; may repair it. */
+  probe(signal: AbortSignal): Promise<boolean>
+  judge(error: unknown): Verdict
+}
+
+export interface PullQueueOptions<Job> {
+  /** Work of a job, in any unit that time is proportional to. */
+  cost(job: Job): number
+  /** Time without any lane in order after which the run is given up, in milliseconds. */
+  patienceMs: number
+  /** Time between probes of a lane that is out of order, in milliseconds. @default 500 */
+  probeMs?: number
+  /** Told when a lane drops out or comes back, and why. */
+  onLane?(name: string, state: 'lost' | 'back', reason: string): void
+  /** The error for jobs that are left when no lane has been in order for `patienceMs`. */
+  gaveUp(lastReason: string): Error
+}
+
+interface Attempt<Job, Result> {
+  readonly entry: Entry<Job, Result>
+  readonly lane: LaneState<Job, Result>
+  readonly started: number
+  /** Cost of what the lane had to do before this. */
+  readonly ahead: number
+  readonly controller: AbortController
+}
+
+interface Entry<Job, Result> {
+  readonly job: Job
+  readonly cost: number
+  readonly resolve: (result: Result) => void
+  readonly reject: (error: unknown) => void
+  readonly attempts: Set<Attempt<Job, Result>>
+  /** How often the job was taken back because no answer came. */
+  stalls: number
+  /** Lanes that answered this very job with an error. */
+  readonly refusedBy: Set<LaneState<Job, Result>>
+  settled: boolean
+}
+
+class LaneState<Job, Result> {
+  readonly lane: Lane<Job, Result>
+  inOrder = true
+  readonly running = new Set<Attempt<Job, Result>>()
+  /** Cost per millisecond of one instance, smoothed; undefined before the first answer. */
+  rate: number | undefined
+
+  constructor(lane: Lane<Job, Result>) {
+    this.lane = lane
+  }
+
+  get hasRoom(): boolean {
+    return this.inOrder && this.running.size < this.lane.capacity
+  }
+
+  /** Milliseconds after which a job given to the lane now would be done; endless when it has stopped answering. */
+  expected(cost: number, now: number): number {
+    if (this.rate === undefined) return 0
+    let waiting = 0
+    for (const attempt of this.running) {
+      if (this.isLate(attempt, now)) return Number.POSITIVE_INFINITY
+      waiting += Math.max(0, attempt.entry.cost / this.rate - (now - attempt.started))
+    }
+    return waiting / this.lane.instances + cost / this.rate
+  }
+
+  /** True when no answer is to be expected any more. */
+  isStalled({ started, ahead, entry }: Attempt<Job, Result>, now: number): boolean {
+    if (this.rate === undefined) return false
+    const expected = (ahead / this.lane.instances + entry.cost) / this.rate
+    return now - started > Math.max(STALL_MS, STALL_FACTOR * expected) * 2 ** entry.stalls
+  }
+
+  /** True when an answer is so long overdue that the lane has probably stopped, not only slowed down. */
+  isLate({ started, ahead, entry }: Attempt<Job, Result>, now: number): boolean {
+    if (this.rate === undefined) return false
+    const expected = (ahead / this.lane.instances + entry.cost) / this.rate
+    return now - started > LATE_FACTOR * expected + LATE_MS
+  }
+}
+
+/** An answer is late after this many times its expected time, and this many milliseconds for good measure. */
+const LATE_FACTOR = 3
+const LATE_MS = 1000
+/** Newer answers count this much in a lane's rate. */
+const SMOOTHING = 0.3
+/** A job is taken over when the other lane would be done with it this many times sooner. */
+const TAKE_OVER_GAIN = 1.5
+/**
+ * A job without an answer is taken back after this many times its expected time, and not before this many
+ * milliseconds; each time it happens to a job the time doubles, so that a slow server is never asked in vain for ever.
+ */
+const STALL_FACTOR = 10
+const STALL_MS = 10_000
+/** How often stalled jobs are looked for, in milliseconds. */
+const WATCH_MS = 250
+
+export class PullQueue<Job, Result> {
+  readonly #options: PullQueueOptions<Job>
+  readonly #lanes: LaneState<Job, Result>[]
+  readonly #waiting: Entry<Job, Result>[] = []
+  readonly #closing = new AbortController()
+  readonly #watch: ReturnType<typeof setInterval>
+  #lastReason = ''
+  #lastInOrder = performance.now()
+
+  constructor(lanes: readonly Lane<Job, Result>[], options: PullQueueOptions<Job>) {
+    this.#options = options
+    this.#lanes = lanes.map((lane) => new LaneState(lane))
+    this.#watch = setInterval(() => this.#tick(), WATCH_MS)
+    this.#watch.unref()
+  }
+
+  /** Jobs worth having submitted at once: what fills every lane, and one each to go on with. */
+  get depth(): number {
+    return this.#lanes.reduce((sum, { lane }) => sum + lane.capacity + 1, 0)
+  }
+
+  /** Jobs under way and time expected for one unit of cost, by lane; for displays. */
+  state(): { name: string; inOrder: boolean; running: number; rate: number | undefined }[] {
+    return this.#lanes.map(({ lane, inOrder, running, rate }) => ({
+      name: lane.name,
+      inOrder,
+      running: running.size,
+      rate,
+    }))
+  }
+
+  /** Does a job on whichever lane is first to have room. */
+  submit(job: Job, signal?: AbortSignal): Promise<Result> {
+    return new Promise<Result>((resolve, reject) => {
+      const entry: Entry<Job, Result> = {
+        job,
+        cost: this.#options.cost(job),
+        resolve,
+        reject,
+        attempts: new Set(),
+        refusedBy: new Set(),
+        stalls: 0,
+        settled: false,
+      }
+      const abort = () => this.#settle(entry, () => reject(signal?.reason))
+      if (signal?.aborted) {
+        abort()
+        return
+      }
+      signal?.addEventListener('abort', abort, { once: true })
+      this.#waiting.push(entry)
+      this.#pump()
+    })
+  }
+
+  #settle(entry: Entry<Job, Result>, tell: () => void): void {
+    if (entry.settled) return
+    entry.settled = true
+    const at = this.#waiting.indexOf(entry)
+    if (at >= 0) this.#waiting.splice(at, 1)
+    for (const attempt of entry.attempts) attempt.controller.abort()
+    tell()
+  }
+
+  /** Gives waiting jobs to lanes with room, then lets idle lanes take over slow jobs. */
+  #pump(): void {
+    for (;;) {
+      const next = this.#nextPair()
+      if (next === undefined) break
+      this.#waiting.splice(this.#waiting.indexOf(next.entry), 1)
+      this.#start(next.entry, next.lane)
+    }
+    if (this.#waiting.length === 0) this.#takeOver()
+  }
+
+  /**
+   * The first waiting job that some lane should take now. While jobs are plentiful any lane with room takes one.
+   * Towards the end a lane leaves a job to a faster one that would be done with it earlier even after its own.
+   */
+  #nextPair(): { entry: Entry<Job, Result>; lane: LaneState<Job, Result> } | undefined {
+    const now = performance.now()
+    const plentiful = this.#waiting.length > this.#lanes.length
+    for (const entry of this.#waiting) {
+      const usable = this.#lanes.filter((state) => state.inOrder && !entry.refusedBy.has(state))
+      const best = [...usable].sort((a, b) =>
+        a.expected(entry.cost, now) < b.expected(entry.cost, now) ? -1 : 1,
+      )
+      const free = best.find((state) => state.hasRoom)
+      if (free === undefined) continue
+      if (plentiful || free === best[0]) return { entry, lane: free }
+    }
+    return undefined
+  }
+
+  #takeOver(): void {
+    const now = performance.now()
+    for (const idle of this.#lanes) {
+      if (!idle.hasRoom || idle.running.size >= idle.lane.instances || idle.rate === undefined) continue
+      const slow = this.#slowest(idle, now)
+      if (slow !== undefined) this.#start(slow.entry, idle)
+    }
+  }
+
+  /** The attempt elsewhere that `idle` could most clearly finish first. */
+  #slowest(idle: LaneState<Job, Result>, now: number): Attempt<Job, Result> | undefined {
+    let found: Attempt<Job, Result> | undefined
+    let longest = 0
+    for (const other of this.#lanes) {
+      if (other === idle) continue
+      for (const attempt of other.running) {
+        const { entry } = attempt
+        if (entry.settled || entry.attempts.size > 1 || entry.refusedBy.has(idle)) continue
+        const here = idle.expected(entry.cost, now)
+        const left = remaining(other, attempt, now)
+        if ((other.isLate(attempt, now) || left > TAKE_OVER_GAIN * here) && left >= longest) {
+          found = attempt
+          longest = left
+        }
+      }
+    }
+    return found
+  }
+
+  #start(entry: Entry<Job, Result>, lane: LaneState<Job, Result>): void {
+    let ahead = 0
+    for (const other of lane.running) ahead += other.entry.cost
+    const attempt = { entry, lane, ahead, started: performance.now(), controller: new AbortController() }
+    entry.attempts.add(attempt)
+    lane.running.add(attempt)
+    lane.lane.run(entry.job, attempt.controller.signal).then(
+      (result) => this.#succeeded(attempt, result),
+      (error) => this.#failed(attempt, error),
+    )
+  }
+
+  #leave(attempt: Attempt<Job, Result>): void {
+    attempt.entry.attempts.delete(attempt)
+    attempt.lane.running.delete(attempt)
+  }
+
+  #succeeded(attempt: Attempt<Job, Result>, result: Result): void {
+    const { entry, lane, started, ahead } = attempt
+    const now = performance.now()
+    // Taken back in the meantime: the answer is late, or not to be trusted.
+    if (!lane.running.has(attempt)) return
+    this.#leave(attempt)
+    // The time passed with what was before it, shared by the instances, and with itself, on one of them.
+    const rate = (ahead / lane.lane.instances + entry.cost) / Math.max(0.01, now - started)
+    lane.rate = lane.rate === undefined ? rate : (1 - SMOOTHING) * lane.rate + SMOOTHING * rate
+    for (const other of entry.attempts) {
+      if (other.lane.isLate(other, now)) this.#lose(other.lane, 'has stopped answering')
+    }
+    this.#settle(entry, () => entry.resolve(result))
+    this.#pump()
+  }
+
+  #failed(attempt: Attempt<Job, Result>, error: unknown): void {
+    const { entry, lane } = attempt
+    if (!lane.running.has(attempt)) return
+    this.#leave(attempt)
+    if (!entry.settled && !this.#closing.signal.aborted) {
+      const verdict = lane.lane.judge(error)
+      if (verdict === 'job') entry.refusedBy.add(lane)
+      else this.#lose(lane, describe(error))
+      if (verdict === 'distrust') this.#takeBack(lane)
+      if (entry.attempts.size === 0) this.#retry(entry, error)
+    }
+    this.#pump()
+  }
+
+  #retry(entry: Entry<Job, Result>, error: unknown): void {
+    const left = this.#lanes.some((state) => !entry.refusedBy.has(state))
+    // Two lanes with the same answer are enough; what is wrong is the job.
+    if (entry.refusedBy.size >= 2 || !left) this.#settle(entry, () => entry.reject(error))
+    else this.#waiting.unshift(entry)
+  }
+
+  #lose(lane: LaneState<Job, Result>, reason: string): void {
+    this.#lastReason = `${lane.lane.name}: ${reason}`
+    if (!lane.inOrder) return
+    lane.inOrder = false
+    this.#options.onLane?.(lane.lane.name, 'lost', reason)
+    void this.#restore(lane)
+  }
+
+  async #restore(lane: LaneState<Job, Result>): Promise<void> {
+    const { signal } = this.#closing
+    while (!signal.aborted) {
+      await sleep(this.#options.probeMs ?? 500, signal)
+      if (signal.aborted) return
+      if (await lane.lane.probe(signal).catch(() => false)) break
+    }
+    if (signal.aborted) return
+    lane.inOrder = true
+    this.#options.onLane?.(lane.lane.name, 'back', '')
+    this.#pump()
+  }
+
+  /** Has the lane's jobs done again; what it still answers is not looked at. */
+  #takeBack(
+    lane: LaneState<Job, Result>,
+    which: (attempt: Attempt<Job, Result>) => boolean = () => true,
+  ): void {
+    for (const attempt of [...lane.running].filter(which)) {
+      this.#leave(attempt)
+      attempt.controller.abort()
+      if (!attempt.entry.settled && attempt.entry.attempts.size === 0) this.#waiting.unshift(attempt.entry)
+    }
+  }
+
+  /** Takes back jobs that a server seems to have forgotten. */
+  #takeBackStalled(now: number): void {
+    for (const lane of this.#lanes) {
+      const stalled = [...lane.running].filter((attempt) => lane.isStalled(attempt, now))
+      if (stalled.length === 0) continue
+      for (const { entry } of stalled) entry.stalls++
+      this.#lose(lane, 'has not answered for a long time')
+      this.#takeBack(lane, (attempt) => stalled.includes(attempt))
+    }
+  }
+
+  #tick(): void {
+    const now = performance.now()
+    this.#takeBackStalled(now)
+    if (this.#lanes.some(({ inOrder }) => inOrder)) {
+      this.#lastInOrder = now
+      this.#pump()
+      return
+    }
+    if (now - this.#lastInOrder < this.#options.patienceMs) return
+    for (const entry of [...this.#waiting]) {
+      this.#settle(entry, () => entry.reject(this.#options.gaveUp(this.#lastReason)))
+    }
+  }
+
+  /** Stops watching and probing; jobs under way are told to stop. */
+  close(): void {
+    clearInterval(this.#watch)
+    this.#closing.abort()
+    for (const { running } of this.#lanes) for (const { controller } of running) controller.abort()
+  }
+}
+
+/** Milliseconds until a lane is expected to be done with an attempt; endless for a lane out of order. */
+function remaining<Job, Result>(
+  state: LaneState<Job, Result>,
+  attempt: Attempt<Job, Result>,
+  now: number,
+): number {
+  if (!state.inOrder) return Number.POSITIVE_INFINITY
+  if (state.rate === undefined) return 0
+  let before = 0
+  for (const other of state.running)
+    if (other.started <= attempt.started) before += other.entry.cost / state.rate
+  return Math.max(0, before / state.lane.instances - (now - attempt.started))
+}
+
+function describe(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
+
+function sleep(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, ms)
+    signal.addEventListener(
+      'abort',
+      () => {
+        clearTimeout(timer)
+        resolve()
+      },
+      { once: true },
+    )
+  })
+}

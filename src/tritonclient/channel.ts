@@ -1,0 +1,90 @@
+import { isIP } from 'node:net'
+import { checkServerIdentity } from 'node:tls'
+import {
+  type ChannelCredentials,
+  type ChannelOptions,
+  Client,
+  compressionAlgorithms,
+  credentials,
+  type VerifyOptions,
+} from '@grpc/grpc-js'
+import type { Endpoint } from './endpoint.ts'
+import { invalidArgument } from './errors.ts'
+import type { ClientOptions, TlsOptions } from './options.ts'
+
+/** Opens a channel; the connection is made with the first call. */
+export function openChannel(endpoint: Endpoint, options: ClientOptions): Client {
+  if (options.tls !== undefined && !endpoint.tls)
+    throw invalidArgument(`certificates were given for ${endpoint.url}: an encrypted connection is grpcs://`)
+  return new Client(
+    endpoint.target,
+    channelCredentials(endpoint, options.tls ?? {}),
+    channelOptions(endpoint, options),
+  )
+}
+
+function channelCredentials(endpoint: Endpoint, tls: TlsOptions): ChannelCredentials {
+  if (!endpoint.tls) return credentials.createInsecure()
+  if ((tls.cert === undefined) !== (tls.key === undefined))
+    throw invalidArgument(`${endpoint.url}: a client certificate needs both tls.cert and tls.key`)
+  try {
+    return credentials.createSsl(pem(tls.ca), pem(tls.key), pem(tls.cert), verification(endpoint, tls))
+  } catch (cause) {
+    throw invalidArgument(`${endpoint.url}: a certificate or key cannot be read: ${describe(cause)}`, {
+      cause,
+    })
+  }
+}
+
+/**
+ * TLS has no server name for an address by number, and grpc-js gives one all the same, which Bun refuses and Node warns
+ * of. So a name that nobody has is sent, and the certificate checked against the number.
+ */
+const NO_NAME = 'address-by-number.invalid'
+
+function byNumber(endpoint: Endpoint, tls: TlsOptions): boolean {
+  return endpoint.tls && tls.serverName === undefined && isIP(endpoint.host) !== 0
+}
+
+function verification(endpoint: Endpoint, tls: TlsOptions): VerifyOptions {
+  if (!byNumber(endpoint, tls)) return {}
+  return { checkServerIdentity: (_name, certificate) => checkServerIdentity(endpoint.host, certificate) }
+}
+
+function pem(content: string | Uint8Array | undefined): Buffer | null {
+  return content === undefined ? null : Buffer.from(content)
+}
+
+function describe(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause)
+}
+
+/** Meaning of the names: grpc-js, README, "Supported Channel Options". */
+function channelOptions(endpoint: Endpoint, options: ClientOptions): ChannelOptions {
+  const { keepalive = {}, maxReconnectDelayMs = 500, tls = {}, compression } = options
+  return {
+    // Answers over the default of 4 MiB are common.
+    'grpc.max_send_message_length': -1,
+    'grpc.max_receive_message_length': -1,
+    'grpc.keepalive_time_ms': keepalive.timeMs ?? 310_000,
+    'grpc.keepalive_timeout_ms': keepalive.timeoutMs ?? 20_000,
+    'grpc.keepalive_permit_without_calls': keepalive.withoutCalls === true ? 1 : 0,
+    // The default grows to two minutes: a restarted server would stand idle that long.
+    'grpc.initial_reconnect_backoff_ms': Math.min(100, maxReconnectDelayMs),
+    'grpc.max_reconnect_backoff_ms': maxReconnectDelayMs,
+    // Those of grpc-js keep a copy of each request and give up above 1 MB.
+    'grpc.enable_retries': 0,
+    // One client, one connection: a second client to the same server does not share its fate.
+    'grpc.use_local_subchannel_pool': 1,
+    // Else each name is also looked up in DNS as TXT.
+    'grpc.service_config_disable_resolution': 1,
+    'grpc.enable_http_proxy': (options.proxy ?? !endpoint.local) ? 1 : 0,
+    ...(compression === undefined
+      ? {}
+      : { 'grpc.default_compression_algorithm': compressionAlgorithms[compression] }),
+    ...(byNumber(endpoint, tls) ? { 'grpc.ssl_target_name_override': NO_NAME } : {}),
+    ...(tls.serverName === undefined
+      ? {}
+      : { 'grpc.ssl_target_name_override': tls.serverName, 'grpc.default_authority': tls.serverName }),
+  }
+}

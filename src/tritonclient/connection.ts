@@ -1,0 +1,173 @@
+import { type DescMessage, fromBinary, type MessageShape } from '@bufbuild/protobuf'
+import type { Client, ClientDuplexStream, Metadata, ServiceError } from '@grpc/grpc-js'
+import { onAbort } from './abort.ts'
+import { openChannel } from './channel.ts'
+import { isWorthAnotherAttempt } from './classify.ts'
+import { parseEndpoint } from './endpoint.ts'
+import { TritonError } from './errors.ts'
+import { badAnswer, type CallContext, statusError } from './explain.ts'
+import { callMetadata } from './metadata.ts'
+import type { CallOptions, ClientOptions } from './options.ts'
+import { pause, retryDelay, retryPolicy } from './retry.ts'
+import { statusName } from './status.ts'
+
+const SERVICE = '/inference.GRPCInferenceService/'
+
+/** A call to make: what it is, and the request already encoded, so that an attempt costs nothing more. */
+export interface UnaryCall<O extends DescMessage> {
+  readonly method: string
+  readonly request: Uint8Array
+  readonly answer: O
+  readonly model?: string | undefined
+  readonly sent?: () => string
+  /** Sent again after a failure it may survive. */
+  readonly idempotent: boolean
+  readonly defaultDeadlineMs?: number
+}
+
+const same = (message: Uint8Array): Buffer =>
+  Buffer.from(message.buffer, message.byteOffset, message.byteLength)
+const untouched = (message: Buffer): Uint8Array => message
+
+/** A stream of messages in both directions, not yet decoded. */
+export type MessageStream = ClientDuplexStream<Uint8Array, Uint8Array>
+
+/** One channel to one server: deadlines, cancellation, headers, retries and errors of every call. */
+export class Connection {
+  readonly url: string
+  readonly #options: ClientOptions
+  readonly #channel: Client
+  readonly #closing = new AbortController()
+
+  constructor(options: ClientOptions) {
+    const endpoint = parseEndpoint(options.url)
+    this.url = endpoint.url
+    this.#options = options
+    retryPolicy(options.retry)
+    this.#channel = openChannel(endpoint, options)
+  }
+
+  async unary<O extends DescMessage>(call: UnaryCall<O>, options: CallOptions): Promise<MessageShape<O>> {
+    const limitMs = options.deadlineMs ?? this.#options.deadlineMs ?? call.defaultDeadlineMs ?? 60_000
+    const context = this.context(call.method, call.model, limitMs)
+    const end = limitMs > 0 ? Date.now() + limitMs : Number.POSITIVE_INFINITY
+    const policy = retryPolicy(call.idempotent ? (options.retry ?? this.#options.retry) : false)
+    for (let attempt = 1; ; attempt++) {
+      this.#checkGoing(context, options.signal)
+      const outcome = await this.#attempt(call, context, options, end, attempt)
+      if (!(outcome instanceof TritonError)) return decode(context, call.answer, outcome)
+      const delay = retryDelay(policy, attempt)
+      const again =
+        attempt < policy.attempts && isWorthAnotherAttempt(outcome.reason) && Date.now() + delay < end
+      if (!again) throw outcome
+      await pause(delay, options.signal, this.#closing.signal)
+    }
+  }
+
+  /** Opens a stream; the caller reads, writes and cancels it. */
+  async stream(
+    method: string,
+    options: CallOptions,
+  ): Promise<{ stream: MessageStream; context: CallContext }> {
+    const limitMs = options.deadlineMs ?? 0
+    const context = this.context(method, undefined, limitMs)
+    this.#checkGoing(context, options.signal)
+    const metadata = await callMetadata(this.#options.headers, options)
+    this.#checkGoing(context, options.signal)
+    const stream = this.#channel.makeBidiStreamRequest(SERVICE + method, same, untouched, metadata, {
+      ...(limitMs > 0 ? { deadline: Date.now() + limitMs } : {}),
+    })
+    const release = onAbort([options.signal, this.#closing.signal], () => stream.cancel())
+    stream.once('status', release)
+    return { stream, context }
+  }
+
+  /** The error for what a stream of this connection failed with. */
+  streamError(context: CallContext, error: unknown, signal: AbortSignal | undefined): unknown {
+    if (signal?.aborted === true || this.#closing.signal.aborted) return this.#stopped(context, signal)
+    return isServiceError(error) ? failure(context, error, 1) : error
+  }
+
+  close(): void {
+    if (this.#closing.signal.aborted) return
+    this.#closing.abort()
+    this.#channel.close()
+  }
+
+  context(method: string, model: string | undefined, limitMs: number): CallContext {
+    return { endpoint: this.url, method, model, deadlineMs: limitMs > 0 ? limitMs : undefined }
+  }
+
+  /** Resolves to the answer or to the failure, so that only defects are thrown. */
+  async #attempt<O extends DescMessage>(
+    call: UnaryCall<O>,
+    context: CallContext,
+    options: CallOptions,
+    end: number,
+    attempt: number,
+  ): Promise<Uint8Array | TritonError> {
+    const metadata = await callMetadata(this.#options.headers, options)
+    this.#checkGoing(context, options.signal)
+    const settled = await this.#send(call, metadata, end, options.signal)
+    if (settled instanceof Uint8Array) return settled
+    // A call that we cancelled can still report the failure it met a moment before.
+    if (options.signal?.aborted === true || this.#closing.signal.aborted)
+      return this.#stopped(context, options.signal)
+    return failure({ ...context, sent: call.sent?.() }, settled, attempt)
+  }
+
+  #send(
+    call: UnaryCall<DescMessage>,
+    metadata: Metadata,
+    end: number,
+    signal: AbortSignal | undefined,
+  ): Promise<Uint8Array | ServiceError> {
+    return new Promise((resolve) => {
+      let release = () => {}
+      const sent = this.#channel.makeUnaryRequest(
+        SERVICE + call.method,
+        same,
+        untouched,
+        call.request,
+        metadata,
+        { ...(Number.isFinite(end) ? { deadline: end } : {}) },
+        (error, answer) => {
+          release()
+          resolve(error ?? answer ?? new Uint8Array(0))
+        },
+      )
+      release = onAbort([signal, this.#closing.signal], () => sent.cancel())
+    })
+  }
+
+  #checkGoing(context: CallContext, signal: AbortSignal | undefined): void {
+    if (signal?.aborted === true || this.#closing.signal.aborted) throw this.#stopped(context, signal)
+  }
+
+  #stopped(context: CallContext, signal: AbortSignal | undefined): TritonError {
+    return signal?.aborted === true
+      ? statusError(context, 'CANCELLED', 'by the caller', { cause: signal.reason })
+      : statusError(context, 'CANCELLED', 'the client is closed')
+  }
+}
+
+function failure(context: CallContext, error: ServiceError, attempts: number): TritonError {
+  return statusError(context, statusName(error.code), error.details ?? '', { attempts, cause: error })
+}
+
+function isServiceError(error: unknown): error is ServiceError {
+  return error instanceof Error && 'code' in error && typeof error.code === 'number' && 'details' in error
+}
+
+/** An answer that is no message of this kind is the server's or a proxy's fault, not the caller's. */
+export function decode<O extends DescMessage>(
+  context: CallContext,
+  schema: O,
+  bytes: Uint8Array,
+): MessageShape<O> {
+  try {
+    return fromBinary(schema, bytes)
+  } catch (cause) {
+    throw badAnswer(context, `the answer is not a ${schema.typeName}`, cause)
+  }
+}
