@@ -1,3 +1,42 @@
+// Embeddings taken over from a run of another program.
+export { AdoptedVectors } from './adopted.ts'
+// Parts that could not be computed.
+export { type FailedPart, failedFilesPath, writeFailedFiles } from './failed-files.ts'
+// The embeddings of finished batches.
+export { Journal } from './journal.ts'
+export { type JournalEntry, KEY_BYTES } from './journal-format.ts'
+// Old runs' files and those of runs that are done: listed, verified, brought into another layout, removed.
+export {
+  BROAD_STAGES,
+  BroadRun,
+  type BroadStage,
+  broadConfigHash,
+  type CleanOptions,
+  cleanFolder,
+  type Finding,
+  type Found,
+  findLegacyRun,
+  type Leftover,
+  type LegacyContent,
+  type LegacyFile,
+  type LegacyKind,
+  type LegacyVector,
+  type MigrateOptions,
+  MigrationError,
+  migrateFolder,
+  type PipelineConfig,
+  PipelineState,
+  readFolder,
+  readLegacyFile,
+  readLegacyVectors,
+  type StageOutputs,
+  scanFolder,
+  type Verification,
+  verifyFolder,
+} from './legacy/index.ts'
+// One run at a time in a folder.
+export { LockedError, LockLostError, RunLock } from './lock.ts'
+export type { LockOwner } from './lock-owner.ts'
 // What a run works on, and whether another continues it.
 export {
   describeInput,
@@ -7,7 +46,7 @@ export {
   type RunManifest,
 } from './manifest.ts'
 // The `.pt` files of a part.
-export { type PartFeatures, partFilesPresent, writePartFiles } from './part-files.ts'
+export { damagedPartFile, type PartDigests, type PartFeatures, writePartFiles } from './part-files.ts'
 export type { PartScores } from './part-scores.ts'
 // The state of a run on disk.
 export { RunFolder, type RunFolderOptions, type RunStatus } from './run-folder.ts'

@@ -23,29 +23,47 @@ const ManifestSchema = v.object({
   settings: v.record(v.string(), v.union([v.string(), v.number(), v.boolean()])),
   /** Digest of the models. */
   models: v.string(),
+  /** Embeddings were taken over from an old run in the same folder, whose files are not ours to remove. */
+  adopted: v.optional(v.boolean()),
   /** Counts of a finished run. */
   result: v.optional(v.record(v.string(), v.number())),
+  /** SHA-256 of the tables of a finished run, by name. */
+  tables: v.optional(v.record(v.string(), v.string())),
 })
 
 /** What a run works on, and with what; decides whether an interrupted run may be continued. */
 export type RunManifest = v.InferOutput<typeof ManifestSchema>
 export type RunInput = v.InferOutput<typeof InputSchema>
 
-export function parseManifest(value: unknown): RunManifest | undefined {
+/** @returns undefined for damage, `newer` for a folder that a later version made */
+export function parseManifest(text: string): RunManifest | 'newer' | undefined {
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch {
+    return undefined
+  }
   const parsed = v.safeParse(ManifestSchema, value)
-  return parsed.success ? parsed.output : undefined
+  if (parsed.success) return parsed.output
+  const head = v.safeParse(v.object({ format: v.number() }), value)
+  return head.success && head.output.format > RUN_FORMAT ? 'newer' : undefined
 }
 
 /** Size and digest of an input; a few seconds for 10 GB, next to hours of embedding. */
 export async function describeInput(path: string, signal?: AbortSignal): Promise<RunInput> {
   if (path === '-') return { path, bytes: null, sha256: null }
   const { size } = await stat(path)
+  return { path, bytes: size, sha256: await sha256File(path, signal) }
+}
+
+/** SHA-256 of a file's content, hex digits. */
+export async function sha256File(path: string, signal?: AbortSignal): Promise<string> {
   const hasher = new Bun.CryptoHasher('sha256')
   for await (const block of createReadStream(path, { highWaterMark: 1 << 20 })) {
     hasher.update(block)
     signal?.throwIfAborted()
   }
-  return { path, bytes: size, sha256: hasher.digest('hex') }
+  return hasher.digest('hex')
 }
 
 /** Lines that say in what two runs differ; empty when one continues the other. */
@@ -55,7 +73,9 @@ export function manifestDifferences(before: RunManifest, now: RunManifest): stri
   if (inputs(before) !== inputs(now)) {
     lines.push(`input: ${before.inputs.map(describe).join(', ')} -> ${now.inputs.map(describe).join(', ')}`)
   } else if (now.inputs.some(({ sha256 }) => sha256 === null)) {
-    lines.push('input: standard input cannot be read a second time')
+    lines.push(
+      'input: both read standard input, and what a pipe gives cannot be compared or read a second time',
+    )
   }
   for (const key of new Set([...Object.keys(before.settings), ...Object.keys(now.settings)])) {
     const [old, current] = [before.settings[key], now.settings[key]]
@@ -63,6 +83,9 @@ export function manifestDifferences(before: RunManifest, now: RunManifest): stri
   }
   if (before.models !== now.models)
     lines.push(`models: ${before.models.slice(0, 12)} -> ${now.models.slice(0, 12)}`)
+  // Results that are there stay good; half of a run must not come from another program than the other half.
+  if (before.status === 'unfinished' && before.version !== now.version)
+    lines.push(`version of virnucpro: ${before.version} -> ${now.version}`)
   return lines
 }
 

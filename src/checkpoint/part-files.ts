@@ -1,8 +1,9 @@
-import { existsSync } from 'node:fs'
+import { access } from 'node:fs/promises'
 import { basename } from 'node:path'
 import type { OutputPaths } from '../outputs/index.ts'
 import { writeAtomically } from '../system/index.ts'
 import { type FeatureKind, type FeatureTable, writeFeatureFile } from '../torchfile/index.ts'
+import { sha256File } from './manifest.ts'
 
 /** Everything the three `.pt` files of a part hold. */
 export interface PartFeatures {
@@ -17,38 +18,77 @@ export interface PartFeatures {
   stamp: string | undefined
 }
 
+/** SHA-256 of the three `.pt` files of a part, as hex digits: DNABERT-S, ESM-2, merged. */
+export type PartDigests = readonly string[]
+
 /**
  * Writes `output_k_DNABERT_S.pt`, `output_k_ESM.pt` and `output_k_merged.pt` of a part in the chosen layout.
  * Broad's has `version` and `status` in each file and an empty `.done` beside it, made after the file is whole.
  */
-export async function writePartFiles(paths: OutputPaths, number: number, part: PartFeatures): Promise<void> {
+export async function writePartFiles(
+  paths: OutputPaths,
+  number: number,
+  part: PartFeatures,
+): Promise<PartDigests> {
   const { dnabert, esm } = part.widths
   const inOrder = part.ids.map((_, i) => i)
-  const files: [string, FeatureKind, FeatureTable][] = [
-    [paths.dnabertPart(number), 'dnabert', columns(part, inOrder, 0, dnabert)],
-    [
-      paths.esmPart(number),
-      'esm',
-      columns(part, paths.layout === 'broad' ? inOrder : byLength(part), dnabert, esm),
-    ],
-    [paths.mergedPart(number), 'merged', { ids: part.ids, rows: part.features, dim: dnabert + esm }],
+  const esmOrder = paths.layout === 'broad' ? inOrder : byLength(part)
+  // Made one after the other: each is a copy of the features.
+  const tables: [FeatureKind, () => FeatureTable][] = [
+    ['dnabert', () => columns(part, inOrder, 0, dnabert)],
+    ['esm', () => columns(part, esmOrder, dnabert, esm)],
+    ['merged', () => ({ ids: part.ids, rows: part.features, dim: dnabert + esm })],
   ]
-  for (const [path, kind, table] of files) {
-    await writeAtomically(path, (sink) =>
-      writeFeatureFile(kind, table, (bytes) => sink.write(bytes), {
+  const digests: string[] = []
+  for (const [i, path] of partFiles(paths, number).entries()) {
+    const [kind, table] = tables[i] as (typeof tables)[number]
+    const hasher = new Bun.CryptoHasher('sha256')
+    await writeAtomically(path, (sink) => {
+      const hashed = (bytes: Uint8Array) => {
+        hasher.update(bytes)
+        return sink.write(bytes)
+      }
+      return writeFeatureFile(kind, table(), hashed, {
         archiveName: basename(path, '.pt'),
         stamp: paths.layout === 'broad',
         ...(part.stamp === undefined ? {} : { notes: { demonstration: part.stamp } }),
-      }),
-    )
+      })
+    })
+    digests.push(hasher.digest('hex'))
     if (paths.layout === 'broad') await writeAtomically(`${path}.done`, '')
   }
+  return digests
 }
 
-/** True where all three files of a part are there. */
-export function partFilesPresent(paths: OutputPaths, number: number): boolean {
-  return [paths.dnabertPart(number), paths.esmPart(number), paths.mergedPart(number)].every((path) =>
-    existsSync(path),
+/**
+ * Compares the three `.pt` files of a part with what was written, byte for byte: a present name, a `.done` or a
+ * good end of the file prove nothing.
+ *
+ * @returns the first file that is missing or not as it was written, with what is wrong; undefined when all are whole
+ */
+export async function damagedPartFile(
+  paths: OutputPaths,
+  number: number,
+  digests: PartDigests,
+): Promise<{ path: string; problem: string } | undefined> {
+  for (const [i, path] of partFiles(paths, number).entries()) {
+    const digest = await sha256File(path).catch(() => undefined)
+    if (digest === undefined) return { path, problem: 'is missing' }
+    if (digest !== digests[i]) return { path, problem: 'is damaged or not the one that was written' }
+    const done = `${path}.done`
+    if (paths.layout === 'broad' && !(await exists(done))) return { path: done, problem: 'is missing' }
+  }
+  return undefined
+}
+
+function partFiles(paths: OutputPaths, number: number): string[] {
+  return [paths.dnabertPart(number), paths.esmPart(number), paths.mergedPart(number)]
+}
+
+async function exists(path: string): Promise<boolean> {
+  return await access(path).then(
+    () => true,
+    () => false,
   )
 }
 

@@ -1,29 +1,34 @@
 import { readFile } from 'node:fs/promises'
 import { crc32 } from 'node:zlib'
 import { VirnucproError, writeAtomically } from '../system/index.ts'
+import type { PartDigests } from './part-files.ts'
 
 /** Ids and scores of one finished part. */
 export interface PartScores {
   ids: string[]
   /** Row-major [n, 2] float32: probability of `others`, of `virus`. */
   scores: Float32Array
+  /** Of the `.pt` files that were written with it; empty when none are kept. */
+  files: PartDigests
 }
 
-const MAGIC = 'VNPSCOR1'
+const MAGIC = 'VNPSCOR2'
 const HEADER_BYTES = 24
 
 /**
- * Layout, little-endian: magic (8 bytes), frames (u32), bytes of the ids (u32), CRC-32 of all that follows the
- * header (u32), zero (u32), the scores (8 bytes per frame), the ids joined by line ends (UTF-8).
+ * Layout, little-endian: magic (8 bytes), frames (u32), bytes of the texts (u32), CRC-32 of all that follows the
+ * header (u32), digests (u32), the scores (8 bytes per frame), the texts joined by line ends (UTF-8): digests of
+ * files, then ids.
  */
-export async function writePartScores(path: string, { ids, scores }: PartScores): Promise<void> {
-  const names = Buffer.from(ids.join('\n'))
-  const body = Buffer.concat([Buffer.from(scores.buffer, scores.byteOffset, scores.byteLength), names])
+export async function writePartScores(path: string, { ids, scores, files }: PartScores): Promise<void> {
+  const texts = Buffer.from([...files, ...ids].join('\n'))
+  const body = Buffer.concat([Buffer.from(scores.buffer, scores.byteOffset, scores.byteLength), texts])
   const header = Buffer.alloc(HEADER_BYTES)
   header.write(MAGIC, 'latin1')
   header.writeUInt32LE(ids.length, 8)
-  header.writeUInt32LE(names.length, 12)
+  header.writeUInt32LE(texts.length, 12)
   header.writeUInt32LE(crc32(body), 16)
+  header.writeUInt32LE(files.length, 20)
   await writeAtomically(path, Buffer.concat([header, body]))
 }
 
@@ -36,11 +41,13 @@ export async function readPartScores(path: string): Promise<PartScores | undefin
   if (bytes === undefined || bytes.length < HEADER_BYTES || bytes.toString('latin1', 0, 8) !== MAGIC)
     return undefined
   const frames = bytes.readUInt32LE(8)
-  const nameBytes = bytes.readUInt32LE(12)
+  const textBytes = bytes.readUInt32LE(12)
+  const digests = bytes.readUInt32LE(20)
   const body = bytes.subarray(HEADER_BYTES)
-  if (body.length !== 8 * frames + nameBytes || crc32(body) !== bytes.readUInt32LE(16)) return undefined
+  if (body.length !== 8 * frames + textBytes || crc32(body) !== bytes.readUInt32LE(16)) return undefined
   const scores = new Float32Array(2 * frames)
   Buffer.from(scores.buffer).set(body.subarray(0, 8 * frames))
-  const ids = body.toString('utf8', 8 * frames).split('\n')
-  return ids.length === frames ? { ids, scores } : undefined
+  const texts = body.toString('utf8', 8 * frames).split('\n')
+  const ids = texts.slice(digests)
+  return ids.length === frames ? { ids, scores, files: texts.slice(0, digests) } : undefined
 }

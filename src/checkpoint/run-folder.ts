@@ -1,8 +1,10 @@
-import { existsSync } from 'node:fs'
-import { mkdir, readFile, rm } from 'node:fs/promises'
-import { join } from 'node:path'
-import { UsageError, VirnucproError, writeAtomically } from '../system/index.ts'
-import { manifestDifferences, parseManifest, type RunManifest } from './manifest.ts'
+import { access, mkdir, readdir, readFile, rm } from 'node:fs/promises'
+import { basename, join } from 'node:path'
+import { UsageError, VirnucproError, WriteError, writeAtomically } from '../system/index.ts'
+import { AdoptedVectors } from './adopted.ts'
+import { Journal } from './journal.ts'
+import type { JournalEntry } from './journal-format.ts'
+import { manifestDifferences, parseManifest, type RunManifest, sha256File } from './manifest.ts'
 import { type PartScores, readPartScores, writePartScores } from './part-scores.ts'
 
 export interface RunFolderOptions {
@@ -13,12 +15,19 @@ export interface RunFolderOptions {
   manifest: RunManifest
   /** Start anew over whatever is there. */
   force: boolean
+  /** The user asks to continue what is there: results of an old run without a state may be replaced. */
+  resume: boolean
+  /** The folder holds embeddings of a run of another program. */
+  legacy: boolean
 }
 
-/** `fresh`: nothing done yet; `resumed`: some parts may be done; `finished`: nothing left to do. */
-export type RunStatus = 'fresh' | 'resumed' | 'finished'
+/**
+ * `fresh`: nothing done yet; `adopting`: nothing done yet, and an old run's embeddings are to be taken over first;
+ * `resumed`: some work may be done; `finished`: nothing left to do.
+ */
+export type RunStatus = 'fresh' | 'adopting' | 'resumed' | 'finished'
 
-/** The state of a run on disk: what it works on and the scores of the parts that are done. */
+/** The state of a run on disk: what it works on, the batches and the parts that are done. */
 export class RunFolder {
   readonly #path: string
   readonly status: RunStatus
@@ -35,28 +44,23 @@ export class RunFolder {
    *
    * @throws UsageError when the folder holds another run, with the difference, and `force` is not set
    */
-  static async open({ path, results, manifest, force }: RunFolderOptions): Promise<RunFolder> {
-    const before = force ? undefined : await readManifest(path)
-    const present = results.filter((file) => existsSync(file))
-    if (before !== undefined) {
-      const differences = manifestDifferences(before, manifest)
-      if (differences.length > 0) {
-        throw new UsageError(
-          `the output folder holds a ${before.status} run that differs:\n  ${differences.join('\n  ')}\n` +
-            'choose another output folder, or start anew over the old results with --force',
-        )
-      }
-      if (before.status === 'unfinished') return new RunFolder(path, before, 'resumed')
-      if (present.length === results.length) return new RunFolder(path, before, 'finished')
-    } else if (present.length > 0 && !force) {
+  static async open(options: RunFolderOptions): Promise<RunFolder> {
+    const { path, manifest, force } = options
+    const before = force ? 'none' : await readManifest(path)
+    if (before === 'newer') {
       throw new UsageError(
-        `${present[0]} exists and is not from a run that could be continued; ` +
-          'choose another output folder, or replace it with --force',
+        `${path} was made by a newer version of virnucpro: use that one, another output folder, or start anew with --force`,
       )
     }
-    await rm(path, { recursive: true, force: true })
-    const folder = new RunFolder(path, manifest, 'fresh')
-    await folder.#save()
+    // What lies beside a damaged state may be of any run of ours, with any models.
+    const legacy = options.legacy && before === 'none'
+    const known = typeof before === 'object' ? before : undefined
+    const status = known ? await continued(known, options) : await begun({ ...options, legacy })
+    if (known && (status === 'resumed' || status === 'finished')) return new RunFolder(path, known, status)
+    await removeState(path)
+    const adopted = status === 'adopting' || known?.adopted === true
+    const folder = new RunFolder(path, { ...manifest, adopted }, status)
+    if (status === 'fresh') await folder.#save()
     return folder
   }
 
@@ -65,14 +69,42 @@ export class RunFolder {
     return this.#manifest.result
   }
 
+  /** True where the folder also holds files of an old run. */
+  get adopted(): boolean {
+    return this.#manifest.adopted === true
+  }
+
   async #save(): Promise<void> {
     await writeAtomically(join(this.#path, 'run.json'), `${JSON.stringify(this.#manifest, undefined, 2)}\n`)
+  }
+
+  /**
+   * Takes over the embeddings of an old run. The run begins only when all are safe in its own folder.
+   * @returns what `AdoptedVectors.copy` returns
+   */
+  async adopt(source: Parameters<typeof AdoptedVectors.copy>[2]): ReturnType<typeof AdoptedVectors.copy> {
+    const counts = await AdoptedVectors.copy(this.#adoptedPath, this.#manifest.models, source)
+    await this.#save()
+    return counts
+  }
+
+  /** The embeddings taken over; undefined where there were none. */
+  async adoptedVectors(): Promise<AdoptedVectors | undefined> {
+    return this.adopted ? await AdoptedVectors.open(this.#adoptedPath, this.#manifest.models) : undefined
+  }
+
+  get #adoptedPath(): string {
+    return this.file('adopted.journal')
   }
 
   /** Folder for the run's own files, removed at the end. */
   async makeWorkFolder(): Promise<string> {
     const path = join(this.#path, 'work')
-    await mkdir(path, { recursive: true })
+    try {
+      await mkdir(path, { recursive: true })
+    } catch (error) {
+      throw new WriteError(path, error)
+    }
     return path
   }
 
@@ -82,7 +114,25 @@ export class RunFolder {
   }
 
   #part(number: number): string {
-    return this.file(`part_${String(number).padStart(6, '0')}.scores`)
+    return this.file(`part_${padded(number)}.scores`)
+  }
+
+  /**
+   * The journal of the batches of some parts.
+   * @param first - number of the first of the parts
+   * @param visit - is given every entry that an interrupted run left
+   */
+  async openJournal(first: number, visit: (entry: JournalEntry) => void): Promise<Journal> {
+    return await Journal.open(this.#journal(first), this.#manifest.models, visit)
+  }
+
+  /** For parts that are all done: a run that was killed in between may have left their journal. */
+  async removeJournal(first: number): Promise<void> {
+    await rm(this.#journal(first), { force: true })
+  }
+
+  #journal(first: number): string {
+    return this.file(`parts_from_${padded(first)}.journal`)
   }
 
   /** Scores of a part that is done with exactly these frames, in this order. */
@@ -95,9 +145,15 @@ export class RunFolder {
     await writePartScores(this.#part(number), scores)
   }
 
-  /** The scores of all parts in order. */
-  async *scores(parts: number): AsyncGenerator<PartScores> {
+  /** The scores of all parts in order, without those that failed. */
+  async *scores(
+    parts: number,
+    failed: ReadonlySet<number>,
+    signal?: AbortSignal,
+  ): AsyncGenerator<PartScores> {
     for (let number = 1; number <= parts; number++) {
+      signal?.throwIfAborted()
+      if (failed.has(number)) continue
       const scores = await readPartScores(this.#part(number))
       if (scores === undefined) {
         throw new VirnucproError(
@@ -109,21 +165,84 @@ export class RunFolder {
   }
 
   /** Marks the run as finished and removes its working files. */
-  async finish(result: Record<string, number>): Promise<void> {
-    this.#manifest = { ...this.#manifest, status: 'finished', result }
+  async finish(result: Record<string, number>, tables: readonly string[]): Promise<void> {
+    const digests: Record<string, string> = {}
+    for (const path of tables) digests[basename(path)] = await sha256File(path)
+    this.#manifest = { ...this.#manifest, status: 'finished', result, tables: digests }
     await this.#save()
     await rm(join(this.#path, 'work'), { recursive: true, force: true })
   }
 }
 
-async function readManifest(path: string): Promise<RunManifest | undefined> {
-  const file = join(path, 'run.json')
-  const text = await readFile(file, 'utf8').catch(() => undefined)
-  if (text === undefined) return undefined
-  try {
-    return parseManifest(JSON.parse(text))
-  } catch {
-    // Written whole or not at all, so this is damage from outside; the run is begun anew.
-    return undefined
+function padded(number: number): string {
+  return String(number).padStart(6, '0')
+}
+
+/** What becomes of a run that the folder holds. */
+async function continued(before: RunManifest, { manifest, results }: RunFolderOptions): Promise<RunStatus> {
+  const differences = manifestDifferences(before, manifest)
+  if (differences.length > 0) {
+    throw new UsageError(
+      `the output folder holds a${before.status === 'finished' ? ' finished run' : 'n unfinished run'} that cannot ` +
+        `be continued with this command:\n  ${differences.join('\n  ')}\n` +
+        'choose another output folder, or start anew over the old results with --force',
+    )
   }
+  if (before.status === 'unfinished') return 'resumed'
+  for (const path of results) {
+    const digest = await sha256File(path).catch(() => undefined)
+    // Results that were taken away are made once more.
+    if (digest === undefined) return 'fresh'
+    const expected = before.tables?.[basename(path)]
+    if (expected !== undefined && digest !== expected) {
+      throw new UsageError(
+        `${path} is not as the finished run wrote it: it was changed or damaged since. ` +
+          'Move it away to compute it anew, or replace everything with --force',
+      )
+    }
+  }
+  return 'finished'
+}
+
+/** How a run begins in a folder that holds none of ours. */
+async function begun({ results, force, resume, legacy }: RunFolderOptions): Promise<RunStatus> {
+  if (force) return 'fresh'
+  const present = await firstPresent(results)
+  if (present !== undefined && !(resume && legacy)) {
+    throw new UsageError(
+      `${present} exists and is not from a run that could be continued; choose another output folder, ` +
+        `replace it with --force${legacy ? ', or replace it but use the embeddings of the old run with --resume' : ''}`,
+    )
+  }
+  return legacy ? 'adopting' : 'fresh'
+}
+
+async function firstPresent(paths: readonly string[]): Promise<string | undefined> {
+  for (const path of paths) {
+    const present = await access(path).then(
+      () => true,
+      () => false,
+    )
+    if (present) return path
+  }
+  return undefined
+}
+
+/** The manifest goes first: without it the rest is nothing. */
+async function removeState(path: string): Promise<void> {
+  try {
+    await rm(join(path, 'run.json'), { force: true })
+    for (const entry of await readdir(path).catch(() => [])) await rm(join(path, entry), { recursive: true })
+  } catch (error) {
+    throw new WriteError(path, error)
+  }
+}
+
+async function readManifest(path: string): Promise<RunManifest | 'newer' | 'damaged' | 'none'> {
+  const file = join(path, 'run.json')
+  const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return undefined
+    throw new VirnucproError(`cannot read ${file}: ${error.message}`, { cause: error })
+  })
+  return text === undefined ? 'none' : (parseManifest(text) ?? 'damaged')
 }

@@ -8,7 +8,7 @@ import type { CommandHelp } from './help.ts'
 import { type Arg, spellings } from './parse/arg.ts'
 import { parseCommandLine } from './parse/index.ts'
 import { isOriginalForm } from './positionals.ts'
-import { modelsCommands, modelsHelp, rootHelp, subCommands } from './root.ts'
+import { groups, rootHelp, subCommands } from './root.ts'
 
 /** What a command line comes to: a command with its words, or the help or version of a group of commands. */
 export type Route =
@@ -28,8 +28,9 @@ export function route(argv: readonly string[]): Route {
   const { before, word, after } = splitAtWord(argv, common)
   if (word === undefined) return group(before, rootHelp)
   if (Object.hasOwn(subCommands, word)) {
-    if (word !== 'models') return { kind: 'command', argv: [word, ...checked(before, rootHelp), ...after] }
-    return routeModels(checked(before, rootHelp), after)
+    const moved = checked(before, rootHelp)
+    if (Object.hasOwn(groups, word)) return routeGroup(word, moved, after)
+    return { kind: 'command', argv: [word, ...moved, ...after] }
   }
   if (looksOriginal(argv)) return { kind: 'command', argv: ['predict', ...argv] }
   // An option of `predict` before any command is the first thing wrong with the line.
@@ -39,14 +40,15 @@ export function route(argv: readonly string[]): Route {
   throw new CommandUsageError(new UsageError(`unknown command ${word}.${hint}${file}`), rootHelp)
 }
 
-function routeModels(moved: readonly string[], argv: readonly string[]): Route {
+function routeGroup(name: string, moved: readonly string[], argv: readonly string[]): Route {
+  const { commands = {}, help = rootHelp } = groups[name] ?? {}
   const { before, word, after } = splitAtWord(argv, common)
-  if (word === undefined) return group([...moved, ...before], modelsHelp)
-  if (Object.hasOwn(modelsCommands, word)) {
-    return { kind: 'command', argv: ['models', word, ...moved, ...checked(before, modelsHelp), ...after] }
+  if (word === undefined) return group([...moved, ...before], help)
+  if (Object.hasOwn(commands, word)) {
+    return { kind: 'command', argv: [name, word, ...moved, ...checked(before, help), ...after] }
   }
-  const hint = didYouMean(word, Object.keys(modelsCommands))
-  throw new CommandUsageError(new UsageError(`unknown command models ${word}.${hint}`), modelsHelp)
+  const hint = didYouMean(word, Object.keys(commands))
+  throw new CommandUsageError(new UsageError(`unknown command ${name} ${word}.${hint}`), help)
 }
 
 /** A line without a command's name: help and version, or nothing to do. */

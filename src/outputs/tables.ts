@@ -44,7 +44,10 @@ export async function writeTables(
   const stamp = options.stamp === undefined ? '' : `# ${options.stamp}\n`
   const counts: TableCounts = { frames: 0, viralFrames: 0, calledChunks: 0, viralChunks: 0 }
   const predictions = await AtomicFile.create(paths.predictions)
-  const consensus = await AtomicFile.create(paths.consensus)
+  const consensus = await AtomicFile.create(paths.consensus).catch(async (error) => {
+    await predictions.abandon()
+    throw error
+  })
   const chunks =
     paths.layout === 'broad'
       ? broadChunks(consensus, counts, stamp)

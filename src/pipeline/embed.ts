@@ -1,25 +1,11 @@
-import type { EmbeddingBackend, ModelName } from '../backends/index.ts'
-import { type Batch, dedupe, padBatch, planBatches } from '../batching/index.ts'
-import type { Part } from './part.ts'
-
-/** How one model reads the frames of a part. */
-export interface ModelInput {
-  model: ModelName
-  /** First column of this model's embedding in a row of features. */
-  column: number
-  tokenBudget: number
-  padId: number
-  /** The sequence of a frame that this model embeds. An empty one gets a row of NaN. */
-  sequences(part: Part): readonly Uint8Array[]
-  encode(sequence: Uint8Array): Int32Array
-}
-
-/** A part whose features are being filled in. */
-export interface EmbeddedPart {
-  part: Part
-  /** Row-major [frames, width]: DNABERT-S then ESM-2. */
-  features: Float32Array
-}
+import type { EmbeddingBackend, ModelName, TokenBatch } from '../backends/index.ts'
+import { type Batch, padBatch } from '../batching/index.ts'
+import { type AdoptedVectors, type Journal, type JournalEntry, KEY_BYTES } from '../checkpoint/index.ts'
+import { InferenceError } from '../onnx/index.ts'
+import type { Logger } from '../system/index.ts'
+import { withGrace } from './grace.ts'
+import { type Halt, Lane } from './lane.ts'
+import { type EmbeddedPart, type ModelInput, ModelWork, type Plan, type WindowPart } from './model-work.ts'
 
 /** What the models were given, for the closing lines and the report. */
 export interface EmbedCounts {
@@ -33,11 +19,34 @@ export interface EmbedCounts {
 
 export type WorkCounts = Record<ModelName, EmbedCounts>
 
-/** Where one sequence's embedding goes. */
-interface Slot {
-  features: Float32Array
-  row: number
+/** What is known before anything is computed, and where it is kept once it is. */
+export interface EmbeddingMemory {
+  /** Opens the journal of a window, by the number of its first part; see `RunFolder.openJournal`. */
+  openJournal(first: number, visit: (entry: JournalEntry) => void): Promise<Journal>
+  /** Embeddings of another program's run. */
+  adopted: AdoptedVectors | undefined
 }
+
+export interface EmbedderOptions {
+  backend: EmbeddingBackend
+  inputs: readonly ModelInput[]
+  memory: EmbeddingMemory
+  logger: Logger
+  signal?: AbortSignal | undefined
+}
+
+/** The parts of a window that were not done, and the journal to remove once they are. */
+export interface EmbeddedWindow {
+  parts: readonly EmbeddedPart[]
+  journal: Journal
+}
+
+/** A batch is tried so often before the parts that need it are given up. */
+const ATTEMPTS = 3
+/** Before the second attempt; four times as long before each further one. */
+const FIRST_PAUSE_MS = 50
+
+const STEPS: Record<ModelName, 'DNABERT-S' | 'ESM-2'> = { dnabert_s: 'DNABERT-S', esm2: 'ESM-2' }
 
 /**
  * Stages four to six: embeds every frame with both models and lays the two vectors side by side.
@@ -45,118 +54,134 @@ interface Slot {
  * Sorting by length and sharing identical sequences need a view over many frames, so that parts are taken in
  * windows; a second window is prepared and sent while the first is computed, so that the backend never waits.
  */
-export class WindowEmbedder {
-  readonly #backend: EmbeddingBackend
-  readonly #inputs: readonly ModelInput[]
+export class WindowEmbedder implements AsyncDisposable {
+  readonly #options: EmbedderOptions
   readonly #width: number
   readonly #lanes: Map<ModelName, Lane>
-  readonly #signal: AbortSignal | undefined
+  readonly #halt: Halt = {}
+  readonly #journals = new Set<Journal>()
   readonly counts: WorkCounts = {
     esm2: { tokens: 0, paddedTokens: 0, sequences: 0 },
     dnabert_s: { tokens: 0, paddedTokens: 0, sequences: 0 },
   }
+  /** Frames' sequences whose embedding was taken over from an old run. */
+  adopted = 0
 
-  constructor(backend: EmbeddingBackend, inputs: readonly ModelInput[], signal?: AbortSignal) {
-    this.#backend = backend
-    this.#inputs = inputs
+  constructor(options: EmbedderOptions) {
+    const { backend, inputs } = options
+    this.#options = options
     this.#width = inputs.reduce((sum, { model }) => sum + backend.dimension(model), 0)
-    this.#lanes = new Map(inputs.map(({ model }) => [model, new Lane(backend.concurrency)]))
-    this.#signal = signal
+    this.#lanes = new Map(inputs.map(({ model }) => [model, new Lane(backend.concurrency, this.#halt)]))
   }
 
-  /** Embeds a window of parts; resolves when every row is there. */
-  async embed(parts: readonly Part[]): Promise<EmbeddedPart[]> {
-    const embedded = parts.map((part) => ({
+  /**
+   * Embeds a window of parts; resolves when every row is there or its part has failed.
+   *
+   * A batch that the model refuses again and again fails its parts and no others.
+   * @throws anything but `InferenceError`: a full disk, a stopped run or a lost server ends the run
+   */
+  async embed(window: readonly WindowPart[]): Promise<EmbeddedWindow> {
+    const { backend, inputs, memory } = this.#options
+    const targets = window.map(({ part, done }) => ({
       part,
-      features: new Float32Array(part.ids.length * this.#width),
+      target: done ? undefined : { part, features: new Float32Array(part.ids.length * this.#width) },
     }))
-    const slots: Slot[] = embedded.flatMap(({ part, features }) =>
-      part.ids.map((_, row) => ({ features, row })),
+    const works = inputs.map(
+      (input) => new ModelWork(input, backend.dimension(input.model), this.#width, targets),
     )
-    await Promise.all(this.#inputs.map((input) => this.#embedModel(input, parts, slots)))
-    return embedded
+    const journal = await memory.openJournal(window[0]?.part.number ?? 0, (entry) =>
+      works.find(({ input }) => input.model === entry.model)?.recall(entry),
+    )
+    this.#journals.add(journal)
+    // It waits for the other model's batch under way too: nothing may run on behind the caller's back.
+    await Promise.all(works.map((work) => this.#embedModel(work, journal)))
+    if (this.#halt.failure !== undefined) throw this.#halt.failure.error
+    return { parts: targets.flatMap(({ target }) => target ?? []), journal }
   }
 
-  async #embedModel(input: ModelInput, parts: readonly Part[], slots: readonly Slot[]): Promise<void> {
-    const sequences = parts.flatMap((part) => input.sequences(part))
-    const { unique, groupOf } = dedupe(sequences)
-    const owners: Slot[][] = Array.from(unique, () => [])
-    for (const [i, group] of groupOf.entries()) owners[group]?.push(slots[i] as Slot)
-
-    const rows: Int32Array[] = []
-    const rowOwners: Slot[][] = []
-    for (const [group, first] of unique.entries()) {
-      const sequence = sequences[first] as Uint8Array
-      const slotsOfGroup = owners[group] as Slot[]
-      if (sequence.length === 0 && input.model === 'esm2') this.#fill(input, slotsOfGroup)
-      else {
-        rows.push(input.encode(sequence))
-        rowOwners.push(slotsOfGroup)
-      }
-    }
-    const lengths = Uint32Array.from(rows, (row) => row.length)
-    const batches = planBatches(lengths, { tokenBudget: input.tokenBudget })
-    const lane = this.#lanes.get(input.model) as Lane
-    await Promise.all(batches.map((batch) => lane.run(() => this.#embedBatch(input, batch, rows, rowOwners))))
-  }
-
-  /** A frame without residues has no mean: NaN, as in Broad's fork. */
-  #fill(input: ModelInput, slots: readonly Slot[]): void {
-    const dimension = this.#backend.dimension(input.model)
-    for (const { features, row } of slots) {
-      const start = row * this.#width + input.column
-      features.fill(Number.NaN, start, start + dimension)
+  async #embedModel(work: ModelWork, journal: Journal): Promise<void> {
+    try {
+      await this.#adopt(work)
+      if (work.unknown().length === 0) return
+      const plan = work.plan()
+      const lane = this.#lanes.get(work.input.model) as Lane
+      const batches = plan.batches.map((batch) =>
+        lane.run(() => this.#embedBatch(work, plan, batch, journal)),
+      )
+      await Promise.allSettled(batches)
+    } catch (error) {
+      this.#halt.failure ??= { error }
     }
   }
 
-  async #embedBatch(
-    input: ModelInput,
-    batch: Batch,
-    rows: readonly Int32Array[],
-    owners: readonly Slot[][],
-  ): Promise<void> {
-    this.#signal?.throwIfAborted()
+  async #adopt(work: ModelWork): Promise<void> {
+    const { adopted } = this.#options.memory
+    if (adopted === undefined) return
+    for (const group of work.unknown()) {
+      const vector = await adopted.find(work.input.model, work.keyOf(group))
+      if (vector?.length !== work.dimension) continue
+      work.fill(group, vector)
+      this.adopted++
+    }
+  }
+
+  async #embedBatch(work: ModelWork, plan: Plan, batch: Batch, journal: Journal): Promise<void> {
+    const { input, dimension } = work
+    const { logger, signal } = this.#options
+    signal?.throwIfAborted()
+    const groups = Array.from(batch.members, (member) => plan.groups[member] as number)
     const padded = padBatch(
-      Array.from(batch.members, (member) => rows[member] as Int32Array),
+      Array.from(batch.members, (member) => plan.rows[member] as Int32Array),
       input.padId,
     )
-    const dimension = this.#backend.dimension(input.model)
-    const vectors = await this.#backend.embed(input.model, padded, this.#signal)
-    for (const [at, member] of batch.members.entries()) {
-      const vector = vectors.subarray(at * dimension, (at + 1) * dimension)
-      for (const { features, row } of owners[member] as Slot[])
-        features.set(vector, row * this.#width + input.column)
+    let vectors: Float32Array
+    try {
+      vectors = await this.#compute(input.model, padded)
+    } catch (error) {
+      if (!(error instanceof InferenceError)) throw error
+      const failure = { step: STEPS[input.model], reason: error.message }
+      for (const group of groups) work.fail(group, failure)
+      return
     }
+    const keys = new Uint8Array(groups.length * KEY_BYTES)
+    for (const [at, group] of groups.entries()) {
+      work.fill(group, vectors.subarray(at * dimension, (at + 1) * dimension))
+      keys.set(work.keyOf(group), at * KEY_BYTES)
+    }
+    logger.debug(`computed ${input.model}: ${groups.length} sequences`)
+    journal.append({ model: input.model, keys, vectors, dimension })
     const counts = this.counts[input.model]
-    counts.sequences += batch.members.length
+    counts.sequences += groups.length
     counts.paddedTokens += padded.rows * padded.paddedLength
     for (const length of padded.lengths) counts.tokens += length
   }
-}
 
-/** Runs tasks in the order they come, a fixed number at once; after a failure the waiting ones are dropped. */
-class Lane {
-  #free: number
-  readonly #waiting: (() => void)[] = []
-  #failure: { error: unknown } | undefined
-
-  constructor(concurrency: number) {
-    this.#free = concurrency
+  async #compute(model: ModelName, batch: TokenBatch): Promise<Float32Array> {
+    const { backend, logger, signal } = this.#options
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await withGrace(backend.embed(model, batch, signal), signal)
+      } catch (error) {
+        if (!(error instanceof InferenceError) || attempt === ATTEMPTS) throw error
+        logger.debug(`attempt ${attempt} failed: ${error.message}`)
+        await Bun.sleep(FIRST_PAUSE_MS * 4 ** (attempt - 1))
+        signal?.throwIfAborted()
+      }
+    }
   }
 
-  async run<T>(task: () => Promise<T>): Promise<T> {
-    if (this.#free > 0) this.#free--
-    else await new Promise<void>((resolve) => this.#waiting.push(resolve))
-    try {
-      if (this.#failure !== undefined) throw this.#failure.error
-      return await task()
-    } catch (error) {
-      this.#failure ??= { error }
-      throw error
-    } finally {
-      const next = this.#waiting.shift()
-      if (next === undefined) this.#free++
-      else next()
-    }
+  /**
+   * Ends a window.
+   * @param keep - some of its parts are not done: what was computed for them stays for the next run
+   */
+  async close({ journal }: EmbeddedWindow, keep: boolean): Promise<void> {
+    this.#journals.delete(journal)
+    if (keep) await journal[Symbol.asyncDispose]()
+    else await journal.remove()
+  }
+
+  /** Closes the journals of windows that were not ended; they stay for the next run. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const journal of this.#journals) await journal[Symbol.asyncDispose]()
   }
 }

@@ -1,2 +1,3 @@
 // The whole pipeline.
-export { type PredictContext, type PredictResult, predict } from './predict.ts'
+export { type PredictContext, predict } from './predict.ts'
+export type { PredictResult } from './result.ts'

@@ -31,9 +31,13 @@ export class PreparedFiles {
   }
 
   static async create(paths: OutputPaths): Promise<PreparedFiles> {
-    const chunks = await AtomicFile.create(paths.chunked)
-    const nucleotides = await AtomicFile.create(paths.nucleotide)
-    const proteins = await AtomicFile.create(paths.protein)
+    await using opened = new AsyncDisposableStack()
+    const create = async (path: string) =>
+      opened.adopt(await AtomicFile.create(path), (file) => file.abandon())
+    const chunks = await create(paths.chunked)
+    const nucleotides = await create(paths.nucleotide)
+    const proteins = await create(paths.protein)
+    opened.move()
     return new PreparedFiles(paths, chunks, nucleotides, proteins)
   }
 

@@ -1,10 +1,17 @@
-import { type EmbeddingBackend, OnnxRuntimeBackend } from '../backends/index.ts'
+import { type EmbeddingBackend, OnnxRuntimeBackend, TritonBackend } from '../backends/index.ts'
 import { Classifier } from '../classify/index.ts'
 import type { PredictOptions } from '../config/index.ts'
-import { type Bundle, type ImportedClassifier, importClassifier, openBundle } from '../models/index.ts'
+import {
+  type Bundle,
+  type ImportedClassifier,
+  importClassifier,
+  openBundle,
+  sourceDigest,
+} from '../models/index.ts'
 import { type Logger, UsageError } from '../system/index.ts'
 import { DnaTokenizer, EsmAlphabet } from '../tokenizers/index.ts'
-import type { ModelInput, WorkCounts } from './embed.ts'
+import type { WorkCounts } from './embed.ts'
+import type { ModelInput } from './model-work.ts'
 
 /** Printed in everything a demonstration writes. */
 const DEMONSTRATION = 'DEMONSTRATION: made with random models, these calls mean nothing'
@@ -28,7 +35,11 @@ export interface RunModels extends AsyncDisposable {
  *
  * @throws UsageError when the options ask for what the bundle or this program does not have
  */
-export async function openModels(options: PredictOptions, logger: Logger): Promise<RunModels> {
+export async function openModels(
+  options: PredictOptions,
+  logger: Logger,
+  signal?: AbortSignal,
+): Promise<RunModels> {
   if (options.bundle === undefined) throw new UsageError('no model bundle given: name one with --bundle')
   const bundle = await openBundle(options.bundle)
   const { esm2, dnabert_s } = bundle.manifest.models
@@ -37,7 +48,7 @@ export async function openModels(options: PredictOptions, logger: Logger): Promi
   const imported = options.mlp === undefined ? undefined : await importClassifier(options.mlp)
   if (imported !== undefined) opened.defer(() => imported.remove())
   const classifier = opened.use(await openClassifier(options, bundle, imported))
-  const backend = opened.use(await openBackend(options, bundle, logger))
+  const backend = opened.use(await openBackend(options, bundle, logger, signal))
   const stamp = bundle.manifest.demo ? DEMONSTRATION : undefined
   if (stamp !== undefined) logger.warn(stamp)
   logger.info(`models: ${bundle.manifest.name}; ${backend.description}`)
@@ -79,20 +90,50 @@ async function openBackend(
   options: PredictOptions,
   bundle: Bundle,
   logger: Logger,
+  signal: AbortSignal | undefined,
 ): Promise<EmbeddingBackend> {
-  if (options.backend === 'triton' || (options.backend === 'auto' && options.triton.length > 0)) {
-    throw new UsageError(
-      'this version computes in its own process only: leave out --triton, or use --backend onnx',
-    )
+  if (options.triton.length > 0 && options.backend !== 'onnx')
+    return await openTriton(options, bundle, logger, signal)
+  return await openEmbedded(options, bundle, logger)
+}
+
+async function openTriton(
+  options: PredictOptions,
+  bundle: Bundle,
+  logger: Logger,
+  signal: AbortSignal | undefined,
+): Promise<EmbeddingBackend> {
+  if (options.gpus !== undefined) {
+    logger.warn('a running server decides which GPUs it uses: --gpus has no effect with --triton')
   }
+  const { esm2, dnabert_s } = bundle.manifest.models
+  return await TritonBackend.open({
+    endpoints: options.triton,
+    access: options.tritonAccess,
+    models: {
+      esm2: { dimension: esm2.dimension, source: sourceDigest(esm2) },
+      dnabert_s: { dimension: dnabert_s.dimension, source: sourceDigest(dnabert_s) },
+    },
+    serverTimeout: options.serverTimeout,
+    logger,
+    signal,
+  })
+}
+
+async function openEmbedded(
+  options: PredictOptions,
+  bundle: Bundle,
+  logger: Logger,
+): Promise<EmbeddingBackend> {
   if (bundle.manifest.precision !== 'fp32') {
     throw new UsageError(
       `the bundle ${bundle.folder} is in ${bundle.manifest.precision}, which the CPU cannot compute; ` +
-        'import the models once more with --precision fp32',
+        'import the models once more with --precision fp32, or name a server with --triton',
     )
   }
-  if (options.gpus !== undefined)
+  if (options.gpus !== undefined) {
     logger.warn('the embedded backend computes on the CPU: the GPUs asked for are not used')
+  }
   const { esm2, dnabert_s } = bundle.manifest.models
   return await OnnxRuntimeBackend.open({
     models: {

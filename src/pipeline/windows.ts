@@ -1,4 +1,4 @@
-import type { Part } from './part.ts'
+import type { WindowPart } from './model-work.ts'
 
 /**
  * Frames looked at together for sorting by length and sharing identical sequences. 10,000 frames of the real
@@ -6,16 +6,19 @@ import type { Part } from './part.ts'
  */
 export const WINDOW_FRAMES = 10_000
 
-/** Groups consecutive parts into windows of at least `frames` frames. */
+/**
+ * Groups consecutive parts into windows of at least `frames` frames. Finished parts count as well, so that the
+ * windows of a continued run are those of the first one.
+ */
 export async function* windowsOf(
-  parts: AsyncIterable<Part>,
+  parts: AsyncIterable<WindowPart>,
   frames: number = WINDOW_FRAMES,
-): AsyncGenerator<Part[]> {
-  let window: Part[] = []
+): AsyncGenerator<WindowPart[]> {
+  let window: WindowPart[] = []
   let held = 0
-  for await (const part of parts) {
-    window.push(part)
-    held += part.ids.length
+  for await (const item of parts) {
+    window.push(item)
+    held += item.part.ids.length
     if (held >= frames) {
       yield window
       window = []

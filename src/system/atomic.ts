@@ -19,6 +19,16 @@ function describe(cause: unknown): string {
       return 'the disk is full; free some space and start the same command again'
     case 'EDQUOT':
       return 'the disk quota is used up; free some space and start the same command again'
+    case 'EFBIG':
+      return 'the file would be larger than the file system or the limit of this process (ulimit -f) allows; raise it and start the same command again'
+    case 'ENOENT':
+      return 'its folder has vanished; check the disk or the mount and start the same command again'
+    case 'ENOTDIR':
+    case 'EEXIST':
+    case 'EISDIR':
+      return `something else is there (${code}); choose another output folder`
+    case 'ENAMETOOLONG':
+      return 'the name is too long; choose a shorter one with --prefix'
     case 'EROFS':
       return 'the file system is read-only; choose another output folder'
     case 'EACCES':

@@ -7,6 +7,8 @@ export const ExitCode = {
   failure: 1,
   /** Bad usage, or a run that finished with some parts failed. */
   usageOrPartial: 2,
+  /** `checkpoints verify` found nothing to verify. */
+  noCheckpoints: 3,
   interrupted: 130,
   terminated: 143,
 } as const

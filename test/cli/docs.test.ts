@@ -2,6 +2,11 @@ import { expect, test } from 'bun:test'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { predictGroups } from '../../src/cli/args/predict.ts'
+import { help as cleanHelp } from '../../src/cli/commands/checkpoints-clean.ts'
+import { help as listHelp } from '../../src/cli/commands/checkpoints-list.ts'
+import { help as migrateHelp } from '../../src/cli/commands/checkpoints-migrate.ts'
+import { help as verifyHelp } from '../../src/cli/commands/checkpoints-verify.ts'
+import { help as validateHelp } from '../../src/cli/commands/utils-validate-checkpoints.ts'
 import {
   broadKeys,
   environmentName,
@@ -25,6 +30,17 @@ test('docs/cli.md has every option of predict in all its spellings', () => {
     )
   expect(missing).toEqual([])
 })
+
+test.each([listHelp, verifyHelp, migrateHelp, cleanHelp, validateHelp])(
+  'docs/cli.md and docs/checkpoints.md have $name with every option',
+  ({ name, groups }) => {
+    const text = page('cli.md')
+    const spelled = groups.flatMap(({ args }) => args).flatMap(({ long }) => long.map((word) => `--${word}`))
+    expect(spelled.filter((word) => !text.includes(`\`${word}`))).toEqual([])
+    expect(text).toContain(`${name} DIR`)
+    expect(page('checkpoints.md')).toContain(`${name} DIR`)
+  },
+)
 
 test('docs/configuration.md has every setting, variable and key', () => {
   const text = page('configuration.md')

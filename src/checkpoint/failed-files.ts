@@ -1,0 +1,42 @@
+import { readFile, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { OutputPaths } from '../outputs/index.ts'
+import { WriteError, writeAtomically } from '../system/index.ts'
+
+/** A part that could not be computed. */
+export interface FailedPart {
+  part: number
+  /** What failed on it. */
+  step: 'DNABERT-S' | 'ESM-2' | 'classifier'
+  reason: string
+}
+
+/** `failed_files.txt` of the output folder, the name and the form of Broad's fork. */
+export function failedFilesPath(paths: OutputPaths): string {
+  return join(paths.root, 'failed_files.txt')
+}
+
+/**
+ * Lists the failed parts, one `FASTA|STEP|REASON` a line; without any the file goes. Lines of other runs into the
+ * same folder stay.
+ */
+export async function writeFailedFiles(paths: OutputPaths, failed: readonly FailedPart[]): Promise<void> {
+  const path = failedFilesPath(paths)
+  const before = await readFile(path, 'utf8').catch(() => '')
+  const own = [paths.nucleotideFolder, paths.proteinFolder].map((folder) => join(folder, 'output_'))
+  const lines = before
+    .split('\n')
+    .filter((line) => line !== '' && !own.some((start) => line.startsWith(start)))
+  for (const { part, step, reason } of [...failed].sort((a, b) => a.part - b.part)) {
+    const file = step === 'DNABERT-S' ? paths.nucleotidePart(part) : paths.proteinPart(part)
+    lines.push(`${file}|${step}|${reason.replaceAll(/\s*[\r\n]+\s*/g, ' ').replaceAll('|', '/')}`)
+  }
+  if (lines.length > 0) await writeAtomically(path, `${lines.join('\n')}\n`)
+  else if (before !== '') {
+    try {
+      await rm(path, { force: true })
+    } catch (error) {
+      throw new WriteError(path, error)
+    }
+  }
+}

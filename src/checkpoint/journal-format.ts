@@ -1,0 +1,65 @@
+import { crc32 } from 'node:zlib'
+
+/** Bytes of a key: the SHA-256 of the sequence that was embedded. */
+export const KEY_BYTES = 32
+
+/** Some embeddings of one model, as one batch gave them. */
+export interface JournalEntry {
+  model: string
+  /** [n * 32]: the key of each sequence. */
+  keys: Uint8Array
+  /** Row-major [n, dimension]. */
+  vectors: Float32Array
+  dimension: number
+}
+
+const MAGIC = 'VNPJRNL1'
+export const HEADER_BYTES = 40
+/** Length of the body, and its CRC-32. */
+export const FRAME_BYTES = 8
+/** Bytes of the model's name, sequences, dimension. */
+const BODY_HEAD_BYTES = 12
+
+/** The first bytes of a journal: magic, then the SHA-256 of the digest of the models its vectors come from. */
+export function journalHeader(models: string): Buffer {
+  return Buffer.concat([Buffer.from(MAGIC, 'latin1'), new Bun.CryptoHasher('sha256').update(models).digest()])
+}
+
+/**
+ * Layout of an entry, little-endian: bytes of the body (u32), CRC-32 of the body (u32); the body is bytes of the
+ * model's name (u32), sequences n (u32), dimension d (u32), the name, n keys of 32 bytes, n * d float32.
+ *
+ * @returns the pieces of the entry in order; the vectors are not copied
+ */
+export function encodeEntry({ model, keys, vectors, dimension }: JournalEntry): Uint8Array[] {
+  const name = Buffer.from(model)
+  const head = Buffer.alloc(FRAME_BYTES + BODY_HEAD_BYTES)
+  const numbers = new Uint8Array(vectors.buffer, vectors.byteOffset, vectors.byteLength)
+  head.writeUInt32LE(BODY_HEAD_BYTES + name.length + keys.length + numbers.length, 0)
+  head.writeUInt32LE(name.length, FRAME_BYTES)
+  head.writeUInt32LE(keys.length / KEY_BYTES, FRAME_BYTES + 4)
+  head.writeUInt32LE(dimension, FRAME_BYTES + 8)
+  let crc = crc32(head.subarray(FRAME_BYTES))
+  for (const piece of [name, keys, numbers]) crc = crc32(piece, crc)
+  head.writeUInt32LE(crc, 4)
+  return [Buffer.concat([head, name, keys]), numbers]
+}
+
+/** The entry of a body whose checksum is right; undefined where its lengths do not add up. */
+export function decodeBody(body: Buffer): JournalEntry | undefined {
+  if (body.length < BODY_HEAD_BYTES) return undefined
+  const nameBytes = body.readUInt32LE(0)
+  const count = body.readUInt32LE(4)
+  const dimension = body.readUInt32LE(8)
+  const keysAt = BODY_HEAD_BYTES + nameBytes
+  const vectorsAt = keysAt + count * KEY_BYTES
+  if (body.length !== vectorsAt + 4 * count * dimension) return undefined
+  const vectors = new Float32Array(count * dimension)
+  new Uint8Array(vectors.buffer).set(body.subarray(vectorsAt))
+  return {
+    model: body.toString('utf8', BODY_HEAD_BYTES, keysAt),
+    keys: body.subarray(keysAt, vectorsAt),
+    vectors,
+    dimension,
+  }
+}

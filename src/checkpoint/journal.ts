@@ -1,0 +1,120 @@
+import { constants, writeSync } from 'node:fs'
+import { type FileHandle, mkdir, open, rm } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { syncFolder, WriteError } from '../system/index.ts'
+import { encodeEntry, HEADER_BYTES, type JournalEntry, journalHeader } from './journal-format.ts'
+import { readJournal } from './journal-read.ts'
+
+/** Least time from one sync to the next: what a power cut may cost, where a killed process loses nothing written. */
+const SYNC_INTERVAL_MS = 200
+
+/**
+ * Embeddings of the batches that are done, so that a run that is killed loses no more than the batches under way.
+ *
+ * An embedding is found again by the content of its sequence and never by a position or an id, so that none can
+ * come to belong to another sequence. Entries are handed to the system at once, which is a copy in memory; they go
+ * to the disk behind the computation, and one sync covers all entries since the last.
+ */
+export class Journal implements AsyncDisposable {
+  readonly path: string
+  readonly #file: FileHandle
+  #end: number
+  #dirty = false
+  #timer: ReturnType<typeof setTimeout> | undefined
+  #syncing: Promise<void> | undefined
+  #failure: WriteError | undefined
+  #open = true
+
+  private constructor(path: string, file: FileHandle, end: number) {
+    this.path = path
+    this.#file = file
+    this.#end = end
+  }
+
+  /**
+   * Opens a journal or begins it. One that other models filled is begun anew.
+   *
+   * @param models - digest of the models
+   * @param visit - is given every whole entry
+   * @throws WriteError
+   */
+  static async open(path: string, models: string, visit: (entry: JournalEntry) => void): Promise<Journal> {
+    let file: FileHandle | undefined
+    try {
+      await mkdir(dirname(path), { recursive: true })
+      file = await open(path, constants.O_RDWR | constants.O_CREAT)
+      const end = await readJournal(file, models, visit)
+      // A torn entry goes, or a shorter one written over it would end in its remains.
+      await file.truncate(end)
+      const journal = new Journal(path, file, end)
+      if (end < HEADER_BYTES) {
+        journal.#write([journalHeader(models)])
+        await syncFolder(dirname(path))
+      }
+      return journal
+    } catch (error) {
+      await file?.close()
+      throw error instanceof WriteError ? error : new WriteError(path, error)
+    }
+  }
+
+  /**
+   * Adds the embeddings of a batch. From here on they survive the end of this process, and soon that of the machine.
+   * @throws WriteError of this entry, or of a sync before
+   */
+  append(entry: JournalEntry): void {
+    if (this.#failure !== undefined) throw this.#failure
+    this.#write(encodeEntry(entry))
+  }
+
+  #write(pieces: readonly Uint8Array[]): void {
+    try {
+      for (const piece of pieces) {
+        for (let done = 0; done < piece.length; ) {
+          const written = writeSync(this.#file.fd, piece, done, piece.length - done, this.#end)
+          done += written
+          this.#end += written
+        }
+      }
+    } catch (error) {
+      this.#failure = new WriteError(this.path, error)
+      throw this.#failure
+    }
+    this.#dirty = true
+    this.#timer ??= setTimeout(() => {
+      this.#syncing = this.#sync().finally(() => {
+        this.#syncing = undefined
+        this.#timer = undefined
+        // Written while the sync was under way.
+        if (this.#dirty && this.#failure === undefined && this.#open) this.#write([])
+      })
+    }, SYNC_INTERVAL_MS)
+  }
+
+  async #sync(): Promise<void> {
+    if (!this.#dirty) return
+    this.#dirty = false
+    try {
+      await this.#file.datasync()
+    } catch (error) {
+      this.#failure ??= new WriteError(this.path, error)
+    }
+  }
+
+  /** Ends the journal: what it holds is now held elsewhere. */
+  async remove(): Promise<void> {
+    this.#dirty = false
+    await this[Symbol.asyncDispose]()
+    await rm(this.path, { force: true })
+  }
+
+  /** Syncs and closes. Never throws: what did not reach the disk is computed again. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (!this.#open) return
+    this.#open = false
+    clearTimeout(this.#timer)
+    await this.#syncing
+    await this.#sync()
+    await this.#file.close().catch(() => {})
+  }
+}

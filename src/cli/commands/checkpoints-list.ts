@@ -1,0 +1,64 @@
+import { relative } from 'node:path'
+import type { LegacyFile } from '../../checkpoint/legacy/index.ts'
+import { commonArgs } from '../args/logging.ts'
+import { folderArgument, oneLine } from '../checkpoints-argument.ts'
+import { strictCommand } from '../command.ts'
+import type { CommandHelp } from '../help.ts'
+import { startSession } from '../session.ts'
+import { withSignals } from '../signals.ts'
+
+export const help: CommandHelp = {
+  name: 'virnucpro checkpoints list',
+  about: 'Prints every checkpoint file below a folder and whether it is whole.',
+  usage: ['DIR [--json]'],
+  groups: [{ title: 'Output', args: [{ name: 'json', long: ['json'], help: 'print JSON' }] }, commonArgs],
+}
+
+export default strictCommand(help, async (line) => {
+  const folder = await folderArgument(line)
+  const { logger } = await startSession(line)
+  return async () => {
+    const { readFolder, scanFolder } = await import('../../checkpoint/index.ts')
+    await withSignals(logger, async (signal) => {
+      const files: LegacyFile[] = []
+      for await (const { file } of readFolder(await scanFolder(folder), signal)) files.push(file)
+      process.stdout.write(line.isOn('json') ? asJson(files) : asTable(files, folder))
+      if (files.length === 0) logger.info(`${folder}: no checkpoints found`)
+    })
+  }
+})
+
+/** Ids are counted, not printed: a part has 10,000. */
+function asJson(files: readonly LegacyFile[]): string {
+  const rows = files.map(({ ids, ...file }) => ({
+    ...file,
+    kind: file.kind ?? null,
+    part: file.part ?? null,
+    status: file.status ?? null,
+    problem: file.problem ?? null,
+    ids: ids.length,
+  }))
+  return `${JSON.stringify(rows, null, 2)}\n`
+}
+
+const HEADER = ['KIND', 'LAYOUT', 'PART', 'IDS', 'DIM', 'VERSION', 'STATUS', 'DONE', 'STATE', 'FILE']
+
+function asTable(files: readonly LegacyFile[], folder: string): string {
+  const rows = files.map((file) => [
+    file.kind ?? '-',
+    file.layout,
+    String(file.part ?? '-'),
+    String(file.ids.length),
+    String(file.dim),
+    file.version,
+    file.status ?? '-',
+    file.done ? 'yes' : 'no',
+    file.problem === undefined ? 'whole' : file.damaged ? 'damaged' : 'refused',
+    oneLine(relative(folder, file.path)),
+  ])
+  if (rows.length === 0) return ''
+  const widths = HEADER.map((name, i) => Math.max(name.length, ...rows.map((row) => row[i]?.length ?? 0)))
+  const line = (row: readonly string[]) =>
+    row.map((cell, i) => (i === row.length - 1 ? cell : cell.padEnd(widths[i] ?? 0))).join('  ')
+  return `${[HEADER, ...rows].map(line).join('\n')}\n`
+}

@@ -1,0 +1,43 @@
+import { ExitCode, VirnucproError } from '../../system/index.ts'
+import { commonArgs } from '../args/logging.ts'
+import { folderArgument, oneLine } from '../checkpoints-argument.ts'
+import { strictCommand } from '../command.ts'
+import type { CommandHelp } from '../help.ts'
+import type { CommandLine } from '../parse/index.ts'
+import { startSession } from '../session.ts'
+import { withSignals } from '../signals.ts'
+
+export const help: CommandHelp = {
+  name: 'virnucpro checkpoints verify',
+  about: 'Reads every checkpoint file below a folder and prints each fault on a line.',
+  usage: ['DIR'],
+  groups: [commonArgs],
+  notes: ['Ends with 0 when all are whole, 1 when some are not, 3 when there are none.'],
+}
+
+export default strictCommand(help, prepareVerify)
+
+export async function prepareVerify(line: CommandLine): Promise<() => Promise<void>> {
+  const folder = await folderArgument(line)
+  const { logger } = await startSession(line)
+  return async () => {
+    const { verifyFolder } = await import('../../checkpoint/index.ts')
+    const { files, faulty } = await withSignals(logger, (signal) =>
+      verifyFolder(
+        folder,
+        ({ path, level, text }) => {
+          if (level === 'fault') process.stdout.write(`${oneLine(`${path}: ${text}`)}\n`)
+          else logger.warn(`${path}: ${text}`)
+        },
+        signal,
+      ),
+    )
+    if (files === 0)
+      throw new VirnucproError(`${folder}: no checkpoints found`, { exitCode: ExitCode.noCheckpoints })
+    if (faulty > 0)
+      throw new VirnucproError(
+        `${folder}: ${faulty} of ${files} checkpoint files cannot be used; a run computes them anew`,
+      )
+    logger.info(`${folder}: all ${files} checkpoint files are whole`)
+  }
+}

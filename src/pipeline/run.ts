@@ -1,0 +1,267 @@
+import { basename } from 'node:path'
+import {
+  type AdoptedVectors,
+  BroadRun,
+  damagedPartFile,
+  type FailedPart,
+  failedFilesPath,
+  type RunFolder,
+  type RunLock,
+  writeFailedFiles,
+  writePartFiles,
+} from '../checkpoint/index.ts'
+import type { PredictOptions } from '../config/index.ts'
+import { InferenceError } from '../onnx/index.ts'
+import { type OutputPaths, writeTables } from '../outputs/index.ts'
+import type { Logger } from '../system/index.ts'
+import { adoptOldRun } from './adopt.ts'
+import { removeIntermediates, removePartsAfter, stampFolder } from './cleanup.ts'
+import { type EmbeddedWindow, WindowEmbedder } from './embed.ts'
+import { PreparedFiles } from './intermediates.ts'
+import type { EmbeddedPart, WindowPart } from './model-work.ts'
+import { describeWork, type RunModels } from './models.ts'
+import type { Part } from './part.ts'
+import { type PrepareCounts, prepareParts } from './prepare.ts'
+import { Heartbeat } from './progress.ts'
+import { RecordReport } from './records.ts'
+import { count, emptyCounts, type PredictResult, reportCounts } from './result.ts'
+import { overlapped, windowsOf } from './windows.ts'
+
+/** Two windows at once: the second is read, tokenized and queued while the first is computed. */
+const WINDOWS_UNDER_WAY = 2
+
+/** What a run is made of. */
+export interface RunParts {
+  options: PredictOptions
+  paths: OutputPaths
+  models: RunModels
+  folder: RunFolder
+  lock: RunLock
+  logger: Logger
+  signal: AbortSignal | undefined
+}
+
+/** One run over the input, or what is left of it. */
+export class Run {
+  readonly #options: PredictOptions
+  readonly #paths: OutputPaths
+  readonly #models: RunModels
+  readonly #folder: RunFolder
+  readonly #lock: RunLock
+  readonly #logger: Logger
+  readonly #signal: AbortSignal | undefined
+  readonly #records: RecordReport
+  readonly #counts: PrepareCounts = { records: 0, bases: 0, chunks: 0, chunksWithoutFrame: 0, frames: 0 }
+  readonly #failed: FailedPart[] = []
+  #broad: BroadRun | undefined
+
+  constructor({ options, paths, models, folder, lock, logger, signal }: RunParts) {
+    this.#options = options
+    this.#paths = paths
+    this.#models = models
+    this.#folder = folder
+    this.#lock = lock
+    this.#logger = logger
+    this.#signal = signal
+    this.#records = new RecordReport(paths.invalidRecords, logger)
+  }
+
+  async execute(): Promise<PredictResult> {
+    if (this.#folder.status === 'finished') return this.#finishedBefore()
+    await this.#begin()
+    await this.#beginBroad()
+    await using adopted = await this.#folder.adoptedVectors()
+    const files = this.#options.keepIntermediate ? await PreparedFiles.create(this.#paths) : undefined
+    let parts = 0
+    try {
+      parts = await this.#compute(files, adopted)
+      await files?.commit()
+      await this.#records.finish()
+    } catch (error) {
+      await files?.abandon()
+      await this.#records.abandon()
+      await this.#broad?.fail(error)
+      throw error
+    }
+    return await this.#finish(parts)
+  }
+
+  async #begin(): Promise<void> {
+    switch (this.#folder.status) {
+      case 'resumed':
+        this.#logger.info(`continuing the unfinished run in ${this.#paths.root}`)
+        break
+      case 'adopting':
+        await adoptOldRun(this.#folder, {
+          paths: this.#paths,
+          stem: basename(this.#paths.state),
+          widths: this.#models.widths,
+          logger: this.#logger,
+          signal: this.#signal,
+        })
+        break
+      case 'fresh':
+        if (this.#options.resume && !this.#options.force)
+          this.#logger.info(`nothing to continue in ${this.#paths.root}: this run starts from the beginning`)
+    }
+  }
+
+  /** The state that Broad's fork knows; one that it wrote itself is left as it is. */
+  async #beginBroad(): Promise<void> {
+    if (this.#folder.adopted) return
+    const { expectedLength, mlp, mlpBatchSize } = this.#options
+    const modelPath = mlp ?? `${expectedLength === 300 ? 300 : 500}_model.pth`
+    this.#broad = await BroadRun.begin(this.#paths, { expectedLength, modelPath, batchSize: mlpBatchSize })
+  }
+
+  /** Stages one to eight, window by window. @returns the number of parts */
+  async #compute(files: PreparedFiles | undefined, adopted: AdoptedVectors | undefined): Promise<number> {
+    const folder = this.#folder
+    await using embedder = new WindowEmbedder({
+      backend: this.#models.backend,
+      inputs: this.#models.inputs,
+      memory: { openJournal: (first, visit) => folder.openJournal(first, visit), adopted },
+      logger: this.#logger,
+      signal: this.#signal,
+    })
+    const heartbeat = new Heartbeat(this.#logger, this.#options.progress)
+    const prepared = prepareParts(
+      {
+        inputs: this.#options.inputs,
+        expectedLength: this.#options.expectedLength,
+        sequencesPerFile: this.#options.sequencesPerFile,
+        keepEmpty: this.#options.layout === 'broad',
+        files,
+        signal: this.#signal,
+        read: this.#records.readOptions(this.#options.onInvalid, await folder.makeWorkFolder(), this.#signal),
+      },
+      this.#counts,
+    )
+    let parts = 0
+    try {
+      const compared = this.#compared(prepared, (part) => {
+        parts = part.number
+        heartbeat.prepared(part.ids.length)
+      })
+      const windows = overlapped(windowsOf(compared), WINDOWS_UNDER_WAY, async (window) => {
+        if (window.some(({ done }) => !done)) return await embedder.embed(window)
+        await folder.removeJournal(window[0]?.part.number ?? 0)
+        return undefined
+      })
+      for await (const window of windows) {
+        if (window === undefined) continue
+        const whole = await this.#finishWindow(window, (frames) => heartbeat.finished(frames))
+        await embedder.close(window, !whole)
+      }
+    } finally {
+      heartbeat.stop()
+    }
+    if (this.#counts.frames > 0) this.#logger.info(describeWork(embedder.counts))
+    if (adopted !== undefined)
+      this.#logger.info(`${count(embedder.adopted, 'sequence')} had an embedding of the old run`)
+    return parts
+  }
+
+  /** All parts, each with the word whether an earlier run has finished it. */
+  async *#compared(parts: AsyncIterable<Part>, seen: (part: Part) => void): AsyncGenerator<WindowPart> {
+    let frames = 0
+    for await (const part of parts) {
+      seen(part)
+      await this.#records.drain()
+      const done = this.#folder.status === 'resumed' && (await this.#isFinished(part))
+      if (done) frames += part.ids.length
+      yield { part, done }
+    }
+    if (frames > 0) this.#logger.info(`${frames} frames were already done`)
+  }
+
+  async #isFinished(part: Part): Promise<boolean> {
+    const found = await this.#folder.finishedPart(part.number, part.ids)
+    if (found === undefined) return false
+    if (!this.#options.keepIntermediate) return true
+    const damage = await damagedPartFile(this.#paths, part.number, found.files)
+    if (damage === undefined) return true
+    this.#logger.warn(`${damage.path} ${damage.problem}: part ${part.number} is computed anew`)
+    return false
+  }
+
+  /** @returns false when a part of it failed */
+  async #finishWindow({ parts }: EmbeddedWindow, finished: (frames: number) => void): Promise<boolean> {
+    let whole = true
+    for (const embedded of parts) {
+      const { part } = embedded
+      const failure = embedded.failure ?? (await this.#finishPart(embedded))
+      if (failure !== undefined) {
+        whole = false
+        this.#failed.push({ part: part.number, ...failure })
+        this.#logger.warn(`part ${part.number} failed: ${failure.step}: ${failure.reason}`)
+      }
+      finished(part.ids.length)
+    }
+    return whole
+  }
+
+  /** The order matters: the scores, which say that a part is done, come last. */
+  async #finishPart({ part, features }: EmbeddedPart): Promise<EmbeddedPart['failure']> {
+    this.#signal?.throwIfAborted()
+    await this.#lock.check()
+    let scores: Float32Array
+    try {
+      scores = await this.#models.classifier.classify(features)
+    } catch (error) {
+      if (error instanceof InferenceError) return { step: 'classifier', reason: error.message }
+      throw error
+    }
+    const files = this.#options.keepIntermediate
+      ? await writePartFiles(this.#paths, part.number, {
+          ids: part.ids,
+          proteinLengths: part.proteins.map((protein) => protein.length),
+          features,
+          widths: this.#models.widths,
+          stamp: this.#models.stamp,
+        })
+      : []
+    await this.#folder.finishPart(part.number, { ids: part.ids, scores, files })
+    return undefined
+  }
+
+  /** Stage nine: the tables, then the state is closed, unless parts are left for the next run. */
+  async #finish(parts: number): Promise<PredictResult> {
+    await this.#lock.check()
+    const failed = new Set(this.#failed.map(({ part }) => part))
+    const counts = await writeTables(this.#paths, this.#folder.scores(parts, failed, this.#signal), {
+      stamp: this.#models.stamp,
+      spillPath: (run) => this.#folder.file(`sort_${run}.tsv`),
+    })
+    if (this.#models.stamp !== undefined) await stampFolder(this.#paths, this.#models.stamp)
+    await writeFailedFiles(this.#paths, this.#failed)
+    const result = { ...this.#counts, ...counts, skippedRecords: this.#records.skipped }
+    if (failed.size === 0) await this.#close({ ...result }, parts)
+    reportCounts(result, this.#paths.mergedFolder, this.#logger)
+    if (failed.size > 0) {
+      this.#logger.warn(
+        `${failed.size} of ${count(parts, 'part')} failed and ${failed.size === 1 ? 'is' : 'are'} missing from the tables: ` +
+          `${failedFilesPath(this.#paths)} says why. The same command computes only what is missing`,
+      )
+    }
+    return { ...result, failedParts: failed.size, alreadyFinished: false, paths: this.#paths }
+  }
+
+  async #close(result: Record<string, number>, parts: number): Promise<void> {
+    // What another program's run left is not ours to remove.
+    if (!this.#folder.adopted) {
+      if (this.#options.keepIntermediate) await removePartsAfter(this.#paths, parts)
+      else await removeIntermediates(this.#paths)
+    }
+    await this.#folder.finish(result, [this.#paths.predictions, this.#paths.consensus])
+    await this.#broad?.complete(parts)
+  }
+
+  #finishedBefore(): PredictResult {
+    this.#logger.info(
+      `this run has finished before; its results are in ${this.#paths.mergedFolder}. --force computes them anew`,
+    )
+    const result = { ...emptyCounts(), skippedRecords: 0, ...this.#folder.result }
+    return { ...result, failedParts: 0, alreadyFinished: true, paths: this.#paths }
+  }
+}

@@ -1,0 +1,99 @@
+import { expect, setDefaultTimeout, test } from 'bun:test'
+import { cpSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { temporaryFolder } from '../support/temporary.ts'
+import { predictHere } from './resume-inprocess.ts'
+import { computed, differences, outputs, randomFasta, repository, run, sum } from './resume-support.ts'
+
+setDefaultTimeout(60_000)
+
+/**
+ * Takes the last rows from the demonstration's table of DNABERT-S embeddings, in the graph alone: a real graph that
+ * refuses batches in which one of the last tokens occurs, and computes all others as before.
+ */
+function breakGraph(path: string): void {
+  const [rows, width] = [250, 32]
+  const graph = readFileSync(path)
+  // Tensor dims 256 and 32 as packed varints, then the type.
+  const at = graph.indexOf(Buffer.from([0x80, 0x02, width, 0x10, 0x01]))
+  graph.set([(rows & 0x7f) | 0x80, rows >> 7], at)
+  graph.write(String(rows * width * 4), graph.indexOf('32768', at), 'latin1')
+  writeFileSync(path, graph)
+}
+
+test('parts that fail are listed, the others finish, and the next run computes only what is missing', async () => {
+  await using folder = temporaryFolder()
+  const bundle = folder.join('bundle')
+  const graph = join(bundle, 'dnabert_s', 'model.onnx')
+  cpSync(join(repository, 'examples', 'demo-bundle'), bundle, { recursive: true })
+  const input = folder.join('reads.fa')
+  writeFileSync(input, randomFasta(1, 12))
+  const options = { bundle, dnabertTokenBudget: 80, sequencesPerFile: 3 }
+  const whole = await predictHere(input, folder.join('whole'), options)
+  const expected = outputs(folder.join('whole'))
+  const sequences = sum(computed(whole.log).dnabert_s)
+
+  const sound = readFileSync(graph)
+  breakGraph(graph)
+  const output = folder.join('output')
+  const failed = join(output, 'failed_files.txt')
+  const first = await predictHere(input, output, options)
+  expect(first.error).toBeUndefined()
+  const failures = first.result?.failedParts ?? 0
+  expect(failures).toBeGreaterThan(0)
+  expect(failures).toBeLessThan(24)
+
+  // The list, in the form of Broad's fork: a FASTA file, what failed on it, why.
+  const lines = readFileSync(failed, 'utf8').trimEnd().split('\n')
+  expect(lines).toHaveLength(failures)
+  const numbers = lines.map((line) => {
+    const [path, step, reason] = line.split('|')
+    expect(step).toBe('DNABERT-S')
+    expect(reason).toContain('dnabert_s failed on a batch')
+    expect(existsSync(path as string)).toBe(true)
+    return Number(/output_(\d+)\.fa$/.exec(path as string)?.[1])
+  })
+
+  // The tables hold the frames of all other parts as an undisturbed run has them.
+  const frames = (files: Map<string, Buffer>) =>
+    files.get('reads_merged/prediction_results.txt')?.toString().split('\n') as string[]
+  const missing = new Set(
+    numbers.flatMap(
+      (part) =>
+        (expected.get(`reads_nucleotide/output_${part}.fa`) ?? '').toString().match(/(?<=>).*/g) ?? [],
+    ),
+  )
+  expect(missing.size).toBe(frames(expected).length - frames(outputs(output)).length)
+  expect(frames(outputs(output))).toEqual(
+    frames(expected).filter((line) => !missing.has(line.split('\t')[0] as string)),
+  )
+
+  // The command line ends with 2, and what failed is tried again each time.
+  const words = `predict ${input} --output-dir ${output} --bundle ${bundle} --expected-length 300 --sequences-per-file 3 --keep-intermediate --dnabert-batch-size 80 --esm-batch-size 1024 --verbose`
+  const again = await run(words.split(' '))
+  expect(again.code).toBe(2)
+  expect(again.messages).toContain(`${failures} of 24 parts failed`)
+  expect(computed(again.messages)).toEqual({ esm2: [], dnabert_s: [] })
+
+  writeFileSync(graph, sound)
+  const last = await predictHere(input, output, options)
+  expect(last.result?.failedParts).toBe(0)
+  expect(computed(last.log).esm2).toEqual([])
+  expect(sum(computed(first.log).dnabert_s) + sum(computed(last.log).dnabert_s)).toBe(sequences)
+  expect(existsSync(failed)).toBe(false)
+  expect(differences(outputs(output), expected)).toEqual([])
+})
+
+test('lines about other runs into the same folder stay', async () => {
+  await using folder = temporaryFolder()
+  const input = folder.join('reads.fa')
+  writeFileSync(input, randomFasta(1, 4))
+  const failed = folder.join('output', 'failed_files.txt')
+  const other = `${folder.join('output', 'more_protein', 'output_3.fa')}|ESM-2|no memory\n`
+  await Bun.write(
+    failed,
+    `${folder.join('output', 'reads_protein', 'output_1.fa')}|ESM-2|no memory\n${other}`,
+  )
+  expect((await predictHere(input, folder.join('output'))).error).toBeUndefined()
+  expect(readFileSync(failed, 'utf8')).toBe(other)
+})
