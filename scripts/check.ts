@@ -24,7 +24,13 @@ async function check(...command: string[]): Promise<void> {
 /** The suites of `bun test`, counted from its JUnit report. */
 async function suites(): Promise<void> {
   const report = join(tmpdir(), `virnucpro-junit-${process.pid}.xml`)
-  const code = await run([bun, 'test', '--timeout=120000', '--reporter=junit', `--reporter-outfile=${report}`])
+  const code = await run([
+    bun,
+    'test',
+    '--timeout=120000',
+    '--reporter=junit',
+    `--reporter-outfile=${report}`,
+  ])
   const xml = await readFile(report, 'utf8').catch(() => '')
   await rm(report, { force: true })
   const total = (name: string) => Number(new RegExp(`<testsuites[^>]* ${name}="(\\d+)"`).exec(xml)?.[1] ?? 0)

@@ -10,6 +10,8 @@ export const subCommands = {
   utils: () => import('./commands/utils.ts').then((module) => module.default),
   repository: () => import('./commands/repository.ts').then((module) => module.default),
   serve: () => import('./commands/serve.ts').then((module) => module.default),
+  engines: () => import('./commands/engines.ts').then((module) => module.default),
+  verify: () => import('./commands/verify.ts').then((module) => module.default),
   config: () => import('./commands/config.ts').then((module) => module.default),
 }
 
@@ -39,6 +41,12 @@ export const repositoryCommands = {
   build: () => import('./commands/repository-build.ts').then((module) => module.default),
 }
 
+/** Commands below `engines`. */
+export const enginesCommands = {
+  build: () => import('./commands/engines-build.ts').then((module) => module.default),
+  show: () => import('./commands/engines-show.ts').then((module) => module.default),
+}
+
 export const root = defineCommand({ meta: { name: 'virnucpro' }, subCommands })
 
 export const rootHelp: CommandHelp = {
@@ -56,6 +64,9 @@ export const rootHelp: CommandHelp = {
     ['checkpoints clean', 'remove what runs have left behind and nobody can use'],
     ['repository build', 'make a model repository for Triton Inference Server from a bundle'],
     ['serve', 'start Triton Inference Server with a model repository'],
+    ['engines build', 'build TensorRT plans from a bundle, for the GPU of this machine'],
+    ['engines show', 'print the TensorRT plans in a folder and what is wrong with any'],
+    ['verify', 'check the embeddings of a bundle or a server against a reference'],
     ['config', 'print the effective configuration and where each value comes from'],
   ],
   groups: [commonArgs],
@@ -106,6 +117,18 @@ export const repositoryHelp: CommandHelp = {
   notes: ['Run "virnucpro repository COMMAND --help" for the options of a command.'],
 }
 
+export const enginesHelp: CommandHelp = {
+  name: 'virnucpro engines',
+  about: 'Builds and inspects TensorRT plans.',
+  usage: ['COMMAND [OPTIONS]'],
+  commands: [
+    ['build', 'build plans from a bundle, for the GPU of this machine'],
+    ['show', 'print the plans in a folder and what is wrong with any'],
+  ],
+  groups: [commonArgs],
+  notes: ['Run "virnucpro engines COMMAND --help" for the options of a command.'],
+}
+
 /** Commands that are groups of commands. */
 export const groups: Readonly<
   Record<string, { commands: Readonly<Record<string, unknown>>; help: CommandHelp }>
@@ -114,4 +137,5 @@ export const groups: Readonly<
   checkpoints: { commands: checkpointsCommands, help: checkpointsHelp },
   utils: { commands: utilsCommands, help: utilsHelp },
   repository: { commands: repositoryCommands, help: repositoryHelp },
+  engines: { commands: enginesCommands, help: enginesHelp },
 }

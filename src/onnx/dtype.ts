@@ -6,6 +6,7 @@ export const DataType = {
   bool: 9,
   float16: 10,
   bfloat16: 16,
+  float8e4m3fn: 17,
 } as const
 
 export type DataType = (typeof DataType)[keyof typeof DataType]
@@ -25,6 +26,7 @@ export function bytesPerElement(dtype: DataType): number {
     case DataType.bfloat16:
       return 2
     case DataType.bool:
+    case DataType.float8e4m3fn:
       return 1
   }
 }

@@ -121,6 +121,11 @@ export class GraphBuilder {
     return this.constant(raw, dims, DataType.int64)
   }
 
+  /** Zero in FP8 E4M3, which tells QuantizeLinear what to round to. */
+  fp8Zero(): Value {
+    return this.constant(new Uint8Array(1), [], DataType.float8e4m3fn)
+  }
+
   /** Declares a weight; its elements are read from `source` when the model is written. */
   weight(name: string, dtype: FloatType, dims: readonly number[], source: FloatSource): Value {
     const full = this.claim(this.prefix + name)

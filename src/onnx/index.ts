@@ -18,6 +18,7 @@ export {
   type SessionOptions,
 } from './session.ts'
 export {
+  encodeGraph,
   IR_VERSION,
   OPSET,
   type WriteOptions,

@@ -57,19 +57,44 @@ export function weightBytes(graph: GraphBuilder): number {
  */
 export async function writeModel(graph: GraphBuilder, options: WriteOptions): Promise<WrittenModel> {
   const stored = options.inline ? await readInline(graph) : await streamExternal(graph, options)
-  const model = create(ModelProtoSchema, {
-    irVersion: BigInt(IR_VERSION),
-    producerName: options.producer.name,
-    producerVersion: options.producer.version,
-    opsetImport: [{ domain: '', version: BigInt(OPSET) }],
-    graph: graph.toProto(stored.tensors),
-    metadataProps: Object.entries(options.metadata ?? {}).map(([key, value]) => ({ key, value })),
-  })
-  const bytes = toBinary(ModelProtoSchema, model)
+  const bytes = encodeModel(graph, stored.tensors, options)
   await Bun.write(join(options.folder, 'model.onnx'), bytes)
   const sha256 = new Bun.CryptoHasher('sha256').update(bytes).digest('hex')
   const file = { file: 'model.onnx', bytes: bytes.length, sha256 }
   return stored.weights === undefined ? { graph: file } : { graph: file, weights: stored.weights }
+}
+
+/**
+ * The content of `model.onnx` alone. Reads no weight: `weights.bin` has to be made by other means, in the order and
+ * with the alignment that the file says.
+ */
+export function encodeGraph(
+  graph: GraphBuilder,
+  options: Pick<WriteOptions, 'producer' | 'metadata'>,
+): Uint8Array {
+  let end = 0
+  const tensors = graph.weights.map((weight) => {
+    const offset = aligned(end)
+    end = offset + sizeOf(weight)
+    return external(weight, offset)
+  })
+  return encodeModel(graph, tensors, options)
+}
+
+function encodeModel(
+  graph: GraphBuilder,
+  tensors: Stored['tensors'],
+  { producer, metadata = {} }: Pick<WriteOptions, 'producer' | 'metadata'>,
+): Uint8Array {
+  const model = create(ModelProtoSchema, {
+    irVersion: BigInt(IR_VERSION),
+    producerName: producer.name,
+    producerVersion: producer.version,
+    opsetImport: [{ domain: '', version: BigInt(OPSET) }],
+    graph: graph.toProto(tensors),
+    metadataProps: Object.entries(metadata).map(([key, value]) => ({ key, value })),
+  })
+  return toBinary(ModelProtoSchema, model)
 }
 
 interface Stored {
@@ -96,15 +121,7 @@ async function streamExternal(graph: GraphBuilder, options: WriteOptions): Promi
       await sink.write(new Uint8Array(aligned(sink.bytes) - sink.bytes))
       const offset = sink.bytes
       for await (const piece of encoded(weight)) await sink.write(piece)
-      tensors.push({
-        ...described(weight),
-        dataLocation: EXTERNAL,
-        externalData: [
-          { key: 'location', value: 'weights.bin' },
-          { key: 'offset', value: String(offset) },
-          { key: 'length', value: String(sizeOf(weight)) },
-        ],
-      })
+      tensors.push(external(weight, offset))
       options.onBytes?.(sink.bytes)
     }
     return { tensors, weights: { file: 'weights.bin', bytes: sink.bytes, sha256: sink.digest() } }
@@ -129,6 +146,18 @@ async function* encoded(weight: Weight): AsyncGenerator<Uint8Array> {
 
 function described(weight: Weight): { name: string; dataType: number; dims: bigint[] } {
   return { name: weight.name, dataType: weight.dtype, dims: weight.dims.map(BigInt) }
+}
+
+function external(weight: Weight, offset: number): Stored['tensors'][number] {
+  return {
+    ...described(weight),
+    dataLocation: EXTERNAL,
+    externalData: [
+      { key: 'location', value: 'weights.bin' },
+      { key: 'offset', value: String(offset) },
+      { key: 'length', value: String(sizeOf(weight)) },
+    ],
+  }
 }
 
 function sizeOf(weight: Weight): number {

@@ -1,4 +1,5 @@
 import { DataType, type FloatType, type GraphBuilder, type Value } from '../../onnx/index.ts'
+import { defaultForms, type GraphForm } from './form.ts'
 
 /** Arithmetic of a graph: FP32 for CPUs, BF16 for TensorRT. Pooling is FP32 in both. */
 export type Precision = 'fp32' | 'bf16'
@@ -8,6 +9,18 @@ export interface GraphOptions {
   readonly precision?: Precision
   /** Also give the activations of every layer, as outputs `layer_0`, `layer_1`, ...: to compare implementations. */
   readonly traceLayers?: boolean
+  /** Parts of the form that differ from the precision's own. */
+  readonly form?: Partial<GraphForm>
+  /** Scales for products in FP8; without it none is. */
+  readonly fp8?: Fp8Scales
+}
+
+/** Largest magnitudes of what goes into the product named, so that FP8 covers them and no more. */
+export type Fp8Scales = (product: string) => { readonly input: number; readonly weight: number }
+
+/** The form of a graph with these options. */
+export function formOf(options: GraphOptions): GraphForm {
+  return { ...defaultForms[options.precision ?? 'fp32'], ...options.form }
 }
 
 export function floatType(precision: Precision): FloatType {
@@ -52,10 +65,18 @@ export function row(b: GraphBuilder, x: Value): Value {
  * Finite, since minus infinity would make NaN of a row without tokens; after the softmax it is exactly 0.
  */
 export function paddingBias(b: GraphBuilder, batch: Batch, precision: Precision): Value {
-  const dtype = floatType(precision)
-  const hidden = precision === 'bf16' ? -30000 : -1e9
-  const isToken = b.node('Unsqueeze', [batch.isToken, b.ints([1, 2])])
-  return b.node('Where', [isToken, b.floats([0], [], dtype), b.floats([hidden], [], dtype)])
+  const isToken = overScores(b, batch)
+  return b.node('Where', [isToken, b.floats([0], [], floatType(precision)), hiddenScore(b, precision)])
+}
+
+/** `batch.isToken` as it broadcasts over scores: BOOL [B,1,1,T]. */
+export function overScores(b: GraphBuilder, batch: Batch): Value {
+  return b.node('Unsqueeze', [batch.isToken, b.ints([1, 2])])
+}
+
+/** Score of what must get no weight. */
+export function hiddenScore(b: GraphBuilder, precision: Precision): Value {
+  return b.floats([precision === 'bf16' ? -30000 : -1e9], [], floatType(precision))
 }
 
 /**
@@ -83,10 +104,11 @@ export function fromFloat(b: GraphBuilder, x: Value, precision: Precision): Valu
 }
 
 /**
- * Exact GELU, x/2 (1 + erf(x / sqrt 2)) (Hendrycks & Gimpel 2016, arXiv:1606.08415), written in the form
- * that ONNX Runtime makes one kernel of.
+ * Exact GELU, x/2 (1 + erf(x / sqrt 2)) (Hendrycks & Gimpel 2016, arXiv:1606.08415), by default written in
+ * the form that ONNX Runtime makes one kernel of.
  */
-export function gelu(b: GraphBuilder, x: Value, precision: Precision): Value {
+export function gelu(b: GraphBuilder, x: Value, precision: Precision, form: GraphForm['gelu']): Value {
+  if (form === 'operator') return b.node('Gelu', [x])
   const dtype = floatType(precision)
   const erf = b.node('Erf', [b.node('Div', [x, b.floats([Math.SQRT2], [], dtype)])])
   const gate = b.node('Add', [erf, b.floats([1], [], dtype)])

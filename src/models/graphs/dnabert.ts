@@ -1,8 +1,9 @@
-import { GraphBuilder } from '../../onnx/index.ts'
+import { GraphBuilder, type Value } from '../../onnx/index.ts'
 import { alibiBias } from './alibi.ts'
-import { attention, splitHeads } from './attention.ts'
+import { adding, attention } from './attention.ts'
 import { batchInputs, type GraphOptions, gelu, meanPool, paddingBias, toFloat, traceLayer } from './common.ts'
 import { Layers } from './layers.ts'
+import { projections } from './projections.ts'
 import type { Tensors } from './tensors.ts'
 
 /** What tells one DNABERT-2-shaped model from another. */
@@ -31,42 +32,48 @@ export function dnabertGraph(
 ): GraphBuilder {
   const precision = options.precision ?? 'fp32'
   const { width, heads, hidden } = shape
-  const size = width / heads
   const b = new GraphBuilder('dnabert_s')
-  const layers = new Layers(b, tensors, precision, shape.layerNormEps)
+  const layers = new Layers(b, tensors, options, shape.layerNormEps)
   const batch = batchInputs(b)
   const bias = alibiBias(b, batch.positions, paddingBias(b, batch, precision), heads, precision)
 
-  const embedded = layers.embed(batch.ids, shape.vocabulary, width, () => typedTable(width, tensors))
-  let x = layers.norm(embedded, 'embed_norm', width)
+  const rows = layers.embed(batch.ids, shape.vocabulary, width, () => typedTable(width, tensors))
+  let x = layers.norm(layers.toTotal(rows), 'embed_norm', width)
   traceLayer(b, 0, x, width, options)
   for (let i = 0; i < shape.layers; i++) {
     const at = (name: string) => `layers.${i}.${name}`
     x = b.scoped(`layer_${i + 1}`, () => {
-      const project = (name: string, scale = 1) =>
-        splitHeads(b, layers.linear(x, at(name), width, width, { scale }), heads, size)
-      const mixed = attention(
-        b,
-        project('query', size ** -0.5),
-        project('key'),
-        project('value'),
-        bias,
-        width,
-      )
-      const a = layers.norm(
-        b.node('Add', [layers.linear(mixed, at('attention_out'), width, width), x]),
-        at('attention_norm'),
-        width,
-      )
-      const gate = gelu(b, layers.linear(a, at('ffn_gate'), width, hidden, { bias: false }), precision)
-      const gated = b.node('Mul', [gate, layers.linear(a, at('ffn_in'), width, hidden, { bias: false })])
-      const out = b.node('Add', [layers.linear(gated, at('ffn_out'), hidden, width), a])
+      const qkv = projections(b, layers, layers.fromTotal(x), { width, heads, at })
+      const mixed = attention(b, qkv, adding(b, bias), width)
+      const sum = b.node('Add', [layers.toTotal(layers.linear(mixed, at('attention_out'), width, width)), x])
+      const a = layers.norm(sum, at('attention_norm'), width)
+      const gated = gatedHidden(b, layers, layers.fromTotal(a), { width, hidden, at })
+      const out = b.node('Add', [layers.toTotal(layers.linear(gated, at('ffn_out'), hidden, width)), a])
       return layers.norm(out, at('ffn_norm'), width)
     })
     traceLayer(b, i + 1, x, width, options)
   }
   meanPool(b, toFloat(b, x, precision), batch.isToken, batch.lengths, width)
   return b
+}
+
+/** gelu(x G') times x W', neither with a bias: [B,T,hidden] */
+function gatedHidden(
+  b: GraphBuilder,
+  layers: Layers,
+  x: Value,
+  { width, hidden, at }: { width: number; hidden: number; at: (name: string) => string },
+): Value {
+  const { precision, form } = layers
+  if (form.gate === 'joined') {
+    const parts = [{ name: at('ffn_gate') }, { name: at('ffn_in') }]
+    const both = layers.joined(x, at('ffn_gate_in'), parts, width, hidden, false)
+    const split = b.nodeWithOutputs('Split', [both, b.ints([hidden, hidden])], 2, { axis: -1 })
+    const [gate, value] = split as [Value, Value]
+    return b.node('Mul', [gelu(b, gate, precision, form.gelu), value])
+  }
+  const gate = gelu(b, layers.linear(x, at('ffn_gate'), width, hidden, { bias: false }), precision, form.gelu)
+  return b.node('Mul', [gate, layers.linear(x, at('ffn_in'), width, hidden, { bias: false })])
 }
 
 /** Every token is of type 0 here, so that type's embedding is added to the table once. */

@@ -1,18 +1,19 @@
 import { DataType, GraphBuilder, type Value } from '../../onnx/index.ts'
-import { attention, splitHeads } from './attention.ts'
+import { attention, hidingPadding } from './attention.ts'
 import {
   type Batch,
   batchInputs,
   column,
+  formOf,
   type GraphOptions,
   gelu,
   meanPool,
-  paddingBias,
   row,
   toFloat,
   traceLayer,
 } from './common.ts'
 import { Layers } from './layers.ts'
+import { projections } from './projections.ts'
 import { rotate, rotations } from './rotary.ts'
 import type { Tensors } from './tensors.ts'
 
@@ -52,28 +53,28 @@ export function esm2Graph(
   options: GraphOptions = {},
 ): GraphBuilder {
   const precision = options.precision ?? 'fp32'
+  const form = formOf(options)
   const { width, heads, hidden } = shape
   const size = width / heads
   const b = new GraphBuilder('esm2')
-  const layers = new Layers(b, tensors, precision, shape.layerNormEps)
+  const layers = new Layers(b, tensors, options, shape.layerNormEps)
   const batch = batchInputs(b)
-  const bias = paddingBias(b, batch, precision)
-  const angles = rotations(b, batch.positions, inverseFrequencies, precision)
+  const hide = hidingPadding(b, batch, precision, form.mask)
+  const angles = rotations(b, batch.positions, inverseFrequencies, { precision, form })
 
-  let x = layers.embed(batch.ids, shape.vocabulary, width, () => scaledTable(shape, tensors))
+  let x = layers.toTotal(layers.embed(batch.ids, shape.vocabulary, width, () => scaledTable(shape, tensors)))
   traceLayer(b, 0, x, width, options)
   for (let i = 0; i < shape.layers; i++) {
     const at = (name: string) => `layers.${i}.${name}`
     x = b.scoped(`layer_${i + 1}`, () => {
-      const y = layers.norm(x, at('attention_norm'), width)
-      const project = (name: string, scale = 1) =>
-        splitHeads(b, layers.linear(y, at(name), width, width, { scale }), heads, size)
-      const q = rotate(b, project('query', size ** -0.5), angles[i]!, size)
-      const k = rotate(b, project('key'), angles[i]!, size)
-      const mixed = attention(b, q, k, project('value'), bias, width)
-      const a = b.node('Add', [x, layers.linear(mixed, at('attention_out'), width, width)])
-      const h = layers.linear(layers.norm(a, at('ffn_norm'), width), at('ffn_in'), width, hidden)
-      return b.node('Add', [a, layers.linear(gelu(b, h, precision), at('ffn_out'), hidden, width)])
+      const y = layers.fromTotal(layers.norm(x, at('attention_norm'), width))
+      const turn = (z: Value) => rotate(b, z, angles[i]!, size, form.rotation)
+      const qkv = projections(b, layers, y, { width, heads, at, turn })
+      const mixed = attention(b, qkv, hide, width)
+      const a = b.node('Add', [x, layers.toTotal(layers.linear(mixed, at('attention_out'), width, width))])
+      const normed = layers.fromTotal(layers.norm(a, at('ffn_norm'), width))
+      const h = gelu(b, layers.linear(normed, at('ffn_in'), width, hidden), precision, form.gelu)
+      return b.node('Add', [a, layers.toTotal(layers.linear(h, at('ffn_out'), hidden, width))])
     })
     if (i + 1 < shape.layers) traceLayer(b, i + 1, x, width, options)
   }

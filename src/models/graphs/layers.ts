@@ -1,25 +1,35 @@
-import type { GraphBuilder, Value } from '../../onnx/index.ts'
-import { floatType, type Precision } from './common.ts'
-import { asStored, type Tensors, transposed } from './tensors.ts'
+import { DataType, type FloatType, type GraphBuilder, type Value } from '../../onnx/index.ts'
+import { type Fp8Scales, floatType, formOf, fromFloat, type GraphOptions, type Precision } from './common.ts'
+import type { GraphForm } from './form.ts'
+import { throughFp8 } from './fp8.ts'
+import { asStored, oneAfterAnother, sideBySide, type Tensors, transposed } from './tensors.ts'
+
+/** One linear layer of those that a product stands for. */
+export interface Part {
+  readonly name: string
+  /** Folded into weights and bias, which costs nothing when running. @default 1 */
+  readonly scale?: number
+}
 
 /** The layers that transformers are made of, with their weights. */
 export class Layers {
   private readonly b: GraphBuilder
   private readonly tensors: Tensors
-  readonly precision: Precision
   private readonly epsilon: number
+  readonly precision: Precision
+  readonly form: GraphForm
+  private readonly fp8: Fp8Scales | undefined
 
-  constructor(b: GraphBuilder, tensors: Tensors, precision: Precision, layerNormEps: number) {
+  constructor(b: GraphBuilder, tensors: Tensors, options: GraphOptions, layerNormEps: number) {
     this.b = b
     this.tensors = tensors
-    this.precision = precision
+    this.precision = options.precision ?? 'fp32'
+    this.form = formOf(options)
+    this.fp8 = options.fp8
     this.epsilon = layerNormEps
   }
 
-  /**
-   * `x W' + b`, times `scale`, for `x` of [.., inputs].
-   * The scale is folded into the weights, which costs nothing when running.
-   */
+  /** `x W' + b` for `x` of [.., inputs]. */
   linear(
     x: Value,
     name: string,
@@ -28,20 +38,54 @@ export class Layers {
     options: { scale?: number; bias?: boolean } = {},
   ): Value {
     const { scale = 1, bias = true } = options
-    const weight = `${name}.weight`
-    const matrix = this.weight(weight, [inputs, outputs], transposed(this.tensors, weight, inputs, scale))
-    const product = this.b.node('MatMul', [x, matrix])
-    return bias ? this.b.node('Add', [product, this.vector(`${name}.bias`, outputs, scale)]) : product
+    return this.joined(x, name, [{ name, scale }], inputs, outputs, bias)
+  }
+
+  /**
+   * Several linear layers of the same input as one product, results side by side: [.., parts * outputs].
+   *
+   * @param name of the joined weight
+   * @param outputs of each part
+   */
+  joined(
+    x: Value,
+    name: string,
+    parts: readonly Part[],
+    inputs: number,
+    outputs: number,
+    bias = true,
+  ): Value {
+    const width = parts.length * outputs
+    const columns = parts.map((part) => transposed(this.tensors, `${part.name}.weight`, inputs, part.scale))
+    const source = columns.length === 1 ? columns[0]! : sideBySide(columns, inputs, outputs)
+    const matrix = this.weight(`${name}.weight`, [inputs, width], source)
+    const product = this.product(x, matrix, name)
+    if (!bias) return product
+    const biases = parts.map((part) => asStored(this.tensors, `${part.name}.bias`, part.scale))
+    return this.b.node('Add', [product, this.weight(`${name}.bias`, [width], oneAfterAnother(biases))])
   }
 
   /** Layer normalization over the last axis; the statistics are FP32 whatever the precision. */
   norm(x: Value, name: string, width: number): Value {
-    const inputs = [x, this.vector(`${name}.weight`, width), this.vector(`${name}.bias`, width)]
+    const exact = this.form.residual === 'float'
+    const dtype = exact ? DataType.float : floatType(this.precision)
+    const inputs = [x, this.vector(`${name}.weight`, width, dtype), this.vector(`${name}.bias`, width, dtype)]
     return this.b.node('LayerNormalization', inputs, {
       axis: -1,
       epsilon: { float: this.epsilon },
       stash_type: 1,
     })
+  }
+
+  /** `x` of the graph's precision in that of the running total. */
+  toTotal(x: Value): Value {
+    const exact = this.form.residual === 'float' && this.precision !== 'fp32'
+    return exact ? this.b.node('Cast', [x], { to: DataType.float }) : x
+  }
+
+  /** `x` of the running total's precision in the graph's. */
+  fromTotal(x: Value): Value {
+    return this.form.residual === 'float' ? fromFloat(this.b, x, this.precision) : x
   }
 
   /** Rows of an embedding table, one per token; `prepare` may change the table as it is read. */
@@ -52,11 +96,25 @@ export class Layers {
     return this.b.node('Gather', [table, ids])
   }
 
-  private vector(name: string, length: number, scale = 1): Value {
-    return this.weight(name, [length], asStored(this.tensors, name, scale))
+  private product(x: Value, matrix: Value, name: string): Value {
+    if (this.fp8 === undefined) return this.b.node('MatMul', [x, matrix])
+    const scales = this.fp8(name)
+    return this.b.node('MatMul', [
+      throughFp8(this.b, x, scales.input, this.precision),
+      throughFp8(this.b, matrix, scales.weight, this.precision),
+    ])
   }
 
-  private weight(name: string, dims: number[], source: Parameters<GraphBuilder['weight']>[3]): Value {
-    return this.b.weight(name, floatType(this.precision), dims, source)
+  private vector(name: string, length: number, dtype: FloatType): Value {
+    return this.weight(name, [length], asStored(this.tensors, name), dtype)
+  }
+
+  private weight(
+    name: string,
+    dims: number[],
+    source: Parameters<GraphBuilder['weight']>[3],
+    dtype = floatType(this.precision),
+  ): Value {
+    return this.b.weight(name, dtype, dims, source)
   }
 }

@@ -1,7 +1,8 @@
 import { DataType, type GraphBuilder, roundToHalf, type Value } from '../../onnx/index.ts'
-import { fromFloat, type Precision } from './common.ts'
+import { floatType, fromFloat, type Precision } from './common.ts'
+import { type GraphForm, TABLE_POSITIONS } from './form.ts'
 
-/** cos and sin of every angle, [T,size] each. */
+/** cos and sin of every angle: [T,size] each, or [T,1,size] for the form that rotates in tokens. */
 export interface Rotation {
   readonly cos: Value
   readonly sin: Value
@@ -9,41 +10,105 @@ export interface Rotation {
 
 /**
  * The angles of each layer's rotary embedding, position times frequency. Layers with the same
- * frequencies share one table. Angles are computed in the graph and in FP32, so no input is too long.
+ * frequencies share one table. Angles are FP32 until their cos and sin are taken; computed in the graph, no input
+ * is too long for them.
+ *
+ * @param positions INT32 [T]
  */
 export function rotations(
   b: GraphBuilder,
   positions: Value,
   inverseFrequencies: readonly Float32Array[],
-  precision: Precision,
+  { precision, form }: { precision: Precision; form: GraphForm },
 ): Rotation[] {
   const known = new Map<string, Rotation>()
-  const time = b.node('Unsqueeze', [b.node('Cast', [positions], { to: DataType.float }), b.ints([1])])
+  const waves = form.angles === 'table' ? fromTable : computed
+  const time = form.angles === 'table' ? positions : asColumn(b, positions)
   return inverseFrequencies.map((frequencies) => {
     const key = frequencies.join()
     const made = known.get(key)
     if (made !== undefined) return made
-    const half = b.node('Mul', [time, b.floats(frequencies, [1, frequencies.length])])
-    const angles = b.node('Concat', [half, half], { axis: -1 })
-    const rotation = {
-      cos: fromFloat(b, b.node('Cos', [angles]), precision),
-      sin: fromFloat(b, b.node('Sin', [angles]), precision),
-    }
+    const { cos, sin } = waves(b, time, frequencies, form, precision)
+    const perHead = (x: Value) => (form.rotateIn === 'tokens' ? b.node('Unsqueeze', [x, b.ints([1])]) : x)
+    const rotation = { cos: perHead(cos), sin: perHead(sin) }
     known.set(key, rotation)
     return rotation
   })
+}
+
+/** @param positions FP32 [T,1], or INT32 [T] for a table */
+type Waves = (
+  b: GraphBuilder,
+  positions: Value,
+  frequencies: Float32Array,
+  form: GraphForm,
+  precision: Precision,
+) => Rotation
+
+/** INT32 [T] to FP32 [T,1] */
+function asColumn(b: GraphBuilder, positions: Value): Value {
+  return b.node('Unsqueeze', [b.node('Cast', [positions], { to: DataType.float }), b.ints([1])])
+}
+
+const computed: Waves = (b, time, frequencies, form, precision) => {
+  const half = b.node('Mul', [time, b.floats(frequencies, [1, frequencies.length])])
+  if (form.rotation === 'halves') {
+    return {
+      cos: fromFloat(b, b.node('Cos', [half]), precision),
+      sin: fromFloat(b, b.node('Sin', [half]), precision),
+    }
+  }
+  const angles = b.node('Concat', [half, half], { axis: -1 })
+  const turned =
+    form.rotation === 'signed' ? b.node('Concat', [b.node('Neg', [half]), half], { axis: -1 }) : angles
+  return {
+    cos: fromFloat(b, b.node('Cos', [angles]), precision),
+    sin: fromFloat(b, b.node('Sin', [turned]), precision),
+  }
+}
+
+const fromTable: Waves = (b, positions, frequencies, form, precision) => {
+  const copies = form.rotation === 'halves' ? 1 : 2
+  const size = copies * frequencies.length
+  const table = (wave: (angle: number) => number, first: number) => {
+    const values = new Float32Array(TABLE_POSITIONS * size)
+    for (let i = 0; i < values.length; i++) {
+      const column = i % size
+      const angle = Math.fround(Math.floor(i / size) * frequencies[column % frequencies.length]!)
+      values[i] = (column < frequencies.length ? first : 1) * wave(angle)
+    }
+    return b.node('Gather', [b.floats(values, [TABLE_POSITIONS, size], floatType(precision)), positions])
+  }
+  return { cos: table(Math.cos, 1), sin: table(Math.sin, form.rotation === 'signed' ? -1 : 1) }
 }
 
 /**
  * Rotary position embedding (Su et al. 2021, arXiv:2104.09864) with the halves of a head paired:
  * (a, b) becomes (a cos - b sin, b cos + a sin).
  *
- * @param x [B,heads,T,size]
+ * @param x [B,heads,T,size] or [B,T,heads,size]
  */
-export function rotate(b: GraphBuilder, x: Value, { cos, sin }: Rotation, size: number): Value {
+export function rotate(
+  b: GraphBuilder,
+  x: Value,
+  { cos, sin }: Rotation,
+  size: number,
+  form: GraphForm['rotation'],
+): Value {
   const part = (from: number, to: number) => b.node('Slice', [x, b.ints([from]), b.ints([to]), b.ints([-1])])
-  const turned = b.node('Concat', [b.node('Neg', [part(size / 2, size)]), part(0, size / 2)], { axis: -1 })
-  return b.node('Add', [b.node('Mul', [x, cos]), b.node('Mul', [turned, sin])])
+  const times = (y: Value, wave: Value) => b.node('Mul', [y, wave])
+  const beside = (y: Value, z: Value) => b.node('Concat', [y, z], { axis: -1 })
+  if (form === 'halves') {
+    const first = part(0, size / 2)
+    const second = part(size / 2, size)
+    return beside(
+      b.node('Sub', [times(first, cos), times(second, sin)]),
+      b.node('Add', [times(second, cos), times(first, sin)]),
+    )
+  }
+  const second = part(size / 2, size)
+  const turned = beside(form === 'signed' ? second : b.node('Neg', [second]), part(0, size / 2))
+  return b.node('Add', [times(x, cos), times(turned, sin)])
 }
 
 /**

@@ -36,3 +36,38 @@ export function transposed(tensors: Tensors, name: string, inputs: number, scale
     }
   }
 }
+
+/** The elements of one source after those of another. */
+export function oneAfterAnother(sources: readonly FloatSource[]): FloatSource {
+  return async function* () {
+    for (const source of sources) yield* source()
+  }
+}
+
+/**
+ * Matrices of [rows, columns] beside each other: [rows, sources * columns]. Row by row, with one piece of each
+ * source in memory, so that joining large products costs little.
+ */
+export function sideBySide(sources: readonly FloatSource[], rows: number, columns: number): FloatSource {
+  return async function* () {
+    const readers = sources.map((source) => rowsOf(source(), columns))
+    for (let row = 0; row < rows; row++) {
+      const joined = new Float32Array(sources.length * columns)
+      for (const [i, reader] of readers.entries()) {
+        const { value, done } = await reader.next()
+        if (done) throw new RangeError(`a matrix of ${rows} rows has only ${row}`)
+        joined.set(value, i * columns)
+      }
+      yield joined
+    }
+  }
+}
+
+async function* rowsOf(
+  pieces: AsyncIterable<Float32Array> | Iterable<Float32Array>,
+  columns: number,
+): AsyncGenerator<Float32Array, undefined> {
+  for await (const piece of pieces) {
+    for (let at = 0; at < piece.length; at += columns) yield piece.subarray(at, at + columns)
+  }
+}

@@ -1,0 +1,88 @@
+// Published shapes, and the forms of each graph worth measuring.
+
+import type { DnabertShape } from '../../src/models/graphs/dnabert.ts'
+import type { Esm2Shape } from '../../src/models/graphs/esm2.ts'
+import type { GraphOptions } from '../../src/models/index.ts'
+
+function esm2(width: number, layers: number, heads: number): Esm2Shape {
+  const fixed = { vocabulary: 33, tokenDropout: true, layerNormEps: 1e-5 }
+  return { width, layers, heads, hidden: 4 * width, ...fixed }
+}
+
+export const esm2Shapes: Record<string, Esm2Shape> = {
+  '3B': esm2(2560, 36, 40),
+  '650M': esm2(1280, 33, 20),
+  '150M': esm2(640, 30, 20),
+  '35M': esm2(480, 12, 20),
+  '8M': esm2(320, 6, 20),
+}
+
+export const dnabertShape: DnabertShape = {
+  width: 768,
+  layers: 12,
+  heads: 12,
+  hidden: 3072,
+  vocabulary: 4096,
+  layerNormEps: 1e-12,
+}
+
+const operator = { gelu: 'operator' } as const
+const table = { angles: 'table' } as const
+const tokens = { rotateIn: 'tokens' } as const
+const pair = { projection: 'query-key' } as const
+const joined = { projection: 'joined' } as const
+const signed = { rotation: 'signed' } as const
+const halves = { rotation: 'halves' } as const
+const exact = { residual: 'float' } as const
+
+/** Largest magnitudes with the random weights of model.py: products of normalized input, weights of 0.02 times up to 6. */
+const fp8 = () => ({ input: 8, weight: 0.12 })
+
+/** One change each, then those changes together that might add up. */
+export const esm2Forms: Record<string, GraphOptions> = {
+  base: {},
+  table: { form: table },
+  gelu: { form: operator },
+  tokens: { form: tokens },
+  signed: { form: signed },
+  halves: { form: halves },
+  pair: { form: pair },
+  joined: { form: joined },
+  nomask: { form: { mask: 'none' } },
+  choose: { form: { mask: 'choose' } },
+  exact: { form: exact },
+  'gelu-table': { form: { ...operator, ...table } },
+  'gelu-table-tokens': { form: { ...operator, ...table, ...tokens } },
+  'gelu-table-pair': { form: { ...operator, ...table, ...pair } },
+  'gelu-table-pair-tokens': { form: { ...operator, ...table, ...pair, ...tokens } },
+  'gelu-table-pair-tokens-signed': { form: { ...operator, ...table, ...pair, ...tokens, ...signed } },
+  'gelu-table-pair-tokens-halves': { form: { ...operator, ...table, ...pair, ...tokens, ...halves } },
+  'gelu-table-joined-tokens': { form: { ...operator, ...table, ...joined, ...tokens } },
+  'gelu-table-joined-tokens-halves': { form: { ...operator, ...table, ...joined, ...tokens, ...halves } },
+  'gelu-table-halves': { form: { ...operator, ...table, ...halves } },
+  'gelu-table-tokens-halves': { form: { ...operator, ...table, ...tokens, ...halves } },
+  'gelu-table-signed': { form: { ...operator, ...table, ...signed } },
+  'erf-table-tokens': { form: { ...table, ...tokens } },
+  'erf-table-pair-tokens': { form: { ...table, ...pair, ...tokens } },
+  'gelu-table-exact': { form: { ...operator, ...table, ...exact } },
+  fp8: { form: table, fp8 },
+  'fp8-gelu': { form: { ...operator, ...table }, fp8 },
+  'fp8-gelu-tokens': { form: { ...operator, ...table, ...tokens }, fp8 },
+  'fp8-gelu-pair-tokens': { form: { ...operator, ...table, ...pair, ...tokens }, fp8 },
+}
+
+/** For the smaller models the forms that could win on the largest. */
+export const smallEsm2Forms: Record<string, GraphOptions> = Object.fromEntries(
+  Object.entries(esm2Forms).filter(([name]) => name === 'base' || name.startsWith('gelu-table')),
+)
+
+export const dnabertForms: Record<string, GraphOptions> = {
+  base: {},
+  gelu: { form: operator },
+  joined: { form: joined },
+  gate: { form: { gate: 'joined' } },
+  exact: { form: exact },
+  'gelu-joined': { form: { ...operator, ...joined } },
+  'gelu-gate': { form: { ...operator, gate: 'joined' } },
+  'gelu-joined-gate': { form: { ...operator, ...joined, gate: 'joined' } },
+}

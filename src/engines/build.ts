@@ -1,0 +1,201 @@
+import { mkdir, rename, rm, statfs } from 'node:fs/promises'
+import { dirname, join, resolve } from 'node:path'
+import type { ModelName } from '../backends/index.ts'
+import { type Bundle, openBundle } from '../models/index.ts'
+import { type PlanSidecar, planFileName } from '../repository/index.ts'
+import { syncFolder, temporaryName, WriteError, writeAtomically } from '../system/index.ts'
+import type { Builder, BuilderName, BuildRequest, Target } from './builder.ts'
+import { PythonBuilder } from './builder-python.ts'
+import { TrtexecBuilder } from './builder-trtexec.ts'
+import { EngineError, PrecisionError } from './errors.ts'
+import { budgetFor, memoryOf } from './memory.ts'
+import { defaultBounds, profilesFor } from './profiles.ts'
+import { Reporter } from './reporter.ts'
+import { findEngines } from './show.ts'
+import { describePlan } from './sidecar.ts'
+
+export interface BuildEnginesOptions {
+  /** Folder of a bundle in BF16. */
+  readonly bundle: string
+  /** Folder for the plans: `esm2/model_smXX.plan` and `dnabert_s/model_smXX.plan`. */
+  readonly output: string
+  /** @default both */
+  readonly models?: readonly ModelName[]
+  /** Longest length of each profile, in tokens. @default {@link defaultBounds} */
+  readonly bounds?: readonly number[]
+  /** @default 16,384 for ESM-2 and 65,536 for DNABERT-S, halved until it fits the GPU */
+  readonly tokenBudget?: number
+  /** @default 'python' */
+  readonly builder?: BuilderName
+  /** @default 'python3' */
+  readonly python?: string
+  /** @default 'trtexec' */
+  readonly trtexec?: string
+  /** 0 to 5: how long TensorRT looks for faster kernels. @default 3 */
+  readonly optimizationLevel?: number
+  /** @default `timing.cache` in the output folder */
+  readonly timingCache?: string
+  /** Scratch memory that TensorRT's kernels may ask for. @default all */
+  readonly workspaceBytes?: number
+  /** Build even where a plan that fits is there. @default false */
+  readonly force?: boolean
+  /** Told in words what is being done. */
+  readonly onProgress?: (message: string) => void
+  readonly signal?: AbortSignal
+}
+
+export interface BuiltEngine {
+  readonly path: string
+  readonly sidecar: PlanSidecar
+  /** False when the plan was there already and fitted. */
+  readonly isNew: boolean
+}
+
+const BUDGETS: Record<ModelName, number> = { esm2: 16_384, dnabert_s: 65_536 }
+
+/**
+ * Builds strongly typed TensorRT plans from a bundle, for the GPU of this machine. A plan and its description appear
+ * under their names only when both are whole. A plan that fits bundle, GPU, TensorRT and profiles is kept.
+ *
+ * @throws {PrecisionError} {@link EngineError} {@link EngineBuildError} and those of `openBundle`
+ */
+export async function buildEngines(options: BuildEnginesOptions): Promise<BuiltEngine[]> {
+  const bundle = await openBundle(options.bundle)
+  if (bundle.manifest.precision !== 'bf16') throw new PrecisionError(bundle.folder, bundle.manifest.precision)
+  const say = options.onProgress ?? (() => {})
+  const builder = builderOf(options)
+  const target = await builder.probe()
+  if (target !== undefined) {
+    say(`TensorRT ${target.tensorrt} on ${target.gpu}, compute capability ${target.computeCapability}`)
+  }
+  const built: BuiltEngine[] = []
+  for (const model of options.models ?? (['esm2', 'dnabert_s'] as const)) {
+    built.push(await buildOne(options, bundle, model, { builder, target, say }))
+  }
+  return built
+}
+
+interface Tools {
+  readonly builder: Builder
+  readonly target: Target | undefined
+  readonly say: (message: string) => void
+}
+
+function builderOf(options: BuildEnginesOptions): Builder {
+  if (options.builder === 'trtexec') return new TrtexecBuilder(options.trtexec ?? 'trtexec')
+  return new PythonBuilder(options.python ?? 'python3')
+}
+
+async function buildOne(
+  options: BuildEnginesOptions,
+  bundle: Bundle,
+  model: ModelName,
+  { builder, target, say }: Tools,
+): Promise<BuiltEngine> {
+  const folder = resolve(options.output, model)
+  const request: BuildRequest = {
+    model,
+    onnx: bundle.pathOf(bundle.manifest.models[model].graph),
+    plan: temporaryName(join(folder, 'model.plan')),
+    profiles: profilesFor({
+      bounds: options.bounds ?? defaultBounds[model],
+      tokenBudget: budgetOf(options, bundle, model, target, say),
+    }),
+    optimizationLevel: options.optimizationLevel ?? 3,
+    workspaceBytes: options.workspaceBytes,
+    timingCache: resolve(options.timingCache ?? join(options.output, 'timing.cache')),
+  }
+  const kept = options.force ? undefined : await fitting(options.output, bundle, request, target)
+  if (kept !== undefined) {
+    say(`${model}: ${kept.path} fits already; add --force to build it again`)
+    return kept
+  }
+  await makeRoom(folder, request, bundle, model)
+  using reporter = new Reporter(model, bundle.manifest.models[model].weights.bytes, request, say)
+  try {
+    const result = await builder.build(request, (step) => reporter.step(step), options.signal)
+    const sidecar = await describePlan(bundle, model, builder, request, result)
+    const path = join(folder, planFileName(sidecar.computeCapability))
+    await writeAtomically(path.replace(/plan$/, 'json'), `${JSON.stringify(sidecar, null, 2)}\n`)
+    await rename(request.plan, path)
+    await syncFolder(folder)
+    reporter.done(path, result.seconds)
+    return { path, sidecar, isNew: true }
+  } finally {
+    await rm(request.plan, { force: true }).catch(() => {})
+  }
+}
+
+function budgetOf(
+  { tokenBudget }: BuildEnginesOptions,
+  bundle: Bundle,
+  model: ModelName,
+  target: Target | undefined,
+  say: (message: string) => void,
+): number {
+  const wanted = tokenBudget ?? BUDGETS[model]
+  if (target?.memoryBytes === undefined) return wanted
+  const dimensions = bundle.manifest.models[model]
+  const { bytes } = dimensions.weights
+  const budget = budgetFor(dimensions, bytes, wanted, target.memoryBytes)
+  if (budget === undefined) {
+    const { weightBytes, activationBytes } = memoryOf(dimensions, bytes, 4 * 512)
+    throw new EngineError(
+      `${model} needs about ${gigabytes(weightBytes + activationBytes)} of GPU memory even with small batches, ` +
+        `${target.gpu} has ${gigabytes(target.memoryBytes)}. Use a larger GPU or a smaller model.`,
+    )
+  }
+  if (budget < wanted)
+    say(`${model}: batches of ${budget} tokens instead of ${wanted}, to fit ${gigabytes(target.memoryBytes)}`)
+  return budget
+}
+
+/** The plan that is there, when it is what would be built. */
+async function fitting(
+  folder: string,
+  bundle: Bundle,
+  request: BuildRequest,
+  target: Target | undefined,
+): Promise<BuiltEngine | undefined> {
+  if (target === undefined) return undefined
+  const { computeCapability, tensorrt } = target
+  for (const { path, sidecar, problem } of await findEngines(folder, {
+    bundle,
+    computeCapability,
+    tensorrt,
+  })) {
+    if (problem !== undefined || sidecar === undefined || sidecar.model !== request.model) continue
+    const same =
+      JSON.stringify(sidecar.profiles) === JSON.stringify(request.profiles) &&
+      (sidecar as Record<string, unknown>).optimizationLevel === request.optimizationLevel
+    if (same) return { path, sidecar, isNew: false }
+  }
+  return undefined
+}
+
+/** A plan takes what its weights take, and a little. */
+async function makeRoom(
+  folder: string,
+  request: BuildRequest,
+  bundle: Bundle,
+  model: ModelName,
+): Promise<void> {
+  try {
+    await mkdir(folder, { recursive: true })
+    await mkdir(dirname(request.timingCache), { recursive: true })
+  } catch (error) {
+    throw new WriteError(folder, error)
+  }
+  const { bavail, bsize } = await statfs(folder)
+  const needed = 1.1 * bundle.manifest.models[model].weights.bytes + (64 << 20)
+  if (bavail * bsize < needed) {
+    throw new EngineError(
+      `${folder}: the plan of ${model} needs about ${gigabytes(needed)}, the disk has ${gigabytes(bavail * bsize)} left. ` +
+        'Free some space or choose another disk.',
+    )
+  }
+}
+
+function gigabytes(bytes: number): string {
+  return `${(bytes / 1e9).toFixed(1)} GB`
+}

@@ -1,0 +1,20 @@
+/** TensorRT plans: built from bundles on the GPU that they are for, and described beside themselves. */
+
+export { type BuildEnginesOptions, type BuiltEngine, buildEngines } from './build.ts'
+// The two programs that can build.
+export type { BuilderName } from './builder.ts'
+// Errors.
+export { EngineBuildError, EngineError, PrecisionError } from './errors.ts'
+export { budgetFor, type MemoryEstimate, memoryOf } from './memory.ts'
+// Which shapes a plan serves.
+export {
+  boundsOf,
+  chooseBounds,
+  defaultBounds,
+  type LengthHistogram,
+  mostRows,
+  type ProfileOptions,
+  profilesFor,
+} from './profiles.ts'
+// What is there, and whether it fits.
+export { type Circumstances, type FoundEngine, findEngines, planProblem } from './show.ts'

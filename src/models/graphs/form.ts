@@ -1,0 +1,44 @@
+import type { Precision } from './common.ts'
+
+/**
+ * How a graph is written down where ONNX leaves a choice. Every form computes the same function up to rounding; they
+ * differ in which kernels a runtime makes of them, so each default was chosen by measuring (`bench/gpu/sweep.py`).
+ */
+export interface GraphForm {
+  /** GELU by its definition with Erf, which ONNX Runtime knows, or as the operator Gelu. */
+  readonly gelu: 'erf' | 'operator'
+  /** Products that make queries, keys and values: one each, one for queries and keys, or one for all. */
+  readonly projection: 'separate' | 'query-key' | 'joined'
+  /** cos and sin of rotary embeddings: from positions as the graph runs, or rows of a table. */
+  readonly angles: 'computed' | 'table'
+  /** Axes of what is rotated: [B,heads,T,size], or [B,T,heads,size] as the products give it. */
+  readonly rotateIn: 'heads' | 'tokens'
+  /** Rotation as x cos + turn(x) sin with turn(a,b) = (-b,a); the minus sign moved into sin; or half by half. */
+  readonly rotation: 'turned' | 'signed' | 'halves'
+  /** Sums between layers in the graph's precision or in FP32, which keeps more of each layer's small change. */
+  readonly residual: 'same' | 'float'
+  /** Padding hidden by adding to the scores, or by choosing between scores and a low number. `none` only measures what hiding costs. */
+  readonly mask: 'add' | 'choose' | 'none'
+  /** The two products into a gated feed-forward layer: one each, or one. */
+  readonly gate: 'separate' | 'joined'
+}
+
+const BASE: GraphForm = {
+  gelu: 'erf',
+  projection: 'separate',
+  angles: 'computed',
+  rotateIn: 'heads',
+  rotation: 'turned',
+  residual: 'same',
+  mask: 'add',
+  gate: 'separate',
+}
+
+/** What each precision uses unless told otherwise: FP32 is for ONNX Runtime, BF16 for TensorRT. */
+export const defaultForms: Record<Precision, GraphForm> = {
+  fp32: BASE,
+  bf16: BASE,
+}
+
+/** Positions that a table of angles covers; longer inputs need the form `computed`. */
+export const TABLE_POSITIONS = 4096

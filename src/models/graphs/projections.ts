@@ -1,0 +1,64 @@
+import type { GraphBuilder, Value } from '../../onnx/index.ts'
+import { asHeads, headsFirst, splitHeads } from './attention.ts'
+import type { Layers } from './layers.ts'
+
+/** Queries, keys and values: [B,heads,T,size] each. */
+export interface Projections {
+  readonly q: Value
+  readonly k: Value
+  readonly v: Value
+}
+
+export interface ProjectionOptions {
+  readonly width: number
+  readonly heads: number
+  /** Full name of a layer's part. */
+  readonly at: (name: string) => string
+  /** What positions do to queries and keys, of as many heads as they come in: in the axes of `rotateIn`. */
+  readonly turn?: (x: Value) => Value
+}
+
+/** Makes queries, scaled by size^-0.5, keys and values of `x`, [B,T,width], with as many products as the form says. */
+export function projections(
+  b: GraphBuilder,
+  layers: Layers,
+  x: Value,
+  options: ProjectionOptions,
+): Projections {
+  const { width, heads, at } = options
+  const size = width / heads
+  const placed = (y: Value, count = heads) => place(b, layers, y, { ...options, count })
+  const query = { name: at('query'), scale: size ** -0.5 }
+  const plain = (name: string) => layers.linear(x, at(name), width, width)
+  if (layers.form.projection === 'separate') {
+    const q = placed(layers.linear(x, query.name, width, width, { scale: query.scale }))
+    return { q, k: placed(plain('key')), v: splitHeads(b, plain('value'), heads, size) }
+  }
+  const pair = [query, { name: at('key') }]
+  if (layers.form.projection === 'query-key') {
+    const both = placed(layers.joined(x, at('query_key'), pair, width, width), 2 * heads)
+    return { ...halves(b, both, heads), v: splitHeads(b, plain('value'), heads, size) }
+  }
+  const parts = [...pair, { name: at('value') }]
+  const all = layers.joined(x, at('query_key_value'), parts, width, width)
+  const split = b.ints([2 * width, width])
+  const [both, value] = b.nodeWithOutputs('Split', [all, split], 2, { axis: -1 }) as [Value, Value]
+  return { ...halves(b, placed(both, 2 * heads), heads), v: splitHeads(b, value, heads, size) }
+}
+
+/** [B,T,count*size] to [B,count,T,size], turned where the form says. */
+function place(
+  b: GraphBuilder,
+  { form }: Layers,
+  x: Value,
+  { width, heads, turn = (y) => y, count }: ProjectionOptions & { count: number },
+): Value {
+  const size = width / heads
+  if (form.rotateIn === 'tokens') return headsFirst(b, turn(asHeads(b, x, count, size)))
+  return turn(splitHeads(b, x, count, size))
+}
+
+function halves(b: GraphBuilder, both: Value, heads: number): { q: Value; k: Value } {
+  const [q, k] = b.nodeWithOutputs('Split', [both, b.ints([heads, heads])], 2, { axis: 1 }) as [Value, Value]
+  return { q, k }
+}

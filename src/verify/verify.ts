@@ -1,0 +1,207 @@
+import {
+  type EmbeddingBackend,
+  type ModelName,
+  OnnxRuntimeBackend,
+  TritonBackend,
+  type TritonOptions,
+} from '../backends/index.ts'
+import { Classifier } from '../classify/index.ts'
+import { type Bundle, openBundle, sourceDigest } from '../models/index.ts'
+import { type Logger, UsageError } from '../system/index.ts'
+import { DnaTokenizer, EsmAlphabet } from '../tokenizers/index.ts'
+import { builtInCases, type Case } from './cases.ts'
+import { type Comparison, compareRows } from './compare.ts'
+import { embedAll } from './embed.ts'
+import { readGolden } from './golden.ts'
+
+export interface VerifyOptions {
+  readonly bundle: string
+  /** Servers to check; without any, the graphs run in this process. */
+  readonly triton?: Pick<TritonOptions, 'endpoints' | 'access' | 'serverTimeout'> | undefined
+  /** Files of the original to compare with, instead of built-in sequences. */
+  readonly golden?: readonly string[]
+  /** Sequences of the golden file, where they are not beside it. */
+  readonly fasta?: string | undefined
+  /** Built-in sequences per model. @default 32 */
+  readonly count?: number
+  readonly seed?: number
+  readonly threads?: number | undefined
+  readonly logger: Logger
+  readonly signal?: AbortSignal
+}
+
+export interface ModelReport extends Comparison {
+  readonly model: ModelName
+  /** What it was compared with. */
+  readonly reference: string
+  /** Id of the row with the lowest cosine. */
+  readonly worstId: string
+}
+
+export interface VerifyReport {
+  /** What was checked. */
+  readonly backend: string
+  readonly models: readonly ModelReport[]
+  /** Calls of the bundle's classifier on both sets of embeddings; undefined with golden rows, which are of one model. */
+  readonly calls: { readonly equal: number; readonly all: number } | undefined
+}
+
+/**
+ * Compares the embeddings of a server, or of the bundle's graphs in padded batches, with a reference: each sequence
+ * alone through the bundle's FP32 graph in this process, or rows of the original's files.
+ *
+ * @throws {UsageError} {@link GoldenError} and those of the bundle and the backend
+ */
+export async function verify(options: VerifyOptions): Promise<VerifyReport> {
+  const bundle = await openBundle(options.bundle)
+  await using opened = new AsyncDisposableStack()
+  const needsGraphs = options.triton === undefined || (options.golden ?? []).length === 0
+  const graphs = needsGraphs ? opened.use(await openGraphs(bundle, options)) : undefined
+  const checked =
+    options.triton === undefined
+      ? graphs!
+      : opened.use(await openServers(bundle, { ...options, ...options.triton }))
+  const inputs = await inputsOf(bundle)
+  if (options.golden !== undefined && options.golden.length > 0) {
+    const models: ModelReport[] = []
+    for (const path of options.golden) models.push(await againstGolden(path, options, checked, inputs))
+    return { backend: checked.description, models, calls: undefined }
+  }
+  return await againstGraphs(bundle, options, checked, graphs!, inputs)
+}
+
+/** How each model reads a sequence. */
+type Inputs = Record<ModelName, { padId: number; encode: (sequence: Uint8Array) => Int32Array }>
+
+async function inputsOf(bundle: Bundle): Promise<Inputs> {
+  const tokenizer = await DnaTokenizer.fromFile(bundle.pathOf(bundle.manifest.models.dnabert_s.tokenizer))
+  const alphabet = new EsmAlphabet()
+  return {
+    esm2: { padId: alphabet.padId, encode: (sequence) => alphabet.encode(sequence) },
+    dnabert_s: { padId: tokenizer.padId, encode: (sequence) => tokenizer.encode(sequence) },
+  }
+}
+
+async function openGraphs(bundle: Bundle, { threads }: VerifyOptions): Promise<OnnxRuntimeBackend> {
+  if (bundle.manifest.precision !== 'fp32') {
+    throw new UsageError(
+      `the bundle ${bundle.folder} is in ${bundle.manifest.precision}; a reference is computed from fp32. Name the ` +
+        'fp32 bundle made from the same files, or compare with files of the original: --golden',
+    )
+  }
+  const { esm2, dnabert_s } = bundle.manifest.models
+  return await OnnxRuntimeBackend.open({
+    models: {
+      esm2: { graph: bundle.pathOf(esm2.graph), dimension: esm2.dimension },
+      dnabert_s: { graph: bundle.pathOf(dnabert_s.graph), dimension: dnabert_s.dimension },
+    },
+    threads,
+  })
+}
+
+async function openServers(
+  bundle: Bundle,
+  { endpoints, access, serverTimeout, logger, signal }: Omit<TritonOptions, 'models'>,
+): Promise<TritonBackend> {
+  const { esm2, dnabert_s } = bundle.manifest.models
+  const models = {
+    esm2: { dimension: esm2.dimension, source: sourceDigest(esm2) },
+    dnabert_s: { dimension: dnabert_s.dimension, source: sourceDigest(dnabert_s) },
+  }
+  return await TritonBackend.open({ endpoints, access, serverTimeout, models, logger, signal })
+}
+
+async function againstGolden(
+  path: string,
+  options: VerifyOptions,
+  backend: EmbeddingBackend,
+  inputs: Inputs,
+): Promise<ModelReport> {
+  const { model, cases, rows, dimension } = await readGolden(path, options.fasta)
+  if (dimension !== backend.dimension(model)) {
+    throw new UsageError(
+      `${path} has rows of ${dimension} numbers, the bundle's ${model} gives ${backend.dimension(model)}: they are of different models`,
+    )
+  }
+  const ours = await embedCases(backend, model, cases, inputs, backend.tokenBudget(model), options.signal)
+  return report(model, path, cases, compareRows(ours, rows, dimension))
+}
+
+async function againstGraphs(
+  bundle: Bundle,
+  options: VerifyOptions,
+  checked: EmbeddingBackend,
+  graphs: EmbeddingBackend,
+  inputs: Inputs,
+): Promise<VerifyReport> {
+  const count = options.count ?? 32
+  const { proteins, dna } = builtInCases(count, options.seed ?? 1)
+  const vectors = {} as Record<ModelName, { ours: Float32Array; theirs: Float32Array }>
+  const models: ModelReport[] = []
+  for (const [model, cases] of [
+    ['dnabert_s', dna],
+    ['esm2', proteins],
+  ] as const) {
+    options.logger.info(`${model}: embedding ${count} sequences twice`)
+    const ours = await embedCases(checked, model, cases, inputs, checked.tokenBudget(model), options.signal)
+    const theirs = await embedCases(graphs, model, cases, inputs, 1, options.signal)
+    vectors[model] = { ours, theirs }
+    const comparison = compareRows(ours, theirs, checked.dimension(model))
+    models.push(report(model, 'FP32 graph, one sequence at a time', cases, comparison))
+  }
+  const widths = { dna: graphs.dimension('dnabert_s'), protein: graphs.dimension('esm2') }
+  const features = (which: 'ours' | 'theirs') =>
+    sideBySide(vectors.dnabert_s[which], widths.dna, vectors.esm2[which], widths.protein)
+  const width = widths.dna + widths.protein
+  await using classifier = await Classifier.open({
+    graph: bundle.pathOf(bundle.manifest.models.mlp.graph),
+    width,
+  })
+  const scores = [await classifier.classify(features('ours')), await classifier.classify(features('theirs'))]
+  const [one, other] = scores.map(calls) as [boolean[], boolean[]]
+  const equal = one.filter((call, i) => call === other[i]).length
+  return { backend: checked.description, models, calls: { equal, all: count } }
+}
+
+async function embedCases(
+  backend: EmbeddingBackend,
+  model: ModelName,
+  cases: readonly Case[],
+  inputs: Inputs,
+  tokenBudget: number,
+  signal: AbortSignal | undefined,
+): Promise<Float32Array> {
+  const { padId, encode } = inputs[model]
+  const rows = cases.map(({ sequence }) => encode(sequence))
+  return await embedAll(backend, model, rows, { padId, tokenBudget, signal })
+}
+
+function report(
+  model: ModelName,
+  reference: string,
+  cases: readonly Case[],
+  comparison: Comparison,
+): ModelReport {
+  return { ...comparison, model, reference, worstId: cases[comparison.worst]?.id ?? '' }
+}
+
+function sideBySide(
+  left: Float32Array,
+  leftWidth: number,
+  right: Float32Array,
+  rightWidth: number,
+): Float32Array {
+  const rows = left.length / leftWidth
+  const width = leftWidth + rightWidth
+  const both = new Float32Array(rows * width)
+  for (let row = 0; row < rows; row++) {
+    both.set(left.subarray(row * leftWidth, (row + 1) * leftWidth), row * width)
+    both.set(right.subarray(row * rightWidth, (row + 1) * rightWidth), row * width + leftWidth)
+  }
+  return both
+}
+
+/** Of each row of [rows,2]: whether virus is the likelier. */
+function calls(scores: Float32Array): boolean[] {
+  return Array.from({ length: scores.length / 2 }, (_, row) => scores[2 * row + 1]! > scores[2 * row]!)
+}

@@ -1,0 +1,102 @@
+import { afterAll, expect, test } from 'bun:test'
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { RandomWeights } from '../../scripts/support/random.ts'
+import { dnabertGraph } from '../../src/models/graphs/dnabert.ts'
+import { esm2Graph } from '../../src/models/graphs/esm2.ts'
+import type { GraphForm } from '../../src/models/graphs/form.ts'
+import { defaultInverseFrequencies } from '../../src/models/graphs/rotary.ts'
+import type { Tensors } from '../../src/models/graphs/tensors.ts'
+import { type GraphBuilder, writeModel } from '../../src/onnx/index.ts'
+import { embed, openGraph, temporaryFolder } from './support/run.ts'
+
+const [WIDTH, HIDDEN, LAYERS] = [24, 40, 2]
+const folder = temporaryFolder()
+afterAll(() => folder[Symbol.dispose]())
+
+/** Weights that depend on a tensor's name alone: what a form reads in another order is the same. */
+function tensorsOf(vocabulary: number): Tensors {
+  const size = (name: string): number[] => {
+    if (name === 'embed.weight') return [vocabulary, WIDTH]
+    if (name === 'token_types.weight') return [2, WIDTH]
+    const inner = /ffn_(in|gate)/.test(name)
+    if (name.endsWith('bias') || name.includes('norm')) return [inner ? HIDDEN : WIDTH]
+    return inner ? [HIDDEN, WIDTH] : [WIDTH, name.includes('ffn_out') ? HIDDEN : WIDTH]
+  }
+  return {
+    read: async (name) => {
+      const w = new RandomWeights(Bun.hash.crc32(name))
+      w.tensor('x', size(name), 0.3, name.includes('norm.weight') ? 1 : 0)
+      return w.tensors.x!.values
+    },
+  }
+}
+
+const esm2 = (form: Partial<GraphForm>) => {
+  const shape = {
+    width: WIDTH,
+    hidden: HIDDEN,
+    layers: LAYERS,
+    heads: 3,
+    vocabulary: 33,
+    tokenDropout: true,
+    layerNormEps: 1e-5,
+  }
+  const frequencies = Array.from({ length: LAYERS }, () => defaultInverseFrequencies(WIDTH / 3))
+  return esm2Graph(shape, tensorsOf(33), frequencies, { form })
+}
+const dnabert = (form: Partial<GraphForm>) => {
+  const shape = {
+    width: WIDTH,
+    hidden: HIDDEN,
+    layers: LAYERS,
+    heads: 6,
+    vocabulary: 40,
+    layerNormEps: 1e-12,
+  }
+  return dnabertGraph(shape, tensorsOf(40), { form })
+}
+
+let count = 0
+async function embeddings(graph: GraphBuilder): Promise<Float32Array> {
+  const target = join(folder.path, String(count++))
+  mkdirSync(target)
+  await writeModel(graph, { folder: target, producer: { name: 'test', version: '0' } })
+  const session = await openGraph(join(target, 'model.onnx'))
+  const { embedding } = await embed(session, [
+    [0, 5, 9, 20, 11, 7, 2],
+    [0, 8, 2],
+    [0, 5, 5, 6, 30, 2],
+  ])
+  await session.release()
+  return embedding!
+}
+
+function furthest(a: Float32Array, b: Float32Array): number {
+  return a.reduce((most, value, i) => Math.max(most, Math.abs(value - b[i]!)), 0)
+}
+
+test.each<Partial<GraphForm>>([
+  { gelu: 'operator' },
+  { projection: 'query-key' },
+  { projection: 'joined' },
+  { angles: 'table' },
+  { rotateIn: 'tokens' },
+  { rotation: 'signed' },
+  { rotation: 'halves' },
+  { mask: 'choose' },
+  { residual: 'float' },
+  { projection: 'joined', rotateIn: 'tokens', rotation: 'halves', angles: 'table', gelu: 'operator' },
+  { projection: 'query-key', rotateIn: 'heads', rotation: 'signed', angles: 'table' },
+])('ESM-2 is the same function in the form %p', async (form) => {
+  expect(furthest(await embeddings(esm2(form)), await embeddings(esm2({})))).toBeLessThan(2e-6)
+})
+
+test.each<Partial<GraphForm>>([
+  { gelu: 'operator' },
+  { projection: 'query-key' },
+  { projection: 'joined' },
+  { gate: 'joined' },
+])('DNABERT-S is the same function in the form %p', async (form) => {
+  expect(furthest(await embeddings(dnabert(form)), await embeddings(dnabert({})))).toBeLessThan(2e-6)
+})
