@@ -19,6 +19,8 @@ export interface EmbeddingBackend extends AsyncDisposable {
   readonly concurrency: number
   /** Padded tokens in a batch that suit the device, where the user asks for nothing else. */
   tokenBudget(model: ModelName): number
+  /** Most sequences that a batch may have; undefined for no limit. */
+  maxSequences(model: ModelName): number | undefined
   /** Width of a model's embedding. */
   dimension(model: ModelName): number
   /**

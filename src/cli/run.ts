@@ -4,11 +4,12 @@ import { renderHelp, usageLines } from './help.ts'
 import { reportError } from './report.ts'
 import { root } from './root.ts'
 import { route } from './route.ts'
+import { InterruptedError } from './signals.ts'
 import { version } from './version.ts'
 
 /**
- * Runs one command line and sets the exit code of the process; never calls `process.exit`, so that what was
- * written to standard output is flushed.
+ * Runs one command line and sets the exit code of the process; does not call `process.exit`, so that what was
+ * written to standard output is flushed, except after a signal.
  */
 export async function main(argv: readonly string[]): Promise<void> {
   endWhenNobodyReads()
@@ -31,7 +32,16 @@ export async function main(argv: readonly string[]): Promise<void> {
     }
   } catch (error) {
     process.exitCode = reportError(error)
+    if (error instanceof InterruptedError) leaveNow(error.exitCode)
   }
+}
+
+/**
+ * A model call under way cannot be called off, and would keep the process alive until it ends, minutes for a large
+ * batch on a small machine. Nothing waits for it any more: files are whole, the lock is given back.
+ */
+function leaveNow(code: number): void {
+  process.stderr.write('', () => process.exit(code))
 }
 
 /** `virnucpro … | head` closes the pipe early: that is the reader's choice and no failure. */

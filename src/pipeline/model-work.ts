@@ -9,6 +9,8 @@ export interface ModelInput {
   /** First column of this model's embedding in a row of features. */
   column: number
   tokenBudget: number
+  /** Most sequences of a batch; undefined for no limit. */
+  maxSequences: number | undefined
   padId: number
   /** The sequence of a frame that this model embeds. An empty one gets a row of NaN. */
   sequences(part: Part): readonly Uint8Array[]
@@ -142,7 +144,8 @@ export class ModelWork {
       groups.push(group)
     }
     const lengths = Uint32Array.from(rows, (row) => row.length)
-    const batches = planBatches(lengths, { tokenBudget: this.input.tokenBudget })
+    const { tokenBudget, maxSequences } = this.input
+    const batches = planBatches(lengths, { tokenBudget, ...(maxSequences !== undefined && { maxSequences }) })
     const needed = ({ members }: Batch) =>
       members.some((member) => this.#known[groups[member] as number] === 0)
     return { rows, groups, batches: batches.filter(needed) }

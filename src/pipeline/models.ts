@@ -154,6 +154,7 @@ async function dnabertInput(
     model: 'dnabert_s',
     column: 0,
     tokenBudget: options.dnabertTokenBudget ?? backend.tokenBudget('dnabert_s'),
+    maxSequences: backend.maxSequences('dnabert_s'),
     padId: tokenizer.padId,
     sequences: (part) => part.nucleotides,
     encode: (sequence) => tokenizer.encode(sequence),
@@ -174,6 +175,7 @@ function esm2Input(
     model: 'esm2',
     column: bundle.manifest.models.dnabert_s.dimension,
     tokenBudget: options.esmTokenBudget ?? backend.tokenBudget('esm2'),
+    maxSequences: backend.maxSequences('esm2'),
     padId: alphabet.padId,
     sequences: (part) => part.proteins,
     encode(sequence) {

@@ -50,7 +50,7 @@ describe('graphs', () => {
       weights: [type],
     }
     expect(lines.map((line) => JSON.parse(line))).toEqual([
-      { ...embedding, weights: precision === 'bf16' ? ['BFLOAT16', 'FLOAT'] : ['FLOAT'] },
+      embedding,
       embedding,
       { ...common, inputs: { features: 'FLOAT' }, output: ['probabilities', 'FLOAT', 2], weights: ['FLOAT'] },
     ])

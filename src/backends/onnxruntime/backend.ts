@@ -52,6 +52,10 @@ export class OnnxRuntimeBackend implements EmbeddingBackend {
     return 2048
   }
 
+  maxSequences(): undefined {
+    return undefined
+  }
+
   embed(model: ModelName, batch: TokenBatch, signal?: AbortSignal): Promise<Float32Array> {
     const run = this.#last.then(() => {
       signal?.throwIfAborted()

@@ -75,6 +75,11 @@ export class TritonBackend implements EmbeddingBackend {
     return model === 'esm2' ? 16_384 : 65_536
   }
 
+  /** TensorRT plans are built for shapes up to a limit; very short sequences would exceed it within the budget. */
+  maxSequences(model: ModelName): number {
+    return model === 'esm2' ? 1024 : 4096
+  }
+
   dimension(model: ModelName): number {
     return this.#models[model].dimension
   }

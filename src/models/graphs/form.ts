@@ -37,7 +37,8 @@ const BASE: GraphForm = {
 /** What each precision uses unless told otherwise: FP32 is for ONNX Runtime, BF16 for TensorRT. */
 export const defaultForms: Record<Precision, GraphForm> = {
   fp32: BASE,
-  bf16: BASE,
+  // On one H200 with TensorRT 10.6: 1.7 % over the base form for ESM-2 3B, 7.7 % for DNABERT-S (joined gate).
+  bf16: { ...BASE, gelu: 'operator', angles: 'table', rotateIn: 'tokens', gate: 'joined' },
 }
 
 /** Positions that a table of angles covers; longer inputs need the form `computed`. */
