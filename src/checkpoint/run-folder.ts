@@ -145,7 +145,16 @@ export class RunFolder {
     await writePartScores(this.#part(number), scores)
   }
 
-  /** The scores of all parts in order, without those that failed. */
+  /** Keeps the scores of those frames of a failed part that could be computed, for the tables of this run. */
+  async keepPartially(number: number, scores: PartScores): Promise<void> {
+    await writePartScores(this.#partial(number), scores)
+  }
+
+  #partial(number: number): string {
+    return this.file(`part_${padded(number)}.partial`)
+  }
+
+  /** The scores of all parts in order; of those that failed, what was kept. */
   async *scores(
     parts: number,
     failed: ReadonlySet<number>,
@@ -153,7 +162,11 @@ export class RunFolder {
   ): AsyncGenerator<PartScores> {
     for (let number = 1; number <= parts; number++) {
       signal?.throwIfAborted()
-      if (failed.has(number)) continue
+      if (failed.has(number)) {
+        const kept = await readPartScores(this.#partial(number))
+        if (kept !== undefined) yield kept
+        continue
+      }
       const scores = await readPartScores(this.#part(number))
       if (scores === undefined) {
         throw new VirnucproError(

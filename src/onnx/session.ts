@@ -33,7 +33,8 @@ export async function openSession(path: string, options: SessionOptions = {}): P
       graphOptimizationLevel: 'all',
       enableCpuMemArena: false,
       enableMemPattern: false,
-      logSeverityLevel: 3,
+      // Failures come back as errors and are reported with what they mean; the runtime's own lines would only repeat them.
+      logSeverityLevel: 4,
     })
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error)

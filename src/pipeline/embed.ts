@@ -41,8 +41,10 @@ export interface EmbeddedWindow {
   journal: Journal
 }
 
-/** A batch is tried so often before the parts that need it are given up. */
+/** A batch is tried so often before it is taken apart. */
 const ATTEMPTS = 3
+/** After so many refused sequences without one that was taken, the model is what is wrong: nothing is taken apart. */
+const HOPELESS = 8
 /** Before the second attempt; four times as long before each further one. */
 const FIRST_PAUSE_MS = 50
 
@@ -64,6 +66,7 @@ export class WindowEmbedder implements AsyncDisposable {
     esm2: { tokens: 0, paddedTokens: 0, sequences: 0 },
     dnabert_s: { tokens: 0, paddedTokens: 0, sequences: 0 },
   }
+  readonly #refused: Record<ModelName, number> = { esm2: 0, dnabert_s: 0 }
   /** Frames' sequences whose embedding was taken over from an old run. */
   adopted = 0
 
@@ -77,7 +80,7 @@ export class WindowEmbedder implements AsyncDisposable {
   /**
    * Embeds a window of parts; resolves when every row is there or its part has failed.
    *
-   * A batch that the model refuses again and again fails its parts and no others.
+   * A sequence that the model refuses again and again fails alone; its part is computed once more by the next run.
    * @throws anything but `InferenceError`: a full disk, a stopped run or a lost server ends the run
    */
   async embed(window: readonly WindowPart[]): Promise<EmbeddedWindow> {
@@ -127,42 +130,96 @@ export class WindowEmbedder implements AsyncDisposable {
 
   async #embedBatch(work: ModelWork, plan: Plan, batch: Batch, journal: Journal): Promise<void> {
     const { input, dimension } = work
-    const { logger, signal } = this.#options
-    signal?.throwIfAborted()
-    const groups = Array.from(batch.members, (member) => plan.groups[member] as number)
-    const padded = padBatch(
-      Array.from(batch.members, (member) => plan.rows[member] as Int32Array),
-      input.padId,
-    )
-    let vectors: Float32Array
-    try {
-      vectors = await this.#compute(input.model, padded)
-    } catch (error) {
-      if (!(error instanceof InferenceError)) throw error
-      const failure = { step: STEPS[input.model], reason: error.message }
-      for (const group of groups) work.fail(group, failure)
-      return
+    const members = Array.from(batch.members)
+    const refused = new Map<number, string>()
+    let vectors = await this.#tryMembers(input, plan, members, members, ATTEMPTS, refused)
+    if (vectors === undefined && members.length > 1) {
+      vectors = await this.#withoutRefused(input, plan, members, refused)
     }
-    const keys = new Uint8Array(groups.length * KEY_BYTES)
-    for (const [at, group] of groups.entries()) {
-      work.fill(group, vectors.subarray(at * dimension, (at + 1) * dimension))
-      keys.set(work.keyOf(group), at * KEY_BYTES)
-    }
-    logger.debug(`computed ${input.model}: ${groups.length} sequences`)
-    journal.append({ model: input.model, keys, vectors, dimension })
+    for (const [member, reason] of refused)
+      work.fail(plan.groups[member] as number, STEPS[input.model], reason)
+    if (vectors === undefined) return
+    const taken = members.flatMap((member, at) => (refused.has(member) ? [] : [{ member, at }]))
+    const keys = new Uint8Array(taken.length * KEY_BYTES)
+    const kept = new Float32Array(taken.length * dimension)
     const counts = this.counts[input.model]
-    counts.sequences += groups.length
-    counts.paddedTokens += padded.rows * padded.paddedLength
-    for (const length of padded.lengths) counts.tokens += length
+    for (const [to, { member, at }] of taken.entries()) {
+      const group = plan.groups[member] as number
+      const vector = vectors.subarray(at * dimension, (at + 1) * dimension)
+      work.fill(group, vector)
+      keys.set(work.keyOf(group), to * KEY_BYTES)
+      kept.set(vector, to * dimension)
+      counts.tokens += (plan.rows[member] as Int32Array).length
+    }
+    this.#options.logger.debug(`computed ${input.model}: ${taken.length} sequences`)
+    journal.append({ model: input.model, keys, vectors: kept, dimension })
+    counts.sequences += taken.length
+    counts.paddedTokens += members.length * batch.paddedLength
   }
 
-  async #compute(model: ModelName, batch: TokenBatch): Promise<Float32Array> {
+  /**
+   * A batch of which the model does not take some sequences: each half is tried by itself, down to those. Then the
+   * batch is computed with another of its sequences in their places, so that the embeddings of the others are to the
+   * last digit those of the whole batch.
+   */
+  async #withoutRefused(
+    input: ModelInput,
+    plan: Plan,
+    members: readonly number[],
+    refused: Map<number, string>,
+  ): Promise<Float32Array | undefined> {
+    refused.clear()
+    const search = async (some: readonly number[]): Promise<void> => {
+      const found = new Map<number, string>()
+      const taken = await this.#tryMembers(input, plan, some, some, 1, found)
+      if (taken !== undefined) this.#refused[input.model] = 0
+      else if (some.length === 1 || this.#refused[input.model] >= HOPELESS) {
+        this.#refused[input.model]++
+        for (const [member, reason] of found) refused.set(member, reason)
+      } else {
+        await search(some.slice(0, some.length >> 1))
+        await search(some.slice(some.length >> 1))
+      }
+    }
+    await search(members.slice(0, members.length >> 1))
+    await search(members.slice(members.length >> 1))
+    const stand = members.find((member) => !refused.has(member))
+    if (stand === undefined) return undefined
+    const replaced = members.map((member) => (refused.has(member) ? stand : member))
+    return await this.#tryMembers(input, plan, members, replaced, ATTEMPTS, refused)
+  }
+
+  /** @returns the vectors; undefined, and every one of `members` in `refused` with the reason, when it fails */
+  async #tryMembers(
+    input: ModelInput,
+    plan: Plan,
+    members: readonly number[],
+    computed: readonly number[],
+    attempts: number,
+    refused: Map<number, string>,
+  ): Promise<Float32Array | undefined> {
+    this.#options.signal?.throwIfAborted()
+    const rows = computed.map((member) => plan.rows[member] as Int32Array)
+    const width = members.reduce(
+      (most, member) => Math.max(most, (plan.rows[member] as Int32Array).length),
+      1,
+    )
+    try {
+      return await this.#compute(input.model, padBatch(rows, input.padId, width), attempts)
+    } catch (error) {
+      if (!(error instanceof InferenceError)) throw error
+      for (const member of members) refused.set(member, error.message)
+      return undefined
+    }
+  }
+
+  async #compute(model: ModelName, batch: TokenBatch, attempts: number): Promise<Float32Array> {
     const { backend, logger, signal } = this.#options
     for (let attempt = 1; ; attempt++) {
       try {
         return await withGrace(backend.embed(model, batch, signal), signal)
       } catch (error) {
-        if (!(error instanceof InferenceError) || attempt === ATTEMPTS) throw error
+        if (!(error instanceof InferenceError) || attempt === attempts) throw error
         logger.debug(`attempt ${attempt} failed: ${error.message}`)
         await Bun.sleep(FIRST_PAUSE_MS * 4 ** (attempt - 1))
         signal?.throwIfAborted()

@@ -22,8 +22,8 @@ export interface EmbeddedPart {
   part: Part
   /** Row-major [frames, width]: DNABERT-S then ESM-2. */
   features: Float32Array
-  /** Set when some of its frames could not be embedded. */
-  failure?: Omit<FailedPart, 'part'>
+  /** Set when some of its frames could not be embedded: what failed first, and which rows are missing. */
+  failure?: Omit<FailedPart, 'part'> & { rows: Set<number> }
 }
 
 /** A part of a window; one that an earlier run finished takes part in the planning only. */
@@ -130,9 +130,12 @@ export class ModelWork {
       target.features.set(vector, row * this.#width + this.input.column)
   }
 
-  /** Gives up every part that holds the sequence. */
-  fail(group: number, failure: NonNullable<EmbeddedPart['failure']>): void {
-    for (const { target } of this.#owners[group] as Slot[]) target.failure ??= failure
+  /** Gives up the frames that have the sequence. */
+  fail(group: number, step: FailedPart['step'], reason: string): void {
+    for (const { target, row } of this.#owners[group] as Slot[]) {
+      target.failure ??= { step, reason: `${target.part.ids[row]}: ${reason}`, rows: new Set() }
+      target.failure.rows.add(row)
+    }
   }
 
   plan(): Plan {

@@ -53,6 +53,7 @@ export class Run {
   readonly #records: RecordReport
   readonly #counts: PrepareCounts = { records: 0, bases: 0, chunks: 0, chunksWithoutFrame: 0, frames: 0 }
   readonly #failed: FailedPart[] = []
+  #failedFrames = 0
   #broad: BroadRun | undefined
 
   constructor({ options, paths, models, folder, lock, logger, signal }: RunParts) {
@@ -193,12 +194,27 @@ export class Run {
       const failure = embedded.failure ?? (await this.#finishPart(embedded))
       if (failure !== undefined) {
         whole = false
-        this.#failed.push({ part: part.number, ...failure })
-        this.#logger.warn(`part ${part.number} failed: ${failure.step}: ${failure.reason}`)
+        const { step, rows } = failure
+        const reason = `${rows.size} of ${count(part.ids.length, 'frame')}; ${failure.reason}`
+        this.#failed.push({ part: part.number, step, reason })
+        this.#failedFrames += rows.size
+        this.#logger.warn(`part ${part.number} failed: ${step}: ${reason}`)
+        if (rows.size < part.ids.length) await this.#keepPartially(embedded, rows)
       }
       finished(part.ids.length)
     }
     return whole
+  }
+
+  /** The frames that could be embedded have their rows in the tables; the part itself stays to be done. */
+  async #keepPartially({ part, features }: EmbeddedPart, missing: ReadonlySet<number>): Promise<void> {
+    const all = await this.#models.classifier.classify(features)
+    const rows = part.ids.flatMap((_, row) => (missing.has(row) ? [] : [row]))
+    const ids = rows.map((row) => part.ids[row] as string)
+    const scores = Float32Array.from(
+      rows.flatMap((row) => [all[2 * row] as number, all[2 * row + 1] as number]),
+    )
+    await this.#folder.keepPartially(part.number, { ids, scores, files: [] })
   }
 
   /** The order matters: the scores, which say that a part is done, come last. */
@@ -209,7 +225,8 @@ export class Run {
     try {
       scores = await this.#models.classifier.classify(features)
     } catch (error) {
-      if (error instanceof InferenceError) return { step: 'classifier', reason: error.message }
+      if (error instanceof InferenceError)
+        return { step: 'classifier', reason: error.message, rows: new Set(part.ids.keys()) }
       throw error
     }
     const files = this.#options.keepIntermediate
@@ -240,7 +257,7 @@ export class Run {
     reportCounts(result, this.#paths.mergedFolder, this.#logger)
     if (failed.size > 0) {
       this.#logger.warn(
-        `${failed.size} of ${count(parts, 'part')} failed and ${failed.size === 1 ? 'is' : 'are'} missing from the tables: ` +
+        `${failed.size} of ${count(parts, 'part')} failed, ${count(this.#failedFrames, 'frame')} missing from the tables: ` +
           `${failedFilesPath(this.#paths)} says why. The same command computes only what is missing`,
       )
     }

@@ -1,12 +1,16 @@
 import { expect, test } from 'bun:test'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { commonArgs } from '../../src/cli/args/logging.ts'
 import { predictGroups } from '../../src/cli/args/predict.ts'
 import { help as cleanHelp } from '../../src/cli/commands/checkpoints-clean.ts'
 import { help as listHelp } from '../../src/cli/commands/checkpoints-list.ts'
 import { help as migrateHelp } from '../../src/cli/commands/checkpoints-migrate.ts'
 import { help as verifyHelp } from '../../src/cli/commands/checkpoints-verify.ts'
+import { help as enginesBuildHelp } from '../../src/cli/commands/engines-build.ts'
+import { help as enginesShowHelp } from '../../src/cli/commands/engines-show.ts'
 import { help as validateHelp } from '../../src/cli/commands/utils-validate-checkpoints.ts'
+import { help as embeddingsHelp } from '../../src/cli/commands/verify.ts'
 import {
   broadKeys,
   environmentName,
@@ -39,6 +43,28 @@ test.each([listHelp, verifyHelp, migrateHelp, cleanHelp, validateHelp])(
     expect(spelled.filter((word) => !text.includes(`\`${word}`))).toEqual([])
     expect(text).toContain(`${name} DIR`)
     expect(page('checkpoints.md')).toContain(`${name} DIR`)
+  },
+)
+
+test.each([enginesBuildHelp, enginesShowHelp, embeddingsHelp])(
+  'docs/cli.md has a section on $name with every option in all its spellings, and no other option',
+  ({ name, usage, groups }) => {
+    const [section] =
+      page('cli.md')
+        .split(`\n## ${name.replace('virnucpro ', '')}\n`)[1]
+        ?.split('\n## ') ?? []
+    expect(section).toBeDefined()
+    expect(section).toContain(`\n${name} ${usage?.[0]}\n`)
+    const spelled = groups
+      .filter((group) => group !== commonArgs)
+      .flatMap(({ args }) => args)
+      .flatMap(({ long, short }) => [...long.map((word) => `--${word}`), ...(short ? [`-${short}`] : [])])
+    const missing = spelled.filter((word) => !new RegExp(`\`${word}[\` ]`).test(section!))
+    expect(missing).toEqual([])
+    const rows = [...section!.matchAll(/^\|([^|]+)\|/gm)].flatMap(
+      (row) => row[1]!.match(/(?<=`)--?[a-z-]+/g) ?? [],
+    )
+    expect(rows.filter((word) => !spelled.includes(word))).toEqual([])
   },
 )
 

@@ -73,15 +73,44 @@ test('parts that fail are listed, the others finish, and the next run computes o
   const again = await run(words.split(' '))
   expect(again.code).toBe(2)
   expect(again.messages).toContain(`${failures} of 24 parts failed`)
-  expect(computed(again.messages)).toEqual({ esm2: [], dnabert_s: [] })
+  // Batches with a refused sequence are computed once more, nothing else.
+  expect(computed(again.messages).esm2).toEqual([])
+  expect(sum(computed(again.messages).dnabert_s)).toBeLessThan(sequences / 4)
 
   writeFileSync(graph, sound)
   const last = await predictHere(input, output, options)
   expect(last.result?.failedParts).toBe(0)
   expect(computed(last.log).esm2).toEqual([])
-  expect(sum(computed(first.log).dnabert_s) + sum(computed(last.log).dnabert_s)).toBe(sequences)
+  expect(sum(computed(last.log).dnabert_s)).toBeLessThan(sequences / 2)
   expect(existsSync(failed)).toBe(false)
   expect(differences(outputs(output), expected)).toEqual([])
+})
+
+test('a sequence that the model refuses takes no other with it, not even of its own part', async () => {
+  await using folder = temporaryFolder()
+  const bundle = folder.join('bundle')
+  cpSync(join(repository, 'examples', 'demo-bundle'), bundle, { recursive: true })
+  const input = folder.join('reads.fa')
+  writeFileSync(input, randomFasta(1, 12))
+  const options = { bundle, dnabertTokenBudget: 400, sequencesPerFile: 10_000 }
+  await predictHere(input, folder.join('whole'), options)
+  const rows = (name: string) =>
+    (outputs(folder.join(name)).get('reads_merged/prediction_results.txt') ?? '').toString().split('\n')
+  const expected = rows('whole')
+
+  const graph = join(bundle, 'dnabert_s', 'model.onnx')
+  breakGraph(graph)
+  const { result } = await predictHere(input, folder.join('output'), options)
+  expect(result?.failedParts).toBe(1)
+  const found = rows('output')
+  const missing = expected.filter((row) => !found.includes(row))
+  expect(found).toEqual(expected.filter((row) => !missing.includes(row)))
+  expect(missing.length).toBeGreaterThan(0)
+  expect(missing.length).toBeLessThan(expected.length / 2)
+  const [line] = readFileSync(folder.join('output', 'failed_files.txt'), 'utf8').split('\n')
+  expect(line).toContain(`|DNABERT-S|${missing.length} of ${expected.length - 3} frames; `)
+  const named = /frames; (\S+): dnabert_s failed/.exec(line ?? '')?.[1]
+  expect(missing.map((row) => row.split('\t')[0])).toContain(named)
 })
 
 test('lines about other runs into the same folder stay', async () => {
