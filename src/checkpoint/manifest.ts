@@ -1,6 +1,7 @@
 import { createReadStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import * as v from 'valibot'
+import { VirnucproError } from '../system/index.ts'
 
 /** Version of the folder's own format; a folder of another version is not continued. */
 export const RUN_FORMAT = 1
@@ -52,8 +53,15 @@ export function parseManifest(text: string): RunManifest | 'newer' | undefined {
 /** Size and digest of an input; a few seconds for 10 GB, next to hours of embedding. */
 export async function describeInput(path: string, signal?: AbortSignal): Promise<RunInput> {
   if (path === '-') return { path, bytes: null, sha256: null }
-  const { size } = await stat(path)
-  return { path, bytes: size, sha256: await sha256File(path, signal) }
+  try {
+    const { size } = await stat(path)
+    return { path, bytes: size, sha256: await sha256File(path, signal) }
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException
+    if (code === undefined) throw error
+    const reason = code === 'EACCES' || code === 'EPERM' ? 'you may not read it (permission denied)' : message
+    throw new VirnucproError(`cannot read the input ${path}: ${reason}`, { cause: error })
+  }
 }
 
 /** SHA-256 of a file's content, hex digits. */
@@ -82,11 +90,16 @@ export function manifestDifferences(before: RunManifest, now: RunManifest): stri
     if (old !== current) lines.push(`${key}: ${old ?? 'not set'} -> ${current ?? 'not set'}`)
   }
   if (before.models !== now.models)
-    lines.push(`models: ${before.models.slice(0, 12)} -> ${now.models.slice(0, 12)}`)
+    lines.push(`models: ${shortened(before.models)} -> ${shortened(now.models)}`)
   // Results that are there stay good; half of a run must not come from another program than the other half.
   if (before.status === 'unfinished' && before.version !== now.version)
     lines.push(`version of virnucpro: ${before.version} -> ${now.version}`)
   return lines
+}
+
+/** Each digest of a list like `BUNDLE classifier FILE`, short enough to compare by eye. */
+function shortened(models: string): string {
+  return models.replaceAll(/[0-9a-f]{64}/g, (digest) => digest.slice(0, 12))
 }
 
 function describe({ path, bytes, sha256 }: RunInput): string {

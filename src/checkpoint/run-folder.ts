@@ -192,8 +192,13 @@ function padded(number: number): string {
 }
 
 /** What becomes of a run that the folder holds. */
-async function continued(before: RunManifest, { manifest, results }: RunFolderOptions): Promise<RunStatus> {
+async function continued(
+  before: RunManifest,
+  { path, manifest, results }: RunFolderOptions,
+): Promise<RunStatus> {
   const differences = manifestDifferences(before, manifest)
+  // A run that ended before anything was computed, say over a fault in its input, leaves nothing worth protecting.
+  if (differences.length > 0 && before.status === 'unfinished' && !(await hasProgress(path))) return 'fresh'
   if (differences.length > 0) {
     throw new UsageError(
       `the output folder holds a${before.status === 'finished' ? ' finished run' : 'n unfinished run'} that cannot ` +
@@ -215,6 +220,12 @@ async function continued(before: RunManifest, { manifest, results }: RunFolderOp
     }
   }
   return 'finished'
+}
+
+/** True where embeddings or scores are kept in the state of a run. */
+async function hasProgress(path: string): Promise<boolean> {
+  const names = await readdir(join(path, 'work')).catch(() => [])
+  return names.some((name) => /\.(journal|scores|partial)$/.test(name))
 }
 
 /** How a run begins in a folder that holds none of ours. */

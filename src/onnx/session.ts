@@ -1,3 +1,4 @@
+import { dlopen } from 'bun:ffi'
 import type { InferenceSession } from 'onnxruntime-node'
 import { availableCores, VirnucproError } from '../system/index.ts'
 
@@ -13,7 +14,23 @@ export type { InferenceSession }
 
 /** The runtime is loaded on first use: it is 20 MB of native code that `--help` has no need of. */
 export async function loadRuntime(): Promise<typeof import('onnxruntime-node')> {
+  turnOffTelemetry()
   return await import('onnxruntime-node')
+}
+
+const TELEMETRY_SWITCH = 'ORT_DISABLE_TELEMETRY'
+
+/**
+ * The runtime's builds report their use to their maker and keep an identifier in the home folder, unless this variable
+ * is set. It is read by native code, which does not see what is assigned to `process.env`, hence the call into libc.
+ */
+function turnOffTelemetry(): void {
+  if (process.env[TELEMETRY_SWITCH] !== undefined || process.platform === 'win32') return
+  process.env[TELEMETRY_SWITCH] = '1'
+  const library = process.platform === 'darwin' ? 'libSystem.B.dylib' : 'libc.so.6'
+  const { symbols, close } = dlopen(library, { setenv: { args: ['ptr', 'ptr', 'i32'], returns: 'i32' } })
+  symbols.setenv(Buffer.from(`${TELEMETRY_SWITCH}\0`), Buffer.from('1\0'), 1)
+  close()
 }
 
 /**

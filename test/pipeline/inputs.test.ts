@@ -114,6 +114,33 @@ test('a second run over the same input finds it finished; over another it is ref
   )
 })
 
+test('a run that failed before anything was computed stands in the way of nothing', async () => {
+  await using folder = temporaryFolder()
+  const words = ['predict', 'in.fa', '--output-dir', 'out', '--bundle', 'demo']
+  await Bun.write(folder.join('in.fa'), `>a\n${OPEN}\n>p\n${'MKLPEFILQW'.repeat(10)}\n`)
+  expect((await virnucpro(words, folder.path)).code).toBe(1)
+  expect((await virnucpro([...words, '--on-invalid', 'skip'], folder.path)).code).toBe(0)
+})
+
+test('the runtime of the models neither reports nor keeps anything', async () => {
+  await using folder = temporaryFolder()
+  await Bun.write(folder.join('in.fa'), `>a\n${OPEN}\n`)
+  const main = `${import.meta.dir}/../../src/cli/main.ts`
+  const child = Bun.spawn(
+    [process.execPath, main, 'predict', 'in.fa', '-o', 'out', '--bundle', 'demo', '-q'],
+    {
+      cwd: folder.path,
+      env: { PATH: process.env.PATH, HOME: folder.join('home'), XDG_CACHE_HOME: folder.join('home') },
+      stderr: 'pipe',
+    },
+  )
+  expect(await new Response(child.stderr).text()).toBe('')
+  expect(await child.exited).toBe(0)
+  // Bun keeps its own cache there; the runtime would keep an identifier.
+  const kept = existsSync(folder.join('home')) ? readdirSync(folder.join('home'), { recursive: true }) : []
+  expect(kept.filter((name) => /onnxruntime|microsoft/i.test(String(name)))).toEqual([])
+})
+
 test('standard input and several files make one run', async () => {
   await using folder = temporaryFolder()
   await Bun.write(folder.join('b.fastq'), `@b\n${OPEN}\n+\n${'I'.repeat(OPEN.length)}\n`)

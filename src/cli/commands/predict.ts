@@ -2,7 +2,7 @@ import { type PredictOptions, toPredictOptions } from '../../config/index.ts'
 import { ExitCode, type Logger, UsageError } from '../../system/index.ts'
 import { predictGroups } from '../args/predict.ts'
 import { strictCommand } from '../command.ts'
-import { requireFiles } from '../files.ts'
+import { requireFiles, requirePaths } from '../files.ts'
 import type { CommandHelp } from '../help.ts'
 import { applyPositionals } from '../positionals.ts'
 import { startSession } from '../session.ts'
@@ -32,6 +32,7 @@ export default strictCommand(help, async (line) => {
 
 async function runPredict(options: PredictOptions, logger: Logger): Promise<void> {
   if (options.bundle === undefined) throw new UsageError(NO_BUNDLE)
+  if (options.bundle !== 'demo') await requirePaths([['bundle', options.bundle]])
   await requireFiles([
     ...options.inputs.map((path) => ['input', path] as const),
     ...(options.mlp === undefined ? [] : [['model', options.mlp] as const]),
