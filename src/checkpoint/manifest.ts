@@ -1,7 +1,6 @@
-import { createReadStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import * as v from 'valibot'
-import { VirnucproError } from '../system/index.ts'
+import { sha256File, VirnucproError } from '../system/index.ts'
 
 /** Version of the folder's own format; a folder of another version is not continued. */
 export const RUN_FORMAT = 1
@@ -62,16 +61,6 @@ export async function describeInput(path: string, signal?: AbortSignal): Promise
     const reason = code === 'EACCES' || code === 'EPERM' ? 'you may not read it (permission denied)' : message
     throw new VirnucproError(`cannot read the input ${path}: ${reason}`, { cause: error })
   }
-}
-
-/** SHA-256 of a file's content, hex digits. */
-export async function sha256File(path: string, signal?: AbortSignal): Promise<string> {
-  const hasher = new Bun.CryptoHasher('sha256')
-  for await (const block of createReadStream(path, { highWaterMark: 1 << 20 })) {
-    hasher.update(block)
-    signal?.throwIfAborted()
-  }
-  return hasher.digest('hex')
 }
 
 /** Lines that say in what two runs differ; empty when one continues the other. */

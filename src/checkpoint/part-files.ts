@@ -1,9 +1,8 @@
 import { access } from 'node:fs/promises'
 import { basename } from 'node:path'
 import type { OutputPaths } from '../outputs/index.ts'
-import { writeAtomically } from '../system/index.ts'
+import { sha256File, writeAtomically } from '../system/index.ts'
 import { type FeatureKind, type FeatureTable, writeFeatureFile } from '../torchfile/index.ts'
-import { sha256File } from './manifest.ts'
 
 /** Everything the three `.pt` files of a part hold. */
 export interface PartFeatures {

@@ -1,10 +1,10 @@
 import { access, mkdir, readdir, readFile, rm } from 'node:fs/promises'
 import { basename, join } from 'node:path'
-import { UsageError, VirnucproError, WriteError, writeAtomically } from '../system/index.ts'
+import { sha256File, UsageError, VirnucproError, WriteError, writeAtomically } from '../system/index.ts'
 import { AdoptedVectors } from './adopted.ts'
 import { Journal } from './journal.ts'
 import type { JournalEntry } from './journal-format.ts'
-import { manifestDifferences, parseManifest, type RunManifest, sha256File } from './manifest.ts'
+import { manifestDifferences, parseManifest, type RunManifest } from './manifest.ts'
 import { type PartScores, readPartScores, writePartScores } from './part-scores.ts'
 
 export interface RunFolderOptions {

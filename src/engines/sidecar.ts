@@ -1,9 +1,8 @@
-import { createHash } from 'node:crypto'
-import { createReadStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import packageManifest from '../../package.json' with { type: 'json' }
 import type { Bundle } from '../models/index.ts'
 import type { PlanSidecar } from '../repository/index.ts'
+import { sha256File } from '../system/index.ts'
 import type { Builder, BuildRequest, BuildResult } from './builder.ts'
 
 type Model = PlanSidecar['model']
@@ -29,7 +28,7 @@ export async function describePlan(
     ...(target.memoryBytes !== undefined && { gpuMemoryBytes: target.memoryBytes }),
     graph: { sha256: graph.sha256 },
     weights: { sha256: weights.sha256, bytes: weights.bytes },
-    plan: { bytes: (await stat(request.plan)).size, sha256: await sha256(request.plan) },
+    plan: { bytes: (await stat(request.plan)).size, sha256: await sha256File(request.plan) },
     precision: bundle.manifest.precision,
     optimizationLevel: request.optimizationLevel,
     ...(request.workspaceBytes !== undefined && { workspaceBytes: request.workspaceBytes }),
@@ -38,10 +37,4 @@ export async function describePlan(
     built: new Date().toISOString(),
     tool: { name: packageManifest.name, version: packageManifest.version },
   }
-}
-
-async function sha256(path: string): Promise<string> {
-  const hash = createHash('sha256')
-  for await (const piece of createReadStream(path, { highWaterMark: 8 << 20 })) hash.update(piece)
-  return hash.digest('hex')
 }

@@ -1,6 +1,6 @@
-import { mkdir, readdir, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, rm, stat, writeFile } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
-import { syncFolder, temporaryName, WriteError } from '../system/index.ts'
+import { replaceFolder, syncFolder, temporaryName, WriteError } from '../system/index.ts'
 import { RepositoryError } from './errors.ts'
 
 /** Tells a repository of this program from any other folder; the server looks at folders only. */
@@ -25,7 +25,7 @@ export async function createRepository(
     await mkdir(unfinished, { recursive: true })
     await fill(unfinished)
     await writeFile(join(unfinished, MARKER), `${JSON.stringify(options.about, null, 2)}\n`)
-    await swap(unfinished, output)
+    await replaceFolder(unfinished, output)
   } catch (error) {
     await rm(unfinished, { recursive: true, force: true }).catch(() => {})
     throw error instanceof Error && 'syscall' in error ? new WriteError(output, error) : error
@@ -52,20 +52,4 @@ async function checkFree(output: string, force: boolean): Promise<void> {
       `${output} holds a model repository already. Add --force to replace it, or choose another folder.`,
     )
   }
-}
-
-async function swap(unfinished: string, output: string): Promise<void> {
-  const old = `${unfinished}.old`
-  await rm(old, { recursive: true, force: true })
-  const replaced = await rename(output, old).then(
-    () => true,
-    () => false,
-  )
-  try {
-    await rename(unfinished, output)
-  } catch (error) {
-    if (replaced) await rename(old, output).catch(() => {})
-    throw error
-  }
-  if (replaced) await rm(old, { recursive: true, force: true })
 }

@@ -14,3 +14,6 @@ export { availableCores } from './cores.ts'
 export { ExitCode, UsageError, VirnucproError } from './errors.ts'
 // Where messages for people go.
 export type { Logger } from './logger.ts'
+// Folders that appear whole, and digests of files.
+export { replaceFolder } from './replace-folder.ts'
+export { sha256File } from './sha256.ts'

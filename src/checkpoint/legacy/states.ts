@@ -2,8 +2,7 @@ import { readdir, readFile } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import * as v from 'valibot'
 import type { LayoutName } from '../../outputs/index.ts'
-import { writeAtomically } from '../../system/index.ts'
-import { sha256File } from '../manifest.ts'
+import { sha256File, writeAtomically } from '../../system/index.ts'
 
 /** Folder of the states of our own runs, one folder in it for each run. */
 export const STATE_FOLDER = '.virnucpro'

@@ -1,6 +1,6 @@
-import { mkdir, readdir, rename, rm, stat, statfs } from 'node:fs/promises'
+import { mkdir, readdir, rm, stat, statfs } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
-import { syncFolder, temporaryName, WriteError } from '../../system/index.ts'
+import { replaceFolder, syncFolder, temporaryName, WriteError } from '../../system/index.ts'
 import { BundleError } from '../errors.ts'
 import { MANIFEST_FILE } from './manifest.ts'
 
@@ -39,7 +39,7 @@ export async function createBundle(
   try {
     await checkRoom(dirname(output), output, options.weightBytes)
     await fill(unfinished)
-    await moveInto(unfinished, output)
+    await replaceFolder(unfinished, output)
   } catch (error) {
     await rm(unfinished, { recursive: true, force: true }).catch(() => {})
     throw isSystemError(error) ? new WriteError(output, error) : error
@@ -78,22 +78,6 @@ async function checkRoom(folder: string, output: string, weightBytes: number): P
     `the bundle needs ${gigabytes(needed)} and the disk of ${output} has ${gigabytes(bavail * bsize)} left. ` +
       'Free some space or choose another disk.',
   )
-}
-
-async function moveInto(unfinished: string, output: string): Promise<void> {
-  const old = `${unfinished}.old`
-  await rm(old, { recursive: true, force: true })
-  const replaced = await rename(output, old).then(
-    () => true,
-    () => false,
-  )
-  try {
-    await rename(unfinished, output)
-  } catch (error) {
-    if (replaced) await rename(old, output).catch(() => {})
-    throw error
-  }
-  if (replaced) await rm(old, { recursive: true, force: true })
 }
 
 function isSystemError(error: unknown): boolean {

@@ -1,8 +1,8 @@
 import { readFile, stat } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import * as v from 'valibot'
+import { sha256File } from '../../system/index.ts'
 import { BundleError } from '../errors.ts'
-import { sha256File } from '../sources/provenance.ts'
 import {
   BUNDLE_FORMAT,
   BUNDLE_VERSION,

@@ -1,6 +1,6 @@
-import { createReadStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { basename, join } from 'node:path'
+import { sha256File } from '../../system/index.ts'
 import type { SourceRecord } from '../bundle/manifest.ts'
 
 /**
@@ -54,15 +54,6 @@ export async function recordSources(
     records.push({ name: basename(path), bytes: size, sha256: await sha256File(path, signal) })
   }
   return { licence, files: records }
-}
-
-/** SHA-256 of a file of any size, in lower-case hexadecimal. */
-export async function sha256File(path: string, signal?: AbortSignal): Promise<string> {
-  const hasher = new Bun.CryptoHasher('sha256')
-  for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20, ...(signal && { signal }) })) {
-    hasher.update(chunk as Uint8Array)
-  }
-  return hasher.digest('hex')
 }
 
 /** Names of files that exist in a folder. */
