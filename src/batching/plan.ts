@@ -14,7 +14,19 @@ export interface BatchOptions {
    * @default 1
    */
   lengthMultiple?: number
+  /**
+   * For the end of a run on several devices: from where the rest of the sequences is less than 16 batches, batches
+   * shrink with it, down to an eighth of the budget (1,024 tokens at least), so that all devices end together.
+   * @default false
+   */
+  taper?: boolean
 }
+
+/** A batch near the end holds this part of what is left: 8 devices with two requests each get equal shares. */
+const TAPER = 16
+/** Smaller batches would cost a GPU more in speed than they gain in balance. */
+const SMALLEST_SHARE = 1 / 8
+const SMALLEST_TOKENS = 1024
 
 /** Sequences that are computed together. */
 export interface Batch {
@@ -62,15 +74,35 @@ export function planBatches(lengths: ArrayLike<number>, options: BatchOptions): 
   const paddedLength = Float64Array.from(order, (i) =>
     Math.max(1, Math.ceil(lengths[i]! / lengthMultiple) * lengthMultiple),
   )
-  const capacity = (padded: number) => Math.max(1, Math.min(maxSequences, Math.floor(tokenBudget / padded)))
-  const batches: Batch[] = []
+  const capacity = (padded: number, budget = tokenBudget) =>
+    Math.max(1, Math.min(maxSequences, Math.floor(budget / padded)))
   const ends = bestEnds(paddedLength, capacity)
+  if (options.taper === true) taper(ends, paddedLength, tokenBudget, capacity)
+  const batches: Batch[] = []
   for (let start = 0; start < order.length; start = ends[start]!) {
     const members = order.slice(start, ends[start])
     const tokens = members.length * paddedLength[start]!
     batches.push({ members, paddedLength: paddedLength[start]!, tokens, overBudget: tokens > tokenBudget })
   }
   return batches
+}
+
+/** Shrinks the batches from where little is left; `ends` is for each start of a batch the place where it ends. */
+function taper(
+  ends: Uint32Array,
+  paddedLength: Float64Array,
+  tokenBudget: number,
+  capacity: (padded: number, budget: number) => number,
+): void {
+  const smallest = Math.max(SMALLEST_TOKENS, tokenBudget * SMALLEST_SHARE)
+  let left = paddedLength.reduce((sum, tokens) => sum + tokens, 0)
+  for (let start = 0; start < paddedLength.length; start = ends[start]!) {
+    const budget = Math.max(smallest, left / TAPER)
+    if (budget < tokenBudget) {
+      ends[start] = Math.min(paddedLength.length, start + capacity(paddedLength[start]!, budget))
+    }
+    for (let i = start; i < ends[start]!; i++) left -= paddedLength[i]!
+  }
 }
 
 /** Indices by length, longest first; of equal lengths the earlier one first. */

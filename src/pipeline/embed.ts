@@ -5,7 +5,8 @@ import { InferenceError } from '../onnx/index.ts'
 import type { Logger } from '../system/index.ts'
 import { withGrace } from './grace.ts'
 import { type Halt, Lane } from './lane.ts'
-import { type EmbeddedPart, type ModelInput, ModelWork, type Plan, type WindowPart } from './model-work.ts'
+import { type EmbeddedPart, type ModelInput, ModelWork, type Plan } from './model-work.ts'
+import type { Window } from './windows.ts'
 
 /** What the models were given, for the closing lines and the report. */
 export interface EmbedCounts {
@@ -83,7 +84,7 @@ export class WindowEmbedder implements AsyncDisposable {
    * A sequence that the model refuses again and again fails alone; its part is computed once more by the next run.
    * @throws anything but `InferenceError`: a full disk, a stopped run or a lost server ends the run
    */
-  async embed(window: readonly WindowPart[]): Promise<EmbeddedWindow> {
+  async embed({ parts: window, last }: Window): Promise<EmbeddedWindow> {
     const { backend, inputs, memory } = this.#options
     const targets = window.map(({ part, done }) => ({
       part,
@@ -97,16 +98,16 @@ export class WindowEmbedder implements AsyncDisposable {
     )
     this.#journals.add(journal)
     // It waits for the other model's batch under way too: nothing may run on behind the caller's back.
-    await Promise.all(works.map((work) => this.#embedModel(work, journal)))
+    await Promise.all(works.map((work) => this.#embedModel(work, last, journal)))
     if (this.#halt.failure !== undefined) throw this.#halt.failure.error
     return { parts: targets.flatMap(({ target }) => target ?? []), journal }
   }
 
-  async #embedModel(work: ModelWork, journal: Journal): Promise<void> {
+  async #embedModel(work: ModelWork, last: boolean, journal: Journal): Promise<void> {
     try {
       await this.#adopt(work)
       if (work.unknown().length === 0) return
-      const plan = work.plan()
+      const plan = work.plan(last)
       const lane = this.#lanes.get(work.input.model) as Lane
       const batches = plan.batches.map((batch) =>
         lane.run(() => this.#embedBatch(work, plan, batch, journal)),

@@ -11,6 +11,8 @@ export interface ModelInput {
   tokenBudget: number
   /** Most sequences of a batch; undefined for no limit. */
   maxSequences: number | undefined
+  /** Whether the last batches of a run shrink; see `BatchOptions.taper`. */
+  tapers: boolean
   padId: number
   /** The sequence of a frame that this model embeds. An empty one gets a row of NaN. */
   sequences(part: Part): readonly Uint8Array[]
@@ -138,7 +140,8 @@ export class ModelWork {
     }
   }
 
-  plan(): Plan {
+  /** @param last - whether the window is the last one of the run */
+  plan(last: boolean): Plan {
     const rows: Int32Array[] = []
     const groups: number[] = []
     for (let group = 0; group < this.#unique.length; group++) {
@@ -147,8 +150,12 @@ export class ModelWork {
       groups.push(group)
     }
     const lengths = Uint32Array.from(rows, (row) => row.length)
-    const { tokenBudget, maxSequences } = this.input
-    const batches = planBatches(lengths, { tokenBudget, ...(maxSequences !== undefined && { maxSequences }) })
+    const { tokenBudget, maxSequences, tapers } = this.input
+    const batches = planBatches(lengths, {
+      tokenBudget,
+      taper: tapers && last,
+      ...(maxSequences !== undefined && { maxSequences }),
+    })
     const needed = ({ members }: Batch) =>
       members.some((member) => this.#known[groups[member] as number] === 0)
     return { rows, groups, batches: batches.filter(needed) }

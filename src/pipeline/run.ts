@@ -145,8 +145,8 @@ export class Run {
         heartbeat.prepared(part.ids.length)
       })
       const windows = overlapped(windowsOf(compared), WINDOWS_UNDER_WAY, async (window) => {
-        if (window.some(({ done }) => !done)) return await embedder.embed(window)
-        await folder.removeJournal(window[0]?.part.number ?? 0)
+        if (window.parts.some(({ done }) => !done)) return await embedder.embed(window)
+        await folder.removeJournal(window.parts[0]?.part.number ?? 0)
         return undefined
       })
       for await (const window of windows) {

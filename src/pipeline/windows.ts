@@ -6,26 +6,33 @@ import type { WindowPart } from './model-work.ts'
  */
 export const WINDOW_FRAMES = 10_000
 
+/** Parts that are embedded together. */
+export interface Window {
+  parts: readonly WindowPart[]
+  /** Whether no other follows. */
+  last: boolean
+}
+
 /**
  * Groups consecutive parts into windows of at least `frames` frames. Finished parts count as well, so that the
- * windows of a continued run are those of the first one.
+ * windows of a continued run are those of the first one. A window comes when the part after it is known.
  */
 export async function* windowsOf(
   parts: AsyncIterable<WindowPart>,
   frames: number = WINDOW_FRAMES,
-): AsyncGenerator<WindowPart[]> {
+): AsyncGenerator<Window> {
   let window: WindowPart[] = []
   let held = 0
   for await (const item of parts) {
-    window.push(item)
-    held += item.part.ids.length
     if (held >= frames) {
-      yield window
+      yield { parts: window, last: false }
       window = []
       held = 0
     }
+    window.push(item)
+    held += item.part.ids.length
   }
-  if (window.length > 0) yield window
+  if (window.length > 0) yield { parts: window, last: true }
 }
 
 /**

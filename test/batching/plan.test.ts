@@ -14,6 +14,7 @@ const options = fc.record(
     tokenBudget: fc.integer({ min: 1, max: 400 }),
     maxSequences: fc.integer({ min: 1, max: 20 }),
     lengthMultiple: fc.constantFrom(1, 2, 8, 16),
+    taper: fc.boolean(),
   },
   { requiredKeys: ['tokenBudget'] },
 ) as fc.Arbitrary<BatchOptions>
@@ -107,6 +108,35 @@ test('a plan, in full', () => {
     { members: [3, 0, 2], paddedLength: 8, tokens: 24, overBudget: false },
   ])
   expect(paddingWaste(plan, [5, 100, 5, 7, 40])).toBeCloseTo(7 / 164, 12)
+})
+
+describe('a tapered plan', () => {
+  const lengths = Array.from({ length: 12_000 }, (_, i) => 30 + (i % 70))
+  const tokenBudget = 16_384
+
+  test('ends with small batches, each at most a sixteenth of what is left, and begins like any other', () => {
+    const plan = planBatches(lengths, { tokenBudget, taper: true })
+    let left = plan.reduce((sum, { tokens }) => sum + tokens, 0)
+    for (const { tokens } of plan) {
+      expect(tokens).toBeLessThanOrEqual(Math.min(tokenBudget, Math.max(tokenBudget / 8, left / 16)))
+      left -= tokens
+    }
+    const first = planBatches(lengths, { tokenBudget })
+    expect(plan.slice(0, 10)).toEqual(first.slice(0, 10))
+    expect(plan.at(-1)?.tokens).toBeLessThanOrEqual(tokenBudget / 8)
+  })
+
+  test('lets eight devices end within one small batch of each other', () => {
+    const ends = new Array<number>(8).fill(0)
+    for (const { tokens } of planBatches(lengths, { tokenBudget, taper: true })) {
+      ends[ends.indexOf(Math.min(...ends))]! += tokens
+    }
+    expect(Math.max(...ends) - Math.min(...ends)).toBeLessThanOrEqual(tokenBudget / 8)
+  })
+
+  test('does not cut below 1,024 tokens', () => {
+    expect(planBatches([50, 50, 50, 50], { tokenBudget: 1000, taper: true })).toHaveLength(1)
+  })
 })
 
 test('nothing to plan', () => {

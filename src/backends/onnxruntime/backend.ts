@@ -17,6 +17,7 @@ export interface OnnxRuntimeOptions {
 export class OnnxRuntimeBackend implements EmbeddingBackend {
   readonly description: string
   readonly concurrency = 1
+  readonly tapers = false
   readonly #sessions: Record<ModelName, InferenceSession>
   readonly #models: OnnxRuntimeOptions['models']
   #last: Promise<unknown> = Promise.resolve()
