@@ -21,6 +21,8 @@ export interface EmbeddingBackend extends AsyncDisposable {
   tokenBudget(model: ModelName): number
   /** Most sequences that a batch may have; undefined for no limit. */
   maxSequences(model: ModelName): number | undefined
+  /** Whether several devices may compute at once, so that the last batches of a run had better be small. */
+  readonly tapers: boolean
   /** Width of a model's embedding. */
   dimension(model: ModelName): number
   /**

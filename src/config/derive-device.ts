@@ -33,8 +33,10 @@ function checkBackend(effective: Effective): void {
   const { values } = effective
   const servers = values.triton?.length ?? 0
   const backend = describeOrigin(effective.origin('backend'))
-  if (values.backend === 'triton' && servers === 0) {
-    throw new UsageError(`backend triton (${backend}) needs a server: give --triton grpc://HOST:PORT`)
+  if (values.backend === 'triton' && servers === 0 && values.repository === undefined) {
+    throw new UsageError(
+      `backend triton (${backend}) needs a server: give --triton grpc://HOST:PORT, or --repository DIR to have one started`,
+    )
   }
   if (values.backend === 'onnx' && servers > 0 && effective.compare('backend', 'triton') === 0) {
     const triton = describeOrigin(effective.origin('triton'))
@@ -46,6 +48,7 @@ function checkBackend(effective: Effective): void {
     values.fallbackToCpu === false &&
     values.gpus !== undefined &&
     servers === 0 &&
+    values.repository === undefined &&
     values.backend !== 'triton'
   ) {
     throw new UsageError(

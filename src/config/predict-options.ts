@@ -43,6 +43,12 @@ export interface PredictOptions {
   tritonAccess: TritonAccess
   /** Seconds without any server that answers, after which the run is given up. @default 300 */
   serverTimeout: number
+  /** Model repository for a server that is started for this run. */
+  repository: string | undefined
+  /** How that server is started; see `ServeOptions`. */
+  serverBin: string | undefined
+  backendDirectory: string | undefined
+  libraryPath: string | undefined
   /** GPU numbers to use. Undefined: the backend chooses. */
   gpus: number[] | undefined
   /** Threads of one model call. Undefined: chosen from the cores available. */

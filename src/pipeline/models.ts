@@ -1,15 +1,10 @@
-import { type EmbeddingBackend, OnnxRuntimeBackend, TritonBackend } from '../backends/index.ts'
+import type { EmbeddingBackend } from '../backends/index.ts'
 import { Classifier } from '../classify/index.ts'
 import type { PredictOptions } from '../config/index.ts'
-import {
-  type Bundle,
-  type ImportedClassifier,
-  importClassifier,
-  openBundle,
-  sourceDigest,
-} from '../models/index.ts'
+import { type Bundle, type ImportedClassifier, importClassifier, openBundle } from '../models/index.ts'
 import { type Logger, UsageError } from '../system/index.ts'
 import { DnaTokenizer, EsmAlphabet } from '../tokenizers/index.ts'
+import { openBackend } from './backend.ts'
 import type { WorkCounts } from './embed.ts'
 import type { ModelInput } from './model-work.ts'
 
@@ -33,11 +28,13 @@ export interface RunModels extends AsyncDisposable {
 /**
  * Opens the bundle and the backend of a run.
  *
+ * @param onLost told when a server that was started for this run ends by itself
  * @throws UsageError when the options ask for what the bundle or this program does not have
  */
 export async function openModels(
   options: PredictOptions,
   logger: Logger,
+  onLost: (error: unknown) => void,
   signal?: AbortSignal,
 ): Promise<RunModels> {
   if (options.bundle === undefined) throw new UsageError('no model bundle given: name one with --bundle')
@@ -48,7 +45,7 @@ export async function openModels(
   const imported = options.mlp === undefined ? undefined : await importClassifier(options.mlp)
   if (imported !== undefined) opened.defer(() => imported.remove())
   const classifier = opened.use(await openClassifier(options, bundle, imported))
-  const backend = opened.use(await openBackend(options, bundle, logger, signal))
+  const backend = opened.use(await openBackend({ options, bundle, logger, signal, onLost }, opened))
   const stamp = bundle.manifest.demo ? DEMONSTRATION : undefined
   if (stamp !== undefined) logger.warn(stamp)
   logger.info(`models: ${bundle.manifest.name}; ${backend.description}`)
@@ -86,64 +83,6 @@ async function openClassifier(
   })
 }
 
-async function openBackend(
-  options: PredictOptions,
-  bundle: Bundle,
-  logger: Logger,
-  signal: AbortSignal | undefined,
-): Promise<EmbeddingBackend> {
-  if (options.triton.length > 0 && options.backend !== 'onnx')
-    return await openTriton(options, bundle, logger, signal)
-  return await openEmbedded(options, bundle, logger)
-}
-
-async function openTriton(
-  options: PredictOptions,
-  bundle: Bundle,
-  logger: Logger,
-  signal: AbortSignal | undefined,
-): Promise<EmbeddingBackend> {
-  if (options.gpus !== undefined) {
-    logger.warn('a running server decides which GPUs it uses: --gpus has no effect with --triton')
-  }
-  const { esm2, dnabert_s } = bundle.manifest.models
-  return await TritonBackend.open({
-    endpoints: options.triton,
-    access: options.tritonAccess,
-    models: {
-      esm2: { dimension: esm2.dimension, source: sourceDigest(esm2) },
-      dnabert_s: { dimension: dnabert_s.dimension, source: sourceDigest(dnabert_s) },
-    },
-    serverTimeout: options.serverTimeout,
-    logger,
-    signal,
-  })
-}
-
-async function openEmbedded(
-  options: PredictOptions,
-  bundle: Bundle,
-  logger: Logger,
-): Promise<EmbeddingBackend> {
-  if (bundle.manifest.precision !== 'fp32') {
-    throw new UsageError(
-      `the bundle ${bundle.folder} is in ${bundle.manifest.precision}, which the CPU cannot compute; ` +
-        'import the models once more with --precision fp32, or name a server with --triton',
-    )
-  }
-  if (options.gpus !== undefined) {
-    logger.warn('the embedded backend computes on the CPU: the GPUs asked for are not used')
-  }
-  const { esm2, dnabert_s } = bundle.manifest.models
-  return await OnnxRuntimeBackend.open({
-    models: {
-      esm2: { graph: bundle.pathOf(esm2.graph), dimension: esm2.dimension },
-      dnabert_s: { graph: bundle.pathOf(dnabert_s.graph), dimension: dnabert_s.dimension },
-    },
-    threads: options.threads,
-  })
-}
-
 async function dnabertInput(
   options: PredictOptions,
   bundle: Bundle,
@@ -155,6 +94,7 @@ async function dnabertInput(
     column: 0,
     tokenBudget: options.dnabertTokenBudget ?? backend.tokenBudget('dnabert_s'),
     maxSequences: backend.maxSequences('dnabert_s'),
+    tapers: backend.tapers,
     padId: tokenizer.padId,
     sequences: (part) => part.nucleotides,
     encode: (sequence) => tokenizer.encode(sequence),
@@ -176,6 +116,7 @@ function esm2Input(
     column: bundle.manifest.models.dnabert_s.dimension,
     tokenBudget: options.esmTokenBudget ?? backend.tokenBudget('esm2'),
     maxSequences: backend.maxSequences('esm2'),
+    tapers: backend.tapers,
     padId: alphabet.padId,
     sequences: (part) => part.proteins,
     encode(sequence) {

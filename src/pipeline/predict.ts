@@ -33,8 +33,10 @@ export async function predict(options: PredictOptions, context: PredictContext):
   const { logger } = context
   const paths = outputPaths({ ...options, input: options.inputs[0] ?? '-' })
   await using lock = await RunLock.acquire(`${paths.state}.lock`)
-  const signal = AbortSignal.any([lock.signal, ...(context.signal === undefined ? [] : [context.signal])])
-  const models = await openModels(options, logger, signal)
+  const lostServer = new AbortController()
+  const stops = [lock.signal, lostServer.signal, ...(context.signal === undefined ? [] : [context.signal])]
+  const signal = AbortSignal.any(stops)
+  const models = await openModels(options, logger, (error) => lostServer.abort(error), signal)
   let begun = false
   try {
     const manifest = await describeRun(options, models, signal)

@@ -1,16 +1,24 @@
 import { ServerNotFoundError } from './errors.ts'
 
 /**
- * GPUs to start one server each on: those of CUDA_VISIBLE_DEVICES where it is set, else all that nvidia-smi lists, by UUID,
- * since numbers mean different GPUs to different programs.
+ * The GPUs of this machine that programs may use: those of CUDA_VISIBLE_DEVICES where it is set, else all that nvidia-smi
+ * lists, by UUID, since numbers mean different GPUs to different programs. Empty when there is none.
+ */
+export async function findGpus(): Promise<string[]> {
+  const set = process.env.CUDA_VISIBLE_DEVICES
+  const gpus = set === undefined ? await listed() : set.split(',').map((gpu) => gpu.trim())
+  return gpus.filter((gpu) => gpu !== '' && gpu !== '-1')
+}
+
+/**
+ * GPUs to start one server each on; see {@link findGpus}.
  *
  * @throws {ServerNotFoundError} when there is none
  */
 export async function visibleGpus(): Promise<string[]> {
-  const set = process.env.CUDA_VISIBLE_DEVICES
-  const gpus = set === undefined ? await listed() : set.split(',').map((gpu) => gpu.trim())
-  const found = gpus.filter((gpu) => gpu !== '' && gpu !== '-1')
+  const found = await findGpus()
   if (found.length > 0) return found
+  const set = process.env.CUDA_VISIBLE_DEVICES
   throw new ServerNotFoundError(
     set === undefined
       ? '--per-gpu: no GPU found (nvidia-smi lists none). Leave --per-gpu out to run one server on the CPU'

@@ -13,8 +13,9 @@ export {
 } from './errors.ts'
 // Whether there is a server to start.
 export { findServer } from './find-server.ts'
-export { visibleGpus } from './gpus.ts'
+export { findGpus, visibleGpus } from './gpus.ts'
 export { DEFAULT_PORTS, PORT_STEP, type ServeOptions, type ServerPorts } from './options.ts'
+export { freePorts } from './ports.ts'
 export {
   type PlannedCommand,
   type RunningServer,

@@ -35,6 +35,21 @@ export async function requireFreePorts(plans: readonly ServerPlan[]): Promise<vo
   }
 }
 
+/** Three ports of this machine that nothing listens on now; all are held at once, so that they differ. */
+export async function freePorts(): Promise<ServerPorts> {
+  const servers = [0, 1, 2].map(() => createServer().listen({ port: 0, host: '127.0.0.1', exclusive: true }))
+  const ports = await Promise.all(
+    servers.map(async (server) => {
+      await new Promise((resolve, reject) => server.once('listening', resolve).once('error', reject))
+      const address = server.address()
+      return typeof address === 'object' && address !== null ? address.port : 0
+    }),
+  )
+  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))))
+  const [http = 0, grpc = 0, metrics = 0] = ports
+  return { http, grpc, metrics }
+}
+
 function problem(address: string, port: number): Promise<string | undefined> {
   return new Promise((settle) => {
     const server = createServer()

@@ -135,7 +135,7 @@ describe.skipIf(!hasTriton)('a run on real servers', () => {
     const { code, output } = await disturbed('stopped', [server], async () => {
       // The server alone: stopped together with its Python processes it sometimes takes those for dead and crashes.
       process.kill(server.pid, 'SIGSTOP')
-      await Bun.sleep(6000)
+      await Bun.sleep(20_000)
       process.kill(server.pid, 'SIGCONT')
     })
     expect(code).toBe(0)

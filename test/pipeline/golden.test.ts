@@ -4,6 +4,7 @@ import { succeed, virnucpro } from '../support/cli.ts'
 import { hasPython, python } from '../support/python.ts'
 import { hasShared, shared } from '../support/shared.ts'
 import { temporaryFolder } from '../support/temporary.ts'
+import { hasTriton, startTriton } from '../support/triton.ts'
 
 const models = (...parts: string[]) => shared('golden', 'tiny_a', 'models', ...parts)
 const INPUT = shared('golden', 'tiny_a', 'inputs', 'contigs.fasta')
@@ -75,6 +76,45 @@ describe.skipIf(!hasShared || !hasPython)("a run from users' own files is the or
     expect(await compare(output)).toStartWith('PASS')
   })
 })
+
+describe.skipIf(!hasShared || !hasPython || !hasTriton)(
+  "through a real server it is the original's run too",
+  () => {
+    test('compared with the original and, to the order of the rows, with this process', async () => {
+      await using folder = temporaryFolder()
+      const [bundle, repository] = [folder.join('bundle'), folder.join('repository')]
+      const files = ['--esm', models('esm2_t3_tiny.pt'), '--dnabert', models('dnabert_s_tiny_h4')]
+      await succeed('models', 'import', ...files, '--mlp', models('mlp_a_500_model.pth'), '--output', bundle)
+      await succeed('repository', 'build', '--bundle', bundle, '--backend', 'python', '--output', repository)
+      const rows = async (name: string, ...how: string[]) => {
+        const output = folder.join(name)
+        const cut = [
+          '--expected-length',
+          '500',
+          '--sequences-per-file',
+          '7',
+          '--keep-intermediate',
+          '--quiet',
+        ]
+        await succeed('predict', INPUT, '--output-dir', output, '--bundle', bundle, ...cut, ...how)
+        expect(await compare(output)).toStartWith('PASS')
+        const text = await readFile(`${output}/contigs_merged/prediction_results.txt`, 'utf8')
+        return text
+          .trim()
+          .split('\n')
+          .map((line) => line.split('\t'))
+      }
+      await using server = await startTriton({ repository })
+      const [there, here] = [
+        await rows('there', '--triton', server.grpcUrl),
+        await rows('here', '--backend', 'onnx'),
+      ]
+      expect(there.map(([id, call]) => [id, call])).toEqual(here.map(([id, call]) => [id, call]))
+      const differences = there.slice(1).map((row, i) => Math.abs(Number(row[3]) - Number(here[i + 1]?.[3])))
+      expect(Math.max(...differences)).toBeLessThan(2e-5)
+    })
+  },
+)
 
 describe.skipIf(!hasShared)('how a run is cut does not change its tables', () => {
   test('part size, token budget, threads, compression and kept files', async () => {

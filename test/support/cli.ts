@@ -9,13 +9,17 @@ export interface CliResult {
 }
 
 /** Runs the real command line, as a user would, in the given folder. */
-export async function virnucpro(words: readonly string[], cwd: string = repository): Promise<CliResult> {
+export async function virnucpro(
+  words: readonly string[],
+  cwd: string = repository,
+  env: Readonly<Record<string, string>> = {},
+): Promise<CliResult> {
   const child = Bun.spawn([process.execPath, resolve(repository, 'src/cli/main.ts'), ...words], {
     cwd,
     stdin: 'ignore',
     stdout: 'pipe',
     stderr: 'pipe',
-    env: { ...process.env, NO_COLOR: '1' },
+    env: { ...process.env, NO_COLOR: '1', ...env },
   })
   const [stdout, stderr, code] = await Promise.all([
     new Response(child.stdout).text(),

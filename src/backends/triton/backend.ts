@@ -29,6 +29,8 @@ const MODELS = ['esm2', 'dnabert_s'] as const satisfies ModelName[]
 export class TritonBackend implements EmbeddingBackend {
   readonly description: string
   readonly concurrency: number
+  /** With one instance as well: the batches, and with them the last digits, must not depend on how many there are. */
+  readonly tapers = true
   readonly #clients: readonly TritonClient[]
   readonly #models: TritonOptions['models']
   readonly #queues: Record<ModelName, PullQueue<TokenBatch, Float32Array>>

@@ -16,6 +16,30 @@ export const computeArgs: ArgGroup = {
       help: 'inference servers; grpcs:// for an encrypted connection',
     },
     {
+      name: 'repository',
+      long: ['repository'],
+      hint: 'DIR',
+      help: 'model repository for a server that is started for this run and ends with it',
+    },
+    {
+      name: 'serverBin',
+      long: ['server-bin'],
+      hint: 'PATH',
+      help: 'its program [default: tritonserver of PATH or of /opt/tritonserver/bin]',
+    },
+    {
+      name: 'backendDirectory',
+      long: ['backend-directory'],
+      hint: 'DIR',
+      help: "folder of its backends [default: the server's own]",
+    },
+    {
+      name: 'libraryPath',
+      long: ['library-path'],
+      hint: 'DIR[:…]',
+      help: 'folders of libraries that it needs, before those of LD_LIBRARY_PATH',
+    },
+    {
       name: 'serverTimeout',
       long: ['server-timeout'],
       hint: 'SECONDS',

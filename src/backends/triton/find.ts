@@ -1,0 +1,79 @@
+import { connect as connectSocket } from 'node:net'
+import { VirnucproError } from '../../system/index.ts'
+import { TritonError } from '../../tritonclient/index.ts'
+import type { ModelName } from '../backend.ts'
+import { type Contract, checkContract, SOURCE_PARAMETER } from './contract.ts'
+import { connect, describe } from './endpoint.ts'
+
+/** Where `virnucpro serve` has its first server, and how far apart those of further GPUs are. */
+const FIRST_PORT = 8001
+const PORT_STEP = 3
+const MOST_SERVERS = 64
+/** A program of this machine takes a connection in far less. */
+const CONNECT_MS = 500
+const ANSWER_MS = 2000
+
+/** Something that listens where a server would, and why it cannot be used. */
+export interface UnusableServer {
+  readonly url: string
+  readonly reason: string
+}
+
+/**
+ * Looks for servers of this machine that host exactly these models, at the ports that `virnucpro serve` gives them. One that
+ * does not say which weights its models were made from is not used: nobody has asked for it by name.
+ */
+export async function findServers(
+  models: Record<ModelName, Contract>,
+  signal?: AbortSignal,
+): Promise<{ urls: string[]; unusable: UnusableServer[] }> {
+  const urls: string[] = []
+  const unusable: UnusableServer[] = []
+  for (let i = 0; i < MOST_SERVERS; i++) {
+    const port = FIRST_PORT + i * PORT_STEP
+    if (!(await listens(port))) break
+    signal?.throwIfAborted()
+    const url = `grpc://127.0.0.1:${port}`
+    const reason = await problem(url, models, signal)
+    if (reason === undefined) urls.push(url)
+    else unusable.push({ url, reason })
+  }
+  return { urls, unusable }
+}
+
+function listens(port: number): Promise<boolean> {
+  return new Promise((settle) => {
+    const socket = connectSocket({ port, host: '127.0.0.1' })
+    const end = (answer: boolean) => {
+      socket.destroy()
+      settle(answer)
+    }
+    socket.setTimeout(CONNECT_MS, () => end(false))
+    socket.once('connect', () => end(true)).once('error', () => end(false))
+  })
+}
+
+async function problem(
+  url: string,
+  models: Record<ModelName, Contract>,
+  signal: AbortSignal | undefined,
+): Promise<string | undefined> {
+  const client = connect(url, {})
+  try {
+    for (const model of ['esm2', 'dnabert_s'] as const) {
+      const call = { deadlineMs: ANSWER_MS, signal }
+      if (!(await client.modelReady(model, call))) return `${model} is not ready there`
+      const config = await client.modelConfig(model, call)
+      checkContract(model, config, models[model])
+      if (config.parameters[SOURCE_PARAMETER] === undefined)
+        return `it does not say which weights its ${model} was made from`
+    }
+    return undefined
+  } catch (error) {
+    signal?.throwIfAborted()
+    if (error instanceof VirnucproError || error instanceof TritonError) return describe(error)
+    throw error
+  } finally {
+    client.close()
+  }
+}

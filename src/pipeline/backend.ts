@@ -1,0 +1,170 @@
+import {
+  type Contract,
+  type EmbeddingBackend,
+  findServers,
+  type ModelName,
+  OnnxRuntimeBackend,
+  TritonBackend,
+} from '../backends/index.ts'
+import type { PredictOptions } from '../config/index.ts'
+import { type Bundle, sourceDigest } from '../models/index.ts'
+import { findGpus, findServer, freePorts, startServer } from '../serve/index.ts'
+import { type Logger, UsageError } from '../system/index.ts'
+
+export interface BackendRequest {
+  options: PredictOptions
+  bundle: Bundle
+  logger: Logger
+  signal?: AbortSignal | undefined
+  /** Told when a server that was started for this run ends by itself. */
+  onLost(error: unknown): void
+}
+
+/**
+ * Opens what computes the embeddings: the servers that were named; else one that runs on this machine with the same models;
+ * else one that is started for this run, where there are a GPU, a server program and a model repository; else this process,
+ * which it says once.
+ *
+ * @param stack takes what must be closed after the backend
+ */
+export async function openBackend(
+  request: BackendRequest,
+  stack: AsyncDisposableStack,
+): Promise<EmbeddingBackend> {
+  const { options, logger } = request
+  if (options.backend === 'onnx') return await openEmbedded(request)
+  if (options.triton.length > 0) {
+    noChoiceOfGpus(request)
+    return await openTriton(request, options.triton)
+  }
+  if (options.backend === 'triton') return await openStarted(request, await serverGpus(options), stack)
+  const found = await runningServers(request)
+  if (found.length > 0) {
+    noChoiceOfGpus(request)
+    logger.info(`using the server found at ${found.join(', ')}; --backend onnx computes in this process`)
+    return await openTriton(request, found)
+  }
+  const gpus = await findGpus()
+  const reason = cannotStart(options, gpus)
+  if (reason === undefined) return await openStarted(request, await serverGpus(options), stack)
+  if (request.bundle.manifest.precision === 'fp32') logger.info(`computing in this process: ${reason}`)
+  return await openEmbedded(request)
+}
+
+function contracts({ manifest }: Bundle): Record<ModelName, Contract> {
+  const { esm2, dnabert_s } = manifest.models
+  return {
+    esm2: { dimension: esm2.dimension, source: sourceDigest(esm2) },
+    dnabert_s: { dimension: dnabert_s.dimension, source: sourceDigest(dnabert_s) },
+  }
+}
+
+async function runningServers({ bundle, logger, signal }: BackendRequest): Promise<string[]> {
+  const { urls, unusable } = await findServers(contracts(bundle), signal)
+  for (const { url, reason } of unusable) logger.info(`not using what listens at ${url}: ${reason}`)
+  return urls
+}
+
+/** What is missing for a server of this run's own; undefined when nothing is. */
+function cannotStart(options: PredictOptions, gpus: readonly string[]): string | undefined {
+  const { repository } = options
+  if (gpus.length === 0) {
+    // Whoever names a GPU and how to use it wants that one and nothing else: the start will say that it is not there.
+    if (repository !== undefined && options.gpus !== undefined) return undefined
+    return repository === undefined
+      ? 'no inference server runs on this machine, and it has no GPU'
+      : 'this machine has no GPU; --backend triton starts the server all the same'
+  }
+  if (options.serverBin === undefined && findServer() === undefined)
+    return 'this machine has a GPU but no Triton server; start one in a container with "virnucpro serve --container", or name its program with --server-bin'
+  if (repository === undefined)
+    return 'the GPU is not used, since no model repository is named for the server; see --repository'
+  return undefined
+}
+
+/** Value of CUDA_VISIBLE_DEVICES for the server; undefined for all GPUs. */
+async function serverGpus({ gpus }: PredictOptions): Promise<string | undefined> {
+  if (gpus === undefined) return undefined
+  const found = await findGpus()
+  return gpus
+    .map((number) => {
+      const gpu = found[number]
+      if (gpu !== undefined) return gpu
+      const there = found.length === 0 ? 'none' : `0 to ${found.length - 1}`
+      throw new UsageError(`--gpus: there is no GPU ${number} on this machine (${there})`)
+    })
+    .join(',')
+}
+
+async function openStarted(
+  request: BackendRequest,
+  gpus: string | undefined,
+  stack: AsyncDisposableStack,
+): Promise<EmbeddingBackend> {
+  const { options, logger, signal, onLost } = request
+  const { repository } = options
+  if (repository === undefined) {
+    throw new UsageError(
+      'backend triton needs a server: give --triton grpc://HOST:PORT, or --repository DIR to have one started',
+    )
+  }
+  logger.info(`starting a server with the models of ${repository}`)
+  const server = stack.use(
+    await startServer({
+      repository,
+      serverBin: options.serverBin,
+      backendDirectory: options.backendDirectory,
+      libraryPath: options.libraryPath,
+      ...(gpus !== undefined && { gpus: [gpus] }),
+      ports: await freePorts(),
+      logger,
+      signal,
+    }),
+  )
+  server.ended.catch(onLost)
+  return await openTriton(
+    request,
+    server.endpoints.map(({ grpcUrl }) => grpcUrl),
+  )
+}
+
+async function openTriton(
+  { options, bundle, logger, signal }: BackendRequest,
+  endpoints: readonly string[],
+): Promise<EmbeddingBackend> {
+  return await TritonBackend.open({
+    endpoints,
+    access: options.tritonAccess,
+    models: contracts(bundle),
+    serverTimeout: options.serverTimeout,
+    logger,
+    signal,
+  })
+}
+
+function noChoiceOfGpus({ options, logger }: BackendRequest): void {
+  if (options.gpus === undefined) return
+  logger.warn(
+    'a running server decides which GPUs it uses: --gpus has an effect only on one started for the run',
+  )
+}
+
+async function openEmbedded({ options, bundle, logger }: BackendRequest): Promise<EmbeddingBackend> {
+  if (bundle.manifest.precision !== 'fp32') {
+    throw new UsageError(
+      `the bundle ${bundle.folder} is in ${bundle.manifest.precision}, which the CPU cannot compute; ` +
+        'import the models once more with --precision fp32, or name a server with --triton',
+    )
+  }
+  if (options.gpus !== undefined) {
+    logger.warn('the embedded backend computes on the CPU: the GPUs asked for are not used')
+  }
+  const { esm2, dnabert_s } = bundle.manifest.models
+  return await OnnxRuntimeBackend.open({
+    models: {
+      esm2: { graph: bundle.pathOf(esm2.graph), dimension: esm2.dimension },
+      dnabert_s: { graph: bundle.pathOf(dnabert_s.graph), dimension: dnabert_s.dimension },
+    },
+    threads: options.threads,
+  })
+}
