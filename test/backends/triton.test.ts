@@ -7,6 +7,7 @@ import { TritonClient } from '../../src/tritonclient/index.ts'
 import { repository as checkout, virnucpro } from '../support/cli.ts'
 import { temporaryFolder } from '../support/temporary.ts'
 import { freePorts, hasTriton, startTriton, type TritonServer } from '../support/triton.ts'
+import { makeAuthority } from '../tritonclient/certificates.ts'
 
 /** Time that a batch takes on these servers, so that a run is long enough to be disturbed. */
 const BATCH_MS = 25
@@ -172,6 +173,40 @@ describe.skipIf(!hasTriton)('a run on real servers', () => {
     const { code, output } = await disturbed('gone', [staying, leaving], () => leaving.kill('SIGKILL'))
     expect(code).toBe(0)
     expect(await tables(output)).toEqual(expected)
+  })
+
+  test('takes plain and encrypted servers together, the encrypted one with a certificate of our own', async () => {
+    const authority = await makeAuthority(folder.path, 'authority')
+    const server = await authority.sign('server', 'server', 'IP:127.0.0.1')
+    const client = await authority.sign('client', 'client')
+    await using plain = await startTriton({ repository: normal })
+    await using encrypted = await startTriton({
+      repository: normal,
+      args: [
+        '--grpc-use-ssl=true',
+        '--grpc-use-ssl-mutual=true',
+        `--grpc-server-cert=${server.path}.crt`,
+        `--grpc-server-key=${server.path}.key`,
+        `--grpc-root-cert=${authority.path}`,
+      ],
+    })
+    const output = folder.join('encrypted')
+    const urls = [plain.grpcUrl, encrypted.grpcUrl.replace('grpc:', 'grpcs:')]
+    const access = ['--triton-ca', authority.path]
+    const own = ['--triton-cert', `${client.path}.crt`, '--triton-key', `${client.path}.key`]
+    const { code, stderr } = await virnucpro(words(output, urls, ...access, ...own))
+    expect({ code, stderr: code === 0 ? '' : stderr }).toEqual({ code: 0, stderr: '' })
+    expect(stderr).not.toContain('does not answer')
+    expect(await tables(output)).toEqual(expected)
+    for (const { metricsUrl } of [plain, encrypted]) {
+      const metrics = await (await fetch(metricsUrl, { keepalive: false })).text()
+      expect(
+        Number(/nv_inference_request_success\{model="esm2".*\} (\d+)/.exec(metrics)?.[1]),
+      ).toBeGreaterThan(5)
+    }
+    const refused = await virnucpro(words(folder.join('refused'), [urls[1] ?? ''], '--server-timeout', '2'))
+    expect(refused.stderr).toContain('check the certificates')
+    expect(refused.code).toBe(1)
   })
 
   test('is not held up by a server ten times slower', async () => {
