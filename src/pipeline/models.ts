@@ -5,8 +5,10 @@ import { type Bundle, type ImportedClassifier, importClassifier, openBundle } fr
 import { type Logger, UsageError } from '../system/index.ts'
 import { DnaTokenizer, EsmAlphabet } from '../tokenizers/index.ts'
 import { openBackend } from './backend.ts'
+import { lengthMixUp } from './chunk-length.ts'
 import type { WorkCounts } from './embed.ts'
 import type { ModelInput } from './model-work.ts'
+import { count } from './result.ts'
 
 /** Printed in everything a demonstration writes. */
 const DEMONSTRATION = 'DEMONSTRATION: made with random models, these calls mean nothing'
@@ -15,6 +17,8 @@ const DEMONSTRATION = 'DEMONSTRATION: made with random models, these calls mean 
 export interface RunModels extends AsyncDisposable {
   backend: EmbeddingBackend
   classifier: Classifier
+  /** What the bundle calls itself. */
+  name: string
   /** Numbers in the embedding of each model. */
   widths: { dnabert: number; esm: number }
   /** Changes when any model of the run does. */
@@ -46,6 +50,8 @@ export async function openModels(
   if (imported !== undefined) opened.defer(() => imported.remove())
   const classifier = opened.use(await openClassifier(options, bundle, imported))
   const backend = opened.use(await openBackend({ options, bundle, logger, signal, onLost }, opened))
+  const mixUp = lengthMixUp(options.mlp ?? nameOfClassifier(bundle), options.expectedLength)
+  if (mixUp !== undefined) logger.warn(mixUp)
   const stamp = bundle.manifest.demo ? DEMONSTRATION : undefined
   if (stamp !== undefined) logger.warn(stamp)
   logger.info(`models: ${bundle.manifest.name}; ${backend.description}`)
@@ -54,12 +60,17 @@ export async function openModels(
   return {
     backend,
     classifier,
+    name: bundle.manifest.name,
     widths,
     digest: imported === undefined ? bundle.digest : `${bundle.digest} classifier ${imported.sha256}`,
     stamp,
     inputs,
     [Symbol.asyncDispose]: () => closing.disposeAsync(),
   }
+}
+
+function nameOfClassifier({ manifest }: Bundle): string | undefined {
+  return manifest.models.mlp.source.files[0]?.name
 }
 
 async function openClassifier(
@@ -136,7 +147,7 @@ function esm2Input(
 /** One line about the work the models did. */
 export function describeWork({ esm2, dnabert_s }: WorkCounts): string {
   const line = (name: string, { sequences, tokens, paddedTokens }: WorkCounts['esm2']) =>
-    `${name}: ${sequences} different sequences, ${tokens} tokens, ${padding(tokens, paddedTokens)} padding`
+    `${name}: ${count(sequences, 'different sequence')}, ${count(tokens, 'token')}, ${padding(tokens, paddedTokens)} padding`
   return `${line('DNABERT-S', dnabert_s)}; ${line('ESM-2', esm2)}`
 }
 

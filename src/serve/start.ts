@@ -1,7 +1,7 @@
 import { nativeCommand, type ServerCommand, shellCommand } from './command.ts'
 import { containerCommands, requireDocker } from './container.ts'
 import { ServerError } from './errors.ts'
-import { requireServer } from './find-server.ts'
+import { findServer, requireServer } from './find-server.ts'
 import { planServers, type ServeOptions, type ServerPlan } from './options.ts'
 import { requireFreePorts } from './ports.ts'
 import { requireRepository } from './repository-folder.ts'
@@ -35,7 +35,8 @@ export interface RunningServer extends AsyncDisposable {
  */
 export async function startServer(options: ServeOptions): Promise<RunningServer> {
   const plans = planServers(options)
-  const commands = serverCommands(options)
+  const serverBin = options.container ? undefined : requireServer(options.serverBin)
+  const commands = serverCommands({ ...options, serverBin })
   await requireRepository(options.repository)
   if (options.container) await requireDocker()
   await requireFreePorts(plans)
@@ -95,11 +96,7 @@ export interface PlannedCommand {
   readonly regionPrefix: string | undefined
 }
 
-/**
- * The commands that `startServer` runs, without running them.
- *
- * @throws {ServerNotFoundError} when there is no server program
- */
+/** The commands that `startServer` runs, without running them; they need not run on this machine. */
 export function serverCommands(options: ServeOptions): PlannedCommand[] {
   const plans = planServers(options)
   if (options.container) {
@@ -108,7 +105,7 @@ export function serverCommands(options: ServeOptions): PlannedCommand[] {
       return { plan, command: up, down, regionPrefix: undefined }
     })
   }
-  const serverBin = requireServer(options.serverBin)
+  const serverBin = options.serverBin ?? findServer() ?? 'tritonserver'
   const { backendDirectory, libraryPath } = options
   return plans.map((plan) => {
     const regionPrefix = `virnucpro_${process.pid}_${crypto.randomUUID().slice(0, 8)}_`

@@ -456,3 +456,18 @@ test('checkpoints of a newer program and files of other kinds are not cleaned aw
   const { out } = await checkpoints('list', run.root)
   expect(out.match(/refused/g)).toHaveLength(2)
 })
+
+test('list names the runs of this program, finished or not', async () => {
+  const run = await smallRun()
+  const reads = run.path('reads.fa')
+  writeFileSync(reads, `>r\n${'ACGC'.repeat(60)}\n`)
+  const output = run.path('out')
+  const finished = await called('predict', reads, '-o', output, '--bundle', 'demo', '--backend', 'onnx', '-q')
+  expect(finished).toEqual({ code: 0, out: '', err: '' })
+  const listed = await checkpoints('list', output)
+  expect(listed.err).toContain(`reads: a finished run of ${reads}; the same command computes nothing anew`)
+  const state = join(output, '.virnucpro/reads/run.json')
+  writeFileSync(state, readFileSync(state, 'utf8').replace('"finished"', '"unfinished"'))
+  expect((await checkpoints('list', output)).err).toContain('the same command continues it')
+  expect(listed.code).toBe(0)
+})

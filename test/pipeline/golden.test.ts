@@ -149,6 +149,21 @@ describe.skipIf(!hasShared)('how a run is cut does not change its tables', () =>
     }
   })
 
+  test('a classifier for another chunk length, or in the place of ESM-2, does not pass in silence', async () => {
+    await using folder = temporaryFolder()
+    const bundle = folder.join('bundle')
+    const mlp = models('mlp_a_500_model.pth')
+    const rest = ['--dnabert', models('dnabert_s_tiny_h4'), '--mlp', mlp, '--output', bundle]
+    const swapped = await virnucpro(['models', 'import', '--esm', mlp, ...rest])
+    expect(swapped.stderr).toContain('is a classifier of VirNucPro: name it with --mlp')
+    expect(swapped.code).toBe(1)
+    await succeed('models', 'import', '--esm', models('esm2_t3_tiny.pt'), ...rest)
+    const run = (length: string) =>
+      succeed('predict', INPUT, '-o', folder.join(length), '--bundle', bundle, '-e', length)
+    expect((await run('300')).stderr).toContain('was made for chunks of 500 bases, and chunks here have 300')
+    expect((await run('500')).stderr).not.toContain('was made for chunks')
+  })
+
   test("the original's three arguments put the results beside the input", async () => {
     await using folder = temporaryFolder()
     const bundle = folder.join('bundle')

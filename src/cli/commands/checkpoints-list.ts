@@ -1,4 +1,5 @@
 import { relative } from 'node:path'
+import type { OwnRun } from '../../checkpoint/index.ts'
 import type { LegacyFile } from '../../checkpoint/legacy/index.ts'
 import { commonArgs } from '../args/logging.ts'
 import { folderArgument, oneLine } from '../checkpoints-argument.ts'
@@ -18,15 +19,30 @@ export default strictCommand(help, async (line) => {
   const folder = await folderArgument(line)
   const { logger } = await startSession(line)
   return async () => {
-    const { readFolder, scanFolder } = await import('../../checkpoint/index.ts')
+    const { listOwnRuns, readFolder, scanFolder } = await import('../../checkpoint/index.ts')
     await withSignals(logger, async (signal) => {
       const files: LegacyFile[] = []
       for await (const { file } of readFolder(await scanFolder(folder), signal)) files.push(file)
       process.stdout.write(line.isOn('json') ? asJson(files) : asTable(files, folder))
-      if (files.length === 0) logger.info(`${folder}: no checkpoints found`)
+      const runs = await listOwnRuns(folder)
+      for (const run of runs) logger.info(describe(run))
+      if (files.length === 0)
+        logger.info(`${folder}: no checkpoints found${runs.length > 0 ? ' of other programs' : ''}`)
     })
   }
 })
+
+/** The state of our own runs is a journal, not a list of files. */
+function describe({ stem, status, inputs }: OwnRun): string {
+  switch (status) {
+    case 'finished':
+      return `${stem}: a finished run of ${inputs.join(', ')}; the same command computes nothing anew`
+    case 'unfinished':
+      return `${stem}: an unfinished run of ${inputs.join(', ')}; the same command continues it`
+    case 'unknown':
+      return `${stem}: the state of a run that cannot be read; --force starts it anew`
+  }
+}
 
 /** Ids are counted, not printed: a part has 10,000. */
 function asJson(files: readonly LegacyFile[]): string {

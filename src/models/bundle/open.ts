@@ -1,5 +1,5 @@
 import { readFile, stat } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
+import { basename, dirname, join, resolve } from 'node:path'
 import * as v from 'valibot'
 import { sha256File } from '../../system/index.ts'
 import { BundleError } from '../errors.ts'
@@ -82,6 +82,12 @@ export async function verifyBundle(nameOrPath: string, signal?: AbortSignal): Pr
 }
 
 async function readManifest(folder: string): Promise<Manifest> {
+  if (basename(folder) === MANIFEST_FILE) {
+    throw new BundleError(
+      folder,
+      `${folder} is the manifest of a bundle: name its folder, ${dirname(folder)}`,
+    )
+  }
   const path = join(folder, MANIFEST_FILE)
   let text: string
   try {

@@ -6,6 +6,7 @@ import {
   openTorchFile,
   openTorchIndex,
   type PyValue,
+  UnsafePickleError,
   type WeightSource,
   weightSourceFromStateDict,
 } from '../../torchfile/index.ts'
@@ -44,17 +45,17 @@ async function find(path: string, what: string): Promise<OpenedWeights> {
   const found = await stat(path).catch(() => undefined)
   if (found === undefined)
     throw new ModelNotFoundError(path, `${what}: there is no file or folder ${path}. Check the path.`)
-  if (!found.isDirectory()) return await openFile(path)
+  if (!found.isDirectory()) return await openFile(path, what)
 
   const names = new Set(await readdir(path))
-  if (names.has(SAFETENSORS)) return await openFile(join(path, SAFETENSORS))
+  if (names.has(SAFETENSORS)) return await openFile(join(path, SAFETENSORS), what)
   if (names.has(SAFETENSORS_INDEX)) return await openSharded(path, SAFETENSORS_INDEX, openSafetensorsIndex)
-  if (names.has(TORCH)) return await openFile(join(path, TORCH))
+  if (names.has(TORCH)) return await openFile(join(path, TORCH), what)
   if (names.has(TORCH_INDEX)) return await openSharded(path, TORCH_INDEX, openTorchIndex)
   const fairEsm = [...names].filter(
     (name) => /^esm2_.*\.pt$/.test(name) && !name.includes('contact-regression'),
   )
-  if (fairEsm.length === 1) return await openFile(join(path, fairEsm[0]!))
+  if (fairEsm.length === 1) return await openFile(join(path, fairEsm[0]!), what)
   throw new ModelNotFoundError(
     path,
     `${what}: the folder ${path} holds no weights: expected ${SAFETENSORS}, ${SAFETENSORS_INDEX}, ${TORCH} or ` +
@@ -62,14 +63,16 @@ async function find(path: string, what: string): Promise<OpenedWeights> {
   )
 }
 
-async function openFile(path: string): Promise<OpenedWeights> {
+async function openFile(path: string, what: string): Promise<OpenedWeights> {
   const folder = dirname(path)
   if (path.endsWith('.index.json')) {
     const open = path.endsWith(TORCH_INDEX) ? openTorchIndex : openSafetensorsIndex
     return await openSharded(folder, path.slice(folder.length + 1), open)
   }
   if (path.endsWith('.safetensors')) return { source: await openSafetensors(path), files: [path], folder }
-  const file = await openTorchFile(path)
+  const file = await openTorchFile(path).catch((error) => {
+    throw isClassifier(error) ? new ModelNotFoundError(path, notWeights(what, path)) : error
+  })
   try {
     const source = weightSourceFromStateDict(file, findStateDict(file.root))
     return { source, files: [path], folder, root: file.root }
@@ -88,4 +91,13 @@ async function openSharded(
   const map: { weight_map: Record<string, string> } = JSON.parse(await readFile(join(folder, index), 'utf8'))
   const shards = [...new Set(Object.values(map.weight_map))].sort()
   return { source, files: [index, ...shards].map((name) => join(folder, name)), folder }
+}
+
+/** VirNucPro ships its classifiers as whole pickled modules of this class; no language model has it. */
+function isClassifier(error: unknown): boolean {
+  return error instanceof UnsafePickleError && /MLPClassifier$/.test(error.global)
+}
+
+function notWeights(what: string, path: string): string {
+  return `${what}: ${path} is a classifier of VirNucPro: name it with --mlp, and here the weights of the language model.`
 }
