@@ -35,8 +35,20 @@ const signed = { rotation: 'signed' } as const
 const halves = { rotation: 'halves' } as const
 const exact = { residual: 'float' } as const
 
-/** Largest magnitudes with the random weights of model.py: products of normalized input, weights of 0.02 times up to 6. */
-const fp8 = () => ({ input: 8, weight: 0.12 })
+const each = { quantize: 'each' } as const
+
+/**
+ * Largest magnitudes with the random weights of model.py: products of normalized input, weights of 0.02 times up to 6.
+ * fp8.py puts calibrated scales in their place.
+ */
+const largest = { input: 8, weight: 0.12 }
+const fp8 = () => largest
+/** Products in FP8 whose names end so. */
+const fp8In =
+  (...endings: string[]) =>
+  (product: string) =>
+    endings.some((ending) => product.endsWith(ending)) ? largest : undefined
+const fp8Pair = { ...operator, ...table, ...pair, ...tokens }
 
 /** One change each, then those changes together that might add up. */
 export const esm2Forms: Record<string, GraphOptions> = {
@@ -68,12 +80,19 @@ export const esm2Forms: Record<string, GraphOptions> = {
   fp8: { form: table, fp8 },
   'fp8-gelu': { form: { ...operator, ...table }, fp8 },
   'fp8-gelu-tokens': { form: { ...operator, ...table, ...tokens }, fp8 },
-  'fp8-gelu-pair-tokens': { form: { ...operator, ...table, ...pair, ...tokens }, fp8 },
+  'fp8-gelu-pair-tokens': { form: fp8Pair, fp8 },
+  'fp8-gelu-pair-tokens-each': { form: { ...fp8Pair, ...each }, fp8 },
+  'fp8-gelu-joined-tokens': { form: { ...fp8Pair, ...joined }, fp8 },
+  'fp8-erf-pair-tokens': { form: { ...table, ...pair, ...tokens }, fp8 },
+  'fp8-gelu-pair-tokens-exact': { form: { ...fp8Pair, ...exact }, fp8 },
+  'fp8-gelu-pair-tokens-halves': { form: { ...fp8Pair, ...halves }, fp8 },
+  'fp8-feed-forward': { form: fp8Pair, fp8: fp8In('ffn_in', 'ffn_out') },
+  'fp8-without-attention-out': { form: fp8Pair, fp8: fp8In('query_key', 'value', 'ffn_in', 'ffn_out') },
 }
 
 /** For the smaller models the forms that could win on the largest. */
 export const smallEsm2Forms: Record<string, GraphOptions> = Object.fromEntries(
-  Object.entries(esm2Forms).filter(([name]) => name === 'base' || name.startsWith('gelu-table')),
+  Object.entries(esm2Forms).filter(([name]) => name === 'base' || /^(gelu-table|fp8)/.test(name)),
 )
 
 export const dnabertForms: Record<string, GraphOptions> = {

@@ -2,10 +2,16 @@
 
 import json
 import os
+import sys
 
 import numpy as np
 import onnxruntime
 import triton_python_backend_utils as pb_utils
+
+FOLDER = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, FOLDER)
+
+from token_batch import problem  # noqa: E402
 
 
 def cores():
@@ -34,7 +40,7 @@ class TritonPythonModel:
         options.enable_cpu_mem_arena = False
         options.enable_mem_pattern = False
         options.log_severity_level = 3
-        graph = os.path.join(os.path.dirname(os.path.abspath(__file__)), "model.onnx")
+        graph = os.path.join(FOLDER, "model.onnx")
         self.session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
 
     def execute(self, requests):
@@ -44,27 +50,13 @@ class TritonPythonModel:
         """One bad request must not fail those that arrived with it."""
         ids = pb_utils.get_input_tensor_by_name(request, "input_ids").as_numpy()
         lengths = pb_utils.get_input_tensor_by_name(request, "lengths").as_numpy()
-        problem = self.problem(ids, lengths)
-        if problem is not None:
-            return failed(problem, pb_utils.TritonError.INVALID_ARG)
+        wrong = problem(ids, lengths, self.vocabulary, self.minimum_length)
+        if wrong is not None:
+            return failed(wrong, pb_utils.TritonError.INVALID_ARG)
         (embedding,) = self.session.run(["embedding"], {"input_ids": ids, "lengths": lengths})
         if not np.isfinite(embedding).all():
             return failed("the graph gave NaN or an infinite number", pb_utils.TritonError.INTERNAL)
         return pb_utils.InferenceResponse([pb_utils.Tensor("embedding", embedding)])
-
-    def problem(self, ids, lengths):
-        rows, width = ids.shape
-        if rows == 0 or width == 0:
-            return f"input_ids: expected at least one row and one column, got {list(ids.shape)}"
-        if lengths.shape != (rows,):
-            return f"lengths: expected [{rows}] as input_ids has {rows} rows, got {list(lengths.shape)}"
-        if lengths.min() < self.minimum_length or lengths.max() > width:
-            return (
-                f"lengths: expected {self.minimum_length} to {width} tokens, got {lengths.min()} to {lengths.max()}"
-            )
-        if ids.min() < 0 or ids.max() >= self.vocabulary:
-            return f"input_ids: expected ids from 0 to {self.vocabulary - 1}, got {ids.min()} to {ids.max()}"
-        return None
 
 
 def failed(message, code):

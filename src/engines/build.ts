@@ -15,14 +15,14 @@ import { findEngines } from './show.ts'
 import { describePlan } from './sidecar.ts'
 
 export interface BuildEnginesOptions {
-  /** Folder of a bundle in BF16. */
+  /** Folder of a bundle in BF16 or FP8. */
   readonly bundle: string
   /** Folder for the plans: `esm2/model_smXX.plan` and `dnabert_s/model_smXX.plan`. */
   readonly output: string
   /** @default both */
   readonly models?: readonly ModelName[]
-  /** Longest length of each profile, in tokens. @default {@link defaultBounds} */
-  readonly bounds?: readonly number[]
+  /** Longest length of each profile, in tokens, for all models or for each. @default {@link defaultBounds} */
+  readonly bounds?: readonly number[] | Record<ModelName, readonly number[]>
   /** @default 16,384 for ESM-2 and 65,536 for DNABERT-S, halved until it fits the GPU */
   readonly tokenBudget?: number
   /** @default 'python' */
@@ -51,7 +51,8 @@ export interface BuiltEngine {
   readonly isNew: boolean
 }
 
-const BUDGETS: Record<ModelName, number> = { esm2: 16_384, dnabert_s: 65_536 }
+/** Tokens of the batches that plans are tuned for, where the GPU has room for them. */
+export const defaultBudget: Record<ModelName, number> = { esm2: 16_384, dnabert_s: 65_536 }
 
 /**
  * Builds strongly typed TensorRT plans from a bundle, for the GPU of this machine. A plan and its description appear
@@ -61,12 +62,13 @@ const BUDGETS: Record<ModelName, number> = { esm2: 16_384, dnabert_s: 65_536 }
  */
 export async function buildEngines(options: BuildEnginesOptions): Promise<BuiltEngine[]> {
   const bundle = await openBundle(options.bundle)
-  if (bundle.manifest.precision !== 'bf16') throw new PrecisionError(bundle.folder, bundle.manifest.precision)
+  if (bundle.manifest.precision === 'fp32') throw new PrecisionError(bundle.folder, bundle.manifest.precision)
   const say = options.onProgress ?? (() => {})
   const builder = builderOf(options)
   const target = await builder.probe()
   if (target !== undefined) {
     say(`TensorRT ${target.tensorrt} on ${target.gpu}, compute capability ${target.computeCapability}`)
+    checkFp8(bundle, target)
   }
   const built: BuiltEngine[] = []
   for (const model of options.models ?? (['esm2', 'dnabert_s'] as const)) {
@@ -75,10 +77,24 @@ export async function buildEngines(options: BuildEnginesOptions): Promise<BuiltE
   return built
 }
 
+/** Ada (8.9) is the first GPU with products in FP8. A builder that tells its GPU only by building refuses by itself. */
+function checkFp8({ folder, manifest }: Bundle, { gpu, computeCapability }: Target): void {
+  if (manifest.precision !== 'fp8' || Number(computeCapability) >= 8.9) return
+  throw new EngineError(
+    `the bundle ${folder} is in fp8, which needs a GPU of compute capability 8.9 or higher (L4, L40S, H100, H200, ` +
+      `B200); ${gpu} has ${computeCapability}. Build from a bundle made with --precision bf16.`,
+  )
+}
+
 interface Tools {
   readonly builder: Builder
   readonly target: Target | undefined
   readonly say: (message: string) => void
+}
+
+function boundsFor(bounds: BuildEnginesOptions['bounds'], model: ModelName): readonly number[] {
+  if (bounds === undefined) return defaultBounds[model]
+  return 'esm2' in bounds ? bounds[model] : bounds
 }
 
 function builderOf(options: BuildEnginesOptions): Builder {
@@ -98,7 +114,7 @@ async function buildOne(
     onnx: bundle.pathOf(bundle.manifest.models[model].graph),
     plan: temporaryName(join(folder, 'model.plan')),
     profiles: profilesFor({
-      bounds: options.bounds ?? defaultBounds[model],
+      bounds: boundsFor(options.bounds, model),
       tokenBudget: budgetOf(options, bundle, model, target, say),
     }),
     optimizationLevel: options.optimizationLevel ?? 3,
@@ -133,7 +149,7 @@ function budgetOf(
   target: Target | undefined,
   say: (message: string) => void,
 ): number {
-  const wanted = tokenBudget ?? BUDGETS[model]
+  const wanted = tokenBudget ?? defaultBudget[model]
   if (target?.memoryBytes === undefined) return wanted
   const dimensions = bundle.manifest.models[model]
   const { bytes } = dimensions.weights

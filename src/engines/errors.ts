@@ -29,7 +29,7 @@ export class EngineBuildError extends EngineError {
     options: { cause?: unknown } = {},
   ) {
     const lines = output.map((line) => `\n  ${line}`).join('')
-    super(`${model}: ${problem}${lines === '' ? '' : `\nThe builder's last words:${lines}`}`, options)
+    super(`${model}: ${problem}${lines === '' ? '' : `\nIts last words:${lines}`}`, options)
     this.model = model
     this.output = output
   }

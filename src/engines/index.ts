@@ -1,10 +1,13 @@
 /** TensorRT plans: built from bundles on the GPU that they are for, and described beside themselves. */
 
-export { type BuildEnginesOptions, type BuiltEngine, buildEngines } from './build.ts'
+// How large batches should be.
+export { type BudgetChoice, budgetsOf, chooseBudgets, defaultBudgets, trialsOf } from './budgets.ts'
+export { type BuildEnginesOptions, type BuiltEngine, buildEngines, defaultBudget } from './build.ts'
 // The two programs that can build.
 export type { BuilderName } from './builder.ts'
 // Errors.
 export { EngineBuildError, EngineError, PrecisionError } from './errors.ts'
+export { countLengths, describeLengths, type LengthOptions, type Lengths } from './lengths.ts'
 export { budgetFor, type MemoryEstimate, memoryOf } from './memory.ts'
 // Which shapes a plan serves.
 export {
@@ -12,9 +15,11 @@ export {
   chooseBounds,
   defaultBounds,
   type LengthHistogram,
+  MOST_RANGES,
   mostRows,
   type ProfileOptions,
   profilesFor,
 } from './profiles.ts'
 // What is there, and whether it fits.
 export { type Circumstances, type FoundEngine, findEngines, planProblem } from './show.ts'
+export { type TuneOptions, tuneEngines } from './tune.ts'

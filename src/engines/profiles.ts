@@ -44,6 +44,9 @@ export function mostRows(profiles: readonly Profile[], length: number): number |
   return profiles.find(({ min, max }) => min[1] <= length && length <= max[1])?.max[0]
 }
 
+/** Profiles of a plan where the builder is told nothing else. Each takes build time of its own. */
+export const MOST_RANGES = 3
+
 /** `64,176,1088` as numbers. @throws {UsageError} */
 export function boundsOf(text: string): number[] {
   const bounds = text.split(',').map(Number)
@@ -54,31 +57,59 @@ export function boundsOf(text: string): number[] {
   )
 }
 
+/** Kernels compute tiles of so many positions. */
+const TILE = 16
+
 /**
- * Ends of ranges for an input: each range gets about the same share of all tokens, since that is what a profile's own
- * tuning is worth, and ends on a multiple of 16, since kernels compute tiles of 16 positions.
+ * Ends of ranges for an input. A plan is tuned for the longest length of each range, so that every token counts as far
+ * off as its sequence is shorter than that, as a share of it; the ends are those with the smallest sum. Found by dynamic
+ * programming over the multiples of 16.
  *
- * @param ranges at most; fewer when lengths are few
+ * @param ranges at most; fewer when more gain nothing
  * @param longest length that must be covered even when the histogram ends before it
  */
 export function chooseBounds(histogram: LengthHistogram, ranges: number, longest = 0): number[] {
-  let total = 0
   let last = Math.max(longest, 2)
+  for (let t = 0; t < histogram.length; t++) if (histogram[t]! > 0) last = Math.max(last, t)
+  const tiles = Math.ceil(last / TILE)
+  const cost = costOfRanges(histogram, tiles)
+  // least[n][end]: smallest cost of covering lengths up to that tile with n ranges, and where the last one begins.
+  const least = [Array.from({ length: tiles + 1 }, (_, end) => (end === 0 ? 0 : Number.POSITIVE_INFINITY))]
+  const begins: number[][] = [[]]
+  for (let n = 1; n <= ranges; n++) {
+    const costs = new Array<number>(tiles + 1).fill(Number.POSITIVE_INFINITY)
+    const from = new Array<number>(tiles + 1).fill(0)
+    for (let end = 1; end <= tiles; end++) {
+      for (let begin = 0; begin < end; begin++) {
+        const total = least[n - 1]![begin]! + cost(begin, end)
+        if (total < costs[end]!) [costs[end], from[end]] = [total, begin]
+      }
+    }
+    least.push(costs)
+    begins.push(from)
+  }
+  let best = 1
+  for (let n = 2; n <= ranges; n++) if (least[n]![tiles]! < least[best]![tiles]! - 1e-9) best = n
+  const bounds: number[] = []
+  for (let n = best, end = tiles; n > 0; n--) {
+    bounds.unshift(end * TILE)
+    end = begins[n]![end]!
+  }
+  return bounds
+}
+
+/** Sum over the tokens of sequences between two tiles of how far off each is; in constant time. */
+function costOfRanges(histogram: LengthHistogram, tiles: number): (begin: number, end: number) => number {
+  const tokens = new Float64Array(tiles + 1)
+  const squares = new Float64Array(tiles + 1)
   for (let t = 0; t < histogram.length; t++) {
-    total += t * histogram[t]!
-    if (histogram[t]! > 0) last = Math.max(last, t)
+    const tile = Math.ceil(t / TILE)
+    tokens[tile]! += t * histogram[t]!
+    squares[tile]! += t * t * histogram[t]!
   }
-  const tile = (t: number) => Math.ceil(t / 16) * 16
-  const bounds = new Set<number>()
-  const share = total / ranges
-  for (let t = 0, seen = 0, next = share; t < histogram.length; t++) {
-    if (histogram[t]! === 0) continue
-    seen += t * histogram[t]!
-    if (seen < next || tile(t) >= tile(last) || bounds.size >= ranges - 1) continue
-    bounds.add(tile(t))
-    // A length with more than its share leaves fewer ranges to the rest.
-    while (next <= seen) next += share
+  for (let tile = 1; tile <= tiles; tile++) {
+    tokens[tile]! += tokens[tile - 1]!
+    squares[tile]! += squares[tile - 1]!
   }
-  bounds.add(tile(last))
-  return [...bounds].sort((a, b) => a - b)
+  return (begin, end) => tokens[end]! - tokens[begin]! - (squares[end]! - squares[begin]!) / (end * TILE)
 }

@@ -5,6 +5,7 @@ import { createRepository } from './folder.ts'
 import type { Placement } from './place.ts'
 import { findPlans, type Plan } from './plans.ts'
 import { writeSequenceModel } from './sequence-model.ts'
+import { readTuning, tunedBudget } from './tuning.ts'
 
 /** Which backend of the server runs the two models. */
 export const repositoryBackends = ['tensorrt', 'onnxruntime', 'python'] as const
@@ -20,13 +21,17 @@ export interface BuildOptions {
   readonly backend: RepositoryBackend
   /** Folder to make. */
   readonly output: string
-  /** Instances of each model: on each GPU, or on the CPU. More than one on a GPU takes that much more of its memory. @default 1 */
+  /**
+   * Instances of each model: on each GPU, or on the CPU. More than one on a GPU takes that much more of its memory.
+   *
+   * @default 1; 2 for plans in the Python backend where the GPU has room for them
+   */
   readonly instances?: number
   /** Threads of one instance on the CPU; 0 leaves it to the server. @default 0 */
   readonly threads?: number
-  /** Folder with the TensorRT plans, for the backend `tensorrt` only. */
+  /** Folder with TensorRT plans: for the backend `tensorrt`, or for `python` to run them in place of the graphs. */
   readonly plans?: string
-  /** Most tokens in one batch of the `_sequence` models, padding counted. @default 4096, and 16384 with TensorRT */
+  /** Most tokens in one batch of the `_sequence` models, padding counted. @default 4096; with plans what was tuned, or 16384 */
   readonly tokenBudget?: number
   /** Hard links where the file system allows them, or copies. @default 'link' */
   readonly placement?: Placement
@@ -51,6 +56,7 @@ export interface BuiltRepository {
 export async function buildRepository(options: BuildOptions): Promise<BuiltRepository> {
   const bundle = await openBundle(options.bundle)
   const plans = await plansOf(options, bundle)
+  const tuning = options.plans === undefined ? undefined : await readTuning(options.plans)
   const models: string[] = []
   const about = {
     format: 'virnucpro-repository',
@@ -60,7 +66,8 @@ export async function buildRepository(options: BuildOptions): Promise<BuiltRepos
   }
   await createRepository({ output: options.output, force: options.force ?? false, about }, async (folder) => {
     for (const model of embeddingModels) {
-      const request = { ...options, folder, model, bundle, plans: plans[model] }
+      const tuned = tunedBudget(tuning, plans[model])
+      const request = { ...options, folder, model, bundle, plans: plans[model], tuned }
       models.push(await writeEmbeddingModel(request), await writeSequenceModel(request))
     }
   })
@@ -68,8 +75,10 @@ export async function buildRepository(options: BuildOptions): Promise<BuiltRepos
 }
 
 async function plansOf(options: BuildOptions, bundle: Bundle): Promise<Record<EmbeddingModel, Plan[]>> {
-  if (options.backend !== 'tensorrt') return { esm2: [], dnabert_s: [] }
-  const { plans } = options
+  const { backend, plans } = options
+  if (backend === 'onnxruntime' || (backend === 'python' && plans === undefined)) {
+    return { esm2: [], dnabert_s: [] }
+  }
   if (plans === undefined) {
     throw new PlanError(
       options.output,

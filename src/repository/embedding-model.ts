@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { sourceDigest } from '../models/index.ts'
-import type { RepositoryBackend } from './build.ts'
+import { limitEntries } from './limits.ts'
 import { checkModelConfig } from './model-config.ts'
 import { place } from './place.ts'
 import { planFileName } from './plans.ts'
@@ -15,7 +15,7 @@ const CPU_WARMUP: readonly BatchShape[] = [[1, 16]]
 
 /** Writes `esm2` or `dnabert_s`, which take token ids, and returns its name. */
 export async function writeEmbeddingModel(request: ModelRequest): Promise<string> {
-  const { model, bundle, backend } = request
+  const { model, bundle } = request
   const { dimension, padId } = bundle.manifest.models[model]
   const folder = join(request.folder, model)
   const version = join(folder, '1')
@@ -24,8 +24,9 @@ export async function writeEmbeddingModel(request: ModelRequest): Promise<string
 
   const shapes = request.plans[0]?.sidecar.profiles.map(({ opt }) => opt) ?? CPU_WARMUP
   const path = join(folder, 'config.pbtxt')
-  const text = await renderTemplate(templatePath(model, `config.${backend}.pbtxt`), {
-    ...valuesOf[backend](request),
+  const how = hosting(request)
+  const text = await renderTemplate(templatePath(model, `config.${how}.pbtxt`), {
+    ...valuesOf[how](request),
     dimension,
     source: sourceDigest(bundle.manifest.models[model]),
     instances: request.instances ?? 1,
@@ -33,7 +34,7 @@ export async function writeEmbeddingModel(request: ModelRequest): Promise<string
   })
   checkModelConfig(text, path, {
     name: model,
-    backend,
+    backend: request.backend,
     inputs: [
       { name: 'input_ids', type: 'TYPE_INT32', dims: [-1, -1] },
       { name: 'lengths', type: 'TYPE_INT32', dims: [-1] },
@@ -45,15 +46,38 @@ export async function writeEmbeddingModel(request: ModelRequest): Promise<string
   await writeWarmup(join(folder, 'warmup'), shapes, padId)
   for (const [from, name] of filesOf(request))
     await place(from, join(version, name), request.placement ?? 'link')
-  if (backend === 'python')
-    await place(templatePath('python', 'embedding.py'), join(version, 'model.py'), 'copy')
+  for (const [from, to] of Object.entries(CODE[how])) {
+    await place(templatePath('python', from), join(version, to), 'copy')
+  }
   return model
 }
 
-const valuesOf: Record<RepositoryBackend, (request: ModelRequest) => Record<string, string | number>> = {
-  tensorrt: ({ plans }) => ({
-    profiles: (plans[0]?.sidecar.profiles ?? []).map((_, index) => quote(String(index))).join(', '),
-    plans: plans
+/** What runs the model in which backend: each way has a template of its own. */
+type Hosting = 'tensorrt' | 'onnxruntime' | 'python' | 'python-plans'
+
+function hosting({ backend, plans }: ModelRequest): Hosting {
+  return backend === 'python' && plans.length > 0 ? 'python-plans' : backend
+}
+
+/** Code of the Python backend, and the names under which it is found there. */
+const CODE: Record<Hosting, Readonly<Record<string, string>>> = {
+  tensorrt: {},
+  onnxruntime: {},
+  python: { 'embedding.py': 'model.py', 'token_batch.py': 'token_batch.py' },
+  'python-plans': {
+    'plan.py': 'model.py',
+    'plan_engine.py': 'plan_engine.py',
+    'cuda_runtime.py': 'cuda_runtime.py',
+    'profiles.py': 'profiles.py',
+    'token_batch.py': 'token_batch.py',
+  },
+}
+
+const valuesOf: Record<Hosting, (request: ModelRequest) => Record<string, string | number>> = {
+  tensorrt: (request) => ({
+    limits: limitEntries(request),
+    profiles: (request.plans[0]?.sidecar.profiles ?? []).map((_, index) => quote(String(index))).join(', '),
+    plans: request.plans
       .map(({ sidecar: { computeCapability } }) => {
         return `  { key: ${quote(computeCapability)} value: ${quote(planFileName(computeCapability))} }`
       })
@@ -64,10 +88,14 @@ const valuesOf: Record<RepositoryBackend, (request: ModelRequest) => Record<stri
     threads: threads ?? 0,
     vocabulary: bundle.manifest.models[model].vocabulary,
   }),
+  'python-plans': (request) => ({
+    limits: limitEntries(request),
+    vocabulary: request.bundle.manifest.models[request.model].vocabulary,
+  }),
 }
 
-function filesOf({ bundle, model, plans, backend }: ModelRequest): [from: string, name: string][] {
-  if (backend === 'tensorrt') {
+function filesOf({ bundle, model, plans }: ModelRequest): [from: string, name: string][] {
+  if (plans.length > 0) {
     return plans.map(({ path, sidecar }) => [path, planFileName(sidecar.computeCapability)])
   }
   const { graph, weights } = bundle.manifest.models[model]

@@ -8,6 +8,8 @@ export interface ModelRequest extends Omit<BuildOptions, 'bundle' | 'plans'> {
   readonly folder: string
   readonly model: EmbeddingModel
   readonly bundle: Bundle
-  /** With one set of profiles; empty unless the backend is `tensorrt`. */
+  /** With one set of profiles; empty where graphs are served. */
   readonly plans: readonly Plan[]
+  /** Token budget that `engines tune` found for these plans. */
+  readonly tuned: number | undefined
 }

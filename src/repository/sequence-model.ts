@@ -1,11 +1,12 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { shapesOf } from './limits.ts'
 import { checkModelConfig } from './model-config.ts'
 import { place } from './place.ts'
 import type { ModelRequest } from './request.ts'
 import { renderTemplate, templatePath } from './template.ts'
 
-const BUDGET = { tensorrt: 16_384, onnxruntime: 4096, python: 4096 } as const
+const BUDGET = { plans: 16_384, graphs: 4096 } as const
 /** Enough for eight GPUs with two batches each; more than there are instances only wait in the server's queue. */
 const GPU_IN_FLIGHT = 16
 
@@ -14,6 +15,7 @@ export async function writeSequenceModel(request: ModelRequest): Promise<string>
   const { model, bundle, backend } = request
   const { dimension, padId } = bundle.manifest.models[model]
   const name = `${model}_sequence`
+  const hasPlans = request.plans.length > 0
   const version = join(request.folder, name, '1')
   await mkdir(version, { recursive: true })
 
@@ -21,9 +23,9 @@ export async function writeSequenceModel(request: ModelRequest): Promise<string>
   const text = await renderTemplate(templatePath(name, 'config.pbtxt'), {
     dimension,
     padId,
-    tokenBudget: request.tokenBudget ?? BUDGET[backend],
-    shapes: (request.plans[0]?.sidecar.profiles ?? []).map(({ max }) => max.join('x')).join(','),
-    inFlight: backend === 'python' ? 2 * (request.instances ?? 1) : GPU_IN_FLIGHT,
+    tokenBudget: request.tokenBudget ?? request.tuned ?? BUDGET[hasPlans ? 'plans' : 'graphs'],
+    shapes: shapesOf(request),
+    inFlight: backend === 'python' && !hasPlans ? 2 * (request.instances ?? 1) : GPU_IN_FLIGHT,
   })
   checkModelConfig(text, path, {
     name,

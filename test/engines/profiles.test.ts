@@ -1,13 +1,17 @@
 import { expect, test } from 'bun:test'
+import { resolve } from 'node:path'
 import fc from 'fast-check'
 import {
   boundsOf,
   budgetFor,
   chooseBounds,
+  countLengths,
+  describeLengths,
   memoryOf,
   mostRows,
   profilesFor,
 } from '../../src/engines/index.ts'
+import { openBundle } from '../../src/models/index.ts'
 
 const bounds = fc
   .uniqueArray(fc.integer({ min: 2, max: 2000 }), { minLength: 1, maxLength: 5 })
@@ -39,16 +43,54 @@ test('every length has one profile, which takes a batch of full budget down to a
   )
 })
 
-test('bounds of an input cover its longest sequence and share its tokens out', () => {
+test('bounds of an input end where its sequences do, and cover the longest', () => {
   const histogram = new Array(170).fill(0)
   histogram[51] = 1000
   histogram[102] = 1000
   histogram[168] = 1000
-  expect(chooseBounds(histogram, 3)).toEqual([112, 176])
+  expect(chooseBounds(histogram, 3)).toEqual([64, 112, 176])
+  // With one bound to choose, the one that spares the most.
+  expect(chooseBounds(histogram, 2)).toEqual([112, 176])
+  expect(chooseBounds(histogram, 3, 1088)).toEqual([112, 176, 1088])
   expect(chooseBounds(histogram, 8)).toEqual([64, 112, 176])
   expect(chooseBounds(histogram, 1)).toEqual([176])
   expect(chooseBounds(histogram, 1, 1026)).toEqual([1040])
   expect(chooseBounds([], 3, 100)).toEqual([112])
+})
+
+test('no other bounds are nearer to the sequences of an input', () => {
+  const off = (histogram: readonly number[], ends: readonly number[]) =>
+    histogram.reduce((sum, count, t) => {
+      const end = ends.find((each) => t <= each)!
+      return sum + (count * t * (end - t)) / end
+    }, 0)
+  fc.assert(
+    fc.property(fc.array(fc.integer({ min: 0, max: 50 }), { minLength: 20, maxLength: 97 }), (counts) => {
+      const histogram = [0, 0, ...counts, 1]
+      const last = Math.ceil((histogram.length - 1) / 16) * 16
+      const chosen = off(histogram, chooseBounds(histogram, 3))
+      for (let a = 16; a < last; a += 16) {
+        for (let b = a + 16; b < last; b += 16) {
+          expect(chosen).toBeLessThanOrEqual(off(histogram, [a, b, last]) + 1e-6)
+        }
+      }
+    }),
+  )
+})
+
+test('the lengths of an input are those that the models get', async () => {
+  const bundle = await openBundle('demo')
+  const inputs = [resolve(import.meta.dir, '../../examples/contigs.fasta')]
+  const { histograms, frames, whole } = await countLengths(bundle, { inputs, expectedLength: 300 })
+  // What a run of the same input says: 58 frames, 5,596 tokens for ESM-2 and 5,143 for DNABERT-S.
+  const sums = (histogram: ArrayLike<number>) =>
+    Array.from(histogram).reduce(([n, tokens], count, t) => [n! + count, tokens! + t * count], [0, 0])
+  expect([frames, whole]).toEqual([58, true])
+  expect(sums(histograms.esm2)).toEqual([58, 5596])
+  expect(sums(histograms.dnabert_s)).toEqual([58, 5143])
+  expect(describeLengths(histograms.esm2).split('\n')).toHaveLength(4)
+  const part = await countLengths(bundle, { inputs, expectedLength: 300, frames: 10 })
+  expect([part.frames, part.whole]).toEqual([10, false])
 })
 
 test('bounds are read strictly', () => {

@@ -1,7 +1,7 @@
 import { expect, test } from 'bun:test'
 import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { openBundle } from '../../src/models/index.ts'
+import { join, resolve } from 'node:path'
+import { openBundle, sourceDigest } from '../../src/models/index.ts'
 import {
   type BuildOptions,
   buildRepository,
@@ -10,6 +10,7 @@ import {
   parseModelConfig,
   RepositoryError,
 } from '../../src/repository/index.ts'
+import { hasPython, runPython } from '../support/python.ts'
 import { temporaryFolder } from '../support/temporary.ts'
 import { demoBundle, digestOf, writePlans } from './support.ts'
 
@@ -65,6 +66,56 @@ test('TensorRT: a plan for each kind of GPU, every profile, and a warm-up for ea
   expect(statSync(join(output, 'dnabert_s', 'warmup', '96x168_lengths')).size).toBe(96 * 4)
   expect(configOf(output, 'esm2_sequence')).toContain('"1024x64,256x256"')
 })
+
+test('Python: plans on every GPU, and the code that runs them', async () => {
+  await using folder = temporaryFolder()
+  const plans = folder.join('plans')
+  const instances = async (more: Partial<BuildOptions> = {}) => {
+    writePlans(plans, digest, { gpuMemoryBytes: 141e9, plan: { bytes: 6e9 } })
+    await build(folder.join('out'), { plans, force: true, ...more })
+    return /kind: KIND_GPU count: (\d+)/.exec(configOf(folder.join('out'), 'esm2'))?.[1]
+  }
+  expect(await instances({ instances: 3 })).toBe('3')
+  expect(await instances()).toBe('1')
+  const output = folder.join('out')
+  const files = ['cuda_runtime.py', 'model.py', 'model_sm89.plan', 'model_sm90.plan', 'plan_engine.py']
+  expect(readdirSync(join(output, 'esm2', '1')).sort()).toEqual([...files, 'profiles.py', 'token_batch.py'])
+  const config = parseModelConfig(configOf(output, 'esm2'), 'esm2')
+  expect(contractOf(config).backend).toBe('python')
+  for (const model of ['esm2', 'dnabert_s'] as const) {
+    const text = configOf(output, model)
+    expect(text).toContain(sourceDigest(manifest.models[model]))
+    expect(text).toContain('{ key: "shapes" value: { string_value: "1024x64,256x256" } }')
+    expect(text).toContain('dims: [ 320, 51 ] input_data_file: "320x51_input_ids"')
+  }
+  expect(configOf(output, 'esm2_sequence')).toContain('"1024x64,256x256"')
+  writePlans(plans, digestOf('another'))
+  await expect(build(output, { plans, force: true })).rejects.toThrow('another bundle')
+})
+
+test.skipIf(!hasPython)(
+  'Python: a batch goes to the profile of its length, or is refused with what goes',
+  async () => {
+    const program = `
+import sys; sys.path.insert(0, sys.argv[1])
+from profiles import ShapeError, largest, profile_for
+plan = [((1, 2), (320, 51), (1024, 64)), ((1, 65), (96, 168), (372, 176))]
+for batch in [(320, 51), (1, 2), (1024, 64), (1, 65), (372, 176)]: print(profile_for(plan, *batch))
+for batch in [(1025, 64), (373, 65), (4, 177), (4, 1)]:
+    try: profile_for(plan, *batch); print("taken")
+    except ShapeError as error: print(error)
+print(largest(plan))`
+    const code = resolve(import.meta.dir, '../../model_repository/python')
+    expect((await runPython(program, code)).trim().split('\n')).toEqual([
+      ...['0', '0', '0', '1', '1'],
+      'a batch of 1025 rows of 64 tokens: the plan takes 1 to 1024 rows of 2 to 64 tokens',
+      'a batch of 373 rows of 65 tokens: the plan takes 1 to 372 rows of 65 to 176 tokens',
+      'a batch of 4 rows of 177 tokens: the plan takes rows of 2 to 64, 65 to 176 tokens',
+      'a batch of 4 rows of 1 tokens: the plan takes rows of 2 to 64, 65 to 176 tokens',
+      '(1024, 65536)',
+    ])
+  },
+)
 
 test('plans that are missing or do not fit are refused before anything is written', async () => {
   await using folder = temporaryFolder()

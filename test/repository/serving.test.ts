@@ -209,4 +209,16 @@ test.skipIf(!hasTriton)('the server reads the configurations of every backend', 
     }
     expect(server.log()).not.toContain('Error parsing text-format')
   }
+  // Plans in the Python backend: the backend is there, and a GPU is what this server lacks.
+  const output = folder.join('plans-in-python')
+  await buildRepository({ bundle: demoBundle, backend: 'python', plans: folder.join('plans'), output })
+  await using server = await startTriton({ repository: output, models: ['esm2_sequence'] })
+  const load = async () => {
+    const url = `${server.httpUrl}/v2/repository/models/esm2/load`
+    return await (await fetch(url, { method: 'POST' })).text()
+  }
+  expect(await load()).toContain('has kind KIND_GPU but no GPUs are available')
+  const config = join(output, 'esm2', 'config.pbtxt')
+  await Bun.write(config, (await Bun.file(config).text()).replace('KIND_GPU', 'KIND_CPU'))
+  expect(await load()).toContain('a TensorRT plan needs a GPU, and the server sees none')
 })

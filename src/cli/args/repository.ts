@@ -33,7 +33,7 @@ export const repositoryArgs: ArgGroup = {
       name: 'plans',
       long: ['plans'],
       hint: 'DIR',
-      help: 'TensorRT plans made by "virnucpro engines build"; for --backend tensorrt',
+      help: 'TensorRT plans made by "virnucpro engines build"; for --backend tensorrt or python',
     },
     { name: 'copy', long: ['copy'], help: 'copy the weights; without it they are hard links where possible' },
     { name: 'replace', long: ['force'], short: 'f', help: 'replace a repository that exists already' },

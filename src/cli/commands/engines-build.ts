@@ -1,8 +1,9 @@
 import type { ModelName } from '../../backends/index.ts'
-import { UsageError } from '../../system/index.ts'
+import { type Logger, UsageError, VirnucproError } from '../../system/index.ts'
 import { enginesArgs } from '../args/engines.ts'
 import { commonArgs } from '../args/logging.ts'
 import { strictCommand } from '../command.ts'
+import { requireFiles } from '../files.ts'
 import type { CommandHelp } from '../help.ts'
 import type { CommandLine } from '../parse/index.ts'
 import { startSession } from '../session.ts'
@@ -34,28 +35,95 @@ export default strictCommand(help, async (line) => {
     builder: oneOf(line, 'builder', ['python', 'trtexec'] as const),
     force: line.isOn('rebuild'),
   }
+  const lengthsFrom = line.text('lengthsFrom')
+  if (lengthsFrom !== undefined) {
+    if (given.bounds !== undefined)
+      throw new UsageError('--profiles and --lengths-from contradict each other; keep one')
+    await requireFiles([['--lengths-from', lengthsFrom]])
+  } else if (line.text('expectedLength') !== undefined)
+    throw new UsageError('--expected-length needs --lengths-from')
+  const dryRun = line.isOn('planOnly')
   const { logger, configuration } = await startSession(line)
-  const { bundle } = configuration.effective.values
+  const { bundle, expectedLength } = configuration.effective.values
   if (bundle === undefined) throw new UsageError('--bundle is missing')
   return async () => {
     const { boundsOf, buildEngines } = await import('../../engines/index.ts')
-    const { bounds, ...rest } = given
-    await withSignals(logger, (signal) =>
-      buildEngines({
-        bundle,
-        output,
-        models,
-        ...rest,
-        ...(bounds !== undefined && { bounds: boundsOf(bounds) }),
-        onProgress: (message) => logger.info(message),
-        signal,
-      }),
-    )
+    const { bounds: text, ...rest } = given
+    await withSignals(logger, async (signal) => {
+      const fixed = text === undefined ? undefined : boundsOf(text)
+      const bounds =
+        lengthsFrom === undefined
+          ? fixed
+          : await chosenBounds(bundle, lengthsFrom, expectedLength || 500, logger, signal)
+      if (dryRun) await printProfiles(models, bounds, given.tokenBudget)
+      else {
+        await buildEngines({
+          bundle,
+          output,
+          models,
+          ...rest,
+          ...(bounds !== undefined && { bounds }),
+          onProgress: (message) => logger.info(message),
+          signal,
+        })
+      }
+    })
+    if (dryRun) return
     logger.info(
       `make a model repository with: virnucpro repository build --bundle ${bundle} --backend tensorrt --plans ${output} --output REPOSITORY`,
     )
   }
 })
+
+/** Profiles for the lengths of an input; what they were chosen from goes to standard output. */
+async function chosenBounds(
+  path: string,
+  input: string,
+  expectedLength: number,
+  logger: Logger,
+  signal: AbortSignal,
+): Promise<Record<ModelName, number[]>> {
+  const { chooseBounds, countLengths, defaultBounds, describeLengths, MOST_RANGES } = await import(
+    '../../engines/index.ts'
+  )
+  const { openBundle } = await import('../../models/index.ts')
+  const { histograms, frames, whole } = await countLengths(await openBundle(path), {
+    inputs: [input],
+    expectedLength,
+    signal,
+  })
+  if (frames === 0)
+    throw new VirnucproError(
+      `${input} has no reading frame without a stop codon: there are no lengths to choose for`,
+    )
+  logger.info(`${frames} frames of ${input}${whole ? '' : ', where counting stopped'}`)
+  const chosen = (model: ModelName) => {
+    process.stdout.write(`${model}\n${describeLengths(histograms[model])}\n`)
+    // Whatever comes later can be computed too.
+    return chooseBounds(histograms[model], MOST_RANGES, defaultBounds[model].at(-1))
+  }
+  return { esm2: chosen('esm2'), dnabert_s: chosen('dnabert_s') }
+}
+
+async function printProfiles(
+  models: readonly ModelName[],
+  bounds: readonly number[] | Record<ModelName, readonly number[]> | undefined,
+  tokenBudget: number | undefined,
+): Promise<void> {
+  const { defaultBudget, defaultBounds, profilesFor } = await import('../../engines/index.ts')
+  for (const model of models) {
+    const ends = bounds === undefined ? defaultBounds[model] : 'esm2' in bounds ? bounds[model] : bounds
+    process.stdout.write(`profiles of ${model}\n`)
+    for (const { min, opt, max } of profilesFor({
+      bounds: ends,
+      tokenBudget: tokenBudget ?? defaultBudget[model],
+    })) {
+      process.stdout.write(
+        `  ${min[1]} to ${max[1]} tokens, tuned for ${opt[0]} rows of ${opt[1]}, up to ${max[0]} rows\n`,
+      )
+    }
+  }
+}
 
 function modelsOf(line: CommandLine): readonly ModelName[] {
   const model = oneOf(line, 'model', ['all', 'esm2', 'dnabert_s'] as const)

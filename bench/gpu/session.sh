@@ -1,0 +1,166 @@
+#!/bin/bash
+# One session on a GPU machine in steps, from random weights to figures. Every step can be run again and keeps what it
+# made in $WORK; lines of JSON and logs gather in $WORK/out and go to $OUT as an archive. First: unpack-session.sh
+# Usage: bench/gpu/session.sh STEP...   with the steps prepare build tune serve speed predict stop sizes longer verify dnabert
+# Settings: WORK, OUT, BUN, PYTHON (with torch), TRT_PYTHON (the same with TensorRT's bindings), TRITON (a server program),
+# TOKENIZER (tokenizer.json of DNABERT-S), ESM (3B, or WIDTH,LAYERS,HEADS), DNABERT, DEVICE, READS, INSTANCES, BUILD_ARGS
+# (of engines build); to try it without a GPU PRECISION (fp32) and HOSTING (--backend python).
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+root=$(cd "$here/../.." && pwd)
+WORK=${WORK:-/tmp/session}
+LOG=$WORK/out
+BUN=${BUN:-/tmp/bun/bun}
+PYTHON=${PYTHON:-python3}
+TRT_PYTHON=${TRT_PYTHON:-/tmp/trt106/python}
+TRITON=${TRITON:-/tmp/trt106/tritonserver}
+TOKENIZER=${TOKENIZER:-/tmp/up/tokenizer.json}
+ESM=${ESM:-3B}
+DNABERT=${DNABERT:-}
+DEVICE=${DEVICE:-cuda}
+READS=${READS:-400000}
+INSTANCES=${INSTANCES:-}
+GRPC=${GRPC:-18001}
+models=$WORK/models bundle=$WORK/bundle plans=$WORK/plans repository=$WORK/repository
+url=grpc://127.0.0.1:$GRPC metrics=http://127.0.0.1:$((GRPC + 1))/metrics
+mkdir -p "$LOG"
+# A fresh copy of this checkout has lost them again.
+[ -e "$root/node_modules" ] || ln -sfn "$(dirname "$BUN")/node_modules" "$root/node_modules"
+
+say() { echo "[$(date +%H:%M:%S)] $*" >&2; }
+cli() { "$BUN" "$root/src/cli/main.ts" "$@"; }
+# Standard output of a step holds its lines of JSON and tables: shown, and kept.
+keep() { tee -a "$LOG/$1.txt"; }
+timed() { # NAME COMMAND...: a line of JSON with the seconds
+  local name=$1 start end
+  shift
+  start=$(date +%s.%N)
+  "$@"
+  end=$(date +%s.%N)
+  echo "{\"step\": \"$name\", \"seconds\": $(echo "$start $end" | awk '{printf "%.1f", $2 - $1}')}" | keep times
+}
+
+step_prepare() {
+  if [ ! -e "$models/done" ]; then
+    (cd "$here" && timed models "$PYTHON" make_models.py --esm "$ESM" --dnabert "$DNABERT" --device "$DEVICE" \
+      --tokenizer "$TOKENIZER" "$models") 2>&1 | keep prepare
+    touch "$models/done"
+  fi
+  ls -l "$models" >&2
+  if [ ! -e "$bundle/manifest.json" ]; then
+    timed import cli models import --precision "${PRECISION:-bf16}" --esm "$models/esm2.pt" --dnabert "$models/DNABERT-S" \
+      --mlp "$models/500_model.pth" --output "$bundle" 2>&1 | keep prepare
+  fi
+  [ -e "$WORK/rows.jsonl" ] || "$BUN" "$here/make-reads.ts" --rows 2000 "$TOKENIZER" "$WORK/rows.jsonl"
+  [ -e "$WORK/reads.$READS" ] || "$BUN" "$here/make-reads.ts" "$READS" 300 "$WORK/reads.fa" && touch "$WORK/reads.$READS"
+}
+
+step_build() {
+  # shellcheck disable=SC2086
+  timed build cli engines build --bundle "$bundle" --output "$plans" --python "$TRT_PYTHON" ${BUILD_ARGS:-} 2>&1 | keep build
+  cli engines show "$plans" --bundle "$bundle" 2>&1 | keep build
+}
+
+step_tune() { timed tune cli engines tune "$plans" --python "$TRT_PYTHON" 2>&1 | keep tune; cp "$plans/tuning.json" "$LOG/"; }
+
+step_serve() {
+  step_stop
+  # shellcheck disable=SC2086
+  cli repository build --bundle "$bundle" ${HOSTING:---backend python --plans "$plans"} --output "$repository" --force \
+    ${INSTANCES:+--instances $INSTANCES} 2>&1 | keep serve
+  say "starting the server"
+  # A session of its own: it stays when this script ends.
+  setsid "$BUN" "$root/src/cli/main.ts" serve --repository "$repository" --server-bin "$TRITON" \
+    --http-port $((GRPC - 1)) --grpc-port "$GRPC" --metrics-port $((GRPC + 1)) \
+    > "$WORK/serve.out" 2> "$LOG/serve.log" < /dev/null &
+  echo $! > "$WORK/serve.pid"
+  local start=$SECONDS
+  until [ -s "$WORK/serve.out" ]; do
+    if ! kill -0 "$(cat "$WORK/serve.pid")" 2> /dev/null || [ $((SECONDS - start)) -gt 240 ]; then
+      tail -60 "$LOG/serve.log" >&2
+      say "the server did not start"
+      return 1
+    fi
+    sleep 0.5
+  done
+  echo "{\"step\": \"server ready\", \"seconds\": $((SECONDS - start))}" | keep times
+}
+
+step_stop() {
+  [ -e "$WORK/serve.pid" ] || return 0
+  local pid
+  pid=$(cat "$WORK/serve.pid")
+  kill -TERM "$pid" 2> /dev/null || true
+  for _ in $(seq 80); do kill -0 "$pid" 2> /dev/null || break; sleep 0.5; done
+  rm -f "$WORK/serve.pid"
+}
+
+# The plan by itself and behind the server, one after the other for each model.
+step_speed() {
+  local model batches plan batch flight
+  for model in esm2 dnabert_s; do
+    batches=320x51,96x168,192x168
+    [ $model = dnabert_s ] && batches=1600x40,590x110
+    plan=$(ls "$plans/$model"/*.plan || true)
+    say "$model: the plan by itself"
+    [ -n "${HOSTING:-}" ] || (cd "$here" && "$TRT_PYTHON" plan_speed.py --shape "$models/$model.shape.json" --batches $batches "$plan") 2>&1 | keep speed
+    for batch in ${batches//,/ }; do
+      for flight in 2 4; do
+        say "$model: $batch through the server, $flight in flight"
+        # shellcheck disable=SC2086
+        "$BUN" "$here/triton-client.ts" "$url" $model ${batch/x/ } $flight "${SECONDS_EACH:-6}" 2>&1 | keep speed
+      done
+    done
+  done
+}
+
+step_predict() {
+  rm -rf "$WORK/run"
+  say "predict on $READS reads of 300 bases"
+  (cd "$WORK" && "$PYTHON" "$here/watch.py" "$metrics" "$LOG/watch.jsonl" -- \
+    "$BUN" "$root/src/cli/main.ts" predict reads.fa --bundle "$bundle" --triton "$url" --expected-length 300 \
+    --output-dir "$WORK/run" --log-file "$LOG/predict.log") 2> >(tee -a "$LOG/predict.err" >&2) | keep predict
+  find "$WORK/run" -name '*.json' -size -2M -exec cp {} "$LOG/" \;
+  (cd "$here" && "$PYTHON" projection.py --shape "$models/esm2.shape.json" --run "$WORK/run" --watch "$LOG/predict.txt" ${CEILING:+--ceiling $CEILING}) 2>&1 | keep predict
+}
+
+step_sizes() {
+  [ -e "$WORK/graphs/done" ] || { "$BUN" "$here/make-graphs.ts" "$WORK/graphs" > /dev/null; touch "$WORK/graphs/done"; }
+  local size layers
+  for size in 8M:6 35M:12 150M:30 ${MORE_SIZES:-}; do
+    layers=${size#*:}
+    say "ESM-2 ${size%:*}"
+    (cd "$here" && "$TRT_PYTHON" sweep.py --graphs "$WORK/graphs" --model "esm2-${size%:*}" --forms gelu-table-tokens \
+      --layers "$layers" --batches 320x51,1280x51,96x168,384x168 --work "$WORK/sweep" --check-rows 1000 \
+      --profiles 1x2:1280x51:1280x64,1x65:96x168:400x176) 2>&1 | keep sizes
+  done
+}
+
+step_longer() {
+  (cd "$here" && "$TRT_PYTHON" plan_speed.py --shape "$models/esm2.shape.json" --batches \
+    "${BATCHES:-96x168,112x168,128x168,144x168,160x168,192x168,256x168,256x51,288x51,320x51,352x51,384x51,448x51,512x51}" \
+    "$(ls "$plans"/esm2/*.plan)") 2>&1 | keep longer
+}
+
+step_verify() {
+  (cd "$here" && timed verify "$TRT_PYTHON" verify_plan.py --models "$models" --plans "$plans" --rows "$WORK/rows.jsonl") 2>&1 | keep verify
+}
+
+step_dnabert() {
+  (cd "$here" && "$TRT_PYTHON" plan_speed.py --shape "$models/dnabert_s.shape.json" \
+    --batches 400x40,1600x40,148x110,590x110 "$(ls "$plans"/dnabert_s/*.plan)") 2>&1 | keep dnabert
+  (cd "$here" && "$PYTHON" baselines_dnabert.py --only eager,compile) 2>&1 | keep dnabert
+  # Once more at the end, so that a drift of the clock shows.
+  (cd "$here" && "$TRT_PYTHON" plan_speed.py --shape "$models/dnabert_s.shape.json" \
+    --batches 148x110,590x110 "$(ls "$plans"/dnabert_s/*.plan)") 2>&1 | keep dnabert
+}
+
+[ $# -gt 0 ] || { sed -n '2,8p' "$0" >&2; exit 2; }
+for step in "$@"; do
+  declare -F "step_$step" > /dev/null || { echo "no step $step" >&2; exit 2; }
+  say "== $step"
+  begin=$SECONDS
+  "step_$step"
+  [ -z "${OUT:-}" ] || tar -czf "$OUT/session.tar.gz" -C "$WORK" out
+  say "== $step: $((SECONDS - begin)) s"
+done

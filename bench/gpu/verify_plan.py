@@ -1,0 +1,110 @@
+#!/usr/bin/env python3
+"""Compares BF16 plans with the FP32 models of the same weights in PyTorch, on rows of mixed length.
+
+Usage: verify_plan.py --models DIR --plans DIR --rows rows.jsonl
+DIR of models is that of make_models.py; rows are those of make-reads.ts. Prints one line of JSON for each model: cosine,
+NaN, what a row alone and a row with 16 more columns of padding differ from the row in its batch; and one line for calls:
+of the classifier, and of one that cuts at the median, which any difference between sequences moves.
+"""
+
+import argparse
+import glob
+import json
+import os
+
+import torch
+
+import make_models
+from engine import Engine, emit
+from make_models import HalfWeights
+from model import agreement, reference
+from sweep import calls_agree
+
+PAD = {"esm2": 1, "dnabert_s": 3}
+ROWS = 96
+
+
+def padded(rows, pad, width=0):
+    lengths = torch.tensor([len(row) for row in rows], dtype=torch.int32)
+    ids = torch.full((len(rows), max(width, int(lengths.max()))), pad, dtype=torch.int32)
+    for i, row in enumerate(rows):
+        ids[i, : len(row)] = torch.tensor(row, dtype=torch.int32)
+    return ids.cuda(), lengths.cuda()
+
+
+def embeddings(run, rows, pad, longest):
+    """By length, as the program does; in the order given. Batches end where a profile of the plan does."""
+    order = sorted(range(len(rows)), key=lambda i: len(rows[i]))
+    out = [None] * len(rows)
+    while order:
+        end = next(bound for bound in longest if len(rows[order[0]]) <= bound)
+        fit = [i for i in order if len(rows[i]) <= end][:ROWS]
+        some = fit[: max(1, 16384 // len(rows[fit[-1]]))]
+        for i, row in zip(some, run(*padded([rows[i] for i in some], pad))):
+            out[i] = row.clone()
+        order = order[len(some) :]
+    return torch.stack(out)
+
+
+def examine(name, options, rows):
+    with open(os.path.join(options.models, f"{name}.shape.json")) as file:
+        weights = HalfWeights(json.load(file), seed=1 if name == "esm2" else 2)
+    engine = Engine(glob.glob(os.path.join(options.plans, name, "*.plan"))[0])
+    longest = [high[1] for _, _, high in engine.profiles()]
+    pad = PAD[name]
+    ours = embeddings(engine, rows, pad, longest)
+    theirs = embeddings(lambda ids, lengths: reference(weights, ids, lengths), rows, pad, longest)
+    row = {"model": name, "fused_attention": engine.fused_attention(), **agreement(ours, theirs)}
+    row["sensitive_calls_agree"] = calls_agree(ours, theirs)
+    some = list(range(0, len(rows), max(1, len(rows) // 64)))
+    alone = torch.cat([engine(*padded([rows[i]], pad)).clone() for i in some])
+    wider = torch.cat([engine(*padded([rows[i]], pad, min(len(rows[i]) + 16, longest[-1]))).clone() for i in some])
+    rounding = (ours - theirs).norm(dim=1) / theirs.norm(dim=1)
+    row["alone_error_max"] = agreement(alone, ours[some])["relative_error_max"]
+    row["padding_error_max"] = agreement(wider, ours[some])["relative_error_max"]
+    row["bf16_error_median"] = rounding.median().item()
+    extremes = [max(range(len(rows)), key=lambda i: len(rows[i])), min(range(len(rows)), key=lambda i: len(rows[i]))]
+    row["longest"], row["shortest"] = (len(rows[i]) for i in extremes)
+    row["extremes_finite"] = bool(torch.isfinite(ours[extremes]).all())
+    emit(row)
+    return ours, theirs
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--models", required=True)
+    parser.add_argument("--plans", required=True)
+    parser.add_argument("--rows", required=True)
+    options = parser.parse_args()
+    torch.backends.cuda.matmul.allow_tf32 = False
+    with open(options.rows) as file:
+        lines = [json.loads(line) for line in file]
+    found = {name: examine(name, options, [line[name] for line in lines]) for name in ("dnabert_s", "esm2")}
+    both = [torch.cat([found["dnabert_s"][i], found["esm2"][i]], dim=1) for i in (0, 1)]
+    # The classifier was saved as a class of the script that was run.
+    import __main__
+
+    __main__.MLPClassifier = make_models.MLPClassifier
+    path = os.path.join(options.models, "500_model.pth")
+    classifier = torch.load(path, weights_only=False, map_location="cuda").eval()
+    # Statistics of the data, as training would have left them, or every call would be the same.
+    with torch.no_grad():
+        hidden = classifier.hidden_layer(both[1])
+        classifier.bn1.running_mean.copy_(hidden.mean(0))
+        classifier.bn1.running_var.copy_(hidden.var(0))
+        scores = [classifier(features).softmax(1) for features in both]
+        middle = scores[1][:, 1].median()
+    calls = [(score[:, 1] > middle) for score in scores]
+    emit(
+        {
+            "model": "classifier",
+            "rows": len(lines),
+            "calls_agree": (scores[0].argmax(1) == scores[1].argmax(1)).double().mean().item(),
+            "median_calls_agree": (calls[0] == calls[1]).double().mean().item(),
+            "score_error_max": (scores[0] - scores[1]).abs().max().item(),
+        }
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,157 @@
+"""Runs a TensorRT plan: token ids in, embeddings out. Needs TensorRT's Python bindings and numpy."""
+
+import os
+
+import numpy as np
+
+import cuda_runtime
+from profiles import largest, profile_for
+
+
+def load_tensorrt():
+    """The bindings, under either of the names that their packages have."""
+    try:
+        import tensorrt
+    except ImportError as first:
+        try:
+            import tensorrt_bindings as tensorrt
+        except ImportError as second:
+            raise RuntimeError(
+                f"TensorRT's Python bindings are not installed for the server's Python ({first}; {second}): install "
+                "those of the version that the plans were built by"
+            ) from None
+    return tensorrt
+
+
+def plan_for(folder, compute_capability):
+    """Path of the plan for a kind of GPU."""
+    names = sorted(name for name in os.listdir(folder) if name.endswith(".plan"))
+    wanted = f"model_sm{compute_capability.replace('.', '')}.plan"
+    if wanted in names:
+        return os.path.join(folder, wanted)
+    raise RuntimeError(
+        f"the GPU has compute capability {compute_capability}, and there is no {wanted}, only {', '.join(names)}: "
+        "build a plan on this kind of GPU with virnucpro engines build"
+    )
+
+
+class Plan:
+    """A plan on one GPU, with memory for its largest batch. Serves one thread."""
+
+    def __init__(self, path, cuda):
+        self.cuda, self.path = cuda, path
+        self.trt = trt = load_tensorrt()
+        self.logger = make_logger(trt)
+        self.runtime = trt.Runtime(self.logger)
+        with open(path, "rb") as file:
+            self.engine = self.runtime.deserialize_cuda_engine(file.read())
+        if self.engine is None:
+            raise RuntimeError(f"TensorRT {trt.__version__} cannot load {path}{self.words()}")
+        self.width = self.engine.get_tensor_shape("embedding")[1]
+        count = self.engine.num_optimization_profiles
+        self.profiles = [
+            tuple(tuple(shape) for shape in self.engine.get_tensor_profile_shape("input_ids", i)) for i in range(count)
+        ]
+        self.stream = cuda.stream()
+        self.contexts = self.make_contexts(count)
+        rows, tokens = largest(self.profiles)
+        sizes = {"input_ids": 4 * tokens, "lengths": 4 * rows, "embedding": 4 * rows * self.width}
+        self.device = {name: cuda.allocate(size) for name, size in sizes.items()}
+        self.host = {name: cuda.pinned(size) for name, size in sizes.items()}
+
+    def make_contexts(self, count):
+        """One context for each profile. Only one runs at a time, so that all use the same scratch memory."""
+        size = getattr(self.engine, "device_memory_size_v2", None)
+        strategies = getattr(self.trt, "ExecutionContextAllocationStrategy", None)
+        shared = size is not None and strategies is not None and hasattr(self.trt.IExecutionContext, "set_device_memory")
+        scratch = self.cuda.allocate(size) if shared else None
+        contexts = []
+        for i in range(count):
+            context = self.engine.create_execution_context(*([strategies.USER_MANAGED] if shared else []))
+            if context is None:
+                raise RuntimeError(f"no room on the GPU for batches of {self.path}{self.words()}")
+            if shared:
+                context.set_device_memory(scratch, size)
+            context.set_optimization_profile_async(i, self.stream)
+            self.cuda.synchronize(self.stream)
+            contexts.append(context)
+        return contexts
+
+    def words(self):
+        """TensorRT's own last errors, as the end of a sentence."""
+        errors, self.logger.errors = self.logger.errors[-3:], []
+        return f": {'; '.join(errors)}" if errors else ""
+
+    def bind(self, rows, tokens):
+        """The context for a batch of this shape, with its buffers named. Raises ShapeError."""
+        context = self.contexts[profile_for(self.profiles, rows, tokens)]
+        for name, shape in (("input_ids", (rows, tokens)), ("lengths", (rows,))):
+            if not context.set_input_shape(name, shape):
+                raise RuntimeError(f"the plan takes no {name} of {list(shape)}{self.words()}")
+        for name, address in self.device.items():
+            context.set_tensor_address(name, address)
+        return context
+
+    def run(self, context, rows, tokens):
+        if not context.execute_async_v3(self.stream):
+            raise RuntimeError(f"the plan did not run on {rows} rows of {tokens} tokens{self.words()}")
+
+    def upload(self, name, array):
+        source = np.ascontiguousarray(array, np.int32).reshape(-1).view(np.uint8)
+        self.host[name][: source.size] = source
+        self.cuda.copy(
+            self.device[name], self.host[name].ctypes.data, source.size, cuda_runtime.HOST_TO_DEVICE, self.stream
+        )
+
+    def embed(self, ids, lengths):
+        """INT32 ids [B,T] and lengths [B] to FP32 [B,D]."""
+        self.cuda.use()
+        rows, tokens = ids.shape
+        context = self.bind(rows, tokens)
+        self.upload("input_ids", ids)
+        self.upload("lengths", lengths)
+        self.run(context, rows, tokens)
+        size = 4 * rows * self.width
+        self.cuda.copy(
+            self.host["embedding"].ctypes.data,
+            self.device["embedding"],
+            size,
+            cuda_runtime.DEVICE_TO_HOST,
+            self.stream,
+        )
+        self.cuda.synchronize(self.stream)
+        # A copy: the next batch is written over the buffer.
+        return self.host["embedding"][:size].view(np.float32).reshape(rows, self.width).copy()
+
+    def milliseconds(self, ids, lengths, repeats, warmup=2):
+        """Of each of some runs of one batch, back to back as under load."""
+        rows, tokens = ids.shape
+        context = self.bind(rows, tokens)
+        self.upload("input_ids", ids)
+        self.upload("lengths", lengths)
+        for _ in range(warmup):
+            self.run(context, rows, tokens)
+        events = [self.cuda.event() for _ in range(repeats + 1)]
+        self.cuda.record(events[0], self.stream)
+        for event in events[1:]:
+            self.run(context, rows, tokens)
+            self.cuda.record(event, self.stream)
+        self.cuda.synchronize(self.stream)
+        return [self.cuda.milliseconds(a, b) for a, b in zip(events, events[1:])]
+
+
+def make_logger(trt):
+    class Logger(trt.ILogger):
+        """Keeps errors for messages, and lets warnings through to the server's log."""
+
+        def __init__(self):
+            trt.ILogger.__init__(self)
+            self.errors = []
+
+        def log(self, severity, message):
+            if severity <= trt.ILogger.ERROR:
+                self.errors = [*self.errors[-9:], message]
+            if severity <= trt.ILogger.WARNING:
+                print(f"TensorRT: {message}", flush=True)
+
+    return Logger()

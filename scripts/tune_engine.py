@@ -1,0 +1,85 @@
+#!/usr/bin/env python3
+"""Times a TensorRT plan with batches of many sizes, on the GPU of this machine.
+
+Reads a request as JSON from standard input and writes events as JSON lines to standard output; everything else goes to
+standard error. `virnucpro engines tune` calls it; it needs TensorRT's Python bindings, numpy and the CUDA runtime.
+
+Request: {"plan": FILE, "batches": [[ROWS, TOKENS], ...], "milliseconds": 400}: each batch is run for about so long.
+Events:  {"event": "gpu", "name", "computeCapability", "memoryBytes", "tensorrt"}
+         {"event": "loaded", "seconds"}
+         {"event": "measured", "rows", "tokens", "milliseconds", "repeats"}: the median of one batch
+         {"event": "skipped", "rows", "tokens", "reason"}: the plan does not take it, or the GPU has no room for it
+         {"event": "done", "seconds"}
+         {"event": "error", "kind": "no-tensorrt" | "no-gpu" | "plan", "message"}
+With --probe only the event `gpu` is written. Exit code 1 after an error.
+"""
+
+import json
+import os
+import statistics
+import sys
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [HERE, os.path.join(HERE, "..", "model_repository", "python")]
+
+from build_engine import BuildError, gpu_of_this_process, load_tensorrt  # noqa: E402
+
+FEWEST, MOST = 3, 200
+# Ids that both models have: letters, and no special token.
+FIRST_ID, LAST_ID = 5, 24
+
+
+def measure(plan, rows, tokens, milliseconds):
+    """Median milliseconds of a batch without padding, and how often it ran."""
+    import numpy as np
+
+    ids = np.random.default_rng(1).integers(FIRST_ID, LAST_ID, (rows, tokens), dtype=np.int32)
+    lengths = np.full(rows, tokens, np.int32)
+    once = plan.milliseconds(ids, lengths, 1)[0]
+    repeats = max(FEWEST, min(MOST, round(milliseconds / max(once, 0.01))))
+    return statistics.median(plan.milliseconds(ids, lengths, repeats, 0)), repeats
+
+
+def tune(request, emit):
+    tensorrt = load_tensorrt()
+    emit({"event": "gpu", **gpu_of_this_process(), "tensorrt": tensorrt.__version__})
+    begin = time.time()
+    try:
+        from cuda_runtime import Cuda
+        from plan_engine import Plan
+
+        plan = Plan(request["plan"], Cuda())
+    except Exception as error:
+        raise BuildError("plan", str(error)) from error
+    emit({"event": "loaded", "seconds": time.time() - begin})
+    for rows, tokens in request["batches"]:
+        try:
+            median, repeats = measure(plan, rows, tokens, request["milliseconds"])
+        except (RuntimeError, ValueError) as error:
+            emit({"event": "skipped", "rows": rows, "tokens": tokens, "reason": str(error)})
+            continue
+        emit({"event": "measured", "rows": rows, "tokens": tokens, "milliseconds": median, "repeats": repeats})
+    emit({"event": "done", "seconds": time.time() - begin})
+
+
+def main():
+    # TensorRT's own C++ code may print to standard output, which must carry nothing but events.
+    events = os.fdopen(os.dup(1), "w", buffering=1)
+    os.dup2(2, 1)
+
+    def emit(event):
+        print(json.dumps(event), file=events, flush=True)
+
+    try:
+        if "--probe" in sys.argv:
+            emit({"event": "gpu", **gpu_of_this_process(), "tensorrt": load_tensorrt().__version__})
+            return
+        tune(json.load(sys.stdin), emit)
+    except BuildError as error:
+        emit({"event": "error", "kind": error.kind, "message": str(error)})
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()
