@@ -1,18 +1,46 @@
-import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TokenBatch, TritonBackend } from '../../src/backends/index.ts'
 import { hasTriton, startTriton, type TritonServer } from '../../test/support/triton.ts'
 
 export interface Sleeping {
   /** What ESM-2 takes for a request, in milliseconds. */
-  sleepMs: number
+  sleepMs?: number
+  /** Instead, what it takes by the shape of the batch: `curveText` of bench/scaling/curve.ts. */
+  curve?: string
   instances: number
   /** Every number of an answer, which tells the server that gave it. @default 0 */
   mark?: number
   /** Width of the embedding. */
   dimension: number
-  /** File to which the server adds a line for each request done: milliseconds since 1970. */
+  /** File to which the server adds a line for each request done; see `readLog`. */
   log?: string
+}
+
+/** One request as an instance has seen it; times are milliseconds since 1970. */
+export interface ServedRequest {
+  readonly begin: number
+  readonly end: number
+  readonly rows: number
+  readonly length: number
+  /** How long it was to take. */
+  readonly plannedMs: number
+  readonly instance: string
+}
+
+export function readLog(path: string): ServedRequest[] {
+  if (!existsSync(path)) return []
+  const lines = readFileSync(path, 'utf8').split('\n').filter(Boolean)
+  return lines.map((line) => {
+    const [begin, end, rows, length, plannedMs] = line.split(' ').map(Number) as [
+      number,
+      number,
+      number,
+      number,
+      number,
+    ]
+    return { begin, end, rows, length, plannedMs, instance: line.split(' ').at(-1)! }
+  })
 }
 
 /** Chunks of 150 bases in all they can be as proteins: what fills a token budget of 16,384. */
@@ -30,19 +58,24 @@ export const BATCH: TokenBatch = {
 /** A server with both models, of which `dnabert_s` is only there because the backend wants it. */
 export async function startSleeping(folder: string, options: Sleeping): Promise<TritonServer> {
   if (!hasTriton) process.exit(1)
+  writeSleeping(folder, options)
+  return await startTriton({ repository: folder })
+}
+
+/** The model repository of such a server. */
+export function writeSleeping(folder: string, options: Sleeping): void {
   writeModel(folder, 'esm2', options)
   writeModel(folder, 'dnabert_s', { ...options, instances: 1, log: '' })
-  return await startTriton({ repository: folder })
 }
 
 function writeModel(
   folder: string,
   name: string,
-  { sleepMs, instances, mark = 0, dimension, log = '' }: Sleeping,
+  { sleepMs = 0, curve = '', instances, mark = 0, dimension, log = '' }: Sleeping,
 ): void {
   mkdirSync(join(folder, name, '1'), { recursive: true })
   copyFileSync(join(import.meta.dir, 'sleeping_model.py'), join(folder, name, '1', 'model.py'))
-  const parameters = Object.entries({ sleep_ms: sleepMs, dimension, mark, log }).map(
+  const parameters = Object.entries({ sleep_ms: sleepMs, curve, dimension, mark, log }).map(
     ([key, value]) => `parameters { key: "${key}" value: { string_value: "${value}" } }`,
   )
   const config = `name: "${name}"

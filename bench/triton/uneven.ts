@@ -2,10 +2,9 @@
 // Every round connects anew, so that it knows as little about the servers as a run does. Needs scripts/test-triton.sh.
 //   bun bench/triton/uneven.ts [--check] [--rounds 3] [--batches 300]
 // With --check it exits with 1 when they end more than one batch of the slow one apart in any round.
-import { existsSync, readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { temporaryFolder } from '../../test/support/temporary.ts'
-import { drive, median, openBackend, startSleeping } from './sleeping.ts'
+import { drive, median, openBackend, readLog, startSleeping } from './sleeping.ts'
 
 const { values } = parseArgs({
   options: {
@@ -79,5 +78,5 @@ console.log(
 if (values.check && !met) process.exitCode = 1
 
 function times(path: string): number[] {
-  return existsSync(path) ? readFileSync(path, 'utf8').trim().split('\n').filter(Boolean).map(Number) : []
+  return readLog(path).map(({ end }) => end)
 }

@@ -98,6 +98,17 @@ describe('jobs over lanes', () => {
     expect(results.filter((result) => / by /.test(result)).length).toBe(40)
   })
 
+  test('a lane that has never answered does not hold up the run either', async () => {
+    const good = lane('good', 5)
+    const mute = lane('mute', 5, (_, signal) => {
+      return new Promise<void>((_, reject) =>
+        signal.addEventListener('abort', () => reject(new Error('late'))),
+      )
+    })
+    const results = await runAll(new PullQueue([mute.lane, good.lane], options), jobs(10))
+    expect(results.filter((result) => / by good/.test(result)).length).toBe(10)
+  })
+
   test('a job that two lanes refuse fails alone', async () => {
     const refuse = (job: Job) => {
       if (job.id === 7) throw new Error('bad job 7')

@@ -39,6 +39,31 @@ export interface PullQueueOptions<Job> {
   onLane?(name: string, state: 'lost' | 'back', reason: string): void
   /** The error for jobs that are left when no lane has been in order for `patienceMs`. */
   gaveUp(lastReason: string): Error
+  /** @default the time of this machine */
+  clock?: Clock
+}
+
+/** What time it is for a queue; a simulation brings its own. */
+export interface Clock {
+  /** Milliseconds since any moment. */
+  now(): number
+  /** Calls once, after that many milliseconds. @returns what takes it back */
+  after(ms: number, call: () => void): () => void
+  /** Calls again and again; does not keep the process alive. @returns what ends it */
+  every(ms: number, call: () => void): () => void
+}
+
+const MACHINE_CLOCK: Clock = {
+  now: () => performance.now(),
+  after(ms, call) {
+    const timer = setTimeout(call, ms)
+    return () => clearTimeout(timer)
+  },
+  every(ms, call) {
+    const timer = setInterval(call, ms)
+    timer.unref()
+    return () => clearInterval(timer)
+  },
 }
 
 interface Attempt<Job, Result> {
@@ -78,15 +103,29 @@ class LaneState<Job, Result> {
     return this.inOrder && this.running.size < this.lane.capacity
   }
 
+  /** Part of the lane's places that is taken. */
+  get share(): number {
+    return this.running.size / this.lane.capacity
+  }
+
   /** Milliseconds after which a job given to the lane now would be done; endless when it has stopped answering. */
   expected(cost: number, now: number): number {
-    if (this.rate === undefined) return 0
+    if (this.rate === undefined) return this.#silence(now)
     let waiting = 0
     for (const attempt of this.running) {
       if (this.isLate(attempt, now)) return Number.POSITIVE_INFINITY
       waiting += Math.max(0, attempt.entry.cost / this.rate - (now - attempt.started))
     }
     return waiting / this.lane.instances + cost / this.rate
+  }
+
+  /**
+   * Milliseconds since the oldest job was given: before a lane's first answer nothing else is known of it, and that it
+   * takes as long again is a fair guess.
+   */
+  #silence(now: number): number {
+    for (const { started } of this.running) return now - started
+    return 0
   }
 
   /** True when no answer is to be expected any more. */
@@ -125,15 +164,17 @@ export class PullQueue<Job, Result> {
   readonly #lanes: LaneState<Job, Result>[]
   readonly #waiting: Entry<Job, Result>[] = []
   readonly #closing = new AbortController()
-  readonly #watch: ReturnType<typeof setInterval>
+  readonly #clock: Clock
+  readonly #stopWatching: () => void
   #lastReason = ''
-  #lastInOrder = performance.now()
+  #lastInOrder: number
 
   constructor(lanes: readonly Lane<Job, Result>[], options: PullQueueOptions<Job>) {
     this.#options = options
     this.#lanes = lanes.map((lane) => new LaneState(lane))
-    this.#watch = setInterval(() => this.#tick(), WATCH_MS)
-    this.#watch.unref()
+    this.#clock = options.clock ?? MACHINE_CLOCK
+    this.#lastInOrder = this.#clock.now()
+    this.#stopWatching = this.#clock.every(WATCH_MS, () => this.#tick())
   }
 
   /** Jobs worth having submitted at once: what fills every lane, and one each to go on with. */
@@ -200,53 +241,54 @@ export class PullQueue<Job, Result> {
    * Towards the end a lane leaves a job to a faster one that would be done with it earlier even after its own.
    */
   #nextPair(): { entry: Entry<Job, Result>; lane: LaneState<Job, Result> } | undefined {
-    const now = performance.now()
+    // Nearly every call finds all lanes full: with hundreds of them looking closer would take longer than the jobs.
+    if (!this.#lanes.some(({ hasRoom }) => hasRoom)) return undefined
+    const now = this.#clock.now()
     const plentiful = this.#waiting.length > this.#lanes.length
     for (const entry of this.#waiting) {
       const usable = this.#lanes.filter((state) => state.inOrder && !entry.refusedBy.has(state))
-      const best = [...usable].sort((a, b) =>
-        a.expected(entry.cost, now) < b.expected(entry.cost, now) ? -1 : 1,
+      const free = soonest(
+        usable.filter(({ hasRoom }) => hasRoom),
+        entry,
+        now,
       )
-      const free = best.find((state) => state.hasRoom)
       if (free === undefined) continue
-      if (plentiful || free === best[0]) return { entry, lane: free }
+      if (plentiful || free === soonest(usable, entry, now)) return { entry, lane: free }
     }
     return undefined
   }
 
   #takeOver(): void {
-    const now = performance.now()
-    for (const idle of this.#lanes) {
-      if (!idle.hasRoom || idle.running.size >= idle.lane.instances || idle.rate === undefined) continue
-      const slow = this.#slowest(idle, now)
-      if (slow !== undefined) this.#start(slow.entry, idle)
+    const idle = this.#lanes.filter((state) => {
+      return state.hasRoom && state.running.size < state.lane.instances && state.rate !== undefined
+    })
+    if (idle.length === 0) return
+    const now = this.#clock.now()
+    // What not even the fastest of them could gain anything with is not looked at again.
+    const fastest = Math.max(...idle.map(({ rate = 0 }) => rate))
+    const latestFirst = this.#lanes
+      .flatMap((state) => remaining(state, now))
+      .filter(({ attempt, left }) => {
+        return left > (TAKE_OVER_GAIN * attempt.entry.cost) / fastest || attempt.lane.isLate(attempt, now)
+      })
+      .sort((a, b) => b.left - a.left)
+    for (const state of idle) {
+      const slow = latestFirst.find((each) => this.#gains(state, each, now))
+      if (slow !== undefined) this.#start(slow.attempt.entry, state)
     }
   }
 
-  /** The attempt elsewhere that `idle` could most clearly finish first. */
-  #slowest(idle: LaneState<Job, Result>, now: number): Attempt<Job, Result> | undefined {
-    let found: Attempt<Job, Result> | undefined
-    let longest = 0
-    for (const other of this.#lanes) {
-      if (other === idle) continue
-      for (const attempt of other.running) {
-        const { entry } = attempt
-        if (entry.settled || entry.attempts.size > 1 || entry.refusedBy.has(idle)) continue
-        const here = idle.expected(entry.cost, now)
-        const left = remaining(other, attempt, now)
-        if ((other.isLate(attempt, now) || left > TAKE_OVER_GAIN * here) && left >= longest) {
-          found = attempt
-          longest = left
-        }
-      }
-    }
-    return found
+  /** Whether an idle lane would clearly finish first what another one is at. */
+  #gains(idle: LaneState<Job, Result>, { attempt, left }: Remaining<Job, Result>, now: number): boolean {
+    const { entry, lane } = attempt
+    if (lane === idle || entry.settled || entry.attempts.size > 1 || entry.refusedBy.has(idle)) return false
+    return lane.isLate(attempt, now) || left > TAKE_OVER_GAIN * idle.expected(entry.cost, now)
   }
 
   #start(entry: Entry<Job, Result>, lane: LaneState<Job, Result>): void {
     let ahead = 0
     for (const other of lane.running) ahead += other.entry.cost
-    const attempt = { entry, lane, ahead, started: performance.now(), controller: new AbortController() }
+    const attempt = { entry, lane, ahead, started: this.#clock.now(), controller: new AbortController() }
     entry.attempts.add(attempt)
     lane.running.add(attempt)
     lane.lane.run(entry.job, attempt.controller.signal).then(
@@ -262,7 +304,7 @@ export class PullQueue<Job, Result> {
 
   #succeeded(attempt: Attempt<Job, Result>, result: Result): void {
     const { entry, lane, started, ahead } = attempt
-    const now = performance.now()
+    const now = this.#clock.now()
     // Taken back in the meantime: the answer is late, or not to be trusted.
     if (!lane.running.has(attempt)) return
     this.#leave(attempt)
@@ -308,7 +350,7 @@ export class PullQueue<Job, Result> {
   async #restore(lane: LaneState<Job, Result>): Promise<void> {
     const { signal } = this.#closing
     while (!signal.aborted) {
-      await sleep(this.#options.probeMs ?? 500, signal)
+      await sleep(this.#options.probeMs ?? 500, signal, this.#clock)
       if (signal.aborted) return
       if (await lane.lane.probe(signal).catch(() => false)) break
     }
@@ -342,7 +384,7 @@ export class PullQueue<Job, Result> {
   }
 
   #tick(): void {
-    const now = performance.now()
+    const now = this.#clock.now()
     this.#takeBackStalled(now)
     if (this.#lanes.some(({ inOrder }) => inOrder)) {
       this.#lastInOrder = now
@@ -357,37 +399,60 @@ export class PullQueue<Job, Result> {
 
   /** Stops watching and probing; jobs under way are told to stop. */
   close(): void {
-    clearInterval(this.#watch)
+    this.#stopWatching()
     this.#closing.abort()
     for (const { running } of this.#lanes) for (const { controller } of running) controller.abort()
   }
 }
 
-/** Milliseconds until a lane is expected to be done with an attempt; endless for a lane out of order. */
-function remaining<Job, Result>(
-  state: LaneState<Job, Result>,
-  attempt: Attempt<Job, Result>,
+/** The lane that would be done with a job first; of several that nothing is known of the emptiest. */
+function soonest<Job, Result>(
+  lanes: readonly LaneState<Job, Result>[],
+  { cost }: Entry<Job, Result>,
   now: number,
-): number {
-  if (!state.inOrder) return Number.POSITIVE_INFINITY
-  if (state.rate === undefined) return 0
+): LaneState<Job, Result> | undefined {
+  let found: LaneState<Job, Result> | undefined
+  let least = Number.POSITIVE_INFINITY
+  for (const state of lanes) {
+    const expected = state.expected(cost, now)
+    const tie = expected === least && found !== undefined && state.share < found.share
+    if (found !== undefined && expected >= least && !tie) continue
+    found = state
+    least = expected
+  }
+  return found
+}
+
+interface Remaining<Job, Result> {
+  readonly attempt: Attempt<Job, Result>
+  /** Milliseconds until it is expected to be done; endless on a lane out of order. */
+  readonly left: number
+}
+
+/** What a lane is at, in the order in which it was given. */
+function remaining<Job, Result>(state: LaneState<Job, Result>, now: number): Remaining<Job, Result>[] {
+  const { inOrder, rate, running, lane } = state
   let before = 0
-  for (const other of state.running)
-    if (other.started <= attempt.started) before += other.entry.cost / state.rate
-  return Math.max(0, before / state.lane.instances - (now - attempt.started))
+  return Array.from(running, (attempt) => {
+    if (!inOrder) return { attempt, left: Number.POSITIVE_INFINITY }
+    // As long again as it has not been answered; see `LaneState.expected`.
+    if (rate === undefined) return { attempt, left: now - attempt.started }
+    before += attempt.entry.cost / rate
+    return { attempt, left: Math.max(0, before / lane.instances - (now - attempt.started)) }
+  })
 }
 
 function describe(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
 }
 
-function sleep(ms: number, signal: AbortSignal): Promise<void> {
+function sleep(ms: number, signal: AbortSignal, clock: Clock): Promise<void> {
   return new Promise((resolve) => {
-    const timer = setTimeout(resolve, ms)
+    const cancel = clock.after(ms, resolve)
     signal.addEventListener(
       'abort',
       () => {
-        clearTimeout(timer)
+        cancel()
         resolve()
       },
       { once: true },
