@@ -73,6 +73,9 @@ export class BundleError extends ModelError {
   }
 }
 
+/** The sequences to calibrate FP8 with do not serve. */
+export class CalibrationError extends ModelError {}
+
 const SHOWN = 8
 
 function listed(title: string, names: readonly string[]): string {

@@ -2,6 +2,7 @@ import { mkdir } from 'node:fs/promises'
 import { basename, join, resolve } from 'node:path'
 import packageManifest from '../../package.json' with { type: 'json' }
 import { type WrittenFile, weightBytes, writeModel } from '../onnx/index.ts'
+import { UsageError } from '../system/index.ts'
 import { createBundle } from './bundle/create.ts'
 import {
   BUNDLE_FORMAT,
@@ -11,10 +12,17 @@ import {
   type Manifest,
 } from './bundle/manifest.ts'
 import { type Bundle, openBundle } from './bundle/open.ts'
+import {
+  CALIBRATION_FILE,
+  calibrateFp8,
+  type Fp8Model,
+  type Fp8Options,
+  fp8GraphOptions,
+} from './calibration/fp8-model.ts'
 import { DimensionMismatchError } from './errors.ts'
 import type { Precision } from './graphs/common.ts'
 import { MAX_RESIDUES } from './graphs/esm2.ts'
-import { type LoadedModel, loadDnabert, loadEsm2, loadMlp } from './load.ts'
+import { type LoadedModel, loadDnabert, loadMlp, openEsm2, withGraph } from './load.ts'
 import { recordSources } from './sources/provenance.ts'
 
 export interface ImportOptions {
@@ -26,8 +34,13 @@ export interface ImportOptions {
   readonly mlp: string
   /** Folder to make. */
   readonly output: string
-  /** Of the two language models; the classifier is always FP32. @default 'fp32' */
-  readonly precision?: Precision
+  /**
+   * Of the two language models; the classifier is always FP32. With 'fp8' the products of ESM-2 are in FP8 and everything
+   * else is in BF16. @default 'fp32'
+   */
+  readonly precision?: Precision | 'fp8'
+  /** What FP8 is calibrated with: needed for it, and for it alone. */
+  readonly fp8?: Fp8Options
   /** Replace a bundle that is there already. @default false */
   readonly force?: boolean
   /** Recorded in the manifest. @default the name of the folder */
@@ -58,15 +71,24 @@ const ESM_PAD_ID = 1
  */
 export async function importModels(options: ImportOptions): Promise<Bundle> {
   const precision = options.precision ?? 'fp32'
-  await using esm2 = await loadEsm2(options.esm, { precision })
-  await using dnabert = await loadDnabert(options.dnabert, { precision })
+  if ((precision === 'fp8') !== (options.fp8 !== undefined))
+    throw new UsageError('a bundle in FP8, and no other, is calibrated with sequences')
+  const ofGraph = precision === 'fp8' ? 'bf16' : precision
+  await using esm2 = await openEsm2(options.esm)
+  const plain = withGraph(esm2, precision === 'fp8' ? fp8GraphOptions() : { precision })
+  await using dnabert = await loadDnabert(options.dnabert, { precision: ofGraph })
   await using mlp = await loadMlp(options.mlp)
   const widths = { dnabert: dnabert.shape.width, esm2: esm2.shape.width, classifier: mlp.shape.input }
   if (widths.dnabert + widths.esm2 !== widths.classifier) throw new DimensionMismatchError(widths)
 
   const output = resolve(options.output)
-  const bytes = [esm2, dnabert, mlp].reduce((sum, { graph }) => sum + weightBytes(graph), 0)
+  const bytes = [plain, dnabert, mlp].reduce((sum, { graph }) => sum + weightBytes(graph), 0)
   await createBundle({ output, force: options.force ?? false, weightBytes: bytes }, async (folder) => {
+    const { signal, onProgress } = options
+    const context = { folder, ...(onProgress && { onProgress }), ...(signal && { signal }) }
+    const fp8 =
+      options.fp8 && (await calibrateFp8(esm2, { dnabert: options.dnabert, mlp }, options.fp8, context))
+    const written = fp8 === undefined ? plain : withGraph(esm2, fp8.options)
     const manifest: Manifest = {
       format: BUNDLE_FORMAT,
       version: BUNDLE_VERSION,
@@ -81,7 +103,8 @@ export async function importModels(options: ImportOptions): Promise<Bundle> {
           ...dimensions(esm2.shape),
           maxResidues: MAX_RESIDUES,
           padId: ESM_PAD_ID,
-          ...(await writeWithWeights(folder, 'esm2', esm2, options)),
+          ...(await writeWithWeights(folder, 'esm2', written, options)),
+          ...(fp8 && { fp8: await writeCalibration(folder, fp8) }),
         },
         dnabert_s: {
           kind: 'dnabert_s',
@@ -144,8 +167,16 @@ async function sources(part: Part, model: LoadedModel<unknown>, { signal, onProg
   return await recordSources(model.files, model.licence, signal)
 }
 
-async function writeTokenizer(folder: string, content: Uint8Array): Promise<BundleFile> {
-  const path = 'dnabert_s/tokenizer.json'
+async function writeCalibration(folder: string, { products, accuracy, record }: Fp8Model) {
+  const calibration = await writeSmall(folder, CALIBRATION_FILE, new TextEncoder().encode(record))
+  return { calibration, products, accuracy }
+}
+
+function writeTokenizer(folder: string, content: Uint8Array): Promise<BundleFile> {
+  return writeSmall(folder, 'dnabert_s/tokenizer.json', content)
+}
+
+async function writeSmall(folder: string, path: string, content: Uint8Array): Promise<BundleFile> {
   await Bun.write(join(folder, path), content)
   const sha256 = new Bun.CryptoHasher('sha256').update(content).digest('hex')
   return { path, bytes: content.length, sha256 }

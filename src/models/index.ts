@@ -3,9 +3,13 @@
 // Bundles: manifest, identity, opening.
 export { BUNDLE_VERSION, type BundleFile, bundleDigest, Manifest, sourceDigest } from './bundle/manifest.ts'
 export { type Bundle, openBundle, resolveBundle, verifyBundle } from './bundle/open.ts'
+// Products in FP8: what they are calibrated with, and what they cost.
+export type { Accuracy } from './calibration/accuracy.ts'
+export { DEFAULT_TOLERANCE, type Fp8Options } from './calibration/fp8-model.ts'
 // Errors.
 export {
   BundleError,
+  CalibrationError,
   DimensionMismatchError,
   ModelError,
   ModelNotFoundError,

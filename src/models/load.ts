@@ -7,6 +7,7 @@ import type { GraphOptions } from './graphs/common.ts'
 import { type DnabertShape, dnabertGraph } from './graphs/dnabert.ts'
 import { type Esm2Shape, esm2Graph } from './graphs/esm2.ts'
 import { type MlpShape, mlpGraph } from './graphs/mlp.ts'
+import type { Tensors } from './graphs/tensors.ts'
 import { readDnabert } from './readers/dnabert.ts'
 import { readEsm2 } from './readers/esm2.ts'
 import { readMlp } from './readers/mlp.ts'
@@ -24,8 +25,35 @@ export interface LoadedModel<Shape> extends AsyncDisposable {
   readonly licence: string
 }
 
+/** An ESM-2 that has been read and checked, of which any graph can be made. */
+export interface OpenedEsm2 extends AsyncDisposable {
+  readonly shape: Esm2Shape
+  readonly tensors: Tensors
+  /** Rotary frequencies of each layer. */
+  readonly inverseFrequencies: readonly Float32Array[]
+  readonly files: readonly string[]
+  readonly licence: string
+}
+
 /** Opens ESM-2 and describes its graph. @throws ModelError */
 export async function loadEsm2(path: string, options: GraphOptions): Promise<LoadedModel<Esm2Shape>> {
+  return withGraph(await openEsm2(path), options)
+}
+
+/** An opened ESM-2 with its graph. Closing either closes both. */
+export function withGraph(opened: OpenedEsm2, options: GraphOptions): LoadedModel<Esm2Shape> {
+  const { shape, tensors, inverseFrequencies, files, licence } = opened
+  return {
+    shape,
+    files,
+    licence,
+    graph: esm2Graph(shape, tensors, inverseFrequencies, options),
+    [Symbol.asyncDispose]: () => opened[Symbol.asyncDispose](),
+  }
+}
+
+/** Opens ESM-2 and compares its tensors with the architecture. @throws ModelError */
+export async function openEsm2(path: string): Promise<OpenedEsm2> {
   const opened = await openWeights(path, 'ESM-2')
   try {
     const own = fairEsmSettings(opened.root)
@@ -42,7 +70,8 @@ export async function loadEsm2(path: string, options: GraphOptions): Promise<Loa
     const name = `${basename(path)} ${config?._name_or_path ?? ''}`
     return {
       shape,
-      graph: esm2Graph(shape, tensors, inverseFrequencies, options),
+      tensors,
+      inverseFrequencies,
       files: config === undefined ? opened.files : [...opened.files, join(opened.folder, 'config.json')],
       licence: licenceOf({ kind: 'esm2', name, ...shape }),
       [Symbol.asyncDispose]: () => opened.source.close(),

@@ -8,6 +8,8 @@ export class InferenceError extends VirnucproError {}
 export interface SessionOptions {
   /** Threads inside one operator. @default the cores this process may use */
   threads?: number | undefined
+  /** Computes rounding to FP8 as it is written; the runtime's own rules for it know INT8 only and fail. @default false */
+  fp8?: boolean
 }
 
 export type { InferenceSession }
@@ -36,8 +38,9 @@ function turnOffTelemetry(): void {
 /**
  * Opens a graph for the CPU of this process.
  *
- * The arena is off: batches have ever different shapes, for which an arena keeps growing, while the allocator of
- * the system gives memory back. Memory patterns help only when all shapes are equal.
+ * The arena is on: without it the large tensors of every operator are given back to the system and their pages are
+ * fetched and cleared anew, which cost a tenth of the speed or more (docs/performance.md). Batches have a bounded number of
+ * tokens, so that it stops growing early. Memory patterns help only when all shapes are equal.
  */
 export async function openSession(path: string, options: SessionOptions = {}): Promise<InferenceSession> {
   const { InferenceSession } = await loadRuntime()
@@ -48,10 +51,11 @@ export async function openSession(path: string, options: SessionOptions = {}): P
       interOpNumThreads: 1,
       executionMode: 'sequential',
       graphOptimizationLevel: 'all',
-      enableCpuMemArena: false,
+      enableCpuMemArena: true,
       enableMemPattern: false,
       // Failures come back as errors and are reported with what they mean; the runtime's own lines would only repeat them.
       logSeverityLevel: 4,
+      ...(options.fp8 && { extra: { session: { disable_quant_qdq: '1' } } }),
     })
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error)

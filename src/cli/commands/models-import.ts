@@ -32,8 +32,20 @@ const help: CommandHelp = {
         {
           name: 'precision',
           long: ['precision'],
-          hint: 'fp32|bf16',
-          help: 'precision of the graphs [default: fp32]',
+          hint: 'fp32|bf16|fp8',
+          help: 'precision of the graphs; fp8 is for ESM-2 alone [default: fp32]',
+        },
+        {
+          name: 'calibrate',
+          long: ['calibrate'],
+          hint: 'FASTA',
+          help: 'with fp8: nucleotides like those of your runs, to find scales with and to measure the accuracy',
+        },
+        {
+          name: 'fp8Tolerance',
+          long: ['fp8-tolerance'],
+          hint: 'X',
+          help: 'with fp8: products whose error is larger stay in bf16 [default: 0.1]',
         },
         { name: 'force', long: ['force'], short: 'f', help: 'replace a bundle that exists already' },
       ],
@@ -50,28 +62,51 @@ function required(line: CommandLine, name: string): string {
   return value
 }
 
-function precisionOf(line: CommandLine): 'fp32' | 'bf16' {
+function precisionOf(line: CommandLine): 'fp32' | 'bf16' | 'fp8' {
   const value = line.text('precision') ?? 'fp32'
-  if (value === 'fp32' || value === 'bf16') return value
-  throw new UsageError(`--precision: expected fp32 or bf16, got ${JSON.stringify(value)}`)
+  if (value === 'fp32' || value === 'bf16' || value === 'fp8') return value
+  throw new UsageError(`--precision: expected fp32, bf16 or fp8, got ${JSON.stringify(value)}`)
+}
+
+/** What FP8 needs, and nothing for another precision. */
+function fp8Of(line: CommandLine, precision: string): { calibrate: string; tolerance?: number } | undefined {
+  const [calibrate, text] = [line.text('calibrate'), line.text('fp8Tolerance')]
+  if (precision !== 'fp8') {
+    const given = calibrate !== undefined ? '--calibrate' : text !== undefined ? '--fp8-tolerance' : undefined
+    if (given !== undefined) throw new UsageError(`${given} is for --precision fp8`)
+    return undefined
+  }
+  if (calibrate === undefined) {
+    throw new UsageError(
+      '--calibrate is missing: --precision fp8 needs a FASTA file of nucleotides like those of your runs',
+    )
+  }
+  if (text === undefined) return { calibrate }
+  const tolerance = text.trim() === '' ? Number.NaN : Number(text)
+  if (tolerance >= 0 && tolerance <= 1) return { calibrate, tolerance }
+  throw new UsageError(`--fp8-tolerance: expected a number from 0 to 1, got ${JSON.stringify(text)}`)
 }
 
 async function prepareImport(line: CommandLine): Promise<() => Promise<void>> {
   const [extra] = line.positionals
   if (extra !== undefined)
     throw new UsageError(`unexpected argument ${extra}: every file is named by an option`)
+  const precision = precisionOf(line)
+  const fp8 = fp8Of(line, precision)
   const request = {
     esm: required(line, 'esm'),
     dnabert: required(line, 'dnabert'),
     mlp: required(line, 'mlp'),
     output: required(line, 'output'),
-    precision: precisionOf(line),
+    precision,
     force: line.isOn('force'),
+    ...(fp8 && { fp8 }),
   }
   await requirePaths([
     ['--esm', request.esm],
     ['--dnabert', request.dnabert],
     ['--mlp', request.mlp],
+    ...(fp8 ? ([['--calibrate', fp8.calibrate]] as const) : []),
   ])
   // `--force` is about the bundle; it must not be read as the setting of `predict`.
   line.flags.delete('force')

@@ -42,6 +42,22 @@ const Transformer = {
   source: Source,
 }
 
+/** What products in FP8 cost, found with open reading frames of a user's. */
+const Fp8 = v.object({
+  /** Scale and error of every product, and what they were found with. */
+  calibration: BundleFile,
+  /** Products in the graph, and those of them that stayed in BF16. */
+  products: v.object({ all: Size, bf16: Count }),
+  /** Embeddings against the FP32 model, simulated on frames that were not calibrated with. */
+  accuracy: v.object({
+    sequences: Size,
+    cosineMin: v.number(),
+    cosineMean: v.number(),
+    relativeErrorMax: v.number(),
+    equalCalls: Count,
+  }),
+})
+
 export const Manifest = v.object({
   format: v.literal(BUNDLE_FORMAT),
   version: v.literal(BUNDLE_VERSION),
@@ -50,7 +66,8 @@ export const Manifest = v.object({
   created: v.pipe(v.string(), v.isoTimestamp()),
   /** Program that wrote the bundle. */
   tool: v.object({ name: v.string(), version: v.string() }),
-  precision: v.picklist(['fp32', 'bf16']),
+  /** With `fp8`, the products of ESM-2 are in FP8 and everything else is in BF16. */
+  precision: v.picklist(['fp32', 'bf16', 'fp8']),
   /** Random weights made to show how the program works: what it calls means nothing. */
   demo: v.boolean(),
   models: v.object({
@@ -59,6 +76,7 @@ export const Manifest = v.object({
       ...Transformer,
       /** Residues that enter the mean; longer proteins are still read whole. */
       maxResidues: Size,
+      fp8: v.optional(Fp8),
     }),
     dnabert_s: v.object({ kind: v.literal('dnabert_s'), ...Transformer, tokenizer: BundleFile }),
     mlp: v.object({
@@ -80,7 +98,8 @@ export type SourceRecord = v.InferOutput<typeof Source>
 /** Every file of a bundle except the manifest. */
 export function filesOf({ models }: Manifest): BundleFile[] {
   const { esm2, dnabert_s, mlp } = models
-  return [esm2.graph, esm2.weights, dnabert_s.graph, dnabert_s.weights, dnabert_s.tokenizer, mlp.graph]
+  const files = [esm2.graph, esm2.weights, dnabert_s.graph, dnabert_s.weights, dnabert_s.tokenizer, mlp.graph]
+  return esm2.fp8 === undefined ? files : [...files, esm2.fp8.calibration]
 }
 
 /**

@@ -11,12 +11,23 @@ export interface GraphOptions {
   readonly traceLayers?: boolean
   /** Parts of the form that differ from the precision's own. */
   readonly form?: Partial<GraphForm>
-  /** Scales for products in FP8; without it none is. */
-  readonly fp8?: Fp8Scales
+  /** Which products are in FP8, and how; without it none is. */
+  readonly fp8?: Fp8Products
+  /** Outputs that tell of every product: what its numbers range over, or what FP8 would change. */
+  readonly watch?: 'ranges' | 'errors'
 }
 
-/** Largest magnitudes of what goes into the product named, so that FP8 covers them and no more. */
-export type Fp8Scales = (product: string) => { readonly input: number; readonly weight: number }
+/** How the product named is put into FP8; undefined for one that stays in the graph's precision. */
+export type Fp8Products = (product: string) => Fp8Product | undefined
+
+export interface Fp8Product {
+  /** Magnitude up to which FP8 must represent what goes in. */
+  readonly input: number
+  /** The same of the weights. */
+  readonly weight: number
+  /** Added to the bias, [outputs]: takes back what rounding changes on average. */
+  readonly correction?: Float32Array
+}
 
 /** The form of a graph with these options. */
 export function formOf(options: GraphOptions): GraphForm {

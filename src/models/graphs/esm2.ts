@@ -1,5 +1,5 @@
 import { DataType, GraphBuilder, type Value } from '../../onnx/index.ts'
-import { attention, hidingPadding } from './attention.ts'
+import { attention, hidingPadding, type ScoreChange } from './attention.ts'
 import {
   type Batch,
   batchInputs,
@@ -14,7 +14,7 @@ import {
 } from './common.ts'
 import { Layers } from './layers.ts'
 import { projections } from './projections.ts'
-import { rotate, rotations } from './rotary.ts'
+import { type Rotation, rotate, rotations } from './rotary.ts'
 import type { Tensors } from './tensors.ts'
 
 /** What tells one ESM-2 from another. */
@@ -54,8 +54,7 @@ export function esm2Graph(
 ): GraphBuilder {
   const precision = options.precision ?? 'fp32'
   const form = formOf(options)
-  const { width, heads, hidden } = shape
-  const size = width / heads
+  const { width } = shape
   const b = new GraphBuilder('esm2')
   const layers = new Layers(b, tensors, options, shape.layerNormEps)
   const batch = batchInputs(b)
@@ -65,17 +64,9 @@ export function esm2Graph(
   let x = layers.toTotal(layers.embed(batch.ids, shape.vocabulary, width, () => scaledTable(shape, tensors)))
   traceLayer(b, 0, x, width, options)
   for (let i = 0; i < shape.layers; i++) {
-    const at = (name: string) => `layers.${i}.${name}`
-    x = b.scoped(`layer_${i + 1}`, () => {
-      const y = layers.fromTotal(layers.norm(x, at('attention_norm'), width))
-      const turn = (z: Value) => rotate(b, z, angles[i]!, size, form.rotation)
-      const qkv = projections(b, layers, y, { width, heads, at, turn })
-      const mixed = attention(b, qkv, hide, width)
-      const a = b.node('Add', [x, layers.toTotal(layers.linear(mixed, at('attention_out'), width, width))])
-      const normed = layers.fromTotal(layers.norm(a, at('ffn_norm'), width))
-      const h = gelu(b, layers.linear(normed, at('ffn_in'), width, hidden), precision, form.gelu)
-      return b.node('Add', [a, layers.toTotal(layers.linear(h, at('ffn_out'), hidden, width))])
-    })
+    x = b.scoped(`layer_${i + 1}`, () =>
+      esm2Layer(b, layers, x, { ...shape, index: i, angles: angles[i]!, hide }),
+    )
     if (i + 1 < shape.layers) traceLayer(b, i + 1, x, width, options)
   }
   x = layers.norm(x, 'final_norm', width)
@@ -86,8 +77,33 @@ export function esm2Graph(
   return b
 }
 
+/** One layer, the values between whose parts are of the running total's precision: [B,T,width] to [B,T,width]. */
+export function esm2Layer(
+  b: GraphBuilder,
+  layers: Layers,
+  x: Value,
+  {
+    width,
+    heads,
+    hidden,
+    index,
+    angles,
+    hide,
+  }: Esm2Shape & { index: number; angles: Rotation; hide: ScoreChange },
+): Value {
+  const at = (name: string) => `layers.${index}.${name}`
+  const y = layers.fromTotal(layers.norm(x, at('attention_norm'), width))
+  const turn = (z: Value) => rotate(b, z, angles, width / heads, layers.form.rotation)
+  const qkv = projections(b, layers, y, { width, heads, at, turn })
+  const mixed = attention(b, qkv, hide, width)
+  const a = b.node('Add', [x, layers.toTotal(layers.linear(mixed, at('attention_out'), width, width))])
+  const normed = layers.fromTotal(layers.norm(a, at('ffn_norm'), width))
+  const h = gelu(b, layers.linear(normed, at('ffn_in'), width, hidden), layers.precision, layers.form.gelu)
+  return b.node('Add', [a, layers.toTotal(layers.linear(h, at('ffn_out'), hidden, width))])
+}
+
 /** The mask token never reaches inference, so token dropout's scale is one number and goes into the table. */
-async function scaledTable(shape: Esm2Shape, tensors: Tensors): Promise<Float32Array> {
+export async function scaledTable(shape: Esm2Shape, tensors: Tensors): Promise<Float32Array> {
   const table = await tensors.read('embed.weight')
   const scale = Math.fround(1 - MASKED_IN_TRAINING)
   return shape.tokenDropout ? table.map((value) => value * scale) : table

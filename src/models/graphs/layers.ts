@@ -1,8 +1,16 @@
 import { DataType, type FloatType, type GraphBuilder, type Value } from '../../onnx/index.ts'
-import { type Fp8Scales, floatType, formOf, fromFloat, type GraphOptions, type Precision } from './common.ts'
+import {
+  type Fp8Products,
+  floatType,
+  formOf,
+  fromFloat,
+  type GraphOptions,
+  type Precision,
+} from './common.ts'
 import type { GraphForm } from './form.ts'
 import { throughFp8 } from './fp8.ts'
-import { asStored, oneAfterAnother, sideBySide, type Tensors, transposed } from './tensors.ts'
+import { asStored, oneAfterAnother, plus, sideBySide, type Tensors, transposed } from './tensors.ts'
+import { watchError, watchRanges } from './watch.ts'
 
 /** One linear layer of those that a product stands for. */
 export interface Part {
@@ -18,7 +26,10 @@ export class Layers {
   private readonly epsilon: number
   readonly precision: Precision
   readonly form: GraphForm
-  private readonly fp8: Fp8Scales | undefined
+  private readonly fp8: Fp8Products | undefined
+  private readonly watch: GraphOptions['watch']
+  /** What has been rounded to FP8 already, by value and largest magnitude. */
+  private readonly rounded = new Map<string, Value>()
 
   constructor(b: GraphBuilder, tensors: Tensors, options: GraphOptions, layerNormEps: number) {
     this.b = b
@@ -26,6 +37,7 @@ export class Layers {
     this.precision = options.precision ?? 'fp32'
     this.form = formOf(options)
     this.fp8 = options.fp8
+    this.watch = options.watch
     this.epsilon = layerNormEps
   }
 
@@ -57,12 +69,15 @@ export class Layers {
   ): Value {
     const width = parts.length * outputs
     const columns = parts.map((part) => transposed(this.tensors, `${part.name}.weight`, inputs, part.scale))
-    const source = columns.length === 1 ? columns[0]! : sideBySide(columns, inputs, outputs)
-    const matrix = this.weight(`${name}.weight`, [inputs, width], source)
-    const product = this.product(x, matrix, name)
+    const values = columns.length === 1 ? columns[0]! : sideBySide(columns, inputs, outputs)
+    const matrix = this.weight(`${name}.weight`, [inputs, width], values)
+    const product = this.product(x, matrix, name, width)
     if (!bias) return product
     const biases = parts.map((part) => asStored(this.tensors, `${part.name}.bias`, part.scale))
-    return this.b.node('Add', [product, this.weight(`${name}.bias`, [width], oneAfterAnother(biases))])
+    const correction = this.watch === undefined ? this.fp8?.(name)?.correction : undefined
+    const together = oneAfterAnother(biases)
+    const source = correction === undefined ? together : plus(together, correction)
+    return this.b.node('Add', [product, this.weight(`${name}.bias`, [width], source)])
   }
 
   /** Layer normalization over the last axis; the statistics are FP32 whatever the precision. */
@@ -96,13 +111,27 @@ export class Layers {
     return this.b.node('Gather', [table, ids])
   }
 
-  private product(x: Value, matrix: Value, name: string): Value {
-    if (this.fp8 === undefined) return this.b.node('MatMul', [x, matrix])
-    const scales = this.fp8(name)
-    return this.b.node('MatMul', [
-      throughFp8(this.b, x, scales.input, this.precision),
-      throughFp8(this.b, matrix, scales.weight, this.precision),
-    ])
+  private product(x: Value, matrix: Value, name: string, outputs: number): Value {
+    const plain = () => this.b.node('MatMul', [x, matrix])
+    if (this.watch === 'ranges') watchRanges(this.b, name, x, matrix)
+    const chosen = this.fp8?.(name)
+    if (chosen === undefined) return plain()
+    const inFp8 = () => {
+      const input = this.throughFp8(x, chosen.input)
+      return this.b.node('MatMul', [input, throughFp8(this.b, matrix, chosen.weight, this.precision)])
+    }
+    if (this.watch !== 'errors') return inFp8()
+    const exact = plain()
+    watchError(this.b, name, { exact, rounded: inFp8(), outputs })
+    return exact
+  }
+
+  private throughFp8(x: Value, largest: number): Value {
+    if (this.form.quantize === 'each') return throughFp8(this.b, x, largest, this.precision)
+    const key = `${x} ${largest}`
+    const known = this.rounded.get(key) ?? throughFp8(this.b, x, largest, this.precision)
+    this.rounded.set(key, known)
+    return known
   }
 
   private vector(name: string, length: number, dtype: FloatType): Value {

@@ -44,6 +44,18 @@ export function oneAfterAnother(sources: readonly FloatSource[]): FloatSource {
   }
 }
 
+/** The elements of a source plus those of `change`, one by one. */
+export function plus(source: FloatSource, change: Float32Array): FloatSource {
+  return async function* () {
+    let at = 0
+    for await (const piece of source()) {
+      const from = at
+      yield piece.map((value, i) => value + change[from + i]!)
+      at += piece.length
+    }
+  }
+}
+
 /**
  * Matrices of [rows, columns] beside each other: [rows, sources * columns]. Row by row, with one piece of each
  * source in memory, so that joining large products costs little.

@@ -1,0 +1,113 @@
+import type { GraphOptions } from '../graphs/common.ts'
+import { fp8Form } from '../graphs/form.ts'
+import { fp8Scale } from '../graphs/fp8.ts'
+import { type LoadedModel, loadDnabert, type OpenedEsm2 } from '../load.ts'
+import { type Accuracy, compareEmbeddings, countEqualCalls } from './accuracy.ts'
+import { calibrateEsm2, type Esm2Calibration } from './calibrate.ts'
+import { type CalibrationOrfs, readOrfs } from './orfs.ts'
+
+export interface Fp8Options {
+  /** FASTA file of nucleotides to calibrate with. */
+  readonly calibrate: string
+  /** Largest error of a product in FP8, see `ProductCalibration`; one with more stays in BF16. @default 0.1 */
+  readonly tolerance?: number | undefined
+}
+
+/** An ESM-2 that has been calibrated. */
+export interface Fp8Model {
+  readonly options: GraphOptions
+  readonly accuracy: Accuracy
+  /** How many products the graph has, and how many of them stay in BF16. */
+  readonly products: { readonly all: number; readonly bf16: number }
+  /** Content of calibration.json. */
+  readonly record: string
+}
+
+export const DEFAULT_TOLERANCE = 0.1
+
+/** Options of a graph in BF16 with the products in FP8 that `fp8` says. */
+export function fp8GraphOptions(fp8?: GraphOptions['fp8']): GraphOptions {
+  return { precision: 'bf16', form: fp8Form, ...(fp8 && { fp8 }) }
+}
+
+/**
+ * Calibrates ESM-2 and measures what FP8 costs.
+ *
+ * @param dnabert path of DNABERT-S, which the classifier needs beside ESM-2
+ * @param folder for files that are gone at the end
+ */
+export async function calibrateFp8(
+  esm2: OpenedEsm2,
+  { dnabert, mlp }: { dnabert: string; mlp: LoadedModel<unknown> },
+  { calibrate, tolerance = DEFAULT_TOLERANCE }: Fp8Options,
+  context: { folder: string; onProgress?: (message: string) => void; signal?: AbortSignal },
+): Promise<Fp8Model> {
+  const { onProgress, signal } = context
+  const orfs = await readOrfs(calibrate, signal)
+  const { calibration, heldOut } = orfs
+  onProgress?.(
+    `esm2: calibrating FP8 with ${calibration.length} open reading frames, ${heldOut.length} more to check`,
+  )
+  const found = await calibrateEsm2(esm2, orfs, { ...context, tolerance })
+  await using fp32 = await loadDnabert(dnabert, { precision: 'fp32' })
+  const equalCalls = await countEqualCalls(heldOut, [found.exact, found.simulated], {
+    dnabert: fp32,
+    mlp,
+    folder: context.folder,
+  })
+  const accuracy = { ...compareEmbeddings(found.simulated, found.exact, esm2.shape.width), equalCalls }
+  const bf16 = [...found.products.keys()].filter((name) => found.fp8(name) === undefined)
+  onProgress?.(describe(accuracy, bf16))
+  return {
+    options: fp8GraphOptions(found.fp8),
+    accuracy,
+    products: { all: found.products.size, bf16: bf16.length },
+    record: recordOf(found, orfs, tolerance, accuracy),
+  }
+}
+
+function describe({ sequences, ...a }: Accuracy, bf16: readonly string[]): string {
+  const kept = bf16.length === 0 ? '' : `; ${bf16.length} products stay in BF16: ${bf16.join(', ')}`
+  return (
+    `esm2: FP8 against FP32 on ${sequences} other frames, simulated: cosine min ${a.cosineMin.toFixed(6)}, mean ` +
+    `${a.cosineMean.toFixed(6)}, largest relative error ${(100 * a.relativeErrorMax).toFixed(1)} %, ` +
+    `${a.equalCalls} of ${sequences} calls agree${kept}`
+  )
+}
+
+function recordOf(
+  { products, fp8 }: Esm2Calibration,
+  { input, calibration, heldOut }: CalibrationOrfs,
+  tolerance: number,
+  accuracy: Accuracy,
+): string {
+  const residues = (frames: CalibrationOrfs['heldOut']) =>
+    frames.reduce((sum, { protein }) => sum + protein.length, 0)
+  const described = [...products].map(([name, product]) => [
+    name,
+    {
+      inputMax: product.inputMax,
+      weightMax: product.weightMax,
+      inputScale: fp8Scale(product.fp8.input),
+      weightScale: fp8Scale(product.fp8.weight),
+      error: product.error,
+      precision: fp8(name) === undefined ? 'bf16' : 'fp8',
+    },
+  ])
+  const record = {
+    format: 'virnucpro-fp8-calibration',
+    version: 1,
+    input: {
+      ...input,
+      calibration: { sequences: calibration.length, residues: residues(calibration) },
+      heldOut: { sequences: heldOut.length, residues: residues(heldOut) },
+    },
+    tolerance,
+    accuracy,
+    products: Object.fromEntries(described),
+  }
+  return `${JSON.stringify(record, null, 2)}\n`
+}
+
+/** Where the record is, inside a bundle. */
+export const CALIBRATION_FILE = 'esm2/calibration.json'

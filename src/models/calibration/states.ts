@@ -1,0 +1,64 @@
+import { InferenceError, type InferenceSession, loadRuntime } from '../../onnx/index.ts'
+
+/** Tokens of one call: larger batches no longer fit the caches of a CPU. */
+const BATCH_TOKENS = 2048
+
+/** What some sequences of equal length are inside the model: row-major [rows, length, width]. */
+export interface States {
+  /** Places of the sequences in the list they come from. */
+  readonly members: readonly number[]
+  readonly length: number
+  readonly values: Float32Array
+}
+
+/** Outputs of a graph by name. */
+export type Outputs = Readonly<Record<string, Float32Array>>
+
+/**
+ * Looks up the embeddings of token ids. Sequences of equal length go together, so that no padding is
+ * among the numbers that are measured.
+ *
+ * @param table row-major [vocabulary, width]
+ */
+export function embedTokens(sequences: readonly Int32Array[], table: Float32Array, width: number): States[] {
+  const byLength = Map.groupBy(sequences.keys(), (i) => sequences[i]!.length)
+  return [...byLength]
+    .sort(([a], [b]) => a - b)
+    .flatMap(([length, all]) => {
+      const rows = Math.max(1, Math.floor(BATCH_TOKENS / length))
+      const batches = Array.from({ length: Math.ceil(all.length / rows) }, (_, i) =>
+        all.slice(i * rows, (i + 1) * rows),
+      )
+      return batches.map((members) => {
+        const values = new Float32Array(members.length * length * width)
+        members.forEach((member, row) => {
+          sequences[member]!.forEach((id, position) => {
+            values.set(table.subarray(id * width, (id + 1) * width), (row * length + position) * width)
+          })
+        })
+        return { members, length, values }
+      })
+    })
+}
+
+/** Runs a graph with the input `x` [rows, length, width]. @throws InferenceError */
+export async function runStates(
+  session: InferenceSession,
+  { members, length, values }: States,
+): Promise<Outputs> {
+  const { Tensor } = await loadRuntime()
+  const shape = [members.length, length, values.length / (members.length * length)]
+  const results = await session.run({ x: new Tensor('float32', values, shape) }).catch((cause: Error) => {
+    throw new InferenceError(`a layer of ESM-2 failed on [${shape}] numbers: ${cause.message}`, { cause })
+  })
+  return Object.fromEntries(
+    Object.entries(results).map(([name, { data }]) => [name, data as Float32Array] as const),
+  )
+}
+
+/** The states that a layer makes of states, its output `y`. */
+export async function advance(session: InferenceSession, states: readonly States[]): Promise<States[]> {
+  const next: States[] = []
+  for (const each of states) next.push({ ...each, values: (await runStates(session, each)).y! })
+  return next
+}
