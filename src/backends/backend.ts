@@ -1,3 +1,5 @@
+import type { TritonClient } from '../tritonclient/index.ts'
+
 /** The two models that turn a frame into vectors. */
 export type ModelName = 'esm2' | 'dnabert_s'
 
@@ -9,6 +11,38 @@ export interface TokenBatch {
   lengths: Int32Array
   rows: number
   paddedLength: number
+}
+
+/** One place that computes, and what it is at: for displays, metrics and warnings. */
+export interface LaneActivity {
+  readonly name: string
+  /** What it computes; undefined for both models. */
+  readonly model: ModelName | undefined
+  /** `HOST:PORT` of its server; undefined in this process. */
+  readonly server: string | undefined
+  /** Batches computed at once. */
+  readonly instances: number
+  /** False while it does not answer. */
+  readonly inOrder: boolean
+  /** Batches on their way to it or there. */
+  readonly inFlight: number
+  /** Work done since the start. */
+  readonly batches: number
+  readonly sequences: number
+  readonly paddedTokens: number
+  /** Seconds of computing; undefined where only the server knows. */
+  readonly busySeconds: number | undefined
+  /** Most padded tokens of a batch that its memory holds, once it has run out; it has said so by then. */
+  readonly memoryTokens: number | undefined
+}
+
+/** A server that can be asked how it is. */
+export interface BackendServer {
+  /** `HOST:PORT`. */
+  readonly name: string
+  readonly client: TritonClient
+  /** Where it answers for Prometheus, if it does. */
+  readonly metricsUrl: string
 }
 
 /** Something that runs the two models: in this process or on a server. */
@@ -32,4 +66,8 @@ export interface EmbeddingBackend extends AsyncDisposable {
    * @throws VirnucproError when the model fails
    */
   embed(model: ModelName, batch: TokenBatch, signal?: AbortSignal): Promise<Float32Array>
+  /** What every place that computes is at now. */
+  activity(): LaneActivity[]
+  /** Empty when this process computes. */
+  readonly servers: readonly BackendServer[]
 }

@@ -1,5 +1,5 @@
 // What the pipeline asks of a backend.
-export type { EmbeddingBackend, ModelName, TokenBatch } from './backend.ts'
+export type { BackendServer, EmbeddingBackend, LaneActivity, ModelName, TokenBatch } from './backend.ts'
 // The embedded default.
 export { OnnxRuntimeBackend, type OnnxRuntimeOptions } from './onnxruntime/backend.ts'
 // Inference servers.
@@ -8,4 +8,4 @@ export { type Contract, SOURCE_PARAMETER } from './triton/contract.ts'
 export type { TritonAccess } from './triton/endpoint.ts'
 export { findServers, type UnusableServer } from './triton/find.ts'
 // The scheduler by itself, for benchmarks and simulations.
-export { type Lane, PullQueue, type PullQueueOptions, type Verdict } from './triton/pull-queue.ts'
+export { type Clock, type Lane, PullQueue, type PullQueueOptions, type Verdict } from './triton/pull-queue.ts'

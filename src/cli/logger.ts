@@ -1,6 +1,6 @@
 import { openSync, writeSync } from 'node:fs'
 import { createConsola } from 'consola/core'
-import { type Logger, UsageError } from '../system/index.ts'
+import { type LiveTerminal, type Logger, UsageError } from '../system/index.ts'
 
 export interface LoggerOptions {
   /** Errors only on standard error; the file still gets everything from `info` up. */
@@ -9,6 +9,8 @@ export interface LoggerOptions {
   verbose?: boolean | undefined
   /** File to append to. */
   file?: string | undefined
+  /** What may have a display on standard error, which the messages must not tear. */
+  terminal?: LiveTerminal | undefined
 }
 
 // consola's numbers: 0 error, 1 warn, 3 info, 4 debug.
@@ -37,7 +39,11 @@ export function createLogger(options: LoggerOptions = {}): Logger {
       {
         log({ type, level, args, date }) {
           const message = args.map(String).join(' ')
-          if (level <= stderrLevel) process.stderr.write(`${forTerminal(type, message, colours)}\n`)
+          if (level <= stderrLevel) {
+            const text = `${forTerminal(type, message, colours)}\n`
+            if (options.terminal === undefined) process.stderr.write(text)
+            else options.terminal.write(text)
+          }
           if (file !== undefined) writeSync(file, forFile(type, message, date))
         },
       },
@@ -52,7 +58,7 @@ export function createLogger(options: LoggerOptions = {}): Logger {
 }
 
 /** NO_COLOR (any value) wins over FORCE_COLOR; without either, colours are for terminals. */
-function wantsColours(): boolean {
+export function wantsColours(): boolean {
   if (process.env.NO_COLOR) return false
   if (process.env.FORCE_COLOR && process.env.FORCE_COLOR !== '0') return true
   return process.stderr.isTTY === true && process.env.TERM !== 'dumb'

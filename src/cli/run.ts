@@ -52,6 +52,7 @@ function endWhenNobodyReads(): void {
   })
   // Nobody reads the messages: the work itself goes on.
   process.stderr.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error
+    // EIO: its terminal has been closed.
+    if (error.code !== 'EPIPE' && error.code !== 'EIO') throw error
   })
 }

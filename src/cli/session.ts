@@ -1,6 +1,6 @@
 import { type Configuration, type Given, resolveConfiguration, type SettingName } from '../config/index.ts'
-import type { Logger } from '../system/index.ts'
-import { createLogger } from './logger.ts'
+import { LiveTerminal, type Logger } from '../system/index.ts'
+import { createLogger, wantsColours } from './logger.ts'
 import type { CommandLine } from './parse/index.ts'
 
 let active: Logger | undefined
@@ -14,6 +14,8 @@ export function activeLogger(): Logger {
 export interface Session {
   configuration: Configuration
   logger: Logger
+  /** Where a command may show how far it is; undefined when standard error is no terminal. */
+  terminal: LiveTerminal | undefined
 }
 
 /** Resolves the configuration of a command line, opens the log and says what was accepted without effect. */
@@ -29,7 +31,10 @@ export async function startSession(
     originalForm: overrides.originalForm ?? false,
   })
   const { quiet, verbose, logFile } = configuration.effective.values
-  active = createLogger({ quiet, verbose, file: logFile })
+  const terminal = LiveTerminal.suits(process.stderr)
+    ? new LiveTerminal(process.stderr, { colours: wantsColours() })
+    : undefined
+  active = createLogger({ quiet, verbose, file: logFile, terminal })
   for (const warning of [...line.warnings, ...configuration.warnings]) active.warn(warning)
-  return { configuration, logger: active }
+  return { configuration, logger: active, terminal }
 }

@@ -36,7 +36,7 @@ export function warnOfUnknownVariables(environment: Environment): string[] {
   const known = [CONFIG_VARIABLE, ...settingNames.map(environmentName)]
   const warnings: string[] = []
   for (const [name, value] of Object.entries(environment)) {
-    if (!name.startsWith('VIRNUCPRO_') || name.startsWith('VIRNUCPRO_TEST_')) continue
+    if (!name.startsWith('VIRNUCPRO_') || /^VIRNUCPRO_(TEST|BENCH)_/.test(name)) continue
     if (value === undefined || value === '' || known.includes(name)) continue
     warnings.push(
       BROAD_VARIABLES.includes(name)

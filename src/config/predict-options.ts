@@ -61,6 +61,16 @@ export interface PredictOptions {
   mlpBatchSize: number
   /** Records that cannot be read: `skip` reports and goes on, `fail` stops, `auto` decides by the kind of fault. */
   onInvalid: 'auto' | 'skip' | 'fail'
+  /** Write summary, page and MultiQC tables at the end. @default true */
+  report: boolean
+  /** Write samples of the run into the folder of the report. @default true */
+  metrics: boolean
+  /** Seconds between two samples. @default 10 */
+  metricsInterval: number
+  /** Port of this machine at which the last sample can be fetched. Undefined: none. */
+  metricsPort: number | undefined
+  /** Where each of `triton` answers for Prometheus; empty: the port after that of gRPC. */
+  tritonMetrics: string[]
   /** Show progress on standard error. */
   progress: boolean
   /** Show errors only. */

@@ -9,6 +9,7 @@ import {
   oneOf,
   paths,
   text,
+  webAddresses,
   wholeNumber,
 } from './values.ts'
 
@@ -49,6 +50,12 @@ export const settingsEntries = {
   esmBatchSize: v.optional(wholeNumber(1)),
   dnabertBatchSize: v.optional(wholeNumber(1)),
   batchSize: v.optional(wholeNumber(1)),
+  report: v.optional(boolean),
+  metrics: v.optional(boolean),
+  metricsInterval: v.optional(wholeNumber(1, 86_400)),
+  // Not `metricsPort`: its variable is the one that names the port of a server in triton/compose.yaml.
+  metricsHttpPort: v.optional(wholeNumber(1, 65_535)),
+  tritonMetrics: v.optional(webAddresses),
   progress: v.optional(boolean),
   quiet: v.optional(boolean),
   verbose: v.optional(boolean),

@@ -79,6 +79,14 @@ export const endpoints = v.pipe(
   v.check((items) => items.every(isEndpoint), ENDPOINTS),
 )
 
+const ADDRESSES = 'expected http://HOST:PORT or https://HOST:PORT, several separated by commas'
+
+/** Pages of a web server; without a path, `/metrics`. */
+export const webAddresses = v.pipe(
+  commaSeparated(ADDRESSES),
+  v.check((items) => items.every((item) => /^https?:\/\/\S+$/.test(item) && URL.canParse(item)), ADDRESSES),
+)
+
 const HEADER = 'expected NAME:VALUE'
 
 /** A header of a request, as it stands in one. */

@@ -5,7 +5,7 @@ import { InputParser } from './inputParser.ts'
 import { peek } from './peek.ts'
 import { checkInputs, rawChunks, sourceName } from './rawInput.ts'
 import { RecordSink } from './recordSink.ts'
-import type { ReadOptions, SequenceRecord } from './types.ts'
+import type { ReadOptions, ReadStatistics, SequenceRecord } from './types.ts'
 import { CompressedDataError } from './zstdFrames.ts'
 
 /** Large enough that a read costs nothing beside its parsing, small enough to stay in the cache. */
@@ -54,7 +54,7 @@ async function* readInput(
   const end: CompressionEnd = { missingBgzfEnd: false }
   let parser: InputParser | undefined
   try {
-    const opened = await openChunks(input, readBytes, signal, end)
+    const opened = await openChunks(input, readBytes, options, end)
     const { head, chunks } = await peek(opened, HEAD_BYTES)
     parser = new InputParser(sink, head)
     for await (const chunk of chunks) {
@@ -87,14 +87,24 @@ async function* readInput(
 async function openChunks(
   input: string,
   readBytes: number,
-  signal: AbortSignal | undefined,
+  { signal, statistics }: ReadOptions,
   end: CompressionEnd,
 ): Promise<AsyncGenerator<Uint8Array>> {
   const mode = { reuse: false, signal }
-  const raw = await peek(rawChunks(input, readBytes, mode), 16)
+  const raw = await peek(counted(rawChunks(input, readBytes, mode), statistics), 16)
   const compression = detectCompression(sourceName(input), raw.head)
   if (compression !== 'none') return decompress(compression, raw.chunks, readBytes, end)
   // The decompressor works on a chunk while the next is read; the parser does not, and fresh buffers cost it 15 %.
   mode.reuse = true
   return raw.chunks
+}
+
+async function* counted(
+  chunks: AsyncGenerator<Uint8Array>,
+  statistics: ReadStatistics | undefined,
+): AsyncGenerator<Uint8Array> {
+  for await (const chunk of chunks) {
+    if (statistics !== undefined) statistics.bytes += chunk.length
+    yield chunk
+  }
 }

@@ -75,6 +75,8 @@ export interface InvalidRecord extends Place {
 export interface ReadStatistics {
   /** Inputs opened so far. */
   inputs: number
+  /** Bytes read from them as stored, compressed ones included. */
+  bytes: number
   /** Records yielded or about to be. */
   records: number
   /** Letters in those records. */
@@ -87,7 +89,7 @@ export interface ReadStatistics {
 
 /** Fresh counts, all zero. */
 export function newReadStatistics(): ReadStatistics {
-  return { inputs: 0, records: 0, bases: 0, recordsWithUnknownLetters: 0, skipped: {} }
+  return { inputs: 0, bytes: 0, records: 0, bases: 0, recordsWithUnknownLetters: 0, skipped: {} }
 }
 
 export interface ReadOptions {

@@ -10,12 +10,20 @@
 export function formatFloat32(value: number): string {
   const x = Math.fround(value)
   if (x === 0 || !Number.isFinite(x)) return special(x)
+  const quick = x >= 1e-4 && x < 1 ? shortScore(x) : undefined
+  if (quick !== undefined) return quick
   return spell(shortestFloat32Digits(Math.abs(x)), x < 0, Math.abs(x) >= 1e-4 && Math.abs(x) < 1e16)
 }
 
 /** Python's `repr` of a double: shortest text, exponent form below 1e-4 and from 1e16 on. */
 export function formatFloat64(value: number): string {
   if (value === 0 || !Number.isFinite(value)) return special(value)
+  const size = Math.abs(value)
+  if (size >= 1e-4 && size < 1e16) {
+    // In this range JavaScript spells a double as Python does, but for the `.0` of a whole number.
+    const text = String(value)
+    return text.includes('.') ? text : `${text}.0`
+  }
   const digits = decimal(Math.abs(value).toExponential())
   return spell(digits, value < 0, digits.exponent >= -4 && digits.exponent < 16)
 }
@@ -84,6 +92,34 @@ function shortestFloat32Digits(x: number): Decimal {
   }
   return decimal(best)
 }
+
+/**
+ * The same for scores, 1e-4 <= x < 1, in whole numbers, ten times as fast: `n / 10^k` is rounded once, as reading its
+ * text is. Undefined where rounding to k decimals is too close to a tie for a double to tell, or x is a power of two.
+ */
+function shortScore(x: number): string | undefined {
+  if (isPowerOfTwo(x)) return undefined
+  const zeros = x >= 0.1 ? 0 : x >= 0.01 ? 1 : x >= 0.001 ? 2 : 3
+  let best = 0
+  let decimals = 0
+  for (let k = zeros + 9; k > 0; k--) {
+    const scale = POWERS[k]!
+    const scaled = x * scale
+    const n = Math.round(scaled)
+    if (Math.abs(Math.abs(scaled - n) - 0.5) < 1e-6) return undefined
+    if (Math.fround(n / scale) !== x) break
+    best = n
+    decimals = k
+  }
+  if (best === 0) return undefined
+  while (best % 10 === 0) {
+    best /= 10
+    decimals--
+  }
+  return `0.${String(best).padStart(decimals, '0')}`
+}
+
+const POWERS = Array.from({ length: 13 }, (_, k) => 10 ** k)
 
 function tieToEven(x: number, places: number): string {
   const closest = x.toExponential(places)

@@ -24,6 +24,8 @@ export interface OutputPaths {
   invalidRecords: string
   /** Folder of the state that lets an interrupted run go on. */
   state: string
+  /** Folder of what tells how the run went: metrics, summary, report. */
+  report: string
 }
 
 export interface PathOptions {
@@ -110,5 +112,9 @@ function parts(nucleotideFolder: string, proteinFolder: string, mergedFolder: st
 
 /** What the reference programs do not have. */
 function extras(root: string, stem: string) {
-  return { invalidRecords: join(root, `${stem}_invalid_records.tsv`), state: join(root, '.virnucpro', stem) }
+  return {
+    invalidRecords: join(root, `${stem}_invalid_records.tsv`),
+    state: join(root, '.virnucpro', stem),
+    report: join(root, `${stem}_report`),
+  }
 }

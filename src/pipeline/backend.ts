@@ -32,10 +32,11 @@ export async function openBackend(
   stack: AsyncDisposableStack,
 ): Promise<EmbeddingBackend> {
   const { options, logger } = request
+  const metrics = metricsUrls(options)
   if (options.backend === 'onnx') return await openEmbedded(request)
   if (options.triton.length > 0) {
     noChoiceOfGpus(request)
-    return await openTriton(request, options.triton)
+    return await openTriton(request, options.triton, metrics)
   }
   if (options.backend === 'triton') return await openStarted(request, await serverGpus(options), stack)
   const found = await runningServers(request)
@@ -49,6 +50,21 @@ export async function openBackend(
   if (reason === undefined) return await openStarted(request, await serverGpus(options), stack)
   if (request.bundle.manifest.precision === 'fp32') logger.info(`computing in this process: ${reason}`)
   return await openEmbedded(request)
+}
+
+/** @throws UsageError when there are not as many as servers: whose each one is would be a guess */
+function metricsUrls({ triton, tritonMetrics }: PredictOptions): string[] | undefined {
+  if (tritonMetrics.length === 0) return undefined
+  if (tritonMetrics.length !== triton.length) {
+    throw new UsageError(
+      `--triton-metrics names ${tritonMetrics.length} addresses and --triton ${triton.length}: give one for each server, in the same order`,
+    )
+  }
+  return tritonMetrics.map((address) => {
+    const url = new URL(address)
+    if (url.pathname === '/') url.pathname = '/metrics'
+    return url.href
+  })
 }
 
 function contracts({ manifest }: Bundle): Record<ModelName, Contract> {
@@ -125,15 +141,18 @@ async function openStarted(
   return await openTriton(
     request,
     server.endpoints.map(({ grpcUrl }) => grpcUrl),
+    server.endpoints.map(({ metricsUrl }) => metricsUrl),
   )
 }
 
 async function openTriton(
   { options, bundle, logger, signal }: BackendRequest,
   endpoints: readonly string[],
+  metricsUrls?: readonly string[],
 ): Promise<EmbeddingBackend> {
   return await TritonBackend.open({
     endpoints,
+    metricsUrls,
     access: options.tritonAccess,
     models: contracts(bundle),
     serverTimeout: options.serverTimeout,

@@ -1,6 +1,8 @@
 import { readdir, rm, rmdir } from 'node:fs/promises'
 import { basename, join } from 'node:path'
+import { METRICS_FILES } from '../monitor/index.ts'
 import type { OutputPaths } from '../outputs/index.ts'
+import { REPORT_FILES } from '../report/index.ts'
 import { WriteError, writeAtomically } from '../system/index.ts'
 
 /** Names of the numbered files in each folder, of the original and of all versions of Broad's fork. */
@@ -27,6 +29,9 @@ export async function removeIntermediates(paths: OutputPaths): Promise<void> {
 export async function removeOldRun(paths: OutputPaths): Promise<void> {
   for (const file of [paths.predictions, paths.consensus, paths.invalidRecords]) await remove(file)
   await remove(join(paths.mergedFolder, DEMONSTRATION))
+  for (const name of [...Object.values(REPORT_FILES), ...Object.values(METRICS_FILES)])
+    await remove(join(paths.report, name))
+  await rmdir(paths.report).catch(() => {})
   await removeIntermediates(paths)
 }
 

@@ -1,6 +1,7 @@
 import type { EmbeddingBackend, ModelName, TokenBatch } from '../backends/index.ts'
 import { type Batch, padBatch } from '../batching/index.ts'
 import { type AdoptedVectors, type Journal, type JournalEntry, KEY_BYTES } from '../checkpoint/index.ts'
+import type { RunMonitor } from '../monitor/index.ts'
 import { InferenceError } from '../onnx/index.ts'
 import type { Logger } from '../system/index.ts'
 import { withGrace } from './grace.ts'
@@ -32,6 +33,7 @@ export interface EmbedderOptions {
   backend: EmbeddingBackend
   inputs: readonly ModelInput[]
   memory: EmbeddingMemory
+  monitor: RunMonitor
   logger: Logger
   signal?: AbortSignal | undefined
 }
@@ -98,19 +100,36 @@ export class WindowEmbedder implements AsyncDisposable {
     )
     this.#journals.add(journal)
     // It waits for the other model's batch under way too: nothing may run on behind the caller's back.
-    await Promise.all(works.map((work) => this.#embedModel(work, last, journal)))
+    let unplanned = works.length
+    const planned = () => {
+      if (--unplanned === 0) this.#tellFrames(window)
+    }
+    await Promise.all(works.map((work) => this.#embedModel(work, last, journal, planned)))
     if (this.#halt.failure !== undefined) throw this.#halt.failure.error
     return { parts: targets.flatMap(({ target }) => target ?? []), journal }
   }
 
-  async #embedModel(work: ModelWork, last: boolean, journal: Journal): Promise<void> {
+  #tellFrames(window: Window['parts']): void {
+    const count = (parts: Window['parts']) => parts.reduce((sum, { part }) => sum + part.ids.length, 0)
+    this.#options.monitor.framesPlanned(count(window), count(window.filter(({ done }) => done)))
+  }
+
+  async #embedModel(work: ModelWork, last: boolean, journal: Journal, planned: () => void): Promise<void> {
     try {
       await this.#adopt(work)
-      if (work.unknown().length === 0) return
+      if (work.unknown().length === 0) {
+        planned()
+        return
+      }
       const plan = work.plan(last)
+      this.#options.monitor.batchesPlanned(
+        work.input.model,
+        plan.batches.map((batch) => tokensOf(plan, batch)),
+      )
+      planned()
       const lane = this.#lanes.get(work.input.model) as Lane
       const batches = plan.batches.map((batch) =>
-        lane.run(() => this.#embedBatch(work, plan, batch, journal)),
+        lane.run(() => this.#watchBatch(work, plan, batch, journal)),
       )
       await Promise.allSettled(batches)
     } catch (error) {
@@ -129,7 +148,23 @@ export class WindowEmbedder implements AsyncDisposable {
     }
   }
 
-  async #embedBatch(work: ModelWork, plan: Plan, batch: Batch, journal: Journal): Promise<void> {
+  async #watchBatch(work: ModelWork, plan: Plan, batch: Batch, journal: Journal): Promise<void> {
+    const end = this.#options.monitor.batchStarted(work.input.model, tokensOf(plan, batch))
+    let done: EmbedCounts | undefined
+    try {
+      done = await this.#embedBatch(work, plan, batch, journal)
+    } finally {
+      end(done)
+    }
+  }
+
+  /** @returns what was computed; undefined when it had to be given up */
+  async #embedBatch(
+    work: ModelWork,
+    plan: Plan,
+    batch: Batch,
+    journal: Journal,
+  ): Promise<EmbedCounts | undefined> {
     const { input, dimension } = work
     const members = Array.from(batch.members)
     const refused = new Map<number, string>()
@@ -139,23 +174,28 @@ export class WindowEmbedder implements AsyncDisposable {
     }
     for (const [member, reason] of refused)
       work.fail(plan.groups[member] as number, STEPS[input.model], reason)
-    if (vectors === undefined) return
+    if (vectors === undefined) return undefined
     const taken = members.flatMap((member, at) => (refused.has(member) ? [] : [{ member, at }]))
     const keys = new Uint8Array(taken.length * KEY_BYTES)
     const kept = new Float32Array(taken.length * dimension)
-    const counts = this.counts[input.model]
+    let tokens = 0
     for (const [to, { member, at }] of taken.entries()) {
       const group = plan.groups[member] as number
       const vector = vectors.subarray(at * dimension, (at + 1) * dimension)
       work.fill(group, vector)
       keys.set(work.keyOf(group), to * KEY_BYTES)
       kept.set(vector, to * dimension)
-      counts.tokens += (plan.rows[member] as Int32Array).length
+      tokens += (plan.rows[member] as Int32Array).length
     }
     this.#options.logger.debug(`computed ${input.model}: ${taken.length} sequences`)
     journal.append({ model: input.model, keys, vectors: kept, dimension })
-    counts.sequences += taken.length
-    counts.paddedTokens += members.length * batch.paddedLength
+    this.#options.monitor.checkpointWritten()
+    const done = { tokens, sequences: taken.length, paddedTokens: members.length * batch.paddedLength }
+    const counts = this.counts[input.model]
+    counts.tokens += done.tokens
+    counts.sequences += done.sequences
+    counts.paddedTokens += done.paddedTokens
+    return done
   }
 
   /**
@@ -220,7 +260,9 @@ export class WindowEmbedder implements AsyncDisposable {
       try {
         return await withGrace(backend.embed(model, batch, signal), signal)
       } catch (error) {
-        if (!(error instanceof InferenceError) || attempt === attempts) throw error
+        if (!(error instanceof InferenceError)) throw error
+        this.#options.monitor.batchFailed(model, error.message, batch.rows * batch.paddedLength)
+        if (attempt === attempts) throw error
         logger.debug(`attempt ${attempt} failed: ${error.message}`)
         await Bun.sleep(FIRST_PAUSE_MS * 4 ** (attempt - 1))
         signal?.throwIfAborted()
@@ -242,4 +284,9 @@ export class WindowEmbedder implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     for (const journal of this.#journals) await journal[Symbol.asyncDispose]()
   }
+}
+
+/** Real tokens of a batch. */
+function tokensOf({ rows }: Plan, { members }: Batch): number {
+  return members.reduce((sum, member) => sum + (rows[member] as Int32Array).length, 0)
 }

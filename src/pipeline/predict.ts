@@ -10,7 +10,7 @@ import {
 } from '../checkpoint/index.ts'
 import type { PredictOptions } from '../config/index.ts'
 import { outputPaths } from '../outputs/index.ts'
-import type { Logger } from '../system/index.ts'
+import type { LiveTerminal, Logger } from '../system/index.ts'
 import { removeOldRun } from './cleanup.ts'
 import { withGrace } from './grace.ts'
 import { openModels, type RunModels } from './models.ts'
@@ -20,6 +20,8 @@ import { Run } from './run.ts'
 export interface PredictContext {
   logger: Logger
   signal?: AbortSignal
+  /** Where the run is shown while it goes on; without it a line in the log says now and then how far it is. */
+  terminal?: LiveTerminal | undefined
 }
 
 /**
@@ -30,7 +32,7 @@ export interface PredictContext {
  * @throws VirnucproError with a message for the user; the output folder then holds a state that can be continued
  */
 export async function predict(options: PredictOptions, context: PredictContext): Promise<PredictResult> {
-  const { logger } = context
+  const { logger, terminal } = context
   const paths = outputPaths({ ...options, input: options.inputs[0] ?? '-' })
   await using lock = await RunLock.acquire(`${paths.state}.lock`)
   const lostServer = new AbortController()
@@ -40,6 +42,7 @@ export async function predict(options: PredictOptions, context: PredictContext):
   let begun = false
   try {
     const manifest = await describeRun(options, models, signal)
+    const { inputs } = manifest
     // Before the old state goes: killed in between, no file of the old run may be left without it.
     if (options.force) await removeOldRun(paths)
     const folder = await RunFolder.open({
@@ -51,7 +54,17 @@ export async function predict(options: PredictOptions, context: PredictContext):
       legacy: (await findLegacyRun(paths.root, basename(paths.state), paths.layout)) !== undefined,
     })
     begun = folder.status !== 'finished'
-    const result = await new Run({ options, paths, models, folder, lock, logger, signal }).execute()
+    const result = await new Run({
+      options,
+      paths,
+      models,
+      inputs,
+      folder,
+      lock,
+      terminal,
+      logger,
+      signal,
+    }).execute()
     if (signal.aborted)
       logger.info(`the run had finished by then: its results in ${paths.mergedFolder} stand`)
     return result

@@ -2,6 +2,7 @@ import { type ReadOptions, readSequences, type SequenceRecord } from '../fasta/i
 import { chunkBounds, openFrames } from '../sequence/index.ts'
 import type { PreparedFiles } from './intermediates.ts'
 import { emptyPart, type Part } from './part.ts'
+import type { Tally } from './tally.ts'
 
 export interface PrepareOptions {
   inputs: readonly string[]
@@ -13,6 +14,7 @@ export interface PrepareOptions {
   keepEmpty: boolean
   /** Where chunks and frames are written as files, when they are to be kept. */
   files: PreparedFiles | undefined
+  tally: Tally
   signal: AbortSignal | undefined
   read: ReadOptions
 }
@@ -45,7 +47,8 @@ export async function* prepareParts(options: PrepareOptions, counts: PrepareCoun
   if (part.ids.length > 0) yield await finishPart(part)
 
   /** Yields each part that a record fills. */
-  function* addRecord({ id, sequence }: SequenceRecord): Generator<Part> {
+  function* addRecord({ id, sequence, source }: SequenceRecord): Generator<Part> {
+    options.tally.record(source, sequence.length)
     for (const { index, start, end } of chunkBounds(sequence.length, options.expectedLength)) {
       const chunkId = `${id}_chunk_${index}`
       const chunk = sequence.subarray(start, end)
@@ -53,6 +56,7 @@ export async function* prepareParts(options: PrepareOptions, counts: PrepareCoun
       counts.chunks++
       const frames = openFrames(chunk, { keepEmpty: options.keepEmpty })
       if (frames.length === 0) counts.chunksWithoutFrame++
+      options.tally.chunk(chunk.length, frames.length)
       for (const { frame, nucleotide, protein } of frames) {
         const frameId = chunkId + frame
         part.ids.push(frameId)

@@ -1,38 +1,59 @@
-import type { Logger } from '../system/index.ts'
+import { version } from '../../package.json' with { type: 'json' }
+import type { RunInput } from '../checkpoint/index.ts'
+import type { PredictOptions } from '../config/index.ts'
+import { RunMonitor } from '../monitor/index.ts'
+import type { OutputPaths } from '../outputs/index.ts'
+import type { LiveTerminal, Logger } from '../system/index.ts'
+import type { RunModels } from './models.ts'
+import type { PrepareCounts } from './prepare.ts'
+import type { RecordReport } from './records.ts'
 
-/** A sign of life at this distance; short enough for a person, long enough for a log file. */
-const INTERVAL_MS = 30_000
+/** What the monitor of a run has to know of it. */
+export interface Watched {
+  options: PredictOptions
+  paths: OutputPaths
+  models: RunModels
+  inputs: readonly RunInput[]
+  counts: PrepareCounts
+  records: RecordReport
+  resumed: boolean
+  terminal: LiveTerminal | undefined
+  logger: Logger
+}
 
-/** Says now and then how far a run is, so that nobody has to guess whether it hangs. */
-export class Heartbeat {
-  readonly #logger: Logger
-  readonly #timer: ReturnType<typeof setInterval> | undefined
-  readonly #started = performance.now()
-  #prepared = 0
-  #finished = 0
+/** The monitor of a run, not yet started. */
+export function monitorOf(watched: Watched): RunMonitor {
+  const { options, paths, models, resumed, terminal, logger } = watched
+  const { backend } = models
+  return new RunMonitor({
+    program: version,
+    backend: backend.description,
+    lanes: () => backend.activity(),
+    servers: backend.servers,
+    inputShare: () => shareRead(watched),
+    resumed,
+    intervalSeconds: options.metricsInterval,
+    folder: options.metrics ? paths.report : undefined,
+    port: options.metricsPort,
+    terminal,
+    progress: options.progress && !options.quiet,
+    logger,
+  })
+}
 
-  constructor(logger: Logger, enabled: boolean) {
-    this.#logger = logger
-    if (enabled) this.#timer = setInterval(() => this.#beat(), INTERVAL_MS)
-    // A beat to come must not keep the process alive.
-    this.#timer?.unref()
+/**
+ * Share of the input that has become frames: the share of bytes that have been read, less the records that have been
+ * read and not cut into chunks yet. Undefined for standard input.
+ */
+function shareRead({ inputs, counts, records, options }: Watched): number | undefined {
+  let size = 0
+  for (const { bytes } of inputs) {
+    if (bytes === null) return undefined
+    size += bytes
   }
-
-  prepared(frames: number): void {
-    this.#prepared += frames
-  }
-
-  finished(frames: number): void {
-    this.#finished += frames
-  }
-
-  stop(): void {
-    clearInterval(this.#timer)
-  }
-
-  #beat(): void {
-    const seconds = (performance.now() - this.#started) / 1000
-    const speed = (this.#finished / seconds).toFixed(1)
-    this.#logger.info(`${this.#finished} frames done, ${this.#prepared} read so far, ${speed} frames/s`)
-  }
+  const { bytes, bases } = records.read
+  if (size === 0 || bases === 0) return undefined
+  // A record counts as a whole once its first chunk is cut; chunks tell how far in a long one that is.
+  const cut = Math.min(counts.bases, counts.chunks * options.expectedLength)
+  return Math.min(1, (bytes / size) * (cut / bases))
 }

@@ -19,6 +19,11 @@ export class RecordReport {
     this.#logger = logger
   }
 
+  /** What has been read so far. */
+  get read(): { readonly bytes: number; readonly bases: number } {
+    return this.#statistics
+  }
+
   readOptions(onInvalid: OnInvalid, tempDir: string, signal: AbortSignal | undefined): ReadOptions {
     return {
       onInvalid,

@@ -3,40 +3,44 @@ import {
   type AdoptedVectors,
   BroadRun,
   damagedPartFile,
-  type FailedPart,
   failedFilesPath,
   type RunFolder,
+  type RunInput,
   type RunLock,
   writeFailedFiles,
   writePartFiles,
 } from '../checkpoint/index.ts'
 import type { PredictOptions } from '../config/index.ts'
+import type { RunMonitor } from '../monitor/index.ts'
 import { InferenceError } from '../onnx/index.ts'
-import { type OutputPaths, writeTables } from '../outputs/index.ts'
-import type { Logger } from '../system/index.ts'
+import { type OutputPaths, type TableCounts, writeTables } from '../outputs/index.ts'
+import type { LiveTerminal, Logger } from '../system/index.ts'
 import { adoptOldRun } from './adopt.ts'
 import { removeIntermediates, removePartsAfter, stampFolder } from './cleanup.ts'
-import { type EmbeddedWindow, WindowEmbedder } from './embed.ts'
+import { type EmbeddedWindow, WindowEmbedder, type WorkCounts } from './embed.ts'
 import { PreparedFiles } from './intermediates.ts'
 import type { EmbeddedPart, WindowPart } from './model-work.ts'
 import { describeWork, type RunModels } from './models.ts'
 import type { Part } from './part.ts'
 import { type PrepareCounts, prepareParts } from './prepare.ts'
-import { Heartbeat } from './progress.ts'
+import { monitorOf } from './progress.ts'
 import { RecordReport } from './records.ts'
+import { type FailedRows, reportRun } from './report.ts'
 import { count, emptyCounts, type PredictResult, reportCounts } from './result.ts'
-import { overlapped, windowsOf } from './windows.ts'
-
-/** Two windows at once: the second is read, tokenized and queued while the first is computed. */
-const WINDOWS_UNDER_WAY = 2
+import { Tally } from './tally.ts'
+import { overlapped, windowsOf, windowsUnderWay } from './windows.ts'
 
 /** What a run is made of. */
 export interface RunParts {
   options: PredictOptions
   paths: OutputPaths
   models: RunModels
+  /** The inputs with size and digest. */
+  inputs: readonly RunInput[]
   folder: RunFolder
   lock: RunLock
+  /** Where the run is shown while it goes on. */
+  terminal: LiveTerminal | undefined
   logger: Logger
   signal: AbortSignal | undefined
 }
@@ -46,29 +50,51 @@ export class Run {
   readonly #options: PredictOptions
   readonly #paths: OutputPaths
   readonly #models: RunModels
+  readonly #inputs: readonly RunInput[]
   readonly #folder: RunFolder
   readonly #lock: RunLock
   readonly #logger: Logger
   readonly #signal: AbortSignal | undefined
   readonly #records: RecordReport
+  readonly #monitor: RunMonitor
   readonly #counts: PrepareCounts = { records: 0, bases: 0, chunks: 0, chunksWithoutFrame: 0, frames: 0 }
-  readonly #failed: FailedPart[] = []
+  readonly #tally: Tally
+  readonly #start = new Date()
+  readonly #failed: FailedRows[] = []
   #failedFrames = 0
+  #framesDoneBefore = 0
+  #computed: WorkCounts | undefined
+  #adopted = 0
   #broad: BroadRun | undefined
 
-  constructor({ options, paths, models, folder, lock, logger, signal }: RunParts) {
+  constructor({ options, paths, models, inputs, folder, lock, terminal, logger, signal }: RunParts) {
     this.#options = options
     this.#paths = paths
     this.#models = models
+    this.#inputs = inputs
+    this.#tally = new Tally(options.inputs, options.expectedLength)
     this.#folder = folder
     this.#lock = lock
     this.#logger = logger
     this.#signal = signal
     this.#records = new RecordReport(paths.invalidRecords, logger)
+    const { counts, records } = { counts: this.#counts, records: this.#records }
+    const resumed = folder.status === 'resumed'
+    this.#monitor = monitorOf({ options, paths, models, inputs, counts, records, resumed, terminal, logger })
   }
 
   async execute(): Promise<PredictResult> {
     if (this.#folder.status === 'finished') return this.#finishedBefore()
+    this.#monitor.start()
+    try {
+      return await this.#work()
+    } catch (error) {
+      await this.#monitor.end(this.#signal?.aborted === true ? 'stopped' : 'error')
+      throw error
+    }
+  }
+
+  async #work(): Promise<PredictResult> {
     await this.#begin()
     await this.#beginBroad()
     await using adopted = await this.#folder.adoptedVectors()
@@ -122,10 +148,10 @@ export class Run {
       backend: this.#models.backend,
       inputs: this.#models.inputs,
       memory: { openJournal: (first, visit) => folder.openJournal(first, visit), adopted },
+      monitor: this.#monitor,
       logger: this.#logger,
       signal: this.#signal,
     })
-    const heartbeat = new Heartbeat(this.#logger, this.#options.progress)
     const prepared = prepareParts(
       {
         inputs: this.#options.inputs,
@@ -133,30 +159,34 @@ export class Run {
         sequencesPerFile: this.#options.sequencesPerFile,
         keepEmpty: this.#options.layout === 'broad',
         files,
+        tally: this.#tally,
         signal: this.#signal,
         read: this.#records.readOptions(this.#options.onInvalid, await folder.makeWorkFolder(), this.#signal),
       },
       this.#counts,
     )
     let parts = 0
-    try {
-      const compared = this.#compared(prepared, (part) => {
-        parts = part.number
-        heartbeat.prepared(part.ids.length)
-      })
-      const windows = overlapped(windowsOf(compared), WINDOWS_UNDER_WAY, async (window) => {
+    const compared = this.#compared(this.#monitor.timed('reading', prepared), (part) => {
+      parts = part.number
+    })
+    const windows = overlapped(
+      windowsOf(compared),
+      windowsUnderWay(this.#models.backend.concurrency),
+      async (window) => {
         if (window.parts.some(({ done }) => !done)) return await embedder.embed(window)
+        const frames = window.parts.reduce((sum, { part }) => sum + part.ids.length, 0)
+        this.#monitor.framesPlanned(frames, frames)
         await folder.removeJournal(window.parts[0]?.part.number ?? 0)
         return undefined
-      })
-      for await (const window of windows) {
-        if (window === undefined) continue
-        const whole = await this.#finishWindow(window, (frames) => heartbeat.finished(frames))
-        await embedder.close(window, !whole)
-      }
-    } finally {
-      heartbeat.stop()
+      },
+    )
+    for await (const window of windows) {
+      if (window === undefined) continue
+      const whole = await this.#finishWindow(window)
+      await embedder.close(window, !whole)
     }
+    this.#computed = embedder.counts
+    this.#adopted = embedder.adopted
     if (this.#counts.frames > 0) this.#logger.info(describeWork(embedder.counts))
     if (adopted !== undefined)
       this.#logger.info(`${count(embedder.adopted, 'sequence')} had an embedding of the old run`)
@@ -168,11 +198,17 @@ export class Run {
     let frames = 0
     for await (const part of parts) {
       seen(part)
+      this.#monitor.framesPrepared(part.ids.length)
       await this.#records.drain()
       const done = this.#folder.status === 'resumed' && (await this.#isFinished(part))
-      if (done) frames += part.ids.length
+      if (done) {
+        frames += part.ids.length
+        this.#monitor.framesDone(part.ids.length, true)
+      }
       yield { part, done }
     }
+    this.#monitor.inputRead()
+    this.#framesDoneBefore = frames
     if (frames > 0) this.#logger.info(`${frames} frames were already done`)
   }
 
@@ -187,7 +223,7 @@ export class Run {
   }
 
   /** @returns false when a part of it failed */
-  async #finishWindow({ parts }: EmbeddedWindow, finished: (frames: number) => void): Promise<boolean> {
+  async #finishWindow({ parts }: EmbeddedWindow): Promise<boolean> {
     let whole = true
     for (const embedded of parts) {
       const { part } = embedded
@@ -196,25 +232,32 @@ export class Run {
         whole = false
         const { step, rows } = failure
         const reason = `${rows.size} of ${count(part.ids.length, 'frame')}; ${failure.reason}`
-        this.#failed.push({ part: part.number, step, reason })
+        this.#failed.push({ part: part.number, step, reason, rows })
         this.#failedFrames += rows.size
         this.#logger.warn(`part ${part.number} failed: ${step}: ${reason}`)
         if (rows.size < part.ids.length) await this.#keepPartially(embedded, rows)
       }
-      finished(part.ids.length)
+      this.#monitor.framesDone(part.ids.length)
     }
     return whole
   }
 
   /** The frames that could be embedded have their rows in the tables; the part itself stays to be done. */
   async #keepPartially({ part, features }: EmbeddedPart, missing: ReadonlySet<number>): Promise<void> {
-    const all = await this.#models.classifier.classify(features)
+    const all = await this.#classify(features)
     const rows = part.ids.flatMap((_, row) => (missing.has(row) ? [] : [row]))
     const ids = rows.map((row) => part.ids[row] as string)
     const scores = Float32Array.from(
       rows.flatMap((row) => [all[2 * row] as number, all[2 * row + 1] as number]),
     )
-    await this.#folder.keepPartially(part.number, { ids, scores, files: [] })
+    await this.#monitor.during('checkpoint', () =>
+      this.#folder.keepPartially(part.number, { ids, scores, files: [] }),
+    )
+    this.#monitor.checkpointWritten()
+  }
+
+  #classify(features: Float32Array): Promise<Float32Array> {
+    return this.#monitor.during('classifier', () => this.#models.classifier.classify(features))
   }
 
   /** The order matters: the scores, which say that a part is done, come last. */
@@ -223,12 +266,18 @@ export class Run {
     await this.#lock.check()
     let scores: Float32Array
     try {
-      scores = await this.#models.classifier.classify(features)
+      scores = await this.#classify(features)
     } catch (error) {
       if (error instanceof InferenceError)
         return { step: 'classifier', reason: error.message, rows: new Set(part.ids.keys()) }
       throw error
     }
+    await this.#monitor.during('checkpoint', () => this.#keepPart(part, features, scores))
+    this.#monitor.checkpointWritten()
+    return undefined
+  }
+
+  async #keepPart(part: Part, features: Float32Array, scores: Float32Array): Promise<void> {
     const files = this.#options.keepIntermediate
       ? await writePartFiles(this.#paths, part.number, {
           ids: part.ids,
@@ -239,20 +288,23 @@ export class Run {
         })
       : []
     await this.#folder.finishPart(part.number, { ids: part.ids, scores, files })
-    return undefined
   }
 
   /** Stage nine: the tables, then the state is closed, unless parts are left for the next run. */
   async #finish(parts: number): Promise<PredictResult> {
     await this.#lock.check()
     const failed = new Set(this.#failed.map(({ part }) => part))
-    const counts = await writeTables(this.#paths, this.#folder.scores(parts, failed, this.#signal), {
-      stamp: this.#models.stamp,
-      spillPath: (run) => this.#folder.file(`sort_${run}.tsv`),
-    })
+    const counts = await this.#monitor.during('tables', () =>
+      writeTables(this.#paths, this.#folder.scores(parts, failed, this.#signal), {
+        stamp: this.#models.stamp,
+        spillPath: (run) => this.#folder.file(`sort_${run}.tsv`),
+      }),
+    )
     if (this.#models.stamp !== undefined) await stampFolder(this.#paths, this.#models.stamp)
     await writeFailedFiles(this.#paths, this.#failed)
     const result = { ...this.#counts, ...counts, skippedRecords: this.#records.skipped }
+    await this.#monitor.end(failed.size > 0 ? 'failed-parts' : 'finished')
+    await this.#report(parts, counts)
     if (failed.size === 0) await this.#close({ ...result }, parts)
     reportCounts(result, this.#paths.mergedFolder, this.#logger)
     if (failed.size > 0) {
@@ -262,6 +314,34 @@ export class Run {
       )
     }
     return { ...result, failedParts: failed.size, alreadyFinished: false, paths: this.#paths }
+  }
+
+  /**
+   * Before the state is closed: a run that is killed meanwhile is continued, and makes its report then. After the last
+   * line of the monitor, from which it has the stages.
+   */
+  async #report(parts: number, tables: TableCounts): Promise<void> {
+    if (!this.#options.report || this.#computed === undefined) return
+    await reportRun(
+      {
+        options: this.#options,
+        paths: this.#paths,
+        models: this.#models,
+        inputs: this.#inputs,
+        start: this.#start,
+        continued: this.#folder.status === 'resumed',
+        tally: this.#tally,
+        prepared: this.#counts,
+        tables,
+        skippedRecords: this.#records.skipped,
+        framesDoneBefore: this.#framesDoneBefore,
+        parts,
+        failed: this.#failed,
+        computed: this.#computed,
+        adoptedSequences: this.#adopted,
+      },
+      this.#logger,
+    )
   }
 
   async #close(result: Record<string, number>, parts: number): Promise<void> {

@@ -6,6 +6,19 @@ import type { WindowPart } from './model-work.ts'
  */
 export const WINDOW_FRAMES = 10_000
 
+/** A window of frames of reads has some thirty batches for a GPU. */
+const BATCHES_OF_A_WINDOW = 24
+
+/**
+ * Windows to have under way: one more is read, tokenized and queued while those before it keep every device busy. How
+ * many changes no batch.
+ *
+ * @param concurrency - batches that the backend wants on their way at once
+ */
+export function windowsUnderWay(concurrency: number): number {
+  return 1 + Math.max(1, Math.ceil(concurrency / BATCHES_OF_A_WINDOW))
+}
+
 /** Parts that are embedded together. */
 export interface Window {
   parts: readonly WindowPart[]

@@ -17,3 +17,5 @@ export type { Logger } from './logger.ts'
 // Folders that appear whole, and digests of files.
 export { replaceFolder } from './replace-folder.ts'
 export { sha256File } from './sha256.ts'
+// A terminal with a display below the messages.
+export { LiveTerminal } from './terminal.ts'

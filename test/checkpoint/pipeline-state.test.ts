@@ -157,7 +157,7 @@ test('a run brought into the other layout is the run made in it, and still known
   expect((await virnucpro(['checkpoints', 'migrate', broad.join('out'), '--to', 'vanilla'])).code).toBe(0)
   const names = (folder: typeof vanilla) =>
     readdirSync(folder.join('out'), { recursive: true, encoding: 'utf8' })
-      .filter((name) => !name.startsWith('.virnucpro') && /\.\w+$/.test(name))
+      .filter((name) => !/^\.virnucpro|_report\//.test(name) && /\.\w+$/.test(name))
       .sort()
   expect(names(broad)).toEqual(names(vanilla))
   expect(names(broad).filter((name) => name.endsWith('.pt')).length).toBeGreaterThan(5)
@@ -168,4 +168,6 @@ test('a run brought into the other layout is the run made in it, and still known
   const again = await virnucpro(args(broad))
   expect(again.stderr).toContain('this run has finished before')
   expect(again.code).toBe(0)
+  // Its report is still the one of its tables.
+  expect(await virnucpro(['report', broad.join('out')])).toMatchObject({ code: 0 })
 })

@@ -109,6 +109,7 @@ test('statistics count what was read', async () => {
   await skipping([path, file('counts.fq', '@q\nAC\n+\nII\n')], { statistics })
   expect(statistics).toEqual({
     inputs: 2,
+    bytes: 45,
     records: 4,
     bases: 20,
     recordsWithUnknownLetters: 1,

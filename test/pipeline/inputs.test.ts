@@ -74,8 +74,8 @@ test.each([
   expect(stderr).not.toContain('    at ')
 })
 
-test('without --keep-intermediate only the tables stay', async () => {
-  expect((await predict(`>a\n${OPEN}\n`)).files).toEqual(['.virnucpro', 'in_merged'])
+test('without --keep-intermediate only the tables and the report stay', async () => {
+  expect((await predict(`>a\n${OPEN}\n`)).files).toEqual(['.virnucpro', 'in_merged', 'in_report'])
 })
 
 test('equal reads get equal scores, whatever is beside them', async () => {

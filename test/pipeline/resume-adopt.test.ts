@@ -132,7 +132,7 @@ describe.skipIf(!hasShared)('a run of another program is continued', () => {
     const { error, log } = await continued(output, { force: true })
     expect(error).toBeUndefined()
     expect(computed(log)).toEqual({ esm2: [4], dnabert_s: [4] })
-    expect(readdirSync(output).sort()).toEqual(['.virnucpro', `${STEM}_merged`])
+    expect(readdirSync(output).sort()).toEqual(['.virnucpro', `${STEM}_merged`, `${STEM}_report`])
   })
 })
 

@@ -89,12 +89,12 @@ export async function run(
   return await start(args, options).ended()
 }
 
-/** All files of an output folder by name, without the state of runs, which holds times. */
+/** All files of an output folder by name, without the state and the report of runs, which hold times. */
 export function outputs(folder: string): Map<string, Buffer> {
   const files = new Map<string, Buffer>()
   for (const name of readdirSync(folder, { recursive: true, encoding: 'utf8' }).sort()) {
     const path = join(folder, name)
-    if (!/^\.(virnucpro|checkpoints)/.test(name) && statSync(path).isFile())
+    if (!/^\.(virnucpro|checkpoints)|^[^/]+_report\//.test(name) && statSync(path).isFile())
       files.set(name, readFileSync(path))
   }
   return files

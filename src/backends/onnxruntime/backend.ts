@@ -1,6 +1,6 @@
 import { InferenceError, type InferenceSession, loadRuntime, openSession } from '../../onnx/index.ts'
 import { availableCores } from '../../system/index.ts'
-import type { EmbeddingBackend, ModelName, TokenBatch } from '../backend.ts'
+import type { EmbeddingBackend, LaneActivity, ModelName, TokenBatch } from '../backend.ts'
 
 export interface OnnxRuntimeOptions {
   /** Path of each model's graph and the width of its embedding. */
@@ -20,7 +20,12 @@ export class OnnxRuntimeBackend implements EmbeddingBackend {
   readonly tapers = false
   readonly #sessions: Record<ModelName, InferenceSession>
   readonly #models: OnnxRuntimeOptions['models']
+  readonly servers = []
   #last: Promise<unknown> = Promise.resolve()
+  readonly #done = { batches: 0, sequences: 0, paddedTokens: 0 }
+  #submitted = 0
+  #busyMs = 0
+  #callStart: number | undefined
 
   private constructor(
     options: OnnxRuntimeOptions,
@@ -58,12 +63,49 @@ export class OnnxRuntimeBackend implements EmbeddingBackend {
   }
 
   embed(model: ModelName, batch: TokenBatch, signal?: AbortSignal): Promise<Float32Array> {
+    this.#submitted++
     const run = this.#last.then(() => {
       signal?.throwIfAborted()
-      return this.#run(model, batch)
+      return this.#timed(model, batch)
     })
-    this.#last = run.catch(() => {})
+    this.#last = run
+      .catch(() => {})
+      .then(() => {
+        this.#submitted--
+      })
     return run
+  }
+
+  activity(): LaneActivity[] {
+    const current = this.#callStart === undefined ? 0 : performance.now() - this.#callStart
+    return [
+      {
+        name: 'processor',
+        model: undefined,
+        server: undefined,
+        instances: 1,
+        inOrder: true,
+        inFlight: this.#submitted,
+        ...this.#done,
+        busySeconds: (this.#busyMs + current) / 1000,
+        memoryTokens: undefined,
+      },
+    ]
+  }
+
+  async #timed(model: ModelName, batch: TokenBatch): Promise<Float32Array> {
+    const start = performance.now()
+    this.#callStart = start
+    try {
+      const vectors = await this.#run(model, batch)
+      this.#done.batches++
+      this.#done.sequences += batch.rows
+      this.#done.paddedTokens += batch.rows * batch.paddedLength
+      return vectors
+    } finally {
+      this.#busyMs += performance.now() - start
+      this.#callStart = undefined
+    }
   }
 
   async #run(model: ModelName, batch: TokenBatch): Promise<Float32Array> {

@@ -1,7 +1,7 @@
 import { InferenceError } from '../../onnx/index.ts'
 import { type Logger, VirnucproError } from '../../system/index.ts'
 import { type TritonClient, TritonError } from '../../tritonclient/index.ts'
-import type { EmbeddingBackend, ModelName, TokenBatch } from '../backend.ts'
+import type { BackendServer, EmbeddingBackend, LaneActivity, ModelName, TokenBatch } from '../backend.ts'
 import type { Contract } from './contract.ts'
 import { connect, describe, ModelLane, type TritonAccess } from './endpoint.ts'
 import { PullQueue } from './pull-queue.ts'
@@ -9,6 +9,8 @@ import { PullQueue } from './pull-queue.ts'
 export interface TritonOptions {
   /** `grpc://HOST:PORT` or `grpcs://HOST:PORT`, at least one. */
   endpoints: readonly string[]
+  /** Where each of them answers for Prometheus. @default the port after that of gRPC, as Triton has it */
+  metricsUrls?: readonly string[] | undefined
   access: TritonAccess
   models: Record<ModelName, Contract>
   /** Seconds without any server that answers, after which the run is given up. */
@@ -31,7 +33,9 @@ export class TritonBackend implements EmbeddingBackend {
   readonly concurrency: number
   /** With one instance as well: the batches, and with them the last digits, must not depend on how many there are. */
   readonly tapers = true
+  readonly servers: readonly BackendServer[]
   readonly #clients: readonly TritonClient[]
+  readonly #lanes: Record<ModelName, readonly ModelLane[]>
   readonly #models: TritonOptions['models']
   readonly #queues: Record<ModelName, PullQueue<TokenBatch, Float32Array>>
 
@@ -41,6 +45,12 @@ export class TritonBackend implements EmbeddingBackend {
     lanes: Record<ModelName, ModelLane[]>,
   ) {
     this.#clients = clients
+    this.#lanes = lanes
+    this.servers = clients.map((client, i) => ({
+      name: hostPort(client.url),
+      client,
+      metricsUrl: options.metricsUrls?.[i] ?? usualMetricsUrl(client.url),
+    }))
     this.#models = options.models
     this.#queues = { esm2: queueOf(lanes.esm2, options), dnabert_s: queueOf(lanes.dnabert_s, options) }
     this.concurrency = Math.max(this.#queues.esm2.depth, this.#queues.dnabert_s.depth)
@@ -60,7 +70,9 @@ export class TritonBackend implements EmbeddingBackend {
     const clients = options.endpoints.map((url) => connect(url, options.access))
     const deadlineMs = options.serverTimeout * 1000
     const lanes = (model: ModelName) =>
-      clients.map((client) => new ModelLane(client, model, options.models[model], deadlineMs))
+      clients.map((client) => {
+        return new ModelLane(client, model, options.models[model], deadlineMs, (m) => options.logger.warn(m))
+      })
     const all = { esm2: lanes('esm2'), dnabert_s: lanes('dnabert_s') }
     try {
       await anyReady(clients, options)
@@ -72,8 +84,14 @@ export class TritonBackend implements EmbeddingBackend {
     return new TritonBackend(options, clients, all)
   }
 
-  /** What filled one GPU: more tokens in a batch gave under 1 % more speed. */
+  /**
+   * What `engines tune` found, where every server that answers says so: the smallest, since all servers take from one queue.
+   * Else what filled one GPU: more tokens in a batch gave under 1 % more speed.
+   */
   tokenBudget(model: ModelName): number {
+    const known = this.#lanes[model].filter(({ isKnown }) => isKnown)
+    const tuned = known.flatMap(({ tokenBudget }) => tokenBudget ?? [])
+    if (tuned.length > 0 && tuned.length === known.length) return Math.min(...tuned)
     return model === 'esm2' ? 16_384 : 65_536
   }
 
@@ -96,10 +114,37 @@ export class TritonBackend implements EmbeddingBackend {
     }
   }
 
+  activity(): LaneActivity[] {
+    return MODELS.flatMap((model) => {
+      const states = this.#queues[model].state()
+      return this.#lanes[model].map((lane, i) => ({
+        name: `${model} at ${hostPort(lane.url)}`,
+        model,
+        server: hostPort(lane.url),
+        instances: lane.instances,
+        inOrder: states[i]?.inOrder ?? true,
+        inFlight: states[i]?.running ?? 0,
+        ...lane.done,
+        busySeconds: undefined,
+        memoryTokens: lane.memoryTokens,
+      }))
+    })
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     for (const model of MODELS) this.#queues[model].close()
     for (const client of this.#clients) client.close()
   }
+}
+
+function hostPort(url: string): string {
+  return url.replace(/^[a-z]+:\/\//, '')
+}
+
+/** Triton has gRPC at 8001 and its metrics at 8002, and `virnucpro serve` keeps that order for every server. */
+function usualMetricsUrl(url: string): string {
+  const [, host, port] = /^(.*):(\d+)$/.exec(hostPort(url)) ?? []
+  return `http://${host ?? hostPort(url)}:${Number(port ?? 8001) + 1}/metrics`
 }
 
 function queueOf(

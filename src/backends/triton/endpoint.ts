@@ -7,6 +7,7 @@ import {
   TritonError,
 } from '../../tritonclient/index.ts'
 import type { ModelName, TokenBatch } from '../backend.ts'
+import { BatchFit } from './batch-fit.ts'
 import { type Contract, checkContract } from './contract.ts'
 import type { Lane, Verdict } from './pull-queue.ts'
 
@@ -23,6 +24,9 @@ export interface TritonAccess {
 const REQUESTS_PER_INSTANCE = 2
 /** A server that is well answers this question in a few milliseconds. */
 const PROBE_MS = 2000
+/** Parameters of a model's configuration; `repository build` writes both. */
+const BUDGET_PARAMETER = 'token_budget'
+const SHAPES_PARAMETER = 'shapes'
 
 /** @throws UsageError for an address, certificate or header that cannot be used */
 export function connect(url: string, access: TritonAccess): TritonClient {
@@ -56,6 +60,7 @@ function readPem(path: string): Uint8Array {
 /** One model on one server: a lane that token batches may take. */
 export class ModelLane implements Lane<TokenBatch, Float32Array> {
   readonly name: string
+  readonly url: string
   readonly #client: TritonClient
   readonly #model: ModelName
   readonly #contract: Contract
@@ -63,17 +68,49 @@ export class ModelLane implements Lane<TokenBatch, Float32Array> {
   #instances = 1
   #checked = false
   #needsReload = false
+  #tokenBudget: number | undefined
+  readonly #fit: BatchFit
+  /** Work that it has answered. */
+  readonly done = { batches: 0, sequences: 0, paddedTokens: 0 }
 
-  constructor(client: TritonClient, model: ModelName, contract: Contract, deadlineMs: number) {
+  constructor(
+    client: TritonClient,
+    model: ModelName,
+    contract: Contract,
+    deadlineMs: number,
+    warn: (message: string) => void,
+  ) {
     this.#client = client
     this.#model = model
     this.#contract = contract
     this.#deadlineMs = deadlineMs
     this.name = `${model} at ${client.url}`
+    this.#fit = new BatchFit((tokens) =>
+      warn(
+        `${this.name}: the GPU ran out of memory; from now on batches of more than ${tokens} tokens are computed there ` +
+          `in pieces. ${model === 'esm2' ? '--esm-batch-size' : '--dnabert-batch-size'} ${tokens} makes such batches from the start`,
+      ),
+    )
+    this.url = client.url
   }
 
   get instances(): number {
     return this.#instances
+  }
+
+  /** Padded tokens of a batch that the server's configuration names as best; undefined where it names none. */
+  get tokenBudget(): number | undefined {
+    return this.#tokenBudget
+  }
+
+  /** Whether it has been asked and answered. */
+  get isKnown(): boolean {
+    return this.#checked
+  }
+
+  /** Most padded tokens that its memory holds, once it has run out. */
+  get memoryTokens(): number | undefined {
+    return this.#fit.memoryTokens
   }
 
   get capacity(): number {
@@ -89,10 +126,17 @@ export class ModelLane implements Lane<TokenBatch, Float32Array> {
     const config = await this.#client.modelConfig(this.#model, { deadlineMs: PROBE_MS, signal })
     checkContract(this.name, config, this.#contract)
     this.#instances = countInstances(config)
+    const budget = Number(config.parameters[BUDGET_PARAMETER]?.stringValue)
+    this.#tokenBudget = Number.isSafeInteger(budget) && budget > 0 ? budget : undefined
+    this.#fit.allow(config.parameters[SHAPES_PARAMETER]?.stringValue ?? '')
     this.#checked = true
   }
 
-  async run(batch: TokenBatch, signal: AbortSignal): Promise<Float32Array> {
+  run(batch: TokenBatch, signal: AbortSignal): Promise<Float32Array> {
+    return this.#fit.run(batch, (piece) => this.#infer(piece, signal))
+  }
+
+  async #infer(batch: TokenBatch, signal: AbortSignal): Promise<Float32Array> {
     const { inputIds, lengths, rows, paddedLength } = batch
     const result = await this.#client.infer(
       {
@@ -111,6 +155,9 @@ export class ModelLane implements Lane<TokenBatch, Float32Array> {
         `${this.name} answered with embeddings of shape [${shape}] instead of [${rows},${this.#contract.dimension}]`,
       )
     }
+    this.done.batches++
+    this.done.sequences += rows
+    this.done.paddedTokens += rows * paddedLength
     return data
   }
 

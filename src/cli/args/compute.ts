@@ -104,12 +104,5 @@ export const computeArgs: ArgGroup = {
       hint: 'N',
       help: 'rows in one call of the classifier [default: 256]',
     },
-    {
-      name: 'progress',
-      long: ['progress'],
-      negatable: true,
-      shownNegated: true,
-      help: 'do not show progress',
-    },
   ],
 }

@@ -48,6 +48,13 @@ export const fileArgs: ArgGroup = {
       hint: 'auto|skip|fail',
       help: 'what to do with records that cannot be read [default: auto]',
     },
+    {
+      name: 'report',
+      long: ['report'],
+      negatable: true,
+      shownNegated: true,
+      help: 'do not write the report of the run',
+    },
   ],
 }
 

@@ -3,6 +3,7 @@ import { computeArgs } from './compute.ts'
 import { fileArgs, resumeArgs } from './files.ts'
 import { commonArgs } from './logging.ts'
 import { modelArgs } from './model.ts'
+import { monitorArgs } from './monitor.ts'
 import { oldArgs } from './old.ts'
 
 /** Every option of `predict`; `config` takes the same, to show what they come to. */
@@ -11,6 +12,7 @@ export const predictGroups: readonly ArgGroup[] = [
   modelArgs,
   computeArgs,
   resumeArgs,
+  monitorArgs,
   commonArgs,
   oldArgs,
 ]

@@ -1,5 +1,5 @@
 import { type PredictOptions, toPredictOptions } from '../../config/index.ts'
-import { ExitCode, type Logger, UsageError } from '../../system/index.ts'
+import { ExitCode, type LiveTerminal, type Logger, UsageError } from '../../system/index.ts'
 import { predictGroups } from '../args/predict.ts'
 import { strictCommand } from '../command.ts'
 import { requireFiles, requirePaths } from '../files.ts'
@@ -25,12 +25,16 @@ const NO_BUNDLE = `no model bundle given. Make one from the files of the origina
 and name it with --bundle BUNDLE, VIRNUCPRO_BUNDLE or the configuration file; "--bundle demo" runs a demonstration.`
 
 export default strictCommand(help, async (line) => {
-  const { configuration, logger } = await startSession(line, applyPositionals(line))
+  const { configuration, logger, terminal } = await startSession(line, applyPositionals(line))
   const options = toPredictOptions(configuration)
-  return () => runPredict(options, logger)
+  return () => runPredict(options, logger, terminal)
 })
 
-async function runPredict(options: PredictOptions, logger: Logger): Promise<void> {
+async function runPredict(
+  options: PredictOptions,
+  logger: Logger,
+  terminal: LiveTerminal | undefined,
+): Promise<void> {
   if (options.bundle === undefined) throw new UsageError(NO_BUNDLE)
   if (options.bundle !== 'demo') await requirePaths([['bundle', options.bundle]])
   await requireFiles([
@@ -39,6 +43,6 @@ async function runPredict(options: PredictOptions, logger: Logger): Promise<void
   ])
   // Loaded here and not above: it brings ONNX Runtime, which nothing before this line needs.
   const { predict } = await import('../../pipeline/index.ts')
-  const result = await withSignals(logger, (signal) => predict(options, { logger, signal }))
+  const result = await withSignals(logger, (signal) => predict(options, { logger, signal, terminal }))
   if (result.failedParts > 0) process.exitCode = ExitCode.usageOrPartial
 }

@@ -1,0 +1,28 @@
+import { UsageError } from '../system/index.ts'
+
+const CONTENT_TYPE = 'application/openmetrics-text; version=1.0.0; charset=utf-8'
+
+/**
+ * Answers with the last sample at `/metrics`, to programs of this machine only.
+ *
+ * @throws UsageError when the port cannot be had
+ */
+export function serveMetrics(port: number, text: () => string): { stop(): Promise<void> } {
+  try {
+    return Bun.serve({
+      hostname: '127.0.0.1',
+      port,
+      fetch(request) {
+        if (new URL(request.url).pathname !== '/metrics')
+          return new Response('the metrics are at /metrics\n', { status: 404 })
+        if (request.method !== 'GET' && request.method !== 'HEAD') return new Response(null, { status: 405 })
+        return new Response(text(), { headers: { 'content-type': CONTENT_TYPE } })
+      },
+    })
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause)
+    throw new UsageError(`--metrics-port ${port}: cannot listen there: ${reason}. Choose another port`, {
+      cause,
+    })
+  }
+}

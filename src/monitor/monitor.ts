@@ -1,0 +1,257 @@
+import type { LiveTerminal } from '../system/index.ts'
+import type { Finding } from './judgement/history.ts'
+import { Judge } from './judgement/judge.ts'
+import { OutOfMemory } from './judgement/out-of-memory.ts'
+import type { MonitoredLane, MonitoredServer } from './lanes.ts'
+import type { DeviceMetrics, Outcome, StageMetrics, StageName } from './metrics.ts'
+import { Pace } from './pace.ts'
+import { Recorder, type RecorderOptions } from './recorder.ts'
+import { Sampler } from './sampling/sampler.ts'
+import { StageClocks } from './stage-clock.ts'
+import { heartbeat } from './view/heartbeat.ts'
+import { layOut } from './view/line.ts'
+import { rowsOf, type Status } from './view/picture.ts'
+import { type BatchDone, type MonitoredModel, Work } from './work.ts'
+
+export interface MonitorOptions extends RecorderOptions {
+  lanes(): readonly MonitoredLane[]
+  servers: readonly MonitoredServer[]
+  /** Share of the input that has been read, 0 to 1; undefined where its size is unknown. */
+  inputShare(): number | undefined
+  /** Where the display goes; undefined for a line now and then in the log. */
+  terminal: LiveTerminal | undefined
+  /** Whether anything is shown of how far the run is. */
+  progress: boolean
+}
+
+/** Short enough for a person, long enough for a log file. */
+const HEARTBEAT_MS = 30_000
+const REFRESH_MS = 500
+
+/**
+ * Watches a run: counts what the pipeline tells it, samples what the devices do, writes both down, shows them and says
+ * when something is wrong. Nothing that goes wrong here ends the run.
+ */
+export class RunMonitor {
+  readonly #options: MonitorOptions
+  readonly #started = performance.now()
+  readonly #clocks = new StageClocks(() => this.#seconds())
+  readonly #work = new Work()
+  readonly #pace = new Pace(this.#work)
+  readonly #judge = new Judge()
+  readonly #memory = new OutOfMemory()
+  readonly #sampler: Sampler
+  #recorder: Recorder | undefined
+  readonly #timers: ReturnType<typeof setInterval>[] = []
+  #devices: readonly DeviceMetrics[] = []
+  #sampling: Promise<void> | undefined
+  #saved: number | undefined
+  #state: 'new' | 'running' | 'ended' = 'new'
+
+  constructor(options: MonitorOptions) {
+    this.#options = options
+    this.#sampler = new Sampler(options)
+  }
+
+  /**
+   * Begins to write, to sample and to show.
+   * @throws UsageError when the port cannot be had
+   */
+  start(): void {
+    const { logger, intervalSeconds, terminal, progress } = this.#options
+    this.#recorder = new Recorder(this.#options)
+    this.#state = 'running'
+    this.#every(intervalSeconds * 1000, () => this.#sample())
+    // The first sample is what later ones are compared with.
+    this.#sample()
+    if (!progress) return
+    if (terminal !== undefined) {
+      terminal.show((room) => layOut(rowsOf(this.#status()), room))
+      this.#every(REFRESH_MS, () => terminal.refresh())
+    } else this.#every(HEARTBEAT_MS, () => logger.info(heartbeat(this.#status())))
+  }
+
+  #every(ms: number, work: () => void): void {
+    const timer = setInterval(() => {
+      try {
+        work()
+      } catch (error) {
+        clearInterval(timer)
+        this.#options.logger.debug(`the monitor: ${error}`)
+      }
+    }, ms)
+    // None of them must keep the process alive.
+    timer.unref()
+    this.#timers.push(timer)
+  }
+
+  #seconds(): number {
+    return (performance.now() - this.#started) / 1000
+  }
+
+  /** Begins an interval of a stage. @returns what ends it */
+  stage(name: StageName): () => void {
+    return this.#clocks.begin(name)
+  }
+
+  /** The same for the time until a promise settles. */
+  async during<T>(name: StageName, work: () => Promise<T>): Promise<T> {
+    const end = this.stage(name)
+    try {
+      return await work()
+    } finally {
+      end()
+    }
+  }
+
+  /** The same for the time that a sequence takes to give its next item. */
+  async *timed<T>(name: StageName, items: AsyncIterable<T>): AsyncGenerator<T> {
+    const iterator = items[Symbol.asyncIterator]()
+    try {
+      for (;;) {
+        const next = await this.during(name, () => iterator.next())
+        if (next.done === true) return
+        yield next.value
+      }
+    } finally {
+      await iterator.return?.()
+    }
+  }
+
+  framesPrepared(frames: number): void {
+    this.#work.frames.prepared += frames
+  }
+
+  /** Frames of a part that is over, whether this process or an earlier one has computed it. */
+  framesDone(frames: number, known = false): void {
+    this.#work.frames.done += frames
+    if (known) this.#work.frames.known += frames
+  }
+
+  /** No frame is to come any more. */
+  inputRead(): void {
+    this.#work.inputRead = true
+  }
+
+  /**
+   * All batches of some frames have been told.
+   * @param known - how many of the frames need none, since an earlier process has finished them
+   */
+  framesPlanned(frames: number, known: number): void {
+    this.#work.framesPlanned += frames
+    this.#work.framesPlannedAnew += frames - known
+  }
+
+  /** @param tokens - real tokens of each of the batches */
+  batchesPlanned(model: MonitoredModel, tokens: readonly number[]): void {
+    this.#work.planned(
+      model,
+      tokens.length,
+      tokens.reduce((sum, each) => sum + each, 0),
+    )
+  }
+
+  /** @returns what ends the batch; without an argument it was given up */
+  batchStarted(model: MonitoredModel, plannedTokens: number): (done?: BatchDone) => void {
+    const end = this.stage(model)
+    this.#work.batchStarted(model)
+    return (done) => {
+      end()
+      this.#work.batchEnded(model, plannedTokens, done)
+    }
+  }
+
+  /** A model has refused a batch, with this reason. */
+  batchFailed(model: MonitoredModel, reason: string, paddedTokens: number): void {
+    const finding = this.#memory.failed(model, reason, paddedTokens)
+    if (finding !== undefined && this.#judge.isNew(finding)) this.#warn(finding)
+  }
+
+  /** Something has been made durable. */
+  checkpointWritten(): void {
+    this.#saved = this.#seconds()
+  }
+
+  /** The stages so far. */
+  stages(): StageMetrics[] {
+    return this.#clocks.summary()
+  }
+
+  /** Ends the display and writes the last lines; only the first call counts. */
+  async end(outcome: Outcome): Promise<void> {
+    if (this.#state !== 'running') return
+    this.#state = 'ended'
+    for (const timer of this.#timers) clearInterval(timer)
+    if (this.#options.progress) this.#options.terminal?.hide()
+    await this.#sampling
+    if (outcome !== 'stopped') await this.#takeSample()
+    const { maxRSS } = process.resourceUsage()
+    await this.#recorder?.end({
+      seconds: this.#seconds(),
+      outcome,
+      stages: this.stages(),
+      models: this.#work.models(),
+      // Bun gives KiB, as Linux does.
+      process: { peakRssBytes: Math.max(maxRSS * 1024, process.memoryUsage.rss()), cpuSeconds: cpuSeconds() },
+    })
+  }
+
+  #sample(): void {
+    // One that waits for a mute server is not joined by another.
+    this.#sampling ??= this.#takeSample()
+      .catch((error) => this.#options.logger.debug(`no sample: ${error}`))
+      .finally(() => {
+        this.#sampling = undefined
+      })
+  }
+
+  async #takeSample(): Promise<void> {
+    const { devices, lanes } = await this.#sampler.read()
+    const seconds = this.#seconds()
+    this.#devices = devices
+    this.#pace.note(seconds)
+    const counts = {
+      seconds,
+      frames: { ...this.#work.frames },
+      models: this.#work.models(),
+      devices,
+      process: { rssBytes: process.memoryUsage.rss(), cpuSeconds: cpuSeconds() },
+      ...(this.#saved !== undefined && { checkpointAgeSeconds: seconds - this.#saved }),
+    }
+    await this.#recorder?.sample(counts, this.#pace.secondsLeft(this.#options.inputShare()))
+    const moreToCome = !this.#work.inputRead
+    for (const finding of this.#judge.judge({ sample: counts, lanes, moreToCome })) this.#warn(finding)
+  }
+
+  #warn(finding: Finding): void {
+    this.#recorder?.warn(finding, this.#seconds())
+  }
+
+  #status(): Status {
+    const share = this.#options.inputShare()
+    const seconds = this.#seconds()
+    this.#pace.note(seconds)
+    const each = <T>(of: (model: MonitoredModel) => T): Record<MonitoredModel, T> => ({
+      esm2: of('esm2'),
+      dnabert_s: of('dnabert_s'),
+    })
+    return {
+      seconds,
+      frames: { ...this.#work.frames, expected: this.#pace.framesExpected(share) },
+      inputRead: this.#work.inputRead,
+      share,
+      models: this.#work.models(),
+      speeds: each((model) => this.#pace.speed(model)),
+      tokensLeft: each((model) => this.#pace.tokensLeft(model, share)),
+      secondsLeft: this.#pace.secondsLeft(share),
+      checkpointAgeSeconds: this.#saved === undefined ? undefined : seconds - this.#saved,
+      devices: this.#devices,
+      inFlight: new Map(this.#options.lanes().map(({ name, inFlight }) => [name, inFlight])),
+    }
+  }
+}
+
+function cpuSeconds(): number {
+  const { user, system } = process.cpuUsage()
+  return (user + system) / 1e6
+}

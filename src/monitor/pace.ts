@@ -1,0 +1,107 @@
+import { MODELS, type MonitoredModel, type Work } from './work.ts'
+
+/** Speeds are those of the last minute: long enough for batches of some seconds, short enough to see a change. */
+const SPAN_SECONDS = 60
+/** The time left is judged by a longer stretch, so that it does not jump about. */
+const LONG_SPAN_SECONDS = 600
+
+interface Point {
+  seconds: number
+  tokens: Record<MonitoredModel, number>
+  sequences: Record<MonitoredModel, number>
+}
+
+export interface Speed {
+  sequencesPerSecond: number
+  tokensPerSecond: number
+}
+
+/** How fast a run is, and how long it will take from the tokens that are left. */
+export class Pace {
+  readonly #work: Work
+  readonly #points: Point[] = []
+
+  constructor(work: Work) {
+    this.#work = work
+  }
+
+  /** Remembers where the run stands; called at least every few seconds. */
+  note(seconds: number): void {
+    const models = this.#work.models()
+    const last = this.#points.at(-1)
+    // Nothing computed so far: the wait before the first batch says nothing about the speed.
+    const idle = models.esm2.tokens + models.dnabert_s.tokens === 0
+    if (last !== undefined && (idle || seconds - last.seconds < 0.2)) {
+      if (idle) last.seconds = seconds
+      return
+    }
+    this.#points.push({
+      seconds,
+      tokens: { esm2: models.esm2.tokens, dnabert_s: models.dnabert_s.tokens },
+      sequences: { esm2: models.esm2.sequences, dnabert_s: models.dnabert_s.sequences },
+    })
+    // Every second point goes once there are many: the long stretch needs no fine steps.
+    if (this.#points.length > 2000) this.#thin(seconds)
+  }
+
+  #thin(seconds: number): void {
+    const kept = this.#points.filter(
+      (point, i) =>
+        seconds - point.seconds < SPAN_SECONDS ||
+        (i % 2 === 0 && seconds - point.seconds < LONG_SPAN_SECONDS),
+    )
+    this.#points.splice(0, this.#points.length, ...kept)
+  }
+
+  /** Undefined before anything has been computed. */
+  speed(model: MonitoredModel, span: number = SPAN_SECONDS): Speed | undefined {
+    const last = this.#points.at(-1)
+    if (last === undefined) return undefined
+    const first = this.#points.find((point) => last.seconds - point.seconds <= span)
+    const passed = last.seconds - (first?.seconds ?? last.seconds)
+    if (first === undefined || passed <= 0) return undefined
+    return {
+      sequencesPerSecond: (last.sequences[model] - first.sequences[model]) / passed,
+      tokensPerSecond: (last.tokens[model] - first.tokens[model]) / passed,
+    }
+  }
+
+  /**
+   * Tokens still to compute: exact once the input has been read, before that from the share of it that has been.
+   * Undefined when that share is unknown, as with standard input.
+   *
+   * @param share - of the input that has been read, 0 to 1
+   */
+  tokensLeft(model: MonitoredModel, share: number | undefined): number | undefined {
+    const work = this.#work
+    const planned = work.tokensLeft(model)
+    if (work.inputRead && work.framesPlanned >= work.frames.prepared) return planned
+    const frames = this.framesExpected(share)
+    if (frames === undefined || work.framesPlannedAnew === 0) return undefined
+    const perFrame = work.models()[model].plannedTokens / work.framesPlannedAnew
+    return planned + Math.max(0, frames - work.framesPlanned) * perFrame
+  }
+
+  /** Frames of the whole input; an estimate until it has been read. */
+  framesExpected(share: number | undefined): number | undefined {
+    const { inputRead, frames } = this.#work
+    if (inputRead) return frames.prepared
+    // The first hundredth of an input says little about the rest.
+    if (share === undefined || share < 0.001 || frames.prepared === 0) return undefined
+    return frames.prepared / Math.min(1, share)
+  }
+
+  /** Seconds to the end; the models run side by side, so that the one that needs longer decides. */
+  secondsLeft(share: number | undefined): number | undefined {
+    let longest = 0
+    for (const model of MODELS) {
+      const left = this.tokensLeft(model, share)
+      if (left === undefined) return undefined
+      if (left === 0) continue
+      const speed = this.speed(model, LONG_SPAN_SECONDS)?.tokensPerSecond
+      if (speed === undefined || speed === 0) return undefined
+      longest = Math.max(longest, left / speed)
+    }
+    return longest
+  }
+}

@@ -1,0 +1,179 @@
+import { hostname } from 'node:os'
+import type { Logger } from '../../system/index.ts'
+import type { MonitoredLane, MonitoredServer } from '../lanes.ts'
+import type { DeviceMetrics } from '../metrics.ts'
+import type { GpuReading } from './gpu.ts'
+import { NvidiaSmi } from './nvidia-smi.ts'
+import { askStatistics, type ComputeTimes } from './statistics.ts'
+import { askMetricsPage } from './triton-metrics.ts'
+
+/** An answer that takes longer is none; a sample must be over before the next begins. */
+const LONGEST_ANSWER_MS = 2000
+
+/** A lane and what the sample found out about it. */
+export interface LaneSample extends MonitoredLane {
+  /** Whether its server answered; true in this process. */
+  answers: boolean
+  /** Share of the time since the last sample in which its instances computed. */
+  busy: number | undefined
+  sequencesPerSecond: number | undefined
+}
+
+export interface Reading {
+  devices: DeviceMetrics[]
+  lanes: LaneSample[]
+}
+
+export interface SamplerOptions {
+  lanes(): readonly MonitoredLane[]
+  servers: readonly MonitoredServer[]
+  intervalSeconds: number
+  logger: Logger
+}
+
+interface Before {
+  at: number
+  lanes: ReadonlyMap<string, MonitoredLane>
+  times: ReadonlyMap<string, ComputeTimes>
+}
+
+/** Asks everything that knows how busy the devices are. A source that is not there is left out. */
+export class Sampler {
+  readonly #options: SamplerOptions
+  readonly #deadlineMs: number
+  readonly #nvidiaSmi: NvidiaSmi | undefined
+  readonly #silent = new Set<string>()
+  #before: Before | undefined
+
+  constructor(options: SamplerOptions) {
+    this.#options = options
+    this.#deadlineMs = Math.min(LONGEST_ANSWER_MS, options.intervalSeconds * 800)
+    this.#nvidiaSmi = options.servers.some(isLocal) ? NvidiaSmi.find() : undefined
+  }
+
+  async read(): Promise<Reading> {
+    const { servers } = this.#options
+    const [times, pages, local] = await Promise.all([
+      Promise.all(servers.map(({ client }) => askStatistics(client, this.#deadlineMs))),
+      Promise.all(servers.map((server) => this.#page(server))),
+      this.#nvidiaSmi?.ask(this.#deadlineMs),
+    ])
+    const lanes = this.#lanes(new Map(servers.flatMap(({ name }, i) => pair(name, times[i]))))
+    const gpus = this.#gpus(pages, local, lanes)
+    return { lanes, devices: [...gpus, ...lanes.map(deviceOf)] }
+  }
+
+  async #page(server: MonitoredServer): Promise<GpuReading[] | undefined> {
+    const found = await askMetricsPage(server.metricsUrl, this.#deadlineMs)
+    if (found === undefined && !this.#silent.has(server.name)) {
+      this.#silent.add(server.name)
+      this.#options.logger.debug(
+        `no metrics from ${server.metricsUrl}; --triton-metrics names another address`,
+      )
+    }
+    return found
+  }
+
+  #lanes(times: ReadonlyMap<string, ComputeTimes>): LaneSample[] {
+    const at = performance.now()
+    const lanes = this.#options.lanes()
+    const before = this.#before
+    this.#before = { at, times, lanes: new Map(lanes.map((lane) => [lane.name, lane])) }
+    return lanes.map((lane) => {
+      const { server } = lane
+      const answers = server === undefined || times.has(server)
+      const last = before?.lanes.get(lane.name)
+      if (before === undefined || last === undefined)
+        return { ...lane, answers, busy: undefined, sequencesPerSecond: undefined }
+      const seconds = Math.max(1e-3, (at - before.at) / 1000)
+      const computed =
+        server === undefined
+          ? difference(lane.busySeconds, last.busySeconds)
+          : nanoseconds(lane, times.get(server), before.times.get(server))
+      return {
+        ...lane,
+        answers,
+        busy: computed === undefined ? undefined : clamp(computed / seconds / lane.instances),
+        sequencesPerSecond: (lane.sequences - last.sequences) / seconds,
+      }
+    })
+  }
+
+  /** Each GPU once, named after its server where that is known. */
+  #gpus(
+    pages: readonly (readonly GpuReading[] | undefined)[],
+    local: readonly GpuReading[] | undefined,
+    lanes: readonly LaneSample[],
+  ): DeviceMetrics[] {
+    const { servers } = this.#options
+    const here = new Map(local?.map((gpu) => [gpu.uuid, gpu]))
+    const seen = new Set<string>()
+    const devices: DeviceMetrics[] = []
+    for (const [i, server] of servers.entries()) {
+      const page = pages[i] ?? []
+      const alone = page.length === 1
+      for (const [position, gpu] of page.entries()) {
+        if (seen.has(gpu.uuid)) continue
+        seen.add(gpu.uuid)
+        const { uuid: _, index = position, ...rest } = { ...gpu, ...here.get(gpu.uuid) }
+        const speed = alone ? speedOf(server.name, lanes) : undefined
+        devices.push({
+          name: `gpu ${index} at ${server.name}`,
+          kind: 'gpu',
+          ...rest,
+          ...(speed !== undefined && { sequencesPerSecond: speed }),
+        })
+      }
+    }
+    // A server on this machine that says nothing of GPUs may use any of them.
+    const mute = servers.some((server, i) => isLocal(server) && (pages[i] ?? []).length === 0)
+    for (const { uuid, index, ...rest } of mute ? (local ?? []) : [])
+      if (!seen.has(uuid)) devices.push({ name: `gpu ${index}`, kind: 'gpu', ...rest })
+    return devices
+  }
+}
+
+function pair<T>(name: string, value: T | undefined): [string, T][] {
+  return value === undefined ? [] : [[name, value]]
+}
+
+function isLocal({ name }: MonitoredServer): boolean {
+  const host = name.replace(/:\d+$/, '')
+  return /^(127\.[\d.]+|localhost|\[?::1\]?)$/.test(host) || host === hostname()
+}
+
+function clamp(share: number): number {
+  return Math.max(0, Math.min(1, share))
+}
+
+function difference(now: number | undefined, before: number | undefined): number | undefined {
+  return now === undefined || before === undefined ? undefined : now - before
+}
+
+/** Seconds of computing since the last sample. A server that was started again counts from zero. */
+function nanoseconds(
+  { model }: MonitoredLane,
+  now: ComputeTimes | undefined,
+  before: ComputeTimes | undefined,
+): number | undefined {
+  if (model === undefined || now === undefined || before === undefined) return undefined
+  const [end = 0n, start = 0n] = [now.get(model), before.get(model)]
+  return end < start ? undefined : Number(end - start) / 1e9
+}
+
+function speedOf(server: string, lanes: readonly LaneSample[]): number | undefined {
+  const speeds = lanes.filter((lane) => lane.server === server).map((lane) => lane.sequencesPerSecond)
+  return speeds.reduce(
+    (sum, speed) => (sum === undefined || speed === undefined ? undefined : sum + speed),
+    0,
+  )
+}
+
+function deviceOf({ name, server, busy, sequencesPerSecond }: LaneSample): DeviceMetrics {
+  return {
+    name,
+    kind: server === undefined ? 'cpu' : 'instance',
+    ...(busy !== undefined && { busy }),
+    ...(sequencesPerSecond !== undefined && { sequencesPerSecond }),
+  }
+}

@@ -1,0 +1,111 @@
+import type { DeviceMetrics, ModelMetrics } from '../metrics.ts'
+import type { Speed } from '../pace.ts'
+import { MODEL_NAMES, MODELS, type MonitoredModel } from '../work.ts'
+import { clock, gibibytes, percent, short, whole } from './format.ts'
+import type { Field, Row } from './line.ts'
+
+/** What the display and the log lines tell of a run, as of now. */
+export interface Status {
+  seconds: number
+  frames: { prepared: number; done: number; known: number; expected: number | undefined }
+  inputRead: boolean
+  /** Share of the input that has been read; undefined for standard input. */
+  share: number | undefined
+  models: Record<MonitoredModel, ModelMetrics>
+  speeds: Record<MonitoredModel, Speed | undefined>
+  tokensLeft: Record<MonitoredModel, number | undefined>
+  secondsLeft: number | undefined
+  checkpointAgeSeconds: number | undefined
+  devices: readonly DeviceMetrics[]
+  inFlight: ReadonlyMap<string, number>
+}
+
+/** A row for each stage, for each device, and one for the run. */
+export function rowsOf(status: Status): Row[] {
+  return [
+    readingRow(status),
+    ...MODELS.map((model) => modelRow(model, status)),
+    framesRow(status),
+    ...status.devices.map((device) => deviceRow(device, status.inFlight.get(device.name))),
+    runRow(status),
+  ]
+}
+
+function readingRow({ frames, inputRead, share }: Status): Row {
+  return {
+    label: 'Reading',
+    bar: inputRead ? 1 : share,
+    fields: [
+      ...(inputRead
+        ? [{ text: 'done', rank: 1 }]
+        : share === undefined
+          ? []
+          : [{ text: percent(share), rank: 0 }]),
+      { text: `${whole(frames.prepared)} frames`, rank: 2 },
+    ],
+  }
+}
+
+function modelRow(model: MonitoredModel, { models, speeds, tokensLeft }: Status): Row {
+  const { tokens, sequences, inFlight, waiting } = models[model]
+  const left = tokensLeft[model]
+  const done = left === undefined ? undefined : left === 0 ? 1 : tokens / (tokens + left)
+  const speed = speeds[model]
+  return {
+    label: MODEL_NAMES[model],
+    bar: done,
+    fields: [
+      ...(done === undefined ? [] : [{ text: percent(done), rank: 0 }]),
+      ...(speed === undefined
+        ? [{ text: `${whole(sequences)} sequences`, rank: 1 }]
+        : [
+            { text: `${short(speed.sequencesPerSecond)} seq/s`, rank: 1 },
+            { text: `${short(speed.tokensPerSecond)} tokens/s`, rank: 2 },
+          ]),
+      { text: `${inFlight} in flight`, rank: 4 },
+      { text: `${waiting} queued`, rank: 3 },
+    ],
+  }
+}
+
+function framesRow({ frames }: Status): Row {
+  const { done, known, expected, prepared } = frames
+  const all = expected === undefined ? `${whole(prepared)}+` : whole(expected)
+  return {
+    label: 'Finished',
+    bar: expected === undefined || expected === 0 ? undefined : done / expected,
+    fields: [
+      ...(expected === undefined || expected === 0 ? [] : [{ text: percent(done / expected), rank: 0 }]),
+      { text: `${whole(done)} of ${all} frames`, rank: 1 },
+      ...(known === 0 ? [] : [{ text: `${whole(known)} known before`, rank: 3 }]),
+    ],
+  }
+}
+
+function deviceRow(device: DeviceMetrics, inFlight: number | undefined): Row {
+  const { name, busy, memoryUsedBytes, memoryTotalBytes, temperatureCelsius, powerWatts, throttled } = device
+  const fields: Field[] = []
+  if (busy !== undefined) fields.push({ text: `${percent(busy)} busy`, brief: percent(busy), rank: 0 })
+  if (memoryUsedBytes !== undefined)
+    fields.push({ text: gibibytes(memoryUsedBytes, memoryTotalBytes), rank: 2 })
+  if (device.sequencesPerSecond !== undefined)
+    fields.push({ text: `${short(device.sequencesPerSecond)} seq/s`, rank: 1 })
+  if (inFlight !== undefined) fields.push({ text: `${inFlight} in flight`, rank: 3 })
+  if (temperatureCelsius !== undefined) fields.push({ text: `${Math.round(temperatureCelsius)} °C`, rank: 5 })
+  if (powerWatts !== undefined) fields.push({ text: `${Math.round(powerWatts)} W`, rank: 4 })
+  if (throttled !== undefined)
+    fields.push({ text: `lowered: ${throttled.join(', ')}`, rank: 1, colour: 'red' })
+  return { label: name, bar: busy, fields }
+}
+
+function runRow({ seconds, secondsLeft, inputRead, checkpointAgeSeconds: age }: Status): Row {
+  const left = secondsLeft === undefined ? 'unknown yet' : `${inputRead ? '' : 'about '}${clock(secondsLeft)}`
+  return {
+    label: 'Time left',
+    fields: [
+      { text: left, brief: secondsLeft === undefined ? '?' : clock(secondsLeft), rank: 0 },
+      { text: `running for ${clock(seconds)}`, rank: 2, colour: 'dim' },
+      ...(age === undefined ? [] : [{ text: `saved ${clock(age)} ago`, rank: 1, colour: 'dim' as const }]),
+    ],
+  }
+}

@@ -1,0 +1,55 @@
+import { createReadStream } from 'node:fs'
+import { VirnucproError } from '../system/index.ts'
+import type { FrameScore } from './consensus.ts'
+import { parseLikePandas } from './numbers.ts'
+import type { LayoutName } from './paths.ts'
+
+const HEADER = 'Sequence_ID\tPrediction\tscore1\tscore2'
+
+/**
+ * The rows of a `prediction_results.txt`, some thousand at a time, so that memory does not grow with the table. Scores
+ * are read as the program of the layout reads them when it calls the chunks; NaN where a frame has none.
+ *
+ * @throws VirnucproError when the file cannot be read or is no such table, with its line
+ */
+export async function* readFrameScores(path: string, layout: LayoutName): AsyncGenerator<FrameScore[]> {
+  const number = layout === 'broad' ? parseLikePandas : Number
+  let line = 0
+  let headed = false
+  for await (const lines of linesOf(path)) {
+    const frames: FrameScore[] = []
+    for (const text of lines) {
+      line++
+      if (!headed) {
+        // A demonstration has a line of warning above the header.
+        if (line === 1 && text.startsWith('#')) continue
+        if (text !== HEADER) throw new VirnucproError(`${path}:${line}: expected the header "${HEADER}"`)
+        headed = true
+        continue
+      }
+      const [id, call, others, viral, extra] = text.split('\t')
+      if (id === undefined || call === undefined || viral === undefined || extra !== undefined) {
+        throw new VirnucproError(`${path}:${line}: expected an id, a call and two scores`)
+      }
+      frames.push({ id, others: number(others as string), viral: number(viral) })
+    }
+    if (frames.length > 0) yield frames
+  }
+  if (!headed) throw new VirnucproError(`${path}: expected the header "${HEADER}", found an empty file`)
+}
+
+async function* linesOf(path: string): AsyncGenerator<string[]> {
+  let rest = ''
+  const stream = createReadStream(path, { encoding: 'utf8', highWaterMark: 1 << 18 })
+  try {
+    for await (const piece of stream) {
+      const lines = `${rest}${piece}`.split('\n')
+      rest = lines.pop() as string
+      yield lines
+    }
+  } catch (error) {
+    if (error instanceof VirnucproError || !(error instanceof Error)) throw error
+    throw new VirnucproError(`cannot read ${path}: ${error.message}`, { cause: error })
+  }
+  if (rest !== '') yield [rest]
+}
