@@ -1,0 +1,45 @@
+/** A piece of HTML or SVG that is safe to put into a page as it is. */
+export class Markup {
+  readonly text: string
+
+  constructor(text: string) {
+    this.text = text
+  }
+
+  toString(): string {
+    return this.text
+  }
+}
+
+type Value = Markup | string | number | undefined | false | readonly Value[]
+
+/**
+ * Text with values put in. Names of files, sequences and servers come from outside: all that is not itself made by this
+ * function is escaped. Lists are joined; `undefined` and `false` are nothing.
+ */
+export function html(pieces: TemplateStringsArray, ...values: readonly Value[]): Markup {
+  let text = pieces[0] ?? ''
+  for (const [i, value] of values.entries()) text += render(value) + (pieces[i + 1] ?? '')
+  return new Markup(text)
+}
+
+function render(value: Value): string {
+  if (value === undefined || value === false) return ''
+  if (value instanceof Markup) return value.text
+  if (typeof value === 'object') return value.map(render).join('')
+  return escaped(String(value))
+}
+
+const ENTITIES: Readonly<Record<string, string>> = {
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+  '"': '&quot;',
+  "'": '&#39;',
+}
+
+function escaped(text: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: XML 1.0 and HTML have no place for them
+  const printable = text.replace(/[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]/g, '\ufffd')
+  return printable.replace(/[&<>"']/g, (letter) => ENTITIES[letter] as string)
+}

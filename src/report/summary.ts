@@ -1,0 +1,114 @@
+import { readFile } from 'node:fs/promises'
+import * as v from 'valibot'
+import { VirnucproError } from '../system/index.ts'
+
+export const SUMMARY_FORMAT = 'virnucpro-summary'
+export const SUMMARY_VERSION = 1
+
+const whole = v.pipe(v.number(), v.integer(), v.minValue(0))
+const amount = v.pipe(v.number(), v.minValue(0))
+const time = v.pipe(v.string(), v.isoTimestamp())
+
+const LengthsSchema = v.object({
+  count: whole,
+  total: whole,
+  shortest: whole,
+  longest: whole,
+  bins: v.array(v.object({ from: whole, below: whole, count: whole })),
+})
+
+const InputSchema = v.object({
+  path: v.string(),
+  bytes: v.nullable(whole),
+  sha256: v.nullable(v.string()),
+  records: whole,
+  bases: whole,
+  chunks: whole,
+  chunksWithoutFrame: whole,
+  frames: whole,
+  failedFrames: whole,
+})
+
+const ModelSchema = v.object({ sequences: whole, tokens: whole, paddedTokens: whole })
+
+const StageSchema = v.object({ name: v.string(), start: amount, end: amount, busySeconds: amount })
+
+/** `summary.json`; every field is described in docs/report.md. */
+const SummarySchema = v.object({
+  format: v.literal(SUMMARY_FORMAT),
+  version: v.literal(SUMMARY_VERSION),
+  program: v.object({ name: v.string(), version: v.string() }),
+  name: v.string(),
+  outcome: v.picklist(['finished', 'failed-parts']),
+  /** Undefined but for demonstration models. */
+  demonstration: v.optional(v.string()),
+  time: v.object({ start: time, end: time, seconds: amount, continued: v.boolean() }),
+  settings: v.record(v.string(), v.unknown()),
+  models: v.object({ name: v.string(), digest: v.string(), backend: v.string() }),
+  inputs: v.array(InputSchema),
+  counts: v.object({
+    records: whole,
+    skippedRecords: whole,
+    bases: whole,
+    chunks: whole,
+    chunksWithoutFrame: whole,
+    frames: whole,
+    framesDoneBefore: whole,
+    failedFrames: whole,
+    scoredFrames: whole,
+    viralFrames: whole,
+    calledChunks: whole,
+    viralChunks: whole,
+    parts: whole,
+    failedParts: whole,
+    adoptedSequences: whole,
+  }),
+  computed: v.object({ dnabert_s: ModelSchema, esm2: ModelSchema }),
+  speed: v.object({
+    framesPerSecond: amount,
+    tokensPerSecond: v.object({ dnabert_s: amount, esm2: amount }),
+  }),
+  stages: v.array(StageSchema),
+  lengths: v.object({ records: LengthsSchema, chunks: LengthsSchema }),
+  failures: v.array(v.object({ part: whole, step: v.string(), frames: whole, reason: v.string() })),
+  files: v.object({
+    layout: v.picklist(['vanilla', 'broad']),
+    predictions: v.string(),
+    consensus: v.string(),
+    invalidRecords: v.nullable(v.string()),
+    metrics: v.nullable(v.string()),
+  }),
+})
+
+export type Summary = v.InferOutput<typeof SummarySchema>
+export type InputSummary = Summary['inputs'][number]
+
+/** The text of `summary.json`. */
+export function summaryText(summary: Summary): string {
+  return `${JSON.stringify(summary, undefined, 2)}\n`
+}
+
+/** @throws VirnucproError when the file is missing, damaged or of another version */
+export async function readSummary(path: string): Promise<Summary> {
+  const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    throw new VirnucproError(
+      error.code === 'ENOENT'
+        ? `${path} is missing: it is written at the end of a run`
+        : `cannot read ${path}: ${error.message}`,
+    )
+  })
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch {
+    throw new VirnucproError(`${path} is damaged: it is no JSON`)
+  }
+  const head = v.safeParse(v.object({ format: v.literal(SUMMARY_FORMAT), version: v.number() }), value)
+  if (head.success && head.output.version > SUMMARY_VERSION) {
+    throw new VirnucproError(`${path} was made by a newer version of virnucpro: use that one`)
+  }
+  const parsed = v.safeParse(SummarySchema, value)
+  if (parsed.success) return parsed.output
+  const [issue] = parsed.issues
+  throw new VirnucproError(`${path} is damaged: ${v.getDotPath(issue) ?? 'the file'}: ${issue.message}`)
+}

@@ -1,0 +1,83 @@
+import { readdir, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { type MetricsLine, readMetrics } from '../monitor/index.ts'
+import { VirnucproError, writeAtomically } from '../system/index.ts'
+import { readCalls } from './calls.ts'
+import { MULTIQC_FILES, multiqcTables } from './multiqc.ts'
+import { reportPage } from './page.ts'
+import { type RunFacts, summarize } from './summarize.ts'
+import { readSummary, type Summary, summaryText } from './summary.ts'
+import { timelineOf } from './timeline.ts'
+
+/** Names of the files in the folder of a report. */
+export const REPORT_FILES = { summary: 'summary.json', page: 'report.html', ...MULTIQC_FILES } as const
+
+/** What the monitor writes there. */
+const METRICS = 'metrics.jsonl'
+
+/** Writes all files of a report, each whole or not at all; the monitor's last line must be written by then. */
+export async function writeReport(facts: RunFacts): Promise<void> {
+  const folder = facts.paths.report
+  const metrics = await readMetrics(join(folder, METRICS))
+  const summary = summarize(
+    facts,
+    metrics.length > 0 ? { file: METRICS, stages: stagesOf(metrics) } : undefined,
+  )
+  await writeAtomically(join(folder, REPORT_FILES.summary), summaryText(summary))
+  await draw(folder, summary)
+}
+
+/** The stages of the last start. */
+function stagesOf(metrics: readonly MetricsLine[]): Summary['stages'] {
+  const last = metrics.findLast(({ kind }) => kind === 'start' || kind === 'end')
+  return last?.kind === 'end' ? last.stages : []
+}
+
+/**
+ * Makes the page and the tables for MultiQC anew from what lies in the folder of a report.
+ *
+ * @returns the path of the page
+ * @throws VirnucproError when the summary or the table of frames is missing, damaged or of another run
+ */
+export async function rebuildReport(folder: string): Promise<string> {
+  await draw(folder, await readSummary(join(folder, REPORT_FILES.summary)))
+  return join(folder, REPORT_FILES.page)
+}
+
+async function draw(folder: string, summary: Summary): Promise<void> {
+  const calls = await readCalls(join(folder, summary.files.predictions), summary)
+  const { metrics } = summary.files
+  const lines = metrics === null ? [] : await readMetrics(join(folder, metrics))
+  const timeline = lines.length === 0 ? undefined : timelineOf(lines)
+  const tables = multiqcTables(summary)
+  await writeAtomically(join(folder, REPORT_FILES.section), tables.section)
+  await writeAtomically(join(folder, REPORT_FILES.general), tables.general)
+  await writeAtomically(join(folder, REPORT_FILES.page), reportPage(summary, calls, timeline))
+}
+
+/**
+ * The folders of reports that a name stands for: itself, or all in an output folder.
+ * @throws VirnucproError when there is none
+ */
+export async function findReports(folder: string): Promise<string[]> {
+  if (await isFile(join(folder, REPORT_FILES.summary))) return [folder]
+  const found: string[] = []
+  for (const entry of (await readdir(folder)).sort()) {
+    const path = join(folder, entry)
+    if (entry.endsWith('_report') && (await isFile(join(path, REPORT_FILES.summary)))) found.push(path)
+  }
+  if (found.length === 0) {
+    throw new VirnucproError(
+      `${folder}: no ${REPORT_FILES.summary} in it or in a folder *_report below it. A run writes one at its end, ` +
+        'unless --no-report is given; one that was interrupted has none yet',
+    )
+  }
+  return found
+}
+
+async function isFile(path: string): Promise<boolean> {
+  return await stat(path).then(
+    (found) => found.isFile(),
+    () => false,
+  )
+}
