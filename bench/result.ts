@@ -1,0 +1,170 @@
+/**
+ * The one form in which every bench gives its results: a JSON document for programs (`--json FILE`, which
+ * bench/compare.ts reads) and a table for people.
+ *
+ *     const options = benchOptions('bun bench/micro/fasta.ts')     // --quick, --json FILE
+ *     const results = [
+ *       summarize({ name: 'reads', unit: 'MB/s', better: 'higher' }, ours, { name: 'Biopython', values: theirs }),
+ *     ]
+ *     await finish('micro/fasta', options, { megabases: 64 }, results)
+ *
+ * A bench that measures something once gives `rounds: 1` and no spread; see `single`.
+ */
+import { parseArgs } from 'node:util'
+import pkg from '../package.json' with { type: 'json' }
+import { writeAtomically } from '../src/system/index.ts'
+import { type Machine, thisMachine } from './machine.ts'
+import { printTable } from './table.ts'
+
+export interface BenchOptions {
+  /** Little work and few rounds: shows that the bench works. Its figures mean nothing. */
+  readonly quick: boolean
+  /** Where the JSON document goes. */
+  readonly json: string | undefined
+}
+
+/** What is measured, in which unit, and which way is better. */
+export interface Measure {
+  /** Unique within a bench: compare.ts matches results by it. */
+  readonly name: string
+  /** `MB/s`, `tok/s`, `s`, `MB`, `%`, `x`. */
+  readonly unit: string
+  readonly better: 'higher' | 'lower'
+}
+
+export interface Result extends Measure {
+  /** The median of all rounds. */
+  readonly value: number
+  /** The lowest and the highest round; both the value itself where there was one round. */
+  readonly low: number
+  readonly high: number
+  readonly rounds: number
+  /** What it was compared with in the same run. */
+  readonly against?: Against | readonly Against[]
+  /** What a reader must know about this figure. */
+  readonly note?: string
+}
+
+export interface Against {
+  readonly name: string
+  /** The median, in the unit of the result. */
+  readonly value: number
+  /** How many times better ours is: above 1 for better, whichever way is better. The median over rounds. */
+  readonly ratio: number
+}
+
+export interface BenchDocument {
+  readonly format: 'virnucpro-bench'
+  readonly version: 1
+  /** Folder and name: `micro/fasta`. */
+  readonly bench: string
+  /** ISO 8601, UTC. */
+  readonly date: string
+  readonly program: string
+  readonly machine: Machine
+  /** What decides the figures: sizes, seeds, threads. Results with other settings are not compared. */
+  readonly settings: Readonly<Record<string, Setting>>
+  readonly results: readonly Result[]
+}
+
+export type Setting = string | number | boolean | readonly (string | number)[]
+
+/** Reads the flags that every bench has, and those of `more`; ends the process with 2 at anything else. */
+export function benchOptions<T extends Record<string, { type: 'string' | 'boolean' }> = Record<never, never>>(
+  usage: string,
+  more?: T,
+): BenchOptions & { readonly [K in keyof T]?: T[K]['type'] extends 'boolean' ? boolean : string } {
+  try {
+    const { values } = parseArgs({
+      options: { quick: { type: 'boolean' }, json: { type: 'string' }, ...more },
+    })
+    return { ...values, quick: values.quick === true, json: values.json as string | undefined } as never
+  } catch (error) {
+    const flags = Object.entries(more ?? {}).map(
+      ([name, { type }]) => `[--${name}${type === 'string' ? ' VALUE' : ''}]`,
+    )
+    console.error(`error: ${(error as Error).message}`)
+    console.error(`Usage: ${[usage, '[--quick] [--json FILE]', ...flags].join(' ')}`)
+    process.exit(2)
+  }
+}
+
+/** The middle of the values; the mean of the two middle ones for an even number of them. */
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b)
+  const half = sorted.length >> 1
+  return sorted.length % 2 === 1 ? sorted[half]! : (sorted[half - 1]! + sorted[half]!) / 2
+}
+
+export interface Alternative {
+  readonly name: string
+  /** One for each round, in the order in which they were run. */
+  readonly values: readonly number[]
+}
+
+/**
+ * A result from one value for each round. Where every alternative has as many rounds, ratios are taken round by
+ * round: whatever slows the machine for a while then slows both.
+ */
+export function summarize(
+  measure: Measure,
+  values: readonly number[],
+  alternatives: Alternative | readonly Alternative[] = [],
+  note?: string,
+): Result {
+  if (values.length === 0) throw new RangeError(`${measure.name}: no round was measured`)
+  const against = [alternatives].flat().map(({ name, values: theirs }) => ({
+    name,
+    value: median(theirs),
+    ratio:
+      theirs.length === values.length
+        ? median(values.map((ours, round) => better(measure, ours, theirs[round]!)))
+        : better(measure, median(values), median(theirs)),
+  }))
+  return {
+    ...measure,
+    value: median(values),
+    low: Math.min(...values),
+    high: Math.max(...values),
+    rounds: values.length,
+    ...(against.length > 0 && { against: against.length === 1 ? against[0]! : against }),
+    ...(note !== undefined && { note }),
+  }
+}
+
+/** A result that was measured, counted or computed once. */
+export function single(name: string, unit: string, better: Measure['better'], value: number): Result {
+  return summarize({ name, unit, better }, [value])
+}
+
+function better(measure: Measure, ours: number, theirs: number): number {
+  return measure.better === 'higher' ? ours / theirs : theirs / ours
+}
+
+/** Everything that a result is compared with. */
+export function alternativesOf(result: Result): readonly Against[] {
+  return result.against === undefined ? [] : [result.against].flat()
+}
+
+/** Prints the table and writes the document. */
+export async function finish(
+  bench: string,
+  options: BenchOptions,
+  settings: BenchDocument['settings'],
+  results: readonly Result[],
+): Promise<BenchDocument> {
+  const document: BenchDocument = {
+    format: 'virnucpro-bench',
+    version: 1,
+    bench,
+    date: new Date().toISOString(),
+    program: pkg.version,
+    machine: await thisMachine(),
+    settings: { quick: options.quick, ...settings },
+    results,
+  }
+  printTable(document)
+  if (options.json !== undefined)
+    await writeAtomically(options.json, `${JSON.stringify(document, null, 2)}\n`)
+  return document
+}

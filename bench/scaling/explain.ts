@@ -1,0 +1,17 @@
+import { VirnucproError } from '../../src/system/index.ts'
+import { TritonError } from '../../src/tritonclient/index.ts'
+
+/** Runs a bench; what its user can put right is said in one line, with exit code 2. */
+export async function explained(bench: () => Promise<void>): Promise<void> {
+  try {
+    await bench()
+  } catch (error) {
+    if (error instanceof VirnucproError || error instanceof TritonError) fail(error.message)
+    throw error
+  }
+}
+
+export function fail(message: string): never {
+  console.error(`error: ${message}`)
+  process.exit(2)
+}

@@ -1,0 +1,121 @@
+import type { TokenBatch, TritonBackend } from '../../src/backends/index.ts'
+import { temporaryFolder } from '../../test/support/temporary.ts'
+import type { TritonServer } from '../../test/support/triton.ts'
+import { openBackend, readLog, startSleeping } from '../triton/sleeping.ts'
+import { type CurvePoint, curveText } from './curve.ts'
+import { modelTimes, since, tailLoss } from './statistics.ts'
+import { type PlannedBatch, type PlannedWindow, runLoad } from './workload.ts'
+
+export interface RealRun {
+  readonly seconds: number
+  readonly batches: number
+  /** Share of the time that each instance was busy with a batch, as its own log has it. */
+  readonly busy: readonly number[]
+  /** The same for all instances together, as the servers count it: with their copies. */
+  readonly serverBusy: number
+  /** Seconds of work in all batches, as the curve has it. */
+  readonly workSeconds: number
+  readonly tailLoss: number
+  /** Milliseconds of CPU time that the client used for a batch, every thread of it. */
+  readonly clientMs: number
+  /** Batches that an instance was given, by instance. */
+  readonly batchesOf: ReadonlyMap<string, number>
+}
+
+export interface RealOptions {
+  readonly curve: readonly CurvePoint[]
+  readonly dimension: number
+}
+
+/**
+ * Runs a load through the backend that runs use, on Triton servers whose model waits as long as a GPU would compute.
+ *
+ * @param instances - of each server
+ */
+export async function runOnServers(
+  windows: readonly PlannedWindow[],
+  instances: readonly number[],
+  { curve, dimension }: RealOptions,
+): Promise<RealRun> {
+  await using folder = temporaryFolder()
+  await using stack = new AsyncDisposableStack()
+  const logs = instances.map((_, at) => folder.join(`log-${at}`))
+  const servers: TritonServer[] = []
+  for (const [at, count] of instances.entries()) {
+    const options = { curve: curveText(curve), instances: count, dimension, log: logs[at]! }
+    servers.push(stack.use(await startSleeping(folder.join(`server-${at}`), options)))
+  }
+  await warmUp(servers, dimension)
+  const before = await Promise.all(servers.map(({ grpcUrl }) => modelTimes(grpcUrl, 'esm2')))
+  const served = logs.map((log) => readLog(log).length)
+  // A run begins with as little knowledge of the servers as this.
+  await using backend = await openBackend(servers, dimension)
+  const cpu = process.cpuUsage()
+  const start = Date.now()
+  const started = performance.now()
+  let batches = 0
+  await runLoad(windows, {
+    concurrency: backend.concurrency,
+    async embed(batch) {
+      batches++
+      await embed(backend, batch, dimension)
+    },
+  })
+  const seconds = (performance.now() - started) / 1000
+  const { user, system } = process.cpuUsage(cpu)
+  const after = await Promise.all(servers.map(({ grpcUrl }) => modelTimes(grpcUrl, 'esm2')))
+  const all = instances.reduce((sum, count) => sum + count, 0)
+  const requests = logs.flatMap((log, at) =>
+    readLog(log)
+      .slice(served[at])
+      .map((request) => ({ ...request, instance: `server ${at}: ${request.instance}` })),
+  )
+  const names = [...new Set(requests.map(({ instance }) => instance))].sort()
+  const of = (name: string) => requests.filter(({ instance }) => instance === name)
+  const busy = names.map(
+    (name) => of(name).reduce((sum, { begin, end }) => sum + end - begin, 0) / 1000 / seconds,
+  )
+  return {
+    seconds,
+    batches,
+    // One that got nothing wrote nothing.
+    busy: [...busy, ...new Array<number>(Math.max(0, all - names.length)).fill(0)],
+    serverBusy: sum(after.map((times, at) => since(before[at]!, times).busyMs)) / 1000 / seconds / all,
+    workSeconds: sum(requests.map(({ plannedMs }) => plannedMs)) / 1000,
+    tailLoss: tailLoss(
+      names.map((name) => Math.max(...of(name).map(({ end }) => end))),
+      start + 1000 * seconds,
+      start,
+    ),
+    clientMs: (user + system) / 1000 / batches,
+    batchesOf: new Map(names.map((name) => [name, of(name).length])),
+  }
+}
+
+/** Connections, compiled code and the servers' shared memory are there before a measurement begins. */
+async function warmUp(servers: readonly TritonServer[], dimension: number): Promise<void> {
+  await using backend = await openBackend(servers, dimension)
+  const batch = { rows: 320, paddedLength: 8, tokens: 2560 }
+  await Promise.all(Array.from({ length: 4 * backend.concurrency }, () => embed(backend, batch, dimension)))
+}
+
+/** Sends a batch of that shape and makes sure that all of the answer is there. */
+export async function embed(backend: TritonBackend, batch: PlannedBatch, dimension: number): Promise<void> {
+  const embeddings = await backend.embed('esm2', tokenBatch(batch))
+  if (embeddings.length !== batch.rows * dimension)
+    throw new Error(`${embeddings.length} numbers for ${batch.rows} sequences`)
+}
+
+/** Sequences of alanine, with the tokens that begin and end them. */
+function tokenBatch({ rows, paddedLength }: PlannedBatch): TokenBatch {
+  const inputIds = new Int32Array(rows * paddedLength).fill(5)
+  for (let row = 0; row < rows; row++) {
+    inputIds[row * paddedLength] = 0
+    inputIds[(row + 1) * paddedLength - 1] = 2
+  }
+  return { inputIds, lengths: new Int32Array(rows).fill(paddedLength), rows, paddedLength }
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((all, value) => all + value, 0)
+}

@@ -1,0 +1,132 @@
+import { dedupe, planBatches } from '../../src/batching/index.ts'
+import { Lane, overlapped, WINDOW_FRAMES, windowsUnderWay } from '../../src/pipeline/index.ts'
+import { chunkBounds, openFrames } from '../../src/sequence/index.ts'
+import { EsmAlphabet } from '../../src/tokenizers/index.ts'
+import { codingDna, cutReads, seededRandom } from '../dna.ts'
+
+export const KINDS = ['reads', 'contigs', 'mixed'] as const
+/** Reads of 150 bases; contigs of 1,000 to 20,000 bases in chunks of 500; half of the frames from each. */
+export type Kind = (typeof KINDS)[number]
+
+/** Shape of a batch that the planner made. */
+export interface PlannedBatch {
+  readonly rows: number
+  readonly paddedLength: number
+  /** Real tokens, without padding. */
+  readonly tokens: number
+}
+
+/** Frames that are planned together. */
+export interface PlannedWindow {
+  readonly frames: number
+  readonly batches: readonly PlannedBatch[]
+}
+
+/** What TritonBackend asks of the planner for ESM-2. */
+export interface Limits {
+  readonly tokenBudget: number
+  readonly maxSequences: number
+}
+
+/** The limits that a run on servers has. */
+export const TRITON_LIMITS: Limits = { tokenBudget: 16_384, maxSequences: 1024 }
+
+const READ_BASES = 150
+const READ_CHUNK = 300
+const CONTIG_CHUNK = 500
+/** More windows than this repeat the first ones: their lengths are those of the same genome. */
+const DIFFERENT_WINDOWS = 10
+
+/** The windows of a run over generated DNA, planned for ESM-2 as the pipeline plans them. */
+export function workload(
+  kind: Kind,
+  windows: number,
+  limits: Limits,
+  frames = WINDOW_FRAMES,
+): PlannedWindow[] {
+  const different = Math.min(windows, DIFFERENT_WINDOWS)
+  const source = generatedFrames(kind)
+  const proteins = Array.from({ length: different }, () =>
+    Array.from({ length: frames }, () => source.next().value as Uint8Array),
+  )
+  const alphabet = new EsmAlphabet()
+  const lengths = proteins.map((window) =>
+    Array.from(dedupe(window).unique, (place) => alphabet.encode(window[place]!).length),
+  )
+  const plan = (window: readonly number[], last: boolean): PlannedWindow => ({
+    frames,
+    batches: planBatches(window, { ...limits, taper: last }).map(({ members, paddedLength }) => ({
+      rows: members.length,
+      paddedLength,
+      tokens: members.reduce((sum, member) => sum + window[member]!, 0),
+    })),
+  })
+  const plans = lengths.map((window) => plan(window, false))
+  return Array.from({ length: windows }, (_, i) => {
+    const at = i % different
+    return i === windows - 1 ? plan(lengths[at]!, true) : plans[at]!
+  })
+}
+
+/** Proteins of open frames without end. */
+function* generatedFrames(kind: Kind): Generator<Uint8Array, never> {
+  const genome = codingDna(2_000_000, 1)
+  const reads = framesOf(cutReads(genome, Number.MAX_SAFE_INTEGER, READ_BASES, 2), READ_CHUNK)
+  const contigs = framesOf(cutContigs(genome, 3), CONTIG_CHUNK)
+  for (;;) {
+    if (kind !== 'contigs') yield reads.next().value as Uint8Array
+    if (kind !== 'reads') yield contigs.next().value as Uint8Array
+  }
+}
+
+function* framesOf(sequences: Iterable<Uint8Array>, chunk: number): Generator<Uint8Array> {
+  for (const sequence of sequences) {
+    for (const { start, end } of chunkBounds(sequence.length, chunk)) {
+      for (const { protein } of openFrames(sequence.subarray(start, end)))
+        if (protein.length > 0) yield protein
+    }
+  }
+}
+
+function* cutContigs(genome: Uint8Array, seed: number): Generator<Uint8Array> {
+  const random = seededRandom(seed)
+  for (;;) {
+    const length = 1000 + Math.floor(random() * 19_000)
+    const start = Math.floor(random() * (genome.length - length))
+    yield genome.subarray(start, start + length)
+  }
+}
+
+export function totals(windows: readonly PlannedWindow[]) {
+  const batches = windows.flatMap((window) => window.batches)
+  return {
+    frames: windows.reduce((sum, window) => sum + window.frames, 0),
+    batches: batches.length,
+    tokens: batches.reduce((sum, batch) => sum + batch.tokens, 0),
+    padded: batches.reduce((sum, batch) => sum + batch.rows * batch.paddedLength, 0),
+  }
+}
+
+export interface LoadOptions {
+  /** Batches on their way at once, as the backend wants it. */
+  readonly concurrency: number
+  /** What it takes to read, translate and tokenize a window before its batches can go. */
+  prepare?(window: PlannedWindow): Promise<void>
+  embed(batch: PlannedBatch): Promise<unknown>
+}
+
+/** Sends a run's batches as the pipeline does: window after window, with its own lanes and its own overlap. */
+export async function runLoad(
+  windows: readonly PlannedWindow[],
+  { concurrency, prepare, embed }: LoadOptions,
+): Promise<void> {
+  const lane = new Lane(concurrency, {})
+  async function* items() {
+    yield* windows
+  }
+  const done = overlapped(items(), windowsUnderWay(concurrency), async (window) => {
+    await prepare?.(window)
+    await Promise.all(window.batches.map((batch) => lane.run(() => embed(batch))))
+  })
+  for await (const _ of done);
+}
