@@ -12,7 +12,10 @@ import { hasTriton } from '../test/support/triton.ts'
 import { benchOptions, finish, type Result, single, summarize } from './result.ts'
 import { openBackend, startSleeping } from './triton/sleeping.ts'
 
-const options = benchOptions('bun bench/monitor.ts', { rounds: { type: 'string' }, records: { type: 'string' } })
+const options = benchOptions('bun bench/monitor.ts', {
+  rounds: { type: 'string' },
+  records: { type: 'string' },
+})
 const ROUNDS = options.quick ? 1 : Number(options.rounds ?? 5)
 const RECORDS = options.quick ? 100 : Number(options.records ?? 12_000)
 const WATCHED_SECONDS = options.quick ? 2 : 20

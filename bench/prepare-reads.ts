@@ -20,7 +20,7 @@ const WINDOW = 10_000
 const TOKEN_BUDGET = 16_384
 const MEMORY_LIMIT_MB = 500
 
-const dna = await DnaTokenizer.fromFile(tokenizerPath())
+const dna = await DnaTokenizer.fromFile(tokenizerPath().path)
 const esm = new EsmAlphabet()
 const models = [
   { name: 'DNABERT-S', tokenizer: dna, of: (frame: OpenFrame) => frame.nucleotide },

@@ -1,10 +1,19 @@
 import { existsSync } from 'node:fs'
-import { shared } from '../test/support/shared.ts'
+import { resolve } from 'node:path'
 
-/** Path of DNABERT-S's tokenizer.json: from VIRNUCPRO_TOKENIZER, else from the reference data beside the checkout. */
-export function tokenizerPath(): string {
-  const path = process.env.VIRNUCPRO_TOKENIZER ?? shared('tokenizer', 'dnabert-s', 'tokenizer.json')
-  if (existsSync(path)) return path
-  console.error(`${path} not found: set VIRNUCPRO_TOKENIZER to the tokenizer.json of DNABERT-S`)
-  process.exit(1)
+/**
+ * A tokenizer.json for the benches: that of VIRNUCPRO_BENCH_TOKENIZER, else DNABERT-S's own from the reference data beside
+ * the checkout, else the small one of the demo bundle.
+ */
+export function tokenizerPath(): { path: string; name: 'DNABERT-S' | 'demo' } {
+  const own = process.env.VIRNUCPRO_BENCH_TOKENIZER
+  if (own !== undefined) {
+    if (existsSync(own)) return { path: own, name: 'DNABERT-S' }
+    console.error(`error: VIRNUCPRO_BENCH_TOKENIZER: ${own} not found`)
+    process.exit(2)
+  }
+  const reference = resolve(import.meta.dir, '../../shared/tokenizer/dnabert-s/tokenizer.json')
+  if (existsSync(reference)) return { path: reference, name: 'DNABERT-S' }
+  const demo = resolve(import.meta.dir, '../examples/demo-bundle/dnabert_s/tokenizer.json')
+  return { path: demo, name: 'demo' }
 }

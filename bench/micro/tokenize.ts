@@ -1,65 +1,56 @@
-// Tokens per second on one core, beside @huggingface/tokenizers on the same sequences.
-//   bun bench/micro/tokenize.ts
-import { Tokenizer } from '@huggingface/tokenizers'
+// Both tokenizers, on one thread: DNABERT-S beside Hugging Face's library in Rust, ESM-2 beside fair-esm.
+//   bun bench/micro/tokenize.ts [--quick] [--json FILE]
+import { join } from 'node:path'
 import { openFrames } from '../../src/sequence/index.ts'
 import { DnaTokenizer, EsmAlphabet } from '../../src/tokenizers/index.ts'
 import { codingDna, cutReads, randomDna } from '../dna.ts'
-import { bench, bestSeconds, note, runBenches } from '../runner.ts'
+import { benchOptions } from '../result.ts'
+import { withFolder } from '../temporary.ts'
 import { tokenizerPath } from '../tokenizer.ts'
+import { type Case, runCases } from './rounds.ts'
 
-const BASES = 3_000_000
-const path = tokenizerPath()
-const dna = await DnaTokenizer.fromFile(path)
+const options = benchOptions('bun bench/micro/tokenize.ts')
+const bases = options.quick ? 30_000 : 1_500_000
+const tokenizer = tokenizerPath()
+const dna = await DnaTokenizer.fromFile(tokenizer.path)
 const esm = new EsmAlphabet()
-const reference = new Tokenizer(await Bun.file(path).json(), {})
+const frames = [...cutReads(codingDna(bases, 1), bases / 150, 150, 2)].flatMap((read) => openFrames(read))
 
-const frames = [...cutReads(codingDna(BASES, 1), BASES / 150, 150, 2)].flatMap((read) => openFrames(read))
-const sequences = {
-  'frames of 150-base reads': frames.map((frame) => frame.nucleotide),
-  'random DNA of 500': [...cutReads(randomDna(BASES, 3), BASES / 500, 500, 4)],
-  'random DNA of 4,000': [...cutReads(randomDna(BASES, 5), BASES / 4000, 4000, 6)],
-  'one word of 1 MB': [randomDna(1_000_000, 7)],
-}
+await withFolder(async (folder) => {
+  const bpe = (rows: readonly Uint8Array[]) => rows.reduce((sum, row) => sum + dna.encode(row).length, 0)
+  const letters = (rows: readonly Uint8Array[]) => rows.reduce((sum, row) => sum + esm.encode(row).length, 0)
+  const rust = { name: 'tokenizers (Rust)', question: { task: 'dna_tokens', tokenizer: tokenizer.path } }
+  const fair = { name: 'fair-esm', question: { task: 'esm_tokens' } }
+  const nucleotides = frames.map((frame) => frame.nucleotide)
+  const proteins = frames.map((frame) => frame.protein)
+  const cut = (length: number, seed: number) => [
+    ...cutReads(randomDna(bases, seed), Math.ceil(bases / length), length, seed + 1),
+  ]
+  await runCases('micro/tokenize', options, { bases, tokenizer: tokenizer.name, seed: 1 }, [
+    await tokenizing(folder, 'DNABERT-S, frames of 150-base reads', nucleotides, bpe, rust),
+    await tokenizing(folder, 'DNABERT-S, random DNA of 500', cut(500, 3), bpe, rust),
+    await tokenizing(folder, 'DNABERT-S, random DNA of 4,000', cut(4000, 5), bpe, rust),
+    await tokenizing(folder, 'ESM-2, frames of 150-base reads', proteins, letters, fair),
+  ])
+})
 
-for (const [name, rows] of Object.entries(sequences)) {
-  compare('DNABERT-S', name, rows, (row) => dna.encode(row).length)
-  // A hundredth is enough for a rate. One round only: the library remembers words, and no sequence comes twice.
-  const few = rows.slice(0, Math.ceil(rows.length / 100)).map((row) => row.subarray(0, 10_000))
-  const texts = few.map((row) => new TextDecoder().decode(row))
-  const expected = few.reduce((sum, row) => sum + dna.encode(row).length, 0)
-  const seconds = bestSeconds(() => {
-    const tokens = texts.reduce((sum, text) => sum + reference.encode(text).ids.length, 0)
-    if (tokens !== expected) throw new Error('Other tokens')
-  }, 1)
-  note(`  @huggingface/tokenizers: ${rate(expected, seconds)}`)
-}
-compare(
-  'ESM-2',
-  'frames of 150-base reads',
-  frames.map((frame) => frame.protein),
-  (row) => esm.encode(row).length,
-)
-await runBenches()
-
-function compare(
-  model: string,
+/** The other side gets an eighth of the sequences, enough for a rate. */
+async function tokenizing(
+  folder: string,
   name: string,
   rows: readonly Uint8Array[],
-  tokens: (row: Uint8Array) => number,
-) {
-  const count = () => {
-    let sum = 0
-    for (const row of rows) sum += tokens(row)
-    return sum
+  count: (rows: readonly Uint8Array[]) => number,
+  other: { name: string; question: { task: string } },
+): Promise<Case> {
+  const few = rows.slice(0, Math.ceil(rows.length / 8))
+  const path = join(folder, `${name.replaceAll(/\W+/g, '-')}.txt`)
+  await Bun.write(path, few.map((row) => new TextDecoder().decode(row)).join('\n'))
+  const [all, some] = [count(rows), count(few)]
+  return {
+    name,
+    amount: all / 1e6,
+    unit: 'million tok/s',
+    ours: () => count(rows),
+    other: { name: other.name, question: { ...other.question, path }, share: some / all, check: some },
   }
-  const expected = count()
-  if (expected <= 2 * rows.length) throw new Error(`${name}: no tokens`)
-  note(`${model}, ${name}: ${rate(expected, bestSeconds(count))}`)
-  bench(`${model}, ${name}`, () => {
-    if (count() !== expected) throw new Error('Wrong number of tokens')
-  })
-}
-
-function rate(tokens: number, seconds: number): string {
-  return `${(tokens / seconds / 1e6).toFixed(2)} million tokens/s`
 }

@@ -94,7 +94,7 @@ function shortestFloat32Digits(x: number): Decimal {
 }
 
 /**
- * The same for scores, 1e-4 <= x < 1, in whole numbers, ten times as fast: `n / 10^k` is rounded once, as reading its
+ * The same for scores, 1e-4 <= x < 1, in whole numbers: `n / 10^k` is rounded once, as reading its
  * text is. Undefined where rounding to k decimals is too close to a tie for a double to tell, or x is a power of two.
  */
 function shortScore(x: number): string | undefined {

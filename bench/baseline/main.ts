@@ -1,0 +1,157 @@
+// The embedded backend beside what a user would take instead, on the same reads, weights, machine and threads: tokens
+// of proteins per second with ESM-2. Rounds of all alternate; every vector is compared with fair-esm's.
+//   bench/baseline/setup.sh
+//   bun bench/baseline/main.ts [--quick] [--json FILE] [--models 8M,35M] [--frames 1500] [--rounds 5] [--check]
+// With --check it exits with 1 when a goal is missed: 2x fair-esm, 1.2x transformers.
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { openFrames } from '../../src/sequence/index.ts'
+import { availableCores } from '../../src/system/index.ts'
+import { codingDna, cutReads } from '../dna.ts'
+import { benchPython, NO_PYTHON, PythonWorker } from '../python.ts'
+import { alternativesOf, benchOptions, finish, type Measure, type Result, summarize } from '../result.ts'
+import { withFolder } from '../temporary.ts'
+import { embedProteins, importEsm2, openEmbedded } from './ours.ts'
+
+/** Shapes of published ESM-2 models; weights are random, which changes the speed little. */
+const MODELS: Readonly<Record<string, readonly [layers: number, width: number, heads: number]>> = {
+  tiny: [2, 64, 4],
+  '8M': [6, 320, 20],
+  '35M': [12, 480, 20],
+  '150M': [30, 640, 20],
+  '650M': [33, 1280, 20],
+}
+const GOALS: Readonly<Record<string, number>> = { 'fair-esm': 2, transformers: 1.2 }
+const WAYS = ['fair-esm', 'transformers', 'transformers bf16', 'onnxruntime'] as const
+const NAMES: Record<(typeof WAYS)[number], string> = {
+  'fair-esm': "fair-esm, FP32, the original's batches",
+  transformers: 'transformers, FP32, sorted, padded',
+  'transformers bf16': "transformers, BF16 autocast (Broad's)",
+  onnxruntime: 'ONNX Runtime from Python, our graph',
+}
+/** FP32 sums in another order; BF16 keeps 8 bits. */
+const TOLERANCE: Record<(typeof WAYS)[number] | 'ours', number> = {
+  ours: 1e-4,
+  'fair-esm': 0,
+  transformers: 1e-4,
+  'transformers bf16': 0.5,
+  onnxruntime: 1e-4,
+}
+
+const options = benchOptions('bun bench/baseline/main.ts', {
+  models: { type: 'string' },
+  frames: { type: 'string' },
+  rounds: { type: 'string' },
+  threads: { type: 'string' },
+  check: { type: 'boolean' },
+})
+const models = (options.models ?? (options.quick ? 'tiny' : '8M,35M')).split(',')
+const frames = Number(options.frames ?? (options.quick ? 60 : 1500))
+const rounds = Number(options.rounds ?? (options.quick ? 1 : 5))
+const threads = Number(options.threads ?? availableCores())
+const python = benchPython()
+const proteins = framesOfReads(frames)
+const tokens = proteins.reduce((sum, protein) => sum + protein.length + 2, 0)
+
+const results = await withFolder(async (folder) => {
+  await Bun.write(
+    join(folder, 'proteins.txt'),
+    proteins.map((row) => new TextDecoder().decode(row)).join('\n'),
+  )
+  const found: Result[] = []
+  for (const name of models) found.push(...(await compare(name, join(folder, name))))
+  return found
+})
+await finish('baseline', options, { models, frames, tokens, rounds, threads, seed: 1 }, results)
+if (options.check && !options.quick) process.exitCode = goalsMet(results) ? 0 : 1
+
+/** Frames of reads of 150 to 300 bases, the two lengths of sequencers and all between. */
+function framesOfReads(count: number): Uint8Array[] {
+  const genome = codingDna(2_000_000, 1)
+  const found: Uint8Array[] = []
+  for (let read = 0; found.length < count; read++) {
+    const length = 150 + ((read * 67) % 151)
+    for (const dna of cutReads(genome, 1, length, 100 + read)) {
+      found.push(...openFrames(dna).map((frame) => frame.protein))
+    }
+  }
+  return found.slice(0, count)
+}
+
+async function compare(name: string, folder: string): Promise<Result[]> {
+  const shape = MODELS[name]
+  if (shape === undefined) throw new Error(`--models: ${name} is none of ${Object.keys(MODELS).join(', ')}`)
+  if (python === undefined) throw new Error(NO_PYTHON)
+  await mkdir(folder, { recursive: true })
+  const weights = join(folder, `esm2_t${shape[0]}_random.pt`)
+  await using worker = PythonWorker.start(python, 'baseline/alternatives.py', threads)
+  const [layers, width, heads] = shape
+  await worker.ask({ task: 'make', path: weights, layers, width, heads, seed: 1 })
+  const model = await importEsm2(weights, folder)
+  await using backend = await openEmbedded(model, threads)
+  for (const way of WAYS) {
+    const path = way === 'onnxruntime' ? model.graph : weights
+    await worker.ask({ task: 'load', way, path, sequences: join(folder, '..', 'proteins.txt') })
+  }
+
+  const ours = { rates: [] as number[], perCpu: [] as number[] }
+  const theirs = WAYS.map((way) => ({ way, rates: [] as number[], perCpu: [] as number[] }))
+  // The first round warms up and compares the vectors.
+  let reference: Float32Array | undefined
+  for (let round = 0; round <= rounds; round++) {
+    for (const { way, rates, perCpu } of theirs) {
+      const run = await worker.ask<{ seconds: number; cpuSeconds: number }>({ task: 'run', way })
+      if (round > 0) {
+        rates.push(tokens / run.seconds)
+        perCpu.push(tokens / run.cpuSeconds)
+      } else reference = await sameVectors(worker, way, join(folder, 'vectors'), reference)
+    }
+    const start = performance.now()
+    const used = process.cpuUsage()
+    const vectors = await embedProteins(backend, proteins)
+    const cpu = process.cpuUsage(used)
+    if (round > 0) {
+      ours.rates.push((1000 * tokens) / (performance.now() - start))
+      ours.perCpu.push((1e6 * tokens) / (cpu.user + cpu.system))
+    } else closeTo('ours', reference!, vectors)
+  }
+  const measure: Measure = { name: `ESM-2 ${name}, reads`, unit: 'tok/s', better: 'higher' }
+  // On a machine that others use too, the time of the processors says more than that of the clock.
+  const perCpu: Measure = { ...measure, name: `${measure.name}: per second of a processor` }
+  const named = (kind: 'rates' | 'perCpu') =>
+    theirs.map((each) => ({ name: NAMES[each.way], values: each[kind] }))
+  return [summarize(measure, ours.rates, named('rates')), summarize(perCpu, ours.perCpu, named('perCpu'))]
+}
+
+/** Fetches what the way has computed; the first way is the reference. */
+async function sameVectors(
+  worker: PythonWorker,
+  way: (typeof WAYS)[number],
+  path: string,
+  reference: Float32Array | undefined,
+): Promise<Float32Array> {
+  await worker.ask({ task: 'embeddings', path })
+  const vectors = new Float32Array(await Bun.file(path).arrayBuffer())
+  if (reference !== undefined) closeTo(way, reference, vectors)
+  return reference ?? vectors
+}
+
+function closeTo(way: keyof typeof TOLERANCE, reference: Float32Array, vectors: Float32Array): void {
+  if (vectors.length !== reference.length) throw new Error(`${way}: ${vectors.length} values`)
+  const most = vectors.reduce((max, value, at) => Math.max(max, Math.abs(value - reference[at]!)), 0)
+  if (!(most <= TOLERANCE[way])) throw new Error(`${way}: vectors differ by ${most} from fair-esm's`)
+}
+
+function goalsMet(all: readonly Result[]): boolean {
+  const missed = all.flatMap((result) =>
+    alternativesOf(result).flatMap(({ name, ratio }) => {
+      const way = WAYS.find((each) => NAMES[each] === name)
+      const goal = way === undefined ? undefined : GOALS[way]
+      return goal === undefined || ratio >= goal
+        ? []
+        : [`${result.name}: ${ratio.toFixed(2)}x ${way}, goal ${goal}x`]
+    }),
+  )
+  for (const line of missed) console.error(`missed: ${line}`)
+  return missed.length === 0
+}

@@ -1,0 +1,26 @@
+import { AtomicFile } from '../../src/system/index.ts'
+import { codingDna, cutReads, seededRandom } from '../dna.ts'
+
+export type Kind = 'reads' | 'contigs' | 'mixed'
+
+/** Long enough that few reads are equal by chance. */
+const GENOME = 4_000_000
+let genome: Uint8Array | undefined
+
+/** Writes some `bases` bases of FASTA from a seed: 150-base reads, contigs of 1,000 to 20,000 bases, or half and half. */
+export async function writeInput(path: string, kind: Kind, bases: number, seed: number): Promise<void> {
+  genome ??= codingDna(GENOME, 1)
+  const random = seededRandom(seed)
+  const file = await AtomicFile.create(path)
+  const text = new TextDecoder()
+  for (let made = 0, record = 1; made < bases; record++) {
+    const long = kind === 'contigs' || (kind === 'mixed' && random() < 0.03)
+    const length = long ? 1000 + Math.floor(19_000 * random()) : 150
+    for (const dna of cutReads(genome, 1, length, seed + record)) {
+      const lines = (long ? text.decode(dna).match(/.{1,60}/g)! : [text.decode(dna)]).join('\n')
+      await file.write(`>${long ? 'contig' : 'read'}_${record}\n${lines}\n`)
+    }
+    made += length
+  }
+  await file.commit()
+}
