@@ -12,6 +12,8 @@ export const subCommands = {
   serve: () => import('./commands/serve.ts').then((module) => module.default),
   engines: () => import('./commands/engines.ts').then((module) => module.default),
   verify: () => import('./commands/verify.ts').then((module) => module.default),
+  report: () => import('./commands/report.ts').then((module) => module.default),
+  bench: () => import('./commands/bench.ts').then((module) => module.default),
   config: () => import('./commands/config.ts').then((module) => module.default),
 }
 
@@ -45,6 +47,7 @@ export const repositoryCommands = {
 export const enginesCommands = {
   build: () => import('./commands/engines-build.ts').then((module) => module.default),
   show: () => import('./commands/engines-show.ts').then((module) => module.default),
+  tune: () => import('./commands/engines-tune.ts').then((module) => module.default),
 }
 
 export const root = defineCommand({ meta: { name: 'virnucpro' }, subCommands })
@@ -66,7 +69,10 @@ export const rootHelp: CommandHelp = {
     ['serve', 'start Triton Inference Server with a model repository'],
     ['engines build', 'build TensorRT plans from a bundle, for the GPU of this machine'],
     ['engines show', 'print the TensorRT plans in a folder and what is wrong with any'],
+    ['engines tune', 'find the batch size that suits this GPU'],
     ['verify', 'check the embeddings of a bundle or a server against a reference'],
+    ['report', 'make the report of a finished run anew'],
+    ['bench', 'measure this program on this machine, beside what one would use instead'],
     ['config', 'print the effective configuration and where each value comes from'],
   ],
   groups: [commonArgs],
@@ -124,6 +130,7 @@ export const enginesHelp: CommandHelp = {
   commands: [
     ['build', 'build plans from a bundle, for the GPU of this machine'],
     ['show', 'print the plans in a folder and what is wrong with any'],
+    ['tune', 'find the batch size that suits this GPU'],
   ],
   groups: [commonArgs],
   notes: ['Run "virnucpro engines COMMAND --help" for the options of a command.'],

@@ -3,12 +3,15 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { commonArgs } from '../../src/cli/args/logging.ts'
 import { predictGroups } from '../../src/cli/args/predict.ts'
+import { help as benchHelp } from '../../src/cli/commands/bench.ts'
 import { help as cleanHelp } from '../../src/cli/commands/checkpoints-clean.ts'
 import { help as listHelp } from '../../src/cli/commands/checkpoints-list.ts'
 import { help as migrateHelp } from '../../src/cli/commands/checkpoints-migrate.ts'
 import { help as verifyHelp } from '../../src/cli/commands/checkpoints-verify.ts'
 import { help as enginesBuildHelp } from '../../src/cli/commands/engines-build.ts'
 import { help as enginesShowHelp } from '../../src/cli/commands/engines-show.ts'
+import { help as enginesTuneHelp } from '../../src/cli/commands/engines-tune.ts'
+import { help as reportHelp } from '../../src/cli/commands/report.ts'
 import { help as validateHelp } from '../../src/cli/commands/utils-validate-checkpoints.ts'
 import { help as embeddingsHelp } from '../../src/cli/commands/verify.ts'
 import {
@@ -46,7 +49,7 @@ test.each([listHelp, verifyHelp, migrateHelp, cleanHelp, validateHelp])(
   },
 )
 
-test.each([enginesBuildHelp, enginesShowHelp, embeddingsHelp])(
+test.each([enginesBuildHelp, enginesShowHelp, enginesTuneHelp, embeddingsHelp, reportHelp, benchHelp])(
   'docs/cli.md has a section on $name with every option in all its spellings, and no other option',
   ({ name, usage, groups }) => {
     const [section] =
