@@ -38,6 +38,8 @@ const server = options.triton
 const waiting = existsSync(
   process.env.VIRNUCPRO_TEST_TRITON ?? resolve(import.meta.dir, '../.cache/triton/tritonserver'),
 )
+// Quick runs show that everything works; what they measure is no speed.
+const goals = options.quick ? [] : ['--check']
 const programs: Program[] = [
   ...MICRO.map((name) => ({ group: 'micro', file: `micro/${name}.ts` })),
   { group: 'pipeline', file: 'pipeline/main.ts' },
@@ -46,15 +48,22 @@ const programs: Program[] = [
     file: 'baseline/main.ts',
     ...(benchPython() === undefined && { missing: NO_PYTHON }),
   },
-  { group: 'scaling', file: 'scaling/main.ts', args: waiting ? ['--check'] : ['--check', '--simulate-only'] },
+  { group: 'scaling', file: 'scaling/main.ts', args: [...goals, ...(waiting ? [] : ['--simulate-only'])] },
   {
     group: 'utilization',
     file: 'utilization/main.ts',
     ...(server === undefined
       ? { missing: 'it needs --triton grpc://HOST:PORT' }
-      : { args: ['--triton', server] }),
+      : { args: ['--triton', server, ...(options.quick ? ['--least', '0'] : [])] }),
   },
 ]
+
+const chosen = programs.filter(({ group }) => wanted.includes(group))
+const none = chosen.every(({ missing }) => missing !== undefined)
+if (none) {
+  for (const { file, missing } of chosen) console.error(`error: ${file} cannot run: ${missing}`)
+  process.exit(2)
+}
 
 const documents: BenchDocument[] = []
 const failed: string[] = []
@@ -62,7 +71,7 @@ console.log(
   `${new Date().toISOString().slice(0, 10)}, ${cpus()[0]?.model.trim()}, ${availableCores()} cores\n`,
 )
 await withFolder(async (folder) => {
-  for (const program of programs.filter(({ group }) => wanted.includes(group))) await run(program, folder)
+  for (const program of chosen) await run(program, folder)
 })
 if (options.json !== undefined) await writeAtomically(options.json, `${JSON.stringify(documents, null, 2)}\n`)
 for (const line of failed) console.error(`failed: ${line}`)

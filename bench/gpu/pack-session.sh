@@ -1,11 +1,11 @@
 #!/bin/bash
 # Packs what session.sh needs beside this checkout, for a machine without a network: Bun, the packages that the program
 # runs with, and the tokenizer.json of DNABERT-S. TensorRT and Triton are packed apart.
-# Usage: VIRNUCPRO_TOKENIZER=tokenizer.json bench/gpu/pack-session.sh OUT_DIR
+# Usage: VIRNUCPRO_BENCH_TOKENIZER=tokenizer.json bench/gpu/pack-session.sh OUT_DIR
 set -euo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
 out=$(mkdir -p "$1" && cd "$1" && pwd)
-tokenizer=${VIRNUCPRO_TOKENIZER:?name the tokenizer.json of DNABERT-S}
+tokenizer=${VIRNUCPRO_BENCH_TOKENIZER:?name the tokenizer.json of DNABERT-S}
 cp "$tokenizer" "$out/tokenizer.json"
 xz -6 -T0 -c "$root/node_modules/bun/bin/bun.exe" > "$out/bun.xz"
 cd "$root"

@@ -34,6 +34,10 @@ export interface TuneOptions {
  */
 export async function tuneEngines(options: TuneOptions): Promise<TuningEntry[]> {
   const say = options.onProgress ?? (() => {})
+  // Said before a missing GPU is: a wrong folder is the more likely slip.
+  if ((await findEngines(options.plans)).length === 0) {
+    throw new EngineError(`no TensorRT plan in ${options.plans}: make plans with virnucpro engines build`)
+  }
   const tuner = new Tuner(options.python ?? 'python3')
   const target = await tuner.probe()
   const { gpu, computeCapability, tensorrt } = target

@@ -20,4 +20,5 @@ export {
 } from './metrics.ts'
 // Watching a run.
 export { METRICS_FILES } from './metrics-files.ts'
+export { requireMetricsPort } from './metrics-server.ts'
 export { type MonitorOptions, RunMonitor } from './monitor.ts'

@@ -20,9 +20,19 @@ export function serveMetrics(port: number, text: () => string): { stop(): Promis
       },
     })
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause)
+    const inUse = (cause as NodeJS.ErrnoException).code === 'EADDRINUSE'
+    const reason = inUse ? 'another program listens there' : cause instanceof Error ? cause.message : cause
     throw new UsageError(`--metrics-port ${port}: cannot listen there: ${reason}. Choose another port`, {
       cause,
     })
   }
+}
+
+/**
+ * Makes sure that a port can be had, before anything is computed or written.
+ *
+ * @throws UsageError when it cannot
+ */
+export async function requireMetricsPort(port: number): Promise<void> {
+  await serveMetrics(port, () => '').stop()
 }

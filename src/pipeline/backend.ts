@@ -8,7 +8,14 @@ import {
 } from '../backends/index.ts'
 import type { PredictOptions } from '../config/index.ts'
 import { type Bundle, sourceDigest } from '../models/index.ts'
-import { findGpus, findServer, freePorts, startServer } from '../serve/index.ts'
+import {
+  findGpus,
+  findServer,
+  freePorts,
+  requireRepository,
+  requireServer,
+  startServer,
+} from '../serve/index.ts'
 import { type Logger, UsageError } from '../system/index.ts'
 
 export interface BackendRequest {
@@ -46,9 +53,12 @@ export async function openBackend(
     return await openTriton(request, found)
   }
   const gpus = await findGpus()
+  if (options.repository !== undefined) await requireRepository(options.repository)
+  if (options.serverBin !== undefined) requireServer(options.serverBin)
   const reason = cannotStart(options, gpus)
   if (reason === undefined) return await openStarted(request, await serverGpus(options), stack)
   if (request.bundle.manifest.precision === 'fp32') logger.info(`computing in this process: ${reason}`)
+  else logger.warn(`no server can be started: ${reason}`)
   return await openEmbedded(request)
 }
 
@@ -92,7 +102,7 @@ function cannotStart(options: PredictOptions, gpus: readonly string[]): string |
       : 'this machine has no GPU; --backend triton starts the server all the same'
   }
   if (options.serverBin === undefined && findServer() === undefined)
-    return 'this machine has a GPU but no Triton server; start one in a container with "virnucpro serve --container", or name its program with --server-bin'
+    return 'this machine has a GPU but no Triton server; name its program with --server-bin, or start one in a container with "virnucpro serve --container --repository DIR"'
   if (repository === undefined)
     return 'the GPU is not used, since no model repository is named for the server; see --repository'
   return undefined
@@ -124,6 +134,8 @@ async function openStarted(
       'backend triton needs a server: give --triton grpc://HOST:PORT, or --repository DIR to have one started',
     )
   }
+  await requireRepository(repository)
+  requireServer(options.serverBin)
   logger.info(`starting a server with the models of ${repository}`)
   const server = stack.use(
     await startServer({

@@ -9,6 +9,7 @@ import {
   type RunManifest,
 } from '../checkpoint/index.ts'
 import type { PredictOptions } from '../config/index.ts'
+import { requireMetricsPort } from '../monitor/index.ts'
 import { outputPaths } from '../outputs/index.ts'
 import type { LiveTerminal, Logger } from '../system/index.ts'
 import { removeOldRun } from './cleanup.ts'
@@ -34,6 +35,7 @@ export interface PredictContext {
 export async function predict(options: PredictOptions, context: PredictContext): Promise<PredictResult> {
   const { logger, terminal } = context
   const paths = outputPaths({ ...options, input: options.inputs[0] ?? '-' })
+  if (options.metricsPort !== undefined) await requireMetricsPort(options.metricsPort)
   await using lock = await RunLock.acquire(`${paths.state}.lock`)
   const lostServer = new AbortController()
   const stops = [lock.signal, lostServer.signal, ...(context.signal === undefined ? [] : [context.signal])]

@@ -12,10 +12,11 @@ export {
   StartupTimeoutError,
 } from './errors.ts'
 // Whether there is a server to start.
-export { findServer } from './find-server.ts'
+export { findServer, requireServer } from './find-server.ts'
 export { findGpus, visibleGpus } from './gpus.ts'
 export { DEFAULT_PORTS, PORT_STEP, type ServeOptions, type ServerPorts } from './options.ts'
 export { freePorts } from './ports.ts'
+export { requireRepository } from './repository-folder.ts'
 export {
   type PlannedCommand,
   type RunningServer,

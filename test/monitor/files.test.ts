@@ -121,6 +121,7 @@ test('a port that is taken and addresses without servers are said before anythin
   expect(taken.code).toBe(2)
   expect(taken.messages).toContain(`--metrics-port ${port}: cannot listen there`)
   expect(taken.messages).not.toContain('computed ')
+  expect(existsSync(folder.join('port'))).toBe(false)
   const one = await run([...words(folder.join('address')), '--triton-metrics', 'http://localhost:8002'])
   expect(one.code).toBe(2)
   expect(one.messages).toContain('--triton-metrics names 1 addresses and --triton 0')

@@ -47,6 +47,17 @@ withServer('a second signal does not wait, and leaves as little behind', async (
   expect(regionsOf(child.pid)).toEqual([])
 })
 
+withServer('a command that is killed outright takes its server and its shared memory with it', async () => {
+  await using folder = temporaryFolder()
+  const running = await serve(await demoRepository(folder.join('repository')))
+  await running.ready()
+  const { child } = running
+  const processes = descendants(child.pid)
+  expect(regionsOf(child.pid).length).toBe(4)
+  child.kill('SIGKILL')
+  while (processes.some(isAlive) || regionsOf(child.pid).length > 0) await Bun.sleep(100)
+})
+
 withServer('a server that dies ends the command with what it said', async () => {
   await using folder = temporaryFolder()
   const running = await serve(await demoRepository(folder.join('repository')))

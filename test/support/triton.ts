@@ -11,7 +11,7 @@ export const tritonServer =
 /** True where that server is present; in CI its absence is a failure, never a skip. */
 export const hasTriton = existsSync(tritonServer)
 if (!hasTriton) {
-  const message = `${tritonServer} not found: run scripts/test-triton.sh; the tests that need it are skipped`
+  const message = `${tritonServer} not found: run scripts/test-triton.sh; what needs it is left out`
   if (process.env.CI === 'true') throw new Error(message)
   console.warn(message)
 }

@@ -1,6 +1,5 @@
 import { relative } from 'node:path'
-import type { OwnRun } from '../../checkpoint/index.ts'
-import type { LegacyFile } from '../../checkpoint/legacy/index.ts'
+import type { LegacyFile, OwnRun } from '../../checkpoint/index.ts'
 import { commonArgs } from '../args/logging.ts'
 import { folderArgument, oneLine } from '../checkpoints-argument.ts'
 import { strictCommand } from '../command.ts'
