@@ -5,7 +5,7 @@ client CPU.
 Usage: triton_speed.py --bundle BUNDLE --plans PLANS --model esm2 --bun BUN [--backend python|tensorrt]
                        [--batches 320x51,96x168] [--in-flight 2,4] [--instances 1,2]
 The repository is what `virnucpro repository build` makes. Environment: TRITON_BIN, a server program that finds its
-backends and libraries by itself, such as unpack-session.sh makes.
+backends and libraries by itself, such as unpack.sh makes.
 """
 
 import argparse

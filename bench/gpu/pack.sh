@@ -1,7 +1,7 @@
 #!/bin/bash
-# Packs what session.sh needs beside this checkout, for a machine without a network: Bun, the packages that the program
+# Packs what whole.sh needs beside this checkout, for a machine without a network: Bun, the packages that the program
 # runs with, and the tokenizer.json of DNABERT-S. TensorRT and Triton are packed apart.
-# Usage: VIRNUCPRO_BENCH_TOKENIZER=tokenizer.json bench/gpu/pack-session.sh OUT_DIR
+# Usage: VIRNUCPRO_BENCH_TOKENIZER=tokenizer.json bench/gpu/pack.sh OUT_DIR
 set -euo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
 out=$(mkdir -p "$1" && cd "$1" && pwd)
@@ -24,6 +24,6 @@ names=$("$root/node_modules/bun/bin/bun.exe" -e '
 # shellcheck disable=SC2086
 tar -c --exclude='node_modules/onnxruntime-node/bin/napi-v*/darwin' --exclude='node_modules/onnxruntime-node/bin/napi-v*/win32' \
   --exclude='node_modules/onnxruntime-node/bin/napi-v*/linux/arm64' --exclude='*.map' $names | xz -6 -T0 > "$out/node_modules.tar.xz"
-(cd "$out" && sha256sum bun.xz node_modules.tar.xz tokenizer.json > SESSION_SHA256SUMS)
+(cd "$out" && sha256sum bun.xz node_modules.tar.xz tokenizer.json > PACK_SHA256SUMS)
 find "$out" -maxdepth 1 -size +58M -name '*.xz' -printf '%f is larger than 58 MB\n'
 ls -l "$out"

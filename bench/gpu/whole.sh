@@ -1,19 +1,20 @@
 #!/bin/bash
-# One session on a GPU machine in steps, from random weights to figures. Every step can be run again and keeps what it
-# made in $WORK; lines of JSON and logs gather in $WORK/out and go to $OUT as an archive. First: unpack-session.sh
-# Usage: bench/gpu/session.sh STEP...   with the steps prepare build tune serve speed predict stop sizes longer verify dnabert
+# The whole program on a GPU in steps, from random weights to figures. Every step can be run again and keeps what it made
+# in $WORK; lines of JSON and logs gather in $WORK/out and, where OUT names a folder, go there as an archive.
+# Where there is no network, pack.sh and unpack.sh bring Bun and packages, and the defaults below find them.
+# Usage: bench/gpu/whole.sh STEP...   with the steps prepare build tune serve speed predict stop sizes longer verify dnabert
 # Settings: WORK, OUT, BUN, PYTHON (with torch), TRT_PYTHON (the same with TensorRT's bindings), TRITON (a server program),
 # TOKENIZER (tokenizer.json of DNABERT-S), ESM (3B, or WIDTH,LAYERS,HEADS), DNABERT, DEVICE, READS, INSTANCES, BUILD_ARGS
 # (of engines build); to try it without a GPU PRECISION (fp32) and HOSTING (--backend python).
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
-WORK=${WORK:-/tmp/session}
+WORK=${WORK:-/tmp/virnucpro-gpu}
 LOG=$WORK/out
-BUN=${BUN:-/tmp/bun/bun}
+BUN=${BUN:-$(ls /tmp/bun/bun "$root/node_modules/bun/bin/bun.exe" 2> /dev/null | head -1 || true)}
 PYTHON=${PYTHON:-python3}
-TRT_PYTHON=${TRT_PYTHON:-/tmp/trt106/python}
-TRITON=${TRITON:-/tmp/trt106/tritonserver}
+TRT_PYTHON=${TRT_PYTHON:-$(ls /tmp/trt106/python 2> /dev/null || echo python3)}
+TRITON=${TRITON:-$(ls /tmp/trt106/tritonserver 2> /dev/null || echo tritonserver)}
 TOKENIZER=${TOKENIZER:-/tmp/up/tokenizer.json}
 ESM=${ESM:-3B}
 DNABERT=${DNABERT:-}
@@ -24,7 +25,7 @@ GRPC=${GRPC:-18001}
 models=$WORK/models bundle=$WORK/bundle plans=$WORK/plans repository=$WORK/repository
 url=grpc://127.0.0.1:$GRPC metrics=http://127.0.0.1:$((GRPC + 1))/metrics
 mkdir -p "$LOG"
-# A fresh copy of this checkout has lost them again.
+# Bun looks for packages beside the program.
 [ -e "$root/node_modules" ] || ln -sfn "$(dirname "$BUN")/node_modules" "$root/node_modules"
 
 say() { echo "[$(date +%H:%M:%S)] $*" >&2; }
@@ -161,6 +162,6 @@ for step in "$@"; do
   say "== $step"
   begin=$SECONDS
   "step_$step"
-  [ -z "${OUT:-}" ] || tar -czf "$OUT/session.tar.gz" -C "$WORK" out
+  [ -z "${OUT:-}" ] || tar -czf "$OUT/whole.tar.gz" -C "$WORK" out
   say "== $step: $((SECONDS - begin)) s"
 done

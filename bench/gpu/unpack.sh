@@ -1,6 +1,6 @@
 #!/bin/bash
-# Puts in place what pack-session.sh made and, where their parts are there too, TensorRT and Triton. May be run again.
-# Usage: bench/gpu/unpack-session.sh    Settings: UP (the parts, /tmp/up), BUN_DIR (/tmp/bun), TRT (/tmp/trt106), PYTHON
+# Puts in place what pack.sh made and, where their parts are there too, TensorRT and Triton. May be run again.
+# Usage: bench/gpu/unpack.sh    Settings: UP (the parts, /tmp/up), BUN_DIR (/tmp/bun), TRT (/tmp/trt106), PYTHON
 # Makes $BUN_DIR/bun, node_modules of this checkout if it has none, $TRT/python (PYTHON with TensorRT's bindings) and
 # $TRT/tritonserver (a server whose Python has TensorRT's bindings and numpy 1.26).
 set -euo pipefail
@@ -10,7 +10,7 @@ BUN_DIR=${BUN_DIR:-/tmp/bun}
 TRT=${TRT:-/tmp/trt106}
 PYTHON=${PYTHON:-python3}
 if [ ! -e "$BUN_DIR/ok" ]; then
-  (cd "$UP" && sha256sum -c --quiet SESSION_SHA256SUMS)
+  (cd "$UP" && sha256sum -c --quiet PACK_SHA256SUMS)
   mkdir -p "$BUN_DIR"
   xz -dc "$UP/bun.xz" > "$BUN_DIR/bun"
   chmod +x "$BUN_DIR/bun"
