@@ -231,7 +231,8 @@ def build(request, emit=lambda event: None, verbose=False):
     return {**gpu, "tensorrt": trt.__version__, **done}
 
 
-def main():
+def serve_events(work):
+    """Answers --probe, or has `work(request, emit)` do what standard input asks for; events go to standard output."""
     # TensorRT's own C++ code may print to standard output, which must carry nothing but events.
     events = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)
@@ -243,11 +244,11 @@ def main():
         if "--probe" in sys.argv:
             emit({"event": "gpu", **gpu_of_this_process(), "tensorrt": load_tensorrt().__version__})
             return
-        build(json.load(sys.stdin), emit, verbose="--verbose" in sys.argv)
+        work(json.load(sys.stdin), emit)
     except BuildError as error:
         emit({"event": "error", "kind": error.kind, "message": str(error)})
         sys.exit(1)
 
 
 if __name__ == "__main__":
-    main()
+    serve_events(lambda request, emit: build(request, emit, verbose="--verbose" in sys.argv))

@@ -14,7 +14,6 @@ Events:  {"event": "gpu", "name", "computeCapability", "memoryBytes", "tensorrt"
 With --probe only the event `gpu` is written. Exit code 1 after an error.
 """
 
-import json
 import os
 import statistics
 import sys
@@ -23,7 +22,7 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(HERE, "..", "model_repository", "python")]
 
-from build_engine import BuildError, gpu_of_this_process, load_tensorrt  # noqa: E402
+from build_engine import BuildError, gpu_of_this_process, load_tensorrt, serve_events  # noqa: E402
 
 FEWEST, MOST = 3, 200
 # Ids that both models have: letters, and no special token.
@@ -63,23 +62,5 @@ def tune(request, emit):
     emit({"event": "done", "seconds": time.time() - begin})
 
 
-def main():
-    # TensorRT's own C++ code may print to standard output, which must carry nothing but events.
-    events = os.fdopen(os.dup(1), "w", buffering=1)
-    os.dup2(2, 1)
-
-    def emit(event):
-        print(json.dumps(event), file=events, flush=True)
-
-    try:
-        if "--probe" in sys.argv:
-            emit({"event": "gpu", **gpu_of_this_process(), "tensorrt": load_tensorrt().__version__})
-            return
-        tune(json.load(sys.stdin), emit)
-    except BuildError as error:
-        emit({"event": "error", "kind": error.kind, "message": str(error)})
-        sys.exit(1)
-
-
 if __name__ == "__main__":
-    main()
+    serve_events(tune)

@@ -6,6 +6,6 @@ export { OnnxRuntimeBackend, type OnnxRuntimeOptions } from './onnxruntime/backe
 export { NoServerError, TritonBackend, type TritonOptions } from './triton/backend.ts'
 export { type Contract, SOURCE_PARAMETER } from './triton/contract.ts'
 export type { TritonAccess } from './triton/endpoint.ts'
-export { findServers, type UnusableServer } from './triton/find.ts'
+export { findServers, type UnusableServer, type UsualPorts } from './triton/find.ts'
 // The scheduler by itself, for benchmarks and simulations.
 export { type Clock, type Lane, PullQueue, type PullQueueOptions, type Verdict } from './triton/pull-queue.ts'

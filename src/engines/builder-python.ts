@@ -3,23 +3,17 @@ import * as v from 'valibot'
 import type { Builder, BuildRequest, BuildResult, Target } from './builder.ts'
 import { runChild } from './child.ts'
 import { EngineBuildError } from './errors.ts'
+import { ErrorEvent, GpuEvent, parseEvent, targetOf } from './events.ts'
 
 const SCRIPT = resolve(import.meta.dir, '../../scripts/build_engine.py')
 
 const Event = v.variant('event', [
-  v.object({
-    event: v.literal('gpu'),
-    name: v.string(),
-    computeCapability: v.string(),
-    memoryBytes: v.number(),
-    tensorrt: v.string(),
-  }),
+  GpuEvent,
   v.object({ event: v.literal('phase'), phase: v.string(), seconds: v.number() }),
   v.object({ event: v.literal('progress'), step: v.string(), done: v.number(), of: v.number() }),
   v.looseObject({ event: v.literal('done'), seconds: v.number() }),
-  v.object({ event: v.literal('error'), kind: v.string(), message: v.string() }),
+  ErrorEvent,
 ])
-type Event = v.InferOutput<typeof Event>
 
 const ADVICE: Readonly<Record<string, string>> = {
   'no-tensorrt':
@@ -62,7 +56,7 @@ export class PythonBuilder implements Builder {
   ): Promise<{ target: Target; seconds: number | undefined }> {
     const seen: { target?: Target; seconds?: number; problem?: string } = {}
     const onLine = (line: string) => {
-      const event = eventOf(line)
+      const event = parseEvent(Event, line)
       if (event === undefined) return
       if (event.event === 'gpu') seen.target = targetOf(event)
       else if (event.event === 'done') seen.seconds = event.seconds
@@ -77,19 +71,5 @@ export class PythonBuilder implements Builder {
       throw new EngineBuildError(model, `${this.#python} ended with exit code ${code}`, last)
     }
     return { target: seen.target, seconds: seen.seconds }
-  }
-}
-
-function targetOf(event: Extract<Event, { event: 'gpu' }>): Target {
-  const { name, computeCapability, tensorrt, memoryBytes } = event
-  return { gpu: name, computeCapability, tensorrt, memoryBytes }
-}
-
-function eventOf(line: string): Event | undefined {
-  try {
-    const result = v.safeParse(Event, JSON.parse(line))
-    return result.success ? result.output : undefined
-  } catch {
-    return undefined
   }
 }

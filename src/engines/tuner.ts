@@ -4,19 +4,14 @@ import type { Measurement } from './budgets.ts'
 import type { Target } from './builder.ts'
 import { runChild } from './child.ts'
 import { EngineBuildError } from './errors.ts'
+import { ErrorEvent, GpuEvent, parseEvent, targetOf } from './events.ts'
 
 const SCRIPT = resolve(import.meta.dir, '../../scripts/tune_engine.py')
 /** Each batch is run for about so long. */
 const MILLISECONDS = 400
 
 const Event = v.variant('event', [
-  v.object({
-    event: v.literal('gpu'),
-    name: v.string(),
-    computeCapability: v.string(),
-    memoryBytes: v.number(),
-    tensorrt: v.string(),
-  }),
+  GpuEvent,
   v.object({ event: v.literal('loaded'), seconds: v.number() }),
   v.object({
     event: v.literal('measured'),
@@ -26,7 +21,7 @@ const Event = v.variant('event', [
   }),
   v.object({ event: v.literal('skipped'), rows: v.number(), tokens: v.number(), reason: v.string() }),
   v.object({ event: v.literal('done'), seconds: v.number() }),
-  v.object({ event: v.literal('error'), kind: v.string(), message: v.string() }),
+  ErrorEvent,
 ])
 type Event = v.InferOutput<typeof Event>
 
@@ -48,9 +43,7 @@ export class Tuner {
   async probe(): Promise<Target> {
     let target: Target | undefined
     await this.#run('TensorRT', ['--probe'], '{}', (event) => {
-      if (event.event !== 'gpu') return
-      const { name, computeCapability, tensorrt, memoryBytes } = event
-      target = { gpu: name, computeCapability, tensorrt, memoryBytes }
+      if (event.event === 'gpu') target = targetOf(event)
     })
     if (target === undefined)
       throw new EngineBuildError('TensorRT', `${this.#python} did not say which GPU it has`)
@@ -91,21 +84,12 @@ export class Tuner {
   ): Promise<void> {
     let problem: string | undefined
     const onLine = (line: string) => {
-      const event = eventOf(line)
+      const event = parseEvent(Event, line)
       if (event?.event === 'error') problem = event.message
       else if (event !== undefined) onEvent(event)
     }
     const { code, last } = await runChild([this.#python, SCRIPT, ...flags], { model, input, onLine, signal })
     if (problem !== undefined) throw new EngineBuildError(model, problem, last)
     if (code !== 0) throw new EngineBuildError(model, `${this.#python} ended with exit code ${code}`, last)
-  }
-}
-
-function eventOf(line: string): Event | undefined {
-  try {
-    const result = v.safeParse(Event, JSON.parse(line))
-    return result.success ? result.output : undefined
-  } catch {
-    return undefined
   }
 }

@@ -9,14 +9,19 @@ import {
 import type { PredictOptions } from '../config/index.ts'
 import { type Bundle, sourceDigest } from '../models/index.ts'
 import {
+  DEFAULT_PORTS,
   findGpus,
   findServer,
   freePorts,
+  PORT_STEP,
   requireRepository,
   requireServer,
   startServer,
 } from '../serve/index.ts'
 import { type Logger, UsageError } from '../system/index.ts'
+
+/** Where `virnucpro serve` has its servers. */
+const SERVE_PORTS = { first: DEFAULT_PORTS.grpc, step: PORT_STEP }
 
 export interface BackendRequest {
   options: PredictOptions
@@ -86,7 +91,7 @@ function contracts({ manifest }: Bundle): Record<ModelName, Contract> {
 }
 
 async function runningServers({ bundle, logger, signal }: BackendRequest): Promise<string[]> {
-  const { urls, unusable } = await findServers(contracts(bundle), signal)
+  const { urls, unusable } = await findServers(contracts(bundle), SERVE_PORTS, signal)
   for (const { url, reason } of unusable) logger.info(`not using what listens at ${url}: ${reason}`)
   return urls
 }

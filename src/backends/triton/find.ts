@@ -5,9 +5,6 @@ import type { ModelName } from '../backend.ts'
 import { type Contract, checkContract, SOURCE_PARAMETER } from './contract.ts'
 import { connect, describe } from './endpoint.ts'
 
-/** Where `virnucpro serve` has its first server, and how far apart those of further GPUs are. */
-const FIRST_PORT = 8001
-const PORT_STEP = 3
 const MOST_SERVERS = 64
 /** A program of this machine takes a connection in far less. */
 const CONNECT_MS = 500
@@ -19,18 +16,25 @@ export interface UnusableServer {
   readonly reason: string
 }
 
+/** Ports to look at: the first server's, and how far apart those of further GPUs are. */
+export interface UsualPorts {
+  readonly first: number
+  readonly step: number
+}
+
 /**
- * Looks for servers of this machine that host exactly these models, at the ports that `virnucpro serve` gives them. One that
+ * Looks for servers of this machine that host exactly these models, until nothing listens at the next port. One that
  * does not say which weights its models were made from is not used: nobody has asked for it by name.
  */
 export async function findServers(
   models: Record<ModelName, Contract>,
+  ports: UsualPorts,
   signal?: AbortSignal,
 ): Promise<{ urls: string[]; unusable: UnusableServer[] }> {
   const urls: string[] = []
   const unusable: UnusableServer[] = []
   for (let i = 0; i < MOST_SERVERS; i++) {
-    const port = FIRST_PORT + i * PORT_STEP
+    const port = ports.first + i * ports.step
     if (!(await listens(port))) break
     signal?.throwIfAborted()
     const url = `grpc://127.0.0.1:${port}`
