@@ -153,6 +153,18 @@ export async function finish(
   settings: BenchDocument['settings'],
   results: readonly Result[],
 ): Promise<BenchDocument> {
+  const document = await keep(bench, options, settings, results)
+  printTable(document)
+  return document
+}
+
+/** Writes the document with what there is so far: a long bench that is stopped then leaves that. */
+export async function keep(
+  bench: string,
+  options: BenchOptions,
+  settings: BenchDocument['settings'],
+  results: readonly Result[],
+): Promise<BenchDocument> {
   const document: BenchDocument = {
     format: 'virnucpro-bench',
     version: 1,
@@ -163,7 +175,6 @@ export async function finish(
     settings: { quick: options.quick, ...settings },
     results,
   }
-  printTable(document)
   if (options.json !== undefined)
     await writeAtomically(options.json, `${JSON.stringify(document, null, 2)}\n`)
   return document

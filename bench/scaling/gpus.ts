@@ -1,13 +1,15 @@
-import { TritonBackend } from '../../src/backends/index.ts'
-import { askMetricsPage } from '../../src/monitor/sampling/triton-metrics.ts'
+import { type ModelName, TritonBackend } from '../../src/backends/index.ts'
 import { findGpus, freePorts, type ServerEndpoint, startServer } from '../../src/serve/index.ts'
 import { UsageError } from '../../src/system/index.ts'
 import { TritonClient } from '../../src/tritonclient/index.ts'
+import { metricsBeside, parsePage, readPage } from '../utilization/watch.ts'
 import { embed } from './real.ts'
-import { modelTimes, since } from './statistics.ts'
 import { type PlannedWindow, runLoad, totals } from './workload.ts'
 
-export interface GpuOptions {
+/** Where a server listens. */
+export type Address = Pick<ServerEndpoint, 'grpcUrl' | 'metricsUrl'>
+
+export interface ServerOptions {
   /** A repository built by `virnucpro repository build`. */
   readonly repository: string
   readonly serverBin?: string | undefined
@@ -17,77 +19,127 @@ export interface GpuOptions {
   readonly cpuServers?: number | undefined
 }
 
+/** One GPU; all instances of a server where the models are on the CPU. */
+export interface PlaceRun {
+  /** Part of the time that its instances computed, as Triton counts. */
+  readonly busy: number
+  /** Mean of nv_gpu_utilization; undefined where there is no GPU. */
+  readonly utilization: number | undefined
+}
+
 export interface GpuRun {
-  readonly servers: number
   readonly seconds: number
   readonly tokensPerSecond: number
-  /** For each server, the part of the time that its instances computed, as it counts. */
-  readonly busy: readonly number[]
-  /** For each server, the mean of nv_gpu_utilization; none where there is no GPU. */
-  readonly utilization: readonly number[]
+  readonly places: readonly PlaceRun[]
+  /** Seconds from the last answer of the first server to end to that of the last. */
+  readonly tailSeconds: number
+  /** Milliseconds of processor time of the client for a batch, every thread of it. */
   readonly clientMs: number
+  /** Cores that the client kept busy. */
+  readonly clientCores: number
+  readonly clientMB: number
 }
 
-/** How many servers there can be: one for each GPU. */
-export async function countServers({ cpuServers }: GpuOptions): Promise<number> {
-  const count = cpuServers ?? (await findGpus()).length
-  if (count === 0)
+/** Starts a server for each GPU, all at the same time. */
+export async function startServers(options: ServerOptions): Promise<AsyncDisposable & { all: Address[] }> {
+  const { cpuServers, ...rest } = options
+  const gpus = cpuServers === undefined ? await findGpus() : new Array<undefined>(cpuServers).fill(undefined)
+  if (gpus.length === 0)
     throw new UsageError('--repository: this machine has no GPU; --cpu-servers N tries it without')
-  return count
-}
-
-/** The same load on the first `count` GPUs, each with a server of its own, sent by the backend that runs use. */
-export async function runOnGpus(
-  windows: readonly PlannedWindow[],
-  count: number,
-  options: GpuOptions,
-): Promise<GpuRun> {
-  await using stack = new AsyncDisposableStack()
-  const endpoints: ServerEndpoint[] = []
-  const gpus =
-    options.cpuServers === undefined ? (await findGpus()).slice(0, count) : new Array(count).fill(undefined)
-  for (const gpu of gpus) {
-    const { repository, serverBin, backendDirectory, libraryPath } = options
-    const server = stack.use(
-      await startServer({
-        repository,
-        serverBin,
-        backendDirectory,
-        libraryPath,
-        ...(gpu !== undefined && { gpus: [gpu] }),
-        ports: await freePorts(),
+  const stack = new AsyncDisposableStack()
+  try {
+    const servers = await Promise.all(
+      gpus.map(async (gpu) => {
+        const only = gpu === undefined ? {} : { gpus: [gpu] }
+        const server = stack.use(await startServer({ ...rest, ...only, ports: await freePorts() }))
+        // Whether it ends by itself is seen by the requests.
+        server.ended.catch(() => {})
+        return server.endpoints
       }),
     )
-    // Whether it ends by itself is seen by the requests.
-    server.ended.catch(() => {})
-    endpoints.push(...server.endpoints)
+    return { all: servers.flat(), [Symbol.asyncDispose]: () => stack.disposeAsync() }
+  } catch (error) {
+    await stack.disposeAsync()
+    throw error
   }
-  const urls = endpoints.map(({ grpcUrl }) => grpcUrl)
-  const backend = stack.use(await openBackend(urls))
-  const dimension = backend.dimension('esm2')
-  const smallest = { rows: 8, paddedLength: 51, tokens: 408 }
-  await Promise.all(Array.from({ length: 8 * count }, () => embed(backend, smallest, dimension)))
+}
 
-  const pages = new Sampler(endpoints.map(({ metricsUrl }) => metricsUrl))
-  const before = await Promise.all(urls.map((url) => modelTimes(url, 'esm2')))
-  const instances = backend.activity().flatMap((lane) => (lane.model === 'esm2' ? lane.instances : []))
+/** Servers that run already, as `--triton` names them. */
+export function runningServers(urls: string): Address[] {
+  return urls.split(',').map((grpcUrl) => ({ grpcUrl, metricsUrl: metricsBeside(grpcUrl) }))
+}
+
+/** The same load on some servers, sent by a backend that knows nothing of them yet, as that of a run. */
+export async function runOnGpus(
+  model: ModelName,
+  windows: readonly PlannedWindow[],
+  servers: readonly Address[],
+): Promise<GpuRun> {
+  await using backend = await openBackend(servers.map(({ grpcUrl }) => grpcUrl))
+  const dimension = backend.dimension(model)
+  const pages = new Sampler(servers.map(({ metricsUrl }) => metricsUrl))
+  const lanes = () => backend.activity().filter((lane) => lane.model === model)
+  const instances = lanes().map((lane) => lane.instances)
+  const ends = instances.map(() => ({ batches: 0, at: 0 }))
+  const before = await pages.computed(model)
+  pages.start()
   const cpu = process.cpuUsage()
   const start = performance.now()
   await runLoad(windows, {
     concurrency: backend.concurrency,
-    embed: (batch) => embed(backend, batch, dimension),
+    async embed(batch) {
+      await embed(backend, batch, dimension, model)
+      const at = performance.now()
+      for (const [lane, { batches }] of lanes().entries())
+        if (batches > ends[lane]!.batches) ends[lane] = { batches, at }
+    },
   })
   const seconds = (performance.now() - start) / 1000
   const { user, system } = process.cpuUsage(cpu)
-  const after = await Promise.all(urls.map((url) => modelTimes(url, 'esm2')))
+  const { utilization, megabytes } = await pages.stop()
+  const after = await pages.computed(model)
+  const places = after.flatMap((found, server) =>
+    [...found].map(([gpu, us]) => ({
+      busy:
+        (us - (before[server]?.get(gpu) ?? 0)) / 1e6 / seconds / Math.max(1, instances[server]! / found.size),
+      utilization: gpu === '' ? undefined : utilization(server, gpu),
+    })),
+  )
+  const last = ends.map(({ at }) => at)
+  const all = totals(windows)
   return {
-    servers: count,
     seconds,
-    tokensPerSecond: totals(windows).tokens / seconds,
-    busy: after.map((times, at) => since(before[at]!, times).inferMs / 1000 / seconds / instances[at]!),
-    utilization: await pages.stop(),
-    clientMs: (user + system) / 1000 / totals(windows).batches,
+    tokensPerSecond: all.tokens / seconds,
+    places,
+    tailSeconds: (Math.max(...last) - Math.min(...last)) / 1000,
+    clientMs: (user + system) / 1000 / all.batches,
+    clientCores: (user + system) / 1e6 / seconds,
+    clientMB: megabytes,
   }
+}
+
+/** Has the batches of a window computed, again and again, for some seconds. @returns tokens per second */
+export async function warmUp(
+  model: ModelName,
+  { batches }: PlannedWindow,
+  servers: readonly Address[],
+  seconds: number,
+): Promise<number> {
+  await using backend = await openBackend(servers.map(({ grpcUrl }) => grpcUrl))
+  const dimension = backend.dimension(model)
+  const start = performance.now()
+  let next = 0
+  let tokens = 0
+  await Promise.all(
+    Array.from({ length: backend.concurrency }, async () => {
+      do {
+        const batch = batches[next++ % batches.length]!
+        await embed(backend, batch, dimension, model)
+        tokens += batch.tokens
+      } while (performance.now() - start < 1000 * seconds)
+    }),
+  )
+  return tokens / ((performance.now() - start) / 1000)
 }
 
 /** A backend that takes each model as the first server has it: whose weights they are makes no difference here. */
@@ -112,29 +164,52 @@ export async function openBackend(urls: readonly string[]): Promise<TritonBacken
   }
 }
 
-/** How often the metrics are read. Triton renews them every two seconds. */
+/** How often the metrics are read. */
 const SAMPLE_MS = 500
+/** Triton renews what it says of GPUs every two seconds: before that it speaks of the time before the load. */
+const STALE_MS = 3000
 
-/** Reads what the servers say of their GPUs until it is stopped. */
-export class Sampler {
+/** Reads what the servers say of their GPUs, and what memory this process has, until it is stopped. */
+class Sampler {
   readonly #urls: readonly string[]
-  readonly #readings: number[][]
+  readonly #readings: { server: number; gpu: string; at: number; share: number }[] = []
   readonly #stop = new AbortController()
-  readonly #running: Promise<void>
+  #running: Promise<void> = Promise.resolve()
+  #megabytes = 0
 
   constructor(urls: readonly string[]) {
     this.#urls = urls
-    this.#readings = urls.map(() => [])
-    this.#running = this.#run()
   }
 
-  async #run(): Promise<void> {
+  /** For each server, microseconds of computing since its start by GPU. */
+  async computed(model: ModelName): Promise<Map<string, number>[]> {
+    return await Promise.all(
+      this.#urls.map(async (url) => {
+        const places = parsePage(await readPage(url), performance.now())
+        return new Map(
+          [...places].flatMap(([gpu, { computed }]) => {
+            const us = computed.get(model)
+            return us === undefined ? [] : [[gpu, us]]
+          }),
+        )
+      }),
+    )
+  }
+
+  start(): void {
+    this.#running = this.#run(performance.now())
+  }
+
+  async #run(start: number): Promise<void> {
     while (!this.#stop.signal.aborted) {
+      this.#megabytes = Math.max(this.#megabytes, process.memoryUsage.rss() / 1e6)
       await Promise.all(
-        this.#urls.map(async (url, at) => {
-          const gpus = await askMetricsPage(url, 2000)
-          const busy = gpus?.flatMap((gpu) => gpu.busy ?? []) ?? []
-          if (busy.length > 0) this.#readings[at]!.push(busy.reduce((sum, one) => sum + one, 0) / busy.length)
+        this.#urls.map(async (url, server) => {
+          // A server that is busy may miss one.
+          const page = await readPage(url).catch(() => '')
+          const at = performance.now() - start
+          for (const [gpu, { utilization }] of parsePage(page, at))
+            if (utilization !== undefined) this.#readings.push({ server, gpu, at, share: utilization })
         }),
       )
       await new Promise<void>((resolve) => {
@@ -148,12 +223,17 @@ export class Sampler {
     }
   }
 
-  /** @returns for each server with GPUs, the mean of their utilization over the whole time */
-  async stop(): Promise<number[]> {
+  async stop() {
     this.#stop.abort()
     await this.#running
-    return this.#readings.flatMap((list) =>
-      list.length === 0 ? [] : list.reduce((a, b) => a + b) / list.length,
-    )
+    return {
+      megabytes: this.#megabytes,
+      utilization: (server: number, gpu: string): number | undefined => {
+        const list = this.#readings.filter((one) => one.server === server && one.gpu === gpu)
+        const fresh = list.filter(({ at }) => at >= STALE_MS)
+        const shares = (fresh.length > 0 ? fresh : list).map(({ share }) => share)
+        return shares.length === 0 ? undefined : shares.reduce((a, b) => a + b) / shares.length
+      },
+    }
   }
 }

@@ -2,14 +2,18 @@
 // a GPU would compute, and by simulation up to 512 GPUs. Servers that wait need scripts/test-triton.sh.
 //   bun bench/scaling/main.ts [--kind reads|contigs|mixed] [--windows 10] [--simulate-only] [--svg FILE] [--check]
 //   bun bench/scaling/main.ts --repository DIR [--server-bin FILE] [--backend-directory DIR] [--library-path DIRS]
-// With --check it exits with 1 when 2 GPUs or instances reach less than 0.995 of the ideal, or 8 less than 0.985.
+//   bun bench/scaling/main.ts --triton grpc://HOST:8001,grpc://HOST:8004[,…]
+//     servers of one GPU each: the first of them, the first two and so on get the same load, which takes one GPU
+//     --seconds 30; [--models esm2,dnabert_s] [--rounds 1] [--each] (every GPU by itself too)
+// With --check it exits with 1 when 2 instances that wait or are simulated reach less than 0.995 of the ideal or 8 less
+// than 0.985, and when 2 GPUs reach less than 0.99 or 4 less than 0.98. bench/scaling/draw.ts draws --json files together.
 import { loadavg } from 'node:os'
 import { writeAtomically } from '../../src/system/index.ts'
 import { hasTriton } from '../../test/support/triton.ts'
-import { type Alternative, benchOptions, finish, type Result, single, summarize } from '../result.ts'
+import { type Alternative, benchOptions, finish, keep, type Result, single, summarize } from '../result.ts'
 import { constantSpeed, ESM2_3B } from './curve.ts'
 import { explained, fail } from './explain.ts'
-import { countServers, runOnGpus } from './gpus.ts'
+import { scaleOnGpus } from './on-gpus.ts'
 import { plot, type Series } from './plot.ts'
 import { type RealRun, runOnServers } from './real.ts'
 import { type Simulation, simulate } from './simulate.ts'
@@ -23,6 +27,10 @@ const options = benchOptions('bun bench/scaling/main.ts', {
   svg: { type: 'string' },
   check: { type: 'boolean' },
   repository: { type: 'string' },
+  triton: { type: 'string' },
+  models: { type: 'string' },
+  seconds: { type: 'string' },
+  each: { type: 'boolean' },
   'server-bin': { type: 'string' },
   'backend-directory': { type: 'string' },
   'library-path': { type: 'string' },
@@ -54,20 +62,16 @@ const SIMULATION: Omit<Simulation, 'servers'> = {
 const results: Result[] = []
 const series: Series[] = []
 const missed: string[] = []
-const load = workload(kind, windowCount, TRITON_LIMITS, FRAMES)
 
 await explained(main)
 
 async function main(): Promise<void> {
-  if (options.repository !== undefined) await onGpus(options.repository)
-  else {
-    if (!options['simulate-only']) await onServers(load)
-    await simulated()
-  }
+  const settings =
+    options.repository !== undefined || options.triton !== undefined ? await onGpus() : await elsewhere()
   if (options.svg !== undefined) {
-    await writeAtomically(options.svg, plot(`Speed-up of ESM-2 on ${kind}`, series))
+    await writeAtomically(options.svg, plot(`Speed-up on ${kind}`, series))
   }
-  await finish('scaling', options, { kind, windows: windowCount, rounds: ROUNDS, ...totals(load) }, results)
+  await finish('scaling', options, settings, results)
   console.log(
     `load average at the end: ${loadavg()
       .map((one) => one.toFixed(2))
@@ -77,37 +81,44 @@ async function main(): Promise<void> {
   if (options.check && missed.length > 0) process.exitCode = 1
 }
 
+/** Where there is no GPU. */
+async function elsewhere() {
+  const load = workload(kind, windowCount, TRITON_LIMITS, FRAMES)
+  if (!options['simulate-only']) await onServers(load)
+  await simulated(load)
+  return { kind, windows: windowCount, rounds: ROUNDS, ...totals(load) }
+}
+
 /** Real GPUs, the first of them, then twice as many, then all. */
-async function onGpus(repository: string): Promise<void> {
-  const gpu = {
-    repository,
-    serverBin: options['server-bin'],
-    backendDirectory: options['backend-directory'],
-    libraryPath: options['library-path'],
-    ...(options['cpu-servers'] !== undefined && {
-      cpuServers: whole('cpu-servers', options['cpu-servers'], 1),
-    }),
-  }
-  const most = await countServers(gpu)
-  const counts = [1, 2, 4, 8, 16].filter((count) => count < most).concat(most)
-  const points: Series['points'][number][] = []
-  let one = Number.NaN
-  for (const count of counts) {
-    const run = await runOnGpus(load, count, gpu)
-    if (count === 1) one = run.seconds
-    const name = `GPUs: ${count}`
-    speedUp(name, count, [one / run.seconds])
-    results.push(
-      single(`${name}: tokens`, 'tok/s', 'higher', run.tokensPerSecond),
-      single(`${name}: busy, least`, '%', 'higher', 100 * Math.min(...run.busy)),
-      ...(run.utilization.length > 0
-        ? [single(`${name}: nv_gpu_utilization, least`, '%', 'higher', 100 * Math.min(...run.utilization))]
-        : []),
-      single(`${name}: client CPU for a batch`, 'ms', 'lower', run.clientMs),
-    )
-    points.push({ gpus: count, speedUp: one / run.seconds })
-  }
-  series.push({ name: 'GPUs', points })
+async function onGpus() {
+  const seconds = Number(options.seconds ?? (options.quick ? 0.1 : 30))
+  if (!(seconds > 0)) fail(`--seconds is a number above 0, not ${options.seconds}`)
+  const cpu = options['cpu-servers']
+  const settings = { kind, seconds, rounds: ROUNDS }
+  const found = await scaleOnGpus(
+    {
+      triton: options.triton,
+      repository: options.repository,
+      serverBin: options['server-bin'],
+      backendDirectory: options['backend-directory'],
+      libraryPath: options['library-path'],
+      ...(cpu !== undefined && { cpuServers: whole('cpu-servers', cpu, 1) }),
+      models: options.models?.split(',') ?? ['esm2', 'dnabert_s'],
+      kind,
+      seconds,
+      windows: options.windows === undefined ? undefined : windowCount,
+      frames: FRAMES,
+      rounds: ROUNDS,
+      each: options.each === true,
+    },
+    async (known) => {
+      await keep('scaling', options, settings, known)
+    },
+  )
+  results.push(...found.results)
+  series.push(...found.series)
+  missed.push(...found.missed)
+  return settings
 }
 
 /** Triton with a model that waits. */
@@ -167,7 +178,7 @@ async function onServers(windows: readonly PlannedWindow[]): Promise<void> {
 }
 
 /** The real scheduler on simulated GPUs, in servers of eight. */
-async function simulated(): Promise<void> {
+async function simulated(load: readonly PlannedWindow[]): Promise<void> {
   const million = options.quick ? load : workload(kind, 100, TRITON_LIMITS)
   const { client } = SIMULATION
   const variants = [

@@ -1,7 +1,7 @@
 import { dedupe, planBatches } from '../../src/batching/index.ts'
 import { Lane, overlapped, WINDOW_FRAMES, windowsUnderWay } from '../../src/pipeline/index.ts'
-import { chunkBounds, openFrames } from '../../src/sequence/index.ts'
-import { EsmAlphabet } from '../../src/tokenizers/index.ts'
+import { chunkBounds, type OpenFrame, openFrames } from '../../src/sequence/index.ts'
+import { DnaTokenizer, EsmAlphabet } from '../../src/tokenizers/index.ts'
 import { codingDna, cutReads, seededRandom } from '../dna.ts'
 
 export const KINDS = ['reads', 'contigs', 'mixed'] as const
@@ -22,13 +22,32 @@ export interface PlannedWindow {
   readonly batches: readonly PlannedBatch[]
 }
 
-/** What TritonBackend asks of the planner for ESM-2. */
+/** How a model reads a frame. */
+export interface Reading {
+  sequence(frame: OpenFrame): Uint8Array
+  /** Special tokens included. */
+  tokens(sequence: Uint8Array): number
+}
+
+/** As ESM-2 does. */
+export function esm2Reading(): Reading {
+  const alphabet = new EsmAlphabet()
+  return { sequence: ({ protein }) => protein, tokens: (protein) => alphabet.encode(protein).length }
+}
+
+/** As DNABERT-S does. */
+export async function dnabertReading(tokenizer: string): Promise<Reading> {
+  const dna = await DnaTokenizer.fromFile(tokenizer)
+  return { sequence: ({ nucleotide }) => nucleotide, tokens: (bases) => dna.encode(bases).length }
+}
+
+/** What TritonBackend asks of the planner. */
 export interface Limits {
   readonly tokenBudget: number
   readonly maxSequences: number
 }
 
-/** The limits that a run on servers has. */
+/** The limits for ESM-2 that a run on servers has where nothing was tuned. */
 export const TRITON_LIMITS: Limits = { tokenBudget: 16_384, maxSequences: 1024 }
 
 const READ_BASES = 150
@@ -37,21 +56,21 @@ const CONTIG_CHUNK = 500
 /** More windows than this repeat the first ones: their lengths are those of the same genome. */
 const DIFFERENT_WINDOWS = 10
 
-/** The windows of a run over generated DNA, planned for ESM-2 as the pipeline plans them. */
+/** The windows of a run over generated DNA, planned for a model as the pipeline plans them. */
 export function workload(
   kind: Kind,
   windows: number,
   limits: Limits,
   frames = WINDOW_FRAMES,
+  reading = esm2Reading(),
 ): PlannedWindow[] {
   const different = Math.min(windows, DIFFERENT_WINDOWS)
   const source = generatedFrames(kind)
-  const proteins = Array.from({ length: different }, () =>
-    Array.from({ length: frames }, () => source.next().value as Uint8Array),
+  const sequences = Array.from({ length: different }, () =>
+    Array.from({ length: frames }, () => reading.sequence(source.next().value)),
   )
-  const alphabet = new EsmAlphabet()
-  const lengths = proteins.map((window) =>
-    Array.from(dedupe(window).unique, (place) => alphabet.encode(window[place]!).length),
+  const lengths = sequences.map((window) =>
+    Array.from(dedupe(window).unique, (place) => reading.tokens(window[place]!)),
   )
   const plan = (window: readonly number[], last: boolean): PlannedWindow => ({
     frames,
@@ -68,22 +87,21 @@ export function workload(
   })
 }
 
-/** Proteins of open frames without end. */
-function* generatedFrames(kind: Kind): Generator<Uint8Array, never> {
+/** Open frames without end. */
+function* generatedFrames(kind: Kind): Generator<OpenFrame, never> {
   const genome = codingDna(2_000_000, 1)
   const reads = framesOf(cutReads(genome, Number.MAX_SAFE_INTEGER, READ_BASES, 2), READ_CHUNK)
   const contigs = framesOf(cutContigs(genome, 3), CONTIG_CHUNK)
   for (;;) {
-    if (kind !== 'contigs') yield reads.next().value as Uint8Array
-    if (kind !== 'reads') yield contigs.next().value as Uint8Array
+    if (kind !== 'contigs') yield reads.next().value as OpenFrame
+    if (kind !== 'reads') yield contigs.next().value as OpenFrame
   }
 }
 
-function* framesOf(sequences: Iterable<Uint8Array>, chunk: number): Generator<Uint8Array> {
+function* framesOf(sequences: Iterable<Uint8Array>, chunk: number): Generator<OpenFrame> {
   for (const sequence of sequences) {
     for (const { start, end } of chunkBounds(sequence.length, chunk)) {
-      for (const { protein } of openFrames(sequence.subarray(start, end)))
-        if (protein.length > 0) yield protein
+      for (const frame of openFrames(sequence.subarray(start, end))) if (frame.protein.length > 0) yield frame
     }
   }
 }

@@ -12,7 +12,7 @@ import { explained, fail } from '../scaling/explain.ts'
 import { openBackend } from '../scaling/gpus.ts'
 import { embed } from '../scaling/real.ts'
 import { KINDS, runLoad, TRITON_LIMITS, totals, workload } from '../scaling/workload.ts'
-import { Watch, type Watched } from './watch.ts'
+import { metricsBeside, Watch, type Watched } from './watch.ts'
 
 const options = benchOptions('bun bench/utilization/main.ts', {
   triton: { type: 'string' },
@@ -36,7 +36,7 @@ await explained(main)
 async function main(): Promise<void> {
   const instances = await instancesOf(urls)
   const ceiling = await gemmCeiling()
-  const watch = new Watch(options.metrics?.split(',') ?? urls.map(besideGrpc))
+  const watch = new Watch(options.metrics?.split(',') ?? urls.map(metricsBeside))
   await watch.start()
   const load = options.command === undefined ? await ownLoad() : await command(options.command)
   const places = (await watch.stop()).filter(({ requests }) => requests > 0)
@@ -159,12 +159,6 @@ async function instancesOf(servers: readonly string[]): Promise<Map<string, numb
   } finally {
     client.close()
   }
-}
-
-/** Triton has gRPC at 8001 and its metrics at 8002, and `virnucpro serve` keeps that order. */
-function besideGrpc(url: string): string {
-  const { hostname, port } = new URL(url.replace(/^grpcs?:/, 'http:'))
-  return `http://${hostname}:${Number(port || 8001) + 1}/metrics`
 }
 
 function positive(name: string, text: string): number {

@@ -92,7 +92,8 @@ export class Watch {
   }
 }
 
-async function readPage(url: string): Promise<string> {
+/** @throws where it does not answer in time */
+export async function readPage(url: string): Promise<string> {
   const answer = await fetch(url, {
     keepalive: false,
     headers: { connection: 'close' },
@@ -100,6 +101,12 @@ async function readPage(url: string): Promise<string> {
   })
   if (!answer.ok) throw new Error(`status ${answer.status}`)
   return await answer.text()
+}
+
+/** Triton has gRPC at 8001 and its metrics at 8002, and `virnucpro serve` keeps that order. */
+export function metricsBeside(url: string): string {
+  const { hostname, port } = new URL(url.replace(/^grpcs?:/, 'http:'))
+  return `http://${hostname}:${Number(port || 8001) + 1}/metrics`
 }
 
 interface Mutable {

@@ -76,15 +76,15 @@ test.skipIf(!hasTriton)('bench/scaling on servers without GPUs that it starts it
     ...['--server-bin', resolve(root, '.cache/triton/tritonserver')],
     ...['--json', folder.join('out.json'), '--svg', folder.join('out.svg')],
   )
-  expect(err).toContain('GPUs: 1: 1.000 times the speed of one')
+  expect(err).toContain('ESM-2, 2 server(s)')
   expect(code).toBe(0)
   const document = readDocument(folder.join('out.json'))
   expect(document).toMatchObject({ format: 'virnucpro-bench', bench: 'scaling', settings: { kind: 'reads' } })
-  expect(value(document, 'GPUs: 1: speed-up')).toBe(1)
-  expect(value(document, 'GPUs: 2: speed-up')).toBeGreaterThan(0)
-  expect(value(document, 'GPUs: 2: busy, least')).toBeGreaterThan(0)
-  expect(value(document, 'GPUs: 1: tokens')).toBeLessThanOrEqual(1_000_000)
-  expect(out).toContain('GPUs: 2: speed-up')
+  expect(value(document, 'ESM-2, 1 GPU: speed-up')).toBe(1)
+  expect(value(document, 'ESM-2, 2 GPUs: speed-up')).toBeGreaterThan(0)
+  expect(value(document, 'ESM-2, 2 GPUs: busy, number 1')).toBeGreaterThan(0)
+  expect(value(document, 'DNABERT-S, 1 GPU: tokens')).toBeLessThanOrEqual(1_000_000)
+  expect(out).toContain('ESM-2, 2 GPUs: speed-up')
   expect(readFileSync(folder.join('out.svg'), 'utf8')).toContain('<title>')
 })
 
@@ -164,6 +164,60 @@ nv_cpu_utilization 0.2`
     requests: new Map([['esm2', 12]]),
     utilization: 0.98,
   })
+})
+
+test('bench/scaling/draw.ts puts what several machines measured into one plot', async () => {
+  await using folder = temporaryFolder()
+  const write = async (name: string, gpus: string[], results: [string, number][]) => {
+    await Bun.write(
+      folder.join(name),
+      JSON.stringify({
+        format: 'virnucpro-bench',
+        version: 1,
+        bench: 'scaling',
+        machine: { gpus },
+        settings: { quick: false },
+        results: results.map(([what, value]) => ({
+          name: `${what}: speed-up`,
+          better: 'higher',
+          value,
+          low: value,
+          high: value,
+        })),
+      }),
+    )
+    return folder.join(name)
+  }
+  const gpu = await write(
+    'gpu.json',
+    ['Card A', 'Card A'],
+    [
+      ['ESM-2, 1 GPU', 1],
+      ['ESM-2, 2 GPUs', 1.99],
+    ],
+  )
+  const other = await write(
+    'other.json',
+    [],
+    [
+      ['1 server, 8 instances', 7.9],
+      ['2 servers, 2 instances', 1.97],
+      ['simulated, prepared elsewhere, 16 GPUs', 15.8],
+    ],
+  )
+  const svg = folder.join('plot.svg')
+  const drawn = await bench('bench/scaling/draw.ts', '--svg', svg, gpu, other)
+  expect({ code: drawn.code, err: drawn.err }).toEqual({ code: 0, err: '' })
+  expect(drawn.out.trim().split('\n')).toEqual([
+    '| ESM-2, Card A | 1 | 1.000 | 1.0000 |',
+    '| ESM-2, Card A | 2 | 1.990 | 0.9950 |',
+    '| Triton, a model that waits | 8 | 7.900 | 0.9875 |',
+    '| simulated, prepared elsewhere | 16 | 15.800 | 0.9875 |',
+  ])
+  expect(readFileSync(svg, 'utf8')).toContain('>ESM-2, Card A<')
+  await Bun.write(gpu, '{}')
+  const broken = await bench('bench/scaling/draw.ts', gpu)
+  expect(broken).toMatchObject({ code: 2, err: `error: ${gpu}: no result of a bench\n` })
 })
 
 test.skipIf(!hasPython)('the plot is a well-formed SVG with a mark for every point', async () => {
