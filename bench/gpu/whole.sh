@@ -7,39 +7,12 @@
 # TOKENIZER (tokenizer.json of DNABERT-S), ESM (3B, or WIDTH,LAYERS,HEADS), DNABERT, DEVICE, READS, INSTANCES, BUILD_ARGS
 # (of engines build); to try it without a GPU PRECISION (fp32) and HOSTING (--backend python).
 set -euo pipefail
-here=$(cd "$(dirname "$0")" && pwd)
-root=$(cd "$here/../.." && pwd)
-WORK=${WORK:-/tmp/virnucpro-gpu}
-LOG=$WORK/out
-BUN=${BUN:-$(ls /tmp/bun/bun "$root/node_modules/bun/bin/bun.exe" 2> /dev/null | head -1 || true)}
-PYTHON=${PYTHON:-python3}
-TRT_PYTHON=${TRT_PYTHON:-$(ls /tmp/trt106/python 2> /dev/null || echo python3)}
-TRITON=${TRITON:-$(ls /tmp/trt106/tritonserver 2> /dev/null || echo tritonserver)}
-TOKENIZER=${TOKENIZER:-/tmp/up/tokenizer.json}
-ESM=${ESM:-3B}
-DNABERT=${DNABERT:-}
-DEVICE=${DEVICE:-cuda}
-READS=${READS:-400000}
-INSTANCES=${INSTANCES:-}
-GRPC=${GRPC:-18001}
-models=$WORK/models bundle=$WORK/bundle plans=$WORK/plans repository=$WORK/repository
-url=grpc://127.0.0.1:$GRPC metrics=http://127.0.0.1:$((GRPC + 1))/metrics
-mkdir -p "$LOG"
-# Bun looks for packages beside the program.
-[ -e "$root/node_modules" ] || ln -sfn "$(dirname "$BUN")/node_modules" "$root/node_modules"
-
-say() { echo "[$(date +%H:%M:%S)] $*" >&2; }
-cli() { "$BUN" "$root/src/cli/main.ts" "$@"; }
-# Standard output of a step holds its lines of JSON and tables: shown, and kept.
-keep() { tee -a "$LOG/$1.txt"; }
-timed() { # NAME COMMAND...: a line of JSON with the seconds
-  local name=$1 start end
-  shift
-  start=$(date +%s.%N)
-  "$@"
-  end=$(date +%s.%N)
-  echo "{\"step\": \"$name\", \"seconds\": $(echo "$start $end" | awk '{printf "%.1f", $2 - $1}')}" | keep times
-}
+# shellcheck source-path=SCRIPTDIR
+source "$(dirname "$0")/settings.sh"
+if [ -n "${GPUS:-}" ]; then
+  CUDA_VISIBLE_DEVICES=$(visible_gpus | head -n "$GPUS" | paste -sd,)
+  export CUDA_VISIBLE_DEVICES
+fi
 
 step_prepare() {
   if [ ! -e "$models/done" ]; then
@@ -53,7 +26,7 @@ step_prepare() {
       --mlp "$models/500_model.pth" --output "$bundle" 2>&1 | keep prepare
   fi
   [ -e "$WORK/rows.jsonl" ] || "$BUN" "$here/make-reads.ts" --rows 2000 "$TOKENIZER" "$WORK/rows.jsonl"
-  [ -e "$WORK/reads.$READS" ] || "$BUN" "$here/make-reads.ts" "$READS" 300 "$WORK/reads.fa" && touch "$WORK/reads.$READS"
+  make_reads "$READS" reads
 }
 
 step_build() {
@@ -156,12 +129,12 @@ step_dnabert() {
     --batches 148x110,590x110 "$(ls "$plans"/dnabert_s/*.plan)") 2>&1 | keep dnabert
 }
 
-[ $# -gt 0 ] || { sed -n '2,8p' "$0" >&2; exit 2; }
+[ $# -gt 0 ] || { sed -n '2,9p' "$0" >&2; exit 2; }
 for step in "$@"; do
   declare -F "step_$step" > /dev/null || { echo "no step $step" >&2; exit 2; }
   say "== $step"
   begin=$SECONDS
   "step_$step"
-  [ -z "${OUT:-}" ] || tar -czf "$OUT/whole.tar.gz" -C "$WORK" out
+  archive
   say "== $step: $((SECONDS - begin)) s"
 done

@@ -1,0 +1,58 @@
+# Settings and helpers of whole.sh and multi.sh, which source this file; what the settings mean stands there.
+# shellcheck shell=bash disable=SC2034
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+root=$(cd "$here/../.." && pwd)
+WORK=${WORK:-/tmp/virnucpro-gpu}
+LOG=$WORK/out
+BUN=${BUN:-$(ls /tmp/bun/bun "$root/node_modules/bun/bin/bun.exe" 2> /dev/null | head -1 || true)}
+PYTHON=${PYTHON:-python3}
+TRT_PYTHON=${TRT_PYTHON:-$(ls /tmp/trt106/python 2> /dev/null || echo python3)}
+TRITON=${TRITON:-$(ls /tmp/trt106/tritonserver 2> /dev/null || echo tritonserver)}
+TOKENIZER=${TOKENIZER:-/tmp/up/tokenizer.json}
+ESM=${ESM:-3B}
+DNABERT=${DNABERT:-}
+DEVICE=${DEVICE:-cuda}
+READS=${READS:-400000}
+INSTANCES=${INSTANCES:-}
+GRPC=${GRPC:-18001}
+models=$WORK/models bundle=$WORK/bundle plans=$WORK/plans repository=$WORK/repository
+url=grpc://127.0.0.1:$GRPC metrics=http://127.0.0.1:$((GRPC + 1))/metrics
+mkdir -p "$LOG"
+# Bun looks for packages beside the program.
+[ -e "$root/node_modules" ] || ln -sfn "$(dirname "$BUN")/node_modules" "$root/node_modules"
+
+say() { echo "[$(date +%H:%M:%S)] $*" >&2; }
+cli() { "$BUN" "$root/src/cli/main.ts" "$@"; }
+# Standard output of a step holds its lines of JSON and tables: shown, and kept.
+keep() { tee -a "$LOG/$1.txt"; }
+timed() { # NAME COMMAND...: a line of JSON with the seconds
+  local name=$1 start end
+  shift
+  start=$(date +%s.%N)
+  "$@"
+  end=$(date +%s.%N)
+  echo "{\"step\": \"$name\", \"seconds\": $(echo "$start $end" | awk '{printf "%.1f", $2 - $1}')}" | keep times
+}
+
+# Reads of 300 bases as FASTA in $WORK/NAME.fa, unless they are there.
+make_reads() { # COUNT NAME
+  [ ! -e "$WORK/$2.$1" ] || return 0
+  rm -f "$WORK/$2".[0-9]*
+  "$BUN" "$here/make-reads.ts" "$1" 300 "$WORK/$2.fa"
+  touch "$WORK/$2.$1"
+}
+
+# Whole or not at all: a run may be ended at any moment.
+archive() {
+  [ -n "${OUT:-}" ] || return 0
+  tar -czf "$OUT/whole.tar.gz.new" -C "$WORK" out && mv "$OUT/whole.tar.gz.new" "$OUT/whole.tar.gz"
+}
+
+# The GPUs that may be used, by UUID; none where there is none.
+visible_gpus() {
+  if [ -n "${CUDA_VISIBLE_DEVICES:-}" ]; then
+    tr ',' '\n' <<< "$CUDA_VISIBLE_DEVICES"
+  else
+    nvidia-smi --query-gpu=uuid --format=csv,noheader 2> /dev/null || true
+  fi
+}
