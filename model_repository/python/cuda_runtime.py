@@ -6,6 +6,7 @@ import numpy as np
 
 HOST_TO_DEVICE, DEVICE_TO_HOST = 1, 2
 OUT_OF_MEMORY = 2
+BLOCKING_SYNC, DISABLE_TIMING = 1, 2
 MAJOR, MINOR = 75, 76
 NAMES = ("libcudart.so.12", "libcudart.so.13", "libcudart.so.11.0", "libcudart.so")
 
@@ -15,7 +16,7 @@ class CudaError(RuntimeError):
 
 
 class Cuda:
-    """One GPU, for the thread that makes this."""
+    """One GPU, for the thread that makes this and those that call `use`."""
 
     def __init__(self, device=0):
         self.library = load()
@@ -80,13 +81,21 @@ class Cuda:
             ctypes.c_void_p(stream),
         )
 
-    def event(self):
+    def event(self, flags=0):
         pointer = ctypes.c_void_p()
-        self("cudaEventCreate", ctypes.byref(pointer))
+        self("cudaEventCreateWithFlags", ctypes.byref(pointer), ctypes.c_uint(flags))
         return pointer.value
 
     def record(self, event, stream):
         self("cudaEventRecord", ctypes.c_void_p(event), ctypes.c_void_p(stream))
+
+    def follow(self, stream, event):
+        """What is queued in the stream from now on waits for the event, as it was recorded last."""
+        self("cudaStreamWaitEvent", ctypes.c_void_p(stream), ctypes.c_void_p(event), ctypes.c_uint(0))
+
+    def wait(self, event):
+        """Returns when the event has happened; other threads of this process run meanwhile."""
+        self("cudaEventSynchronize", ctypes.c_void_p(event))
 
     def milliseconds(self, start, end):
         """Between two events that have happened."""

@@ -67,6 +67,7 @@ const CODE: Record<Hosting, Readonly<Record<string, string>>> = {
   'python-plans': {
     'plan.py': 'model.py',
     'plan_engine.py': 'plan_engine.py',
+    'overlap.py': 'overlap.py',
     'cuda_runtime.py': 'cuda_runtime.py',
     'profiles.py': 'profiles.py',
     'token_batch.py': 'token_batch.py',

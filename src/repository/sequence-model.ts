@@ -7,8 +7,8 @@ import type { ModelRequest } from './request.ts'
 import { renderTemplate, templatePath } from './template.ts'
 
 const BUDGET = { plans: 16_384, graphs: 4096 } as const
-/** Enough for eight GPUs with two batches each; more than there are instances only wait in the server's queue. */
-const GPU_IN_FLIGHT = 16
+/** Enough for eight GPUs with three batches each; more than there are instances only wait in the server's queue. */
+const GPU_IN_FLIGHT = 24
 
 /** Writes `esm2_sequence` or `dnabert_s_sequence`, which take sequences, and returns its name. */
 export async function writeSequenceModel(request: ModelRequest): Promise<string> {

@@ -78,14 +78,16 @@ test('Python: plans on every GPU, and the code that runs them', async () => {
   expect(await instances({ instances: 3 })).toBe('3')
   expect(await instances()).toBe('1')
   const output = folder.join('out')
-  const files = ['cuda_runtime.py', 'model.py', 'model_sm89.plan', 'model_sm90.plan', 'plan_engine.py']
-  expect(readdirSync(join(output, 'esm2', '1')).sort()).toEqual([...files, 'profiles.py', 'token_batch.py'])
+  const plansAndCode = ['cuda_runtime.py', 'model.py', 'model_sm89.plan', 'model_sm90.plan', 'overlap.py']
+  const files = [...plansAndCode, 'plan_engine.py', 'profiles.py', 'token_batch.py']
+  expect(readdirSync(join(output, 'esm2', '1')).sort()).toEqual(files)
   const config = parseModelConfig(configOf(output, 'esm2'), 'esm2')
   expect(contractOf(config).backend).toBe('python')
   for (const model of ['esm2', 'dnabert_s'] as const) {
     const text = configOf(output, model)
     expect(text).toContain(sourceDigest(manifest.models[model]))
     expect(text).toContain('{ key: "shapes" value: { string_value: "1024x64,256x256" } }')
+    expect(text).toContain('{ key: "in_flight" value: { string_value: "3" } }')
     expect(text).toContain('dims: [ 320, 51 ] input_data_file: "320x51_input_ids"')
   }
   expect(configOf(output, 'esm2_sequence')).toContain('"1024x64,256x256"')

@@ -20,11 +20,12 @@ export interface TritonAccess {
   header?: string | undefined
 }
 
-/** Requests for each instance: one computes, one waits with its data on the GPU. A third adds nothing. */
+/** Requests for each instance, where the server names no other number: one computes, one waits. A third adds nothing. */
 const REQUESTS_PER_INSTANCE = 2
 /** A server that is well answers this question in a few milliseconds. */
 const PROBE_MS = 2000
-/** Parameters of a model's configuration; `repository build` writes both. */
+/** Parameters of a model's configuration; `repository build` writes them. */
+const IN_FLIGHT_PARAMETER = 'in_flight'
 const BUDGET_PARAMETER = 'token_budget'
 const SHAPES_PARAMETER = 'shapes'
 
@@ -66,6 +67,7 @@ export class ModelLane implements Lane<TokenBatch, Float32Array> {
   readonly #contract: Contract
   readonly #deadlineMs: number
   #instances = 1
+  #inFlight = REQUESTS_PER_INSTANCE
   #checked = false
   #needsReload = false
   #tokenBudget: number | undefined
@@ -114,11 +116,11 @@ export class ModelLane implements Lane<TokenBatch, Float32Array> {
   }
 
   get capacity(): number {
-    return REQUESTS_PER_INSTANCE * this.#instances
+    return this.#inFlight * this.#instances
   }
 
   /**
-   * Learns how many instances the server has, and that it hosts the model of the bundle.
+   * Learns how many instances the server has and what they take, and that it hosts the model of the bundle.
    *
    * @throws UsageError when it hosts another model
    */
@@ -126,8 +128,8 @@ export class ModelLane implements Lane<TokenBatch, Float32Array> {
     const config = await this.#client.modelConfig(this.#model, { deadlineMs: PROBE_MS, signal })
     checkContract(this.name, config, this.#contract)
     this.#instances = countInstances(config)
-    const budget = Number(config.parameters[BUDGET_PARAMETER]?.stringValue)
-    this.#tokenBudget = Number.isSafeInteger(budget) && budget > 0 ? budget : undefined
+    this.#inFlight = wholeParameter(config, IN_FLIGHT_PARAMETER) ?? REQUESTS_PER_INSTANCE
+    this.#tokenBudget = wholeParameter(config, BUDGET_PARAMETER)
     this.#fit.allow(config.parameters[SHAPES_PARAMETER]?.stringValue ?? '')
     this.#checked = true
   }
@@ -193,6 +195,11 @@ function countInstances({ instanceGroup }: ModelConfig): number {
     return sum + count * (kind === ModelInstanceGroup_Kind.GPU ? Math.max(1, gpus.length) : 1)
   }, 0)
   return Math.max(1, count)
+}
+
+function wholeParameter({ parameters }: ModelConfig, key: string): number | undefined {
+  const value = Number(parameters[key]?.stringValue)
+  return Number.isSafeInteger(value) && value > 0 ? value : undefined
 }
 
 /** What an error says, with what it was caused by. */
