@@ -193,7 +193,7 @@ step_together() {
 }
 
 step_table() {
-  (cd "$root" && exec "$BUN" bench/gpu/multi-table.ts "$LOG" "$count") > "$LOG/multi.md"
+  (cd "$root" && exec "$BUN" bench/gpu/multi-table.ts "$LOG" "$count" "127.0.0.1:$((GRPC + 3 * last))") > "$LOG/multi.md"
   cat "$LOG/multi.md"
 }
 
