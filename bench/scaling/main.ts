@@ -1,6 +1,7 @@
 // How the speed grows with the number of GPUs: on the GPUs of this machine, on Triton servers whose model waits as long as
 // a GPU would compute, and by simulation up to 512 GPUs. Servers that wait need scripts/test-triton.sh.
 //   bun bench/scaling/main.ts [--kind reads|contigs|mixed] [--windows 10] [--simulate-only] [--svg FILE] [--check]
+//     [--no-overlap] (servers that answer each request before they take in the next)
 //   bun bench/scaling/main.ts --repository DIR [--server-bin FILE] [--backend-directory DIR] [--library-path DIRS]
 //   bun bench/scaling/main.ts --triton grpc://HOST:8001,grpc://HOST:8004[,…]
 //     servers of one GPU each: the first of them, the first two and so on get the same load, which takes one GPU
@@ -24,6 +25,7 @@ const options = benchOptions('bun bench/scaling/main.ts', {
   windows: { type: 'string' },
   rounds: { type: 'string' },
   'simulate-only': { type: 'boolean' },
+  'no-overlap': { type: 'boolean' },
   svg: { type: 'string' },
   check: { type: 'boolean' },
   repository: { type: 'string' },
@@ -145,7 +147,13 @@ async function onServers(windows: readonly PlannedWindow[]): Promise<void> {
         : `1 server, ${count(all, 'instance')}`
     const runs: RealRun[] = []
     for (let round = 0; round < ROUNDS; round++) {
-      runs.push(await runOnServers(windows, instances, { curve, dimension: DIMENSION }))
+      runs.push(
+        await runOnServers(windows, instances, {
+          curve,
+          dimension: DIMENSION,
+          overlap: !options['no-overlap'],
+        }),
+      )
     }
     if (all === 1) one = runs.map(({ seconds }) => seconds)
     const speeds = runs.map(({ seconds }, round) => one[round]! / seconds)

@@ -26,6 +26,8 @@ export interface RealRun {
 export interface RealOptions {
   readonly curve: readonly CurvePoint[]
   readonly dimension: number
+  /** Whether the servers take in requests while one is at work, as they do with plans. @default true */
+  readonly overlap?: boolean
 }
 
 /**
@@ -36,14 +38,14 @@ export interface RealOptions {
 export async function runOnServers(
   windows: readonly PlannedWindow[],
   instances: readonly number[],
-  { curve, dimension }: RealOptions,
+  { curve, dimension, overlap = true }: RealOptions,
 ): Promise<RealRun> {
   await using folder = temporaryFolder()
   await using stack = new AsyncDisposableStack()
   const logs = instances.map((_, at) => folder.join(`log-${at}`))
   const servers: TritonServer[] = []
   for (const [at, count] of instances.entries()) {
-    const options = { curve: curveText(curve), instances: count, dimension, log: logs[at]! }
+    const options = { curve: curveText(curve), instances: count, dimension, overlap, log: logs[at]! }
     servers.push(stack.use(await startSleeping(folder.join(`server-${at}`), options)))
   }
   await warmUp(servers, dimension)

@@ -13,9 +13,13 @@ export interface Sleeping {
   mark?: number
   /** Width of the embedding. */
   dimension: number
+  /** Takes in requests while one is at work, as plans do in this backend, and wants a third on its way. @default false */
+  overlap?: boolean
   /** File to which the server adds a line for each request done; see `readLog`. */
   log?: string
 }
+
+const OVERLAP = join(import.meta.dir, '../../model_repository/python/overlap.py')
 
 /** One request as an instance has seen it; times are milliseconds since 1970. */
 export interface ServedRequest {
@@ -71,11 +75,20 @@ export function writeSleeping(folder: string, options: Sleeping): void {
 function writeModel(
   folder: string,
   name: string,
-  { sleepMs = 0, curve = '', instances, mark = 0, dimension, log = '' }: Sleeping,
+  { sleepMs = 0, curve = '', instances, mark = 0, dimension, overlap = false, log = '' }: Sleeping,
 ): void {
   mkdirSync(join(folder, name, '1'), { recursive: true })
   copyFileSync(join(import.meta.dir, 'sleeping_model.py'), join(folder, name, '1', 'model.py'))
-  const parameters = Object.entries({ sleep_ms: sleepMs, curve, dimension, mark, log }).map(
+  if (overlap) copyFileSync(OVERLAP, join(folder, name, '1', 'overlap.py'))
+  const own = {
+    sleep_ms: sleepMs,
+    curve,
+    dimension,
+    mark,
+    log,
+    ...(overlap && { overlap: 'yes', in_flight: 3 }),
+  }
+  const parameters = Object.entries(own).map(
     ([key, value]) => `parameters { key: "${key}" value: { string_value: "${value}" } }`,
   )
   const config = `name: "${name}"
