@@ -3,7 +3,7 @@
 client CPU.
 
 Usage: triton_speed.py --bundle BUNDLE --plans PLANS --model esm2 --bun BUN [--backend python|tensorrt]
-                       [--batches 320x51,96x168] [--in-flight 2,4] [--instances 1,2]
+                       [--batches 320x51,96x168] [--in-flight 2,3,4] [--instances 1,2]
 The repository is what `virnucpro repository build` makes. Environment: TRITON_BIN, a server program that finds its
 backends and libraries by itself, such as unpack.sh makes.
 """
@@ -70,7 +70,7 @@ def main():
     parser.add_argument("--model", default="esm2")
     parser.add_argument("--bun", default="bun")
     parser.add_argument("--batches", default="320x51,96x168")
-    parser.add_argument("--in-flight", default="2,4")
+    parser.add_argument("--in-flight", default="2,3,4")
     parser.add_argument("--instances", default="1,2")
     parser.add_argument("--seconds", type=float, default=6)
     options = parser.parse_args()

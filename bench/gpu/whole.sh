@@ -5,7 +5,8 @@
 # Usage: bench/gpu/whole.sh STEP...   with the steps prepare build tune serve speed predict stop sizes longer verify dnabert
 # Settings: WORK, OUT, BUN, PYTHON (with torch), TRT_PYTHON (the same with TensorRT's bindings), TRITON (a server program),
 # TOKENIZER (tokenizer.json of DNABERT-S), ESM (3B, or WIDTH,LAYERS,HEADS), DNABERT, DEVICE, READS, INSTANCES, BUILD_ARGS
-# (of engines build); to try it without a GPU PRECISION (fp32) and HOSTING (--backend python).
+# (of engines build), FLIGHTS (requests in flight, for speed; 2,3,4), SECONDS_EACH (for speed); to try it without a GPU
+# PRECISION (fp32) and HOSTING (--backend python).
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR
 source "$(dirname "$0")/settings.sh"
@@ -71,7 +72,7 @@ step_stop() {
 
 # The plan by itself and behind the server, one after the other for each model.
 step_speed() {
-  local model batches plan batch flight
+  local model batches plan batch flight flights=${FLIGHTS:-2,3,4}
   for model in esm2 dnabert_s; do
     batches=320x51,96x168,192x168
     [ $model = dnabert_s ] && batches=1600x40,590x110
@@ -79,7 +80,7 @@ step_speed() {
     say "$model: the plan by itself"
     [ -n "${HOSTING:-}" ] || (cd "$here" && "$TRT_PYTHON" plan_speed.py --shape "$models/$model.shape.json" --batches $batches "$plan") 2>&1 | keep speed
     for batch in ${batches//,/ }; do
-      for flight in 2 4; do
+      for flight in ${flights//,/ }; do
         say "$model: $batch through the server, $flight in flight"
         # shellcheck disable=SC2086
         "$BUN" "$here/triton-client.ts" "$url" $model ${batch/x/ } $flight "${SECONDS_EACH:-6}" 2>&1 | keep speed
