@@ -1,4 +1,4 @@
-import { DataType, type FloatType } from './dtype.ts'
+import { DataType, type FloatType, type WeightType } from './dtype.ts'
 
 /**
  * Rounds float32 values to bfloat16, to nearest with ties to even, as PyTorch and ONNX Runtime do.
@@ -23,6 +23,11 @@ export function encodeFloats(values: Float32Array, dtype: FloatType): Uint8Array
         ? toBfloat16(values)
         : Float16Array.from(values)
   return new Uint8Array(typed.buffer, typed.byteOffset, typed.byteLength)
+}
+
+/** Little-endian bytes of a weight's values; those of INT8 are whole numbers already. See {@link encodeFloats}. */
+export function encodeWeight(values: Float32Array, dtype: WeightType): Uint8Array {
+  return dtype === DataType.int8 ? new Uint8Array(Int8Array.from(values).buffer) : encodeFloats(values, dtype)
 }
 
 /** Rounds float32 values to IEEE half precision and widens them again. */

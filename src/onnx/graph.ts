@@ -1,5 +1,5 @@
 import { create, type MessageInitShape } from '@bufbuild/protobuf'
-import { bytesPerElement, DataType, elementCount, type FloatType } from './dtype.ts'
+import { bytesPerElement, DataType, elementCount, type FloatType, type WeightType } from './dtype.ts'
 import { encodeFloats } from './encode.ts'
 import {
   type AttributeProtoSchema,
@@ -25,7 +25,7 @@ export type FloatSource = () => AsyncIterable<Float32Array> | Iterable<Float32Ar
 /** A tensor whose elements are fetched only when the model is written. */
 export interface Weight {
   readonly name: string
-  readonly dtype: FloatType
+  readonly dtype: WeightType
   readonly dims: readonly number[]
   readonly source: FloatSource
 }
@@ -41,6 +41,8 @@ const AttributeType = { float: 1, int: 2, string: 3, ints: 7 } as const
 export class GraphBuilder {
   readonly name: string
   readonly weights: Weight[] = []
+  /** Sets of operators beside the standard one that the nodes are of. */
+  readonly domains = new Set<string>()
   private readonly nodes: MessageInitShape<typeof NodeProtoSchema>[] = []
   private readonly constants = new Map<string, MessageInitShape<typeof TensorProtoSchema>>()
   private readonly inputs: MessageInitShape<typeof ValueInfoProtoSchema>[] = []
@@ -74,7 +76,11 @@ export class GraphBuilder {
     }
   }
 
-  /** Adds a node with one output and returns that output, named `name` or after the operator. */
+  /**
+   * Adds a node with one output and returns that output, named `name` or after the operator.
+   *
+   * @param op a standard operator, or one of another set as `domain:operator`
+   */
   node(
     op: string,
     inputs: readonly Value[],
@@ -93,11 +99,14 @@ export class GraphBuilder {
     attributes: Record<string, Attribute> = {},
     name?: string,
   ): Value[] {
-    const own = name === undefined ? this.fresh(op) : this.claim(name)
+    const [opType, domain = ''] = op.split(':').reverse() as [string, string?]
+    if (domain !== '') this.domains.add(domain)
+    const own = name === undefined ? this.fresh(opType) : this.claim(name)
     const values = [own]
     for (let i = 1; i < outputs; i++) values.push(this.claim(`${own}:${i}`))
     this.nodes.push({
-      opType: op,
+      opType,
+      domain,
       name: own,
       input: [...inputs],
       output: values,
@@ -121,13 +130,18 @@ export class GraphBuilder {
     return this.constant(raw, dims, DataType.int64)
   }
 
+  /** A whole number from 0 to 255 as UINT8, a scalar. */
+  byte(value: number): Value {
+    return this.constant(Uint8Array.of(value), [], DataType.uint8)
+  }
+
   /** Zero in FP8 E4M3, which tells QuantizeLinear what to round to. */
   fp8Zero(): Value {
     return this.constant(new Uint8Array(1), [], DataType.float8e4m3fn)
   }
 
   /** Declares a weight; its elements are read from `source` when the model is written. */
-  weight(name: string, dtype: FloatType, dims: readonly number[], source: FloatSource): Value {
+  weight(name: string, dtype: WeightType, dims: readonly number[], source: FloatSource): Value {
     const full = this.claim(this.prefix + name)
     this.weights.push({ name: full, dtype, dims, source })
     return full

@@ -2,7 +2,7 @@ import { type FileHandle, open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { create, type MessageInitShape, toBinary } from '@bufbuild/protobuf'
 import { bytesPerElement, elementCount } from './dtype.ts'
-import { encodeFloats } from './encode.ts'
+import { encodeWeight } from './encode.ts'
 import type { GraphBuilder, Weight } from './graph.ts'
 import { ModelProtoSchema, type TensorProtoSchema } from './onnx_pb.ts'
 
@@ -90,7 +90,11 @@ function encodeModel(
     irVersion: BigInt(IR_VERSION),
     producerName: producer.name,
     producerVersion: producer.version,
-    opsetImport: [{ domain: '', version: BigInt(OPSET) }],
+    opsetImport: [
+      { domain: '', version: BigInt(OPSET) },
+      // ONNX Runtime's own operators, the only others, are all of version 1.
+      ...[...graph.domains].map((domain) => ({ domain, version: 1n })),
+    ],
     graph: graph.toProto(tensors),
     metadataProps: Object.entries(metadata).map(([key, value]) => ({ key, value })),
   })
@@ -137,7 +141,7 @@ async function* encoded(weight: Weight): AsyncGenerator<Uint8Array> {
   for await (const piece of weight.source()) {
     count += piece.length
     if (count > expected) break
-    yield encodeFloats(piece, weight.dtype)
+    yield encodeWeight(piece, weight.dtype)
   }
   if (count !== expected) {
     throw new RangeError(`${weight.name}: ${count} elements do not fill [${weight.dims}]`)
