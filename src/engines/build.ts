@@ -1,7 +1,7 @@
 import { mkdir, rename, rm, statfs } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import type { ModelName } from '../backends/index.ts'
-import { type Bundle, openBundle } from '../models/index.ts'
+import { type Bundle, computesOnCpu, openBundle } from '../models/index.ts'
 import { type PlanSidecar, planFileName } from '../repository/index.ts'
 import { syncFolder, temporaryName, WriteError, writeAtomically } from '../system/index.ts'
 import type { Builder, BuilderName, BuildRequest, Target } from './builder.ts'
@@ -62,7 +62,8 @@ export const defaultBudget: Record<ModelName, number> = { esm2: 16_384, dnabert_
  */
 export async function buildEngines(options: BuildEnginesOptions): Promise<BuiltEngine[]> {
   const bundle = await openBundle(options.bundle)
-  if (bundle.manifest.precision === 'fp32') throw new PrecisionError(bundle.folder, bundle.manifest.precision)
+  if (computesOnCpu(bundle.manifest.precision))
+    throw new PrecisionError(bundle.folder, bundle.manifest.precision)
   const say = options.onProgress ?? (() => {})
   const builder = builderOf(options)
   const target = await builder.probe()

@@ -19,8 +19,9 @@ import {
   type Fp8Options,
   fp8GraphOptions,
 } from './calibration/fp8-model.ts'
+import { calibrateInt8, EXAMPLE_SEQUENCES, type Int8Model, UNCALIBRATED } from './calibration/int8-model.ts'
 import { DimensionMismatchError } from './errors.ts'
-import type { Precision } from './graphs/common.ts'
+import type { GraphOptions, Precision } from './graphs/common.ts'
 import { MAX_RESIDUES } from './graphs/esm2.ts'
 import { type LoadedModel, loadDnabert, loadMlp, openEsm2, withGraph } from './load.ts'
 import { recordSources } from './sources/provenance.ts'
@@ -36,11 +37,14 @@ export interface ImportOptions {
   readonly output: string
   /**
    * Of the two language models; the classifier is always FP32. With 'fp8' the products of ESM-2 are in FP8 and everything
-   * else is in BF16. @default 'fp32'
+   * else is in BF16; with 'int8', for CPUs, the products of both are in INT8 and everything else is in FP32.
+   * @default 'fp32'
    */
-  readonly precision?: Precision | 'fp8'
+  readonly precision?: Precision | 'fp8' | 'int8'
   /** What FP8 is calibrated with: needed for it, and for it alone. */
   readonly fp8?: Fp8Options
+  /** What INT8, and it alone, is calibrated with: a FASTA file of nucleotides. @default {@link EXAMPLE_SEQUENCES} */
+  readonly int8?: { readonly calibrate: string }
   /** Replace a bundle that is there already. @default false */
   readonly force?: boolean
   /** Recorded in the manifest. @default the name of the folder */
@@ -72,11 +76,13 @@ const ESM_PAD_ID = 1
 export async function importModels(options: ImportOptions): Promise<Bundle> {
   const precision = options.precision ?? 'fp32'
   if ((precision === 'fp8') !== (options.fp8 !== undefined))
-    throw new UsageError('a bundle in FP8, and no other, is calibrated with sequences')
-  const ofGraph = precision === 'fp8' ? 'bf16' : precision
+    throw new UsageError('the options for FP8 belong to a bundle in FP8, and it needs them')
+  if (precision !== 'int8' && options.int8 !== undefined)
+    throw new UsageError('the options for INT8 belong to a bundle in INT8')
+  const graphs = graphOptions[precision]
   await using esm2 = await openEsm2(options.esm)
-  const plain = withGraph(esm2, precision === 'fp8' ? fp8GraphOptions() : { precision })
-  await using dnabert = await loadDnabert(options.dnabert, { precision: ofGraph })
+  const plain = withGraph(esm2, graphs.esm2)
+  await using dnabert = await loadDnabert(options.dnabert, graphs.dnabert)
   await using mlp = await loadMlp(options.mlp)
   const widths = { dnabert: dnabert.shape.width, esm2: esm2.shape.width, classifier: mlp.shape.input }
   if (widths.dnabert + widths.esm2 !== widths.classifier) throw new DimensionMismatchError(widths)
@@ -88,7 +94,14 @@ export async function importModels(options: ImportOptions): Promise<Bundle> {
     const context = { folder, ...(onProgress && { onProgress }), ...(signal && { signal }) }
     const fp8 =
       options.fp8 && (await calibrateFp8(esm2, { dnabert: options.dnabert, mlp }, options.fp8, context))
-    const written = fp8 === undefined ? plain : withGraph(esm2, fp8.options)
+    const calibrate = options.int8?.calibrate ?? EXAMPLE_SEQUENCES
+    const int8 =
+      precision === 'int8'
+        ? await calibrateInt8(esm2, { dnabert: options.dnabert, mlp }, calibrate, context)
+        : undefined
+    const ofEsm2 = fp8?.options ?? int8?.options.esm2
+    const written = ofEsm2 === undefined ? plain : withGraph(esm2, ofEsm2)
+    await using calibrated = int8 && (await loadDnabert(options.dnabert, int8.options.dnabert))
     const manifest: Manifest = {
       format: BUNDLE_FORMAT,
       version: BUNDLE_VERSION,
@@ -97,6 +110,7 @@ export async function importModels(options: ImportOptions): Promise<Bundle> {
       tool: TOOL,
       precision,
       demo: options.demo ?? false,
+      ...(int8 && { int8: recordOf(int8) }),
       models: {
         esm2: {
           kind: 'esm2',
@@ -110,7 +124,7 @@ export async function importModels(options: ImportOptions): Promise<Bundle> {
           kind: 'dnabert_s',
           ...dimensions(dnabert.shape),
           padId: dnabert.padId,
-          ...(await writeWithWeights(folder, 'dnabert_s', dnabert, options)),
+          ...(await writeWithWeights(folder, 'dnabert_s', calibrated ?? dnabert, options)),
           tokenizer: await writeTokenizer(folder, dnabert.tokenizer),
         },
         mlp: {
@@ -125,6 +139,18 @@ export async function importModels(options: ImportOptions): Promise<Bundle> {
     await Bun.write(join(folder, MANIFEST_FILE), `${JSON.stringify(manifest, null, 2)}\n`)
   })
   return await openBundle(output)
+}
+
+/** What the graphs are written with, where calibration adds nothing. */
+const graphOptions: Record<Precision | 'fp8' | 'int8', { esm2: GraphOptions; dnabert: GraphOptions }> = {
+  fp32: { esm2: { precision: 'fp32' }, dnabert: { precision: 'fp32' } },
+  bf16: { esm2: { precision: 'bf16' }, dnabert: { precision: 'bf16' } },
+  fp8: { esm2: fp8GraphOptions(), dnabert: { precision: 'bf16' } },
+  int8: { esm2: UNCALIBRATED, dnabert: UNCALIBRATED },
+}
+
+function recordOf({ input, accuracy }: Int8Model): NonNullable<Manifest['int8']> {
+  return { input, accuracy }
 }
 
 type Part = 'esm2' | 'dnabert_s' | 'mlp'

@@ -1,11 +1,19 @@
 // Users' own weight files, and the bundles made from them.
 
 // Bundles: manifest, identity, opening.
-export { BUNDLE_VERSION, type BundleFile, bundleDigest, Manifest, sourceDigest } from './bundle/manifest.ts'
+export {
+  BUNDLE_VERSION,
+  type BundleFile,
+  bundleDigest,
+  computesOnCpu,
+  Manifest,
+  sourceDigest,
+} from './bundle/manifest.ts'
 export { type Bundle, openBundle, resolveBundle, verifyBundle } from './bundle/open.ts'
-// Products in FP8: what they are calibrated with, and what they cost.
+// Products in FP8 and INT8: what they are calibrated with, and what they cost.
 export type { Accuracy } from './calibration/accuracy.ts'
 export { DEFAULT_TOLERANCE, type Fp8Options } from './calibration/fp8-model.ts'
+export type { Int8Accuracy } from './calibration/int8-model.ts'
 // Errors.
 export {
   BundleError,

@@ -7,7 +7,7 @@ import {
   TritonBackend,
 } from '../backends/index.ts'
 import type { PredictOptions } from '../config/index.ts'
-import { type Bundle, sourceDigest } from '../models/index.ts'
+import { type Bundle, computesOnCpu, sourceDigest } from '../models/index.ts'
 import {
   DEFAULT_PORTS,
   findGpus,
@@ -62,8 +62,9 @@ export async function openBackend(
   if (options.serverBin !== undefined) requireServer(options.serverBin)
   const reason = cannotStart(options, gpus)
   if (reason === undefined) return await openStarted(request, await serverGpus(options), stack)
-  if (request.bundle.manifest.precision === 'fp32') logger.info(`computing in this process: ${reason}`)
-  else logger.warn(`no server can be started: ${reason}`)
+  if (computesOnCpu(request.bundle.manifest.precision)) {
+    logger.info(`computing in this process: ${reason}`)
+  } else logger.warn(`no server can be started: ${reason}`)
   return await openEmbedded(request)
 }
 
@@ -186,10 +187,10 @@ function noChoiceOfGpus({ options, logger }: BackendRequest): void {
 }
 
 async function openEmbedded({ options, bundle, logger }: BackendRequest): Promise<EmbeddingBackend> {
-  if (bundle.manifest.precision !== 'fp32') {
+  if (!computesOnCpu(bundle.manifest.precision)) {
     throw new UsageError(
       `the bundle ${bundle.folder} is in ${bundle.manifest.precision}, which the CPU cannot compute; ` +
-        'import the models once more with --precision fp32, or name a server with --triton',
+        'import the models once more with --precision fp32 or int8, or name a server with --triton',
     )
   }
   if (options.gpus !== undefined) {
@@ -202,5 +203,6 @@ async function openEmbedded({ options, bundle, logger }: BackendRequest): Promis
       dnabert_s: { graph: bundle.pathOf(dnabert_s.graph), dimension: dnabert_s.dimension },
     },
     threads: options.threads,
+    precision: bundle.manifest.precision,
   })
 }

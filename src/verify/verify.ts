@@ -6,7 +6,7 @@ import {
   type TritonOptions,
 } from '../backends/index.ts'
 import { Classifier } from '../classify/index.ts'
-import { type Bundle, openBundle, sourceDigest } from '../models/index.ts'
+import { type Bundle, computesOnCpu, openBundle, sourceDigest } from '../models/index.ts'
 import { type Logger, UsageError } from '../system/index.ts'
 import { DnaTokenizer, EsmAlphabet } from '../tokenizers/index.ts'
 import { builtInCases, type Case } from './cases.ts'
@@ -48,7 +48,7 @@ export interface VerifyReport {
 
 /**
  * Compares the embeddings of a server, or of the bundle's graphs in padded batches, with a reference: each sequence
- * alone through the bundle's FP32 graph in this process, or rows of the original's files.
+ * alone through the bundle's graph in this process, in FP32 or INT8, or rows of the original's files.
  *
  * @throws {UsageError} {@link GoldenError} and those of the bundle and the backend
  */
@@ -83,9 +83,9 @@ async function inputsOf(bundle: Bundle): Promise<Inputs> {
 }
 
 async function openGraphs(bundle: Bundle, { threads }: VerifyOptions): Promise<OnnxRuntimeBackend> {
-  if (bundle.manifest.precision !== 'fp32') {
+  if (!computesOnCpu(bundle.manifest.precision)) {
     throw new UsageError(
-      `the bundle ${bundle.folder} is in ${bundle.manifest.precision}; a reference is computed from fp32. Name the ` +
+      `the bundle ${bundle.folder} is in ${bundle.manifest.precision}; a reference is computed on the CPU, from fp32 or int8. Name the ` +
         'fp32 bundle made from the same files, or compare with files of the original: --golden',
     )
   }
@@ -96,6 +96,7 @@ async function openGraphs(bundle: Bundle, { threads }: VerifyOptions): Promise<O
       dnabert_s: { graph: bundle.pathOf(dnabert_s.graph), dimension: dnabert_s.dimension },
     },
     threads,
+    precision: bundle.manifest.precision,
   })
 }
 

@@ -203,7 +203,7 @@ test('the command asks for the sequences, and the CPU refuses to run the bundle'
   const other = cli('models', 'import', ...files, '--precision', 'bf16', '--calibrate', at('reads.fa'))
   expect([other.code, other.words]).toEqual([
     2,
-    expect.stringContaining('--calibrate is for --precision fp8'),
+    expect.stringContaining('--calibrate is for --precision fp8 or int8'),
   ])
   const made = cli('models', 'import', ...files, '--precision', 'fp8', '--calibrate', at('reads.fa'))
   expect([made.code, made.words]).toEqual([0, expect.stringContaining('simulated: cosine min')])

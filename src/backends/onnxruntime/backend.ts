@@ -7,6 +7,8 @@ export interface OnnxRuntimeOptions {
   models: Record<ModelName, { graph: string; dimension: number }>
   /** Threads of one call. @default the cores this process may use */
   threads?: number | undefined
+  /** Of the graphs, for the description. @default 'fp32' */
+  precision?: string
 }
 
 /**
@@ -32,7 +34,9 @@ export class OnnxRuntimeBackend implements EmbeddingBackend {
     sessions: Record<ModelName, InferenceSession>,
     threads: number,
   ) {
-    this.description = `ONNX Runtime in this process, ${threads} ${threads === 1 ? 'thread' : 'threads'}`
+    const { precision = 'fp32' } = options
+    const how = precision === 'fp32' ? '' : ` in ${precision}`
+    this.description = `ONNX Runtime in this process${how}, ${threads} ${threads === 1 ? 'thread' : 'threads'}`
     this.#models = options.models
     this.#sessions = sessions
   }

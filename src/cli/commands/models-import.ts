@@ -32,14 +32,14 @@ const help: CommandHelp = {
         {
           name: 'precision',
           long: ['precision'],
-          hint: 'fp32|bf16|fp8',
-          help: 'precision of the graphs; fp8 is for ESM-2 alone [default: fp32]',
+          hint: 'fp32|int8|bf16|fp8',
+          help: 'precision of the graphs: fp32 or int8 for CPUs, bf16 or fp8 for GPUs [default: fp32]',
         },
         {
           name: 'calibrate',
           long: ['calibrate'],
           hint: 'FASTA',
-          help: 'with fp8: nucleotides like those of your runs, to find scales with and to measure the accuracy',
+          help: 'with fp8 or int8: nucleotides like those of your runs, to find scales with and to measure the accuracy [default for int8: an example]',
         },
         {
           name: 'fp8Tolerance',
@@ -62,18 +62,22 @@ function required(line: CommandLine, name: string): string {
   return value
 }
 
-function precisionOf(line: CommandLine): 'fp32' | 'bf16' | 'fp8' {
+const PRECISIONS = ['fp32', 'int8', 'bf16', 'fp8'] as const
+
+function precisionOf(line: CommandLine): (typeof PRECISIONS)[number] {
   const value = line.text('precision') ?? 'fp32'
-  if (value === 'fp32' || value === 'bf16' || value === 'fp8') return value
-  throw new UsageError(`--precision: expected fp32, bf16 or fp8, got ${JSON.stringify(value)}`)
+  const found = PRECISIONS.find((each) => each === value)
+  if (found !== undefined) return found
+  throw new UsageError(`--precision: expected fp32, int8, bf16 or fp8, got ${JSON.stringify(value)}`)
 }
 
 /** What FP8 needs, and nothing for another precision. */
 function fp8Of(line: CommandLine, precision: string): { calibrate: string; tolerance?: number } | undefined {
   const [calibrate, text] = [line.text('calibrate'), line.text('fp8Tolerance')]
   if (precision !== 'fp8') {
-    const given = calibrate !== undefined ? '--calibrate' : text !== undefined ? '--fp8-tolerance' : undefined
-    if (given !== undefined) throw new UsageError(`${given} is for --precision fp8`)
+    if (text !== undefined) throw new UsageError('--fp8-tolerance is for --precision fp8')
+    if (calibrate !== undefined && precision !== 'int8')
+      throw new UsageError('--calibrate is for --precision fp8 or int8')
     return undefined
   }
   if (calibrate === undefined) {
@@ -93,6 +97,7 @@ async function prepareImport(line: CommandLine): Promise<() => Promise<void>> {
     throw new UsageError(`unexpected argument ${extra}: every file is named by an option`)
   const precision = precisionOf(line)
   const fp8 = fp8Of(line, precision)
+  const calibrate = line.text('calibrate')
   const request = {
     esm: required(line, 'esm'),
     dnabert: required(line, 'dnabert'),
@@ -101,12 +106,13 @@ async function prepareImport(line: CommandLine): Promise<() => Promise<void>> {
     precision,
     force: line.isOn('force'),
     ...(fp8 && { fp8 }),
+    ...(precision === 'int8' && calibrate !== undefined && { int8: { calibrate } }),
   }
   await requirePaths([
     ['--esm', request.esm],
     ['--dnabert', request.dnabert],
     ['--mlp', request.mlp],
-    ...(fp8 ? ([['--calibrate', fp8.calibrate]] as const) : []),
+    ...(calibrate === undefined ? [] : ([['--calibrate', calibrate]] as const)),
   ])
   // `--force` is about the bundle; it must not be read as the setting of `predict`.
   line.flags.delete('force')

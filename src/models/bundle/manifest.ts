@@ -58,6 +58,16 @@ const Fp8 = v.object({
   }),
 })
 
+const Distance = v.object({ cosineMin: v.number(), cosineMean: v.number(), relativeErrorMax: v.number() })
+
+/** What products in INT8 cost, found by running them. */
+const Int8 = v.object({
+  /** Nucleotides whose open reading frames were calibrated and measured with. */
+  input: v.object({ name: v.string(), bytes: Count, sha256: Sha256 }),
+  /** Embeddings against the FP32 models, of frames that were not calibrated with. */
+  accuracy: v.object({ sequences: Size, esm2: Distance, dnabert_s: Distance, equalCalls: Count }),
+})
+
 export const Manifest = v.object({
   format: v.literal(BUNDLE_FORMAT),
   version: v.literal(BUNDLE_VERSION),
@@ -66,10 +76,14 @@ export const Manifest = v.object({
   created: v.pipe(v.string(), v.isoTimestamp()),
   /** Program that wrote the bundle. */
   tool: v.object({ name: v.string(), version: v.string() }),
-  /** With `fp8`, the products of ESM-2 are in FP8 and everything else is in BF16. */
-  precision: v.picklist(['fp32', 'bf16', 'fp8']),
+  /**
+   * With `fp8`, the products of ESM-2 are in FP8 and everything else is in BF16; with `int8`, the products of both models
+   * are in INT8 and everything else is in FP32.
+   */
+  precision: v.picklist(['fp32', 'bf16', 'fp8', 'int8']),
   /** Random weights made to show how the program works: what it calls means nothing. */
   demo: v.boolean(),
+  int8: v.optional(Int8),
   models: v.object({
     esm2: v.object({
       kind: v.literal('esm2'),
@@ -94,6 +108,11 @@ export const Manifest = v.object({
 export type Manifest = v.InferOutput<typeof Manifest>
 export type BundleFile = v.InferOutput<typeof BundleFile>
 export type SourceRecord = v.InferOutput<typeof Source>
+
+/** Whether ONNX Runtime computes a bundle of this precision on a CPU. */
+export function computesOnCpu(precision: Manifest['precision']): boolean {
+  return precision === 'fp32' || precision === 'int8'
+}
 
 /** Every file of a bundle except the manifest. */
 export function filesOf({ models }: Manifest): BundleFile[] {

@@ -5,6 +5,7 @@ import { InferenceError, loadRuntime, openSession, writeModel } from '../../onnx
 import type { OpenFrame } from '../../sequence/index.ts'
 import { DnaTokenizer } from '../../tokenizers/index.ts'
 import type { LoadedDnabert, LoadedModel } from '../load.ts'
+import type { Outputs } from './states.ts'
 
 /** How near a bundle's embeddings of ESM-2 are to those of the FP32 model. */
 export interface Accuracy {
@@ -43,17 +44,22 @@ export function compareEmbeddings(
   return { sequences: rows, cosineMin, cosineMean: cosineSum / rows, relativeErrorMax }
 }
 
+/** Embeddings of the same frames by both models: row-major [frames, width]. */
+export interface EmbeddingPair {
+  readonly dnabert: Float32Array
+  readonly esm2: Float32Array
+}
+
 /**
- * How many frames the classifier calls the same from either set of embeddings of ESM-2.
+ * How many frames the classifier calls the same from either set of embeddings.
  *
- * @param folder for DNABERT-S in FP32 while it runs
+ * @param folder for the classifier while it runs
  */
 export async function countEqualCalls(
-  frames: readonly OpenFrame[],
-  embeddings: readonly [Float32Array, Float32Array],
-  { dnabert, mlp, folder }: { dnabert: LoadedDnabert; mlp: LoadedModel<unknown>; folder: string },
+  rows: number,
+  embeddings: readonly [EmbeddingPair, EmbeddingPair],
+  { mlp, folder }: { mlp: LoadedModel<unknown>; folder: string },
 ): Promise<number> {
-  const dna = await embedDna(frames, dnabert, join(folder, 'dnabert'))
   const target = join(folder, 'mlp')
   await mkdir(target)
   await writeModel(mlp.graph, {
@@ -61,31 +67,37 @@ export async function countEqualCalls(
     inline: true,
     producer: { name: 'virnucpro', version: 'calibration' },
   })
-  const own = dnabert.shape.width
-  const other = embeddings[0].length / frames.length
+  const own = embeddings[0].dnabert.length / rows
+  const other = embeddings[0].esm2.length / rows
   const width = own + other
   const calls: boolean[][] = []
   {
     await using classifier = await Classifier.open({ graph: join(target, 'model.onnx'), width })
-    for (const esm of embeddings) {
-      const features = new Float32Array(frames.length * width)
-      for (let row = 0; row < frames.length; row++) {
-        features.set(dna.subarray(row * own, (row + 1) * own), row * width)
-        features.set(esm.subarray(row * other, (row + 1) * other), row * width + own)
+    for (const { dnabert, esm2 } of embeddings) {
+      const features = new Float32Array(rows * width)
+      for (let row = 0; row < rows; row++) {
+        features.set(dnabert.subarray(row * own, (row + 1) * own), row * width)
+        features.set(esm2.subarray(row * other, (row + 1) * other), row * width + own)
       }
       const scores = await classifier.classify(features)
-      calls.push(frames.map((_, row) => scores[2 * row + 1]! > scores[2 * row]!))
+      calls.push(Array.from({ length: rows }, (_, row) => scores[2 * row + 1]! > scores[2 * row]!))
     }
   }
   await rm(target, { recursive: true, force: true })
   return calls[0]!.filter((call, row) => call === calls[1]![row]).length
 }
 
-/** Embeddings of the frames' bases, each frame alone: row-major [frames, width]. */
-async function embedDna(
+/**
+ * Embeddings of the frames' bases by DNABERT-S, each frame alone: row-major [frames, width].
+ *
+ * @param folder for the model while it runs
+ * @param onOutputs gets all outputs of each frame
+ */
+export async function embedDna(
   frames: readonly OpenFrame[],
   model: LoadedDnabert,
   folder: string,
+  onOutputs?: (outputs: Outputs) => void,
 ): Promise<Float32Array> {
   const tokenizer = DnaTokenizer.fromJson(Buffer.from(model.tokenizer).toString('utf8'), 'tokenizer.json')
   const { Tensor } = await loadRuntime()
@@ -97,12 +109,16 @@ async function embedDna(
     const all = new Float32Array(frames.length * width)
     for (const [row, { nucleotide }] of frames.entries()) {
       const ids = tokenizer.encode(nucleotide)
-      const { embedding } = await session.run({
+      const results = await session.run({
         input_ids: new Tensor('int32', ids, [1, ids.length]),
         lengths: new Tensor('int32', Int32Array.of(ids.length), [1]),
       })
+      const { embedding } = results
       if (!(embedding?.data instanceof Float32Array)) throw new InferenceError('dnabert_s gave no embedding')
       all.set(embedding.data, row * width)
+      onOutputs?.(
+        Object.fromEntries(Object.entries(results).map(([k, { data }]) => [k, data as Float32Array])),
+      )
     }
     return all
   } finally {

@@ -1,22 +1,15 @@
-import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import {
-  encodeGraph,
-  type GraphBuilder,
-  type InferenceSession,
-  openSession,
-  writeModel,
-} from '../../onnx/index.ts'
+import type { InferenceSession } from '../../onnx/index.ts'
 import { EsmAlphabet } from '../../tokenizers/index.ts'
-import { ModelError } from '../errors.ts'
 import type { Fp8Products, GraphOptions } from '../graphs/common.ts'
 import { scaledTable } from '../graphs/esm2.ts'
 import { esm2EndGraph, esm2LayerGraph } from '../graphs/esm2-parts.ts'
 import { defaultForms, fp8Form } from '../graphs/form.ts'
 import type { OpenedEsm2 } from '../load.ts'
+import { LayerFolder } from './layer-folder.ts'
 import type { CalibrationOrfs } from './orfs.ts'
 import { Errors, type ProductCalibration, Ranges } from './products.ts'
-import { advance, embedTokens, runStates, type States } from './states.ts'
+import { advance, checkFinite, embedTokens, meansOf, runStates, type States } from './states.ts'
 
 export interface CalibrateOptions {
   /** Folder for the files of one layer at a time; it must exist. */
@@ -36,7 +29,6 @@ export interface Esm2Calibration {
   readonly simulated: Float32Array
 }
 
-const PRODUCER = { name: 'virnucpro', version: 'calibration' }
 /** Seconds between two messages. */
 const EVERY = 5
 
@@ -124,67 +116,9 @@ export async function calibrateEsm2(
   return { products, fp8, exact: ours, simulated: theirs }
 }
 
-/** One graph on disk at a time. */
-class LayerFolder {
-  private readonly path: string
-
-  constructor(path: string) {
-    this.path = path
-  }
-
-  async write(graph: GraphBuilder): Promise<void> {
-    await mkdir(this.path, { recursive: true })
-    await writeModel(graph, { folder: this.path, producer: PRODUCER })
-  }
-
-  /** Another graph with the weights of the one before, in the same order. */
-  async rewriteGraph(graph: GraphBuilder): Promise<void> {
-    await Bun.write(join(this.path, 'model.onnx'), encodeGraph(graph, { producer: PRODUCER }))
-  }
-
-  async run<T>(body: (session: InferenceSession) => Promise<T>): Promise<T> {
-    const session = await openSession(join(this.path, 'model.onnx'), { fp8: true })
-    try {
-      return await body(session)
-    } finally {
-      await session.release()
-    }
-  }
-
-  remove(): Promise<void> {
-    return rm(this.path, { recursive: true, force: true })
-  }
-}
-
 function productsOf(session: InferenceSession): string[] {
   const ending = ':input_max'
   return session.outputNames
     .filter((name) => name.endsWith(ending))
     .map((name) => name.slice(0, -ending.length))
-}
-
-function checkFinite(values: Iterable<number>, where: string): void {
-  for (const value of values) {
-    if (Number.isFinite(value)) continue
-    throw new ModelError(
-      `ESM-2 gives NaN or infinity in ${where}: the weights are damaged, or of no ESM-2. Download them again.`,
-    )
-  }
-}
-
-/** Mean embeddings in the order of the sequences. */
-async function meansOf(
-  session: InferenceSession,
-  states: readonly States[],
-  count: number,
-  width: number,
-): Promise<Float32Array> {
-  const all = new Float32Array(count * width)
-  for (const each of states) {
-    const { embedding } = await runStates(session, each)
-    each.members.forEach((member, row) => {
-      all.set(embedding!.subarray(row * width, (row + 1) * width), member * width)
-    })
-  }
-  return all
 }

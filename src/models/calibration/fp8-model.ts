@@ -1,8 +1,9 @@
+import { join } from 'node:path'
 import type { GraphOptions } from '../graphs/common.ts'
 import { fp8Form } from '../graphs/form.ts'
 import { fp8Scale } from '../graphs/fp8.ts'
 import { type LoadedModel, loadDnabert, type OpenedEsm2 } from '../load.ts'
-import { type Accuracy, compareEmbeddings, countEqualCalls } from './accuracy.ts'
+import { type Accuracy, compareEmbeddings, countEqualCalls, embedDna } from './accuracy.ts'
 import { calibrateEsm2, type Esm2Calibration } from './calibrate.ts'
 import { type CalibrationOrfs, readOrfs } from './orfs.ts'
 
@@ -50,8 +51,9 @@ export async function calibrateFp8(
   )
   const found = await calibrateEsm2(esm2, orfs, { ...context, tolerance })
   await using fp32 = await loadDnabert(dnabert, { precision: 'fp32' })
-  const equalCalls = await countEqualCalls(heldOut, [found.exact, found.simulated], {
-    dnabert: fp32,
+  const dna = await embedDna(heldOut, fp32, join(context.folder, 'dnabert'))
+  const pairs = [found.exact, found.simulated].map((esm) => ({ dnabert: dna, esm2: esm }))
+  const equalCalls = await countEqualCalls(heldOut.length, [pairs[0]!, pairs[1]!], {
     mlp,
     folder: context.folder,
   })

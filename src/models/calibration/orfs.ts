@@ -24,14 +24,15 @@ export interface CalibrationOrfs {
  * Open reading frames from a FASTA file of nucleotides, cut and translated as a run does. Frames are taken from the
  * whole of what is read, evenly, every third of them for the accuracy; equal files give equal frames.
  *
+ * @param what is calibrated, as errors say it
  * @throws CalibrationError when there are too few; FastaError
  */
-export async function readOrfs(path: string, signal?: AbortSignal): Promise<CalibrationOrfs> {
+export async function readOrfs(path: string, signal?: AbortSignal, what = 'FP8'): Promise<CalibrationOrfs> {
   const frames = await differentFrames(path, signal)
   if (frames.length < FEWEST_FRAMES) {
     throw new CalibrationError(
       `${path} has ${frames.length === 0 ? 'no' : `only ${frames.length} different`} open reading frames in chunks of ` +
-        `${CHUNK_LENGTH} bases, and FP8 needs ${FEWEST_FRAMES} to be calibrated. Name a FASTA file of nucleotides like ` +
+        `${CHUNK_LENGTH} bases, and ${what} needs ${FEWEST_FRAMES} to be calibrated. Name a FASTA file of nucleotides like ` +
         'those that you will run, for example some thousand reads of a sample.',
     )
   }

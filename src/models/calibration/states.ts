@@ -1,4 +1,5 @@
 import { InferenceError, type InferenceSession, loadRuntime } from '../../onnx/index.ts'
+import { ModelError } from '../errors.ts'
 
 /** Tokens of one call: larger batches no longer fit the caches of a CPU. */
 const BATCH_TOKENS = 2048
@@ -61,4 +62,31 @@ export async function advance(session: InferenceSession, states: readonly States
   const next: States[] = []
   for (const each of states) next.push({ ...each, values: (await runStates(session, each)).y! })
   return next
+}
+
+/** @param where in which part of the model @throws ModelError naming it */
+export function checkFinite(values: Iterable<number>, where: string, model = 'ESM-2'): void {
+  for (const value of values) {
+    if (Number.isFinite(value)) continue
+    throw new ModelError(
+      `${model} gives NaN or infinity in ${where}: the weights are damaged, or of no ${model}. Download them again.`,
+    )
+  }
+}
+
+/** Mean embeddings in the order of the sequences. */
+export async function meansOf(
+  session: InferenceSession,
+  states: readonly States[],
+  count: number,
+  width: number,
+): Promise<Float32Array> {
+  const all = new Float32Array(count * width)
+  for (const each of states) {
+    const { embedding } = await runStates(session, each)
+    each.members.forEach((member, row) => {
+      all.set(embedding!.subarray(row * width, (row + 1) * width), member * width)
+    })
+  }
+  return all
 }

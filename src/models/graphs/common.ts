@@ -13,9 +13,17 @@ export interface GraphOptions {
   readonly form?: Partial<GraphForm>
   /** Which products are in FP8, and how; without it none is. */
   readonly fp8?: Fp8Products
-  /** Outputs that tell of every product: what its numbers range over, or what FP8 would change. */
-  readonly watch?: 'ranges' | 'errors'
+  /** Weights and inputs of the products in INT8, for CPUs; without it none is. */
+  readonly int8?: Int8Inputs
+  /** Outputs that tell of every product: what its numbers or their channels range over, or what FP8 would change. */
+  readonly watch?: 'ranges' | 'channels' | 'errors'
 }
+
+/**
+ * What each channel of an input is divided by before it is rounded to INT8, [inputs]; the weights are multiplied by it.
+ * An input is known by the first product it goes into; undefined for one that stays as it is.
+ */
+export type Int8Inputs = (product: string) => Float32Array | undefined
 
 /** How the product named is put into FP8; undefined for one that stays in the graph's precision. */
 export type Fp8Products = (product: string) => Fp8Product | undefined
@@ -113,6 +121,9 @@ export function toFloat(b: GraphBuilder, x: Value, precision: Precision): Value 
 export function fromFloat(b: GraphBuilder, x: Value, precision: Precision): Value {
   return precision === 'fp32' ? x : b.node('Cast', [x], { to: floatType(precision) })
 }
+
+/** What GELU gives at least: its minimum is -0.16997 at -0.7518. */
+export const GELU_LOWEST = -0.17
 
 /**
  * Exact GELU, x/2 (1 + erf(x / sqrt 2)) (Hendrycks & Gimpel 2016, arXiv:1606.08415), by default written in

@@ -67,7 +67,7 @@ function gatedHidden(
   const { precision, form } = layers
   if (form.gate === 'joined') {
     const parts = [{ name: at('ffn_gate') }, { name: at('ffn_in') }]
-    const both = layers.joined(x, at('ffn_gate_in'), parts, width, hidden, false)
+    const both = layers.joined(x, at('ffn_gate_in'), parts, width, hidden, { bias: false })
     const split = b.nodeWithOutputs('Split', [both, b.ints([hidden, hidden])], 2, { axis: -1 })
     const [gate, value] = split as [Value, Value]
     return b.node('Mul', [gelu(b, gate, precision, form.gelu), value])

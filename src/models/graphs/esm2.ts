@@ -5,6 +5,7 @@ import {
   batchInputs,
   column,
   formOf,
+  GELU_LOWEST,
   type GraphOptions,
   gelu,
   meanPool,
@@ -92,14 +93,17 @@ export function esm2Layer(
   }: Esm2Shape & { index: number; angles: Rotation; hide: ScoreChange },
 ): Value {
   const at = (name: string) => `layers.${index}.${name}`
-  const y = layers.fromTotal(layers.norm(x, at('attention_norm'), width))
+  const y = layers.fromTotal(layers.norm(x, at('attention_norm'), width, at('query')))
   const turn = (z: Value) => rotate(b, z, angles, width / heads, layers.form.rotation)
   const qkv = projections(b, layers, y, { width, heads, at, turn })
   const mixed = attention(b, qkv, hide, width)
   const a = b.node('Add', [x, layers.toTotal(layers.linear(mixed, at('attention_out'), width, width))])
-  const normed = layers.fromTotal(layers.norm(a, at('ffn_norm'), width))
+  const normed = layers.fromTotal(layers.norm(a, at('ffn_norm'), width, at('ffn_in')))
   const h = gelu(b, layers.linear(normed, at('ffn_in'), width, hidden), layers.precision, layers.form.gelu)
-  return b.node('Add', [a, layers.toTotal(layers.linear(h, at('ffn_out'), hidden, width))])
+  return b.node('Add', [
+    a,
+    layers.toTotal(layers.linear(h, at('ffn_out'), hidden, width, { lowest: GELU_LOWEST })),
+  ])
 }
 
 /** The mask token never reaches inference, so token dropout's scale is one number and goes into the table. */

@@ -1,22 +1,57 @@
-import { DataType, type FloatType, type GraphBuilder, type Value } from '../../onnx/index.ts'
+import { DataType, type FloatSource, type GraphBuilder, type Value } from '../../onnx/index.ts'
 import {
   type Fp8Products,
   floatType,
   formOf,
   fromFloat,
   type GraphOptions,
+  type Int8Inputs,
   type Precision,
 } from './common.ts'
 import type { GraphForm } from './form.ts'
 import { throughFp8 } from './fp8.ts'
-import { asStored, oneAfterAnother, plus, sideBySide, type Tensors, transposed } from './tensors.ts'
-import { watchError, watchRanges } from './watch.ts'
+import { int8Product, type Rounded, roundTokens } from './int8.ts'
+import {
+  asStored,
+  dividedBy,
+  oneAfterAnother,
+  plus,
+  sideBySide,
+  type Tensors,
+  timesRows,
+  transposed,
+} from './tensors.ts'
+import { watchError, watchInputChannels, watchRanges, watchWeightChannels } from './watch.ts'
 
 /** One linear layer of those that a product stands for. */
 export interface Part {
   readonly name: string
   /** Folded into weights and bias, which costs nothing when running. @default 1 */
   readonly scale?: number
+}
+
+export interface ProductOptions {
+  /** @default true */
+  readonly bias?: boolean
+  /** What no number that goes in is below, for GELU's; undefined where they are on both sides of zero. */
+  readonly lowest?: number
+}
+
+/** What goes into one or several products. */
+interface Input {
+  /** The first of them. */
+  readonly name: string
+  /** What its channels are divided by in INT8. */
+  readonly divisor: Float32Array | undefined
+  rounded?: Rounded
+}
+
+interface ProductWeight {
+  readonly name: string
+  readonly inputs: number
+  readonly outputs: number
+  /** [inputs, outputs] */
+  readonly source: FloatSource
 }
 
 /** The layers that transformers are made of, with their weights. */
@@ -28,6 +63,10 @@ export class Layers {
   readonly form: GraphForm
   private readonly fp8: Fp8Products | undefined
   private readonly watch: GraphOptions['watch']
+  private readonly int8: Int8Inputs | undefined
+  private readonly inputs = new Map<Value, Input>()
+  /** Values whose channels have been divided already. */
+  private readonly divided = new Set<Value>()
   /** What has been rounded to FP8 already, by value and largest magnitude. */
   private readonly rounded = new Map<string, Value>()
 
@@ -37,6 +76,7 @@ export class Layers {
     this.precision = options.precision ?? 'fp32'
     this.form = formOf(options)
     this.fp8 = options.fp8
+    this.int8 = options.int8
     this.watch = options.watch
     this.epsilon = layerNormEps
   }
@@ -47,10 +87,10 @@ export class Layers {
     name: string,
     inputs: number,
     outputs: number,
-    options: { scale?: number; bias?: boolean } = {},
+    options: ProductOptions & { scale?: number } = {},
   ): Value {
-    const { scale = 1, bias = true } = options
-    return this.joined(x, name, [{ name, scale }], inputs, outputs, bias)
+    const { scale = 1, ...more } = options
+    return this.joined(x, name, [{ name, scale }], inputs, outputs, more)
   }
 
   /**
@@ -65,13 +105,12 @@ export class Layers {
     parts: readonly Part[],
     inputs: number,
     outputs: number,
-    bias = true,
+    { bias = true, lowest }: ProductOptions = {},
   ): Value {
     const width = parts.length * outputs
     const columns = parts.map((part) => transposed(this.tensors, `${part.name}.weight`, inputs, part.scale))
     const values = columns.length === 1 ? columns[0]! : sideBySide(columns, inputs, outputs)
-    const matrix = this.weight(`${name}.weight`, [inputs, width], values)
-    const product = this.product(x, matrix, name, width)
+    const product = this.product(x, { name, inputs, outputs: width, source: values }, lowest)
     if (!bias) return product
     const biases = parts.map((part) => asStored(this.tensors, `${part.name}.bias`, part.scale))
     const correction = this.watch === undefined ? this.fp8?.(name)?.correction : undefined
@@ -80,16 +119,27 @@ export class Layers {
     return this.b.node('Add', [product, this.weight(`${name}.bias`, [width], source)])
   }
 
-  /** Layer normalization over the last axis; the statistics are FP32 whatever the precision. */
-  norm(x: Value, name: string, width: number): Value {
+  /**
+   * Layer normalization over the last axis; the statistics are FP32 whatever the precision.
+   *
+   * @param only the first of the products that it goes into, where it goes into nothing else
+   */
+  norm(x: Value, name: string, width: number, only?: string): Value {
     const exact = this.form.residual === 'float'
     const dtype = exact ? DataType.float : floatType(this.precision)
-    const inputs = [x, this.vector(`${name}.weight`, width, dtype), this.vector(`${name}.bias`, width, dtype)]
-    return this.b.node('LayerNormalization', inputs, {
+    const divisor = only === undefined ? undefined : this.int8?.(only)
+    const vector = (part: string) => {
+      const source = asStored(this.tensors, part)
+      return this.weight(part, [width], divisor === undefined ? source : dividedBy(source, divisor), dtype)
+    }
+    const inputs = [x, vector(`${name}.weight`), vector(`${name}.bias`)]
+    const y = this.b.node('LayerNormalization', inputs, {
       axis: -1,
       epsilon: { float: this.epsilon },
       stash_type: 1,
     })
+    if (divisor !== undefined) this.divided.add(y)
+    return y
   }
 
   /** `x` of the graph's precision in that of the running total. */
@@ -111,7 +161,11 @@ export class Layers {
     return this.b.node('Gather', [table, ids])
   }
 
-  private product(x: Value, matrix: Value, name: string, outputs: number): Value {
+  private product(x: Value, weight: ProductWeight, lowest?: number): Value {
+    const { name, inputs, outputs, source } = weight
+    if (this.int8 !== undefined) return this.inInt8(x, weight, lowest)
+    const matrix = this.weight(`${name}.weight`, [inputs, outputs], source)
+    if (this.watch === 'channels' && lowest === undefined) this.watchChannels(x, weight, matrix)
     const plain = () => this.b.node('MatMul', [x, matrix])
     if (this.watch === 'ranges') watchRanges(this.b, name, x, matrix)
     const chosen = this.fp8?.(name)
@@ -126,16 +180,44 @@ export class Layers {
     return exact
   }
 
+  private inInt8(x: Value, weight: ProductWeight, lowest: number | undefined): Value {
+    const input = this.input(x, weight.name, lowest)
+    input.rounded ??= roundTokens(this.b, this.withoutDivisor(x, input), lowest)
+    const { divisor } = input
+    const { source, outputs } = weight
+    const stored = divisor === undefined ? source : timesRows(source, divisor, outputs)
+    return int8Product(this.b, input.rounded, { ...weight, source: stored })
+  }
+
+  /** `x` with its channels divided, unless they are already. */
+  private withoutDivisor(x: Value, { divisor }: Input): Value {
+    if (divisor === undefined || this.divided.has(x)) return x
+    const factors = divisor.map((value) => 1 / value)
+    return this.b.node('Mul', [x, this.b.floats(factors, [factors.length])])
+  }
+
+  private input(x: Value, product: string, lowest: number | undefined): Input {
+    const found = this.inputs.get(x) ?? {
+      name: product,
+      divisor: lowest === undefined ? this.int8?.(product) : undefined,
+    }
+    this.inputs.set(x, found)
+    return found
+  }
+
+  private watchChannels(x: Value, { name, inputs }: ProductWeight, matrix: Value): void {
+    const isNew = !this.inputs.has(x)
+    const input = this.input(x, name, undefined).name
+    if (isNew) watchInputChannels(this.b, input, x, inputs)
+    watchWeightChannels(this.b, { product: name, input, inputs }, matrix)
+  }
+
   private throughFp8(x: Value, largest: number): Value {
     if (this.form.quantize === 'each') return throughFp8(this.b, x, largest, this.precision)
     const key = `${x} ${largest}`
     const known = this.rounded.get(key) ?? throughFp8(this.b, x, largest, this.precision)
     this.rounded.set(key, known)
     return known
-  }
-
-  private vector(name: string, length: number, dtype: FloatType): Value {
-    return this.weight(name, [length], asStored(this.tensors, name), dtype)
   }
 
   private weight(

@@ -37,6 +37,30 @@ export function transposed(tensors: Tensors, name: string, inputs: number, scale
   }
 }
 
+/** Each row of a matrix of `columns` times its own factor. */
+export function timesRows(source: FloatSource, factors: Float32Array, columns: number): FloatSource {
+  return async function* () {
+    let at = 0
+    for await (const piece of source()) {
+      const from = at
+      yield piece.map((value, i) => value * factors[Math.floor((from + i) / columns)]!)
+      at += piece.length
+    }
+  }
+}
+
+/** The elements of a source divided by those of `divisor`, one by one. */
+export function dividedBy(source: FloatSource, divisor: Float32Array): FloatSource {
+  return async function* () {
+    let at = 0
+    for await (const piece of source()) {
+      const from = at
+      yield piece.map((value, i) => value / divisor[from + i]!)
+      at += piece.length
+    }
+  }
+}
+
 /** The elements of one source after those of another. */
 export function oneAfterAnother(sources: readonly FloatSource[]): FloatSource {
   return async function* () {

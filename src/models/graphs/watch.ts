@@ -8,6 +8,16 @@ export const watched = {
   squares: (product: string) => `${product}:squares`,
   meanError: (product: string) => `${product}:mean_error`,
   mean: (product: string) => `${product}:mean`,
+  inputChannels: (product: string) => `${product}:input_channels`,
+  /** @param input the first product of the same input */
+  weightChannels: (product: string, input: string) => `${product}:weight_channels:${input}`,
+}
+
+/** What an output named by `watched` tells the channels of; undefined for any other output. */
+export function channelsOf(output: string): { of: 'input' | 'weight'; input: string } | undefined {
+  const [product, kind, input] = output.split(':') as [string, string?, string?]
+  if (kind === 'input_channels') return { of: 'input', input: product }
+  return kind === 'weight_channels' && input !== undefined ? { of: 'weight', input } : undefined
 }
 
 /** Declares the largest magnitudes of both factors of an FP32 product as outputs, FP32 []. */
@@ -16,6 +26,24 @@ export function watchRanges(b: GraphBuilder, product: string, input: Value, weig
     b.output(b.node('ReduceMax', [b.node('Abs', [x])], { keepdims: 0 }, name), DataType.float, [])
   largest(input, watched.inputMax(product))
   largest(weight, watched.weightMax(product))
+}
+
+/** Declares the largest magnitude of each channel of an input of products, [B,T,inputs], as an output, FP32 [inputs]. */
+export function watchInputChannels(b: GraphBuilder, product: string, input: Value, inputs: number): void {
+  const largest = b.node('ReduceMax', [b.node('Abs', [input]), b.ints([0, 1])], { keepdims: 0 })
+  b.output(b.node('Identity', [largest], {}, watched.inputChannels(product)), DataType.float, [inputs])
+}
+
+/** Declares the largest magnitude of the weights that each input channel meets as an output, FP32 [inputs]. */
+export function watchWeightChannels(
+  b: GraphBuilder,
+  { product, input, inputs }: { product: string; input: string; inputs: number },
+  weight: Value,
+): void {
+  const largest = b.node('ReduceMax', [b.node('Abs', [weight]), b.ints([1])], { keepdims: 0 })
+  b.output(b.node('Identity', [largest], {}, watched.weightChannels(product, input)), DataType.float, [
+    inputs,
+  ])
 }
 
 /**

@@ -1,0 +1,183 @@
+import { join, resolve } from 'node:path'
+import { EsmAlphabet } from '../../tokenizers/index.ts'
+import type { GraphOptions, Int8Inputs } from '../graphs/common.ts'
+import { scaledTable } from '../graphs/esm2.ts'
+import { esm2EndGraph, esm2LayerGraph } from '../graphs/esm2-parts.ts'
+import { type LoadedModel, loadDnabert, type OpenedEsm2 } from '../load.ts'
+import { type Accuracy, compareEmbeddings, countEqualCalls, embedDna } from './accuracy.ts'
+import { InputChannels } from './int8-inputs.ts'
+import { LayerFolder } from './layer-folder.ts'
+import { type CalibrationOrfs, readOrfs } from './orfs.ts'
+import { advance, checkFinite, embedTokens, meansOf, runStates, type States } from './states.ts'
+
+/** Sequences to calibrate with where the user names none: those that the examples are about. */
+export const EXAMPLE_SEQUENCES = resolve(import.meta.dir, '../../../examples/contigs.fasta')
+
+/** Options of a graph in INT8 whose channels are taken as they are. */
+export const UNCALIBRATED: GraphOptions = { int8: () => undefined }
+
+/** Both models, calibrated. */
+export interface Int8Model {
+  readonly options: { readonly esm2: GraphOptions; readonly dnabert: GraphOptions }
+  readonly input: CalibrationOrfs['input']
+  readonly accuracy: Int8Accuracy
+}
+
+/** Embeddings in INT8 against those in FP32, of frames that were not calibrated with. */
+export interface Int8Accuracy {
+  readonly sequences: number
+  readonly esm2: Distance
+  readonly dnabert_s: Distance
+  /** Sequences that the classifier calls the same from both. */
+  readonly equalCalls: number
+}
+export type Distance = Pick<Accuracy, 'cosineMin' | 'cosineMean' | 'relativeErrorMax'>
+
+interface Context {
+  /** For files that are gone at the end. */
+  readonly folder: string
+  readonly onProgress?: (message: string) => void
+  readonly signal?: AbortSignal
+}
+
+export interface CalibratedInt8 {
+  readonly divisors: Int8Inputs
+  /** Embeddings of the held-out frames, row-major [frames, width]. */
+  readonly exact: Float32Array
+  readonly rounded: Float32Array
+}
+
+/** Seconds between two messages. */
+const EVERY = 5
+
+/**
+ * Finds what the channels of the products' inputs are divided by, and measures what INT8 costs by running it.
+ *
+ * @param dnabert path of DNABERT-S
+ * @param calibrate FASTA file of nucleotides
+ * @throws CalibrationError when it has too few open frames; ModelError when a model gives NaN or infinity
+ */
+export async function calibrateInt8(
+  esm2: OpenedEsm2,
+  { dnabert, mlp }: { dnabert: string; mlp: LoadedModel<unknown> },
+  calibrate: string,
+  context: Context,
+): Promise<Int8Model> {
+  const orfs = await readOrfs(calibrate, context.signal, 'INT8')
+  const { calibration, heldOut, input } = orfs
+  context.onProgress?.(
+    `calibrating INT8 with ${calibration.length} open reading frames of ${input.name}, ${heldOut.length} more to check`,
+  )
+  const esm = await calibrateEsm2Int8(esm2, orfs, context)
+  const dna = await calibrateDnabert(dnabert, orfs, context)
+  const [exact, rounded] = (['exact', 'rounded'] as const).map((kind) => ({
+    esm2: esm[kind],
+    dnabert: dna[kind],
+  }))
+  const equalCalls = await countEqualCalls(heldOut.length, [exact!, rounded!], {
+    mlp,
+    folder: context.folder,
+  })
+  const accuracy = {
+    sequences: heldOut.length,
+    esm2: distance(esm),
+    dnabert_s: distance(dna),
+    equalCalls,
+  }
+  for (const model of ['esm2', 'dnabert_s'] as const) {
+    const { cosineMin, cosineMean, relativeErrorMax } = accuracy[model]
+    context.onProgress?.(
+      `${model}: INT8 against FP32 on ${heldOut.length} other frames: cosine min ${cosineMin.toFixed(6)}, mean ` +
+        `${cosineMean.toFixed(6)}, largest relative error ${(100 * relativeErrorMax).toFixed(1)} %`,
+    )
+  }
+  context.onProgress?.(`${equalCalls} of ${heldOut.length} calls agree`)
+  return {
+    options: { esm2: { int8: esm.divisors }, dnabert: { int8: dna.divisors } },
+    input,
+    accuracy,
+  }
+
+  function distance({ rounded, exact }: CalibratedInt8): Distance {
+    const { cosineMin, cosineMean, relativeErrorMax } = compareEmbeddings(
+      rounded,
+      exact,
+      exact.length / heldOut.length,
+    )
+    return { cosineMin, cosineMean, relativeErrorMax }
+  }
+}
+
+/** Layer by layer, so that one is in memory at a time; the layers in INT8 are those that will be written. */
+export async function calibrateEsm2Int8(
+  { shape, tensors, inverseFrequencies }: OpenedEsm2,
+  orfs: CalibrationOrfs,
+  { folder, onProgress, signal }: Context,
+): Promise<CalibratedInt8> {
+  const alphabet = new EsmAlphabet()
+  const table = await scaledTable(shape, tensors)
+  const start = (frames: CalibrationOrfs['heldOut']) =>
+    embedTokens(
+      frames.map(({ protein }) => alphabet.encode(protein)),
+      table,
+      shape.width,
+    )
+  let calibration = start(orfs.calibration)
+  let exact = start(orfs.heldOut)
+  let rounded = exact
+  const channels = new InputChannels()
+  const work = new LayerFolder(join(folder, 'layer'))
+  let told = performance.now()
+  for (let index = 0; index < shape.layers; index++) {
+    signal?.throwIfAborted()
+    const graph = (more: Omit<GraphOptions, 'precision'>) =>
+      esm2LayerGraph(shape, tensors, inverseFrequencies[index]!, index, more)
+    await work.write(graph({ watch: 'channels' }))
+    calibration = await work.run(async (session) => {
+      const next: States[] = []
+      for (const states of calibration) {
+        const outputs = await runStates(session, states)
+        channels.add(outputs)
+        next.push({ ...states, values: outputs.y! })
+      }
+      exact = await advance(session, exact)
+      return next
+    })
+    for (const [name, values] of channels.all()) checkFinite(values, `layer ${index + 1} (${name})`)
+    await work.write(graph({ int8: channels.divisors }))
+    rounded = await work.run((session) => advance(session, rounded))
+    if (index + 1 === shape.layers || performance.now() - told > EVERY * 1000) {
+      told = performance.now()
+      onProgress?.(`esm2: calibrated layer ${index + 1} of ${shape.layers}`)
+    }
+  }
+  await work.write(esm2EndGraph(shape, tensors))
+  const found = await work.run(async (session) => ({
+    exact: await meansOf(session, exact, orfs.heldOut.length, shape.width),
+    rounded: await meansOf(session, rounded, orfs.heldOut.length, shape.width),
+  }))
+  await work.remove()
+  checkFinite(found.exact, 'its last layer')
+  checkFinite(found.rounded, 'its last layer in INT8')
+  return { ...found, divisors: channels.divisors }
+}
+
+/** As a whole: half a gigabyte. */
+async function calibrateDnabert(
+  path: string,
+  orfs: CalibrationOrfs,
+  { folder }: Context,
+): Promise<CalibratedInt8> {
+  const channels = new InputChannels()
+  const embed = async (frames: CalibrationOrfs['heldOut'], options: GraphOptions) => {
+    await using model = await loadDnabert(path, options)
+    return await embedDna(frames, model, join(folder, 'dnabert'), (outputs) => channels.add(outputs))
+  }
+  await embed(orfs.calibration, { watch: 'channels' })
+  for (const [name, values] of channels.all()) checkFinite(values, name, 'DNABERT-S')
+  const exact = await embed(orfs.heldOut, {})
+  const rounded = await embed(orfs.heldOut, { int8: channels.divisors })
+  checkFinite(exact, 'its last layer', 'DNABERT-S')
+  checkFinite(rounded, 'its last layer in INT8', 'DNABERT-S')
+  return { divisors: channels.divisors, exact, rounded }
+}
