@@ -1,22 +1,41 @@
+import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { OnnxRuntimeBackend } from '../../src/backends/index.ts'
 import { dedupe, padBatch, planBatches } from '../../src/batching/index.ts'
+import { calibrateEsm2Int8, EXAMPLE_SEQUENCES } from '../../src/models/calibration/int8-model.ts'
+import { readOrfs } from '../../src/models/calibration/orfs.ts'
 import { loadEsm2, openBundle } from '../../src/models/index.ts'
+import { openEsm2, withGraph } from '../../src/models/load.ts'
 import { writeModel } from '../../src/onnx/index.ts'
 import { EsmAlphabet } from '../../src/tokenizers/index.ts'
 
-/** Writes the graph that a bundle made from this file would hold. */
-export async function importEsm2(path: string, folder: string): Promise<{ graph: string; width: number }> {
+export interface ImportedEsm2 {
+  readonly graph: string
+  readonly width: number
+  readonly precision: 'fp32' | 'int8'
+}
+
+const PRODUCER = { name: 'virnucpro', version: 'bench' }
+
+/** Writes the graph that a bundle in FP32 made from this file would hold. */
+export async function importEsm2(path: string, folder: string): Promise<ImportedEsm2> {
   await using model = await loadEsm2(path, { precision: 'fp32' })
-  await writeModel(model.graph, { folder, inline: false, producer: { name: 'virnucpro', version: 'bench' } })
-  return { graph: join(folder, 'model.onnx'), width: model.shape.width }
+  await writeModel(model.graph, { folder, producer: PRODUCER })
+  return { graph: join(folder, 'model.onnx'), width: model.shape.width, precision: 'fp32' }
+}
+
+/** Writes the graph that a bundle in INT8 made from this file, without sequences of the user's, would hold. */
+export async function importEsm2Int8(path: string, folder: string): Promise<ImportedEsm2> {
+  await using esm2 = await openEsm2(path)
+  await mkdir(folder, { recursive: true })
+  const orfs = await readOrfs(EXAMPLE_SEQUENCES)
+  const { divisors } = await calibrateEsm2Int8(esm2, orfs, { folder })
+  await writeModel(withGraph(esm2, { int8: divisors }).graph, { folder, producer: PRODUCER })
+  return { graph: join(folder, 'model.onnx'), width: esm2.shape.width, precision: 'int8' }
 }
 
 /** The embedded backend of a run; its other model is the one of the demo bundle, which is not run. */
-export async function openEmbedded(
-  model: { graph: string; width: number },
-  threads: number,
-): Promise<OnnxRuntimeBackend> {
+export async function openEmbedded(model: ImportedEsm2, threads: number): Promise<OnnxRuntimeBackend> {
   const demo = await openBundle('demo')
   const { graph, width } = demo.manifest.models.dnabert_s
   return await OnnxRuntimeBackend.open({
@@ -25,6 +44,7 @@ export async function openEmbedded(
       dnabert_s: { graph: demo.pathOf(graph), dimension: width },
     },
     threads,
+    precision: model.precision,
   })
 }
 
