@@ -1,4 +1,4 @@
-// What each step of FP8's calibration is worth, simulated on the CPU: an ESM-2 with random weights and, as trained ones
+// What each step of FP8's calibration is worth, simulated on the CPU, and of INT8's, run there: an ESM-2 with random weights and, as trained ones
 // have them, a few channels with large values, on the frames of a FASTA file. Usage: bun bench/fp8-accuracy.ts FILE.fasta [LAYERS]
 
 import { mkdir, mkdtemp, rm } from 'node:fs/promises'
@@ -7,9 +7,10 @@ import { join } from 'node:path'
 import { randomSource } from '../scripts/support/random.ts'
 import { compareEmbeddings } from '../src/models/calibration/accuracy.ts'
 import { calibrateEsm2 } from '../src/models/calibration/calibrate.ts'
+import { calibrateEsm2Int8 } from '../src/models/calibration/int8-model.ts'
 import { readOrfs } from '../src/models/calibration/orfs.ts'
 import { advance, embedTokens, runStates } from '../src/models/calibration/states.ts'
-import type { Fp8Products } from '../src/models/graphs/common.ts'
+import type { Fp8Products, GraphOptions } from '../src/models/graphs/common.ts'
 import { type Esm2Shape, scaledTable } from '../src/models/graphs/esm2.ts'
 import { esm2EndGraph, esm2LayerGraph } from '../src/models/graphs/esm2-parts.ts'
 import { defaultInverseFrequencies } from '../src/models/graphs/rotary.ts'
@@ -83,7 +84,12 @@ try {
     ['scales set by hand', () => ({ input: 8, weight: 0.12 })],
   ]
   for (const [kind, fp8] of kinds) {
-    const ours = fp8 === undefined ? simulated : await simulate(fp8)
+    tell(kind, fp8 === undefined ? simulated : await simulate({ form: { projection: 'query-key' }, fp8 }))
+  }
+  tell('INT8', (await calibrateEsm2Int8(model, orfs, { folder })).rounded)
+  tell('INT8, channels as they are', await simulate({ int8: () => undefined }))
+
+  function tell(kind: string, ours: Float32Array): void {
     const { cosineMin, cosineMean, relativeErrorMax } = compareEmbeddings(ours, exact, WIDTH)
     console.log(JSON.stringify({ kind, layers: shape.layers, cosineMin, cosineMean, relativeErrorMax }))
   }
@@ -91,15 +97,13 @@ try {
   await rm(folder, { recursive: true, force: true })
 }
 
-/** Embeddings of the held-out frames with other scales. */
-async function simulate(fp8: Fp8Products): Promise<Float32Array> {
+/** Embeddings of the held-out frames with other products. */
+async function simulate(options: Omit<GraphOptions, 'precision'>): Promise<Float32Array> {
   const alphabet = new EsmAlphabet()
   const ids = orfs.heldOut.map(({ protein }) => alphabet.encode(protein))
   let states = embedTokens(ids, await scaledTable(shape, tensors), WIDTH)
   for (let i = 0; i < shape.layers; i++) {
-    await using session = await opened(
-      esm2LayerGraph(shape, tensors, frequencies, i, { form: { projection: 'query-key' }, fp8 }),
-    )
+    await using session = await opened(esm2LayerGraph(shape, tensors, frequencies, i, options))
     states = await advance(session.session, states)
   }
   await using end = await opened(esm2EndGraph(shape, tensors))
