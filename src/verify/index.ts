@@ -1,4 +1,4 @@
-/** Checks embeddings against a reference: those of the FP32 graph in this process, or rows of the original's files. */
+/** Checks embeddings against a reference: those of the graph in this process, or rows of the original's files. */
 
 export { builtInCases, type Case } from './cases.ts'
 export { type Comparison, compareRows } from './compare.ts'

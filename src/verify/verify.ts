@@ -148,7 +148,14 @@ async function againstGraphs(
     const theirs = await embedCases(graphs, model, cases, inputs, 1, options.signal)
     vectors[model] = { ours, theirs }
     const comparison = compareRows(ours, theirs, checked.dimension(model))
-    models.push(report(model, 'FP32 graph, one sequence at a time', cases, comparison))
+    models.push(
+      report(
+        model,
+        `${bundle.manifest.precision.toUpperCase()} graph, one sequence at a time`,
+        cases,
+        comparison,
+      ),
+    )
   }
   const widths = { dna: graphs.dimension('dnabert_s'), protein: graphs.dimension('esm2') }
   const features = (which: 'ours' | 'theirs') =>

@@ -8,7 +8,9 @@ import { compareEmbeddings } from '../../src/models/calibration/accuracy.ts'
 import { int8Product, roundTokens } from '../../src/models/graphs/int8.ts'
 import { type Bundle, importModels, verifyBundle } from '../../src/models/index.ts'
 import { DataType, GraphBuilder, loadRuntime, openSession, writeModel } from '../../src/onnx/index.ts'
+import { buildRepository } from '../../src/repository/index.ts'
 import { EsmAlphabet } from '../../src/tokenizers/index.ts'
+import { hasTriton, startTriton } from '../support/triton.ts'
 import type { ModelPaths } from './support/models.ts'
 import { temporaryFolder } from './support/run.ts'
 
@@ -185,7 +187,7 @@ describe('the command', () => {
       stderr: 'pipe',
       stdout: 'pipe',
     })
-    return { code: child.exitCode, words: child.stderr.toString() }
+    return { code: child.exitCode, words: child.stderr.toString(), out: child.stdout.toString() }
   }
   const predict = (bundle: string) =>
     cli('predict', READS, '--bundle', at(bundle), '--backend', 'onnx', '--output-dir', at('out'))
@@ -215,6 +217,18 @@ describe('the command', () => {
     const mixed = predict('fp32')
     expect(mixed.code).not.toBe(0)
     expect(mixed.words).toMatch(/models|bundle/)
+  })
+
+  test('checks the graphs against themselves, sequence by sequence', () => {
+    const checked = cli('verify', '--bundle', at('int8'), '--sequences', '8')
+    expect([checked.code, checked.out]).toEqual([0, expect.stringContaining('8 rows against INT8 graph')])
+  })
+
+  test.skipIf(!hasTriton)('serves it with the Python backend of a server', async () => {
+    await buildRepository({ bundle: int8.folder, backend: 'python', output: at('repository') })
+    await using server = await startTriton({ repository: at('repository') })
+    const checked = cli('verify', '--bundle', at('int8'), '--sequences', '8', '--triton', server.grpcUrl)
+    expect([checked.code, checked.out]).toEqual([0, expect.stringContaining('8 of 8 agree')])
   })
 
   test('builds no plan from it', async () => {

@@ -15,7 +15,7 @@ export const help: CommandHelp = {
   usage: ['--bundle BUNDLE [--triton grpc://HOST:PORT] [--golden FILE.pt] [OPTIONS]'],
   groups: [verifyArgs, commonArgs],
   notes: [
-    'The reference is each sequence alone through the FP32 graph in this process, or rows that the original wrote.',
+    'The reference is each sequence alone through the graph, FP32 or INT8, in this process, or rows that the original wrote.',
   ],
 }
 
