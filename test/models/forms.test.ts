@@ -84,6 +84,7 @@ test.each<Partial<GraphForm>>([
   { rotateIn: 'tokens' },
   { rotation: 'signed' },
   { rotation: 'halves' },
+  { rotation: 'runtime' },
   { mask: 'choose' },
   { residual: 'float' },
   { projection: 'joined', rotateIn: 'tokens', rotation: 'halves', angles: 'table', gelu: 'operator' },

@@ -157,12 +157,12 @@ test('products of the largest numbers are exact on processors that add in 16 bit
     outputs,
     source: () => [new Float32Array(inputs * outputs).fill(-3)],
   }
-  b.output(b.node('Identity', [int8Product(b, roundTokens(b, x), weight)], {}, 'both'), DataType.float, [
-    'B',
-    'T',
-    outputs,
-  ])
-  const above = int8Product(b, roundTokens(b, x, -0.17), { ...weight, name: 'v' })
+  b.output(
+    b.node('Identity', [int8Product(b, roundTokens(b, x, inputs), weight)], {}, 'both'),
+    DataType.float,
+    ['B', 'T', outputs],
+  )
+  const above = int8Product(b, roundTokens(b, x, inputs, -0.17), { ...weight, name: 'v' })
   b.output(b.node('Identity', [above], {}, 'above'), DataType.float, ['B', 'T', outputs])
   await Bun.write(at('largest', 'empty'), '')
   await writeModel(b, { folder: at('largest'), producer: { name: 'virnucpro', version: 'test' } })

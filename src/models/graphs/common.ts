@@ -1,5 +1,5 @@
 import { DataType, type FloatType, type GraphBuilder, type Value } from '../../onnx/index.ts'
-import { defaultForms, type GraphForm } from './form.ts'
+import { defaultForms, type GraphForm, int8Form } from './form.ts'
 
 /** Arithmetic of a graph: FP32 for CPUs, BF16 for TensorRT. Pooling is FP32 in both. */
 export type Precision = 'fp32' | 'bf16'
@@ -39,7 +39,7 @@ export interface Fp8Product {
 
 /** The form of a graph with these options. */
 export function formOf(options: GraphOptions): GraphForm {
-  return { ...defaultForms[options.precision ?? 'fp32'], ...options.form }
+  return { ...defaultForms[options.precision ?? 'fp32'], ...(options.int8 && int8Form), ...options.form }
 }
 
 export function floatType(precision: Precision): FloatType {

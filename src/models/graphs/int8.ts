@@ -33,7 +33,7 @@ export interface Rounded {
  *
  * @param lowest what no number is below, close to zero; undefined where they are on both sides of it
  */
-export function roundTokens(b: GraphBuilder, x: Value, lowest?: number): Rounded {
+export function roundTokens(b: GraphBuilder, x: Value, inputs: number, lowest?: number): Rounded {
   const last = b.ints([-1])
   const largest = (of: Value) => b.node('ReduceMax', [of, last], { keepdims: 1 })
   const step = (most: Value, over: number, least: number) =>
@@ -42,9 +42,12 @@ export function roundTokens(b: GraphBuilder, x: Value, lowest?: number): Rounded
     lowest === undefined
       ? [ZERO.middle, step(largest(b.node('Abs', [x])), ZERO.middle, SMALLEST_STEP)]
       : [ZERO.low, step(largest(x), INPUT_LARGEST - ZERO.low, -lowest / ZERO.low)]
-  const one = b.floats([1], [])
-  const values = b.node('QuantizeLinear', [b.node('Div', [x, steps]), one, b.byte(zero)])
-  return { values, step: steps, zero: b.byte(zero) }
+  // Tokens as rows: QuantizeLinear then takes a step for each, and needs no division before it, which would be a pass more.
+  const perRow = b.node('Reshape', [steps, b.ints([-1])])
+  const zeros = b.node('Expand', [b.byte(zero), b.node('Shape', [perRow])])
+  const rows = b.node('Reshape', [x, b.ints([-1, inputs])])
+  const values = b.node('QuantizeLinear', [rows, perRow, zeros], { axis: 0 })
+  return { values: b.node('Reshape', [values, b.node('Shape', [x])]), step: steps, zero: b.byte(zero) }
 }
 
 /** FP32 product of rounded numbers with a matrix [inputs, outputs], which becomes a weight of INT8 with one step per column. */

@@ -182,7 +182,7 @@ export class Layers {
 
   private inInt8(x: Value, weight: ProductWeight, lowest: number | undefined): Value {
     const input = this.input(x, weight.name, lowest)
-    input.rounded ??= roundTokens(this.b, this.withoutDivisor(x, input), lowest)
+    input.rounded ??= roundTokens(this.b, this.withoutDivisor(x, input), weight.inputs, lowest)
     const { divisor } = input
     const { source, outputs } = weight
     const stored = divisor === undefined ? source : timesRows(source, divisor, outputs)

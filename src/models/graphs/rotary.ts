@@ -2,7 +2,10 @@ import { DataType, type GraphBuilder, roundToHalf, type Value } from '../../onnx
 import { floatType, fromFloat, type Precision } from './common.ts'
 import { type GraphForm, TABLE_POSITIONS } from './form.ts'
 
-/** cos and sin of every angle: [T,size] each, or [T,1,size] for the form that rotates in tokens. */
+/**
+ * cos and sin of every angle: [T,size] each, or [T,1,size] for the form that rotates in tokens; those that rotate half by
+ * half have the first half of it.
+ */
 export interface Rotation {
   readonly cos: Value
   readonly sin: Value
@@ -52,7 +55,7 @@ function asColumn(b: GraphBuilder, positions: Value): Value {
 
 const computed: Waves = (b, time, frequencies, form, precision) => {
   const half = b.node('Mul', [time, b.floats(frequencies, [1, frequencies.length])])
-  if (form.rotation === 'halves') {
+  if (form.rotation === 'halves' || form.rotation === 'runtime') {
     return {
       cos: fromFloat(b, b.node('Cos', [half]), precision),
       sin: fromFloat(b, b.node('Sin', [half]), precision),
@@ -95,6 +98,9 @@ export function rotate(
   size: number,
   form: GraphForm['rotation'],
 ): Value {
+  if (form === 'runtime') {
+    return b.node('com.microsoft:RotaryEmbedding', [x, b.ints([0]), cos, sin], { interleaved: 0 })
+  }
   const part = (from: number, to: number) => b.node('Slice', [x, b.ints([from]), b.ints([to]), b.ints([-1])])
   const times = (y: Value, wave: Value) => b.node('Mul', [y, wave])
   const beside = (y: Value, z: Value) => b.node('Concat', [y, z], { axis: -1 })
