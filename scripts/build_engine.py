@@ -114,6 +114,28 @@ def make_monitor(trt, emit):
     return Monitor()
 
 
+PYTHON_BACKEND = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "model_repository", "python")
+
+
+def know_attention(trt):
+    """Makes the operator of our attention kernel known to TensorRT: graphs and plans may have it."""
+    if PYTHON_BACKEND not in sys.path:
+        sys.path.insert(0, PYTHON_BACKEND)
+    try:
+        from attention_plugin import register
+    except ImportError as error:
+        raise BuildError("no-tensorrt", f"fused attention needs numpy in the Python that has TensorRT: {error}")
+    if not hasattr(trt, "IPluginV3"):
+        raise BuildError("no-tensorrt", f"fused attention needs TensorRT 10 or later, this is {trt.__version__}")
+    register(trt)
+
+
+def has_attention(path):
+    """Whether a graph has that operator. Weights are in a file of their own, so that this one is short."""
+    with open(path, "rb") as file:
+        return b"VirnucproAttention" in file.read()
+
+
 def parse(trt, builder, path, logger):
     """The network of an ONNX file; its weights are found beside it."""
     flags = trt.NetworkDefinitionCreationFlag
@@ -189,7 +211,7 @@ def layer_names(trt, logger, plan):
     return json.loads(inspector.get_engine_information(trt.LayerInformationFormat.JSON))["Layers"]
 
 
-FUSED_ATTENTION = re.compile(r"mha|fmha|flash|attention_kernel", re.IGNORECASE)
+FUSED_ATTENTION = re.compile(r"mha|fmha|flash|attention_kernel|VirnucproAttention", re.IGNORECASE)
 
 
 def count_attention(layers):
@@ -206,6 +228,8 @@ def build(request, emit=lambda event: None, verbose=False):
     logger = make_logger(trt, verbose)
     builder = trt.Builder(logger)
     emit({"event": "phase", "phase": "parse", "seconds": 0})
+    if has_attention(request["onnx"]):
+        know_attention(trt)
     network, parser = parse(trt, builder, request["onnx"], logger)
     config = configure(trt, builder, network, request)
     attach_timing_cache(trt, config, request.get("timingCache"))

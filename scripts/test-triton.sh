@@ -9,9 +9,11 @@ cd "$(dirname "$0")/.."
 target=${1:-.cache/triton}
 # With numpy 2 this server's Python backend answers with empty tensors and says nothing.
 packages='numpy==1.26.4 onnxruntime==1.23.2'
+# To try the code for GPUs without one: a C compiler, and NVIDIA's run-time compiler for kernels.
+tools='ziglang==0.13.0 nvidia-cuda-nvrtc-cu12==12.6.85'
 server='nvidia-pytriton==0.7.0'
-layout=1
-wanted="$packages $server layout $layout"
+layout=2
+wanted="$packages $tools $server layout $layout"
 if [ "$(cat "$target/installed" 2>/dev/null)" = "$wanted" ]; then exit 0; fi
 rm -rf "$target"
 mkdir -p "$target"
@@ -20,7 +22,7 @@ target=$(cd "$target" && pwd -P)
 python="$target/venv/bin/python"
 "$python" -m pip install --quiet --disable-pip-version-check uv
 # shellcheck disable=SC2086
-"$target/venv/bin/uv" pip install --quiet --no-cache --python "$python" $packages
+"$target/venv/bin/uv" pip install --quiet --no-cache --python "$python" $packages $tools
 "$target/venv/bin/uv" pip install --quiet --no-cache --python "$python" --no-deps --target "$target/package" "$server"
 triton="$target/package/pytriton/tritonserver"
 version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')

@@ -9,7 +9,7 @@ import sys
 import torch
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "scripts"))
-from build_engine import BuildError, count_attention, load_tensorrt, make_logger  # noqa: E402
+from build_engine import BuildError, count_attention, know_attention, load_tensorrt, make_logger  # noqa: E402
 
 try:
     trt = load_tensorrt()
@@ -20,6 +20,7 @@ except BuildError:  # the baselines need none
 class Engine:
     def __init__(self, path):
         self.logger = make_logger(trt)
+        know_attention(trt)
         self.runtime = trt.Runtime(self.logger)
         with open(path, "rb") as file:
             self.engine = self.runtime.deserialize_cuda_engine(file.read())
@@ -137,7 +138,7 @@ class Engine:
 
 
 KINDS = (
-    ("attention", re.compile(r"mha|fmha|flash", re.I)),
+    ("attention", re.compile(r"mha|fmha|flash|VirnucproAttention", re.I)),
     ("product", re.compile(r"gemm|matmul|mma|xmma|cutlass|nvjet", re.I)),
     ("norm", re.compile(r"norm|_mean|_var|MeaAdd|ResMul", re.I)),
 )

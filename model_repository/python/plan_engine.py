@@ -5,6 +5,7 @@ import os
 import numpy as np
 
 import cuda_runtime
+from attention_plugin import register
 from profiles import largest, profile_for
 
 
@@ -42,6 +43,8 @@ class Plan:
         self.cuda, self.path = cuda, path
         self.trt = trt = load_tensorrt()
         self.logger = make_logger(trt)
+        if hasattr(trt, "IPluginV3"):
+            register(trt)
         self.runtime = trt.Runtime(self.logger)
         with open(path, "rb") as file:
             self.engine = self.runtime.deserialize_cuda_engine(file.read())

@@ -78,8 +78,10 @@ test('Python: plans on every GPU, and the code that runs them', async () => {
   expect(await instances({ instances: 3 })).toBe('3')
   expect(await instances()).toBe('1')
   const output = folder.join('out')
-  const plansAndCode = ['cuda_runtime.py', 'model.py', 'model_sm89.plan', 'model_sm90.plan', 'overlap.py']
-  const files = [...plansAndCode, 'plan_engine.py', 'profiles.py', 'token_batch.py']
+  const plansAndModel = ['model.py', 'model_sm89.plan', 'model_sm90.plan']
+  const plugins = ['attention.cu', 'attention_kernel.py', 'attention_plugin.py']
+  const code = ['cuda_runtime.py', 'overlap.py', 'plan_engine.py', 'profiles.py', 'token_batch.py']
+  const files = [...plansAndModel, ...plugins, ...code].sort()
   expect(readdirSync(join(output, 'esm2', '1')).sort()).toEqual(files)
   const config = parseModelConfig(configOf(output, 'esm2'), 'esm2')
   expect(contractOf(config).backend).toBe('python')

@@ -3,6 +3,7 @@ import { resolve } from 'node:path'
 import { openBundle } from '../../src/models/index.ts'
 import { buildRepository } from '../../src/repository/index.ts'
 import { demoBundle, writePlans } from '../repository/support.ts'
+import { compile } from './compile.ts'
 
 const fixture = (name: string) => resolve(import.meta.dir, 'gpu', name)
 
@@ -80,8 +81,6 @@ export async function writeGpuRepository(
   }
   const libraries = `${folder}/lib`
   mkdirSync(libraries, { recursive: true })
-  const compiler = ['cc', '-O2', '-shared', '-fPIC', '-pthread', '-o', `${libraries}/libcudart.so.12`]
-  const done = Bun.spawnSync([...compiler, fixture('cudart.c'), '-lm'])
-  if (done.exitCode !== 0) throw new Error(`cc failed: ${done.stderr}`)
+  await compile(fixture('cudart.c'), `${libraries}/libcudart.so.12`, '-shared', '-fPIC', '-pthread')
   return { repository, env: { LD_LIBRARY_PATH: libraries } }
 }

@@ -1,0 +1,159 @@
+"""Compiles attention.cu for a GPU and launches it, through the driver and NVRTC alone: no package is needed for them."""
+
+import ctypes
+import functools
+import glob
+import math
+import os
+import sys
+
+WARPS, CHUNK = 4, 256
+# From here on a kernel must ask for its shared memory.
+PLAIN_SHARED_BYTES = 48 * 1024
+MAX_DYNAMIC_SHARED_BYTES = 8
+# Blocks that keep a large GPU busy; with fewer rows the tiles of one are spread over several blocks.
+ENOUGH_BLOCKS = 512
+SOURCE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "attention.cu")
+
+
+class KernelError(RuntimeError):
+    pass
+
+
+# Numbers of a head that the kernel takes.
+SIZES = (16, 32, 64, 128)
+
+
+def compile_kernel(size, alibi, compute_capability, defines=()):
+    """Machine code for GPUs of a compute capability such as `9.0`, as bytes."""
+    library = nvrtc()
+    with open(SOURCE, "rb") as file:
+        source = file.read()
+    program = ctypes.c_void_p()
+    check(library, library.nvrtcCreateProgram(ctypes.byref(program), source, b"attention.cu", 0, None, None))
+    settings = [
+        f"--gpu-architecture=sm_{compute_capability.replace('.', '')}",
+        "--std=c++17",
+        f"-DSIZE={size}",
+        f"-DROTARY={0 if alibi else 1}",
+        f"-DALIBI={1 if alibi else 0}",
+        *(f"-D{define}" for define in defines),
+    ]
+    texts = (ctypes.c_char_p * len(settings))(*(text.encode() for text in settings))
+    code = library.nvrtcCompileProgram(program, len(settings), texts)
+    if code != 0:
+        log = fetched(library, program, "nvrtcGetProgramLogSize", "nvrtcGetProgramLog").rstrip(b"\0").decode()
+        raise KernelError(f"NVRTC cannot compile attention.cu for compute capability {compute_capability}: {log}")
+    cubin = fetched(library, program, "nvrtcGetCUBINSize", "nvrtcGetCUBIN")
+    library.nvrtcDestroyProgram(ctypes.byref(program))
+    return cubin
+
+
+def fetched(library, program, size_of, content_of):
+    size = ctypes.c_size_t()
+    check(library, getattr(library, size_of)(program, ctypes.byref(size)))
+    buffer = ctypes.create_string_buffer(size.value)
+    check(library, getattr(library, content_of)(program, buffer))
+    return buffer.raw
+
+
+def check(library, code):
+    if code != 0:
+        library.nvrtcGetErrorString.restype = ctypes.c_char_p
+        raise KernelError(f"NVRTC: {library.nvrtcGetErrorString(code).decode()}")
+
+
+@functools.cache
+def nvrtc():
+    """NVIDIA's run-time compiler: of the system, or of one of its Python packages."""
+    names = [f"libnvrtc.so{version}" for version in (".13", ".12", ".11.2", "")]
+    for folder in sys.path:
+        names += sorted(glob.glob(os.path.join(folder, "nvidia", "*", "lib", "libnvrtc.so.*")), reverse=True)
+    for name in names:
+        try:
+            return ctypes.CDLL(name)
+        except OSError:
+            pass
+    raise KernelError(
+        "NVRTC, which compiles the attention kernel, is not there: pip install nvidia-cuda-nvrtc-cu12, or add the folder "
+        "of libnvrtc.so to LD_LIBRARY_PATH"
+    )
+
+
+@functools.cache
+def driver():
+    try:
+        return ctypes.CDLL("libcuda.so.1")
+    except OSError as error:
+        raise KernelError(f"no NVIDIA driver: {error}") from None
+
+
+def call(name, *arguments):
+    code = getattr(driver(), name)(*arguments)
+    if code != 0:
+        text = ctypes.c_char_p()
+        driver().cuGetErrorString(code, ctypes.byref(text))
+        raise KernelError(f"{name} failed: {(text.value or b'unknown error').decode()} (CUDA error {code})")
+
+
+def current_context():
+    """Address of the calling thread's CUDA context."""
+    context = ctypes.c_void_p()
+    call("cuCtxGetCurrent", ctypes.byref(context))
+    return context.value
+
+
+def device_capability():
+    """Compute capability of the calling thread's GPU, or of the first where it has none yet."""
+    device, values = ctypes.c_int(), [ctypes.c_int(), ctypes.c_int()]
+    call("cuInit", 0)
+    if current_context() is None:
+        call("cuDeviceGet", ctypes.byref(device), 0)
+    else:
+        call("cuCtxGetDevice", ctypes.byref(device))
+    for value, attribute in zip(values, (75, 76)):
+        call("cuDeviceGetAttribute", ctypes.byref(value), attribute, device)
+    return f"{values[0].value}.{values[1].value}"
+
+
+class Kernel:
+    """The kernel on every GPU that it is launched on, from its machine code."""
+
+    def __init__(self, cubin, size, alibi):
+        self.cubin, self.size, self.alibi = cubin, size, alibi
+        self.functions = {}
+
+    def function(self):
+        """The kernel in the calling thread's CUDA context."""
+        context = current_context()
+        if context not in self.functions:
+            module, function = ctypes.c_void_p(), ctypes.c_void_p()
+            call("cuModuleLoadData", ctypes.byref(module), self.cubin)
+            call("cuModuleGetFunction", ctypes.byref(function), module, b"attention")
+            most = shared_bytes(CHUNK, CHUNK, self.size)
+            if most > PLAIN_SHARED_BYTES:
+                call("cuFuncSetAttribute", function, MAX_DYNAMIC_SHARED_BYTES, most)
+            self.functions[context] = function
+        return self.functions[context]
+
+    def launch(self, addresses, rows, tokens, heads, stream, scale=1.0):
+        """Queues it. `addresses` are those of qkv, lengths, positions and out, as attention.cu has them."""
+        tiles = -(-tokens // 16)
+        whole = tokens <= CHUNK and rows * heads >= ENOUGH_BLOCKS
+        per_block = tiles if whole else WARPS
+        values = [
+            *(ctypes.c_void_p(address) for address in addresses),
+            ctypes.c_int(tokens),
+            ctypes.c_int(heads),
+            ctypes.c_float(scale * math.log2(math.e)),
+            ctypes.c_int(per_block),
+        ]
+        pointers = (ctypes.c_void_p * len(values))(*(ctypes.addressof(value) for value in values))
+        grid = (-(-tiles // per_block), heads, rows)
+        shared = shared_bytes(16 * per_block, min(CHUNK, 16 * tiles), self.size)
+        call("cuLaunchKernel", self.function(), *grid, 32 * WARPS, 1, 1, shared, ctypes.c_void_p(stream), pointers, None)
+
+
+def shared_bytes(queries, keys, size):
+    """Of so many queries, keys and values."""
+    return 2 * size * (queries + 2 * keys)

@@ -1,0 +1,69 @@
+import { describe, expect, test } from 'bun:test'
+import { resolve } from 'node:path'
+import { compile, compilerPython } from '../support/compile.ts'
+import { temporaryFolder } from '../support/temporary.ts'
+
+const program = resolve(import.meta.dir, '../support/gpu/attention.cpp')
+const code = resolve(import.meta.dir, '../../model_repository/python')
+
+/** Rows, tokens, heads and tiles of 16 queries for each block, as attention_kernel.py launches them. */
+const SHAPES = [
+  [3, 51, 2, 4],
+  [2, 168, 2, 11],
+  [2, 168, 1, 4],
+  [3, 17, 1, 2],
+  [3, 3, 1, 1],
+  [2, 64, 1, 4],
+  [2, 256, 1, 16],
+  // Longer than what is in shared memory at once, and rows that are not.
+  [2, 300, 1, 4],
+  [3, 530, 1, 4],
+]
+
+describe('the attention kernel', () => {
+  test.each([
+    { size: 64, positions: 'rotary' },
+    { size: 64, positions: 'ALiBi' },
+    { size: 32, positions: 'rotary' },
+    { size: 16, positions: 'rotary' },
+    { size: 128, positions: 'rotary' },
+  ])(
+    'is softmax(q k) v of each row, padding unseen: heads of $size, $positions',
+    async ({ size, positions }) => {
+      await using folder = temporaryFolder()
+      const binary = folder.join('attention')
+      const [rotary, alibi] = positions === 'rotary' ? [1, 0] : [0, 1]
+      await compile(program, binary, `-DSIZE=${size}`, `-DROTARY=${rotary}`, `-DALIBI=${alibi}`)
+      for (const shape of SHAPES) {
+        const child = Bun.spawnSync([binary, ...shape.map(String)])
+        expect(child.stderr.toString()).toBe('')
+        const { relativeError, notFinite } = JSON.parse(child.stdout.toString())
+        expect(notFinite).toBe(0)
+        // Twice the rounding of BF16, 2^-9.
+        expect(relativeError).toBeLessThan(0.004)
+        expect(relativeError).toBeGreaterThan(0)
+      }
+    },
+  )
+
+  test.each(['8.0', '8.9', '9.0'])(
+    'compiles for GPUs of compute capability %s, for every size of head',
+    async (capability) => {
+      const sizes =
+        'print(sorted(len(compile_kernel(n, a, sys.argv[1])) for n in SIZES for a in (False, True))[0])'
+      const text = `import sys; sys.path.insert(0, ${JSON.stringify(code)}); from attention_kernel import *; ${sizes}`
+      const child = Bun.spawnSync([compilerPython, '-B', '-c', text, capability])
+      expect(child.stderr.toString()).toBe('')
+      expect(Number(child.stdout.toString())).toBeGreaterThan(4096)
+    },
+  )
+
+  test('says what is wrong where NVRTC is not there', async () => {
+    const text = `import sys; sys.path = [${JSON.stringify(code)}, *(p for p in sys.path if 'site-packages' not in p)]
+from attention_kernel import *
+try: compile_kernel(64, False, '9.0')
+except KernelError as error: print(error)`
+    const child = Bun.spawnSync([compilerPython, '-B', '-c', text])
+    expect(child.stdout.toString()).toContain('pip install nvidia-cuda-nvrtc')
+  })
+})
