@@ -34,6 +34,7 @@ const joined = { projection: 'joined' } as const
 const signed = { rotation: 'signed' } as const
 const halves = { rotation: 'halves' } as const
 const exact = { residual: 'float' } as const
+const fused = { attention: 'fused' } as const
 
 const each = { quantize: 'each' } as const
 
@@ -76,12 +77,14 @@ export const esm2Forms: Record<string, GraphOptions> = {
   'gelu-table-signed': { form: { ...operator, ...table, ...signed } },
   'erf-table-tokens': { form: { ...table, ...tokens } },
   'erf-table-pair-tokens': { form: { ...table, ...pair, ...tokens } },
+  fused: { form: { ...operator, ...fused } },
   'gelu-table-exact': { form: { ...operator, ...table, ...exact } },
   fp8: { form: table, fp8 },
   'fp8-gelu': { form: { ...operator, ...table }, fp8 },
   'fp8-gelu-tokens': { form: { ...operator, ...table, ...tokens }, fp8 },
   'fp8-gelu-pair-tokens': { form: fp8Pair, fp8 },
   'fp8-gelu-pair-tokens-each': { form: { ...fp8Pair, ...each }, fp8 },
+  'fp8-fused': { form: { ...operator, ...fused }, fp8 },
   'fp8-gelu-joined-tokens': { form: { ...fp8Pair, ...joined }, fp8 },
   'fp8-erf-pair-tokens': { form: { ...table, ...pair, ...tokens }, fp8 },
   'fp8-gelu-pair-tokens-exact': { form: { ...fp8Pair, ...exact }, fp8 },
@@ -92,7 +95,7 @@ export const esm2Forms: Record<string, GraphOptions> = {
 
 /** For the smaller models the forms that could win on the largest. */
 export const smallEsm2Forms: Record<string, GraphOptions> = Object.fromEntries(
-  Object.entries(esm2Forms).filter(([name]) => name === 'base' || /^(gelu-table|fp8)/.test(name)),
+  Object.entries(esm2Forms).filter(([name]) => name === 'base' || /^(gelu-table|fp8|fused)/.test(name)),
 )
 
 export const dnabertForms: Record<string, GraphOptions> = {
@@ -102,6 +105,7 @@ export const dnabertForms: Record<string, GraphOptions> = {
   gate: { form: { gate: 'joined' } },
   exact: { form: exact },
   'gelu-joined': { form: { ...operator, ...joined } },
+  'fused-gate': { form: { ...operator, ...fused, gate: 'joined' } },
   'gelu-gate': { form: { ...operator, gate: 'joined' } },
   'gelu-joined-gate': { form: { ...operator, ...joined, gate: 'joined' } },
 }

@@ -64,6 +64,12 @@ export async function buildEngines(options: BuildEnginesOptions): Promise<BuiltE
   const bundle = await openBundle(options.bundle)
   if (computesOnCpu(bundle.manifest.precision))
     throw new PrecisionError(bundle.folder, bundle.manifest.precision)
+  if (bundle.manifest.attention === 'fused' && options.builder === 'trtexec') {
+    throw new EngineError(
+      `the bundle ${bundle.folder} has fused attention, which trtexec does not know. Build through TensorRT's Python ` +
+        'bindings (--builder python), or import the models without --attention fused.',
+    )
+  }
   const say = options.onProgress ?? (() => {})
   const builder = builderOf(options)
   const target = await builder.probe()

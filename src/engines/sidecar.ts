@@ -30,6 +30,7 @@ export async function describePlan(
     weights: { sha256: weights.sha256, bytes: weights.bytes },
     plan: { bytes: (await stat(request.plan)).size, sha256: await sha256File(request.plan) },
     precision: bundle.manifest.precision,
+    attention: bundle.manifest.attention ?? 'standard',
     optimizationLevel: request.optimizationLevel,
     ...(request.workspaceBytes !== undefined && { workspaceBytes: request.workspaceBytes }),
     builder: builder.name,

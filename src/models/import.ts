@@ -20,9 +20,10 @@ import {
   fp8GraphOptions,
 } from './calibration/fp8-model.ts'
 import { calibrateInt8, EXAMPLE_SEQUENCES, type Int8Model, UNCALIBRATED } from './calibration/int8-model.ts'
-import { DimensionMismatchError } from './errors.ts'
+import { DimensionMismatchError, ModelError } from './errors.ts'
 import type { GraphOptions, Precision } from './graphs/common.ts'
 import { MAX_RESIDUES } from './graphs/esm2.ts'
+import { FUSED_SIZES } from './graphs/fused-attention.ts'
 import { type LoadedModel, loadDnabert, loadMlp, openEsm2, withGraph } from './load.ts'
 import { recordSources } from './sources/provenance.ts'
 
@@ -45,6 +46,11 @@ export interface ImportOptions {
   readonly fp8?: Fp8Options
   /** What INT8, and it alone, is calibrated with: a FASTA file of nucleotides. @default {@link EXAMPLE_SEQUENCES} */
   readonly int8?: { readonly calibrate: string }
+  /**
+   * `fused`: attention is one operator, which `model_repository/python/attention.cu` computes in TensorRT plans hosted by
+   * the Python backend, and nothing else can. For 'bf16' and 'fp8'. @default 'standard'
+   */
+  readonly attention?: 'standard' | 'fused'
   /** Replace a bundle that is there already. @default false */
   readonly force?: boolean
   /** Recorded in the manifest. @default the name of the folder */
@@ -79,13 +85,19 @@ export async function importModels(options: ImportOptions): Promise<Bundle> {
     throw new UsageError('the options for FP8 belong to a bundle in FP8, and it needs them')
   if (precision !== 'int8' && options.int8 !== undefined)
     throw new UsageError('the options for INT8 belong to a bundle in INT8')
-  const graphs = graphOptions[precision]
+  const isFused = options.attention === 'fused'
+  if (isFused && precision !== 'bf16' && precision !== 'fp8')
+    throw new UsageError(
+      `fused attention is for GPUs: for bundles in BF16 or FP8, not ${precision.toUpperCase()}`,
+    )
+  const graphs = graphOptions(precision, isFused)
   await using esm2 = await openEsm2(options.esm)
   const plain = withGraph(esm2, graphs.esm2)
   await using dnabert = await loadDnabert(options.dnabert, graphs.dnabert)
   await using mlp = await loadMlp(options.mlp)
   const widths = { dnabert: dnabert.shape.width, esm2: esm2.shape.width, classifier: mlp.shape.input }
   if (widths.dnabert + widths.esm2 !== widths.classifier) throw new DimensionMismatchError(widths)
+  if (isFused) checkHeads({ esm2: esm2.shape, dnabert_s: dnabert.shape })
 
   const output = resolve(options.output)
   const bytes = [plain, dnabert, mlp].reduce((sum, { graph }) => sum + weightBytes(graph), 0)
@@ -93,7 +105,8 @@ export async function importModels(options: ImportOptions): Promise<Bundle> {
     const { signal, onProgress } = options
     const context = { folder, ...(onProgress && { onProgress }), ...(signal && { signal }) }
     const fp8 =
-      options.fp8 && (await calibrateFp8(esm2, { dnabert: options.dnabert, mlp }, options.fp8, context))
+      options.fp8 &&
+      (await calibrateFp8(esm2, { dnabert: options.dnabert, mlp }, options.fp8, { ...context, isFused }))
     const calibrate = options.int8?.calibrate ?? EXAMPLE_SEQUENCES
     const int8 =
       precision === 'int8'
@@ -109,6 +122,7 @@ export async function importModels(options: ImportOptions): Promise<Bundle> {
       created: (options.created ?? new Date()).toISOString(),
       tool: TOOL,
       precision,
+      ...(isFused && { attention: 'fused' }),
       demo: options.demo ?? false,
       ...(int8 && { int8: recordOf(int8) }),
       models: {
@@ -142,11 +156,27 @@ export async function importModels(options: ImportOptions): Promise<Bundle> {
 }
 
 /** What the graphs are written with, where calibration adds nothing. */
-const graphOptions: Record<Precision | 'fp8' | 'int8', { esm2: GraphOptions; dnabert: GraphOptions }> = {
-  fp32: { esm2: { precision: 'fp32' }, dnabert: { precision: 'fp32' } },
-  bf16: { esm2: { precision: 'bf16' }, dnabert: { precision: 'bf16' } },
-  fp8: { esm2: fp8GraphOptions(), dnabert: { precision: 'bf16' } },
-  int8: { esm2: UNCALIBRATED, dnabert: UNCALIBRATED },
+function graphOptions(
+  precision: Precision | 'fp8' | 'int8',
+  isFused: boolean,
+): { esm2: GraphOptions; dnabert: GraphOptions } {
+  if (precision === 'int8') return { esm2: UNCALIBRATED, dnabert: UNCALIBRATED }
+  const plain: GraphOptions = {
+    precision: precision === 'fp8' ? 'bf16' : precision,
+    ...(isFused && { form: { attention: 'fused' } }),
+  }
+  return { esm2: precision === 'fp8' ? fp8GraphOptions(isFused) : plain, dnabert: plain }
+}
+
+function checkHeads(shapes: Record<string, { width: number; heads: number }>): void {
+  for (const [model, { width, heads }] of Object.entries(shapes)) {
+    const size = width / heads
+    if (FUSED_SIZES.includes(size)) continue
+    throw new ModelError(
+      `the attention kernel takes heads of ${FUSED_SIZES.join(', ')} numbers; those of ${model} have ${size}. ` +
+        'Import it without --attention fused.',
+    )
+  }
 }
 
 function recordOf({ input, accuracy }: Int8Model): NonNullable<Manifest['int8']> {

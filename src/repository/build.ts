@@ -76,6 +76,13 @@ export async function buildRepository(options: BuildOptions): Promise<BuiltRepos
 
 async function plansOf(options: BuildOptions, bundle: Bundle): Promise<Record<EmbeddingModel, Plan[]>> {
   const { backend, plans } = options
+  if (bundle.manifest.attention === 'fused' && (backend !== 'python' || plans === undefined)) {
+    throw new PlanError(
+      bundle.folder,
+      `the bundle ${bundle.folder} has fused attention, which only TensorRT plans in the Python backend can compute: ` +
+        'add --backend python --plans DIR, or import the models without --attention fused',
+    )
+  }
   if (backend === 'onnxruntime' || (backend === 'python' && plans === undefined)) {
     return { esm2: [], dnabert_s: [] }
   }

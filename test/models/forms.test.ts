@@ -1,6 +1,6 @@
-import { afterAll, expect, test } from 'bun:test'
+import { afterAll, describe, expect, test } from 'bun:test'
 import { mkdirSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { RandomWeights } from '../../scripts/support/random.ts'
 import { dnabertGraph } from '../../src/models/graphs/dnabert.ts'
 import { esm2Graph } from '../../src/models/graphs/esm2.ts'
@@ -8,6 +8,7 @@ import type { GraphForm } from '../../src/models/graphs/form.ts'
 import { defaultInverseFrequencies } from '../../src/models/graphs/rotary.ts'
 import type { Tensors } from '../../src/models/graphs/tensors.ts'
 import { type GraphBuilder, writeModel } from '../../src/onnx/index.ts'
+import { hasPython, python } from '../support/python.ts'
 import { embed, openGraph, temporaryFolder } from './support/run.ts'
 
 const [WIDTH, HIDDEN, LAYERS] = [24, 40, 2]
@@ -57,19 +58,37 @@ const dnabert = (form: Partial<GraphForm>) => {
   return dnabertGraph(shape, tensorsOf(40), { form })
 }
 
+const ROWS = [
+  [0, 5, 9, 20, 11, 7, 2],
+  [0, 8, 2],
+  [0, 5, 5, 6, 30, 2],
+]
+
 let count = 0
-async function embeddings(graph: GraphBuilder): Promise<Float32Array> {
+async function written(graph: GraphBuilder): Promise<string> {
   const target = join(folder.path, String(count++))
   mkdirSync(target)
   await writeModel(graph, { folder: target, producer: { name: 'test', version: '0' } })
-  const session = await openGraph(join(target, 'model.onnx'))
-  const { embedding } = await embed(session, [
-    [0, 5, 9, 20, 11, 7, 2],
-    [0, 8, 2],
-    [0, 5, 5, 6, 30, 2],
-  ])
+  return join(target, 'model.onnx')
+}
+
+async function embeddings(graph: GraphBuilder): Promise<Float32Array> {
+  const session = await openGraph(await written(graph))
+  const { embedding } = await embed(session, ROWS)
   await session.release()
   return embedding!
+}
+
+/** Of a graph with the operator of the attention kernel, which ONNX's evaluator is told the definition of. */
+async function fusedEmbeddings(graph: GraphBuilder): Promise<Float32Array> {
+  const program = resolve(import.meta.dir, 'support/fused_attention.py')
+  const child = Bun.spawn([python, program, await written(graph)], {
+    stdin: Buffer.from(JSON.stringify(ROWS)),
+    stderr: 'pipe',
+  })
+  const [out, err] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text()])
+  if ((await child.exited) !== 0) throw new Error(err)
+  return Float32Array.from((JSON.parse(out) as number[][]).flat())
 }
 
 function furthest(a: Float32Array, b: Float32Array): number {
@@ -100,4 +119,17 @@ test.each<Partial<GraphForm>>([
   { gate: 'joined' },
 ])('DNABERT-S is the same function in the form %p', async (form) => {
   expect(furthest(await embeddings(dnabert(form)), await embeddings(dnabert({})))).toBeLessThan(2e-6)
+})
+
+describe.skipIf(!hasPython)('with attention as one operator', () => {
+  test('ESM-2 is the same function', async () => {
+    const found = await fusedEmbeddings(esm2({ attention: 'fused' }))
+    // Its cos and sin are in half precision.
+    expect(furthest(found, await embeddings(esm2({})))).toBeLessThan(1e-3)
+  })
+
+  test('DNABERT-S is the same function', async () => {
+    const found = await fusedEmbeddings(dnabert({ attention: 'fused' }))
+    expect(furthest(found, await embeddings(dnabert({})))).toBeLessThan(2e-6)
+  })
 })

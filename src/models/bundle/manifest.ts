@@ -81,6 +81,8 @@ export const Manifest = v.object({
    * are in INT8 and everything else is in FP32.
    */
   precision: v.picklist(['fp32', 'bf16', 'fp8', 'int8']),
+  /** The graphs leave attention to our own kernel: only plans in the Python backend can have that. Absent: ONNX throughout. */
+  attention: v.optional(v.literal('fused')),
   /** Random weights made to show how the program works: what it calls means nothing. */
   demo: v.boolean(),
   int8: v.optional(Int8),

@@ -4,7 +4,7 @@ import { EsmAlphabet } from '../../tokenizers/index.ts'
 import type { Fp8Products, GraphOptions } from '../graphs/common.ts'
 import { scaledTable } from '../graphs/esm2.ts'
 import { esm2EndGraph, esm2LayerGraph } from '../graphs/esm2-parts.ts'
-import { defaultForms, fp8Form } from '../graphs/form.ts'
+import { defaultForms, fp8Form, type GraphForm } from '../graphs/form.ts'
 import type { OpenedEsm2 } from '../load.ts'
 import { LayerFolder } from './layer-folder.ts'
 import type { CalibrationOrfs } from './orfs.ts'
@@ -16,6 +16,8 @@ export interface CalibrateOptions {
   readonly folder: string
   /** Products whose error is larger stay in BF16. */
   readonly tolerance: number
+  /** Products of queries, keys and values, as the graph that will be written has them. @default that of `fp8Form` */
+  readonly projection?: GraphForm['projection'] | undefined
   readonly onProgress?: ((message: string) => void) | undefined
   readonly signal?: AbortSignal | undefined
 }
@@ -32,7 +34,7 @@ export interface Esm2Calibration {
 /** Seconds between two messages. */
 const EVERY = 5
 
-/** The products are those of the graph that will be written; angles are computed, for a table would be in every layer. */
+/** Angles are computed, for a table would be in every layer. */
 const FORM = { ...defaultForms.bf16, ...fp8Form, angles: 'computed' } as const
 
 /**
@@ -67,12 +69,13 @@ export async function calibrateEsm2(
     const found = products.get(name)
     return found !== undefined && found.error <= options.tolerance ? found.fp8 : undefined
   }
+  const form = { ...FORM, ...(options.projection && { projection: options.projection }) }
   const work = new LayerFolder(join(options.folder, 'layer'))
   let told = performance.now()
   for (let index = 0; index < shape.layers; index++) {
     options.signal?.throwIfAborted()
     const graph = (more: Omit<GraphOptions, 'precision'>) =>
-      esm2LayerGraph(shape, tensors, model.inverseFrequencies[index]!, index, { form: FORM, ...more })
+      esm2LayerGraph(shape, tensors, model.inverseFrequencies[index]!, index, { form, ...more })
     await work.write(graph({ watch: 'ranges' }))
     const ranges = await work.run(async (session) => {
       const found = new Ranges(productsOf(session))

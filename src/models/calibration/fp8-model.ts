@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import type { GraphOptions } from '../graphs/common.ts'
-import { fp8Form } from '../graphs/form.ts'
+import { fp8Form, fusedFp8Form } from '../graphs/form.ts'
 import { fp8Scale } from '../graphs/fp8.ts'
 import { type LoadedModel, loadDnabert, type OpenedEsm2 } from '../load.ts'
 import { type Accuracy, compareEmbeddings, countEqualCalls, embedDna } from './accuracy.ts'
@@ -27,29 +27,35 @@ export interface Fp8Model {
 export const DEFAULT_TOLERANCE = 0.1
 
 /** Options of a graph in BF16 with the products in FP8 that `fp8` says. */
-export function fp8GraphOptions(fp8?: GraphOptions['fp8']): GraphOptions {
-  return { precision: 'bf16', form: fp8Form, ...(fp8 && { fp8 }) }
+export function fp8GraphOptions(isFused: boolean, fp8?: GraphOptions['fp8']): GraphOptions {
+  return { precision: 'bf16', form: isFused ? fusedFp8Form : fp8Form, ...(fp8 && { fp8 }) }
 }
 
 /**
  * Calibrates ESM-2 and measures what FP8 costs.
  *
  * @param dnabert path of DNABERT-S, which the classifier needs beside ESM-2
- * @param folder for files that are gone at the end
+ * @param context `folder` is for files that are gone at the end; `isFused`: attention will be our own operator
  */
 export async function calibrateFp8(
   esm2: OpenedEsm2,
   { dnabert, mlp }: { dnabert: string; mlp: LoadedModel<unknown> },
   { calibrate, tolerance = DEFAULT_TOLERANCE }: Fp8Options,
-  context: { folder: string; onProgress?: (message: string) => void; signal?: AbortSignal },
+  context: {
+    folder: string
+    isFused: boolean
+    onProgress?: (message: string) => void
+    signal?: AbortSignal
+  },
 ): Promise<Fp8Model> {
-  const { onProgress, signal } = context
+  const { isFused, onProgress, signal } = context
   const orfs = await readOrfs(calibrate, signal)
   const { calibration, heldOut } = orfs
   onProgress?.(
     `esm2: calibrating FP8 with ${calibration.length} open reading frames, ${heldOut.length} more to check`,
   )
-  const found = await calibrateEsm2(esm2, orfs, { ...context, tolerance })
+  const { projection } = isFused ? fusedFp8Form : fp8Form
+  const found = await calibrateEsm2(esm2, orfs, { ...context, tolerance, projection })
   await using fp32 = await loadDnabert(dnabert, { precision: 'fp32' })
   const dna = await embedDna(heldOut, fp32, join(context.folder, 'dnabert'))
   const pairs = [found.exact, found.simulated].map((esm) => ({ dnabert: dna, esm2: esm }))
@@ -61,7 +67,7 @@ export async function calibrateFp8(
   const bf16 = [...found.products.keys()].filter((name) => found.fp8(name) === undefined)
   onProgress?.(describe(accuracy, bf16))
   return {
-    options: fp8GraphOptions(found.fp8),
+    options: fp8GraphOptions(isFused, found.fp8),
     accuracy,
     products: { all: found.products.size, bf16: bf16.length },
     record: recordOf(found, orfs, tolerance, accuracy),

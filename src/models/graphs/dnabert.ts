@@ -1,7 +1,8 @@
 import { GraphBuilder, type Value } from '../../onnx/index.ts'
 import { alibiBias } from './alibi.ts'
-import { adding, attention } from './attention.ts'
+import { adding, attention, type ScoreChange } from './attention.ts'
 import { batchInputs, type GraphOptions, gelu, meanPool, paddingBias, toFloat, traceLayer } from './common.ts'
+import { fusedAlibi, fusedAttention } from './fused-attention.ts'
 import { Layers } from './layers.ts'
 import { projections } from './projections.ts'
 import type { Tensors } from './tensors.ts'
@@ -35,7 +36,10 @@ export function dnabertGraph(
   const b = new GraphBuilder('dnabert_s')
   const layers = new Layers(b, tensors, options, shape.layerNormEps)
   const batch = batchInputs(b)
-  const bias = alibiBias(b, batch.positions, paddingBias(b, batch, precision), heads, precision)
+  const isFused = layers.form.attention === 'fused'
+  const fused = isFused ? fusedAlibi(b, batch.lengths, heads) : undefined
+  const bias = () => alibiBias(b, batch.positions, paddingBias(b, batch, precision), heads, precision)
+  const change: ScoreChange = isFused ? (scores) => scores : adding(b, bias())
 
   const rows = layers.embed(batch.ids, shape.vocabulary, width, () => typedTable(width, tensors))
   let x = layers.norm(layers.toTotal(rows), 'embed_norm', width)
@@ -43,8 +47,11 @@ export function dnabertGraph(
   for (let i = 0; i < shape.layers; i++) {
     const at = (name: string) => `layers.${i}.${name}`
     x = b.scoped(`layer_${i + 1}`, () => {
-      const qkv = projections(b, layers, layers.fromTotal(x), { width, heads, at })
-      const mixed = attention(b, qkv, adding(b, bias), width)
+      const y = layers.fromTotal(x)
+      const mixed =
+        fused === undefined
+          ? attention(b, projections(b, layers, y, { width, heads, at }), change, width)
+          : fusedAttention(b, layers, y, { width, heads, at }, fused)
       const sum = b.node('Add', [layers.toTotal(layers.linear(mixed, at('attention_out'), width, width)), x])
       const a = layers.norm(sum, at('attention_norm'), width)
       const gated = gatedHidden(b, layers, layers.fromTotal(a), { width, hidden, at })

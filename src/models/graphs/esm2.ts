@@ -13,6 +13,7 @@ import {
   toFloat,
   traceLayer,
 } from './common.ts'
+import { type FusedInputs, fusedAttention, fusedRotations } from './fused-attention.ts'
 import { Layers } from './layers.ts'
 import { projections } from './projections.ts'
 import { type Rotation, rotate, rotations } from './rotary.ts'
@@ -59,14 +60,16 @@ export function esm2Graph(
   const b = new GraphBuilder('esm2')
   const layers = new Layers(b, tensors, options, shape.layerNormEps)
   const batch = batchInputs(b)
-  const hide = hidingPadding(b, batch, precision, form.mask)
-  const angles = rotations(b, batch.positions, inverseFrequencies, { precision, form })
+  const isFused = form.attention === 'fused'
+  const fused = isFused ? fusedRotations(b, batch.lengths, inverseFrequencies) : []
+  const hide = isFused ? unchanged : hidingPadding(b, batch, precision, form.mask)
+  const angles = isFused ? [] : rotations(b, batch.positions, inverseFrequencies, { precision, form })
 
   let x = layers.toTotal(layers.embed(batch.ids, shape.vocabulary, width, () => scaledTable(shape, tensors)))
   traceLayer(b, 0, x, width, options)
   for (let i = 0; i < shape.layers; i++) {
     x = b.scoped(`layer_${i + 1}`, () =>
-      esm2Layer(b, layers, x, { ...shape, index: i, angles: angles[i]!, hide }),
+      esm2Layer(b, layers, x, { ...shape, index: i, angles: angles[i], hide, fused: fused[i] }),
     )
     if (i + 1 < shape.layers) traceLayer(b, i + 1, x, width, options)
   }
@@ -90,13 +93,22 @@ export function esm2Layer(
     index,
     angles,
     hide,
-  }: Esm2Shape & { index: number; angles: Rotation; hide: ScoreChange },
+    fused,
+  }: Esm2Shape & {
+    index: number
+    /** Needed unless `fused` has them. */
+    angles: Rotation | undefined
+    hide: ScoreChange
+    fused?: FusedInputs | undefined
+  },
 ): Value {
   const at = (name: string) => `layers.${index}.${name}`
   const y = layers.fromTotal(layers.norm(x, at('attention_norm'), width, at('query')))
-  const turn = (z: Value) => rotate(b, z, angles, width / heads, layers.form.rotation)
-  const qkv = projections(b, layers, y, { width, heads, at, turn })
-  const mixed = attention(b, qkv, hide, width)
+  const turn = (z: Value) => rotate(b, z, angles!, width / heads, layers.form.rotation)
+  const mixed =
+    fused === undefined
+      ? attention(b, projections(b, layers, y, { width, heads, at, turn }), hide, width)
+      : fusedAttention(b, layers, y, { width, heads, at }, fused)
   const a = b.node('Add', [x, layers.toTotal(layers.linear(mixed, at('attention_out'), width, width))])
   const normed = layers.fromTotal(layers.norm(a, at('ffn_norm'), width, at('ffn_in')))
   const h = gelu(b, layers.linear(normed, at('ffn_in'), width, hidden), layers.precision, layers.form.gelu)
@@ -105,6 +117,9 @@ export function esm2Layer(
     layers.toTotal(layers.linear(h, at('ffn_out'), hidden, width, { lowest: GELU_LOWEST })),
   ])
 }
+
+/** The kernel of `fused` hides padding by itself. */
+const unchanged: ScoreChange = (scores) => scores
 
 /** The mask token never reaches inference, so token dropout's scale is one number and goes into the table. */
 export async function scaledTable(shape: Esm2Shape, tensors: Tensors): Promise<Float32Array> {

@@ -7,6 +7,8 @@ import type { Precision } from './common.ts'
 export interface GraphForm {
   /** GELU by its definition with Erf, which ONNX Runtime knows, or as the operator Gelu. */
   readonly gelu: 'erf' | 'operator'
+  /** Attention as products and a softmax, or as one operator that only TensorRT with our plugin knows. */
+  readonly attention: 'products' | 'fused'
   /** Products that make queries, keys and values: one each, one for queries and keys, or one for all. */
   readonly projection: 'separate' | 'query-key' | 'joined'
   /** cos and sin of rotary embeddings: from positions as the graph runs, or rows of a table. */
@@ -30,6 +32,7 @@ export interface GraphForm {
 
 const BASE: GraphForm = {
   gelu: 'erf',
+  attention: 'products',
   projection: 'separate',
   angles: 'computed',
   rotateIn: 'heads',
@@ -52,6 +55,9 @@ export const int8Form: Partial<GraphForm> = { rotation: 'runtime' }
 
 /** What a graph with products in FP8 has instead: 4 % over the form of BF16 with 4 layers of ESM-2 3B. */
 export const fp8Form: Partial<GraphForm> = { projection: 'query-key' }
+
+/** The same with attention as our own operator, which takes queries, keys and values as one product gives them. */
+export const fusedFp8Form: Partial<GraphForm> = { attention: 'fused', projection: 'joined' }
 
 /** Positions that a table of angles covers; longer inputs need the form `computed`. */
 export const TABLE_POSITIONS = 4096
