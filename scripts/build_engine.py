@@ -10,7 +10,7 @@ Events:  {"event": "gpu", "name", "computeCapability", "memoryBytes", "tensorrt"
          {"event": "phase", "phase": "parse" | "build" | "write", "seconds"}
          {"event": "progress", "step", "done", "of"}
          {"event": "done", "seconds", "bytes", "sha256", "layers", "fusedAttention"}
-         {"event": "error", "kind": "no-tensorrt" | "no-gpu" | "parse" | "build", "message"}
+         {"event": "error", "kind": "no-tensorrt" | "no-plugin" | "no-gpu" | "parse" | "build", "message"}
 With --probe only the event `gpu` is written. Exit code 1 after an error.
 """
 
@@ -124,10 +124,20 @@ def know_attention(trt):
     try:
         from attention_plugin import register
     except ImportError as error:
-        raise BuildError("no-tensorrt", f"fused attention needs numpy in the Python that has TensorRT: {error}")
+        raise BuildError("no-plugin", f"fused attention needs numpy in the Python that has TensorRT: {error}")
     if not hasattr(trt, "IPluginV3"):
-        raise BuildError("no-tensorrt", f"fused attention needs TensorRT 10 or later, this is {trt.__version__}")
+        raise BuildError("no-plugin", f"fused attention needs TensorRT 10 or later, this is {trt.__version__}")
     register(trt)
+
+
+def check_compiler():
+    """What compiles the attention kernel is asked for before TensorRT, which would not pass on its absence."""
+    from attention_kernel import KernelError, nvrtc
+
+    try:
+        nvrtc()
+    except KernelError as error:
+        raise BuildError("no-plugin", str(error))
 
 
 def has_attention(path):
@@ -230,6 +240,7 @@ def build(request, emit=lambda event: None, verbose=False):
     emit({"event": "phase", "phase": "parse", "seconds": 0})
     if has_attention(request["onnx"]):
         know_attention(trt)
+        check_compiler()
     network, parser = parse(trt, builder, request["onnx"], logger)
     config = configure(trt, builder, network, request)
     attach_timing_cache(trt, config, request.get("timingCache"))

@@ -24,6 +24,8 @@ def register(trt):
 
 # TensorRT keeps no reference of its own.
 KEPT = []
+# Why plugins could not be made. TensorRT says no more than that a plan cannot be loaded.
+PROBLEMS = []
 FIELDS = ("heads", "size", "alibi")
 NOTHING = np.array([], np.int32)
 
@@ -104,6 +106,11 @@ def make_creator(trt):
             heads, size, alibi = (given[key] for key in FIELDS)
             if size not in SIZES:
                 raise ValueError(f"{NAME} takes heads of {', '.join(map(str, SIZES))} numbers, not {size}")
-            return AttentionPlugin(heads, size, alibi, kernel_for(size, bool(alibi), device_capability()))
+            try:
+                kernel = kernel_for(size, bool(alibi), device_capability())
+            except Exception as error:
+                PROBLEMS.append(str(error))
+                raise
+            return AttentionPlugin(heads, size, alibi, kernel)
 
     return AttentionCreator()

@@ -5,7 +5,7 @@ import os
 import numpy as np
 
 import cuda_runtime
-from attention_plugin import register
+from attention_plugin import PROBLEMS, register
 from profiles import largest, profile_for
 
 
@@ -81,7 +81,7 @@ class Plan:
 
     def words(self):
         """TensorRT's own last errors, as the end of a sentence."""
-        errors, self.logger.errors = self.logger.errors[-3:], []
+        errors, self.logger.errors = [*self.logger.errors[-3:], *PROBLEMS[-1:]], []
         return f": {'; '.join(errors)}" if errors else ""
 
     def bind(self, slot, rows, tokens):
