@@ -5,12 +5,12 @@
 import { existsSync } from 'node:fs'
 import { cpus } from 'node:os'
 import { join, resolve } from 'node:path'
+import { withFolder } from '../scripts/support/temporary.ts'
 import { availableCores, writeAtomically } from '../src/system/index.ts'
 import { parseDocuments } from './changes.ts'
 import { benchPython, NO_PYTHON } from './python.ts'
 import { type BenchDocument, benchOptions } from './result.ts'
 import { renderTable } from './table.ts'
-import { withFolder } from './temporary.ts'
 
 interface Program {
   readonly group: string

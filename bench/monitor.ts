@@ -4,11 +4,11 @@
 // terminal of 110 columns, with a sample as often as usual. The monitor by itself samples ten times as often and watches two
 // servers that do nothing, for which scripts/test-triton.sh is needed.
 import { resolve } from 'node:path'
+import { randomFasta } from '../scripts/support/fasta.ts'
+import { temporaryFolder } from '../scripts/support/temporary.ts'
+import { hasTriton } from '../scripts/support/triton.ts'
 import { RunMonitor } from '../src/monitor/index.ts'
 import { LiveTerminal } from '../src/system/index.ts'
-import { randomFasta } from '../test/pipeline/resume-support.ts'
-import { temporaryFolder } from '../test/support/temporary.ts'
-import { hasTriton } from '../test/support/triton.ts'
 import { benchOptions, finish, type Result, single, summarize } from './result.ts'
 import { openBackend, startSleeping } from './triton/sleeping.ts'
 

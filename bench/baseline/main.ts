@@ -6,13 +6,13 @@
 // With --check it exits with 1 when a goal is missed: INT8 2x fair-esm, FP32 1.2x transformers.
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { withFolder } from '../../scripts/support/temporary.ts'
 import { compareEmbeddings } from '../../src/models/calibration/accuracy.ts'
 import { openFrames } from '../../src/sequence/index.ts'
 import { availableCores } from '../../src/system/index.ts'
 import { codingDna, cutReads } from '../dna.ts'
 import { benchPython, NO_PYTHON, PythonWorker } from '../python.ts'
 import { alternativesOf, benchOptions, finish, type Measure, type Result, summarize } from '../result.ts'
-import { withFolder } from '../temporary.ts'
 import { embedProteins, importEsm2, importEsm2Int8, openEmbedded } from './ours.ts'
 
 /** Shapes of published ESM-2 models; weights are random, which changes the speed little. */

@@ -2,12 +2,12 @@
 // dictionary, fair-esm's batches and torch's pad_sequence.
 //   bun bench/micro/batch.ts [--quick] [--json FILE]
 import { join } from 'node:path'
+import { withFolder } from '../../scripts/support/temporary.ts'
 import { balance, dedupe, padBatch, planBatches } from '../../src/batching/index.ts'
 import { openFrames } from '../../src/sequence/index.ts'
 import { EsmAlphabet } from '../../src/tokenizers/index.ts'
 import { codingDna, cutReads, seededRandom } from '../dna.ts'
 import { benchOptions } from '../result.ts'
-import { withFolder } from '../temporary.ts'
 import { runCases } from './rounds.ts'
 
 const options = benchOptions('bun bench/micro/batch.ts')

@@ -3,10 +3,10 @@
 import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import { gzipSync, zstdCompressSync } from 'node:zlib'
+import { withFolder } from '../../scripts/support/temporary.ts'
 import { FastaFileWriter, readSequences } from '../../src/fasta/index.ts'
 import { randomDna } from '../dna.ts'
 import { benchOptions } from '../result.ts'
-import { withFolder } from '../temporary.ts'
 import { type Case, runCases } from './rounds.ts'
 
 const options = benchOptions('bun bench/micro/fasta.ts')

@@ -1,10 +1,10 @@
 // Printing scores for the tables: the original's float32 as numpy spells them, Broad's doubles as Python does.
 //   bun bench/micro/numbers.ts [--quick] [--json FILE]
 import { join } from 'node:path'
+import { withFolder } from '../../scripts/support/temporary.ts'
 import { formatFloat32, formatFloat64 } from '../../src/outputs/index.ts'
 import { seededRandom } from '../dna.ts'
 import { benchOptions } from '../result.ts'
-import { withFolder } from '../temporary.ts'
 import { runCases } from './rounds.ts'
 
 const options = benchOptions('bun bench/micro/numbers.ts')

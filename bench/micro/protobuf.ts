@@ -3,11 +3,11 @@
 //   bun bench/micro/protobuf.ts [--quick] [--json FILE]
 import { join, resolve } from 'node:path'
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
+import { withFolder } from '../../scripts/support/temporary.ts'
 import { ModelInferResponseSchema } from '../../src/tritonclient/proto/service_pb.ts'
 import { encodeRequest } from '../../src/tritonclient/request.ts'
 import { InferResult } from '../../src/tritonclient/result.ts'
 import { benchOptions } from '../result.ts'
-import { withFolder } from '../temporary.ts'
 import { runCases } from './rounds.ts'
 
 const options = benchOptions('bun bench/micro/protobuf.ts')

@@ -1,11 +1,11 @@
 // Both tokenizers, on one thread: DNABERT-S beside Hugging Face's library in Rust, ESM-2 beside fair-esm.
 //   bun bench/micro/tokenize.ts [--quick] [--json FILE]
 import { join } from 'node:path'
+import { withFolder } from '../../scripts/support/temporary.ts'
 import { openFrames } from '../../src/sequence/index.ts'
 import { DnaTokenizer, EsmAlphabet } from '../../src/tokenizers/index.ts'
 import { codingDna, cutReads, randomDna } from '../dna.ts'
 import { benchOptions } from '../result.ts'
-import { withFolder } from '../temporary.ts'
 import { tokenizerPath } from '../tokenizer.ts'
 import { type Case, runCases } from './rounds.ts'
 

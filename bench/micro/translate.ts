@@ -1,10 +1,10 @@
 // Chunks, six frames and the choice of frames, beside the original's way in Python.
 //   bun bench/micro/translate.ts [--quick] [--json FILE]
 import { join } from 'node:path'
+import { withFolder } from '../../scripts/support/temporary.ts'
 import { chunkBounds, openFrames } from '../../src/sequence/index.ts'
 import { codingDna, cutReads, randomDna } from '../dna.ts'
 import { benchOptions } from '../result.ts'
-import { withFolder } from '../temporary.ts'
 import { type Case, runCases } from './rounds.ts'
 
 const options = benchOptions('bun bench/micro/translate.ts')

@@ -3,7 +3,7 @@ import { findGpus, freePorts, type ServerEndpoint, startServer } from '../../src
 import { UsageError } from '../../src/system/index.ts'
 import { TritonClient } from '../../src/tritonclient/index.ts'
 import { metricsBeside, parsePage, readPage } from '../utilization/watch.ts'
-import { embed } from './real.ts'
+import { embed } from './embed.ts'
 import { type PlannedWindow, runLoad, totals } from './workload.ts'
 
 /** Where a server listens. */

@@ -10,13 +10,12 @@
 // than 0.985, and when 2 GPUs reach less than 0.99 or 4 less than 0.98. bench/scaling/draw.ts draws --json files together.
 import { loadavg } from 'node:os'
 import { writeAtomically } from '../../src/system/index.ts'
-import { hasTriton } from '../../test/support/triton.ts'
 import { type Alternative, benchOptions, finish, keep, type Result, single, summarize } from '../result.ts'
 import { constantSpeed, ESM2_3B } from './curve.ts'
 import { explained, fail } from './explain.ts'
 import { scaleOnGpus } from './on-gpus.ts'
 import { plot, type Series } from './plot.ts'
-import { type RealRun, runOnServers } from './real.ts'
+import type { RealRun } from './real.ts'
 import { type Simulation, simulate } from './simulate.ts'
 import { KINDS, type PlannedWindow, TRITON_LIMITS, totals, workload } from './workload.ts'
 
@@ -125,6 +124,9 @@ async function onGpus() {
 
 /** Triton with a model that waits. */
 async function onServers(windows: readonly PlannedWindow[]): Promise<void> {
+  // Only here: who has GPUs needs none of it.
+  const { hasTriton } = await import('../../scripts/support/triton.ts')
+  const { runOnServers } = await import('./real.ts')
   if (!hasTriton) fail('servers that wait need scripts/test-triton.sh; --simulate-only does without')
   const curve = options.quick ? constantSpeed(400_000) : ESM2_3B
   const cases = [[1], [2], [4], [8], [1, 1], [4, 4]]

@@ -1,11 +1,10 @@
-import type { ModelName, TokenBatch, TritonBackend } from '../../src/backends/index.ts'
-import { temporaryFolder } from '../../test/support/temporary.ts'
-import type { TritonServer } from '../../test/support/triton.ts'
-import { seededRandom } from '../dna.ts'
+import { temporaryFolder } from '../../scripts/support/temporary.ts'
+import type { TritonServer } from '../../scripts/support/triton.ts'
 import { openBackend, readLog, startSleeping } from '../triton/sleeping.ts'
 import { type CurvePoint, curveText } from './curve.ts'
+import { embed } from './embed.ts'
 import { modelTimes, since, tailLoss } from './statistics.ts'
-import { type PlannedBatch, type PlannedWindow, runLoad } from './workload.ts'
+import { type PlannedWindow, runLoad } from './workload.ts'
 
 export interface RealRun {
   readonly seconds: number
@@ -100,31 +99,6 @@ async function warmUp(servers: readonly TritonServer[], dimension: number): Prom
   await using backend = await openBackend(servers, dimension)
   const batch = { rows: 320, paddedLength: 8, tokens: 2560 }
   await Promise.all(Array.from({ length: 4 * backend.concurrency }, () => embed(backend, batch, dimension)))
-}
-
-/** Sends a batch of that shape and makes sure that all of the answer is there. */
-export async function embed(
-  backend: TritonBackend,
-  batch: PlannedBatch,
-  dimension: number,
-  model: ModelName = 'esm2',
-): Promise<void> {
-  const embeddings = await backend.embed(model, tokenBatch(batch))
-  if (embeddings.length !== batch.rows * dimension)
-    throw new Error(`${embeddings.length} numbers for ${batch.rows} sequences`)
-}
-
-/** Ids that both models have, in no order: a GPU draws less power for rows that are all alike. */
-const IDS = (() => {
-  const random = seededRandom(1)
-  return new Int32Array(1 << 20).map(() => 5 + Math.floor(19 * random()))
-})()
-
-function tokenBatch({ rows, paddedLength }: PlannedBatch): TokenBatch {
-  const inputIds = new Int32Array(rows * paddedLength)
-  for (let at = 0; at < inputIds.length; at += IDS.length)
-    inputIds.set(IDS.subarray(0, Math.min(IDS.length, inputIds.length - at)), at)
-  return { inputIds, lengths: new Int32Array(rows).fill(paddedLength), rows, paddedLength }
 }
 
 function sum(values: readonly number[]): number {

@@ -1,13 +1,13 @@
 // Plans in the Python backend: how much of a GPU's time they use when the next request is taken in during a batch, beside
 // the same code that answers in execute() (as it must before Triton 24.07), and how busy the server's statistics say it is.
-// The GPU is a thread that takes a fixed time for a batch (test/support/gpu): everything else is what a GPU gets, but the
+// The GPU is a thread that takes a fixed time for a batch (scripts/support/gpu.ts): everything else is what a GPU gets, but the
 // copies that a GPU would make itself are on this machine's cores too. Needs scripts/test-triton.sh and a C compiler.
 //   bun bench/triton/overlap.ts [--rounds 3] [--seconds 8] [--in-flight 2,3,4]
 import { parseArgs } from 'node:util'
+import { writeGpuRepository } from '../../scripts/support/gpu.ts'
+import { temporaryFolder } from '../../scripts/support/temporary.ts'
+import { startTriton } from '../../scripts/support/triton.ts'
 import { TritonClient } from '../../src/tritonclient/index.ts'
-import { writeGpuRepository } from '../../test/support/gpu.ts'
-import { temporaryFolder } from '../../test/support/temporary.ts'
-import { startTriton } from '../../test/support/triton.ts'
 import { median } from './sleeping.ts'
 
 const { values } = parseArgs({

@@ -3,7 +3,7 @@
 //   bun bench/triton/uneven.ts [--check] [--rounds 3] [--batches 300]
 // With --check it exits with 1 when they end more than one batch of the slow one apart in any round.
 import { parseArgs } from 'node:util'
-import { temporaryFolder } from '../../test/support/temporary.ts'
+import { temporaryFolder } from '../../scripts/support/temporary.ts'
 import { drive, median, openBackend, readLog, startSleeping } from './sleeping.ts'
 
 const { values } = parseArgs({

@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { temporaryFolder } from '../../scripts/support/temporary.ts'
+import { hasTriton, startTriton, type TritonServer } from '../../scripts/support/triton.ts'
 import { buildRepository } from '../../src/repository/index.ts'
 import { virnucpro } from '../support/cli.ts'
-import { temporaryFolder } from '../support/temporary.ts'
-import { hasTriton, startTriton, type TritonServer } from '../support/triton.ts'
 
 /** Padded tokens that the models of these tests hold; what TensorRT says when there are more. */
 const ROOM = 700

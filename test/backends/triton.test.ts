@@ -2,11 +2,11 @@ import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { cp, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { temporaryFolder } from '../../scripts/support/temporary.ts'
+import { freePorts, hasTriton, startTriton, type TritonServer } from '../../scripts/support/triton.ts'
 import { buildRepository } from '../../src/repository/index.ts'
 import { TritonClient } from '../../src/tritonclient/index.ts'
 import { repository as checkout, virnucpro } from '../support/cli.ts'
-import { temporaryFolder } from '../support/temporary.ts'
-import { freePorts, hasTriton, startTriton, type TritonServer } from '../support/triton.ts'
 import { makeAuthority } from '../tritonclient/certificates.ts'
 
 /** Time that a batch takes on these servers, so that a run is long enough to be disturbed. */

@@ -8,9 +8,9 @@ import { runOnServers } from '../../bench/scaling/real.ts'
 import { TRITON_LIMITS, totals, workload } from '../../bench/scaling/workload.ts'
 import { startSleeping, writeSleeping } from '../../bench/triton/sleeping.ts'
 import { parsePage } from '../../bench/utilization/watch.ts'
+import { temporaryFolder } from '../../scripts/support/temporary.ts'
+import { hasTriton } from '../../scripts/support/triton.ts'
 import { hasPython, runPython } from '../support/python.ts'
-import { temporaryFolder } from '../support/temporary.ts'
-import { hasTriton } from '../support/triton.ts'
 
 const root = resolve(import.meta.dir, '../..')
 

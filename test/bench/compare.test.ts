@@ -1,7 +1,7 @@
 import { expect, test } from 'bun:test'
 import { join, resolve } from 'node:path'
 import type { BenchDocument } from '../../bench/result.ts'
-import { temporaryFolder } from '../support/temporary.ts'
+import { temporaryFolder } from '../../scripts/support/temporary.ts'
 import { documentOf, type Ended, figure, runBun } from './support.ts'
 
 const COMPARE = resolve(import.meta.dir, '../../bench/compare.ts')

@@ -3,8 +3,8 @@ import { resolve } from 'node:path'
 import { parseDocuments } from '../../bench/changes.ts'
 import { benchPython, NO_PYTHON } from '../../bench/python.ts'
 import { alternativesOf, type BenchDocument, type Result } from '../../bench/result.ts'
+import { temporaryFolder } from '../../scripts/support/temporary.ts'
 import { python } from '../support/python.ts'
-import { temporaryFolder } from '../support/temporary.ts'
 import { runBun } from './support.ts'
 
 /** Made by bench/baseline/setup.sh; in CI its absence is a failure, never a skip. */

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'bun:test'
 import { readFileSync, statSync, writeFileSync } from 'node:fs'
 import * as fc from 'fast-check'
+import { temporaryFolder } from '../../scripts/support/temporary.ts'
 import { Journal, type JournalEntry, KEY_BYTES } from '../../src/checkpoint/index.ts'
-import { temporaryFolder } from '../support/temporary.ts'
 
 function entry(seed: number, count = 3, dimension = 4): JournalEntry {
   const keys = new Uint8Array(count * KEY_BYTES).map((_, i) => (seed * 31 + i * 7) & 255)

@@ -2,8 +2,8 @@ import { expect, test } from 'bun:test'
 import { linkSync, readdirSync, readFileSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { dirname, resolve } from 'node:path'
+import { temporaryFolder } from '../../scripts/support/temporary.ts'
 import { LockedError, RunLock } from '../../src/checkpoint/index.ts'
-import { temporaryFolder } from '../support/temporary.ts'
 
 const door = resolve(import.meta.dir, '../../src/checkpoint/index.ts')
 

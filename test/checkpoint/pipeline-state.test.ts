@@ -2,11 +2,11 @@
 import { expect, setDefaultTimeout, test } from 'bun:test'
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { temporaryFolder } from '../../scripts/support/temporary.ts'
 import { BROAD_STAGES, broadConfigHash, PipelineState } from '../../src/checkpoint/index.ts'
 import { virnucpro } from '../support/cli.ts'
 import { hasPython, runPython } from '../support/python.ts'
 import { hasShared, shared } from '../support/shared.ts'
-import { temporaryFolder } from '../support/temporary.ts'
 
 // Whole runs in child processes, on a loaded machine.
 setDefaultTimeout(120_000)

@@ -2,10 +2,10 @@ import { afterAll, beforeAll, expect, test } from 'bun:test'
 import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { demoBundle, writePlans } from '../../scripts/support/plans.ts'
 import { budgetsOf, chooseBudgets, trialsOf, tuneEngines } from '../../src/engines/index.ts'
 import { openBundle } from '../../src/models/index.ts'
 import { buildRepository, readTuning } from '../../src/repository/index.ts'
-import { demoBundle, writePlans } from '../repository/support.ts'
 import { virnucpro } from '../support/cli.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'virnucpro-tune-'))

@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { appendFile, mkdir, rm, writeFile } from 'node:fs/promises'
+import { temporaryFolder } from '../../scripts/support/temporary.ts'
+import { freePorts } from '../../scripts/support/triton.ts'
 import { type MetricsEnd, type MetricsLine, readMetrics } from '../../src/monitor/index.ts'
 import { openMetrics } from '../../src/monitor/openmetrics.ts'
 import { heartbeat } from '../../src/monitor/view/heartbeat.ts'
 import { repository, run, smallRun } from '../pipeline/resume-support.ts'
-import { temporaryFolder } from '../support/temporary.ts'
-import { freePorts } from '../support/triton.ts'
 import { families } from './openmetrics.ts'
 
 const folder = temporaryFolder()

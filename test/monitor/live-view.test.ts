@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { join } from 'node:path'
-import { randomFasta } from '../pipeline/resume-support.ts'
+import { randomFasta } from '../../scripts/support/fasta.ts'
+import { temporaryFolder } from '../../scripts/support/temporary.ts'
 import { repository } from '../support/cli.ts'
-import { temporaryFolder } from '../support/temporary.ts'
 import { hasTerminal, openTerminal } from '../support/terminal.ts'
 
 const folder = temporaryFolder()

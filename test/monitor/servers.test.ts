@@ -1,10 +1,11 @@
 import { afterAll, describe, expect, test } from 'bun:test'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { randomFasta } from '../../scripts/support/fasta.ts'
+import { temporaryFolder } from '../../scripts/support/temporary.ts'
+import { freePorts, hasTriton, startTriton } from '../../scripts/support/triton.ts'
 import { type MetricsLine, type MetricsSample, readMetrics } from '../../src/monitor/index.ts'
-import { randomFasta, run, start } from '../pipeline/resume-support.ts'
-import { temporaryFolder } from '../support/temporary.ts'
-import { freePorts, hasTriton, startTriton } from '../support/triton.ts'
+import { run, start } from '../pipeline/resume-support.ts'
 import { families } from './openmetrics.ts'
 
 const folder = temporaryFolder()

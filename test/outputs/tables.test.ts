@@ -1,9 +1,9 @@
 import { expect, test } from 'bun:test'
 import { readFile } from 'node:fs/promises'
+import { temporaryFolder } from '../../scripts/support/temporary.ts'
 import { type LayoutName, outputPaths, type ScoredFrames, writeTables } from '../../src/outputs/index.ts'
 import { ChunkCallSorter } from '../../src/outputs/sort.ts'
 import { hasShared, shared } from '../support/shared.ts'
-import { temporaryFolder } from '../support/temporary.ts'
 
 type Row = [id: string, others: number, viral: number]
 

@@ -2,10 +2,10 @@ import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { readdirSync, readFileSync } from 'node:fs'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { temporaryFolder } from '../../scripts/support/temporary.ts'
+import { hasTriton, startTriton, tritonServer } from '../../scripts/support/triton.ts'
 import { buildRepository } from '../../src/repository/index.ts'
 import { virnucpro } from '../support/cli.ts'
-import { temporaryFolder } from '../support/temporary.ts'
-import { hasTriton, startTriton, tritonServer } from '../support/triton.ts'
 
 /** Where `virnucpro serve` has its first server. */
 const DEFAULT_PORTS = { http: 8000, grpc: 8001, metrics: 8002 }

@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'bun:test'
 import { cp, mkdir, readFile } from 'node:fs/promises'
+import { temporaryFolder } from '../../scripts/support/temporary.ts'
+import { hasTriton, startTriton } from '../../scripts/support/triton.ts'
 import { succeed, virnucpro } from '../support/cli.ts'
 import { hasPython, python } from '../support/python.ts'
 import { hasShared, shared } from '../support/shared.ts'
-import { temporaryFolder } from '../support/temporary.ts'
-import { hasTriton, startTriton } from '../support/triton.ts'
 
 const models = (...parts: string[]) => shared('golden', 'tiny_a', 'models', ...parts)
 const INPUT = shared('golden', 'tiny_a', 'inputs', 'contigs.fasta')

@@ -1,8 +1,8 @@
 import { expect, test } from 'bun:test'
 import { existsSync, readdirSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
+import { temporaryFolder } from '../../scripts/support/temporary.ts'
 import { virnucpro } from '../support/cli.ts'
-import { temporaryFolder } from '../support/temporary.ts'
 
 const HEADERS = { frames: 'Sequence_ID\tPrediction\tscore1\tscore2\n', chunks: 'Modified_ID\tIs_Virus\n' }
 

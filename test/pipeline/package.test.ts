@@ -1,7 +1,9 @@
 import { expect, test } from 'bun:test'
+import { existsSync } from 'node:fs'
 import { mkdir, readdir, readFile, symlink } from 'node:fs/promises'
+import { join } from 'node:path'
+import { temporaryFolder } from '../../scripts/support/temporary.ts'
 import { repository } from '../support/cli.ts'
-import { temporaryFolder } from '../support/temporary.ts'
 
 async function run(words: string[], cwd: string, path = process.env.PATH) {
   const env = { ...process.env, PATH: path }
@@ -36,4 +38,21 @@ test('the packed tarball installs into another folder and runs there', async () 
     import { openFrames } from 'virnucpro/sequence'
     console.log(chunkBounds(501, 500).length, openFrames(new TextEncoder().encode('ATGGCT')).length)`
   expect(await run([process.execPath, '-e', program], folder.join('app'))).toBe('2 6\n')
+
+  // Every program in it, the benches too, finds what it imports.
+  const installed = folder.join('app/node_modules/virnucpro')
+  const sources = (await readdir(installed, { recursive: true })).filter((name) => name.endsWith('.ts'))
+  expect(sources).toContain('bench/scaling/main.ts')
+  const scanner = new Bun.Transpiler({ loader: 'ts' })
+  const missing = await Promise.all(
+    sources.map(async (name) => {
+      const text = await readFile(join(installed, name), 'utf8')
+      const imports = scanner.scanImports(text.replace(/^#!.*/, ''))
+      const beside = imports.map(({ path }) => path).filter((path) => path.startsWith('.'))
+      return beside
+        .filter((path) => !existsSync(join(installed, name, '..', path)))
+        .map((path) => `${name}: ${path}`)
+    }),
+  )
+  expect(missing.flat()).toEqual([])
 })

@@ -3,11 +3,11 @@ import { chmodSync, cpSync, readdirSync, readFileSync, rmSync, writeFileSync } f
 import { join } from 'node:path'
 import { writeRandomDnabert, writeRandomEsm2, writeRandomMlp } from '../../scripts/support/random-models.ts'
 import { randomTokenizer } from '../../scripts/support/random-tokenizer.ts'
+import { temporaryFolder } from '../../scripts/support/temporary.ts'
 import type { PredictOptions } from '../../src/config/index.ts'
 import { importModels } from '../../src/models/index.ts'
 import { hasPython, runPython } from '../support/python.ts'
 import { hasShared, shared } from '../support/shared.ts'
-import { temporaryFolder } from '../support/temporary.ts'
 import { predictHere } from './resume-inprocess.ts'
 import { computed, outputs } from './resume-support.ts'
 

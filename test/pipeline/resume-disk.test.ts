@@ -2,7 +2,7 @@ import { expect, setDefaultTimeout, test } from 'bun:test'
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs'
 import { basename, join } from 'node:path'
-import { temporaryFolder } from '../support/temporary.ts'
+import { temporaryFolder } from '../../scripts/support/temporary.ts'
 import { predictHere } from './resume-inprocess.ts'
 import { computed, differences, type Ended, outputs, run, smallRun, sum } from './resume-support.ts'
 

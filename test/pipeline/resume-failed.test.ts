@@ -1,10 +1,11 @@
 import { expect, setDefaultTimeout, test } from 'bun:test'
 import { cpSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { randomFasta } from '../../scripts/support/fasta.ts'
+import { temporaryFolder } from '../../scripts/support/temporary.ts'
 import { breakGraph } from '../support/broken-graph.ts'
-import { temporaryFolder } from '../support/temporary.ts'
 import { predictHere } from './resume-inprocess.ts'
-import { computed, differences, outputs, randomFasta, repository, run, sum } from './resume-support.ts'
+import { computed, differences, outputs, repository, run, sum } from './resume-support.ts'
 
 setDefaultTimeout(60_000)
 

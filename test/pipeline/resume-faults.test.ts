@@ -10,10 +10,11 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
+import { randomFasta } from '../../scripts/support/fasta.ts'
+import { temporaryFolder } from '../../scripts/support/temporary.ts'
 import { decodeDnabert, decodeEsm, encodeEsmFile, readTorchFile } from '../../src/torchfile/index.ts'
-import { temporaryFolder } from '../support/temporary.ts'
 import { predictHere, stopWhen } from './resume-inprocess.ts'
-import { computed, differences, outputs, randomFasta, sum } from './resume-support.ts'
+import { computed, differences, outputs, sum } from './resume-support.ts'
 
 setDefaultTimeout(60_000)
 

@@ -1,16 +1,7 @@
 import { expect, test } from 'bun:test'
-import { temporaryFolder } from '../support/temporary.ts'
-import {
-  computed,
-  differences,
-  type Ended,
-  outputs,
-  random,
-  run,
-  smallRun,
-  start,
-  sum,
-} from './resume-support.ts'
+import { randomSource } from '../../scripts/support/random.ts'
+import { temporaryFolder } from '../../scripts/support/temporary.ts'
+import { computed, differences, type Ended, outputs, run, smallRun, start, sum } from './resume-support.ts'
 
 const KILLS = Number(process.env.VIRNUCPRO_TEST_KILLS ?? 16)
 const SEED = Number(process.env.VIRNUCPRO_TEST_SEED ?? 1)
@@ -76,7 +67,7 @@ test.each(cases)(
     const tally = { stopped: 0, finished: 0, atWork: 0, repeated: 0 }
 
     const attempt = async (number: number): Promise<void> => {
-      const next = random(1000 * SEED + number)
+      const next = randomSource(1000 * SEED + number)
       const output = folder.join(`output_${number}`)
       const ends: Ended[] = []
       // Some are stopped again while they continue.

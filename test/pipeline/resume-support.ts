@@ -1,31 +1,10 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { cp, mkdir, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
+import { randomFasta } from '../../scripts/support/fasta.ts'
 
 export const repository = resolve(import.meta.dir, '../..')
 const entry = join(repository, 'src/cli/main.ts')
-
-/** Numbers between 0 and 1 that are the same in every run (mulberry32). */
-export function random(seed: number): () => number {
-  let state = seed >>> 0
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let t = Math.imul(state ^ (state >>> 15), 1 | state)
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32
-  }
-}
-
-/** Records of random DNA; without T no frame of either strand has a stop codon, so that all six are open. */
-export function randomFasta(seed: number, records: number, longest = 300): string {
-  const next = random(seed)
-  let text = ''
-  for (let i = 0; i < records; i++) {
-    const length = longest / 5 + Math.floor(next() * 0.8 * longest)
-    text += `>r${i}\n${Array.from({ length }, () => 'ACG'[Math.floor(next() * 3)]).join('')}\n`
-  }
-  return text
-}
 
 export interface Ended {
   code: number | null

@@ -1,9 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { cpSync, existsSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { temporaryFolder } from '../support/temporary.ts'
+import { randomFasta } from '../../scripts/support/fasta.ts'
+import { temporaryFolder } from '../../scripts/support/temporary.ts'
 import { predictHere, stopWhen } from './resume-inprocess.ts'
-import { computed, differences, outputs, randomFasta, run, sum } from './resume-support.ts'
+import { computed, differences, outputs, run, sum } from './resume-support.ts'
 
 const folder = temporaryFolder()
 const input = folder.join('reads.fa')

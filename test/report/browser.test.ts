@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { readFile, writeFile } from 'node:fs/promises'
 import { pathToFileURL } from 'node:url'
+import { temporaryFolder } from '../../scripts/support/temporary.ts'
 import { type BrowserPage, hasBrowser, openBrowser, type View } from '../support/browser.ts'
 import { succeed } from '../support/cli.ts'
-import { temporaryFolder } from '../support/temporary.ts'
 import { addMetrics, contigs, runDemo } from './support.ts'
 
 const VIEWS: readonly View[] = [

@@ -1,7 +1,7 @@
 import { expect, test } from 'bun:test'
 import { readFile, writeFile } from 'node:fs/promises'
+import { temporaryFolder } from '../../scripts/support/temporary.ts'
 import { hasMultiqc, multiqc } from '../support/multiqc.ts'
-import { temporaryFolder } from '../support/temporary.ts'
 import { runDemo, summaryOf } from './support.ts'
 
 test.skipIf(!hasMultiqc)(

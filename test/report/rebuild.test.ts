@@ -1,8 +1,8 @@
 import { expect, test } from 'bun:test'
 import { appendFile, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { temporaryFolder } from '../../scripts/support/temporary.ts'
 import { virnucpro } from '../support/cli.ts'
-import { temporaryFolder } from '../support/temporary.ts'
 import { contigs, runDemo, summaryOf } from './support.ts'
 
 const MADE = ['report.html', 'virnucpro_mqc.tsv', 'virnucpro_general_stats_mqc.tsv']

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'bun:test'
 import { resolve } from 'node:path'
-import { compile, compilerPython } from '../support/compile.ts'
-import { temporaryFolder } from '../support/temporary.ts'
+import { compile, compilerPython } from '../../scripts/support/compile.ts'
+import { temporaryFolder } from '../../scripts/support/temporary.ts'
 
 const program = resolve(import.meta.dir, '../support/gpu/attention.cpp')
 const code = resolve(import.meta.dir, '../../model_repository/python')

@@ -1,6 +1,8 @@
 import { expect, test } from 'bun:test'
 import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
+import { demoBundle, writePlans } from '../../scripts/support/plans.ts'
+import { temporaryFolder } from '../../scripts/support/temporary.ts'
 import { openBundle, sourceDigest } from '../../src/models/index.ts'
 import {
   type BuildOptions,
@@ -11,8 +13,7 @@ import {
   RepositoryError,
 } from '../../src/repository/index.ts'
 import { hasPython, runPython } from '../support/python.ts'
-import { temporaryFolder } from '../support/temporary.ts'
-import { demoBundle, digestOf, writePlans } from './support.ts'
+import { digestOf } from './support.ts'
 
 const { digest, manifest } = await openBundle(demoBundle)
 

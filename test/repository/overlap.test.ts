@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { writeGpuRepository } from '../../scripts/support/gpu.ts'
+import { demoBundle } from '../../scripts/support/plans.ts'
+import { temporaryFolder } from '../../scripts/support/temporary.ts'
+import { hasTriton, startTriton, type TritonServer } from '../../scripts/support/triton.ts'
 import { TritonBackend } from '../../src/backends/index.ts'
 import { openBundle, sourceDigest } from '../../src/models/index.ts'
 import { TritonClient } from '../../src/tritonclient/index.ts'
-import { writeGpuRepository } from '../support/gpu.ts'
-import { temporaryFolder } from '../support/temporary.ts'
-import { hasTriton, startTriton, type TritonServer } from '../support/triton.ts'
-import { demoBundle } from './support.ts'
 
 const MILLISECONDS = 120
 /** Of the other model, with which one sees what happens during a batch. */

@@ -1,13 +1,14 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { join, resolve } from 'node:path'
+import { demoBundle, writePlans } from '../../scripts/support/plans.ts'
+import { temporaryFolder } from '../../scripts/support/temporary.ts'
+import { hasTriton, startTriton, type TritonServer } from '../../scripts/support/triton.ts'
 import { type Bundle, openBundle } from '../../src/models/index.ts'
 import { loadRuntime, openSession } from '../../src/onnx/index.ts'
 import { buildRepository } from '../../src/repository/index.ts'
 import { DnaTokenizer, EsmAlphabet } from '../../src/tokenizers/index.ts'
 import { hasShared } from '../support/shared.ts'
-import { temporaryFolder } from '../support/temporary.ts'
-import { hasTriton, startTriton, type TritonServer } from '../support/triton.ts'
-import { demoBundle, goldenBundle, writePlans } from './support.ts'
+import { goldenBundle } from './support.ts'
 
 const TOLERANCE = 2e-5
 const examples = resolve(import.meta.dir, '../../examples')

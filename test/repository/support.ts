@@ -1,10 +1,6 @@
 import { createHash } from 'node:crypto'
-import { mkdirSync, writeFileSync } from 'node:fs'
-import { join, resolve } from 'node:path'
 import { importModels } from '../../src/models/index.ts'
 import { shared } from '../support/shared.ts'
-
-export const demoBundle = resolve(import.meta.dir, '../../examples/demo-bundle')
 
 /** A bundle of the tiny models that the reference results were made with. */
 export async function goldenBundle(output: string): Promise<string> {
@@ -18,31 +14,6 @@ export async function goldenBundle(output: string): Promise<string> {
     force: false,
   })
   return output
-}
-
-/** Files in the form that plans come in; their contents are those of no real plan, which only a GPU can make. */
-export function writePlans(folder: string, bundle: string, changes: Record<string, unknown> = {}): void {
-  for (const model of ['esm2', 'dnabert_s']) {
-    mkdirSync(join(folder, model), { recursive: true })
-    for (const computeCapability of ['8.9', '9.0']) {
-      const stem = join(folder, model, `model_sm${computeCapability.replace('.', '')}`)
-      writeFileSync(`${stem}.plan`, `plan of ${model}`)
-      const sidecar = {
-        format: 'virnucpro-plan',
-        version: 1,
-        model,
-        bundle,
-        computeCapability,
-        tensorrt: '10.6.0',
-        profiles: [
-          { min: [1, 1], opt: [320, 51], max: [1024, 64] },
-          { min: [1, 65], opt: [96, 168], max: [256, 256] },
-        ],
-        ...changes,
-      }
-      writeFileSync(`${stem}.json`, JSON.stringify(sidecar))
-    }
-  }
 }
 
 export function digestOf(text: string): string {

@@ -1,11 +1,11 @@
 import { expect, test } from 'bun:test'
 import { resolve } from 'node:path'
 import fc from 'fast-check'
+import { demoBundle } from '../../scripts/support/plans.ts'
+import { temporaryFolder } from '../../scripts/support/temporary.ts'
 import { DnaTokenizer, EsmAlphabet } from '../../src/tokenizers/index.ts'
 import { hasPython, runPython } from '../support/python.ts'
 import { hasShared, shared } from '../support/shared.ts'
-import { temporaryFolder } from '../support/temporary.ts'
-import { demoBundle } from './support.ts'
 
 const PYTHON_CODE = resolve(import.meta.dir, '../../model_repository/python')
 

@@ -2,8 +2,8 @@ import { expect, test } from 'bun:test'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parse } from 'yaml'
+import { temporaryFolder } from '../../scripts/support/temporary.ts'
 import { repository as root, virnucpro } from '../cli/support.ts'
-import { temporaryFolder } from '../support/temporary.ts'
 import { demoRepository } from './support.ts'
 
 const composeFile = join(root, 'triton', 'compose.yaml')

@@ -2,10 +2,10 @@ import { expect, test } from 'bun:test'
 import { cpSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
+import { temporaryFolder } from '../../scripts/support/temporary.ts'
+import { freePorts, hasTriton, tritonServer } from '../../scripts/support/triton.ts'
 import { startServer } from '../../src/serve/index.ts'
 import { virnucpro } from '../cli/support.ts'
-import { temporaryFolder } from '../support/temporary.ts'
-import { freePorts, hasTriton, tritonServer } from '../support/triton.ts'
 import { demoRepository, descendants, healthy, isAlive, regionsOf, serve } from './support.ts'
 
 const withServer = test.skipIf(!hasTriton)

@@ -1,8 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs'
+import { demoBundle } from '../../scripts/support/plans.ts'
+import { freePorts, tritonServer } from '../../scripts/support/triton.ts'
 import { buildRepository } from '../../src/repository/index.ts'
 import { spawnCli } from '../cli/support.ts'
-import { demoBundle } from '../repository/support.ts'
-import { freePorts, tritonServer } from '../support/triton.ts'
 
 /** A repository of the demo bundle for the Python backend; its files are copies, so that a test may damage them. */
 export async function demoRepository(output: string): Promise<string> {

@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { temporaryFolder } from '../../scripts/support/temporary.ts'
+import { freePorts, hasTriton, startTriton, type TritonServer } from '../../scripts/support/triton.ts'
 import {
   type InferRequest,
   type InputTensor,
   TritonClient,
   TritonError,
 } from '../../src/tritonclient/index.ts'
-import { temporaryFolder } from '../support/temporary.ts'
-import { freePorts, hasTriton, startTriton, type TritonServer } from '../support/triton.ts'
 import { writeRepository } from './repository.ts'
 
 const once = { retry: false } as const

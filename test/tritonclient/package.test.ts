@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test'
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, relative, resolve } from 'node:path'
-import { temporaryFolder } from '../support/temporary.ts'
+import { temporaryFolder } from '../../scripts/support/temporary.ts'
 import { installPackage, packageFiles, run } from './node.ts'
 
 const SOURCE = resolve(import.meta.dir, '../../src/tritonclient')

@@ -2,8 +2,8 @@ import { copyFileSync, mkdirSync, renameSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { openBundle } from '../../src/models/index.ts'
 import { buildRepository } from '../../src/repository/index.ts'
-import { demoBundle, writePlans } from '../repository/support.ts'
 import { compile } from './compile.ts'
+import { demoBundle, writePlans } from './plans.ts'
 
 const fixture = (name: string) => resolve(import.meta.dir, 'gpu', name)
 
