@@ -2,12 +2,14 @@
 """Speed of TensorRT plans: tokens/s and TFLOP/s for given batches, and the share of the GPU's GEMM ceiling.
 
 Usage: plan_speed.py --shape SHAPE.json [--batches 320x51,640x51,96x168] [--padded 8] [--layers] [--graph] PLAN...
-`--padded N` adds batches whose rows are padded up to a multiple of N, counting only the tokens in them.
+`--padded N` adds batches whose rows are padded up to a multiple of N, counting only the tokens in them. A batch that no
+profile of a plan takes is left out.
 """
 
 import argparse
 import json
 import statistics
+import sys
 
 from engine import Engine, by_kind, emit, gemm_ceiling, pairs, table
 from model import flops_per_token, random_batch
@@ -54,6 +56,11 @@ def main():
         emit({"plan": path, "profiles": engine.profiles(), "fused_attention": engine.fused_attention(), "layers": shape["layers"]})
         for batch in pairs(options.batches):
             for padded in (1, *options.padded):
+                try:
+                    engine.profile_for((batch[0], -(-batch[1] // padded) * padded))
+                except ValueError as error:
+                    print(f"left out: {error}", file=sys.stderr)
+                    continue
                 for graph in (False, True) if options.graph else (False,):
                     row = {"plan": path, **measure(engine, shape, *batch, padded, graph)}
                     row["of_ceiling"] = row["tflops"] / ceiling

@@ -4,13 +4,15 @@
 Usage: verify_plan.py --models DIR --plans DIR --rows rows.jsonl
 DIR of models is that of make_models.py; rows are those of make-reads.ts. Prints one line of JSON for each model: cosine,
 NaN, what a row alone and a row with 16 more columns of padding differ from the row in its batch; and one line for calls:
-of the classifier, and of one that cuts at the median, which any difference between sequences moves.
+of the classifier, and of one that cuts at the median, which any difference between sequences moves. Rows that are longer
+than the plan of either model takes are left out of both, and counted.
 """
 
 import argparse
 import glob
 import json
 import os
+import sys
 
 import torch
 
@@ -46,11 +48,27 @@ def embeddings(run, rows, pad, longest):
     return torch.stack(out)
 
 
-def examine(name, options, rows):
+def bounds(engine):
+    """The longest row of each profile, shortest first."""
+    return sorted(high[1] for _, _, high in engine.profiles())
+
+
+def fitting(lines, engines):
+    """The lines whose rows both plans take."""
+    most = {name: bounds(engine)[-1] for name, engine in engines.items()}
+    fit = [line for line in lines if all(len(line[name]) <= most[name] for name in most)]
+    if len(fit) < len(lines):
+        limits = ", ".join(f"{name} {length}" for name, length in most.items())
+        print(f"left out: {len(lines) - len(fit)} of {len(lines)} rows, longer than the plans take: {limits}", file=sys.stderr)
+    if not fit:
+        raise SystemExit("error: no row is short enough for the plans")
+    return fit
+
+
+def examine(name, engine, options, rows):
     with open(os.path.join(options.models, f"{name}.shape.json")) as file:
         weights = HalfWeights(json.load(file), seed=1 if name == "esm2" else 2)
-    engine = Engine(glob.glob(os.path.join(options.plans, name, "*.plan"))[0])
-    longest = [high[1] for _, _, high in engine.profiles()]
+    longest = bounds(engine)
     pad = PAD[name]
     ours = embeddings(engine, rows, pad, longest)
     theirs = embeddings(lambda ids, lengths: reference(weights, ids, lengths), rows, pad, longest)
@@ -79,7 +97,10 @@ def main():
     torch.backends.cuda.matmul.allow_tf32 = False
     with open(options.rows) as file:
         lines = [json.loads(line) for line in file]
-    found = {name: examine(name, options, [line[name] for line in lines]) for name in ("dnabert_s", "esm2")}
+    engines = {name: Engine(glob.glob(os.path.join(options.plans, name, "*.plan"))[0]) for name in ("dnabert_s", "esm2")}
+    given = len(lines)
+    lines = fitting(lines, engines)
+    found = {name: examine(name, engines[name], options, [line[name] for line in lines]) for name in engines}
     both = [torch.cat([found["dnabert_s"][i], found["esm2"][i]], dim=1) for i in (0, 1)]
     # The classifier was saved as a class of the script that was run.
     import __main__
@@ -99,6 +120,7 @@ def main():
         {
             "model": "classifier",
             "rows": len(lines),
+            "rows_left_out": given - len(lines),
             "calls_agree": (scores[0].argmax(1) == scores[1].argmax(1)).double().mean().item(),
             "median_calls_agree": (calls[0] == calls[1]).double().mean().item(),
             "score_error_max": (scores[0] - scores[1]).abs().max().item(),
