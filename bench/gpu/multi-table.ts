@@ -34,6 +34,15 @@ interface Summary {
   }[]
 }
 
+/** Of triton-client.ts; plan_speed.py has no model and nothing in flight. */
+interface Loaded {
+  readonly model: string
+  readonly rows: number
+  readonly length: number
+  readonly in_flight: number
+  readonly tokens_per_s: number
+}
+
 /** One run of predict. */
 interface Run {
   readonly name: string
@@ -61,9 +70,11 @@ const runs = new Map(['one', 'all', 'few', 'slow', 'killed', 'together'].map((na
 scaling()
 oneServer()
 predictions()
+speed()
 slowed()
 killed()
 tables()
+verified()
 console.log([...lines, '', '## Goals', '', ...goals].join('\n'))
 
 function scaling(): void {
@@ -130,6 +141,25 @@ function predictions(): void {
   )
 }
 
+/** The first server beside the plan on the same GPU. */
+function speed(): void {
+  lines.push('', '## A plan by itself and behind a server', '')
+  lines.push('| model | batch | the plan by itself: tok/s | in flight | the server: tok/s | share |')
+  lines.push('| --- | --- | ---: | ---: | ---: | ---: |')
+  const loads = (name: string) => jsonLines(name).map((line) => JSON.parse(line) as Loaded)
+  const measured = loads('speed-server.txt')
+  if (measured.length === 0) lines.push('| not measured | | | | | |')
+  for (const { model, rows, length, in_flight, tokens_per_s } of measured) {
+    const alone = loads(`speed-plan-${model}.txt`)
+      .filter((line) => line.rows === rows && line.length === length)
+      .map((line) => line.tokens_per_s)
+    // Before and after the server had its turn.
+    const plan = alone.length === 0 ? undefined : alone.reduce((a, b) => a + b) / alone.length
+    const [own, share] = plan === undefined ? ['', ''] : [Math.round(plan), (tokens_per_s / plan).toFixed(3)]
+    lines.push(`| ${model} | ${rows}x${length} | ${own} | ${in_flight} | ${tokens_per_s} | ${share} |`)
+  }
+}
+
 /** All GPUs at work to the end would take as long as this. */
 function slowed(): void {
   const [few, slow] = [runs.get('few'), runs.get('slow')]
@@ -180,6 +210,17 @@ function tables(): void {
     const equal = found.every((text) => text !== '' && text === found[0])
     goals.push(`- ${equal ? 'met' : 'MISSED'}: the same tables, byte for byte: ${names.join(', ')}`)
   }
+}
+
+function verified(): void {
+  const latest = new Map(
+    jsonLines('verify.txt').flatMap((line) => {
+      const [, model] = /"model": "(\w+)"/.exec(line) ?? []
+      return model === undefined ? [] : [[model, line]]
+    }),
+  )
+  if (latest.size === 0) return
+  lines.push('', '## Plans against FP32', '', ...[...latest.values()].map((line) => `    ${line}`))
 }
 
 function goal(what: string, value: number | undefined, least: number): void {
@@ -234,6 +275,11 @@ function read(name: string): string | undefined {
   } catch {
     return undefined
   }
+}
+
+/** Lines of JSON, among others that a step has printed. */
+function jsonLines(name: string): string[] {
+  return (read(name) ?? '').split('\n').filter((line) => line.startsWith('{') && line.endsWith('}'))
 }
 
 function percent(share: number | null | undefined): string {

@@ -7,14 +7,18 @@
 #   esm2       bench/scaling: the same load on 1, 2, ... GPUs, and on each by itself
 #   dnabert_s  the same for DNABERT-S
 #   one, all   predict on $READS reads with the first GPU and with all
+#   speed      batches of one shape through the first server, and the plan by itself on the same GPU before and after that
 #   slow       all GPUs, the last of them with another program on it: how fast it still is, then predict on $FEW reads
 #   killed     predict on $FEW reads, the last server killed after $KILL_AFTER seconds
 #   few        predict on $FEW reads with the first GPU, nothing wrong
 #   together   one server that has all GPUs: bench/scaling, then predict on $FEW reads
+#   verify     the plans against the models in FP32, on the last GPU, with no server running; nothing where there are no plans
 #   table      what all this comes to: $WORK/out/multi.md
+# The servers stop when the script ends: "multi.sh serve" alone leaves none for a program that comes after it. A step that
+# needs servers starts them itself, once "serve" has made the repository. For a server that stays there is "whole.sh serve".
 # Settings: those of whole.sh, READS, FEW, KILL_AFTER, SECONDS_EACH (of a load on one GPU), KIND (of the load), LIMIT (seconds
-# for all steps; those that are left then are skipped, except table), LOAD_SIZE. GPUS is the number of GPUs to use, and
-# without a GPU that of the servers.
+# for all steps; those that are left then are skipped, except table), LOAD_SIZE, FLIGHTS (requests in flight, for speed; 3,2).
+# GPUS is the number of GPUs to use, and without a GPU that of the servers.
 set -uo pipefail
 READS=${READS:-110000}
 # shellcheck source-path=SCRIPTDIR
@@ -23,7 +27,8 @@ FEW=${FEW:-45000}
 KILL_AFTER=${KILL_AFTER:-10}
 SECONDS_EACH=${SECONDS_EACH:-30}
 KIND=${KIND:-mixed}
-LIMIT=${LIMIT:-1500}
+LIMIT=${LIMIT:-1800}
+FLIGHTS=${FLIGHTS:-3,2}
 LOAD_SIZE=${LOAD_SIZE:-8192}
 export VIRNUCPRO_BENCH_TOKENIZER=$TOKENIZER
 mapfile -t gpus < <(visible_gpus | head -n "${GPUS:-1000}")
@@ -35,8 +40,8 @@ else
   device=cuda
 fi
 last=$((count - 1))
-declare -A limits=([serve]=200 [esm2]=200 [dnabert_s]=120 [one]=200 [all]=140 [slow]=140 [killed]=110 [few]=110
-  [together]=200 [table]=60)
+declare -A limits=([serve]=200 [esm2]=200 [dnabert_s]=120 [one]=200 [all]=140 [speed]=240 [slow]=140 [killed]=110
+  [few]=110 [together]=200 [verify]=400 [table]=60)
 
 server_url() { echo "grpc://127.0.0.1:$((GRPC + 3 * $1))"; }
 metrics_url() { echo "http://127.0.0.1:$((GRPC + 3 * $1 + 1))/metrics"; }
@@ -145,6 +150,39 @@ step_one() { need_servers 1 && predict one "$READS" 1; }
 
 step_all() { need_servers && predict all "$READS" "$count"; }
 
+has_plans() { [ -z "${HOSTING:-}" ] && ls "$plans"/esm2/*.plan "$plans"/dnabert_s/*.plan > /dev/null 2>&1; }
+
+plan_alone() { # MODEL BATCHES: on the first GPU
+  has_plans || return 0
+  [ -z "$ended" ] || return 1
+  say "$1: the plan by itself"
+  (cd "$here" && CUDA_VISIBLE_DEVICES=${gpus[0]:-} exec "$TRT_PYTHON" plan_speed.py --shape "$models/$1.shape.json" \
+    --batches "$2" "$plans/$1"/*.plan) 2>&1 | tee -a "$LOG/speed-plan-$1.txt"
+}
+
+step_speed() {
+  local model batches batch flight code=0
+  need_servers 1 || return 1
+  rm -f "$LOG"/speed-plan-*.txt "$LOG/speed-server.txt"
+  has_plans || say "no plans: nothing to compare the server with"
+  for model in esm2 dnabert_s; do
+    batches=97x168,321x51
+    [ $model = dnabert_s ] && batches=1600x40,590x110
+    plan_alone $model $batches || code=1
+    for batch in ${batches//,/ }; do
+      for flight in ${FLIGHTS//,/ }; do
+        [ -z "$ended" ] || return 1
+        say "$model: $batch through the server, $flight in flight"
+        "$BUN" "$here/triton-client.ts" "$(server_url 0)" $model "${batch%x*}" "${batch#*x}" "$flight" \
+          "$((SECONDS_EACH / 5 + 1))" 2>&1 | tee -a "$LOG/speed-server.txt" || code=1
+      done
+    done
+    # Again: a GPU that has become warm is slower.
+    plan_alone $model $batches || code=1
+  done
+  return "$code"
+}
+
 step_few() { need_servers 1 && predict few "$FEW" 1; }
 
 step_slow() {
@@ -192,6 +230,12 @@ step_together() {
   predict together "$FEW" 1
 }
 
+step_verify() {
+  has_plans || { say "no plans: nothing to verify"; return 0; }
+  stop_servers
+  CUDA_VISIBLE_DEVICES=${gpus[$last]:-} "$here/whole.sh" verify
+}
+
 step_table() {
   (cd "$root" && exec "$BUN" bench/gpu/multi-table.ts "$LOG" "$count" "127.0.0.1:$((GRPC + 3 * last))") > "$LOG/multi.md"
   cat "$LOG/multi.md"
@@ -207,7 +251,7 @@ if [ "${1:-}" = --step ]; then
 fi
 
 steps=("$@")
-[ $# -gt 0 ] || steps=(serve esm2 dnabert_s one all slow killed few together table)
+[ $# -gt 0 ] || steps=(serve esm2 dnabert_s one all speed slow killed few together verify table)
 for step in "${steps[@]}"; do
   [ -n "${limits[$step]:-}" ] || { echo "multi.sh: no step $step" >&2; exit 2; }
 done
