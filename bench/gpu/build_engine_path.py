@@ -1,7 +1,7 @@
-"""`build` of scripts/build_engine.py, for the scripts here."""
+"""What the scripts here need of scripts/build_engine.py."""
 
 import os
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "scripts"))
-from build_engine import build  # noqa: E402, F401
+from build_engine import build, has_attention  # noqa: E402, F401

@@ -4,8 +4,8 @@
 # Where there is no network, pack.sh and unpack.sh bring Bun and packages, and the defaults below find them.
 # Usage: bench/gpu/whole.sh STEP...   with the steps prepare build tune serve speed predict stop sizes longer verify dnabert
 # Settings: WORK, OUT, BUN, PYTHON (with torch), TRT_PYTHON (the same with TensorRT's bindings), TRITON (a server program),
-# TOKENIZER (tokenizer.json of DNABERT-S), ESM (3B, or WIDTH,LAYERS,HEADS), DNABERT, DEVICE, READS, INSTANCES, BUILD_ARGS
-# (of engines build), FLIGHTS (requests in flight, for speed; 2,3,4), SECONDS_EACH (for speed); to try it without a GPU
+# TOKENIZER (tokenizer.json of DNABERT-S), ESM (3B, or WIDTH,LAYERS,HEADS), DNABERT, DEVICE, READS, INSTANCES, IMPORT_ARGS
+# (of models import, such as --attention fused), BUILD_ARGS (of engines build), FLIGHTS (requests in flight, for speed; 2,3,4), SECONDS_EACH (for speed); to try it without a GPU
 # PRECISION (fp32) and HOSTING (--backend python).
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR
@@ -23,7 +23,8 @@ step_prepare() {
   fi
   ls -l "$models" >&2
   if [ ! -e "$bundle/manifest.json" ]; then
-    timed import cli models import --precision "${PRECISION:-bf16}" --esm "$models/esm2.pt" --dnabert "$models/DNABERT-S" \
+    # shellcheck disable=SC2086
+    timed import cli models import --precision "${PRECISION:-bf16}" ${IMPORT_ARGS:-} --esm "$models/esm2.pt" --dnabert "$models/DNABERT-S" \
       --mlp "$models/500_model.pth" --output "$bundle" 2>&1 | keep prepare
   fi
   [ -e "$WORK/rows.jsonl" ] || "$BUN" "$here/make-reads.ts" --rows 2000 "$TOKENIZER" "$WORK/rows.jsonl"
