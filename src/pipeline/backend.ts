@@ -84,11 +84,12 @@ function metricsUrls({ triton, tritonMetrics }: PredictOptions): string[] | unde
 }
 
 function contracts({ manifest }: Bundle): Record<ModelName, Contract> {
-  const { esm2, dnabert_s } = manifest.models
-  return {
-    esm2: { dimension: esm2.dimension, source: sourceDigest(esm2) },
-    dnabert_s: { dimension: dnabert_s.dimension, source: sourceDigest(dnabert_s) },
+  const { models, precision } = manifest
+  const contract = (model: ModelName) => {
+    const { dimension } = models[model]
+    return { dimension, source: sourceDigest(models[model]), precision }
   }
+  return { esm2: contract('esm2'), dnabert_s: contract('dnabert_s') }
 }
 
 async function runningServers({ bundle, logger, signal }: BackendRequest): Promise<string[]> {

@@ -1,4 +1,4 @@
-import { type Bundle, openBundle } from '../models/index.ts'
+import { type Bundle, computesOnCpu, openBundle } from '../models/index.ts'
 import { writeEmbeddingModel } from './embedding-model.ts'
 import { PlanError } from './errors.ts'
 import { createRepository } from './folder.ts'
@@ -81,6 +81,14 @@ async function plansOf(options: BuildOptions, bundle: Bundle): Promise<Record<Em
       bundle.folder,
       `the bundle ${bundle.folder} has fused attention, which only TensorRT plans in the Python backend can compute: ` +
         'add --backend python --plans DIR, or import the models without --attention fused',
+    )
+  }
+  const { precision } = bundle.manifest
+  if (backend === 'python' && plans === undefined && !computesOnCpu(precision)) {
+    throw new PlanError(
+      bundle.folder,
+      `the bundle ${bundle.folder} is in ${precision}, which the Python backend can compute only through TensorRT plans: ` +
+        'add --plans DIR, or import the models with --precision fp32 or int8',
     )
   }
   if (backend === 'onnxruntime' || (backend === 'python' && plans === undefined)) {

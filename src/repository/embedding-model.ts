@@ -29,6 +29,7 @@ export async function writeEmbeddingModel(request: ModelRequest): Promise<string
     ...valuesOf[how](request),
     dimension,
     source: sourceDigest(bundle.manifest.models[model]),
+    precision: bundle.manifest.precision,
     instances: request.instances ?? 1,
     warmup: warmupEntries(shapes),
   })

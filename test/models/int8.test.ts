@@ -229,6 +229,11 @@ describe('the command', () => {
     await using server = await startTriton({ repository: at('repository') })
     const checked = cli('verify', '--bundle', at('int8'), '--sequences', '8', '--triton', server.grpcUrl)
     expect([checked.code, checked.out]).toEqual([0, expect.stringContaining('8 of 8 agree')])
+    const run = (bundle: string) =>
+      cli('predict', READS, '--bundle', at(bundle), '-o', at(`served-${bundle}`), '--triton', server.grpcUrl)
+    const other = run('fp32')
+    expect([other.code, other.words]).toEqual([2, expect.stringContaining('computes in int8 there')])
+    expect(run('int8').code).toBe(0)
   })
 
   test('builds no plan from it', async () => {

@@ -91,6 +91,7 @@ test('Python: plans on every GPU, and the code that runs them', async () => {
     expect(text).toContain(sourceDigest(manifest.models[model]))
     expect(text).toContain('{ key: "shapes" value: { string_value: "1024x64,256x256" } }')
     expect(text).toContain('{ key: "in_flight" value: { string_value: "3" } }')
+    expect(text).toContain(`{ key: "precision" value: { string_value: "${manifest.precision}" } }`)
     expect(text).toContain('dims: [ 320, 51 ] input_data_file: "320x51_input_ids"')
   }
   expect(configOf(output, 'esm2_sequence')).toContain('"1024x64,256x256"')

@@ -7,13 +7,19 @@ export interface Contract {
   dimension: number
   /** Digest of the weight files that the bundle's model was made from, whatever its precision. */
   source: string
+  /** Of the bundle: a server in eight bits and one with more must not fill the same table. @default any */
+  precision?: string
 }
 
 /** Parameter of the model's configuration that tells what it was made from. */
 export const SOURCE_PARAMETER = 'source'
+/** And that tells in what it computes. */
+const PRECISION_PARAMETER = 'precision'
+const EIGHT_BITS = ['int8', 'fp8']
 
 /** @throws UsageError when the server hosts something else under the model's name */
-export function checkContract(name: string, config: ModelConfig, { dimension, source }: Contract): void {
+export function checkContract(name: string, config: ModelConfig, contract: Contract): void {
+  const { dimension, source } = contract
   const inputs = config.input
     .map(
       ({ name, dataType, dims }) =>
@@ -40,4 +46,15 @@ export function checkContract(name: string, config: ModelConfig, { dimension, so
         'Build its repository from this bundle, or name the bundle that it was built from.',
     )
   }
+  checkPrecision(name, config.parameters[PRECISION_PARAMETER]?.stringValue, contract.precision)
+}
+
+/** FP32 and BF16 are near enough to each other; eight bits change more digits than a run may mix. */
+function checkPrecision(name: string, found: string | undefined, wanted: string | undefined): void {
+  if (found === undefined || wanted === undefined || found === wanted) return
+  if (!EIGHT_BITS.includes(found) && !EIGHT_BITS.includes(wanted)) return
+  throw new UsageError(
+    `${name} computes in ${found} there, and the bundle is in ${wanted}: their results must not be mixed. ` +
+      `Name the bundle that the server's repository was built from, or another server.`,
+  )
 }
