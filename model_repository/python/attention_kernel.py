@@ -11,6 +11,8 @@ WARPS, CHUNK = 4, 256
 # From here on a kernel must ask for its shared memory.
 PLAIN_SHARED_BYTES = 48 * 1024
 MAX_DYNAMIC_SHARED_BYTES = 8
+# What a block may have at most (CUdevice_attribute).
+OPTIONAL_SHARED_BYTES = 97
 # Blocks that keep a large GPU busy; with fewer rows the tiles of one are spread over several blocks.
 ENOUGH_BLOCKS = 512
 SOURCE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "attention.cu")
@@ -124,22 +126,27 @@ class Kernel:
         self.functions = {}
 
     def function(self):
-        """The kernel in the calling thread's CUDA context."""
+        """The kernel in the calling thread's CUDA context, and the shared memory that a block of it may have."""
         context = current_context()
         if context not in self.functions:
             module, function = ctypes.c_void_p(), ctypes.c_void_p()
             call("cuModuleLoadData", ctypes.byref(module), self.cubin)
             call("cuModuleGetFunction", ctypes.byref(function), module, b"attention")
-            most = shared_bytes(CHUNK, CHUNK, self.size)
-            if most > PLAIN_SHARED_BYTES:
-                call("cuFuncSetAttribute", function, MAX_DYNAMIC_SHARED_BYTES, most)
-            self.functions[context] = function
+            device, most = ctypes.c_int(), ctypes.c_int()
+            call("cuCtxGetDevice", ctypes.byref(device))
+            call("cuDeviceGetAttribute", ctypes.byref(most), OPTIONAL_SHARED_BYTES, device)
+            if most.value > PLAIN_SHARED_BYTES:
+                call("cuFuncSetAttribute", function, MAX_DYNAMIC_SHARED_BYTES, most.value)
+            self.functions[context] = function, most.value
         return self.functions[context]
 
     def launch(self, addresses, rows, tokens, heads, stream, scale=1.0):
         """Queues it. `addresses` are those of qkv, lengths, positions and out, as attention.cu has them."""
+        function, most = self.function()
         tiles = -(-tokens // 16)
-        whole = tokens <= CHUNK and rows * heads >= ENOUGH_BLOCKS
+        keys = min(CHUNK, 16 * tiles)
+        fits = shared_bytes(16 * tiles, keys, self.size) <= most
+        whole = tokens <= CHUNK and rows * heads >= ENOUGH_BLOCKS and fits
         per_block = tiles if whole else WARPS
         values = [
             *(ctypes.c_void_p(address) for address in addresses),
@@ -150,8 +157,13 @@ class Kernel:
         ]
         pointers = (ctypes.c_void_p * len(values))(*(ctypes.addressof(value) for value in values))
         grid = (-(-tiles // per_block), heads, rows)
-        shared = shared_bytes(16 * per_block, min(CHUNK, 16 * tiles), self.size)
-        call("cuLaunchKernel", self.function(), *grid, 32 * WARPS, 1, 1, shared, ctypes.c_void_p(stream), pointers, None)
+        shared = shared_bytes(16 * per_block, keys, self.size)
+        if shared > most:
+            raise KernelError(
+                f"heads of {self.size} numbers in rows of {tokens} tokens take {shared} bytes of shared memory in the attention "
+                f"kernel, this GPU has {most}: import the models without --attention fused"
+            )
+        call("cuLaunchKernel", function, *grid, 32 * WARPS, 1, 1, shared, ctypes.c_void_p(stream), pointers, None)
 
 
 def shared_bytes(queries, keys, size):

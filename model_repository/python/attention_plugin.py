@@ -111,6 +111,7 @@ def make_creator(trt):
             except Exception as error:
                 PROBLEMS.append(str(error))
                 raise
+            PROBLEMS.clear()
             return AttentionPlugin(heads, size, alibi, kernel)
 
     return AttentionCreator()

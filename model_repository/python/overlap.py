@@ -66,10 +66,10 @@ class Overlap:
             begin = max(ended, batch.begin)
             try:
                 outcome = batch.slot.result()
-            except Exception as error:
+            except BaseException as error:  # whatever it is, the batches behind it must be answered
                 outcome = error
             ended = time.monotonic()
-            if not isinstance(outcome, Exception):
+            if not isinstance(outcome, BaseException):
                 self.paces.append((ended - begin) / batch.cost)
             batch.done.set()
             try:

@@ -84,7 +84,9 @@ class Answer:
 
     def deliver(self, outcome):
         try:
-            response = response_to(outcome)
+            # Sent at once it is copied at once; left for execute() it must outlive the slot's memory.
+            is_left = self.sender is None and isinstance(outcome, np.ndarray)
+            response = response_to(outcome.copy() if is_left else outcome)
         except Exception as error:
             response = failed(explained(error), pb_utils.TritonError.INTERNAL)
         if self.sender is None:
@@ -107,7 +109,7 @@ def has_room():
 
 
 def response_to(outcome):
-    if isinstance(outcome, Exception):
+    if isinstance(outcome, BaseException):
         return failed(explained(outcome), pb_utils.TritonError.INTERNAL)
     if not np.isfinite(outcome).all():
         return failed("the plan gave NaN or an infinite number", pb_utils.TritonError.INTERNAL)

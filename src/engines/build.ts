@@ -1,7 +1,7 @@
 import { mkdir, rename, rm, statfs } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import type { ModelName } from '../backends/index.ts'
-import { type Bundle, computesOnCpu, openBundle } from '../models/index.ts'
+import { type Bundle, computesOnCpu, openBundle, TABLE_POSITIONS } from '../models/index.ts'
 import { type PlanSidecar, planFileName } from '../repository/index.ts'
 import { syncFolder, temporaryName, WriteError, writeAtomically } from '../system/index.ts'
 import type { Builder, BuilderName, BuildRequest, Target } from './builder.ts'
@@ -116,12 +116,20 @@ async function buildOne(
   { builder, target, say }: Tools,
 ): Promise<BuiltEngine> {
   const folder = resolve(options.output, model)
+  const bounds = boundsFor(options.bounds, model)
+  const longest = Math.max(...bounds)
+  if (bundle.manifest.attention === 'fused' && longest > TABLE_POSITIONS) {
+    throw new EngineError(
+      `a profile of ${longest} tokens: the attention kernel has angles for ${TABLE_POSITIONS}. ` +
+        'Choose shorter --profiles, or import the models without --attention fused.',
+    )
+  }
   const request: BuildRequest = {
     model,
     onnx: bundle.pathOf(bundle.manifest.models[model].graph),
     plan: temporaryName(join(folder, 'model.plan')),
     profiles: profilesFor({
-      bounds: boundsFor(options.bounds, model),
+      bounds,
       tokenBudget: budgetOf(options, bundle, model, target, say),
     }),
     optimizationLevel: options.optimizationLevel ?? 3,

@@ -98,6 +98,7 @@ export async function embedDna(
   model: LoadedDnabert,
   folder: string,
   onOutputs?: (outputs: Outputs) => void,
+  signal?: AbortSignal,
 ): Promise<Float32Array> {
   const tokenizer = DnaTokenizer.fromJson(Buffer.from(model.tokenizer).toString('utf8'), 'tokenizer.json')
   const { Tensor } = await loadRuntime()
@@ -108,6 +109,7 @@ export async function embedDna(
   try {
     const all = new Float32Array(frames.length * width)
     for (const [row, { nucleotide }] of frames.entries()) {
+      signal?.throwIfAborted()
       const ids = tokenizer.encode(nucleotide)
       const results = await session.run({
         input_ids: new Tensor('int32', ids, [1, ids.length]),

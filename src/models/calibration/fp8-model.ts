@@ -57,7 +57,7 @@ export async function calibrateFp8(
   const { projection } = isFused ? fusedFp8Form : fp8Form
   const found = await calibrateEsm2(esm2, orfs, { ...context, tolerance, projection })
   await using fp32 = await loadDnabert(dnabert, { precision: 'fp32' })
-  const dna = await embedDna(heldOut, fp32, join(context.folder, 'dnabert'))
+  const dna = await embedDna(heldOut, fp32, join(context.folder, 'dnabert'), undefined, signal)
   const pairs = [found.exact, found.simulated].map((esm) => ({ dnabert: dna, esm2: esm }))
   const equalCalls = await countEqualCalls(heldOut.length, [pairs[0]!, pairs[1]!], {
     mlp,

@@ -166,13 +166,14 @@ export async function calibrateEsm2Int8(
 async function calibrateDnabert(
   path: string,
   orfs: CalibrationOrfs,
-  { folder }: Context,
+  { folder, onProgress, signal }: Context,
 ): Promise<CalibratedInt8> {
   const channels = new InputChannels()
   const embed = async (frames: CalibrationOrfs['heldOut'], options: GraphOptions) => {
     await using model = await loadDnabert(path, options)
-    return await embedDna(frames, model, join(folder, 'dnabert'), (outputs) => channels.add(outputs))
+    return await embedDna(frames, model, join(folder, 'dnabert'), (outputs) => channels.add(outputs), signal)
   }
+  onProgress?.('dnabert_s: calibrating')
   await embed(orfs.calibration, { watch: 'channels' })
   for (const [name, values] of channels.all()) checkFinite(values, name, 'DNABERT-S')
   const exact = await embed(orfs.heldOut, {})
