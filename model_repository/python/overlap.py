@@ -51,9 +51,9 @@ class Overlap:
 
     def hold(self):
         """
-        Waits as long as the device has enough to do with the batch started last. The server counts the time that a call of execute() takes as time
-        at which the model computed: calls that return when the next batch is needed, and not before, add up to the time at
-        which the device was busy.
+        Waits as long as the device has enough to do with the batch started last. The server counts the time that a call of
+        execute() takes as time at which the model computed: calls that return when the next batch is needed, and not before,
+        add up to the time at which the device was busy.
         """
         if self.before is not None:
             self.before.done.wait()
