@@ -15,17 +15,12 @@
 typedef unsigned int u32;
 typedef unsigned short u16;
 
-#ifndef WARPS
 #define WARPS 4
-#endif
-#ifndef BLOCKS_AT_ONCE
 // As many as there are registers for.
 #define BLOCKS_AT_ONCE (SIZE > 64 ? 2 : SIZE == 64 && ROTARY ? 3 : 4)
-#endif
 #define THREADS (32 * WARPS)
 // Keys and values of so many positions are in shared memory at once.
 #define CHUNK 256
-#define HALF (SIZE / 2)
 // Pieces of 16 bytes in the numbers of a head.
 #define PIECES (SIZE / 8)
 #define LOWEST __uint_as_float(0xff800000u)
@@ -146,8 +141,7 @@ __device__ __forceinline__ void turnPieces(Quad* rows, int row, int piece, const
 }
 
 // Turns `count` rows in shared memory, the first of which has position `start`, and the same rows of `others` if there are
-// any. Angles are fetched a few at a time, the first before the copies of the rows have arrived: those that `LEFT` says.
-template <int LEFT>
+// any. Angles are fetched a few at a time, the first before the rows have arrived: all copies but those of the last group.
 __device__ __forceinline__ void turnRows(Quad* rows, float scale, Quad* others, float otherScale, int start, int count,
                                          const u16* waves) {
   const int together = 3, units = count * (PIECES / 2);
@@ -166,7 +160,7 @@ __device__ __forceinline__ void turnRows(Quad* rows, float scale, Quad* others, 
       }
     }
     if (isFirst) {
-      waitForCopies<LEFT>();
+      waitForCopies<1>();
       __syncthreads();
       isFirst = false;
     }
@@ -350,8 +344,8 @@ attention(const u16* qkv, const int* lengths, const void* positions, u16* out, i
         const u16* waves = (const u16*)positions;
         // A block that has all queries turns them with the keys of the same positions.
         const bool isTogether = chunk == 0 && firstQuery == 0 && queries == keys;
-        turnRows<1>(keyRows, 1, isTogether ? queryRows : 0, scale, start, keys, waves);
-        if (chunk == 0 && !isTogether) turnRows<1>(queryRows, scale, 0, 1, firstQuery, queries, waves);
+        turnRows(keyRows, 1, isTogether ? queryRows : 0, scale, start, keys, waves);
+        if (chunk == 0 && !isTogether) turnRows(queryRows, scale, 0, 1, firstQuery, queries, waves);
 #endif
         waitForCopies<0>();
         __syncthreads();

@@ -26,7 +26,7 @@ class KernelError(RuntimeError):
 SIZES = (16, 32, 64, 128)
 
 
-def compile_kernel(size, alibi, compute_capability, defines=()):
+def compile_kernel(size, alibi, compute_capability):
     """Machine code for GPUs of a compute capability such as `9.0`, as bytes."""
     library = nvrtc()
     with open(SOURCE, "rb") as file:
@@ -39,7 +39,6 @@ def compile_kernel(size, alibi, compute_capability, defines=()):
         f"-DSIZE={size}",
         f"-DROTARY={0 if alibi else 1}",
         f"-DALIBI={1 if alibi else 0}",
-        *(f"-D{define}" for define in defines),
     ]
     texts = (ctypes.c_char_p * len(settings))(*(text.encode() for text in settings))
     code = library.nvrtcCompileProgram(program, len(settings), texts)
@@ -140,7 +139,7 @@ class Kernel:
             self.functions[context] = function, most.value
         return self.functions[context]
 
-    def launch(self, addresses, rows, tokens, heads, stream, scale=1.0):
+    def launch(self, addresses, rows, tokens, heads, stream):
         """Queues it. `addresses` are those of qkv, lengths, positions and out, as attention.cu has them."""
         function, most = self.function()
         tiles = -(-tokens // 16)
@@ -152,7 +151,7 @@ class Kernel:
             *(ctypes.c_void_p(address) for address in addresses),
             ctypes.c_int(tokens),
             ctypes.c_int(heads),
-            ctypes.c_float(scale * math.log2(math.e)),
+            ctypes.c_float(math.log2(math.e)),  # queries are scaled already
             ctypes.c_int(per_block),
         ]
         pointers = (ctypes.c_void_p * len(values))(*(ctypes.addressof(value) for value in values))

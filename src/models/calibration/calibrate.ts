@@ -1,15 +1,13 @@
 import { join } from 'node:path'
 import type { InferenceSession } from '../../onnx/index.ts'
-import { EsmAlphabet } from '../../tokenizers/index.ts'
 import type { Fp8Products, GraphOptions } from '../graphs/common.ts'
-import { scaledTable } from '../graphs/esm2.ts'
 import { esm2EndGraph, esm2LayerGraph } from '../graphs/esm2-parts.ts'
 import { defaultForms, fp8Form, type GraphForm } from '../graphs/form.ts'
 import type { OpenedEsm2 } from '../load.ts'
 import { LayerFolder } from './layer-folder.ts'
 import type { CalibrationOrfs } from './orfs.ts'
 import { Errors, type ProductCalibration, Ranges } from './products.ts'
-import { advance, checkFinite, embedTokens, meansOf, runStates, type States } from './states.ts'
+import { advance, checkFinite, meansOf, runStates, startOf } from './states.ts'
 
 export interface CalibrateOptions {
   /** Folder for the files of one layer at a time; it must exist. */
@@ -53,14 +51,7 @@ export async function calibrateEsm2(
   options: CalibrateOptions,
 ): Promise<Esm2Calibration> {
   const { shape, tensors } = model
-  const alphabet = new EsmAlphabet()
-  const table = await scaledTable(shape, tensors)
-  const start = (frames: CalibrationOrfs['heldOut']) =>
-    embedTokens(
-      frames.map(({ protein }) => alphabet.encode(protein)),
-      table,
-      shape.width,
-    )
+  const start = await startOf(model)
   let calibration = start(orfs.calibration)
   let exact = start(orfs.heldOut)
   let simulated = exact
@@ -79,12 +70,7 @@ export async function calibrateEsm2(
     await work.write(graph({ watch: 'ranges' }))
     const ranges = await work.run(async (session) => {
       const found = new Ranges(productsOf(session))
-      const next: States[] = []
-      for (const states of calibration) {
-        const outputs = await runStates(session, states)
-        found.add(outputs)
-        next.push({ ...states, values: outputs.y! })
-      }
+      const next = await advance(session, calibration, (outputs) => found.add(outputs))
       exact = await advance(session, exact)
       return { found, next }
     })

@@ -1,14 +1,12 @@
 import { join, resolve } from 'node:path'
-import { EsmAlphabet } from '../../tokenizers/index.ts'
 import type { GraphOptions, Int8Inputs } from '../graphs/common.ts'
-import { scaledTable } from '../graphs/esm2.ts'
 import { esm2EndGraph, esm2LayerGraph } from '../graphs/esm2-parts.ts'
 import { type LoadedModel, loadDnabert, type OpenedEsm2 } from '../load.ts'
 import { type Accuracy, compareEmbeddings, countEqualCalls, embedDna } from './accuracy.ts'
 import { InputChannels } from './int8-inputs.ts'
 import { LayerFolder } from './layer-folder.ts'
 import { type CalibrationOrfs, readOrfs } from './orfs.ts'
-import { advance, checkFinite, embedTokens, meansOf, runStates, type States } from './states.ts'
+import { advance, checkFinite, meansOf, startOf } from './states.ts'
 
 /** Sequences to calibrate with where the user names none: those that the examples are about. */
 export const EXAMPLE_SEQUENCES = resolve(import.meta.dir, '../../../examples/contigs.fasta')
@@ -110,18 +108,12 @@ export async function calibrateInt8(
 
 /** Layer by layer, so that one is in memory at a time; the layers in INT8 are those that will be written. */
 export async function calibrateEsm2Int8(
-  { shape, tensors, inverseFrequencies }: OpenedEsm2,
+  esm2: OpenedEsm2,
   orfs: CalibrationOrfs,
   { folder, onProgress, signal }: Context,
 ): Promise<CalibratedInt8> {
-  const alphabet = new EsmAlphabet()
-  const table = await scaledTable(shape, tensors)
-  const start = (frames: CalibrationOrfs['heldOut']) =>
-    embedTokens(
-      frames.map(({ protein }) => alphabet.encode(protein)),
-      table,
-      shape.width,
-    )
+  const { shape, tensors, inverseFrequencies } = esm2
+  const start = await startOf(esm2)
   let calibration = start(orfs.calibration)
   let exact = start(orfs.heldOut)
   let rounded = exact
@@ -134,12 +126,7 @@ export async function calibrateEsm2Int8(
       esm2LayerGraph(shape, tensors, inverseFrequencies[index]!, index, more)
     await work.write(graph({ watch: 'channels' }))
     calibration = await work.run(async (session) => {
-      const next: States[] = []
-      for (const states of calibration) {
-        const outputs = await runStates(session, states)
-        channels.add(outputs)
-        next.push({ ...states, values: outputs.y! })
-      }
+      const next = await advance(session, calibration, (outputs) => channels.add(outputs))
       exact = await advance(session, exact)
       return next
     })

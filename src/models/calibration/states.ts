@@ -1,5 +1,9 @@
 import { InferenceError, type InferenceSession, loadRuntime } from '../../onnx/index.ts'
+import { EsmAlphabet } from '../../tokenizers/index.ts'
 import { ModelError } from '../errors.ts'
+import { scaledTable } from '../graphs/esm2.ts'
+import type { OpenedEsm2 } from '../load.ts'
+import type { CalibrationOrfs } from './orfs.ts'
 
 /** Tokens of one call: larger batches no longer fit the caches of a CPU. */
 const BATCH_TOKENS = 2048
@@ -21,7 +25,7 @@ export type Outputs = Readonly<Record<string, Float32Array>>
  *
  * @param table row-major [vocabulary, width]
  */
-export function embedTokens(sequences: readonly Int32Array[], table: Float32Array, width: number): States[] {
+function embedTokens(sequences: readonly Int32Array[], table: Float32Array, width: number): States[] {
   const byLength = Map.groupBy(sequences.keys(), (i) => sequences[i]!.length)
   return [...byLength]
     .sort(([a], [b]) => a - b)
@@ -42,6 +46,21 @@ export function embedTokens(sequences: readonly Int32Array[], table: Float32Arra
     })
 }
 
+/** What makes the states of frames before the first layer. */
+export async function startOf({
+  shape,
+  tensors,
+}: OpenedEsm2): Promise<(frames: CalibrationOrfs['heldOut']) => States[]> {
+  const alphabet = new EsmAlphabet()
+  const table = await scaledTable(shape, tensors)
+  return (frames) =>
+    embedTokens(
+      frames.map(({ protein }) => alphabet.encode(protein)),
+      table,
+      shape.width,
+    )
+}
+
 /** Runs a graph with the input `x` [rows, length, width]. @throws InferenceError */
 export async function runStates(
   session: InferenceSession,
@@ -57,10 +76,22 @@ export async function runStates(
   )
 }
 
-/** The states that a layer makes of states, its output `y`. */
-export async function advance(session: InferenceSession, states: readonly States[]): Promise<States[]> {
+/**
+ * The states that a layer makes of states, its output `y`.
+ *
+ * @param onOutputs gets all outputs for each of them
+ */
+export async function advance(
+  session: InferenceSession,
+  states: readonly States[],
+  onOutputs: (outputs: Outputs) => void = () => {},
+): Promise<States[]> {
   const next: States[] = []
-  for (const each of states) next.push({ ...each, values: (await runStates(session, each)).y! })
+  for (const each of states) {
+    const outputs = await runStates(session, each)
+    onOutputs(outputs)
+    next.push({ ...each, values: outputs.y! })
+  }
   return next
 }
 

@@ -5,6 +5,9 @@ import type { GraphForm } from './form.ts'
 /** Changes attention scores, [B,heads,T,T], before the softmax. */
 export type ScoreChange = (scores: Value) => Value
 
+/** For a softmax over all positions. */
+export const unchanged: ScoreChange = (scores) => scores
+
 /** Adds `bias`, anything that broadcasts to the scores. */
 export function adding(b: GraphBuilder, bias: Value): ScoreChange {
   return (scores) => b.node('Add', [scores, bias])
@@ -17,7 +20,7 @@ export function hidingPadding(
   precision: Precision,
   form: GraphForm['mask'],
 ): ScoreChange {
-  if (form === 'none') return (scores) => scores
+  if (form === 'none') return unchanged
   if (form === 'add') return adding(b, paddingBias(b, batch, precision))
   const isToken = overScores(b, batch)
   return (scores) => b.node('Where', [isToken, scores, hiddenScore(b, precision)])

@@ -1,6 +1,6 @@
 import { GraphBuilder, type Value } from '../../onnx/index.ts'
 import { alibiBias } from './alibi.ts'
-import { adding, attention, type ScoreChange } from './attention.ts'
+import { adding, attention, unchanged } from './attention.ts'
 import { batchInputs, type GraphOptions, gelu, meanPool, paddingBias, toFloat, traceLayer } from './common.ts'
 import { fusedAlibi, fusedAttention } from './fused-attention.ts'
 import { Layers } from './layers.ts'
@@ -39,7 +39,7 @@ export function dnabertGraph(
   const isFused = layers.form.attention === 'fused'
   const fused = isFused ? fusedAlibi(b, batch.lengths, heads) : undefined
   const bias = () => alibiBias(b, batch.positions, paddingBias(b, batch, precision), heads, precision)
-  const change: ScoreChange = isFused ? (scores) => scores : adding(b, bias())
+  const change = isFused ? unchanged : adding(b, bias())
 
   const rows = layers.embed(batch.ids, shape.vocabulary, width, () => typedTable(width, tensors))
   let x = layers.norm(layers.toTotal(rows), 'embed_norm', width)

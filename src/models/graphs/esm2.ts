@@ -1,5 +1,5 @@
 import { DataType, GraphBuilder, type Value } from '../../onnx/index.ts'
-import { attention, hidingPadding, type ScoreChange } from './attention.ts'
+import { attention, hidingPadding, type ScoreChange, unchanged } from './attention.ts'
 import {
   type Batch,
   batchInputs,
@@ -117,9 +117,6 @@ export function esm2Layer(
     layers.toTotal(layers.linear(h, at('ffn_out'), hidden, width, { lowest: GELU_LOWEST })),
   ])
 }
-
-/** The kernel of `fused` hides padding by itself. */
-const unchanged: ScoreChange = (scores) => scores
 
 /** The mask token never reaches inference, so token dropout's scale is one number and goes into the table. */
 export async function scaledTable(shape: Esm2Shape, tensors: Tensors): Promise<Float32Array> {

@@ -2,6 +2,8 @@ import { DataType, type GraphBuilder, type Value } from '../../onnx/index.ts'
 import { alibiSlopes } from './alibi.ts'
 import { TABLE_POSITIONS } from './form.ts'
 import type { Layers } from './layers.ts'
+import { joinedProjections, type ProjectionOptions } from './projections.ts'
+import { onceForEach } from './rotary.ts'
 
 /** Numbers in a head that the kernel takes. */
 export const FUSED_SIZES: readonly number[] = [16, 32, 64, 128]
@@ -24,13 +26,13 @@ export function fusedAttention(
   b: GraphBuilder,
   layers: Layers,
   x: Value,
-  { width, heads, at }: { width: number; heads: number; at: (name: string) => string },
+  options: Omit<ProjectionOptions, 'turn'>,
   { lengths, positions, isAlibi }: FusedInputs,
 ): Value {
-  const size = width / heads
-  const parts = [{ name: at('query'), scale: size ** -0.5 }, { name: at('key') }, { name: at('value') }]
-  const all = layers.joined(x, at('query_key_value'), parts, width, width)
-  return b.node('VirnucproAttention', [all, lengths, positions], { heads, size, alibi: isAlibi ? 1 : 0 })
+  const { width, heads } = options
+  const all = joinedProjections(layers, x, options)
+  const attributes = { heads, size: width / heads, alibi: isAlibi ? 1 : 0 }
+  return b.node('VirnucproAttention', [all, lengths, positions], attributes)
 }
 
 /** cos and sin of every angle of each layer's rotary embedding; layers with the same frequencies share one table. */
@@ -39,13 +41,11 @@ export function fusedRotations(
   lengths: Value,
   inverseFrequencies: readonly Float32Array[],
 ): FusedInputs[] {
-  const known = new Map<string, FusedInputs>()
-  return inverseFrequencies.map((frequencies) => {
-    const key = frequencies.join()
-    const made = known.get(key) ?? { lengths, positions: waves(b, frequencies), isAlibi: false }
-    known.set(key, made)
-    return made
-  })
+  return onceForEach(inverseFrequencies, (frequencies) => ({
+    lengths,
+    positions: waves(b, frequencies),
+    isAlibi: false,
+  }))
 }
 
 /** Slopes of ALiBi, the same for every layer. */

@@ -39,11 +39,21 @@ export function projections(
     const both = placed(layers.joined(x, at('query_key'), pair, width, width), 2 * heads)
     return { ...halves(b, both, heads), v: splitHeads(b, plain('value'), heads, size) }
   }
-  const parts = [...pair, { name: at('value') }]
-  const all = layers.joined(x, at('query_key_value'), parts, width, width)
+  const all = joinedProjections(layers, x, options)
   const split = b.ints([2 * width, width])
   const [both, value] = b.nodeWithOutputs('Split', [all, split], 2, { axis: -1 }) as [Value, Value]
   return { ...halves(b, placed(both, 2 * heads), heads), v: splitHeads(b, value, heads, size) }
+}
+
+/** Queries, scaled by size^-0.5, keys and values side by side, of one product: [B,T,3*width]. */
+export function joinedProjections(
+  layers: Layers,
+  x: Value,
+  { width, heads, at }: Omit<ProjectionOptions, 'turn'>,
+): Value {
+  const query = { name: at('query'), scale: (width / heads) ** -0.5 }
+  const parts = [query, { name: at('key') }, { name: at('value') }]
+  return layers.joined(x, at('query_key_value'), parts, width, width)
 }
 
 /** [B,T,count*size] to [B,count,T,size], turned where the form says. */

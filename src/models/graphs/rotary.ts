@@ -24,18 +24,26 @@ export function rotations(
   inverseFrequencies: readonly Float32Array[],
   { precision, form }: { precision: Precision; form: GraphForm },
 ): Rotation[] {
-  const known = new Map<string, Rotation>()
   const waves = form.angles === 'table' ? fromTable : computed
   const time = form.angles === 'table' ? positions : asColumn(b, positions)
-  return inverseFrequencies.map((frequencies) => {
-    const key = frequencies.join()
-    const made = known.get(key)
-    if (made !== undefined) return made
+  return onceForEach(inverseFrequencies, (frequencies) => {
     const { cos, sin } = waves(b, time, frequencies, form, precision)
     const perHead = (x: Value) => (form.rotateIn === 'tokens' ? b.node('Unsqueeze', [x, b.ints([1])]) : x)
-    const rotation = { cos: perHead(cos), sin: perHead(sin) }
-    known.set(key, rotation)
-    return rotation
+    return { cos: perHead(cos), sin: perHead(sin) }
+  })
+}
+
+/** What `make` makes of each layer's frequencies, made once for layers with the same. */
+export function onceForEach<Made>(
+  inverseFrequencies: readonly Float32Array[],
+  make: (frequencies: Float32Array) => Made,
+): Made[] {
+  const known = new Map<string, Made>()
+  return inverseFrequencies.map((frequencies) => {
+    const key = frequencies.join()
+    const made = known.get(key) ?? make(frequencies)
+    known.set(key, made)
+    return made
   })
 }
 
