@@ -9,14 +9,13 @@ import { compareEmbeddings } from '../src/models/calibration/accuracy.ts'
 import { calibrateEsm2 } from '../src/models/calibration/calibrate.ts'
 import { calibrateEsm2Int8 } from '../src/models/calibration/int8-model.ts'
 import { readOrfs } from '../src/models/calibration/orfs.ts'
-import { advance, embedTokens, runStates } from '../src/models/calibration/states.ts'
+import { advance, meansOf, startOf } from '../src/models/calibration/states.ts'
 import type { Fp8Products, GraphOptions } from '../src/models/graphs/common.ts'
-import { type Esm2Shape, scaledTable } from '../src/models/graphs/esm2.ts'
+import type { Esm2Shape } from '../src/models/graphs/esm2.ts'
 import { esm2EndGraph, esm2LayerGraph } from '../src/models/graphs/esm2-parts.ts'
 import { defaultInverseFrequencies } from '../src/models/graphs/rotary.ts'
 import type { Tensors } from '../src/models/graphs/tensors.ts'
 import { type GraphBuilder, openSession, writeModel } from '../src/onnx/index.ts'
-import { EsmAlphabet } from '../src/tokenizers/index.ts'
 
 const [input, layers = '4'] = process.argv.slice(2)
 if (input === undefined) throw new Error('usage: fp8-accuracy.ts FILE.fasta [LAYERS]')
@@ -99,22 +98,13 @@ try {
 
 /** Embeddings of the held-out frames with other products. */
 async function simulate(options: Omit<GraphOptions, 'precision'>): Promise<Float32Array> {
-  const alphabet = new EsmAlphabet()
-  const ids = orfs.heldOut.map(({ protein }) => alphabet.encode(protein))
-  let states = embedTokens(ids, await scaledTable(shape, tensors), WIDTH)
+  let states = (await startOf({ shape, tensors }))(orfs.heldOut)
   for (let i = 0; i < shape.layers; i++) {
     await using session = await opened(esm2LayerGraph(shape, tensors, frequencies, i, options))
     states = await advance(session.session, states)
   }
   await using end = await opened(esm2EndGraph(shape, tensors))
-  const all = new Float32Array(ids.length * WIDTH)
-  for (const each of states) {
-    const { embedding } = await runStates(end.session, each)
-    for (const [row, member] of each.members.entries()) {
-      all.set(embedding!.subarray(row * WIDTH, (row + 1) * WIDTH), member * WIDTH)
-    }
-  }
-  return all
+  return await meansOf(end.session, states, orfs.heldOut.length, WIDTH)
 }
 
 async function opened(graph: GraphBuilder) {

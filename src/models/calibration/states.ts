@@ -50,7 +50,7 @@ function embedTokens(sequences: readonly Int32Array[], table: Float32Array, widt
 export async function startOf({
   shape,
   tensors,
-}: OpenedEsm2): Promise<(frames: CalibrationOrfs['heldOut']) => States[]> {
+}: Pick<OpenedEsm2, 'shape' | 'tensors'>): Promise<(frames: CalibrationOrfs['heldOut']) => States[]> {
   const alphabet = new EsmAlphabet()
   const table = await scaledTable(shape, tensors)
   return (frames) =>
