@@ -4,11 +4,12 @@ A plan that has it loads only where `register` was called before. Needs TensorRT
 NVRTC, with which the kernel is compiled for the GPU at hand: a second or two.
 """
 
+import ctypes
 import functools
 
 import numpy as np
 
-from attention_kernel import SIZES, Kernel, compile_kernel, device_capability
+from attention_kernel import SIZES, Kernel, compile_kernel, current_context, device_capability
 
 NAME, VERSION = "VirnucproAttention", "1"
 QKV, LENGTHS, POSITIONS, OUT = range(4)
@@ -28,6 +29,7 @@ KEPT = []
 PROBLEMS = []
 FIELDS = ("heads", "size", "alibi")
 NOTHING = np.array([], np.int32)
+MANY = 1 << 20
 
 
 @functools.cache
@@ -36,20 +38,45 @@ def kernel_for(size, alibi, compute_capability):
     return Kernel(compile_kernel(size, alibi, compute_capability), size, alibi)
 
 
+@functools.cache
+def kernel_in(context, size, alibi):
+    """That of the GPU of a CUDA context, which must be the calling thread's."""
+    return kernel_for(size, alibi, device_capability())
+
+
+def keep_forever(plugin):
+    """TensorRT owns the C++ side of a plugin. Its bindings (10.6) give up references of Python's object when they delete
+    that, and where the last one goes, memory is freed twice. So there are always more than they can give up."""
+    ctypes.c_uint32.from_address(id(plugin)).value += MANY
+
+
+def shape_of(qkv, positions):
+    """Heads, numbers of each, and whether positions are slopes: tensors tell what a call is about."""
+    numbers = qkv.dims[2] // 3
+    if len(positions.dims) == 1:
+        return positions.dims[0], numbers // positions.dims[0], True
+    return numbers // positions.dims[1], positions.dims[1], False
+
+
 def make_creator(trt):
     class AttentionPlugin(trt.IPluginV3, trt.IPluginV3OneCore, trt.IPluginV3OneBuild, trt.IPluginV3OneRuntime):
-        """qkv BF16 [B,T,3*heads*size], lengths INT32 [B] and positions to BF16 [B,T,heads*size], see attention.cu."""
+        """qkv BF16 [B,T,3*heads*size], lengths INT32 [B] and positions to BF16 [B,T,heads*size], see attention.cu.
 
-        def __init__(self, heads, size, alibi, kernel):
+        What is in it serves for writing a plan alone: once TensorRT has deleted a plugin, its bindings may take this object
+        for another plugin that came to lie at the same address.
+        """
+
+        def __init__(self, given):
             trt.IPluginV3.__init__(self)
             trt.IPluginV3OneCore.__init__(self)
             trt.IPluginV3OneBuild.__init__(self)
             trt.IPluginV3OneRuntime.__init__(self)
+            keep_forever(self)
             self.plugin_namespace, self.plugin_name, self.plugin_version = "", NAME, VERSION
             self.num_outputs = 1
-            self.heads, self.size, self.alibi, self.kernel = heads, size, alibi, kernel
+            self.given = given
             # TensorRT keeps pointers to both for as long as there is a plugin.
-            self.values = {name: np.array([getattr(self, name)], np.int32) for name in FIELDS}
+            self.values = {name: np.array([given[name]], np.int32) for name in FIELDS}
             self.fields = [trt.PluginField(name, self.values[name], trt.PluginFieldType.INT32) for name in FIELDS]
             self.collection = trt.PluginFieldCollection(self.fields)
 
@@ -57,9 +84,7 @@ def make_creator(trt):
             return self
 
         def clone(self):
-            copy = AttentionPlugin(self.heads, self.size, self.alibi, self.kernel)
-            copy.plugin_namespace = self.plugin_namespace
-            return copy
+            return AttentionPlugin(self.given)
 
         def attach_to_context(self, context):
             return self.clone()
@@ -72,12 +97,12 @@ def make_creator(trt):
 
         def get_output_shapes(self, inputs, shape_inputs, builder):
             shape = trt.DimsExprs(inputs[QKV])
-            shape[2] = builder.constant(self.heads * self.size)
+            shape[2] = builder.operation(trt.DimensionOperation.FLOOR_DIV, shape[2], builder.constant(3))
             return [shape]
 
         def supports_format_combination(self, pos, in_out, num_inputs):
             here = in_out[pos].desc
-            positions = trt.DataType.FLOAT if self.alibi else trt.DataType.HALF
+            positions = trt.DataType.FLOAT if len(in_out[POSITIONS].desc.dims) == 1 else trt.DataType.HALF
             wanted = {QKV: trt.DataType.BF16, LENGTHS: trt.DataType.INT32, POSITIONS: positions, OUT: trt.DataType.BF16}
             return here.format == trt.TensorFormat.LINEAR and here.type == wanted[pos]
 
@@ -92,7 +117,9 @@ def make_creator(trt):
 
         def enqueue(self, input_desc, output_desc, inputs, outputs, workspace, stream):
             rows, tokens = input_desc[QKV].dims[0], input_desc[QKV].dims[1]
-            self.kernel.launch([*inputs, outputs[0]], rows, tokens, self.heads, stream)
+            heads, size, alibi = shape_of(input_desc[QKV], input_desc[POSITIONS])
+            kernel = kernel_in(current_context(), size, alibi)
+            kernel.launch([*inputs, outputs[0]], rows, tokens, heads, stream)
 
     class AttentionCreator(trt.IPluginCreatorV3One):
         def __init__(self):
@@ -103,15 +130,16 @@ def make_creator(trt):
 
         def create_plugin(self, name, fields, phase):
             given = {field.name: int(field.data[0]) for field in fields}
-            heads, size, alibi = (given[key] for key in FIELDS)
+            size, alibi = given["size"], bool(given["alibi"])
             if size not in SIZES:
                 raise ValueError(f"{NAME} takes heads of {', '.join(map(str, SIZES))} numbers, not {size}")
             try:
-                kernel = kernel_for(size, bool(alibi), device_capability())
+                # Compiled now rather than in the first batch: what is missing keeps the plan from loading.
+                kernel_for(size, alibi, device_capability())
             except Exception as error:
                 PROBLEMS.append(str(error))
                 raise
             PROBLEMS.clear()
-            return AttentionPlugin(heads, size, alibi, kernel)
+            return AttentionPlugin(given)
 
     return AttentionCreator()

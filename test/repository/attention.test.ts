@@ -58,6 +58,16 @@ describe('the attention kernel', () => {
     },
   )
 
+  test('takes from the tensors of a call what it is about', async () => {
+    const text = `import sys; sys.path.insert(0, ${JSON.stringify(code)})
+from types import SimpleNamespace as Tensor
+from attention_plugin import shape_of
+print(shape_of(Tensor(dims=[2, 51, 7680]), Tensor(dims=[4096, 64])), shape_of(Tensor(dims=[2, 51, 2304]), Tensor(dims=[12])))`
+    const child = Bun.spawnSync([compilerPython, '-B', '-c', text])
+    expect(child.stderr.toString()).toBe('')
+    expect(child.stdout.toString()).toBe('(40, 64, False) (12, 64, True)\n')
+  })
+
   test('says what is wrong where NVRTC is not there', async () => {
     const text = `import sys; sys.path = [${JSON.stringify(code)}, *(p for p in sys.path if 'site-packages' not in p)]
 from attention_kernel import *
