@@ -181,6 +181,7 @@ test.skipIf(!hasPython)('the Python script counts fused attention kernels by the
   const program = `
 import sys; sys.path.insert(0, sys.argv[1])
 from build_engine import count_attention
-print(count_attention(["_gemm_mha_v2_myl0_12", "MatMul_1", {"Name": "x", "TacticName": "fmha_v2_flash"}]))`
+after = {"Name": "MatMul_1_myl1_1", "Inputs": [{"Name": "layer_1/VirnucproAttention_output"}]}
+print(count_attention(["_gemm_mha_v2_myl0_12", "MatMul_1", {"Name": "x", "TacticName": "fmha_v2_flash"}, after]))`
   expect((await runPython(program, resolve(import.meta.dir, '../../scripts'))).trim()).toBe('2')
 })
