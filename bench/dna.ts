@@ -24,10 +24,16 @@ export function randomDna(length: number, seed: number): Uint8Array {
 /**
  * DNA as dense in genes as a virus or bacterium: genes of 100 to 500 codons without a stop on either strand, 30 to 150
  * random bases between them. Most chunks then keep the frame of a gene, as real ones do.
+ *
+ * @param gc share of G and C among the bases drawn
  */
-export function codingDna(length: number, seed: number): Uint8Array {
+export function codingDna(length: number, seed: number, gc = 0.5): Uint8Array {
   const random = seededRandom(seed)
-  const base = () => BASES[Math.floor(random() * 4)]!
+  const base = () => {
+    const drawn = random()
+    const isGc = Math.abs(drawn - 0.5) < gc / 2
+    return BASES[drawn < 0.5 ? (isGc ? 1 : 0) : isGc ? 2 : 3]!
+  }
   const out = new Uint8Array(length)
   let at = 0
   while (at < length) {

@@ -3,7 +3,9 @@
 plans, and gives speed and accuracy of BF16 and FP8 in one run.
 
 Usage: fp8.py --graphs FOLDER [--model esm2-3B] [--whole gelu-table-tokens,fp8-gelu-pair-tokens] [--forms ...] [--layers 4]
-The forms of --whole get all layers, those of --forms the first --layers. Prints a line of JSON for each as it is measured.
+              [--calibrate PROTEINS] [--proteins PROTEINS]
+The forms of --whole get all layers, those of --forms the first --layers. Files of proteins, one to a line, take the place of
+random ones: those of --calibrate are cut to 49 residues, those of --proteins are checked with. Prints a line of JSON for each as it is measured.
 --no-plan writes and checks the graphs and simulates, without TensorRT and on any device: to try the script.
 """
 
@@ -23,7 +25,7 @@ from build_engine_path import build, has_attention
 from engine import Engine, by_kind, emit, gemm_ceiling, pairs, table
 from model import JOINED, Weights, agreement, load_shape, materialize, random_batch, reference
 from plan_speed import measure
-from sweep import calls_agree, check, parse_profiles
+from sweep import calls_agree, check, parse_profiles, proteins
 
 LARGEST = 448
 HEADROOM = 2
@@ -41,9 +43,8 @@ def through_fp8(x, scale):
 class Calibration:
     """Scales and mean errors of every product of a random model, from one batch of sequences without padding."""
 
-    def __init__(self, weights, rows, length, device):
+    def __init__(self, weights, ids, lengths):
         self.largest, self.correction, self.weights = {}, {}, weights
-        ids, lengths = random_batch(rows, length, seed=21, device=device)
         with patched(self.watch):
             reference(weights, ids, lengths, tokens_at_once=ids.numel())
 
@@ -157,6 +158,15 @@ def simulate(weights, calibration, options, device):
     return {**agreement(ours, exact), "calls_agree": calls_agree(ours, exact)}
 
 
+def calibration_batch(options, rows=64, length=51):
+    if options.calibrate is None:
+        return random_batch(rows, length, seed=21, device=options.device)
+    with open(options.calibrate) as file:
+        found = [line.strip()[: length - 2] for line in file]
+    found = [text for text in found if len(text) == length - 2]
+    return proteins(found, min(rows, len(found)), options.device)
+
+
 def one(options, form, layers, weights, calibration):
     start = time.time()
     work = os.path.join(options.work, f"{options.model}-{form}-{layers}")
@@ -209,8 +219,9 @@ def main():
     parser.add_argument("--check-rows", type=int, default=192)
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--no-plan", action="store_true")
+    parser.add_argument("--calibrate")
+    parser.add_argument("--proteins")
     options = parser.parse_args()
-    options.proteins = None
     torch.backends.cuda.matmul.allow_tf32 = False
     start = time.time()
     os.makedirs(options.work, exist_ok=True)
@@ -219,7 +230,7 @@ def main():
     options.all_layers = shape["layers"]
     weights = Weights(shape, device=options.device)
     with torch.no_grad():
-        calibration = Calibration(weights, 64, 51, options.device)
+        calibration = Calibration(weights, *calibration_batch(options))
         emit({"simulated": True, "layers": shape["layers"], "calibrate_s": time.time() - start, **simulate(weights, calibration, options, options.device)})
     if not options.no_plan:
         emit({"gpu": torch.cuda.get_device_name(), "bf16_ceiling": gemm_ceiling()})

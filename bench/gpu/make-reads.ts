@@ -1,16 +1,28 @@
 // Writes synthetic reads as FASTA: cut from gene-like DNA, so that about four of five keep a reading frame.
 // With --rows it writes frames of mixed length in place of reads, as a line of JSON each with the token ids that both
-// models get, the shortest and the longest that enter the mean whole among them: for verify_plan.py.
-// Usage: bun make-reads.ts READS LENGTH FILE    or    bun make-reads.ts --rows COUNT TOKENIZER FILE [FASTA...]
-// With FASTA files the frames are cut from those, and none is longer than a chunk of 500.
+// models get and whether the frame is viral, the shortest and the longest that enter the mean whole among them: for
+// verify_plan.py. They are cut from --viral and --other FASTA files, as long as short reads up to chunks of 500; without
+// files from two made-up genomes that differ in G and C.
+// Usage: bun make-reads.ts READS LENGTH FILE
+//    or  bun make-reads.ts --rows COUNT TOKENIZER FILE [--viral FASTA... --other FASTA...]    (each file with its option)
 
+import { parseArgs } from 'node:util'
 import { readSequences } from '../../src/fasta/index.ts'
 import { openFrames } from '../../src/sequence/index.ts'
 import { DnaTokenizer, EsmAlphabet } from '../../src/tokenizers/index.ts'
 import { codingDna, cutReads, seededRandom } from '../dna.ts'
 
-const [first, second, third, fourth, ...fasta] = process.argv.slice(2)
-if (first === '--rows') await writeRows(Number(second), third!, fourth!, fasta)
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    rows: { type: 'string' },
+    viral: { type: 'string', multiple: true },
+    other: { type: 'string', multiple: true },
+  },
+})
+const [first, second, third] = positionals
+if (values.rows !== undefined)
+  await writeRows(Number(values.rows), first!, second!, values.viral, values.other)
 else await writeReads(Number(first), Number(second), third!)
 
 async function writeReads(count: number, length: number, path: string): Promise<void> {
@@ -24,28 +36,49 @@ async function writeReads(count: number, length: number, path: string): Promise<
   await file.end()
 }
 
-async function writeRows(count: number, tokenizer: string, path: string, fasta: string[]): Promise<void> {
+async function writeRows(
+  count: number,
+  tokenizer: string,
+  path: string,
+  viral?: string[],
+  other?: string[],
+): Promise<void> {
+  if ((viral === undefined) !== (other === undefined)) throw new Error('--viral and --other go together')
   const dna = await DnaTokenizer.fromFile(tokenizer)
   const esm = new EsmAlphabet()
   const random = seededRandom(11)
-  const genomes = fasta.length === 0 ? [codingDna(4_000_000, 12)] : await genomesOf(fasta)
+  const kinds =
+    viral === undefined || other === undefined
+      ? [[codingDna(2_000_000, 13, 0.58)], [codingDna(2_000_000, 12, 0.42)]]
+      : [await genomesOf(other), await genomesOf(viral)]
   const lines: string[] = []
   // One residue, and all that enter the mean: no stop codon may stand in the way.
-  const fixed = (fasta.length === 0 ? [3, 6, 3072, 3072] : [3, 6, 498]).map((bases) =>
+  const fixed = (viral === undefined ? [3, 6, 3072, 3072] : [3, 6, 498]).map((bases) =>
     genomeWithoutStop(bases),
   )
   while (lines.length < count) {
     const given = fixed[lines.length]
-    const length = given?.length ?? 30 + Math.floor(random() * 470)
-    const genome = genomes[Math.floor(random() * genomes.length)]!
+    const isViral = lines.length % 2 === 1
+    const genome = anyBase(kinds[Number(isViral)]!, random)
+    const length = given?.length ?? 150 + Math.floor(random() * 351)
     const start = Math.floor(random() * (genome.length - length))
     const [frame] = openFrames(given ?? genome.subarray(start, start + length))
     if (frame === undefined || frame.protein.length === 0) continue
-    const ids = { esm2: [...esm.encode(frame.protein)], dnabert_s: [...dna.encode(frame.nucleotide)] }
     // DNABERT-S never sees more than a chunk.
-    lines.push(JSON.stringify({ ...ids, dnabert_s: ids.dnabert_s.slice(0, 512) }))
+    const dnabert = [...dna.encode(frame.nucleotide)].slice(0, 512)
+    lines.push(JSON.stringify({ esm2: [...esm.encode(frame.protein)], dnabert_s: dnabert, viral: isViral }))
   }
   await Bun.write(path, `${lines.join('\n')}\n`)
+}
+
+/** The genome that a base belongs to of which each is as likely. */
+function anyBase(genomes: readonly Uint8Array[], random: () => number): Uint8Array {
+  let at = random() * genomes.reduce((sum, genome) => sum + genome.length, 0)
+  for (const genome of genomes) {
+    if (at < genome.length) return genome
+    at -= genome.length
+  }
+  return genomes.at(-1)!
 }
 
 /** Sequences of which every chunk is long enough. */

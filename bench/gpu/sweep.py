@@ -31,7 +31,8 @@ def check(engine, weights, options):
     kind, rows = weights.shape["kind"], options.check_rows
     longest = max(length for _, length in pairs(options.batches))
     if options.proteins and kind == "esm2":
-        ids, lengths = proteins(options.proteins, rows)
+        with open(options.proteins) as file:
+            ids, lengths = proteins(file, rows)
     else:
         generator = torch.Generator().manual_seed(7)
         lengths = torch.randint(3 if kind == "esm2" else 2, longest + 1, (rows,), generator=generator).sort().values
@@ -52,16 +53,15 @@ def check(engine, weights, options):
     return result
 
 
-def proteins(path, count):
-    """Proteins of a file, one to a line, as ids and lengths sorted by length."""
+def proteins(lines, count, device="cuda"):
+    """So many proteins, evenly spread by length, as ids and lengths sorted by length."""
     letters = {letter: 4 + i for i, letter in enumerate("LAGVSERTIDPKQNFYMHWCXBUZO")}
-    with open(path) as file:
-        found = sorted((line.strip() for line in file if line.strip()), key=len)
+    found = sorted((line.strip() for line in lines if line.strip()), key=len)
     found = [found[i * len(found) // count] for i in range(count)]
     ids = torch.ones(count, len(found[-1]) + 2, dtype=torch.int32)
     for row, text in zip(ids, found):
         row[: len(text) + 2] = torch.tensor([0, *(letters[c] for c in text), 2])
-    return ids.cuda(), torch.tensor([len(text) + 2 for text in found], dtype=torch.int32, device="cuda")
+    return ids.to(device), torch.tensor([len(text) + 2 for text in found], dtype=torch.int32, device=device)
 
 
 def calls_agree(ours, theirs):

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """Compares BF16 plans with the FP32 models of the same weights in PyTorch, on rows of mixed length.
 
-Usage: verify_plan.py --models DIR --plans DIR --rows rows.jsonl
+Usage: verify_plan.py --models DIR --plans DIR --rows rows.jsonl [--judge 2000]
 DIR of models is that of make_models.py; rows are those of make-reads.ts. Prints one line of JSON for each model: cosine,
-NaN, what a row alone and a row with 16 more columns of padding differ from the row in its batch; and one line for calls:
-of the classifier, and of one that cuts at the median, which any difference between sequences moves. Rows that are longer
-than the plan of either model takes are left out of both, and counted.
+NaN, what a row alone and a row with 16 more columns of padding differ from the row in its batch; and one line for calls.
+The first rows are judged. The others train VirNucPro's classifier to tell viral rows from the rest, with the embeddings of
+the plans; its calls of the judged rows are compared, and beside them calls that cut at the median of its scores, which any
+difference between sequences moves. Rows that are longer than the plan of either model takes are left out of both, and counted.
 """
 
 import argparse
@@ -16,14 +17,14 @@ import sys
 
 import torch
 
-import make_models
 from engine import Engine, emit
-from make_models import HalfWeights
+from make_models import HalfWeights, MLPClassifier
 from model import agreement, reference
 from sweep import calls_agree
 
 PAD = {"esm2": 1, "dnabert_s": 3}
 ROWS = 96
+EPOCHS = 40
 
 
 def padded(rows, pad, width=0):
@@ -65,7 +66,8 @@ def fitting(lines, engines):
     return fit
 
 
-def examine(name, engine, options, rows):
+def examine(name, engine, options, rows, others):
+    """Embeddings of rows by the plan and in FP32, and those of others by the plan."""
     with open(os.path.join(options.models, f"{name}.shape.json")) as file:
         weights = HalfWeights(json.load(file), seed=1 if name == "esm2" else 2)
     longest = bounds(engine)
@@ -85,7 +87,38 @@ def examine(name, engine, options, rows):
     row["longest"], row["shortest"] = (len(rows[i]) for i in extremes)
     row["extremes_finite"] = bool(torch.isfinite(ours[extremes]).all())
     emit(row)
-    return ours, theirs
+    return ours, theirs, embeddings(engine, others, pad, longest) if others else ours[:0]
+
+
+def trained(features, viral):
+    torch.manual_seed(5)
+    classifier = MLPClassifier(features.shape[1]).to(features.device)
+    optimizer = torch.optim.Adam(classifier.parameters(), lr=2e-4)
+    for _ in range(EPOCHS):
+        for some in torch.randperm(len(features), device=features.device).split(64):
+            if len(some) < 2:  # statistics of one row are none
+                continue
+            optimizer.zero_grad()
+            torch.nn.functional.cross_entropy(classifier(features[some]), viral[some]).backward()
+            optimizer.step()
+    return classifier.eval()
+
+
+def calls(classifier, ours, theirs, viral):
+    with torch.no_grad():
+        ours, theirs = (classifier(features).softmax(1)[:, 1] for features in (ours, theirs))
+    middle, differ = theirs.median(), (ours > 0.5) != (theirs > 0.5)
+    return {
+        "calls_agree": (~differ).double().mean().item(),
+        "calls_that_differ": int(differ.sum()),
+        # All others agree.
+        "differ_up_to_score": 0.5 + ((theirs - 0.5).abs() * differ).max().item(),
+        "calls_right": ((theirs > 0.5) == viral.bool()).double().mean().item(),
+        "scores_near_half": ((theirs - 0.5).abs() < 0.01).double().mean().item(),
+        "median_calls_agree": ((ours > middle) == (theirs > middle)).double().mean().item(),
+        "score_error_max": (ours - theirs).abs().max().item(),
+        "score_error_mean": (ours - theirs).abs().mean().item(),
+    }
 
 
 def main():
@@ -93,6 +126,7 @@ def main():
     parser.add_argument("--models", required=True)
     parser.add_argument("--plans", required=True)
     parser.add_argument("--rows", required=True)
+    parser.add_argument("--judge", type=int, default=2000)
     options = parser.parse_args()
     torch.backends.cuda.matmul.allow_tf32 = False
     with open(options.rows) as file:
@@ -100,32 +134,16 @@ def main():
     engines = {name: Engine(glob.glob(os.path.join(options.plans, name, "*.plan"))[0]) for name in ("dnabert_s", "esm2")}
     given = len(lines)
     lines = fitting(lines, engines)
-    found = {name: examine(name, engines[name], options, [line[name] for line in lines]) for name in engines}
-    both = [torch.cat([found["dnabert_s"][i], found["esm2"][i]], dim=1) for i in (0, 1)]
-    # The classifier was saved as a class of the script that was run.
-    import __main__
-
-    __main__.MLPClassifier = make_models.MLPClassifier
-    path = os.path.join(options.models, "500_model.pth")
-    classifier = torch.load(path, weights_only=False, map_location="cuda").eval()
-    # Statistics of the data, as training would have left them, or every call would be the same.
-    with torch.no_grad():
-        hidden = classifier.hidden_layer(both[1])
-        classifier.bn1.running_mean.copy_(hidden.mean(0))
-        classifier.bn1.running_var.copy_(hidden.var(0))
-        scores = [classifier(features).softmax(1) for features in both]
-        middle = scores[1][:, 1].median()
-    calls = [(score[:, 1] > middle) for score in scores]
-    emit(
-        {
-            "model": "classifier",
-            "rows": len(lines),
-            "rows_left_out": given - len(lines),
-            "calls_agree": (scores[0].argmax(1) == scores[1].argmax(1)).double().mean().item(),
-            "median_calls_agree": (calls[0] == calls[1]).double().mean().item(),
-            "score_error_max": (scores[0] - scores[1]).abs().max().item(),
-        }
-    )
+    judged, others = lines[: options.judge], lines[options.judge :]
+    found = [examine(name, engine, options, *([line[name] for line in some] for some in (judged, others))) for name, engine in engines.items()]
+    if not others:
+        print("no calls: no rows are left to train a classifier with", file=sys.stderr)
+        return
+    ours, theirs, features = (torch.cat(parts, dim=1) for parts in zip(*found))
+    viral = torch.tensor([int(line["viral"]) for line in lines], device=ours.device)
+    classifier = trained(features, viral[len(judged) :])
+    counts = {"rows": len(judged), "trained_with": len(others), "rows_left_out": given - len(lines)}
+    emit({"model": "classifier", **counts, **calls(classifier, ours, theirs, viral[: len(judged)])})
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ step_prepare() {
     timed import cli models import --precision "${PRECISION:-bf16}" ${IMPORT_ARGS:-} --esm "$models/esm2.pt" --dnabert "$models/DNABERT-S" \
       --mlp "$models/500_model.pth" --output "$bundle" 2>&1 | keep prepare
   fi
-  [ -e "$WORK/rows.jsonl" ] || "$BUN" "$here/make-reads.ts" --rows 2000 "$TOKENIZER" "$WORK/rows.jsonl"
+  [ -e "$WORK/rows.jsonl" ] || "$BUN" "$here/make-reads.ts" --rows 8000 "$TOKENIZER" "$WORK/rows.jsonl"
   make_reads "$READS" reads
 }
 
