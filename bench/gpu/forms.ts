@@ -35,6 +35,7 @@ const signed = { rotation: 'signed' } as const
 const halves = { rotation: 'halves' } as const
 const exact = { residual: 'float' } as const
 const fused = { attention: 'fused' } as const
+const norm = { norm: 'float' } as const
 
 const each = { quantize: 'each' } as const
 
@@ -78,6 +79,8 @@ export const esm2Forms: Record<string, GraphOptions> = {
   'erf-table-tokens': { form: { ...table, ...tokens } },
   'erf-table-pair-tokens': { form: { ...table, ...pair, ...tokens } },
   fused: { form: { ...operator, ...fused } },
+  'fused-norm': { form: { ...operator, ...fused, ...norm } },
+  'gelu-table-tokens-norm': { form: { ...operator, ...table, ...tokens, ...norm } },
   'gelu-table-exact': { form: { ...operator, ...table, ...exact } },
   fp8: { form: table, fp8 },
   'fp8-gelu': { form: { ...operator, ...table }, fp8 },
@@ -106,6 +109,8 @@ export const dnabertForms: Record<string, GraphOptions> = {
   exact: { form: exact },
   'gelu-joined': { form: { ...operator, ...joined } },
   'fused-gate': { form: { ...operator, ...fused, gate: 'joined' } },
+  'fused-gate-norm': { form: { ...operator, ...fused, gate: 'joined', ...norm } },
+  'gelu-gate-norm': { form: { ...operator, gate: 'joined', ...norm } },
   'gelu-gate': { form: { ...operator, gate: 'joined' } },
   'gelu-joined-gate': { form: { ...operator, ...joined, gate: 'joined' } },
 }

@@ -2,6 +2,7 @@ import { afterAll, describe, expect, test } from 'bun:test'
 import { mkdirSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { RandomWeights } from '../../scripts/support/random.ts'
+import type { Precision } from '../../src/models/graphs/common.ts'
 import { dnabertGraph } from '../../src/models/graphs/dnabert.ts'
 import { esm2Graph } from '../../src/models/graphs/esm2.ts'
 import type { GraphForm } from '../../src/models/graphs/form.ts'
@@ -33,7 +34,7 @@ function tensorsOf(vocabulary: number): Tensors {
   }
 }
 
-const esm2 = (form: Partial<GraphForm>) => {
+const esm2 = (form: Partial<GraphForm>, precision: Precision = 'fp32') => {
   const shape = {
     width: WIDTH,
     hidden: HIDDEN,
@@ -44,9 +45,9 @@ const esm2 = (form: Partial<GraphForm>) => {
     layerNormEps: 1e-5,
   }
   const frequencies = Array.from({ length: LAYERS }, () => defaultInverseFrequencies(WIDTH / 3))
-  return esm2Graph(shape, tensorsOf(33), frequencies, { form })
+  return esm2Graph(shape, tensorsOf(33), frequencies, { form, precision })
 }
-const dnabert = (form: Partial<GraphForm>) => {
+const dnabert = (form: Partial<GraphForm>, precision: Precision = 'fp32') => {
   const shape = {
     width: WIDTH,
     hidden: HIDDEN,
@@ -55,7 +56,7 @@ const dnabert = (form: Partial<GraphForm>) => {
     vocabulary: 40,
     layerNormEps: 1e-12,
   }
-  return dnabertGraph(shape, tensorsOf(40), { form })
+  return dnabertGraph(shape, tensorsOf(40), { form, precision })
 }
 
 const ROWS = [
@@ -79,8 +80,8 @@ async function embeddings(graph: GraphBuilder): Promise<Float32Array> {
   return embedding!
 }
 
-/** Of a graph with the operator of the attention kernel, which ONNX's evaluator is told the definition of. */
-async function fusedEmbeddings(graph: GraphBuilder): Promise<Float32Array> {
+/** By ONNX's own evaluator, which knows BF16, and is told the definition of our attention operator. */
+async function evaluatedEmbeddings(graph: GraphBuilder): Promise<Float32Array> {
   const program = resolve(import.meta.dir, 'support/fused_attention.py')
   const child = Bun.spawn([python, program, await written(graph)], {
     stdin: Buffer.from(JSON.stringify(ROWS)),
@@ -106,6 +107,7 @@ test.each<Partial<GraphForm>>([
   { rotation: 'runtime' },
   { mask: 'choose' },
   { residual: 'float' },
+  { norm: 'float' },
   { projection: 'joined', rotateIn: 'tokens', rotation: 'halves', angles: 'table', gelu: 'operator' },
   { projection: 'query-key', rotateIn: 'heads', rotation: 'signed', angles: 'table' },
 ])('ESM-2 is the same function in the form %p', async (form) => {
@@ -123,13 +125,32 @@ test.each<Partial<GraphForm>>([
 
 describe.skipIf(!hasPython)('with attention as one operator', () => {
   test('ESM-2 is the same function', async () => {
-    const found = await fusedEmbeddings(esm2({ attention: 'fused' }))
+    const found = await evaluatedEmbeddings(esm2({ attention: 'fused' }))
     // Its cos and sin are in half precision.
     expect(furthest(found, await embeddings(esm2({})))).toBeLessThan(1e-3)
   })
 
   test('DNABERT-S is the same function', async () => {
-    const found = await fusedEmbeddings(dnabert({ attention: 'fused' }))
+    const found = await evaluatedEmbeddings(dnabert({ attention: 'fused' }))
     expect(furthest(found, await embeddings(dnabert({})))).toBeLessThan(2e-6)
   })
 })
+
+describe.skipIf(!hasPython)('in BF16', () => {
+  test.each([
+    { name: 'ESM-2', graph: esm2 },
+    { name: 'DNABERT-S', graph: dnabert },
+  ])('$name keeps more digits where its layer norms are FP32', async ({ graph }) => {
+    const exact = await embeddings(graph({}))
+    const off = async (form: Partial<GraphForm>) =>
+      distance(await evaluatedEmbeddings(graph({ gelu: 'operator', ...form }, 'bf16')), exact)
+    const [all, less] = [await off({}), await off({ norm: 'float' })]
+    expect(less).toBeLessThan(0.8 * all)
+    // What the products round stays.
+    expect(less).toBeGreaterThan(0.1 * all)
+  })
+})
+
+function distance(a: Float32Array, b: Float32Array): number {
+  return Math.sqrt(a.reduce((sum, value, i) => sum + (value - b[i]!) ** 2, 0))
+}

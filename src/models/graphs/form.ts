@@ -22,6 +22,11 @@ export interface GraphForm {
   readonly rotation: 'turned' | 'signed' | 'halves' | 'runtime'
   /** Sums between layers in the graph's precision or in FP32, which keeps more of each layer's small change. */
   readonly residual: 'same' | 'float'
+  /**
+   * Layer norms with weights and results of the graph's precision, or in FP32 up to one rounding of the result: rounded weights
+   * of norms are most of what BF16 changes (`bench/gpu/rounding.py`).
+   */
+  readonly norm: 'same' | 'float'
   /** Padding hidden by adding to the scores, or by choosing between scores and a low number. `none` only measures what hiding costs. */
   readonly mask: 'add' | 'choose' | 'none'
   /** The two products into a gated feed-forward layer: one each, or one. */
@@ -38,6 +43,7 @@ const BASE: GraphForm = {
   rotateIn: 'heads',
   rotation: 'turned',
   residual: 'same',
+  norm: 'same',
   mask: 'add',
   gate: 'separate',
   quantize: 'once',

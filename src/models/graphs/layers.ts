@@ -7,6 +7,7 @@ import {
   type GraphOptions,
   type Int8Inputs,
   type Precision,
+  toFloat,
 } from './common.ts'
 import type { GraphForm } from './form.ts'
 import { throughFp8 } from './fp8.ts'
@@ -125,21 +126,23 @@ export class Layers {
    * @param only the first of the products that it goes into, where it goes into nothing else
    */
   norm(x: Value, name: string, width: number, only?: string): Value {
-    const exact = this.form.residual === 'float'
-    const dtype = exact ? DataType.float : floatType(this.precision)
+    const isTotalFloat = this.form.residual === 'float'
+    const onlyHere = this.form.norm === 'float' && !isTotalFloat
+    const dtype = isTotalFloat || onlyHere ? DataType.float : floatType(this.precision)
     const divisor = only === undefined ? undefined : this.int8?.(only)
     const vector = (part: string) => {
       const source = asStored(this.tensors, part)
       return this.weight(part, [width], divisor === undefined ? source : dividedBy(source, divisor), dtype)
     }
-    const inputs = [x, vector(`${name}.weight`), vector(`${name}.bias`)]
+    const from = onlyHere ? toFloat(this.b, x, this.precision) : x
+    const inputs = [from, vector(`${name}.weight`), vector(`${name}.bias`)]
     const y = this.b.node('LayerNormalization', inputs, {
       axis: -1,
       epsilon: { float: this.epsilon },
       stash_type: 1,
     })
     if (divisor !== undefined) this.divided.add(y)
-    return y
+    return onlyHere ? fromFloat(this.b, y, this.precision) : y
   }
 
   /** `x` of the graph's precision in that of the running total. */

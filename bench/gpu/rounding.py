@@ -1,0 +1,93 @@
+#!/usr/bin/env python3
+"""What rounding to BF16 changes in the embeddings of a random model, by what is rounded; everything else is FP32.
+
+Usage: rounding.py [--model dnabert|8M|35M|...] [--rows 64] [--longest 110] [--device cpu]
+Prints for each case the median relative error of a row, the largest, and how much of the error all rows have in common.
+What is between the layers (their sums) stays FP32. Needs PyTorch alone; DNABERT-S takes about five minutes on two cores.
+"""
+
+import argparse
+
+import torch
+
+import model
+from baselines_dnabert import SHAPE as DNABERT
+from baselines_esm import shape_of
+from engine import emit, table
+from model import Weights, random_batch, reference
+
+exact_linear, exact_norm = model.linear, model.norm
+WEIGHTS = ("norms", "products", "biases", "embeddings")
+CASES = {
+    "weights of layer norms": {"norms"},
+    "weights of products": {"products"},
+    "biases of products": {"biases"},
+    "embedding tables": {"embeddings"},
+    "all weights": set(WEIGHTS),
+    "results of products and norms": {"results"},
+    "all of these": {*WEIGHTS, "results"},
+    "all but the weights of layer norms": {"products", "biases", "embeddings", "results"},
+}
+
+
+def rounded(x):
+    return x.bfloat16().float()
+
+
+def kind_of(name):
+    if name.startswith(("embed.", "token_types")):
+        return "embeddings"
+    if "norm" in name:
+        return "norms"
+    return "biases" if name.endswith(".bias") else "products"
+
+
+class Rounded:
+    """The tensors of a model, those of some kinds rounded."""
+
+    def __init__(self, weights, kinds):
+        self.weights, self.shape, self.kinds = weights, weights.shape, kinds
+
+    def __getitem__(self, name):
+        value = self.weights[name]
+        return rounded(value) if kind_of(name) in self.kinds else value
+
+
+def embeddings(weights, ids, lengths, kinds):
+    after = rounded if "results" in kinds else lambda x: x
+    model.linear = lambda *a, **k: after(exact_linear(*a, **k))
+    model.norm = lambda *a, **k: after(exact_norm(*a, **k))
+    try:
+        return reference(Rounded(weights, kinds), ids, lengths, tokens_at_once=2048)
+    finally:
+        model.linear, model.norm = exact_linear, exact_norm
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", default="dnabert")
+    parser.add_argument("--rows", type=int, default=64)
+    parser.add_argument("--longest", type=int, default=110)
+    parser.add_argument("--device", default="cpu")
+    options = parser.parse_args()
+    shape = DNABERT if options.model == "dnabert" else shape_of(options.model)
+    weights = Weights(shape, seed=2, device=options.device)
+    generator = torch.Generator().manual_seed(7)
+    lengths = torch.randint(options.longest // 3, options.longest + 1, (options.rows,), generator=generator).sort().values
+    vocabulary = shape["vocabulary"]
+    ids, lengths = random_batch(options.rows, options.longest, vocabulary, lengths, 3, shape["kind"], options.device)
+    rows = []
+    with torch.no_grad():
+        exact = embeddings(weights, ids, lengths, set())
+        for name, kinds in CASES.items():
+            difference = embeddings(weights, ids, lengths, kinds) - exact
+            error = difference.norm(dim=1) / exact.norm(dim=1)
+            row = {"rounded": name, "error_median": error.median().item(), "error_max": error.max().item()}
+            row["in_common"] = (difference.mean(0).norm() / difference.norm(dim=1).mean()).item()
+            rows.append(row)
+            emit(row)
+    table(rows, ["rounded", "error_median", "error_max", "in_common"])
+
+
+if __name__ == "__main__":
+    main()
