@@ -12,6 +12,7 @@ import {
   type Manifest,
 } from './bundle/manifest.ts'
 import { type Bundle, openBundle } from './bundle/open.ts'
+import { type Bf16Model, calibrateBf16, offsetOfDnabert } from './calibration/bf16-model.ts'
 import {
   CALIBRATION_FILE,
   calibrateFp8,
@@ -19,12 +20,13 @@ import {
   type Fp8Options,
   fp8GraphOptions,
 } from './calibration/fp8-model.ts'
-import { calibrateInt8, EXAMPLE_SEQUENCES, type Int8Model, UNCALIBRATED } from './calibration/int8-model.ts'
+import { calibrateInt8, type Int8Model, UNCALIBRATED } from './calibration/int8-model.ts'
+import { EXAMPLE_SEQUENCES } from './calibration/orfs.ts'
 import { DimensionMismatchError, ModelError } from './errors.ts'
 import type { GraphOptions, Precision } from './graphs/common.ts'
 import { MAX_RESIDUES } from './graphs/esm2.ts'
 import { FUSED_SIZES } from './graphs/fused-attention.ts'
-import { type LoadedModel, loadDnabert, loadMlp, openEsm2, withGraph } from './load.ts'
+import { type LoadedModel, loadDnabert, loadMlp, type OpenedEsm2, openEsm2, withGraph } from './load.ts'
 import { recordSources } from './sources/provenance.ts'
 
 export interface ImportOptions {
@@ -44,6 +46,11 @@ export interface ImportOptions {
   readonly precision?: Precision | 'fp8' | 'int8'
   /** What FP8 is calibrated with: needed for it, and for it alone. */
   readonly fp8?: Fp8Options
+  /**
+   * What the mean error of BF16, which is taken back, is found with: a FASTA file of nucleotides. 'uncorrected' leaves
+   * embeddings as they come. For 'bf16' alone. @default {@link EXAMPLE_SEQUENCES}
+   */
+  readonly bf16?: { readonly calibrate: string } | 'uncorrected'
   /** What INT8, and it alone, is calibrated with: a FASTA file of nucleotides. @default {@link EXAMPLE_SEQUENCES} */
   readonly int8?: { readonly calibrate: string }
   /**
@@ -85,6 +92,8 @@ export async function importModels(options: ImportOptions): Promise<Bundle> {
     throw new UsageError('the options for FP8 belong to a bundle in FP8, and it needs them')
   if (precision !== 'int8' && options.int8 !== undefined)
     throw new UsageError('the options for INT8 belong to a bundle in INT8')
+  if (precision !== 'bf16' && options.bf16 !== undefined)
+    throw new UsageError('the options for BF16 belong to a bundle in BF16')
   const isFused = options.attention === 'fused'
   if (isFused && precision !== 'bf16' && precision !== 'fp8')
     throw new UsageError(
@@ -107,14 +116,14 @@ export async function importModels(options: ImportOptions): Promise<Bundle> {
     const fp8 =
       options.fp8 &&
       (await calibrateFp8(esm2, { dnabert: options.dnabert, mlp }, options.fp8, { ...context, isFused }))
-    const calibrate = options.int8?.calibrate ?? EXAMPLE_SEQUENCES
-    const int8 =
-      precision === 'int8'
-        ? await calibrateInt8(esm2, { dnabert: options.dnabert, mlp }, calibrate, context)
-        : undefined
-    const ofEsm2 = fp8?.options ?? int8?.options.esm2
-    const written = ofEsm2 === undefined ? plain : withGraph(esm2, ofEsm2)
-    await using calibrated = int8 && (await loadDnabert(options.dnabert, int8.options.dnabert))
+    const measured = await measure(precision, esm2, mlp, options, context)
+    const ofDnabert =
+      measured?.options.dnabert ??
+      (options.fp8 && (await offsetOfDnabert(options.dnabert, options.fp8, context)))
+    const ofEsm2 = fp8?.options ?? measured?.options.esm2
+    const written = ofEsm2 === undefined ? plain : withGraph(esm2, { ...graphs.esm2, ...ofEsm2 })
+    await using calibrated =
+      ofDnabert && (await loadDnabert(options.dnabert, { ...graphs.dnabert, ...ofDnabert }))
     const manifest: Manifest = {
       format: BUNDLE_FORMAT,
       version: BUNDLE_VERSION,
@@ -124,7 +133,7 @@ export async function importModels(options: ImportOptions): Promise<Bundle> {
       precision,
       ...(isFused && { attention: 'fused' }),
       demo: options.demo ?? false,
-      ...(int8 && { int8: recordOf(int8) }),
+      ...(measured && { [precision]: recordOf(measured) }),
       models: {
         esm2: {
           kind: 'esm2',
@@ -179,7 +188,22 @@ function checkHeads(shapes: Record<string, { width: number; heads: number }>): v
   }
 }
 
-function recordOf({ input, accuracy }: Int8Model): NonNullable<Manifest['int8']> {
+/** What BF16 and INT8 cost, and what makes up for some of it. */
+async function measure(
+  precision: Precision | 'fp8' | 'int8',
+  esm2: OpenedEsm2,
+  mlp: LoadedModel<unknown>,
+  { dnabert, bf16, int8 }: ImportOptions,
+  context: { folder: string; onProgress?: (message: string) => void; signal?: AbortSignal },
+): Promise<Bf16Model | Int8Model | undefined> {
+  const others = { dnabert, mlp }
+  if (precision === 'int8')
+    return await calibrateInt8(esm2, others, int8?.calibrate ?? EXAMPLE_SEQUENCES, context)
+  if (precision !== 'bf16' || bf16 === 'uncorrected') return undefined
+  return await calibrateBf16(esm2, others, bf16?.calibrate ?? EXAMPLE_SEQUENCES, context)
+}
+
+function recordOf({ input, accuracy }: Bf16Model | Int8Model): NonNullable<Manifest['int8']> {
   return { input, accuracy }
 }
 

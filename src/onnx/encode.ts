@@ -30,6 +30,11 @@ export function encodeWeight(values: Float32Array, dtype: WeightType): Uint8Arra
   return dtype === DataType.int8 ? new Uint8Array(Int8Array.from(values).buffer) : encodeFloats(values, dtype)
 }
 
+/** Rounds float32 values to bfloat16 and widens them again. */
+export function roundToBfloat16(values: Float32Array): Float32Array {
+  return new Float32Array(Uint32Array.from(toBfloat16(values), (bits) => bits << 16).buffer)
+}
+
 /** Rounds float32 values to IEEE half precision and widens them again. */
 export function roundToHalf(values: Float32Array): Float32Array {
   return Float32Array.from(Float16Array.from(values))

@@ -1,7 +1,7 @@
 // ONNX files, written without Python: a graph builder and a streaming writer; and sessions that run them.
 
 export { bytesPerElement, DataType, elementCount, type FloatType, type WeightType } from './dtype.ts'
-export { encodeFloats, roundToHalf, toBfloat16 } from './encode.ts'
+export { encodeFloats, roundToBfloat16, roundToHalf, toBfloat16 } from './encode.ts'
 export {
   type Attribute,
   type Dimension,

@@ -44,8 +44,8 @@ const help: CommandHelp = {
         {
           name: 'calibrate',
           long: ['calibrate'],
-          hint: 'FASTA',
-          help: 'with fp8 or int8: nucleotides like those of your runs, to find scales with and to measure the accuracy [default for int8: an example]',
+          hint: 'FASTA|none',
+          help: 'with bf16, fp8 or int8: nucleotides like those of your runs, to make up for rounding and to measure the accuracy; with bf16 also none, for embeddings as they come [default for bf16 and int8: an example]',
         },
         {
           name: 'fp8Tolerance',
@@ -91,8 +91,8 @@ function fp8Of(line: CommandLine, precision: string): { calibrate: string; toler
   const [calibrate, text] = [line.text('calibrate'), line.text('fp8Tolerance')]
   if (precision !== 'fp8') {
     if (text !== undefined) throw new UsageError('--fp8-tolerance is for --precision fp8')
-    if (calibrate !== undefined && precision !== 'int8')
-      throw new UsageError('--calibrate is for --precision fp8 or int8')
+    if (calibrate !== undefined && precision === 'fp32')
+      throw new UsageError('--calibrate is for --precision bf16, fp8 or int8')
     return undefined
   }
   if (calibrate === undefined) {
@@ -112,7 +112,9 @@ async function prepareImport(line: CommandLine): Promise<() => Promise<void>> {
     throw new UsageError(`unexpected argument ${extra}: every file is named by an option`)
   const precision = precisionOf(line)
   const fp8 = fp8Of(line, precision)
-  const calibrate = line.text('calibrate')
+  const given = line.text('calibrate')
+  const isUncorrected = precision === 'bf16' && given === 'none'
+  const calibrate = isUncorrected ? undefined : given
   const request = {
     esm: required(line, 'esm'),
     dnabert: required(line, 'dnabert'),
@@ -123,6 +125,8 @@ async function prepareImport(line: CommandLine): Promise<() => Promise<void>> {
     force: line.isOn('force'),
     ...(fp8 && { fp8 }),
     ...(precision === 'int8' && calibrate !== undefined && { int8: { calibrate } }),
+    ...(precision === 'bf16' && calibrate !== undefined && { bf16: { calibrate } }),
+    ...(isUncorrected && { bf16: 'uncorrected' as const }),
   }
   await requirePaths([
     ['--esm', request.esm],

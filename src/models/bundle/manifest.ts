@@ -60,8 +60,11 @@ const Fp8 = v.object({
 
 const Distance = v.object({ cosineMin: v.number(), cosineMean: v.number(), relativeErrorMax: v.number() })
 
-/** What products in INT8 cost, found by running them. */
-const Int8 = v.object({
+/**
+ * What a precision costs: for INT8 found by running the bundle's models, for BF16 by models with its weights that compute in
+ * FP32, the mean error taken back.
+ */
+const Measured = v.object({
   /** Nucleotides whose open reading frames were calibrated and measured with. */
   input: v.object({ name: v.string(), bytes: Count, sha256: Sha256 }),
   /** Embeddings against the FP32 models, of frames that were not calibrated with. */
@@ -85,7 +88,9 @@ export const Manifest = v.object({
   attention: v.optional(v.literal('fused')),
   /** Random weights made to show how the program works: what it calls means nothing. */
   demo: v.boolean(),
-  int8: v.optional(Int8),
+  /** Absent from a bundle in BF16 whose embeddings are left as they come. */
+  bf16: v.optional(Measured),
+  int8: v.optional(Measured),
   models: v.object({
     esm2: v.object({
       kind: v.literal('esm2'),

@@ -19,6 +19,53 @@ export interface Accuracy {
   readonly equalCalls: number
 }
 
+export type Distance = Pick<Accuracy, 'cosineMin' | 'cosineMean' | 'relativeErrorMax'>
+
+/** Embeddings of both models against those in FP32, of frames that were not calibrated with. */
+export interface BothAccuracy {
+  readonly sequences: number
+  readonly esm2: Distance
+  readonly dnabert_s: Distance
+  /** Sequences that the classifier calls the same from both. */
+  readonly equalCalls: number
+}
+
+/** Embeddings of the held-out frames, row-major [frames, width]. */
+export interface Rounded {
+  readonly exact: Float32Array
+  readonly rounded: Float32Array
+}
+
+/**
+ * Measures, and says, what a precision costs.
+ *
+ * @param what the embeddings were computed in, as messages say it
+ * @param context `folder` is for the classifier while it runs
+ */
+export async function measureBoth(
+  { esm2, dnabert_s }: { esm2: Rounded; dnabert_s: Rounded },
+  sequences: number,
+  what: string,
+  context: { mlp: LoadedModel<unknown>; folder: string; onProgress?: (message: string) => void },
+): Promise<BothAccuracy> {
+  const pair = (kind: keyof Rounded) => ({ esm2: esm2[kind], dnabert: dnabert_s[kind] })
+  const equalCalls = await countEqualCalls(sequences, [pair('exact'), pair('rounded')], context)
+  const found = { esm2: distance(esm2), dnabert_s: distance(dnabert_s) }
+  for (const [model, { cosineMin, cosineMean, relativeErrorMax }] of Object.entries(found)) {
+    context.onProgress?.(
+      `${model}: ${what} against FP32 on ${sequences} other frames: cosine min ${cosineMin.toFixed(6)}, mean ` +
+        `${cosineMean.toFixed(6)}, largest relative error ${(100 * relativeErrorMax).toFixed(1)} %`,
+    )
+  }
+  context.onProgress?.(`${equalCalls} of ${sequences} calls agree`)
+  return { sequences, ...found, equalCalls }
+
+  function distance({ rounded, exact }: Rounded): Distance {
+    const { sequences: _, ...rest } = compareEmbeddings(rounded, exact, exact.length / sequences)
+    return rest
+  }
+}
+
 /** Compares row by row. @param ours row-major [rows, width], as is `reference` */
 export function compareEmbeddings(
   ours: Float32Array,

@@ -1,15 +1,12 @@
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import type { GraphOptions, Int8Inputs } from '../graphs/common.ts'
 import { esm2EndGraph, esm2LayerGraph } from '../graphs/esm2-parts.ts'
 import { type LoadedModel, loadDnabert, type OpenedEsm2 } from '../load.ts'
-import { type Accuracy, compareEmbeddings, countEqualCalls, embedDna } from './accuracy.ts'
+import { type BothAccuracy, embedDna, measureBoth, type Rounded } from './accuracy.ts'
 import { InputChannels } from './int8-inputs.ts'
 import { LayerFolder } from './layer-folder.ts'
 import { type CalibrationOrfs, readOrfs } from './orfs.ts'
 import { advance, checkFinite, meansOf, startOf } from './states.ts'
-
-/** Sequences to calibrate with where the user names none: those that the examples are about. */
-export const EXAMPLE_SEQUENCES = resolve(import.meta.dir, '../../../examples/contigs.fasta')
 
 /** Options of a graph in INT8 whose channels are taken as they are. */
 export const UNCALIBRATED: GraphOptions = { int8: () => undefined }
@@ -18,18 +15,8 @@ export const UNCALIBRATED: GraphOptions = { int8: () => undefined }
 export interface Int8Model {
   readonly options: { readonly esm2: GraphOptions; readonly dnabert: GraphOptions }
   readonly input: CalibrationOrfs['input']
-  readonly accuracy: Int8Accuracy
+  readonly accuracy: BothAccuracy
 }
-
-/** Embeddings in INT8 against those in FP32, of frames that were not calibrated with. */
-export interface Int8Accuracy {
-  readonly sequences: number
-  readonly esm2: Distance
-  readonly dnabert_s: Distance
-  /** Sequences that the classifier calls the same from both. */
-  readonly equalCalls: number
-}
-export type Distance = Pick<Accuracy, 'cosineMin' | 'cosineMean' | 'relativeErrorMax'>
 
 interface Context {
   /** For files that are gone at the end. */
@@ -38,11 +25,8 @@ interface Context {
   readonly signal?: AbortSignal
 }
 
-export interface CalibratedInt8 {
+export interface CalibratedInt8 extends Rounded {
   readonly divisors: Int8Inputs
-  /** Embeddings of the held-out frames, row-major [frames, width]. */
-  readonly exact: Float32Array
-  readonly rounded: Float32Array
 }
 
 /** Seconds between two messages. */
@@ -68,41 +52,14 @@ export async function calibrateInt8(
   )
   const esm = await calibrateEsm2Int8(esm2, orfs, context)
   const dna = await calibrateDnabert(dnabert, orfs, context)
-  const [exact, rounded] = (['exact', 'rounded'] as const).map((kind) => ({
-    esm2: esm[kind],
-    dnabert: dna[kind],
-  }))
-  const equalCalls = await countEqualCalls(heldOut.length, [exact!, rounded!], {
+  const accuracy = await measureBoth({ esm2: esm, dnabert_s: dna }, heldOut.length, 'INT8', {
+    ...context,
     mlp,
-    folder: context.folder,
   })
-  const accuracy = {
-    sequences: heldOut.length,
-    esm2: distance(esm),
-    dnabert_s: distance(dna),
-    equalCalls,
-  }
-  for (const model of ['esm2', 'dnabert_s'] as const) {
-    const { cosineMin, cosineMean, relativeErrorMax } = accuracy[model]
-    context.onProgress?.(
-      `${model}: INT8 against FP32 on ${heldOut.length} other frames: cosine min ${cosineMin.toFixed(6)}, mean ` +
-        `${cosineMean.toFixed(6)}, largest relative error ${(100 * relativeErrorMax).toFixed(1)} %`,
-    )
-  }
-  context.onProgress?.(`${equalCalls} of ${heldOut.length} calls agree`)
   return {
     options: { esm2: { int8: esm.divisors }, dnabert: { int8: dna.divisors } },
     input,
     accuracy,
-  }
-
-  function distance({ rounded, exact }: CalibratedInt8): Distance {
-    const { cosineMin, cosineMean, relativeErrorMax } = compareEmbeddings(
-      rounded,
-      exact,
-      exact.length / heldOut.length,
-    )
-    return { cosineMin, cosineMean, relativeErrorMax }
   }
 }
 

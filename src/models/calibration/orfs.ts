@@ -1,15 +1,22 @@
-import { basename } from 'node:path'
+import { basename, resolve } from 'node:path'
 import { readSequences } from '../../fasta/index.ts'
 import { chunkBounds, type OpenFrame, openFrames } from '../../sequence/index.ts'
 import { sha256File } from '../../system/index.ts'
 import { CalibrationError } from '../errors.ts'
+
+/** Sequences to calibrate with where the user names none: those that the examples are about. */
+export const EXAMPLE_SEQUENCES = resolve(import.meta.dir, '../../../examples/contigs.fasta')
 
 /** Length that records are cut to, as for the classifier of long sequences; reads are shorter and stay whole. */
 const CHUNK_LENGTH = 500
 /** Different open frames that are looked at: what comes behind them is not read. */
 const MOST_FRAMES = 20_000
 /** Residues to calibrate with, and to measure the accuracy with. */
-const RESIDUES = { calibration: 8192, heldOut: 4096 }
+export interface Residues {
+  readonly calibration: number
+  readonly heldOut: number
+}
+const RESIDUES: Residues = { calibration: 8192, heldOut: 4096 }
 /** Frames below which neither would say anything. */
 const FEWEST_FRAMES = 8
 
@@ -27,7 +34,12 @@ export interface CalibrationOrfs {
  * @param what is calibrated, as errors say it
  * @throws CalibrationError when there are too few; FastaError
  */
-export async function readOrfs(path: string, signal?: AbortSignal, what = 'FP8'): Promise<CalibrationOrfs> {
+export async function readOrfs(
+  path: string,
+  signal?: AbortSignal,
+  what = 'FP8',
+  residues = RESIDUES,
+): Promise<CalibrationOrfs> {
   const frames = await differentFrames(path, signal)
   if (frames.length < FEWEST_FRAMES) {
     throw new CalibrationError(
@@ -38,11 +50,11 @@ export async function readOrfs(path: string, signal?: AbortSignal, what = 'FP8')
   }
   const calibration = spread(
     frames.filter((_, i) => i % 3 !== 2),
-    RESIDUES.calibration,
+    residues.calibration,
   )
   const heldOut = spread(
     frames.filter((_, i) => i % 3 === 2),
-    RESIDUES.heldOut,
+    residues.heldOut,
   )
   const input = { name: basename(path), bytes: Bun.file(path).size, sha256: await sha256File(path, signal) }
   return { calibration, heldOut, input }

@@ -46,13 +46,17 @@ function embedTokens(sequences: readonly Int32Array[], table: Float32Array, widt
     })
 }
 
-/** What makes the states of frames before the first layer. */
-export async function startOf({
-  shape,
-  tensors,
-}: Pick<OpenedEsm2, 'shape' | 'tensors'>): Promise<(frames: CalibrationOrfs['heldOut']) => States[]> {
+/**
+ * What makes the states of frames before the first layer.
+ *
+ * @param asStored what the embedding table is stored as
+ */
+export async function startOf(
+  { shape, tensors }: Pick<OpenedEsm2, 'shape' | 'tensors'>,
+  asStored = (table: Float32Array) => table,
+): Promise<(frames: CalibrationOrfs['heldOut']) => States[]> {
   const alphabet = new EsmAlphabet()
-  const table = await scaledTable(shape, tensors)
+  const table = asStored(await scaledTable(shape, tensors))
   return (frames) =>
     embedTokens(
       frames.map(({ protein }) => alphabet.encode(protein)),

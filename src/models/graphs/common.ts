@@ -15,6 +15,10 @@ export interface GraphOptions {
   readonly fp8?: Fp8Products
   /** Weights and inputs of the products in INT8, for CPUs; without it none is. */
   readonly int8?: Int8Inputs
+  /** Added to every embedding, [width]: takes back what rounding changes on average. */
+  readonly offset?: Float32Array
+  /** Weights as BF16 has them, in a graph that is FP32 otherwise: what rounding them changes by itself. */
+  readonly roundWeights?: boolean
   /** Outputs that tell of every product: what its numbers or their channels range over, or what FP8 would change. */
   readonly watch?: 'ranges' | 'channels' | 'errors'
 }
@@ -98,18 +102,34 @@ export function hiddenScore(b: GraphBuilder, precision: Precision): Value {
   return b.floats([precision === 'bf16' ? -30000 : -1e9], [], floatType(precision))
 }
 
+/** Which positions enter the mean. */
+export interface Pooled {
+  /** BOOL [B,T] */
+  readonly keep: Value
+  /** INT32 [B]: how many positions that is; a row with none gives NaN, as the original does. */
+  readonly count: Value
+}
+
 /**
- * Declares the output `embedding`, FP32 [B,width]: the mean of `x` over the positions in `keep`.
+ * Declares the output `embedding`, FP32 [B,width]: the mean of `x` over some positions, and `offset`.
  *
  * @param x FP32 [B,T,width]
- * @param keep BOOL [B,T]
- * @param count INT32 [B]: how many positions that is; a row with none gives NaN, as the original does
  */
-export function meanPool(b: GraphBuilder, x: Value, keep: Value, count: Value, width: number): void {
+export function meanPool(
+  b: GraphBuilder,
+  x: Value,
+  { keep, count }: Pooled,
+  width: number,
+  offset: Float32Array | undefined,
+): void {
   const weights = b.node('Cast', [b.node('Unsqueeze', [keep, b.ints([2])])], { to: DataType.float })
   const sum = b.node('ReduceSum', [b.node('Mul', [x, weights]), b.ints([1])], { keepdims: 0 })
   const divisor = row(b, b.node('Cast', [count], { to: DataType.float }))
-  b.output(b.node('Div', [sum, divisor], {}, 'embedding'), DataType.float, ['B', width])
+  const embedding =
+    offset === undefined
+      ? b.node('Div', [sum, divisor], {}, 'embedding')
+      : b.node('Add', [b.node('Div', [sum, divisor]), b.floats(offset, [width])], {}, 'embedding')
+  b.output(embedding, DataType.float, ['B', width])
 }
 
 /** `x` as FP32. */

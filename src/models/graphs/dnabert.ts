@@ -60,7 +60,8 @@ export function dnabertGraph(
     })
     traceLayer(b, i + 1, x, width, options)
   }
-  meanPool(b, toFloat(b, x, precision), batch.isToken, batch.lengths, width)
+  const pooled = { keep: batch.isToken, count: batch.lengths }
+  meanPool(b, toFloat(b, x, precision), pooled, width, options.offset)
   return b
 }
 

@@ -32,9 +32,13 @@ export function esm2LayerGraph(
 }
 
 /** What follows the last layer: `x` FP32 [B,T,width], rows without padding, to `embedding` FP32 [B,width]. */
-export function esm2EndGraph(shape: Esm2Shape, tensors: Tensors): GraphBuilder {
+export function esm2EndGraph(
+  shape: Esm2Shape,
+  tensors: Tensors,
+  options: Pick<GraphOptions, 'roundWeights'> = {},
+): GraphBuilder {
   const b = new GraphBuilder('esm2_end')
-  const layers = new Layers(b, tensors, {}, shape.layerNormEps)
+  const layers = new Layers(b, tensors, options, shape.layerNormEps)
   const x = b.input('x', DataType.float, ['B', 'T', shape.width])
   const normed = layers.norm(x, 'final_norm', shape.width)
   const inner = b.node('Slice', [normed, b.ints([1]), b.ints([-1]), b.ints([1])])

@@ -77,7 +77,8 @@ export function esm2Graph(
   traceLayer(b, shape.layers, x, width, options)
 
   const { residues, isResidue } = residueMask(b, batch)
-  meanPool(b, toFloat(b, x, precision), isResidue, residues, width)
+  const pooled = { keep: isResidue, count: residues }
+  meanPool(b, toFloat(b, x, precision), pooled, width, options.offset)
   return b
 }
 

@@ -13,6 +13,7 @@ import type { GraphForm } from './form.ts'
 import { throughFp8 } from './fp8.ts'
 import { int8Product, type Rounded, roundTokens } from './int8.ts'
 import {
+  asBfloat16,
   asStored,
   dividedBy,
   oneAfterAnother,
@@ -65,6 +66,7 @@ export class Layers {
   private readonly fp8: Fp8Products | undefined
   private readonly watch: GraphOptions['watch']
   private readonly int8: Int8Inputs | undefined
+  private readonly roundWeights: boolean
   private readonly inputs = new Map<Value, Input>()
   /** Values whose channels have been divided already. */
   private readonly divided = new Set<Value>()
@@ -78,6 +80,7 @@ export class Layers {
     this.form = formOf(options)
     this.fp8 = options.fp8
     this.int8 = options.int8
+    this.roundWeights = options.roundWeights ?? false
     this.watch = options.watch
     this.epsilon = layerNormEps
   }
@@ -229,6 +232,6 @@ export class Layers {
     source: Parameters<GraphBuilder['weight']>[3],
     dtype = floatType(this.precision),
   ): Value {
-    return this.b.weight(name, dtype, dims, source)
+    return this.b.weight(name, dtype, dims, this.roundWeights ? asBfloat16(source) : source)
   }
 }

@@ -1,4 +1,4 @@
-import type { FloatSource } from '../../onnx/index.ts'
+import { type FloatSource, roundToBfloat16 } from '../../onnx/index.ts'
 
 /** Weights of one model by the names its graph uses, as float32 in row-major order. */
 export interface Tensors {
@@ -58,6 +58,13 @@ export function dividedBy(source: FloatSource, divisor: Float32Array): FloatSour
       yield piece.map((value, i) => value / divisor[from + i]!)
       at += piece.length
     }
+  }
+}
+
+/** The elements of a source as BF16 has them. */
+export function asBfloat16(source: FloatSource): FloatSource {
+  return async function* () {
+    for await (const piece of source()) yield roundToBfloat16(piece)
   }
 }
 

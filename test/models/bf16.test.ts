@@ -1,0 +1,163 @@
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { randomSource } from '../../scripts/support/random.ts'
+import { writeRandomDnabert, writeRandomEsm2, writeRandomMlp } from '../../scripts/support/random-models.ts'
+import { randomTokenizer } from '../../scripts/support/random-tokenizer.ts'
+import {
+  type Bundle,
+  type GraphOptions,
+  importModels,
+  loadDnabert,
+  loadEsm2,
+} from '../../src/models/index.ts'
+import { writeModel } from '../../src/onnx/index.ts'
+import { DnaTokenizer, EsmAlphabet } from '../../src/tokenizers/index.ts'
+import { hasPython, python } from '../support/python.ts'
+import type { ModelPaths } from './support/models.ts'
+import { embed, openGraph, temporaryFolder } from './support/run.ts'
+
+const WIDTH = 96
+const ROOT = resolve(import.meta.dir, '../..')
+const READS = join(ROOT, 'examples/contigs.fasta')
+const folder = temporaryFolder()
+const at = (...parts: string[]) => join(folder.path, ...parts)
+const said: string[] = []
+let models: ModelPaths
+let bundle: Bundle
+let plain: Bundle
+
+type Name = 'esm2' | 'dnabert_s'
+
+/** Frames that no bundle was made with, as token ids. */
+async function rowsFor(name: Name): Promise<number[][]> {
+  const random = randomSource(9)
+  const text = (letters: string, length: number) =>
+    Array.from({ length }, () => letters[Math.floor(random() * letters.length)]!).join('')
+  const alphabet = new EsmAlphabet()
+  const tokenizer = await DnaTokenizer.fromFile(join(models.dnabert, 'tokenizer.json'))
+  return [50, 70, 100, 120, 166].map((length) => {
+    const ids =
+      name === 'esm2'
+        ? alphabet.encode(Buffer.from(text('ACDEFGHIKLMNPQRSTVWY', length)))
+        : tokenizer.encode(Buffer.from(text('ACGT', 3 * length)))
+    return [...ids]
+  })
+}
+
+beforeAll(async () => {
+  models = { esm: at('esm'), dnabert: at('dnabert'), mlp: at('mlp.safetensors') }
+  const dims = { layers: 4, width: WIDTH, heads: 6, hidden: 4 * WIDTH }
+  await writeRandomEsm2(models.esm, 1, dims)
+  await writeRandomDnabert(models.dnabert, 2, {
+    ...dims,
+    vocabulary: 40,
+    tokenizer: randomTokenizer(1, 40),
+  })
+  await writeRandomMlp(models.mlp, 3, 2 * WIDTH, 16)
+  const onProgress = (message: string) => said.push(message)
+  bundle = await importModels({ ...models, output: at('bf16'), precision: 'bf16', onProgress })
+  plain = await importModels({ ...models, output: at('plain'), precision: 'bf16', bf16: 'uncorrected' })
+})
+afterAll(() => folder[Symbol.dispose]())
+
+/** Embeddings in FP32, with the weights as they are or as BF16 has them. */
+async function inFp32(name: Name, options: GraphOptions = {}): Promise<Float32Array> {
+  await using model = await (name === 'esm2'
+    ? loadEsm2(models.esm, options)
+    : loadDnabert(models.dnabert, options))
+  const target = at(`${name}-${options.roundWeights ?? false}`)
+  mkdirSync(target, { recursive: true })
+  await writeModel(model.graph, { folder: target, producer: { name: 'test', version: '0' } })
+  const session = await openGraph(join(target, 'model.onnx'))
+  const { embedding } = await embed(session, await rowsFor(name))
+  await session.release()
+  return embedding!
+}
+
+/** Those of a bundle's own graph, by ONNX's evaluator, which knows BF16. */
+async function inBf16(from: Bundle, name: Name): Promise<number[][]> {
+  const rows = await rowsFor(name)
+  const program = resolve(import.meta.dir, 'support/fused_attention.py')
+  const child = Bun.spawnSync([python, program, from.pathOf(from.manifest.models[name].graph)], {
+    stdin: Buffer.from(JSON.stringify(rows)),
+    stderr: 'pipe',
+  })
+  if (child.exitCode !== 0) throw new Error(child.stderr.toString())
+  return JSON.parse(child.stdout.toString())
+}
+
+function distance(a: ArrayLike<number>, b: Float32Array): number {
+  return Math.sqrt(b.reduce((sum, value, i) => sum + (a[i]! - value) ** 2, 0))
+}
+
+describe.skipIf(!hasPython)('a bundle in BF16', () => {
+  test.each(['esm2', 'dnabert_s'] as const)(
+    'gives every embedding of %s the same back, which is what rounded weights take on average',
+    async (name) => {
+      const [own, without] = [await inBf16(bundle, name), await inBf16(plain, name)]
+      const added = own[0]!.map((value, i) => value - without[0]![i]!)
+      expect(Math.max(...added.map(Math.abs))).toBeGreaterThan(1e-4)
+      for (const [row, values] of own.entries())
+        for (const [i, value] of values.entries()) expect(value - without[row]![i]!).toBeCloseTo(added[i]!, 5)
+
+      const [exact, rounded] = [await inFp32(name), await inFp32(name, { roundWeights: true })]
+      const back = rounded.map((value, i) => value + added[i % WIDTH]!)
+      // Rows of which the bundle knows nothing.
+      expect(distance(back, exact)).toBeLessThan(0.75 * distance(rounded, exact))
+    },
+  )
+})
+
+test('a bundle in BF16 says its accuracy and keeps it with what it was measured on', () => {
+  const { input, accuracy } = bundle.manifest.bf16!
+  const sha256 = new Bun.CryptoHasher('sha256').update(readFileSync(READS)).digest('hex')
+  expect(input).toEqual({ name: 'contigs.fasta', bytes: Bun.file(READS).size, sha256 })
+  for (const model of ['esm2', 'dnabert_s'] as const) {
+    const { cosineMin, cosineMean } = accuracy[model]
+    expect(cosineMin).toBeGreaterThan(0.9999)
+    expect(cosineMin).toBeLessThan(1)
+    expect(said.join('\n')).toContain(
+      `${model}: weights in BF16 against FP32 on ${accuracy.sequences} other frames: cosine min ${cosineMin.toFixed(6)}, ` +
+        `mean ${cosineMean.toFixed(6)}`,
+    )
+  }
+  expect(said.join('\n')).toContain(`${accuracy.equalCalls} of ${accuracy.sequences} calls agree`)
+  expect(plain.manifest.bf16).toBeUndefined()
+  expect(plain.digest).not.toBe(bundle.digest)
+})
+
+test('DNABERT-S beside an ESM-2 in FP8 gets the same back', async () => {
+  const fp8 = await importModels({
+    ...models,
+    output: at('fp8'),
+    precision: 'fp8',
+    fp8: { calibrate: READS },
+  })
+  expect(fp8.manifest.models.dnabert_s.graph).toEqual(bundle.manifest.models.dnabert_s.graph)
+  expect(fp8.manifest.bf16).toBeUndefined()
+})
+
+test('the command takes sequences of the user’s, or none', () => {
+  const cli = (...more: string[]) => {
+    const files = ['--esm', models.esm, '--dnabert', models.dnabert, '--mlp', models.mlp]
+    const args = ['models', 'import', ...files, '--output', at('cli'), ...more]
+    const child = Bun.spawnSync([process.execPath, join(ROOT, 'src/cli/main.ts'), ...args], {
+      stderr: 'pipe',
+    })
+    return { code: child.exitCode, words: child.stderr.toString() }
+  }
+  writeFileSync(at('closed.fa'), `>a\n${'TAACTAGCTGA'.repeat(40)}\n`)
+  const closed = cli('--precision', 'bf16', '--calibrate', at('closed.fa'))
+  expect(closed.code).not.toBe(0)
+  expect(closed.words).toContain('BF16 needs 8')
+  expect(existsSync(at('cli'))).toBe(false)
+  const none = cli('--precision', 'bf16', '--calibrate', 'none')
+  expect([none.code, none.words]).toEqual([0, expect.not.stringContaining('mean error')])
+  const given = cli('--precision', 'bf16', '--calibrate', READS, '--force')
+  expect([given.code, given.words]).toEqual([0, expect.stringContaining('mean error of BF16')])
+  const fp32 = cli('--calibrate', READS, '--force')
+  expect([fp32.code, fp32.words]).toEqual([2, expect.stringContaining('--calibrate is for')])
+  const other = cli('--precision', 'int8', '--calibrate', 'none', '--force')
+  expect([other.code, other.words]).toEqual([2, expect.stringContaining('none')])
+})
