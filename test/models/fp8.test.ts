@@ -78,8 +78,8 @@ describe('a bundle in FP8', () => {
     }
     const { accuracy } = bundle.manifest.models.esm2.fp8!
     expect(accuracy.sequences).toBe(theirs.rows)
-    // The graph's weights are BF16 besides, the simulation's are not.
-    expect(Math.abs(1 - accuracy.cosineMean - (1 - theirs.cosine_mean))).toBeLessThan(1e-4)
+    // The graph's biases are rounded to BF16 with what is added to them, the simulation's are not.
+    expect(Math.abs(accuracy.cosineMean - theirs.cosine_mean)).toBeLessThan(5e-5)
     expect(Math.abs(accuracy.cosineMin - theirs.cosine_min)).toBeLessThan(3e-4)
     expect(Math.abs(accuracy.relativeErrorMax - theirs.relative_error_max)).toBeLessThan(0.01)
   })
@@ -115,7 +115,7 @@ describe('a bundle in FP8', () => {
     const none = await importFp8('none', { calibrate: at('reads.fa'), tolerance: 0 })
     expect(none.manifest.models.esm2.fp8).toMatchObject({
       products: { bf16: 10 },
-      accuracy: { cosineMin: expect.closeTo(1, 6), equalCalls: fp8.accuracy.sequences },
+      accuracy: { cosineMin: expect.closeTo(1, 4), equalCalls: fp8.accuracy.sequences },
     })
   })
 })

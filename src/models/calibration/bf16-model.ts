@@ -5,6 +5,7 @@ import { esm2EndGraph, esm2LayerGraph } from '../graphs/esm2-parts.ts'
 import { type LoadedModel, loadDnabert, type OpenedEsm2 } from '../load.ts'
 import { type BothAccuracy, embedDna, measureBoth, type Rounded } from './accuracy.ts'
 import { LayerFolder } from './layer-folder.ts'
+import { type Corrected, takeBackMean } from './mean-error.ts'
 import { type CalibrationOrfs, readOrfs } from './orfs.ts'
 import { advance, checkFinite, meansOf, startOf } from './states.ts'
 
@@ -18,11 +19,6 @@ export interface Bf16Model {
   readonly options: { readonly esm2: GraphOptions; readonly dnabert: GraphOptions }
   readonly input: CalibrationOrfs['input']
   readonly accuracy: BothAccuracy
-}
-
-/** With the mean error taken back. */
-interface Corrected extends Rounded {
-  readonly offset: Float32Array
 }
 
 interface Context {
@@ -126,22 +122,8 @@ async function correctDnabert(
   return corrected(found, orfs, found.exact.length / frames.length, 'DNABERT-S')
 }
 
-/** The mean error of the frames to calibrate with, and the others with it taken back. */
-function corrected(
-  { exact, rounded }: Rounded,
-  { calibration }: CalibrationOrfs,
-  width: number,
-  model: string,
-): Corrected {
-  checkFinite(exact, 'its last layer', model)
-  checkFinite(rounded, 'its last layer with weights in BF16', model)
-  const known = calibration.length * width
-  const sums = new Float64Array(width)
-  for (let i = 0; i < known; i++) sums[i % width]! += exact[i]! - rounded[i]!
-  const offset = Float32Array.from(sums, (sum) => sum / calibration.length)
-  return {
-    offset,
-    exact: exact.subarray(known),
-    rounded: rounded.subarray(known).map((value, i) => value + offset[i % width]!),
-  }
+function corrected(both: Rounded, { calibration }: CalibrationOrfs, width: number, model: string): Corrected {
+  checkFinite(both.exact, 'its last layer', model)
+  checkFinite(both.rounded, 'its last layer with weights in BF16', model)
+  return takeBackMean(both, calibration.length, width)
 }

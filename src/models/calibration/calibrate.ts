@@ -1,10 +1,11 @@
 import { join } from 'node:path'
-import type { InferenceSession } from '../../onnx/index.ts'
+import { type InferenceSession, roundToBfloat16 } from '../../onnx/index.ts'
 import type { Fp8Products, GraphOptions } from '../graphs/common.ts'
 import { esm2EndGraph, esm2LayerGraph } from '../graphs/esm2-parts.ts'
 import { defaultForms, fp8Form, type GraphForm } from '../graphs/form.ts'
 import type { OpenedEsm2 } from '../load.ts'
 import { LayerFolder } from './layer-folder.ts'
+import { takeBackMean } from './mean-error.ts'
 import type { CalibrationOrfs } from './orfs.ts'
 import { Errors, type ProductCalibration, Ranges } from './products.ts'
 import { advance, checkFinite, meansOf, runStates, startOf } from './states.ts'
@@ -24,6 +25,8 @@ export interface Esm2Calibration {
   readonly products: ReadonlyMap<string, ProductCalibration>
   /** Those that `tolerance` lets be in FP8. */
   readonly fp8: Fp8Products
+  /** Added to every embedding, [width]: what FP8 and BF16 take on average. */
+  readonly offset: Float32Array
   /** Embeddings of the held-out frames, row-major [frames, width]: by the FP32 model, and as with products in FP8. */
   readonly exact: Float32Array
   readonly simulated: Float32Array
@@ -40,8 +43,8 @@ const FORM = { ...defaultForms.bf16, ...fp8Form, angles: 'computed' } as const
  * range over and what FP8 would change; beside it other sequences with the products in FP8, for the accuracy. One
  * layer is in memory and on disk at a time, so a model of any size can be calibrated where two of its layers fit.
  *
- * The simulation rounds what goes into the products to FP8 as TensorRT does; everything else is FP32, where a plan
- * has BF16, whose error is about a tenth of FP8's.
+ * The simulation has the weights of BF16 and rounds what goes into the products to FP8 as TensorRT does; it computes in
+ * FP32, where a plan rounds what is between its products to BF16, too.
  *
  * @throws ModelError when the model gives NaN or infinity
  */
@@ -54,7 +57,7 @@ export async function calibrateEsm2(
   const start = await startOf(model)
   let calibration = start(orfs.calibration)
   let exact = start(orfs.heldOut)
-  let simulated = exact
+  let simulated = (await startOf(model, roundToBfloat16))([...orfs.calibration, ...orfs.heldOut])
   const products = new Map<string, ProductCalibration>()
   const fp8: Fp8Products = (name) => {
     const found = products.get(name)
@@ -86,23 +89,28 @@ export async function calibrateEsm2(
     })
     for (const [name, product] of errors.products(ranges.found)) products.set(name, product)
     calibration = ranges.next
-    await work.write(graph({ fp8 }))
+    await work.write(graph({ fp8, roundWeights: true }))
     simulated = await work.run((session) => advance(session, simulated))
     if (index + 1 === shape.layers || performance.now() - told > EVERY * 1000) {
       told = performance.now()
       options.onProgress?.(`esm2: calibrated layer ${index + 1} of ${shape.layers}`)
     }
   }
+  const means = async (states: typeof exact, frames: CalibrationOrfs['heldOut']) =>
+    await work.run((session) => meansOf(session, states, frames.length, shape.width))
   await work.write(esm2EndGraph(shape, tensors))
-  const means = async (session: InferenceSession) => [
-    await meansOf(session, exact, orfs.heldOut.length, shape.width),
-    await meansOf(session, simulated, orfs.heldOut.length, shape.width),
-  ]
-  const [ours, theirs] = (await work.run(means)) as [Float32Array, Float32Array]
+  const known = await means(calibration, orfs.calibration)
+  const others = await means(exact, orfs.heldOut)
+  await work.write(esm2EndGraph(shape, tensors, { roundWeights: true }))
+  const rounded = await means(simulated, [...orfs.calibration, ...orfs.heldOut])
   await work.remove()
-  checkFinite(ours, 'its last layer')
-  checkFinite(theirs, 'its last layer with products in FP8')
-  return { products, fp8, exact: ours, simulated: theirs }
+  checkFinite(others, 'its last layer')
+  checkFinite(rounded, 'its last layer with products in FP8')
+  const all = new Float32Array(rounded.length)
+  all.set(known)
+  all.set(others, known.length)
+  const found = takeBackMean({ exact: all, rounded }, orfs.calibration.length, shape.width)
+  return { products, fp8, offset: found.offset, exact: found.exact, simulated: found.rounded }
 }
 
 function productsOf(session: InferenceSession): string[] {

@@ -26,9 +26,12 @@ export interface Fp8Model {
 
 export const DEFAULT_TOLERANCE = 0.1
 
-/** Options of a graph in BF16 with the products in FP8 that `fp8` says. */
-export function fp8GraphOptions(isFused: boolean, fp8?: GraphOptions['fp8']): GraphOptions {
-  return { precision: 'bf16', form: isFused ? fusedFp8Form : fp8Form, ...(fp8 && { fp8 }) }
+/** Options of a graph in BF16 with products in FP8, and what calibration has found for it. */
+export function fp8GraphOptions(
+  isFused: boolean,
+  found: Pick<GraphOptions, 'fp8' | 'offset'> = {},
+): GraphOptions {
+  return { precision: 'bf16', form: isFused ? fusedFp8Form : fp8Form, ...found }
 }
 
 /**
@@ -67,7 +70,7 @@ export async function calibrateFp8(
   const bf16 = [...found.products.keys()].filter((name) => found.fp8(name) === undefined)
   onProgress?.(describe(accuracy, bf16))
   return {
-    options: fp8GraphOptions(isFused, found.fp8),
+    options: fp8GraphOptions(isFused, { fp8: found.fp8, offset: found.offset }),
     accuracy,
     products: { all: found.products.size, bf16: bf16.length },
     record: recordOf(found, orfs, tolerance, accuracy),

@@ -55,13 +55,14 @@ class Exact:
 
 
 class Written(Exact):
-    """The same, and the products as the graph of a bundle has them: weights, biases and scales."""
+    """All as the graph of a bundle has them: weights, biases, scales, and the offset."""
 
     def __init__(self, path, shape, folder):
         super().__init__(path, shape)
         graph = onnx.load(os.path.join(folder, "model.onnx")).graph
         self.initializers = {t.name: read(t) for t in graph.initializer if t.data_type != onnx.TensorProto.FLOAT8E4M3FN}
         made = {output: node for node in graph.node for output in node.output}
+        self.offset = self.initializers[made["embedding"].input[1]]
         self.products = {}
         for node in graph.node:
             if node.op_type != "MatMul":
@@ -71,6 +72,11 @@ class Written(Exact):
                 continue  # a product of attention
             name = weight.split("/")[1].removesuffix(".weight")
             self.products[name] = (weight, scale, self.source(made, node.input[0])[1])
+
+    def __getitem__(self, name):
+        value = next(value for own, value in self.initializers.items() if own.split("/")[-1] == name)
+        # The graph has token dropout in the table, the reference applies it afterwards.
+        return value / model.TOKEN_DROPOUT if name == "embed.weight" else value
 
     def source(self, made, value):
         """What is quantized and dequantized to give this value, and the scale; or the value."""
@@ -129,6 +135,6 @@ model.linear = linear
 exact, written = Exact(weights, shape), Written(weights, shape, folder)
 embed(exact, sequences["calibration"])
 inputs = dict(largest)
-reference, ours = embed(exact, sequences["heldOut"]), embed(written, sequences["heldOut"])
+reference, ours = embed(exact, sequences["heldOut"]), embed(written, sequences["heldOut"]) + written.offset
 scales = {name: [scale, weight] for name, (_, weight, scale) in written.products.items()}
 print(json.dumps({"largest": inputs, "scales": scales, **model.agreement(ours, reference)}))
