@@ -164,6 +164,8 @@ def calibration_batch(options, rows=64, length=51):
     with open(options.calibrate) as file:
         found = [line.strip()[: length - 2] for line in file]
     found = [text for text in found if len(text) == length - 2]
+    if not found:
+        raise SystemExit(f"error: {options.calibrate} has no protein of {length - 2} residues or more, one to a line")
     return proteins(found, min(rows, len(found)), options.device)
 
 

@@ -4,7 +4,7 @@
 // verify_plan.py. They are cut from --viral and --other FASTA files, as long as short reads up to chunks of 500; without
 // files from two made-up genomes that differ in G and C.
 // Usage: bun make-reads.ts READS LENGTH FILE
-//    or  bun make-reads.ts --rows COUNT TOKENIZER FILE [--viral FASTA... --other FASTA...]    (each file with its option)
+//    or  bun make-reads.ts --rows COUNT TOKENIZER FILE [--viral FASTA [--viral FASTA]... --other FASTA...]
 
 import { parseArgs } from 'node:util'
 import { readSequences } from '../../src/fasta/index.ts'
@@ -20,7 +20,9 @@ const { values, positionals } = parseArgs({
     other: { type: 'string', multiple: true },
   },
 })
-const [first, second, third] = positionals
+const [first, second, third, ...more] = positionals
+if (more.length > 0 || (values.rows !== undefined && third !== undefined))
+  throw new Error(`what is ${more[0] ?? third}? Each FASTA file has a --viral or --other of its own`)
 if (values.rows !== undefined)
   await writeRows(Number(values.rows), first!, second!, values.viral, values.other)
 else await writeReads(Number(first), Number(second), third!)
@@ -51,6 +53,7 @@ async function writeRows(
     viral === undefined || other === undefined
       ? [[codingDna(2_000_000, 13, 0.58)], [codingDna(2_000_000, 12, 0.42)]]
       : [await genomesOf(other), await genomesOf(viral)]
+  if (kinds.some((genomes) => genomes.length === 0)) throw new Error('no sequence has 500 bases or more')
   const lines: string[] = []
   // One residue, and all that enter the mean: no stop codon may stand in the way.
   const fixed = (viral === undefined ? [3, 6, 3072, 3072] : [3, 6, 498]).map((bases) =>

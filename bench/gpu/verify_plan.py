@@ -111,7 +111,7 @@ def calls(classifier, ours, theirs, viral):
     return {
         "calls_agree": (~differ).double().mean().item(),
         "calls_that_differ": int(differ.sum()),
-        # All others agree.
+        # Calls with scores farther from 0.5 all agree.
         "differ_up_to_score": 0.5 + ((theirs - 0.5).abs() * differ).max().item(),
         "calls_right": ((theirs > 0.5) == viral.bool()).double().mean().item(),
         "scores_near_half": ((theirs - 0.5).abs() < 0.01).double().mean().item(),
@@ -132,6 +132,8 @@ def main():
     with open(options.rows) as file:
         lines = [json.loads(line) for line in file]
     engines = {name: Engine(glob.glob(os.path.join(options.plans, name, "*.plan"))[0]) for name in ("dnabert_s", "esm2")}
+    if len(lines) > options.judge and "viral" not in lines[0]:
+        raise SystemExit(f"error: {options.rows} does not say which rows are viral: make it anew with make-reads.ts --rows")
     given = len(lines)
     lines = fitting(lines, engines)
     judged, others = lines[: options.judge], lines[options.judge :]

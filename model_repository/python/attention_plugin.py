@@ -29,6 +29,7 @@ KEPT = []
 PROBLEMS = []
 FIELDS = ("heads", "size", "alibi")
 NOTHING = np.array([], np.int32)
+# Far more than plugins are ever deleted, and below what Python takes for objects that never go.
 MANY = 1 << 20
 
 

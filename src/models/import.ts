@@ -10,9 +10,16 @@ import {
   type BundleFile,
   MANIFEST_FILE,
   type Manifest,
+  type Measured,
 } from './bundle/manifest.ts'
 import { type Bundle, openBundle } from './bundle/open.ts'
-import { type Bf16Model, calibrateBf16, offsetOfDnabert } from './calibration/bf16-model.ts'
+import {
+  type Bf16Dnabert,
+  type Bf16Model,
+  calibrateBf16,
+  calibrateDnabertBf16,
+} from './calibration/bf16-model.ts'
+import type { CalibrationContext } from './calibration/context.ts'
 import {
   CALIBRATION_FILE,
   calibrateFp8,
@@ -117,9 +124,9 @@ export async function importModels(options: ImportOptions): Promise<Bundle> {
       options.fp8 &&
       (await calibrateFp8(esm2, { dnabert: options.dnabert, mlp }, options.fp8, { ...context, isFused }))
     const measured = await measure(precision, esm2, mlp, options, context)
-    const ofDnabert =
-      measured?.options.dnabert ??
-      (options.fp8 && (await offsetOfDnabert(options.dnabert, options.fp8, context)))
+    const besideFp8 =
+      options.fp8 && (await calibrateDnabertBf16(options.dnabert, options.fp8.calibrate, context))
+    const ofDnabert = measured?.options.dnabert ?? besideFp8?.options
     const ofEsm2 = fp8?.options ?? measured?.options.esm2
     const written = ofEsm2 === undefined ? plain : withGraph(esm2, { ...graphs.esm2, ...ofEsm2 })
     await using calibrated =
@@ -149,6 +156,7 @@ export async function importModels(options: ImportOptions): Promise<Bundle> {
           padId: dnabert.padId,
           ...(await writeWithWeights(folder, 'dnabert_s', calibrated ?? dnabert, options)),
           tokenizer: await writeTokenizer(folder, dnabert.tokenizer),
+          ...(besideFp8 && { bf16: accuracyOf(besideFp8) }),
         },
         mlp: {
           kind: 'mlp',
@@ -194,7 +202,7 @@ async function measure(
   esm2: OpenedEsm2,
   mlp: LoadedModel<unknown>,
   { dnabert, bf16, int8 }: ImportOptions,
-  context: { folder: string; onProgress?: (message: string) => void; signal?: AbortSignal },
+  context: CalibrationContext,
 ): Promise<Bf16Model | Int8Model | undefined> {
   const others = { dnabert, mlp }
   if (precision === 'int8')
@@ -203,8 +211,12 @@ async function measure(
   return await calibrateBf16(esm2, others, bf16?.calibrate ?? EXAMPLE_SEQUENCES, context)
 }
 
-function recordOf({ input, accuracy }: Bf16Model | Int8Model): NonNullable<Manifest['int8']> {
+function recordOf({ input, accuracy }: Bf16Model | Int8Model): Measured {
   return { input, accuracy }
+}
+
+function accuracyOf({ accuracy }: Bf16Dnabert): NonNullable<Manifest['models']['dnabert_s']['bf16']> {
+  return { accuracy }
 }
 
 type Part = 'esm2' | 'dnabert_s' | 'mlp'

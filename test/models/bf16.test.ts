@@ -135,7 +135,8 @@ test('DNABERT-S beside an ESM-2 in FP8 gets the same back', async () => {
     fp8: { calibrate: READS },
   })
   expect(fp8.manifest.models.dnabert_s.graph).toEqual(bundle.manifest.models.dnabert_s.graph)
-  expect(fp8.manifest.bf16).toBeUndefined()
+  const { sequences, dnabert_s } = bundle.manifest.bf16!.accuracy
+  expect(fp8.manifest.models.dnabert_s.bf16).toEqual({ accuracy: { sequences, ...dnabert_s } })
 })
 
 test('the command takes sequences of the user’s, or none', () => {
@@ -159,5 +160,5 @@ test('the command takes sequences of the user’s, or none', () => {
   const fp32 = cli('--calibrate', READS, '--force')
   expect([fp32.code, fp32.words]).toEqual([2, expect.stringContaining('--calibrate is for')])
   const other = cli('--precision', 'int8', '--calibrate', 'none', '--force')
-  expect([other.code, other.words]).toEqual([2, expect.stringContaining('none')])
+  expect([other.code, other.words]).toEqual([2, expect.stringContaining('none is for --precision bf16')])
 })

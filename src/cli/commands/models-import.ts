@@ -113,7 +113,11 @@ async function prepareImport(line: CommandLine): Promise<() => Promise<void>> {
   const precision = precisionOf(line)
   const fp8 = fp8Of(line, precision)
   const given = line.text('calibrate')
-  const isUncorrected = precision === 'bf16' && given === 'none'
+  const isUncorrected = given === 'none'
+  if (isUncorrected && precision !== 'bf16')
+    throw new UsageError(
+      '--calibrate none is for --precision bf16: name a FASTA file, or ./none for one of that name',
+    )
   const calibrate = isUncorrected ? undefined : given
   const request = {
     esm: required(line, 'esm'),

@@ -58,7 +58,8 @@ const Fp8 = v.object({
   }),
 })
 
-const Distance = v.object({ cosineMin: v.number(), cosineMean: v.number(), relativeErrorMax: v.number() })
+const distance = { cosineMin: v.number(), cosineMean: v.number(), relativeErrorMax: v.number() }
+const Distance = v.object(distance)
 
 /**
  * What a precision costs: for INT8 found by running the bundle's models, for BF16 by models with its weights that compute in
@@ -88,7 +89,7 @@ export const Manifest = v.object({
   attention: v.optional(v.literal('fused')),
   /** Random weights made to show how the program works: what it calls means nothing. */
   demo: v.boolean(),
-  /** Absent from a bundle in BF16 whose embeddings are left as they come. */
+  /** Of a bundle in BF16, unless its embeddings are left as they come. */
   bf16: v.optional(Measured),
   int8: v.optional(Measured),
   models: v.object({
@@ -99,7 +100,13 @@ export const Manifest = v.object({
       maxResidues: Size,
       fp8: v.optional(Fp8),
     }),
-    dnabert_s: v.object({ kind: v.literal('dnabert_s'), ...Transformer, tokenizer: BundleFile }),
+    dnabert_s: v.object({
+      kind: v.literal('dnabert_s'),
+      ...Transformer,
+      tokenizer: BundleFile,
+      /** Beside an ESM-2 in FP8: what BF16 costs, the mean error taken back. */
+      bf16: v.optional(v.object({ accuracy: v.object({ sequences: Size, ...distance }) })),
+    }),
     mlp: v.object({
       kind: v.literal('mlp'),
       input: Size,
@@ -113,6 +120,7 @@ export const Manifest = v.object({
 })
 
 export type Manifest = v.InferOutput<typeof Manifest>
+export type Measured = v.InferOutput<typeof Measured>
 export type BundleFile = v.InferOutput<typeof BundleFile>
 export type SourceRecord = v.InferOutput<typeof Source>
 

@@ -5,6 +5,7 @@ import { InferenceError, loadRuntime, openSession, writeModel } from '../../onnx
 import type { OpenFrame } from '../../sequence/index.ts'
 import { DnaTokenizer } from '../../tokenizers/index.ts'
 import type { LoadedDnabert, LoadedModel } from '../load.ts'
+import type { CalibrationContext } from './context.ts'
 import type { Outputs } from './states.ts'
 
 /** How near a bundle's embeddings of ESM-2 are to those of the FP32 model. */
@@ -30,7 +31,7 @@ export interface BothAccuracy {
   readonly equalCalls: number
 }
 
-/** Embeddings of the held-out frames, row-major [frames, width]. */
+/** Embeddings of the same frames by the FP32 model and by a rounded one, row-major [frames, width]. */
 export interface Rounded {
   readonly exact: Float32Array
   readonly rounded: Float32Array
@@ -40,30 +41,34 @@ export interface Rounded {
  * Measures, and says, what a precision costs.
  *
  * @param what the embeddings were computed in, as messages say it
- * @param context `folder` is for the classifier while it runs
  */
 export async function measureBoth(
   { esm2, dnabert_s }: { esm2: Rounded; dnabert_s: Rounded },
   sequences: number,
   what: string,
-  context: { mlp: LoadedModel<unknown>; folder: string; onProgress?: (message: string) => void },
+  context: CalibrationContext & { readonly mlp: LoadedModel<unknown> },
 ): Promise<BothAccuracy> {
   const pair = (kind: keyof Rounded) => ({ esm2: esm2[kind], dnabert: dnabert_s[kind] })
   const equalCalls = await countEqualCalls(sequences, [pair('exact'), pair('rounded')], context)
-  const found = { esm2: distance(esm2), dnabert_s: distance(dnabert_s) }
-  for (const [model, { cosineMin, cosineMean, relativeErrorMax }] of Object.entries(found)) {
-    context.onProgress?.(
-      `${model}: ${what} against FP32 on ${sequences} other frames: cosine min ${cosineMin.toFixed(6)}, mean ` +
-        `${cosineMean.toFixed(6)}, largest relative error ${(100 * relativeErrorMax).toFixed(1)} %`,
-    )
-  }
+  const found = { esm2: measure(esm2, sequences), dnabert_s: measure(dnabert_s, sequences) }
+  for (const [model, distance] of Object.entries(found))
+    context.onProgress?.(describe(model, what, sequences, distance))
   context.onProgress?.(`${equalCalls} of ${sequences} calls agree`)
   return { sequences, ...found, equalCalls }
+}
 
-  function distance({ rounded, exact }: Rounded): Distance {
-    const { sequences: _, ...rest } = compareEmbeddings(rounded, exact, exact.length / sequences)
-    return rest
-  }
+export function measure({ rounded, exact }: Rounded, sequences: number): Distance {
+  const { sequences: _, ...distance } = compareEmbeddings(rounded, exact, exact.length / sequences)
+  return distance
+}
+
+/** In words, for people. */
+export function describe(model: string, what: string, sequences: number, distance: Distance): string {
+  const { cosineMin, cosineMean, relativeErrorMax } = distance
+  return (
+    `${model}: ${what} against FP32 on ${sequences} other frames: cosine min ${cosineMin.toFixed(6)}, mean ` +
+    `${cosineMean.toFixed(6)}, largest relative error ${(100 * relativeErrorMax).toFixed(1)} %`
+  )
 }
 
 /** Compares row by row. @param ours row-major [rows, width], as is `reference` */

@@ -3,7 +3,16 @@ import { roundToBfloat16 } from '../../onnx/index.ts'
 import type { GraphOptions } from '../graphs/common.ts'
 import { esm2EndGraph, esm2LayerGraph } from '../graphs/esm2-parts.ts'
 import { type LoadedModel, loadDnabert, type OpenedEsm2 } from '../load.ts'
-import { type BothAccuracy, embedDna, measureBoth, type Rounded } from './accuracy.ts'
+import {
+  type BothAccuracy,
+  type Distance,
+  describe,
+  embedDna,
+  measure,
+  measureBoth,
+  type Rounded,
+} from './accuracy.ts'
+import { type CalibrationContext, layerReporter } from './context.ts'
 import { LayerFolder } from './layer-folder.ts'
 import { type Corrected, takeBackMean } from './mean-error.ts'
 import { type CalibrationOrfs, readOrfs } from './orfs.ts'
@@ -11,21 +20,11 @@ import { advance, checkFinite, meansOf, startOf } from './states.ts'
 
 /** Enough for a mean; a model of 3B computes some 50 × 10¹² operations for them. */
 const RESIDUES = { calibration: 3072, heldOut: 1536 }
-/** Seconds between two messages. */
-const EVERY = 5
-
 /** What embeddings get back of what rounding the weights to BF16 takes, both models. */
 export interface Bf16Model {
   readonly options: { readonly esm2: GraphOptions; readonly dnabert: GraphOptions }
   readonly input: CalibrationOrfs['input']
   readonly accuracy: BothAccuracy
-}
-
-interface Context {
-  /** For files that are gone at the end. */
-  readonly folder: string
-  readonly onProgress?: (message: string) => void
-  readonly signal?: AbortSignal
 }
 
 /**
@@ -42,7 +41,7 @@ export async function calibrateBf16(
   esm2: OpenedEsm2,
   { dnabert, mlp }: { dnabert: string; mlp: LoadedModel<unknown> },
   calibrate: string,
-  context: Context,
+  context: CalibrationContext,
 ): Promise<Bf16Model> {
   const orfs = await readOrfs(calibrate, context.signal, 'BF16', RESIDUES)
   const { calibration, heldOut, input } = orfs
@@ -63,27 +62,36 @@ export async function calibrateBf16(
 }
 
 /** The same for DNABERT-S alone, which is in BF16 beside an ESM-2 in FP8. */
-export async function offsetOfDnabert(
+export interface Bf16Dnabert {
+  readonly options: GraphOptions
+  readonly accuracy: Distance & { readonly sequences: number }
+}
+
+export async function calibrateDnabertBf16(
   dnabert: string,
-  { calibrate }: { calibrate: string },
-  context: Context,
-): Promise<GraphOptions> {
+  calibrate: string,
+  context: CalibrationContext,
+): Promise<Bf16Dnabert> {
   const orfs = await readOrfs(calibrate, context.signal, 'BF16', RESIDUES)
-  const { offset } = await correctDnabert(dnabert, orfs, context)
-  return { offset }
+  const found = await correctDnabert(dnabert, orfs, context)
+  const sequences = orfs.heldOut.length
+  const distance = measure(found, sequences)
+  context.onProgress?.(describe('dnabert_s', 'weights in BF16', sequences, distance))
+  return { options: { offset: found.offset }, accuracy: { sequences, ...distance } }
 }
 
 /** Layer by layer, so that one is in memory at a time. */
 async function correctEsm2(
   { shape, tensors, inverseFrequencies }: OpenedEsm2,
   orfs: CalibrationOrfs,
-  { folder, onProgress, signal }: Context,
+  context: CalibrationContext,
 ): Promise<Corrected> {
+  const { folder, signal } = context
   const frames = [...orfs.calibration, ...orfs.heldOut]
+  const report = layerReporter(shape.layers, 'compared', context)
   let exact = (await startOf({ shape, tensors }))(frames)
   let rounded = (await startOf({ shape, tensors }, roundToBfloat16))(frames)
   const work = new LayerFolder(join(folder, 'layer'))
-  let told = performance.now()
   for (let index = 0; index < shape.layers; index++) {
     signal?.throwIfAborted()
     const graph = (options: GraphOptions) =>
@@ -92,10 +100,7 @@ async function correctEsm2(
     exact = await work.run((session) => advance(session, exact))
     await work.write(graph({ roundWeights: true }))
     rounded = await work.run((session) => advance(session, rounded))
-    if (index + 1 === shape.layers || performance.now() - told > EVERY * 1000) {
-      told = performance.now()
-      onProgress?.(`esm2: compared layer ${index + 1} of ${shape.layers}`)
-    }
+    report(index)
   }
   const means = async (states: typeof exact, options: Pick<GraphOptions, 'roundWeights'>) => {
     await work.write(esm2EndGraph(shape, tensors, options))
@@ -110,14 +115,14 @@ async function correctEsm2(
 async function correctDnabert(
   path: string,
   orfs: CalibrationOrfs,
-  { folder, onProgress, signal }: Context,
+  { folder, onProgress, signal }: CalibrationContext,
 ): Promise<Corrected> {
   const frames = [...orfs.calibration, ...orfs.heldOut]
   const embed = async (options: GraphOptions) => {
     await using model = await loadDnabert(path, options)
     return await embedDna(frames, model, join(folder, 'dnabert'), undefined, signal)
   }
-  onProgress?.('dnabert_s: comparing')
+  onProgress?.('dnabert_s: comparing weights in BF16 with those in FP32')
   const found = { exact: await embed({}), rounded: await embed({ roundWeights: true }) }
   return corrected(found, orfs, found.exact.length / frames.length, 'DNABERT-S')
 }

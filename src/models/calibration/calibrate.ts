@@ -4,21 +4,18 @@ import type { Fp8Products, GraphOptions } from '../graphs/common.ts'
 import { esm2EndGraph, esm2LayerGraph } from '../graphs/esm2-parts.ts'
 import { defaultForms, fp8Form, type GraphForm } from '../graphs/form.ts'
 import type { OpenedEsm2 } from '../load.ts'
+import { type CalibrationContext, layerReporter } from './context.ts'
 import { LayerFolder } from './layer-folder.ts'
 import { takeBackMean } from './mean-error.ts'
 import type { CalibrationOrfs } from './orfs.ts'
 import { Errors, type ProductCalibration, Ranges } from './products.ts'
 import { advance, checkFinite, meansOf, runStates, startOf } from './states.ts'
 
-export interface CalibrateOptions {
-  /** Folder for the files of one layer at a time; it must exist. */
-  readonly folder: string
+export interface CalibrateOptions extends CalibrationContext {
   /** Products whose error is larger stay in BF16. */
   readonly tolerance: number
   /** Products of queries, keys and values, as the graph that will be written has them. @default that of `fp8Form` */
   readonly projection?: GraphForm['projection'] | undefined
-  readonly onProgress?: ((message: string) => void) | undefined
-  readonly signal?: AbortSignal | undefined
 }
 
 export interface Esm2Calibration {
@@ -31,9 +28,6 @@ export interface Esm2Calibration {
   readonly exact: Float32Array
   readonly simulated: Float32Array
 }
-
-/** Seconds between two messages. */
-const EVERY = 5
 
 /** Angles are computed, for a table would be in every layer. */
 const FORM = { ...defaultForms.bf16, ...fp8Form, angles: 'computed' } as const
@@ -65,7 +59,7 @@ export async function calibrateEsm2(
   }
   const form = { ...FORM, ...(options.projection && { projection: options.projection }) }
   const work = new LayerFolder(join(options.folder, 'layer'))
-  let told = performance.now()
+  const report = layerReporter(shape.layers, 'calibrated', options)
   for (let index = 0; index < shape.layers; index++) {
     options.signal?.throwIfAborted()
     const graph = (more: Omit<GraphOptions, 'precision'>) =>
@@ -91,10 +85,7 @@ export async function calibrateEsm2(
     calibration = ranges.next
     await work.write(graph({ fp8, roundWeights: true }))
     simulated = await work.run((session) => advance(session, simulated))
-    if (index + 1 === shape.layers || performance.now() - told > EVERY * 1000) {
-      told = performance.now()
-      options.onProgress?.(`esm2: calibrated layer ${index + 1} of ${shape.layers}`)
-    }
+    report(index)
   }
   const means = async (states: typeof exact, frames: CalibrationOrfs['heldOut']) =>
     await work.run((session) => meansOf(session, states, frames.length, shape.width))

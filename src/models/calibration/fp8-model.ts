@@ -5,6 +5,7 @@ import { fp8Scale } from '../graphs/fp8.ts'
 import { type LoadedModel, loadDnabert, type OpenedEsm2 } from '../load.ts'
 import { type Accuracy, compareEmbeddings, countEqualCalls, embedDna } from './accuracy.ts'
 import { calibrateEsm2, type Esm2Calibration } from './calibrate.ts'
+import type { CalibrationContext } from './context.ts'
 import { type CalibrationOrfs, readOrfs } from './orfs.ts'
 
 export interface Fp8Options {
@@ -44,12 +45,7 @@ export async function calibrateFp8(
   esm2: OpenedEsm2,
   { dnabert, mlp }: { dnabert: string; mlp: LoadedModel<unknown> },
   { calibrate, tolerance = DEFAULT_TOLERANCE }: Fp8Options,
-  context: {
-    folder: string
-    isFused: boolean
-    onProgress?: (message: string) => void
-    signal?: AbortSignal
-  },
+  context: CalibrationContext & { readonly isFused: boolean },
 ): Promise<Fp8Model> {
   const { isFused, onProgress, signal } = context
   const orfs = await readOrfs(calibrate, signal)

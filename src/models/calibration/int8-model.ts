@@ -3,6 +3,7 @@ import type { GraphOptions, Int8Inputs } from '../graphs/common.ts'
 import { esm2EndGraph, esm2LayerGraph } from '../graphs/esm2-parts.ts'
 import { type LoadedModel, loadDnabert, type OpenedEsm2 } from '../load.ts'
 import { type BothAccuracy, embedDna, measureBoth, type Rounded } from './accuracy.ts'
+import { type CalibrationContext, layerReporter } from './context.ts'
 import { InputChannels } from './int8-inputs.ts'
 import { LayerFolder } from './layer-folder.ts'
 import { type CalibrationOrfs, readOrfs } from './orfs.ts'
@@ -18,19 +19,9 @@ export interface Int8Model {
   readonly accuracy: BothAccuracy
 }
 
-interface Context {
-  /** For files that are gone at the end. */
-  readonly folder: string
-  readonly onProgress?: (message: string) => void
-  readonly signal?: AbortSignal
-}
-
 export interface CalibratedInt8 extends Rounded {
   readonly divisors: Int8Inputs
 }
-
-/** Seconds between two messages. */
-const EVERY = 5
 
 /**
  * Finds what the channels of the products' inputs are divided by, and measures what INT8 costs by running it.
@@ -43,7 +34,7 @@ export async function calibrateInt8(
   esm2: OpenedEsm2,
   { dnabert, mlp }: { dnabert: string; mlp: LoadedModel<unknown> },
   calibrate: string,
-  context: Context,
+  context: CalibrationContext,
 ): Promise<Int8Model> {
   const orfs = await readOrfs(calibrate, context.signal, 'INT8')
   const { calibration, heldOut, input } = orfs
@@ -67,16 +58,17 @@ export async function calibrateInt8(
 export async function calibrateEsm2Int8(
   esm2: OpenedEsm2,
   orfs: CalibrationOrfs,
-  { folder, onProgress, signal }: Context,
+  context: CalibrationContext,
 ): Promise<CalibratedInt8> {
+  const { folder, signal } = context
   const { shape, tensors, inverseFrequencies } = esm2
+  const report = layerReporter(shape.layers, 'calibrated', context)
   const start = await startOf(esm2)
   let calibration = start(orfs.calibration)
   let exact = start(orfs.heldOut)
   let rounded = exact
   const channels = new InputChannels()
   const work = new LayerFolder(join(folder, 'layer'))
-  let told = performance.now()
   for (let index = 0; index < shape.layers; index++) {
     signal?.throwIfAborted()
     const graph = (more: Omit<GraphOptions, 'precision'>) =>
@@ -90,10 +82,7 @@ export async function calibrateEsm2Int8(
     for (const [name, values] of channels.all()) checkFinite(values, `layer ${index + 1} (${name})`)
     await work.write(graph({ int8: channels.divisors }))
     rounded = await work.run((session) => advance(session, rounded))
-    if (index + 1 === shape.layers || performance.now() - told > EVERY * 1000) {
-      told = performance.now()
-      onProgress?.(`esm2: calibrated layer ${index + 1} of ${shape.layers}`)
-    }
+    report(index)
   }
   await work.write(esm2EndGraph(shape, tensors))
   const found = await work.run(async (session) => ({
@@ -110,7 +99,7 @@ export async function calibrateEsm2Int8(
 async function calibrateDnabert(
   path: string,
   orfs: CalibrationOrfs,
-  { folder, onProgress, signal }: Context,
+  { folder, onProgress, signal }: CalibrationContext,
 ): Promise<CalibratedInt8> {
   const channels = new InputChannels()
   const embed = async (frames: CalibrationOrfs['heldOut'], options: GraphOptions) => {

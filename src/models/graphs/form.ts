@@ -24,7 +24,7 @@ export interface GraphForm {
   readonly residual: 'same' | 'float'
   /**
    * Layer norms with weights and results of the graph's precision, or in FP32 up to one rounding of the result: rounded weights
-   * of norms are most of what BF16 changes (`bench/gpu/rounding.py`).
+   * of norms are most of what BF16 changes in DNABERT-S (`bench/gpu/rounding.py`).
    */
   readonly norm: 'same' | 'float'
   /** Padding hidden by adding to the scores, or by choosing between scores and a low number. `none` only measures what hiding costs. */

@@ -130,14 +130,14 @@ export class Layers {
    */
   norm(x: Value, name: string, width: number, only?: string): Value {
     const isTotalFloat = this.form.residual === 'float'
-    const onlyHere = this.form.norm === 'float' && !isTotalFloat
-    const dtype = isTotalFloat || onlyHere ? DataType.float : floatType(this.precision)
+    const isNormFloat = this.form.norm === 'float' && !isTotalFloat
+    const dtype = isTotalFloat || isNormFloat ? DataType.float : floatType(this.precision)
     const divisor = only === undefined ? undefined : this.int8?.(only)
     const vector = (part: string) => {
       const source = asStored(this.tensors, part)
       return this.weight(part, [width], divisor === undefined ? source : dividedBy(source, divisor), dtype)
     }
-    const from = onlyHere ? toFloat(this.b, x, this.precision) : x
+    const from = isNormFloat ? toFloat(this.b, x, this.precision) : x
     const inputs = [from, vector(`${name}.weight`), vector(`${name}.bias`)]
     const y = this.b.node('LayerNormalization', inputs, {
       axis: -1,
@@ -145,7 +145,7 @@ export class Layers {
       stash_type: 1,
     })
     if (divisor !== undefined) this.divided.add(y)
-    return onlyHere ? fromFloat(this.b, y, this.precision) : y
+    return isNormFloat ? fromFloat(this.b, y, this.precision) : y
   }
 
   /** `x` of the graph's precision in that of the running total. */
