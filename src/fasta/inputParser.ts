@@ -69,7 +69,7 @@ export class InputParser extends LineParser {
         1,
         '',
         this.#head.length === 0 ? 'the file is empty' : 'the file holds nothing but blank lines',
-        'check that it was written completely, or skip it (--on-invalid skip)',
+        this.sink.orSkip('check that it was written completely', 'skip it'),
       )
     }
   }

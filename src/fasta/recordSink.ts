@@ -29,6 +29,7 @@ export class RecordSink {
   source = ''
 
   readonly #policy: OnInvalid
+  readonly #skipHint: string | undefined
   readonly #report: (record: InvalidRecord) => void
   readonly #statistics: ReadStatistics
   readonly #ids: IdTable
@@ -40,6 +41,7 @@ export class RecordSink {
 
   constructor(options: ReadOptions) {
     this.#policy = options.onInvalid ?? 'auto'
+    this.#skipHint = options.skipHint
     this.#report = (record) => options.onInvalidRecord?.(record)
     this.#statistics = options.statistics ?? newReadStatistics()
     this.#ids = new IdTable(options.tempDir ?? tmpdir())
@@ -66,6 +68,11 @@ export class RecordSink {
       if (letters.unknown > 0) this.#statistics.recordsWithUnknownLetters++
     }
     letters.clear()
+  }
+
+  /** Advice, and that one may skip what is invalid where a user can. */
+  orSkip(todo: string, skip: string): string {
+    return this.#skipHint === undefined ? todo : `${todo}, or ${skip} (${this.#skipHint})`
   }
 
   /** Something invalid: thrown, or reported and counted, as the policy says. */
@@ -111,7 +118,7 @@ export class RecordSink {
         line,
         id,
         `record ${quoted(id)} has no sequence`,
-        'remove it, or skip invalid records (--on-invalid skip)',
+        this.orSkip('remove it', 'skip invalid records'),
       )
       return false
     }
@@ -135,8 +142,10 @@ export class RecordSink {
       line,
       id,
       `duplicate id ${quoted(id)}, first at ${first.source}:${first.line}`,
-      'give every record an id of its own (mates of a pair: /1 and /2), ' +
-        'or keep only the first of each (--on-invalid skip)',
+      this.orSkip(
+        'give every record an id of its own (mates of a pair: /1 and /2)',
+        'keep only the first of each',
+      ),
       first,
     )
     return false

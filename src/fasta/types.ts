@@ -95,6 +95,8 @@ export function newReadStatistics(): ReadStatistics {
 export interface ReadOptions {
   /** @default 'auto' */
   onInvalid?: OnInvalid
+  /** How a user skips what is invalid, for errors to say, such as an option of a command. @default it is not said */
+  skipHint?: string
   /** Called for everything that is skipped, in input order. */
   onInvalidRecord?(record: InvalidRecord): void
   /** Ends the reading with the signal's reason. */

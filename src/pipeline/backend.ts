@@ -188,10 +188,12 @@ function noChoiceOfGpus({ options, logger }: BackendRequest): void {
 }
 
 async function openEmbedded({ options, bundle, logger }: BackendRequest): Promise<EmbeddingBackend> {
-  if (!computesOnCpu(bundle.manifest.precision)) {
+  const { precision, attention } = bundle.manifest
+  if (!computesOnCpu(precision)) {
+    const server = attention === 'fused' ? 'a server that has its plans in the Python backend' : 'a server'
     throw new UsageError(
-      `the bundle ${bundle.folder} is in ${bundle.manifest.precision}, which the CPU cannot compute; ` +
-        'import the models once more with --precision fp32 or int8, or name a server with --triton',
+      `the bundle ${bundle.folder} is in ${precision}, which the CPU cannot compute; ` +
+        `import the models once more with --precision fp32 or int8, or name ${server} with --triton`,
     )
   }
   if (options.gpus !== undefined) {

@@ -139,11 +139,12 @@ test('damage, plans of another GPU and wrong words are named', async () => {
 
 test('engines build --dry-run prints the lengths of an input and the profiles for them, without a GPU', async () => {
   const words = ['engines', 'build', '--bundle', 'demo', '--output', at('none'), '--dry-run']
-  const { code, stdout } = await virnucpro([
+  const { code, stdout, stderr } = await virnucpro([
     ...words,
     ...['--lengths-from', 'examples/contigs.fasta', '--expected-length', '300'],
   ])
   expect(code).toBe(0)
+  expect(stderr).toContain('the bundle is in fp32: plans are built from one in bf16 or fp8')
   expect(stdout).toContain('97 to 112 tokens         42 sequences')
   expect(stdout).toContain('  97 to 112 tokens, tuned for 146 rows of 112, up to 585 rows')
   expect(existsSync(at('none'))).toBe(false)

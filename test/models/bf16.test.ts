@@ -153,6 +153,11 @@ test('the command takes sequences of the user’s, or none', () => {
   expect(closed.code).not.toBe(0)
   expect(closed.words).toContain('BF16 needs 8')
   expect(existsSync(at('cli'))).toBe(false)
+  writeFileSync(at('twice.fa'), `>a\n${'ACGGCA'.repeat(40)}\n`.repeat(2))
+  const twice = cli('--precision', 'bf16', '--calibrate', at('twice.fa'))
+  expect(twice.words).toContain('duplicate id')
+  // An option of predict, which this command does not have.
+  expect(twice.words).not.toContain('--on-invalid')
   const none = cli('--precision', 'bf16', '--calibrate', 'none')
   expect([none.code, none.words]).toEqual([0, expect.not.stringContaining('mean error')])
   const given = cli('--precision', 'bf16', '--calibrate', READS, '--force')

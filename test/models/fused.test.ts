@@ -75,6 +75,7 @@ test('what cannot compute it refuses it, and says what can', async () => {
   ])
   expect(code).not.toBe(0)
   expect(stderr).toContain('bf16')
+  expect(stderr).toContain('a server that has its plans in the Python backend')
 })
 
 test('an import that cannot be fused writes nothing', async () => {

@@ -60,6 +60,7 @@ test('a duplicate id is an error that names both lines, and leaves no table', as
   const { code, stderr, frames } = await predict(`>a\n${OPEN}\n>b\n${OPEN}\n>a\n${OPEN}\n`)
   expect({ code, frames }).toEqual({ code: 1, frames: undefined })
   expect(stderr).toMatch(/in\.fa:5.*in\.fa:1|in\.fa:5[\s\S]*line 1/)
+  expect(stderr).toContain('or keep only the first of each (--on-invalid skip)')
 })
 
 test.each([

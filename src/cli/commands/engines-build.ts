@@ -48,6 +48,8 @@ export default strictCommand(help, async (line) => {
   if (bundle === undefined) throw new UsageError('--bundle is missing')
   return async () => {
     const { boundsOf, buildEngines } = await import('../../engines/index.ts')
+    const { computesOnCpu, openBundle } = await import('../../models/index.ts')
+    const { precision, attention } = (await openBundle(bundle)).manifest
     const { bounds: text, ...rest } = given
     await withSignals(logger, async (signal) => {
       const fixed = text === undefined ? undefined : boundsOf(text)
@@ -55,8 +57,11 @@ export default strictCommand(help, async (line) => {
         lengthsFrom === undefined
           ? fixed
           : await chosenBounds(bundle, lengthsFrom, expectedLength || 500, logger, signal)
-      if (dryRun) await printProfiles(models, bounds, given.tokenBudget)
-      else {
+      if (dryRun) {
+        if (computesOnCpu(precision))
+          logger.warn(`the bundle is in ${precision}: plans are built from one in bf16 or fp8`)
+        await printProfiles(models, bounds, given.tokenBudget)
+      } else {
         await buildEngines({
           bundle,
           output,
@@ -70,7 +75,7 @@ export default strictCommand(help, async (line) => {
     })
     if (dryRun) return
     logger.info(
-      `make a model repository with: virnucpro repository build --bundle ${bundle} --backend tensorrt --plans ${output} --output REPOSITORY`,
+      `make a model repository with: virnucpro repository build --bundle ${bundle} --backend ${attention === 'fused' ? 'python' : 'tensorrt'} --plans ${output} --output REPOSITORY`,
     )
   }
 })
