@@ -117,7 +117,8 @@ export async function importModels(options: ImportOptions): Promise<Bundle> {
 
   const output = resolve(options.output)
   const bytes = [plain, dnabert, mlp].reduce((sum, { graph }) => sum + weightBytes(graph), 0)
-  await createBundle({ output, force: options.force ?? false, weightBytes: bytes }, async (folder) => {
+  const mostBytes = Math.max(bytes, await calibrationBytes(precision, esm2, options.dnabert))
+  await createBundle({ output, force: options.force ?? false, mostBytes }, async (folder) => {
     const { signal, onProgress } = options
     const context = { folder, ...(onProgress && { onProgress }), ...(signal && { signal }) }
     const fp8 =
@@ -170,6 +171,17 @@ export async function importModels(options: ImportOptions): Promise<Bundle> {
     await Bun.write(join(folder, MANIFEST_FILE), `${JSON.stringify(manifest, null, 2)}\n`)
   })
   return await openBundle(output)
+}
+
+/** What calibration writes in FP32 before there are weights: DNABERT-S, then one layer of ESM-2 at a time. */
+async function calibrationBytes(
+  precision: Precision | 'fp8' | 'int8',
+  esm2: OpenedEsm2,
+  dnabert: string,
+): Promise<number> {
+  if (precision === 'fp32') return 0
+  await using exact = await loadDnabert(dnabert, {})
+  return Math.max(weightBytes(exact.graph), weightBytes(withGraph(esm2, {}).graph) / esm2.shape.layers)
 }
 
 /** What the graphs are written with, where calibration adds nothing. */

@@ -107,6 +107,11 @@ describe('bundles', () => {
     })
     expect(await refusal(text.replace('esm2/weights.bin', '../../etc/passwd'))).toBeInstanceOf(BundleError)
     expect(await refusal(text.slice(0, 100))).toBeInstanceOf(BundleError)
+    for (const odd of ['"precision": "fp8"', '"attention": "fused",\n  "precision": "fp32"']) {
+      expect(await refusal(text.replace('"precision": "fp32"', odd))).toMatchObject({
+        message: expect.stringContaining('do not belong together'),
+      })
+    }
     await expect(openBundle(models.esm)).rejects.toThrow('virnucpro models import')
   })
 })

@@ -11,8 +11,8 @@ export interface CreateOptions {
   readonly output: string
   /** Replace a bundle that is there. Anything else that is there is never touched. */
   readonly force: boolean
-  /** What the weights will take. */
-  readonly weightBytes: number
+  /** What the weights will take, or files that are gone at the end, if those take more. */
+  readonly mostBytes: number
 }
 
 /**
@@ -37,7 +37,7 @@ export async function createBundle(
     throw new WriteError(output, error)
   }
   try {
-    await checkRoom(dirname(output), output, options.weightBytes)
+    await checkRoom(dirname(output), output, options.mostBytes)
     await fill(unfinished)
     await replaceFolder(unfinished, output)
   } catch (error) {
@@ -68,9 +68,9 @@ async function checkFree(output: string, force: boolean): Promise<void> {
   }
 }
 
-async function checkRoom(folder: string, output: string, weightBytes: number): Promise<void> {
+async function checkRoom(folder: string, output: string, mostBytes: number): Promise<void> {
   const { bavail, bsize } = await statfs(folder)
-  const needed = weightBytes + SMALL_FILES_BYTES
+  const needed = mostBytes + SMALL_FILES_BYTES
   if (bavail * bsize >= needed) return
   const gigabytes = (bytes: number) => `${(bytes / 1e9).toFixed(1)} GB`
   throw new BundleError(

@@ -72,7 +72,7 @@ const Measured = v.object({
   accuracy: v.object({ sequences: Size, esm2: Distance, dnabert_s: Distance, equalCalls: Count }),
 })
 
-export const Manifest = v.object({
+const Described = v.object({
   format: v.literal(BUNDLE_FORMAT),
   version: v.literal(BUNDLE_VERSION),
   name: v.string(),
@@ -118,6 +118,25 @@ export const Manifest = v.object({
     }),
   }),
 })
+
+export const Manifest = v.pipe(
+  Described,
+  v.check(belongsTogether, 'precision, attention and what was measured do not belong together'),
+)
+
+/** What a precision alone has: a bundle of another is not what its manifest says. */
+function belongsTogether({
+  precision,
+  attention,
+  bf16,
+  int8,
+  models,
+}: v.InferOutput<typeof Described>): boolean {
+  if (attention === 'fused' && computesOnCpu(precision)) return false
+  if (bf16 !== undefined && precision !== 'bf16') return false
+  if ((models.esm2.fp8 !== undefined) !== (precision === 'fp8')) return false
+  return int8 === undefined || precision === 'int8'
+}
 
 export type Manifest = v.InferOutput<typeof Manifest>
 export type Measured = v.InferOutput<typeof Measured>
