@@ -4,7 +4,7 @@
 Usage: rounding.py [--model dnabert|8M|35M|...] [--rows 64] [--longest 110] [--device cpu]
 Prints for each case the median relative error of a row, the largest, how much of the error all rows have in common, and what
 is left of the error of every other row when the mean error of the rest is taken back.
-What is between the layers (their sums) stays FP32. Needs PyTorch alone; DNABERT-S takes about five minutes on two cores.
+What is between the layers (their sums) stays FP32. Needs PyTorch and onnx; DNABERT-S takes about five minutes on two cores.
 """
 
 import argparse

@@ -8,17 +8,13 @@ import {
   BUNDLE_FORMAT,
   BUNDLE_VERSION,
   type BundleFile,
+  computesOnCpu,
   MANIFEST_FILE,
   type Manifest,
   type Measured,
 } from './bundle/manifest.ts'
 import { type Bundle, openBundle } from './bundle/open.ts'
-import {
-  type Bf16Dnabert,
-  type Bf16Model,
-  calibrateBf16,
-  calibrateDnabertBf16,
-} from './calibration/bf16-model.ts'
+import { type Bf16Model, calibrateBf16, calibrateDnabertBf16 } from './calibration/bf16-model.ts'
 import type { CalibrationContext } from './calibration/context.ts'
 import {
   CALIBRATION_FILE,
@@ -102,7 +98,7 @@ export async function importModels(options: ImportOptions): Promise<Bundle> {
   if (precision !== 'bf16' && options.bf16 !== undefined)
     throw new UsageError('the options for BF16 belong to a bundle in BF16')
   const isFused = options.attention === 'fused'
-  if (isFused && precision !== 'bf16' && precision !== 'fp8')
+  if (isFused && computesOnCpu(precision))
     throw new UsageError(
       `fused attention is for GPUs: for bundles in BF16 or FP8, not ${precision.toUpperCase()}`,
     )
@@ -157,7 +153,7 @@ export async function importModels(options: ImportOptions): Promise<Bundle> {
           padId: dnabert.padId,
           ...(await writeWithWeights(folder, 'dnabert_s', calibrated ?? dnabert, options)),
           tokenizer: await writeTokenizer(folder, dnabert.tokenizer),
-          ...(besideFp8 && { bf16: accuracyOf(besideFp8) }),
+          ...(besideFp8 && { bf16: { accuracy: besideFp8.accuracy } }),
         },
         mlp: {
           kind: 'mlp',
@@ -225,10 +221,6 @@ async function measure(
 
 function recordOf({ input, accuracy }: Bf16Model | Int8Model): Measured {
   return { input, accuracy }
-}
-
-function accuracyOf({ accuracy }: Bf16Dnabert): NonNullable<Manifest['models']['dnabert_s']['bf16']> {
-  return { accuracy }
 }
 
 type Part = 'esm2' | 'dnabert_s' | 'mlp'

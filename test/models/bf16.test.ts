@@ -1,9 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { randomSource } from '../../scripts/support/random.ts'
-import { writeRandomDnabert, writeRandomEsm2, writeRandomMlp } from '../../scripts/support/random-models.ts'
-import { randomTokenizer } from '../../scripts/support/random-tokenizer.ts'
 import {
   type Bundle,
   type GraphOptions,
@@ -11,15 +9,15 @@ import {
   loadDnabert,
   loadEsm2,
 } from '../../src/models/index.ts'
-import { writeModel } from '../../src/onnx/index.ts'
 import { DnaTokenizer, EsmAlphabet } from '../../src/tokenizers/index.ts'
-import { hasPython, python } from '../support/python.ts'
-import type { ModelPaths } from './support/models.ts'
-import { embed, openGraph, temporaryFolder } from './support/run.ts'
+import { repository, virnucpro } from '../support/cli.ts'
+import { hasPython } from '../support/python.ts'
+import { evaluate } from './support/evaluate.ts'
+import { type ModelPaths, writeRandomModels } from './support/models.ts'
+import { distance, embed, openLoaded, temporaryFolder } from './support/run.ts'
 
 const WIDTH = 96
-const ROOT = resolve(import.meta.dir, '../..')
-const READS = join(ROOT, 'examples/contigs.fasta')
+const READS = join(repository, 'examples/contigs.fasta')
 const folder = temporaryFolder()
 const at = (...parts: string[]) => join(folder.path, ...parts)
 const said: string[] = []
@@ -46,15 +44,8 @@ async function rowsFor(name: Name): Promise<number[][]> {
 }
 
 beforeAll(async () => {
-  models = { esm: at('esm'), dnabert: at('dnabert'), mlp: at('mlp.safetensors') }
   const dims = { layers: 4, width: WIDTH, heads: 6, hidden: 4 * WIDTH }
-  await writeRandomEsm2(models.esm, 1, dims)
-  await writeRandomDnabert(models.dnabert, 2, {
-    ...dims,
-    vocabulary: 40,
-    tokenizer: randomTokenizer(1, 40),
-  })
-  await writeRandomMlp(models.mlp, 3, 2 * WIDTH, 16)
+  models = await writeRandomModels(folder.path, 1, { esm: dims, dnabert: dims })
   const onProgress = (message: string) => said.push(message)
   bundle = await importModels({ ...models, output: at('bf16'), precision: 'bf16', onProgress })
   plain = await importModels({ ...models, output: at('plain'), precision: 'bf16', bf16: 'uncorrected' })
@@ -68,27 +59,15 @@ async function inFp32(name: Name, options: GraphOptions = {}): Promise<Float32Ar
     : loadDnabert(models.dnabert, options))
   const target = at(`${name}-${options.roundWeights ?? false}`)
   mkdirSync(target, { recursive: true })
-  await writeModel(model.graph, { folder: target, producer: { name: 'test', version: '0' } })
-  const session = await openGraph(join(target, 'model.onnx'))
+  const session = await openLoaded(model, target)
   const { embedding } = await embed(session, await rowsFor(name))
   await session.release()
   return embedding!
 }
 
-/** Those of a bundle's own graph, by ONNX's evaluator, which knows BF16. */
+/** Those of a bundle's own graph. */
 async function inBf16(from: Bundle, name: Name): Promise<number[][]> {
-  const rows = await rowsFor(name)
-  const program = resolve(import.meta.dir, 'support/fused_attention.py')
-  const child = Bun.spawnSync([python, program, from.pathOf(from.manifest.models[name].graph)], {
-    stdin: Buffer.from(JSON.stringify(rows)),
-    stderr: 'pipe',
-  })
-  if (child.exitCode !== 0) throw new Error(child.stderr.toString())
-  return JSON.parse(child.stdout.toString())
-}
-
-function distance(a: ArrayLike<number>, b: Float32Array): number {
-  return Math.sqrt(b.reduce((sum, value, i) => sum + (a[i]! - value) ** 2, 0))
+  return await evaluate(from.pathOf(from.manifest.models[name].graph), await rowsFor(name))
 }
 
 describe.skipIf(!hasPython)('a bundle in BF16', () => {
@@ -139,31 +118,28 @@ test('DNABERT-S beside an ESM-2 in FP8 gets the same back', async () => {
   expect(fp8.manifest.models.dnabert_s.bf16).toEqual({ accuracy: { sequences, ...dnabert_s } })
 })
 
-test('the command takes sequences of the user’s, or none', () => {
-  const cli = (...more: string[]) => {
-    const files = ['--esm', models.esm, '--dnabert', models.dnabert, '--mlp', models.mlp]
-    const args = ['models', 'import', ...files, '--output', at('cli'), ...more]
-    const child = Bun.spawnSync([process.execPath, join(ROOT, 'src/cli/main.ts'), ...args], {
-      stderr: 'pipe',
-    })
-    return { code: child.exitCode, words: child.stderr.toString() }
+test('the command takes sequences of the user’s, or none', async () => {
+  const files = ['--esm', models.esm, '--dnabert', models.dnabert, '--mlp', models.mlp]
+  const cli = async (...more: string[]) => {
+    const { code, stderr } = await virnucpro(['models', 'import', ...files, '--output', at('cli'), ...more])
+    return { code, words: stderr }
   }
   writeFileSync(at('closed.fa'), `>a\n${'TAACTAGCTGA'.repeat(40)}\n`)
-  const closed = cli('--precision', 'bf16', '--calibrate', at('closed.fa'))
+  const closed = await cli('--precision', 'bf16', '--calibrate', at('closed.fa'))
   expect(closed.code).not.toBe(0)
   expect(closed.words).toContain('BF16 needs 8')
   expect(existsSync(at('cli'))).toBe(false)
   writeFileSync(at('twice.fa'), `>a\n${'ACGGCA'.repeat(40)}\n`.repeat(2))
-  const twice = cli('--precision', 'bf16', '--calibrate', at('twice.fa'))
+  const twice = await cli('--precision', 'bf16', '--calibrate', at('twice.fa'))
   expect(twice.words).toContain('duplicate id')
   // An option of predict, which this command does not have.
   expect(twice.words).not.toContain('--on-invalid')
-  const none = cli('--precision', 'bf16', '--calibrate', 'none')
+  const none = await cli('--precision', 'bf16', '--calibrate', 'none')
   expect([none.code, none.words]).toEqual([0, expect.not.stringContaining('mean error')])
-  const given = cli('--precision', 'bf16', '--calibrate', READS, '--force')
+  const given = await cli('--precision', 'bf16', '--calibrate', READS, '--force')
   expect([given.code, given.words]).toEqual([0, expect.stringContaining('mean error of BF16')])
-  const fp32 = cli('--calibrate', READS, '--force')
+  const fp32 = await cli('--calibrate', READS, '--force')
   expect([fp32.code, fp32.words]).toEqual([2, expect.stringContaining('--calibrate is for')])
-  const other = cli('--precision', 'int8', '--calibrate', 'none', '--force')
+  const other = await cli('--precision', 'int8', '--calibrate', 'none', '--force')
   expect([other.code, other.words]).toEqual([2, expect.stringContaining('none is for --precision bf16')])
 })

@@ -1,6 +1,6 @@
 import { afterAll, describe, expect, test } from 'bun:test'
 import { mkdirSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { RandomWeights } from '../../scripts/support/random.ts'
 import type { Precision } from '../../src/models/graphs/common.ts'
 import { dnabertGraph } from '../../src/models/graphs/dnabert.ts'
@@ -9,8 +9,9 @@ import type { GraphForm } from '../../src/models/graphs/form.ts'
 import { defaultInverseFrequencies } from '../../src/models/graphs/rotary.ts'
 import type { Tensors } from '../../src/models/graphs/tensors.ts'
 import { type GraphBuilder, writeModel } from '../../src/onnx/index.ts'
-import { hasPython, python } from '../support/python.ts'
-import { embed, openGraph, temporaryFolder } from './support/run.ts'
+import { hasPython } from '../support/python.ts'
+import { evaluate } from './support/evaluate.ts'
+import { distance, embed, openGraph, temporaryFolder } from './support/run.ts'
 
 const [WIDTH, HIDDEN, LAYERS] = [24, 40, 2]
 const folder = temporaryFolder()
@@ -80,16 +81,8 @@ async function embeddings(graph: GraphBuilder): Promise<Float32Array> {
   return embedding!
 }
 
-/** By ONNX's own evaluator, which knows BF16, and is told the definition of our attention operator. */
 async function evaluatedEmbeddings(graph: GraphBuilder): Promise<Float32Array> {
-  const program = resolve(import.meta.dir, 'support/fused_attention.py')
-  const child = Bun.spawn([python, program, await written(graph)], {
-    stdin: Buffer.from(JSON.stringify(ROWS)),
-    stderr: 'pipe',
-  })
-  const [out, err] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text()])
-  if ((await child.exited) !== 0) throw new Error(err)
-  return Float32Array.from((JSON.parse(out) as number[][]).flat())
+  return Float32Array.from((await evaluate(await written(graph), ROWS)).flat())
 }
 
 function furthest(a: Float32Array, b: Float32Array): number {
@@ -150,7 +143,3 @@ describe.skipIf(!hasPython)('in BF16', () => {
     expect(less).toBeGreaterThan(0.1 * all)
   })
 })
-
-function distance(a: Float32Array, b: Float32Array): number {
-  return Math.sqrt(a.reduce((sum, value, i) => sum + (value - b[i]!) ** 2, 0))
-}

@@ -2,26 +2,24 @@ import { afterAll, beforeAll, expect, test } from 'bun:test'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fromBinary } from '@bufbuild/protobuf'
-import { writeRandomDnabert, writeRandomEsm2, writeRandomMlp } from '../../scripts/support/random-models.ts'
-import { randomTokenizer } from '../../scripts/support/random-tokenizer.ts'
 import { buildEngines } from '../../src/engines/index.ts'
 import { type Bundle, importModels, openBundle, verifyBundle } from '../../src/models/index.ts'
 import { ModelProtoSchema } from '../../src/onnx/onnx_pb.ts'
 import { buildRepository } from '../../src/repository/index.ts'
 import { virnucpro } from '../support/cli.ts'
-import { writeRandomModels } from './support/models.ts'
+import { type ModelPaths, writeRandomModels } from './support/models.ts'
 import { temporaryFolder } from './support/run.ts'
 
 const folder = temporaryFolder()
 const at = (...parts: string[]) => join(folder.path, ...parts)
-const models = { esm: at('esm'), dnabert: at('dnabert'), mlp: at('mlp.safetensors') }
+let models: ModelPaths
 let bundle: Bundle
 
 beforeAll(async () => {
-  await writeRandomEsm2(models.esm, 1, { layers: 3, width: 32, heads: 2, hidden: 64 })
-  const shape = { layers: 2, width: 32, heads: 2, hidden: 40, vocabulary: 40 }
-  await writeRandomDnabert(models.dnabert, 2, { ...shape, tokenizer: randomTokenizer(1, 40) })
-  await writeRandomMlp(models.mlp, 3, 64, 16)
+  models = await writeRandomModels(folder.path, 1, {
+    esm: { layers: 3, width: 32, heads: 2, hidden: 64 },
+    dnabert: { layers: 2, width: 32, heads: 2, hidden: 40 },
+  })
   bundle = await importModels({ ...models, output: at('fused'), precision: 'bf16', attention: 'fused' })
 })
 afterAll(() => folder[Symbol.dispose]())

@@ -1,8 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { writeRandomDnabert, writeRandomEsm2, writeRandomMlp } from '../../scripts/support/random-models.ts'
-import { randomTokenizer } from '../../scripts/support/random-tokenizer.ts'
 import { hasTriton, startTriton } from '../../scripts/support/triton.ts'
 import { buildEngines } from '../../src/engines/index.ts'
 import { compareEmbeddings } from '../../src/models/calibration/accuracy.ts'
@@ -11,7 +9,7 @@ import { type Bundle, importModels, verifyBundle } from '../../src/models/index.
 import { DataType, GraphBuilder, loadRuntime, openSession, writeModel } from '../../src/onnx/index.ts'
 import { buildRepository } from '../../src/repository/index.ts'
 import { EsmAlphabet } from '../../src/tokenizers/index.ts'
-import type { ModelPaths } from './support/models.ts'
+import { type ModelPaths, writeRandomModels } from './support/models.ts'
 import { temporaryFolder } from './support/run.ts'
 
 const WIDTH = 96
@@ -24,17 +22,9 @@ let models: ModelPaths
 let fp32: Bundle
 let int8: Bundle
 
-async function writeModels(to: string): Promise<ModelPaths> {
-  const paths = { esm: join(to, 'esm'), dnabert: join(to, 'dnabert'), mlp: join(to, 'mlp.safetensors') }
+function writeModels(to: string): Promise<ModelPaths> {
   const dims = { layers: 2, width: WIDTH, heads: 6, hidden: 4 * WIDTH }
-  await writeRandomEsm2(paths.esm, 1, dims)
-  await writeRandomDnabert(paths.dnabert, 2, {
-    ...dims,
-    vocabulary: 40,
-    tokenizer: randomTokenizer(1, 40),
-  })
-  await writeRandomMlp(paths.mlp, 3, 2 * WIDTH, 16)
-  return paths
+  return writeRandomModels(to, 1, { esm: dims, dnabert: dims })
 }
 
 /** Makes a few channels of every layer norm 20 times as large as the others, as trained models have them. */

@@ -1,4 +1,5 @@
 import type { ModelName } from '../../backends/index.ts'
+import type { Bundle } from '../../models/index.ts'
 import { type Logger, UsageError, VirnucproError } from '../../system/index.ts'
 import { enginesArgs } from '../args/engines.ts'
 import { commonArgs } from '../args/logging.ts'
@@ -49,14 +50,15 @@ export default strictCommand(help, async (line) => {
   return async () => {
     const { boundsOf, buildEngines } = await import('../../engines/index.ts')
     const { computesOnCpu, openBundle } = await import('../../models/index.ts')
-    const { precision, attention } = (await openBundle(bundle)).manifest
+    const opened = await openBundle(bundle)
+    const { precision, attention } = opened.manifest
     const { bounds: text, ...rest } = given
     await withSignals(logger, async (signal) => {
       const fixed = text === undefined ? undefined : boundsOf(text)
       const bounds =
         lengthsFrom === undefined
           ? fixed
-          : await chosenBounds(bundle, lengthsFrom, expectedLength || 500, logger, signal)
+          : await chosenBounds(opened, lengthsFrom, expectedLength || 500, logger, signal)
       if (dryRun) {
         if (computesOnCpu(precision))
           logger.warn(`the bundle is in ${precision}: plans are built from one in bf16 or fp8`)
@@ -82,7 +84,7 @@ export default strictCommand(help, async (line) => {
 
 /** Profiles for the lengths of an input; what they were chosen from goes to standard output. */
 async function chosenBounds(
-  path: string,
+  bundle: Bundle,
   input: string,
   expectedLength: number,
   logger: Logger,
@@ -91,8 +93,7 @@ async function chosenBounds(
   const { chooseBounds, countLengths, defaultBounds, describeLengths, MOST_RANGES } = await import(
     '../../engines/index.ts'
   )
-  const { openBundle } = await import('../../models/index.ts')
-  const { histograms, frames, whole } = await countLengths(await openBundle(path), {
+  const { histograms, frames, whole } = await countLengths(bundle, {
     inputs: [input],
     expectedLength,
     signal,

@@ -4,7 +4,8 @@ import { Classifier } from '../../classify/index.ts'
 import { InferenceError, loadRuntime, openSession, writeModel } from '../../onnx/index.ts'
 import type { OpenFrame } from '../../sequence/index.ts'
 import { DnaTokenizer } from '../../tokenizers/index.ts'
-import type { LoadedDnabert, LoadedModel } from '../load.ts'
+import type { GraphOptions } from '../graphs/common.ts'
+import { type LoadedModel, loadDnabert } from '../load.ts'
 import type { CalibrationContext } from './context.ts'
 import type { Outputs } from './states.ts'
 
@@ -64,10 +65,13 @@ export function measure({ rounded, exact }: Rounded, sequences: number): Distanc
 
 /** In words, for people. */
 export function describe(model: string, what: string, sequences: number, distance: Distance): string {
-  const { cosineMin, cosineMean, relativeErrorMax } = distance
+  return `${model}: ${what} against FP32 on ${sequences} other frames: ${describeDistance(distance)}`
+}
+
+export function describeDistance({ cosineMin, cosineMean, relativeErrorMax }: Distance): string {
   return (
-    `${model}: ${what} against FP32 on ${sequences} other frames: cosine min ${cosineMin.toFixed(6)}, mean ` +
-    `${cosineMean.toFixed(6)}, largest relative error ${(100 * relativeErrorMax).toFixed(1)} %`
+    `cosine min ${cosineMin.toFixed(6)}, mean ${cosineMean.toFixed(6)}, ` +
+    `largest relative error ${(100 * relativeErrorMax).toFixed(1)} %`
   )
 }
 
@@ -140,18 +144,21 @@ export async function countEqualCalls(
 }
 
 /**
- * Embeddings of the frames' bases by DNABERT-S, each frame alone: row-major [frames, width].
+ * Embeddings of the frames' bases by DNABERT-S as a whole, half a gigabyte; each frame alone: row-major [frames, width].
  *
- * @param folder for the model while it runs
+ * @param path of DNABERT-S
+ * @param options of its graph
  * @param onOutputs gets all outputs of each frame
  */
 export async function embedDna(
   frames: readonly OpenFrame[],
-  model: LoadedDnabert,
-  folder: string,
+  path: string,
+  options: GraphOptions,
+  context: CalibrationContext,
   onOutputs?: (outputs: Outputs) => void,
-  signal?: AbortSignal,
 ): Promise<Float32Array> {
+  await using model = await loadDnabert(path, options)
+  const folder = join(context.folder, 'dnabert')
   const tokenizer = DnaTokenizer.fromJson(Buffer.from(model.tokenizer).toString('utf8'), 'tokenizer.json')
   const { Tensor } = await loadRuntime()
   const { width } = model.shape
@@ -161,7 +168,7 @@ export async function embedDna(
   try {
     const all = new Float32Array(frames.length * width)
     for (const [row, { nucleotide }] of frames.entries()) {
-      signal?.throwIfAborted()
+      context.signal?.throwIfAborted()
       const ids = tokenizer.encode(nucleotide)
       const results = await session.run({
         input_ids: new Tensor('int32', ids, [1, ids.length]),

@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { roundToBfloat16 } from '../../onnx/index.ts'
 import type { GraphOptions } from '../graphs/common.ts'
 import { esm2EndGraph, esm2LayerGraph } from '../graphs/esm2-parts.ts'
-import { type LoadedModel, loadDnabert, type OpenedEsm2 } from '../load.ts'
+import type { LoadedModel, OpenedEsm2 } from '../load.ts'
 import {
   type BothAccuracy,
   type Distance,
@@ -20,6 +20,7 @@ import { advance, checkFinite, meansOf, startOf } from './states.ts'
 
 /** Enough for a mean; a model of 3B computes some 50 × 10¹² operations for them. */
 const RESIDUES = { calibration: 3072, heldOut: 1536 }
+
 /** What embeddings get back of what rounding the weights to BF16 takes, both models. */
 export interface Bf16Model {
   readonly options: { readonly esm2: GraphOptions; readonly dnabert: GraphOptions }
@@ -61,12 +62,13 @@ export async function calibrateBf16(
   }
 }
 
-/** The same for DNABERT-S alone, which is in BF16 beside an ESM-2 in FP8. */
+/** What embeddings of DNABERT-S get back. */
 export interface Bf16Dnabert {
   readonly options: GraphOptions
   readonly accuracy: Distance & { readonly sequences: number }
 }
 
+/** As {@link calibrateBf16} for DNABERT-S alone, which is in BF16 beside an ESM-2 in FP8. */
 export async function calibrateDnabertBf16(
   dnabert: string,
   calibrate: string,
@@ -111,18 +113,14 @@ async function correctEsm2(
   return corrected(found, orfs, shape.width, 'ESM-2')
 }
 
-/** As a whole: half a gigabyte. */
 async function correctDnabert(
   path: string,
   orfs: CalibrationOrfs,
-  { folder, onProgress, signal }: CalibrationContext,
+  context: CalibrationContext,
 ): Promise<Corrected> {
   const frames = [...orfs.calibration, ...orfs.heldOut]
-  const embed = async (options: GraphOptions) => {
-    await using model = await loadDnabert(path, options)
-    return await embedDna(frames, model, join(folder, 'dnabert'), undefined, signal)
-  }
-  onProgress?.('dnabert_s: comparing weights in BF16 with those in FP32')
+  const embed = (options: GraphOptions) => embedDna(frames, path, options, context)
+  context.onProgress?.('dnabert_s: comparing weights in BF16 with those in FP32')
   const found = { exact: await embed({}), rounded: await embed({ roundWeights: true }) }
   return corrected(found, orfs, found.exact.length / frames.length, 'DNABERT-S')
 }

@@ -1,9 +1,8 @@
-import { join } from 'node:path'
 import type { GraphOptions } from '../graphs/common.ts'
 import { fp8Form, fusedFp8Form } from '../graphs/form.ts'
 import { fp8Scale } from '../graphs/fp8.ts'
-import { type LoadedModel, loadDnabert, type OpenedEsm2 } from '../load.ts'
-import { type Accuracy, compareEmbeddings, countEqualCalls, embedDna } from './accuracy.ts'
+import type { LoadedModel, OpenedEsm2 } from '../load.ts'
+import { type Accuracy, compareEmbeddings, countEqualCalls, describeDistance, embedDna } from './accuracy.ts'
 import { calibrateEsm2, type Esm2Calibration } from './calibrate.ts'
 import type { CalibrationContext } from './context.ts'
 import { type CalibrationOrfs, readOrfs } from './orfs.ts'
@@ -55,8 +54,7 @@ export async function calibrateFp8(
   )
   const { projection } = isFused ? fusedFp8Form : fp8Form
   const found = await calibrateEsm2(esm2, orfs, { ...context, tolerance, projection })
-  await using fp32 = await loadDnabert(dnabert, { precision: 'fp32' })
-  const dna = await embedDna(heldOut, fp32, join(context.folder, 'dnabert'), undefined, signal)
+  const dna = await embedDna(heldOut, dnabert, {}, context)
   const pairs = [found.exact, found.simulated].map((esm) => ({ dnabert: dna, esm2: esm }))
   const equalCalls = await countEqualCalls(heldOut.length, [pairs[0]!, pairs[1]!], {
     mlp,
@@ -73,12 +71,12 @@ export async function calibrateFp8(
   }
 }
 
-function describe({ sequences, ...a }: Accuracy, bf16: readonly string[]): string {
+function describe(accuracy: Accuracy, bf16: readonly string[]): string {
+  const { sequences, equalCalls } = accuracy
   const kept = bf16.length === 0 ? '' : `; ${bf16.length} products stay in BF16: ${bf16.join(', ')}`
   return (
-    `esm2: FP8 against FP32 on ${sequences} other frames, simulated: cosine min ${a.cosineMin.toFixed(6)}, mean ` +
-    `${a.cosineMean.toFixed(6)}, largest relative error ${(100 * a.relativeErrorMax).toFixed(1)} %, ` +
-    `${a.equalCalls} of ${sequences} calls agree${kept}`
+    `esm2: FP8 against FP32 on ${sequences} other frames, simulated: ${describeDistance(accuracy)}, ` +
+    `${equalCalls} of ${sequences} calls agree${kept}`
   )
 }
 

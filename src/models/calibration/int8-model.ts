@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import type { GraphOptions, Int8Inputs } from '../graphs/common.ts'
 import { esm2EndGraph, esm2LayerGraph } from '../graphs/esm2-parts.ts'
-import { type LoadedModel, loadDnabert, type OpenedEsm2 } from '../load.ts'
+import type { LoadedModel, OpenedEsm2 } from '../load.ts'
 import { type BothAccuracy, embedDna, measureBoth, type Rounded } from './accuracy.ts'
 import { type CalibrationContext, layerReporter } from './context.ts'
 import { InputChannels } from './int8-inputs.ts'
@@ -95,18 +95,15 @@ export async function calibrateEsm2Int8(
   return { ...found, divisors: channels.divisors }
 }
 
-/** As a whole: half a gigabyte. */
 async function calibrateDnabert(
   path: string,
   orfs: CalibrationOrfs,
-  { folder, onProgress, signal }: CalibrationContext,
+  context: CalibrationContext,
 ): Promise<CalibratedInt8> {
   const channels = new InputChannels()
-  const embed = async (frames: CalibrationOrfs['heldOut'], options: GraphOptions) => {
-    await using model = await loadDnabert(path, options)
-    return await embedDna(frames, model, join(folder, 'dnabert'), (outputs) => channels.add(outputs), signal)
-  }
-  onProgress?.('dnabert_s: calibrating')
+  const embed = (frames: CalibrationOrfs['heldOut'], options: GraphOptions) =>
+    embedDna(frames, path, options, context, (outputs) => channels.add(outputs))
+  context.onProgress?.('dnabert_s: calibrating')
   await embed(orfs.calibration, { watch: 'channels' })
   for (const [name, values] of channels.all()) checkFinite(values, name, 'DNABERT-S')
   const exact = await embed(orfs.heldOut, {})

@@ -15,16 +15,33 @@ export interface ModelPaths {
   mlp: string
 }
 
-/** Writes three small random models; heads and widths are no powers of two, as some real ones'. */
-export async function writeRandomModels(folder: string, seed = 1): Promise<ModelPaths> {
+interface Dimensions {
+  layers: number
+  width: number
+  heads: number
+  hidden: number
+}
+
+/** Heads and widths are no powers of two, as some real ones'. */
+const SMALL = {
+  esm: { layers: 2, width: 24, heads: 3, hidden: 96 },
+  dnabert: { layers: 2, width: 24, heads: 6, hidden: 40 },
+}
+
+/** Writes three random models that belong together, small ones unless told otherwise. */
+export async function writeRandomModels(
+  folder: string,
+  seed = 1,
+  { esm, dnabert }: { esm: Dimensions; dnabert: Dimensions } = SMALL,
+): Promise<ModelPaths> {
   const paths = {
     esm: join(folder, 'esm'),
     dnabert: join(folder, 'dnabert'),
     mlp: join(folder, 'mlp.safetensors'),
   }
-  await writeRandomEsm2(paths.esm, seed, { layers: 2, width: 24, heads: 3, hidden: 96 })
-  const dnabert = { layers: 2, width: 24, heads: 6, hidden: 40, vocabulary: TOKENS }
-  await writeRandomDnabert(paths.dnabert, seed + 1, { ...dnabert, tokenizer: randomTokenizer(seed, TOKENS) })
-  await writeRandomMlp(paths.mlp, seed + 2, 48, 16)
+  await writeRandomEsm2(paths.esm, seed, esm)
+  const tokenizer = randomTokenizer(seed, TOKENS)
+  await writeRandomDnabert(paths.dnabert, seed + 1, { ...dnabert, vocabulary: TOKENS, tokenizer })
+  await writeRandomMlp(paths.mlp, seed + 2, esm.width + dnabert.width, 16)
   return paths
 }

@@ -65,3 +65,8 @@ export function maxDifference(a: ArrayLike<number>, b: ArrayLike<number>): numbe
   }
   return worst
 }
+
+/** Length of the difference. */
+export function distance(a: Float32Array, b: Float32Array): number {
+  return Math.sqrt(a.reduce((sum, value, i) => sum + (value - b[i]!) ** 2, 0))
+}
