@@ -62,13 +62,14 @@ function reportSpeed({ seconds, tokens, flops }: Load, ceiling: number | undefin
 }
 
 /**
- * A GPU is busy while a model computes on it. Two models may compute side by side, and their times then count twice: the
- * sum is held at the whole. The driver's own figure, where there is one, has to reach the limit as well.
+ * A GPU is busy while a model computes on it. Two models may compute side by side, and their times then count twice; and
+ * Triton counts a request when it ends, also the part before the first reading. Hence no share is above the whole. The
+ * driver's own figure, where there is one, has to reach the limit as well.
  */
 function report(place: Watched, name: string, instances: ReadonlyMap<string, number>): void {
   const by = [...place.computed].map(([model, seconds]) => ({
     model,
-    share: seconds / place.seconds / (instances.get(model) ?? 1),
+    share: Math.min(1, seconds / place.seconds / (instances.get(model) ?? 1)),
   }))
   const busy = Math.min(
     1,
