@@ -113,7 +113,7 @@ export async function importModels(options: ImportOptions): Promise<Bundle> {
 
   const output = resolve(options.output)
   const bytes = [plain, dnabert, mlp].reduce((sum, { graph }) => sum + weightBytes(graph), 0)
-  const mostBytes = Math.max(bytes, await calibrationBytes(precision, esm2, options.dnabert))
+  const mostBytes = Math.max(bytes, await calibrationBytes(options, esm2))
   await createBundle({ output, force: options.force ?? false, mostBytes }, async (folder) => {
     const { signal, onProgress } = options
     const context = { folder, ...(onProgress && { onProgress }), ...(signal && { signal }) }
@@ -171,11 +171,10 @@ export async function importModels(options: ImportOptions): Promise<Bundle> {
 
 /** What calibration writes in FP32 before there are weights: DNABERT-S, then one layer of ESM-2 at a time. */
 async function calibrationBytes(
-  precision: Precision | 'fp8' | 'int8',
+  { precision = 'fp32', bf16, dnabert }: ImportOptions,
   esm2: OpenedEsm2,
-  dnabert: string,
 ): Promise<number> {
-  if (precision === 'fp32') return 0
+  if (precision === 'fp32' || bf16 === 'uncorrected') return 0
   await using exact = await loadDnabert(dnabert, {})
   return Math.max(weightBytes(exact.graph), weightBytes(withGraph(esm2, {}).graph) / esm2.shape.layers)
 }
