@@ -77,7 +77,7 @@ try {
     return (name) => how(products.get(name)!.fp8)
   }
   const kinds: [string, Fp8Products | undefined][] = [
-    ['calibrated, mean error of products and of embeddings taken back', undefined],
+    ['calibrated, mean error of products and what is known of embeddings taken back', undefined],
     ['calibrated, mean error of products taken back', corrected],
     ['calibrated', change(({ input, weight }) => ({ input, weight }))],
     ['calibrated, no room above the largest', change(({ input, weight }) => ({ input: input / 2, weight }))],
@@ -96,7 +96,9 @@ try {
         : await simulate({ form: { projection: 'query-key' }, fp8, roundWeights: true }),
     )
   }
-  tell('INT8', (await calibrateEsm2Int8(model, orfs, { folder })).rounded)
+  const int8 = await calibrateEsm2Int8(model, orfs, { folder })
+  tell('INT8, channels divided, what is known of embeddings taken back', int8.rounded)
+  tell('INT8, channels divided', await simulate({ int8: int8.divisors }))
   tell('INT8, channels as they are', await simulate({ int8: () => undefined }))
 
   function tell(kind: string, ours: Float32Array): void {

@@ -2,7 +2,7 @@ import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { OnnxRuntimeBackend } from '../../src/backends/index.ts'
 import { dedupe, padBatch, planBatches } from '../../src/batching/index.ts'
-import { calibrateEsm2Int8 } from '../../src/models/calibration/int8-model.ts'
+import { calibrateEsm2Int8, int8GraphOptions } from '../../src/models/calibration/int8-model.ts'
 import { EXAMPLE_SEQUENCES, readOrfs } from '../../src/models/calibration/orfs.ts'
 import { loadEsm2, openBundle } from '../../src/models/index.ts'
 import { openEsm2, withGraph } from '../../src/models/load.ts'
@@ -29,8 +29,8 @@ export async function importEsm2Int8(path: string, folder: string): Promise<Impo
   await using esm2 = await openEsm2(path)
   await mkdir(folder, { recursive: true })
   const orfs = await readOrfs(EXAMPLE_SEQUENCES)
-  const { divisors } = await calibrateEsm2Int8(esm2, orfs, { folder })
-  await writeModel(withGraph(esm2, { int8: divisors }).graph, { folder, producer: PRODUCER })
+  const found = await calibrateEsm2Int8(esm2, orfs, { folder })
+  await writeModel(withGraph(esm2, int8GraphOptions(found)).graph, { folder, producer: PRODUCER })
   return { graph: join(folder, 'model.onnx'), width: esm2.shape.width, precision: 'int8' }
 }
 

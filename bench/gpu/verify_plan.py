@@ -1,18 +1,20 @@
 #!/usr/bin/env python3
 """Compares BF16 plans with the FP32 models of the same weights in PyTorch, on rows of mixed length.
 
-Usage: verify_plan.py --models DIR --plans DIR --rows rows.jsonl [--judge 2000]
+Usage: verify_plan.py --models DIR --plans DIR --rows rows.jsonl [--judge 2000] [--classifiers 5]
 DIR of models is that of make_models.py; rows are those of make-reads.ts. Prints one line of JSON for each model: cosine,
 NaN, what a row alone and a row with 16 more columns of padding differ from the row in its batch; and one line for calls.
 The first rows are judged. The others train VirNucPro's classifier to tell viral rows from the rest, with the embeddings of
 the plans; its calls of the judged rows are compared, and beside them calls that cut at the median of its scores, which any
-difference between sequences moves. Rows that are longer than the plan of either model takes are left out of both, and counted.
+difference between sequences moves. Several classifiers are trained, from other random weights each, since a handful of
+calls that differ say little: shares are means over all. Rows that are longer than the plan of either model takes are left out of both, and counted.
 """
 
 import argparse
 import glob
 import json
 import os
+import statistics
 import sys
 
 import torch
@@ -90,8 +92,8 @@ def examine(name, engine, options, rows, others):
     return ours, theirs, embeddings(engine, others, pad, longest) if others else ours[:0]
 
 
-def trained(features, viral):
-    torch.manual_seed(5)
+def trained(features, viral, seed):
+    torch.manual_seed(seed)
     classifier = MLPClassifier(features.shape[1]).to(features.device)
     optimizer = torch.optim.Adam(classifier.parameters(), lr=2e-4)
     for _ in range(EPOCHS):
@@ -102,6 +104,12 @@ def trained(features, viral):
             torch.nn.functional.cross_entropy(classifier(features[some]), viral[some]).backward()
             optimizer.step()
     return classifier.eval()
+
+
+def calls_of_all(classifiers, ours, theirs, viral):
+    found = [calls(classifier, ours, theirs, viral) for classifier in classifiers]
+    how = {"calls_that_differ": list, "differ_up_to_score": max, "score_error_max": max}
+    return {key: how.get(key, statistics.mean)([one[key] for one in found]) for key in found[0]}
 
 
 def calls(classifier, ours, theirs, viral):
@@ -127,6 +135,7 @@ def main():
     parser.add_argument("--plans", required=True)
     parser.add_argument("--rows", required=True)
     parser.add_argument("--judge", type=int, default=2000)
+    parser.add_argument("--classifiers", type=int, default=5)
     options = parser.parse_args()
     torch.backends.cuda.matmul.allow_tf32 = False
     with open(options.rows) as file:
@@ -143,9 +152,9 @@ def main():
         return
     ours, theirs, features = (torch.cat(parts, dim=1) for parts in zip(*found))
     viral = torch.tensor([int(line["viral"]) for line in lines], device=ours.device)
-    classifier = trained(features, viral[len(judged) :])
-    counts = {"rows": len(judged), "trained_with": len(others), "rows_left_out": given - len(lines)}
-    emit({"model": "classifier", **counts, **calls(classifier, ours, theirs, viral[: len(judged)])})
+    classifiers = [trained(features, viral[len(judged) :], seed) for seed in range(5, 5 + options.classifiers)]
+    counts = {"classifiers": len(classifiers), "rows": len(judged), "trained_with": len(others), "rows_left_out": given - len(lines)}
+    emit({"model": "classifier", **counts, **calls_of_all(classifiers, ours, theirs, viral[: len(judged)])})
 
 
 if __name__ == "__main__":

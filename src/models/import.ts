@@ -50,7 +50,7 @@ export interface ImportOptions {
   /** What FP8 is calibrated with: needed for it, and for it alone. */
   readonly fp8?: Fp8Options
   /**
-   * What the mean error of BF16, which is taken back, is found with: a FASTA file of nucleotides. 'uncorrected' leaves
+   * What embeddings get back of what BF16 takes is found with this: a FASTA file of nucleotides. 'uncorrected' leaves
    * embeddings as they come. For 'bf16' alone. @default {@link EXAMPLE_SEQUENCES}
    */
   readonly bf16?: { readonly calibrate: string } | 'uncorrected'

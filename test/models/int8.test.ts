@@ -4,6 +4,7 @@ import { join, resolve } from 'node:path'
 import { hasTriton, startTriton } from '../../scripts/support/triton.ts'
 import { buildEngines } from '../../src/engines/index.ts'
 import { compareEmbeddings } from '../../src/models/calibration/accuracy.ts'
+import { readOrfs } from '../../src/models/calibration/orfs.ts'
 import { int8Product, roundTokens } from '../../src/models/graphs/int8.ts'
 import { type Bundle, importModels, verifyBundle } from '../../src/models/index.ts'
 import { DataType, GraphBuilder, loadRuntime, openSession, writeModel } from '../../src/onnx/index.ts'
@@ -122,6 +123,12 @@ describe('a bundle in INT8', () => {
       )
     }
     expect(said.join('\n')).toContain(`${accuracy.equalCalls} of ${accuracy.sequences} calls agree`)
+    // It is that of the graph in the bundle, with what it gives embeddings back.
+    const { heldOut } = await readOrfs(READS)
+    const proteins = heldOut.map(({ protein }) => Buffer.from(protein).toString('latin1'))
+    const found = compareEmbeddings(await embed(int8, proteins), await embed(fp32, proteins), WIDTH)
+    expect(found.sequences).toBe(accuracy.sequences)
+    expect(found.relativeErrorMax / accuracy.esm2.relativeErrorMax).toBeCloseTo(1, 1)
     expect(int8.manifest.precision).toBe('int8')
     expect((await verifyBundle(int8.folder)).digest).not.toBe(fp32.digest)
   })

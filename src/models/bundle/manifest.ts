@@ -63,7 +63,7 @@ const Distance = v.object(distance)
 
 /**
  * What a precision costs: for INT8 found by running the bundle's models, for BF16 by models with its weights that compute in
- * FP32, the mean error taken back.
+ * FP32, with what embeddings get back.
  */
 const Measured = v.object({
   /** Nucleotides whose open reading frames were calibrated and measured with. */
@@ -104,7 +104,7 @@ const Described = v.object({
       kind: v.literal('dnabert_s'),
       ...Transformer,
       tokenizer: BundleFile,
-      /** Beside an ESM-2 in FP8: what BF16 costs, the mean error taken back. */
+      /** Beside an ESM-2 in FP8: what BF16 costs, with what embeddings get back. */
       bf16: v.optional(v.object({ accuracy: v.object({ sequences: Size, ...distance }) })),
     }),
     mlp: v.object({

@@ -14,9 +14,9 @@ import {
 } from './accuracy.ts'
 import { type CalibrationContext, layerReporter } from './context.ts'
 import { LayerFolder } from './layer-folder.ts'
-import { type Corrected, takeBackMean } from './mean-error.ts'
 import { type CalibrationOrfs, readOrfs } from './orfs.ts'
 import { advance, checkFinite, meansOf, startOf } from './states.ts'
+import { type Corrected, takeBack } from './take-back.ts'
 
 /** Enough for a mean; a model of 3B computes some 50 × 10¹² operations for them. */
 const RESIDUES = { calibration: 3072, heldOut: 1536 }
@@ -29,8 +29,8 @@ export interface Bf16Model {
 }
 
 /**
- * Finds by how much the embeddings of a model are off on average when its weights are rounded to BF16. That is most of what
- * BF16 changes, and nearly the same for every sequence, so that adding a vector to each embedding takes it back.
+ * Finds by how much the embeddings of a model are off when its weights are rounded to BF16. That is most of what BF16
+ * changes, and much of it can be told from an embedding: see `takeBack`.
  *
  * What is measured has the weights of BF16 and computes in FP32; a plan also rounds what is between its products.
  *
@@ -47,7 +47,7 @@ export async function calibrateBf16(
   const orfs = await readOrfs(calibrate, context.signal, 'BF16', RESIDUES)
   const { calibration, heldOut, input } = orfs
   context.onProgress?.(
-    `taking back the mean error of BF16, found with ${calibration.length} open reading frames of ${input.name}, ` +
+    `taking back what BF16 does to embeddings, found with ${calibration.length} open reading frames of ${input.name}, ` +
       `${heldOut.length} more to check`,
   )
   const found = {
@@ -56,7 +56,10 @@ export async function calibrateBf16(
   }
   const accuracy = await measureBoth(found, heldOut.length, 'weights in BF16', { ...context, mlp })
   return {
-    options: { esm2: { offset: found.esm2.offset }, dnabert: { offset: found.dnabert_s.offset } },
+    options: {
+      esm2: { correction: found.esm2.correction },
+      dnabert: { correction: found.dnabert_s.correction },
+    },
     input,
     accuracy,
   }
@@ -79,7 +82,7 @@ export async function calibrateDnabertBf16(
   const sequences = orfs.heldOut.length
   const distance = measure(found, sequences)
   context.onProgress?.(describe('dnabert_s', 'weights in BF16', sequences, distance))
-  return { options: { offset: found.offset }, accuracy: { sequences, ...distance } }
+  return { options: { correction: found.correction }, accuracy: { sequences, ...distance } }
 }
 
 /** Layer by layer, so that one is in memory at a time. */
@@ -128,5 +131,5 @@ async function correctDnabert(
 function corrected(both: Rounded, { calibration }: CalibrationOrfs, width: number, model: string): Corrected {
   checkFinite(both.exact, 'its last layer', model)
   checkFinite(both.rounded, 'its last layer with weights in BF16', model)
-  return takeBackMean(both, calibration.length, width)
+  return takeBack(both, calibration.length, width)
 }

@@ -1,15 +1,16 @@
 import { join } from 'node:path'
 import { type InferenceSession, roundToBfloat16 } from '../../onnx/index.ts'
 import type { Fp8Products, GraphOptions } from '../graphs/common.ts'
+import type { Correction } from '../graphs/correction.ts'
 import { esm2EndGraph, esm2LayerGraph } from '../graphs/esm2-parts.ts'
 import { defaultForms, fp8Form, type GraphForm } from '../graphs/form.ts'
 import type { OpenedEsm2 } from '../load.ts'
 import { type CalibrationContext, layerReporter } from './context.ts'
 import { LayerFolder } from './layer-folder.ts'
-import { takeBackMean } from './mean-error.ts'
 import type { CalibrationOrfs } from './orfs.ts'
 import { Errors, type ProductCalibration, Ranges } from './products.ts'
-import { advance, checkFinite, meansOf, runStates, startOf } from './states.ts'
+import { advance, checkFinite, joinRows, meansOf, runStates, startOf } from './states.ts'
+import { takeBack } from './take-back.ts'
 
 export interface CalibrateOptions extends CalibrationContext {
   /** Products whose error is larger stay in BF16. */
@@ -22,8 +23,8 @@ export interface Esm2Calibration {
   readonly products: ReadonlyMap<string, ProductCalibration>
   /** Those that `tolerance` lets be in FP8. */
   readonly fp8: Fp8Products
-  /** Added to every embedding, [width]: what FP8 and BF16 take on average. */
-  readonly offset: Float32Array
+  /** What every embedding gets back of what FP8 and BF16 take. */
+  readonly correction: Correction
   /** Embeddings of the held-out frames, row-major [frames, width]: by the FP32 model, and as with products in FP8. */
   readonly exact: Float32Array
   readonly simulated: Float32Array
@@ -97,11 +98,8 @@ export async function calibrateEsm2(
   await work.remove()
   checkFinite(others, 'its last layer')
   checkFinite(rounded, 'its last layer with products in FP8')
-  const all = new Float32Array(rounded.length)
-  all.set(known)
-  all.set(others, known.length)
-  const found = takeBackMean({ exact: all, rounded }, orfs.calibration.length, shape.width)
-  return { products, fp8, offset: found.offset, exact: found.exact, simulated: found.rounded }
+  const found = takeBack({ exact: joinRows(known, others), rounded }, orfs.calibration.length, shape.width)
+  return { products, fp8, correction: found.correction, exact: found.exact, simulated: found.rounded }
 }
 
 function productsOf(session: InferenceSession): string[] {

@@ -29,7 +29,7 @@ export const DEFAULT_TOLERANCE = 0.1
 /** Options of a graph in BF16 with products in FP8, and what calibration has found for it. */
 export function fp8GraphOptions(
   isFused: boolean,
-  found: Pick<GraphOptions, 'fp8' | 'offset'> = {},
+  found: Pick<GraphOptions, 'fp8' | 'correction'> = {},
 ): GraphOptions {
   return { precision: 'bf16', form: isFused ? fusedFp8Form : fp8Form, ...found }
 }
@@ -64,7 +64,7 @@ export async function calibrateFp8(
   const bf16 = [...found.products.keys()].filter((name) => found.fp8(name) === undefined)
   onProgress?.(describe(accuracy, bf16))
   return {
-    options: fp8GraphOptions(isFused, { fp8: found.fp8, offset: found.offset }),
+    options: fp8GraphOptions(isFused, { fp8: found.fp8, correction: found.correction }),
     accuracy,
     products: { all: found.products.size, bf16: bf16.length },
     record: recordOf(found, orfs, tolerance, accuracy),

@@ -2,12 +2,13 @@ import { join } from 'node:path'
 import type { GraphOptions, Int8Inputs } from '../graphs/common.ts'
 import { esm2EndGraph, esm2LayerGraph } from '../graphs/esm2-parts.ts'
 import type { LoadedModel, OpenedEsm2 } from '../load.ts'
-import { type BothAccuracy, embedDna, measureBoth, type Rounded } from './accuracy.ts'
+import { type BothAccuracy, embedDna, measureBoth } from './accuracy.ts'
 import { type CalibrationContext, layerReporter } from './context.ts'
 import { InputChannels } from './int8-inputs.ts'
 import { LayerFolder } from './layer-folder.ts'
 import { type CalibrationOrfs, readOrfs } from './orfs.ts'
-import { advance, checkFinite, meansOf, startOf } from './states.ts'
+import { advance, checkFinite, joinRows, meansOf, startOf } from './states.ts'
+import { type Corrected, takeBack } from './take-back.ts'
 
 /** Options of a graph in INT8 whose channels are taken as they are. */
 export const UNCALIBRATED: GraphOptions = { int8: () => undefined }
@@ -19,12 +20,13 @@ export interface Int8Model {
   readonly accuracy: BothAccuracy
 }
 
-export interface CalibratedInt8 extends Rounded {
+export interface CalibratedInt8 extends Corrected {
   readonly divisors: Int8Inputs
 }
 
 /**
- * Finds what the channels of the products' inputs are divided by, and measures what INT8 costs by running it.
+ * Finds what the channels of the products' inputs are divided by and what embeddings get back, and measures what INT8 costs by
+ * running it.
  *
  * @param dnabert path of DNABERT-S
  * @param calibrate FASTA file of nucleotides
@@ -48,10 +50,15 @@ export async function calibrateInt8(
     mlp,
   })
   return {
-    options: { esm2: { int8: esm.divisors }, dnabert: { int8: dna.divisors } },
+    options: { esm2: int8GraphOptions(esm), dnabert: int8GraphOptions(dna) },
     input,
     accuracy,
   }
+}
+
+/** Options of a graph in INT8 with what calibration has found for it. */
+export function int8GraphOptions({ divisors, correction }: CalibratedInt8): GraphOptions {
+  return { int8: divisors, correction }
 }
 
 /** Layer by layer, so that one is in memory at a time; the layers in INT8 are those that will be written. */
@@ -66,7 +73,7 @@ export async function calibrateEsm2Int8(
   const start = await startOf(esm2)
   let calibration = start(orfs.calibration)
   let exact = start(orfs.heldOut)
-  let rounded = exact
+  let rounded = start([...orfs.calibration, ...orfs.heldOut])
   const channels = new InputChannels()
   const work = new LayerFolder(join(folder, 'layer'))
   for (let index = 0; index < shape.layers; index++) {
@@ -85,14 +92,18 @@ export async function calibrateEsm2Int8(
     report(index)
   }
   await work.write(esm2EndGraph(shape, tensors))
-  const found = await work.run(async (session) => ({
-    exact: await meansOf(session, exact, orfs.heldOut.length, shape.width),
-    rounded: await meansOf(session, rounded, orfs.heldOut.length, shape.width),
-  }))
+  const both = await work.run(async (session) => {
+    const means = async (states: typeof exact, { length }: CalibrationOrfs['heldOut']) =>
+      await meansOf(session, states, length, shape.width)
+    return {
+      exact: joinRows(await means(calibration, orfs.calibration), await means(exact, orfs.heldOut)),
+      rounded: await means(rounded, [...orfs.calibration, ...orfs.heldOut]),
+    }
+  })
   await work.remove()
-  checkFinite(found.exact, 'its last layer')
-  checkFinite(found.rounded, 'its last layer in INT8')
-  return { ...found, divisors: channels.divisors }
+  checkFinite(both.exact, 'its last layer')
+  checkFinite(both.rounded, 'its last layer in INT8')
+  return { ...takeBack(both, orfs.calibration.length, shape.width), divisors: channels.divisors }
 }
 
 async function calibrateDnabert(
@@ -104,11 +115,12 @@ async function calibrateDnabert(
   const embed = (frames: CalibrationOrfs['heldOut'], options: GraphOptions) =>
     embedDna(frames, path, options, context, (outputs) => channels.add(outputs))
   context.onProgress?.('dnabert_s: calibrating')
-  await embed(orfs.calibration, { watch: 'channels' })
+  const known = await embed(orfs.calibration, { watch: 'channels' })
   for (const [name, values] of channels.all()) checkFinite(values, name, 'DNABERT-S')
-  const exact = await embed(orfs.heldOut, {})
-  const rounded = await embed(orfs.heldOut, { int8: channels.divisors })
+  const exact = joinRows(known, await embed(orfs.heldOut, {}))
+  const rounded = await embed([...orfs.calibration, ...orfs.heldOut], { int8: channels.divisors })
   checkFinite(exact, 'its last layer', 'DNABERT-S')
   checkFinite(rounded, 'its last layer in INT8', 'DNABERT-S')
-  return { divisors: channels.divisors, exact, rounded }
+  const width = known.length / orfs.calibration.length
+  return { ...takeBack({ exact, rounded }, orfs.calibration.length, width), divisors: channels.divisors }
 }

@@ -125,3 +125,11 @@ export async function meansOf(
   }
   return all
 }
+
+/** Embeddings of some frames and of those that follow them. */
+export function joinRows(first: Float32Array, second: Float32Array): Float32Array {
+  const all = new Float32Array(first.length + second.length)
+  all.set(first)
+  all.set(second, first.length)
+  return all
+}

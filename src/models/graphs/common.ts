@@ -1,4 +1,5 @@
 import { DataType, type FloatType, type GraphBuilder, type Value } from '../../onnx/index.ts'
+import { type Correction, corrected } from './correction.ts'
 import { defaultForms, type GraphForm, int8Form } from './form.ts'
 
 /** Arithmetic of a graph: FP32 for CPUs, BF16 for TensorRT. Pooling is FP32 in both. */
@@ -15,8 +16,8 @@ export interface GraphOptions {
   readonly fp8?: Fp8Products
   /** Weights and inputs of the products in INT8, for CPUs; without it none is. */
   readonly int8?: Int8Inputs
-  /** Added to every embedding, [width]: takes back what rounding changes on average. */
-  readonly offset?: Float32Array
+  /** What every embedding gets back of what rounding takes. */
+  readonly correction?: Correction
   /** Weights as BF16 has them, in a graph that is FP32 otherwise: what rounding them changes by itself. */
   readonly roundWeights?: boolean
   /** Outputs that tell of every product: what its numbers or their channels range over, or what FP8 would change. */
@@ -111,7 +112,7 @@ export interface Pooled {
 }
 
 /**
- * Declares the output `embedding`, FP32 [B,width]: the mean of `x` over some positions, and `offset`.
+ * Declares the output `embedding`, FP32 [B,width]: the mean of `x` over some positions, corrected.
  *
  * @param x FP32 [B,T,width]
  */
@@ -120,15 +121,14 @@ export function meanPool(
   x: Value,
   { keep, count }: Pooled,
   width: number,
-  offset: Float32Array | undefined,
+  correction: Correction | undefined,
 ): void {
   const weights = b.node('Cast', [b.node('Unsqueeze', [keep, b.ints([2])])], { to: DataType.float })
   const sum = b.node('ReduceSum', [b.node('Mul', [x, weights]), b.ints([1])], { keepdims: 0 })
   const divisor = row(b, b.node('Cast', [count], { to: DataType.float }))
+  const mean = (name?: string) => b.node('Div', [sum, divisor], {}, name)
   const embedding =
-    offset === undefined
-      ? b.node('Div', [sum, divisor], {}, 'embedding')
-      : b.node('Add', [b.node('Div', [sum, divisor]), b.floats(offset, [width])], {}, 'embedding')
+    correction === undefined ? mean('embedding') : corrected(b, mean(), correction, width, 'embedding')
   b.output(embedding, DataType.float, ['B', width])
 }
 

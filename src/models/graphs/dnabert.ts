@@ -61,7 +61,7 @@ export function dnabertGraph(
     traceLayer(b, i + 1, x, width, options)
   }
   const pooled = { keep: batch.isToken, count: batch.lengths }
-  meanPool(b, toFloat(b, x, precision), pooled, width, options.offset)
+  meanPool(b, toFloat(b, x, precision), pooled, width, options.correction)
   return b
 }
 

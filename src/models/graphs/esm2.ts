@@ -78,7 +78,7 @@ export function esm2Graph(
 
   const { residues, isResidue } = residueMask(b, batch)
   const pooled = { keep: isResidue, count: residues }
-  meanPool(b, toFloat(b, x, precision), pooled, width, options.offset)
+  meanPool(b, toFloat(b, x, precision), pooled, width, options.correction)
   return b
 }
 

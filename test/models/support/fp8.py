@@ -55,21 +55,22 @@ class Exact:
 
 
 class Written(Exact):
-    """All as the graph of a bundle has them: weights, biases, scales, and the offset."""
+    """All as the graph of a bundle has them: weights, biases, scales, and what embeddings get back."""
 
     def __init__(self, path, shape, folder):
         super().__init__(path, shape)
         graph = onnx.load(os.path.join(folder, "model.onnx")).graph
         self.initializers = {t.name: read(t) for t in graph.initializer if t.data_type != onnx.TensorProto.FLOAT8E4M3FN}
         made = {output: node for node in graph.node for output in node.output}
-        self.offset = self.initializers[made["embedding"].input[1]]
+        back = made[made["embedding"].input[1]]
+        self.offset = self.initializers[back.input[1]]
         self.products = {}
         for node in graph.node:
             if node.op_type != "MatMul":
                 continue
             weight, scale = self.source(made, node.input[1])
-            if weight not in self.initializers:
-                continue  # a product of attention
+            if weight not in self.initializers or weight.startswith("correction."):
+                continue  # a product of attention, or one behind the last layer
             name = weight.split("/")[1].removesuffix(".weight")
             self.products[name] = (weight, scale, self.source(made, node.input[0])[1])
 
@@ -77,6 +78,9 @@ class Written(Exact):
         value = next(value for own, value in self.initializers.items() if own.split("/")[-1] == name)
         # The graph has token dropout in the table, the reference applies it afterwards.
         return value / model.TOKEN_DROPOUT if name == "embed.weight" else value
+
+    def corrected(self, x):
+        return x + x @ self.initializers["correction.from"] @ self.initializers["correction.to"] + self.offset
 
     def source(self, made, value):
         """What is quantized and dequantized to give this value, and the scale; or the value."""
@@ -135,6 +139,6 @@ model.linear = linear
 exact, written = Exact(weights, shape), Written(weights, shape, folder)
 embed(exact, sequences["calibration"])
 inputs = dict(largest)
-reference, ours = embed(exact, sequences["heldOut"]), embed(written, sequences["heldOut"]) + written.offset
+reference, ours = embed(exact, sequences["heldOut"]), written.corrected(embed(written, sequences["heldOut"]))
 scales = {name: [scale, weight] for name, (_, weight, scale) in written.products.items()}
 print(json.dumps({"largest": inputs, "scales": scales, **model.agreement(ours, reference)}))
