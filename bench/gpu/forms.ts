@@ -36,6 +36,7 @@ const halves = { rotation: 'halves' } as const
 const exact = { residual: 'float' } as const
 const fused = { attention: 'fused' } as const
 const norm = { norm: 'float' } as const
+const half = { precision: 'fp16' } as const
 
 const each = { quantize: 'each' } as const
 
@@ -81,6 +82,8 @@ export const esm2Forms: Record<string, GraphOptions> = {
   fused: { form: { ...operator, ...fused } },
   'fused-norm': { form: { ...operator, ...fused, ...norm } },
   'gelu-table-tokens-norm': { form: { ...operator, ...table, ...tokens, ...norm } },
+  'half-fused': { ...half, form: { ...operator, ...fused } },
+  'half-gelu-table-tokens': { ...half, form: { ...operator, ...table, ...tokens } },
   'gelu-table-exact': { form: { ...operator, ...table, ...exact } },
   fp8: { form: table, fp8 },
   'fp8-gelu': { form: { ...operator, ...table }, fp8 },
@@ -98,7 +101,7 @@ export const esm2Forms: Record<string, GraphOptions> = {
 
 /** For the smaller models the forms that could win on the largest. */
 export const smallEsm2Forms: Record<string, GraphOptions> = Object.fromEntries(
-  Object.entries(esm2Forms).filter(([name]) => name === 'base' || /^(gelu-table|fp8|fused)/.test(name)),
+  Object.entries(esm2Forms).filter(([name]) => name === 'base' || /^(gelu-table|fp8|fused|half)/.test(name)),
 )
 
 export const dnabertForms: Record<string, GraphOptions> = {
@@ -112,5 +115,7 @@ export const dnabertForms: Record<string, GraphOptions> = {
   'fused-gate-norm': { form: { ...operator, ...fused, gate: 'joined', ...norm } },
   'gelu-gate-norm': { form: { ...operator, gate: 'joined', ...norm } },
   'gelu-gate': { form: { ...operator, gate: 'joined' } },
+  'half-fused-gate': { ...half, form: { ...operator, ...fused, gate: 'joined' } },
+  'half-gelu-gate': { ...half, form: { ...operator, gate: 'joined' } },
   'gelu-joined-gate': { form: { ...operator, ...joined, gate: 'joined' } },
 }

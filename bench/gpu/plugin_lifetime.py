@@ -40,7 +40,7 @@ def main():
     attention_plugin.kernel_for = lambda *_: None
     attention_plugin.device_capability = lambda: ""
     creator = attention_plugin.make_creator(trt)
-    values = [np.array([value], np.int32) for value in (40, 64, 0)]
+    values = [np.array([value], np.int32) for value in (40, 64, 0, 0)]
     fields = [trt.PluginField(name, value, trt.PluginFieldType.INT32) for name, value in zip(attention_plugin.FIELDS, values)]
     first = creator.create_plugin("attention", fields, trt.TensorRTPhase.RUNTIME)
     deleted = 0

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""What rounding to BF16 changes in the embeddings of a random model, by what is rounded; everything else is FP32.
+"""What rounding to BF16, or FP16, changes in the embeddings of a random model, by what is rounded; everything else is FP32.
 
-Usage: rounding.py [--model dnabert|8M|35M|...] [--rows 64] [--longest 110] [--device cpu]
+Usage: rounding.py [--model dnabert|8M|35M|...] [--type bf16|fp16] [--rows 64] [--longest 110] [--device cpu]
 Prints for each case the median relative error of a row, the largest, how much of the error all rows have in common, and what
 is left of the error of every other row when the mean error of the rest is taken back, and when a linear function of the
 embedding is, as a bundle does it (src/models/calibration/take-back.ts).
@@ -32,8 +32,11 @@ CASES = {
 }
 
 
+TYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
+
+
 def rounded(x):
-    return x.bfloat16().float()
+    return x.to(TYPES[rounded.type]).float()
 
 
 def kind_of(name):
@@ -84,10 +87,12 @@ def taken_back(known, error, others):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="dnabert")
+    parser.add_argument("--type", choices=TYPES, default="bf16")
     parser.add_argument("--rows", type=int, default=64)
     parser.add_argument("--longest", type=int, default=110)
     parser.add_argument("--device", default="cpu")
     options = parser.parse_args()
+    rounded.type = options.type
     shape = DNABERT if options.model == "dnabert" else shape_of(options.model)
     weights = Weights(shape, seed=2, device=options.device)
     generator = torch.Generator().manual_seed(7)

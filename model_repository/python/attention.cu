@@ -3,13 +3,18 @@
 // capability 8.0 and later.
 //
 // The softmax runs over blocks of keys with a running largest score (Milakov & Gimelshein 2018, arXiv:1805.02867; Dao et
-// al. 2022, arXiv:2205.14135). Tensor cores multiply BF16 and add in FP32; scores and softmax are FP32.
+// al. 2022, arXiv:2205.14135). Tensor cores multiply numbers of 16 bits, BF16 or FP16, and add in FP32; scores and softmax are
+// FP32.
 //
-// Settings of the compiler: SIZE, numbers of a head, 16, 32, 64 or 128; ROTARY or ALIBI, 1 for what positions do.
+// Settings of the compiler: SIZE, numbers of a head, 16, 32, 64 or 128; ROTARY or ALIBI, 1 for what positions do;
+// HALF, 1 where the numbers of 16 bits are FP16.
 // Where IS_GPU is 0 a test compiles this for the CPU and brings its own versions of the primitives below.
 
 #ifndef IS_GPU
 #define IS_GPU 1
+#endif
+#ifndef HALF
+#define HALF 0
 #endif
 
 typedef unsigned int u32;
@@ -30,6 +35,11 @@ struct alignas(16) Quad {
 };
 
 #if IS_GPU
+#if HALF
+#define TYPE "f16"
+#else
+#define TYPE "bf16"
+#endif
 #define SHARED_MEMORY(name) extern __shared__ Quad name[]
 
 // Copies 16 bytes to shared memory in the background, or clears them.
@@ -65,7 +75,7 @@ __device__ __forceinline__ void loadTransposed(u32 (&out)[4], const void* row) {
 
 // sum += a b of 16x16 and 16x8.
 __device__ __forceinline__ void multiply(float (&sum)[4], const u32 (&a)[4], u32 b0, u32 b1) {
-  asm("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
+  asm("mma.sync.aligned.m16n8k16.row.col.f32." TYPE "." TYPE ".f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
                : "+f"(sum[0]), "+f"(sum[1]), "+f"(sum[2]), "+f"(sum[3])
                : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
 }
@@ -83,10 +93,10 @@ __device__ __forceinline__ float power(float x) {
   return result;
 }
 
-// Two numbers rounded to BF16.
+// Two numbers rounded to 16 bits.
 __device__ __forceinline__ u32 pack(float low, float high) {
   u32 result;
-  asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(result) : "f"(high), "f"(low));
+  asm("cvt.rn." TYPE "x2.f32 %0, %1, %2;" : "=r"(result) : "f"(high), "f"(low));
   return result;
 }
 
@@ -106,8 +116,13 @@ __device__ __forceinline__ float fromHalf(u16 bits) {
 }
 #endif
 
+#if HALF
+__device__ __forceinline__ float lowOf(u32 pair) { return fromHalf((u16)pair); }
+__device__ __forceinline__ float highOf(u32 pair) { return fromHalf((u16)(pair >> 16)); }
+#else
 __device__ __forceinline__ float lowOf(u32 pair) { return __uint_as_float(pair << 16); }
 __device__ __forceinline__ float highOf(u32 pair) { return __uint_as_float(pair & 0xffff0000u); }
+#endif
 
 // Where a piece of a row lies in shared memory: exchanged with others so that the eight rows of a matrix that is loaded at
 // once are in different banks.
@@ -278,10 +293,10 @@ __device__ __forceinline__ void attend(State& state, const Place& place, int blo
   }
 }
 
-// qkv      BF16 [B,T,3,heads,SIZE]: queries, keys and values of every token
+// qkv      BF16 or FP16 [B,T,3,heads,SIZE]: queries, keys and values of every token
 // lengths  INT32 [B]: tokens of each row; what comes after them is padding
 // positions with ROTARY FP16 [at least T,SIZE], cos and sin of each angle, one after the other; with ALIBI FP32 [heads], slopes
-// out      BF16 [B,T,heads,SIZE]; padding gets finite numbers
+// out      as qkv, [B,T,heads,SIZE]; padding gets finite numbers
 // scale    of the scores, times log2(e)
 // Grid [T/16 divided by tilesPerBlock, heads, B]. Rows of more than CHUNK tokens need tilesPerBlock = WARPS.
 // Shared memory: queries of the block's tiles, keys and values of CHUNK or T positions, rounded up to 16.

@@ -26,7 +26,7 @@ class KernelError(RuntimeError):
 SIZES = (16, 32, 64, 128)
 
 
-def compile_kernel(size, alibi, compute_capability):
+def compile_kernel(size, alibi, compute_capability, half=False):
     """Machine code for GPUs of a compute capability such as `9.0`, as bytes."""
     library = nvrtc()
     with open(SOURCE, "rb") as file:
@@ -39,6 +39,7 @@ def compile_kernel(size, alibi, compute_capability):
         f"-DSIZE={size}",
         f"-DROTARY={0 if alibi else 1}",
         f"-DALIBI={1 if alibi else 0}",
+        f"-DHALF={1 if half else 0}",
     ]
     texts = (ctypes.c_char_p * len(settings))(*(text.encode() for text in settings))
     code = library.nvrtcCompileProgram(program, len(settings), texts)

@@ -27,22 +27,23 @@ def register(trt):
 KEPT = []
 # Why plugins could not be made. TensorRT says no more than that a plan cannot be loaded.
 PROBLEMS = []
-FIELDS = ("heads", "size", "alibi")
+# The last is not in all graphs and plans.
+FIELDS = ("heads", "size", "alibi", "half")
 NOTHING = np.array([], np.int32)
 # Far more than plugins are ever deleted, and below what Python takes for objects that never go.
 MANY = 1 << 20
 
 
 @functools.cache
-def kernel_for(size, alibi, compute_capability):
+def kernel_for(size, alibi, half, compute_capability):
     """Plugins share the code: there is one for each layer."""
-    return Kernel(compile_kernel(size, alibi, compute_capability), size, alibi)
+    return Kernel(compile_kernel(size, alibi, compute_capability, half), size, alibi)
 
 
 @functools.cache
-def kernel_in(context, size, alibi):
+def kernel_in(context, size, alibi, half):
     """That of the GPU of a CUDA context, which must be the calling thread's."""
-    return kernel_for(size, alibi, device_capability())
+    return kernel_for(size, alibi, half, device_capability())
 
 
 def keep_forever(plugin):
@@ -61,7 +62,7 @@ def shape_of(qkv, positions):
 
 def make_creator(trt):
     class AttentionPlugin(trt.IPluginV3, trt.IPluginV3OneCore, trt.IPluginV3OneBuild, trt.IPluginV3OneRuntime):
-        """qkv BF16 [B,T,3*heads*size], lengths INT32 [B] and positions to BF16 [B,T,heads*size], see attention.cu.
+        """qkv BF16 or FP16 [B,T,3*heads*size], lengths INT32 [B] and positions to [B,T,heads*size], see attention.cu.
 
         What is in it serves for writing a plan alone: once TensorRT has deleted a plugin, its bindings may take this object
         for another plugin that came to lie at the same address.
@@ -77,7 +78,7 @@ def make_creator(trt):
             self.num_outputs = 1
             self.given = given
             # TensorRT keeps pointers to both for as long as there is a plugin.
-            self.values = {name: np.array([given[name]], np.int32) for name in FIELDS}
+            self.values = {name: np.array([given.get(name, 0)], np.int32) for name in FIELDS}
             self.fields = [trt.PluginField(name, self.values[name], trt.PluginFieldType.INT32) for name in FIELDS]
             self.collection = trt.PluginFieldCollection(self.fields)
 
@@ -104,7 +105,8 @@ def make_creator(trt):
         def supports_format_combination(self, pos, in_out, num_inputs):
             here = in_out[pos].desc
             positions = trt.DataType.FLOAT if len(in_out[POSITIONS].desc.dims) == 1 else trt.DataType.HALF
-            wanted = {QKV: trt.DataType.BF16, LENGTHS: trt.DataType.INT32, POSITIONS: positions, OUT: trt.DataType.BF16}
+            number = trt.DataType.HALF if self.given.get("half") else trt.DataType.BF16
+            wanted = {QKV: number, LENGTHS: trt.DataType.INT32, POSITIONS: positions, OUT: number}
             return here.format == trt.TensorFormat.LINEAR and here.type == wanted[pos]
 
         def configure_plugin(self, inputs, outputs):
@@ -119,7 +121,8 @@ def make_creator(trt):
         def enqueue(self, input_desc, output_desc, inputs, outputs, workspace, stream):
             rows, tokens = input_desc[QKV].dims[0], input_desc[QKV].dims[1]
             heads, size, alibi = shape_of(input_desc[QKV], input_desc[POSITIONS])
-            kernel = kernel_in(current_context(), size, alibi)
+            half = input_desc[QKV].type == trt.DataType.HALF
+            kernel = kernel_in(current_context(), size, alibi, half)
             kernel.launch([*inputs, outputs[0]], rows, tokens, heads, stream)
 
     class AttentionCreator(trt.IPluginCreatorV3One):
@@ -136,7 +139,7 @@ def make_creator(trt):
                 raise ValueError(f"{NAME} takes heads of {', '.join(map(str, SIZES))} numbers, not {size}")
             try:
                 # Compiled now rather than in the first batch: what is missing keeps the plan from loading.
-                kernel_for(size, alibi, device_capability())
+                kernel_for(size, alibi, bool(given.get("half")), device_capability())
             except Exception as error:
                 PROBLEMS.append(str(error))
                 raise

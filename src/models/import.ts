@@ -26,11 +26,13 @@ import {
 import { calibrateInt8, type Int8Model, UNCALIBRATED } from './calibration/int8-model.ts'
 import { EXAMPLE_SEQUENCES } from './calibration/orfs.ts'
 import { DimensionMismatchError, ModelError } from './errors.ts'
-import type { GraphOptions, Precision } from './graphs/common.ts'
+import type { GraphOptions } from './graphs/common.ts'
 import { MAX_RESIDUES } from './graphs/esm2.ts'
 import { FUSED_SIZES } from './graphs/fused-attention.ts'
 import { type LoadedModel, loadDnabert, loadMlp, type OpenedEsm2, openEsm2, withGraph } from './load.ts'
 import { recordSources } from './sources/provenance.ts'
+
+type BundlePrecision = Manifest['precision']
 
 export interface ImportOptions {
   /** ESM-2: a fair-esm `.pt` file, or a Hugging Face folder or weight file. */
@@ -46,7 +48,7 @@ export interface ImportOptions {
    * else is in BF16; with 'int8', for CPUs, the products of both are in INT8 and everything else is in FP32.
    * @default 'fp32'
    */
-  readonly precision?: Precision | 'fp8' | 'int8'
+  readonly precision?: BundlePrecision
   /** What FP8 is calibrated with: needed for it, and for it alone. */
   readonly fp8?: Fp8Options
   /**
@@ -181,7 +183,7 @@ async function calibrationBytes(
 
 /** What the graphs are written with, where calibration adds nothing. */
 function graphOptions(
-  precision: Precision | 'fp8' | 'int8',
+  precision: BundlePrecision,
   isFused: boolean,
 ): { esm2: GraphOptions; dnabert: GraphOptions } {
   if (precision === 'int8') return { esm2: UNCALIBRATED, dnabert: UNCALIBRATED }
@@ -205,7 +207,7 @@ function checkHeads(shapes: Record<string, { width: number; heads: number }>): v
 
 /** What BF16 and INT8 cost, and what makes up for some of it. */
 async function measure(
-  precision: Precision | 'fp8' | 'int8',
+  precision: BundlePrecision,
   esm2: OpenedEsm2,
   mlp: LoadedModel<unknown>,
   { dnabert, bf16, int8 }: ImportOptions,

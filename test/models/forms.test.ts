@@ -143,3 +143,20 @@ describe.skipIf(!hasPython)('in BF16', () => {
     expect(less).toBeGreaterThan(0.1 * all)
   })
 })
+
+describe.skipIf(!hasPython)('in FP16', () => {
+  test.each([
+    { name: 'ESM-2', graph: esm2, attention: 'products' },
+    { name: 'ESM-2', graph: esm2, attention: 'fused' },
+    { name: 'DNABERT-S', graph: dnabert, attention: 'products' },
+    { name: 'DNABERT-S', graph: dnabert, attention: 'fused' },
+  ] as const)(
+    '$name keeps eight times what BF16 does, attention: $attention',
+    async ({ graph, attention }) => {
+      const exact = await embeddings(graph({}))
+      const off = async (precision: Precision) =>
+        distance(await evaluatedEmbeddings(graph({ attention }, precision)), exact)
+      expect(8 * (await off('fp16'))).toBeLessThan(1.5 * (await off('bf16')))
+    },
+  )
+})

@@ -31,7 +31,8 @@ export function fusedAttention(
 ): Value {
   const { width, heads } = options
   const all = joinedProjections(layers, x, options)
-  const attributes = { heads, size: width / heads, alibi: isAlibi ? 1 : 0 }
+  const half = layers.precision === 'fp16' && { half: 1 }
+  const attributes = { heads, size: width / heads, alibi: isAlibi ? 1 : 0, ...half }
   return b.node('VirnucproAttention', [all, lengths, positions], attributes)
 }
 

@@ -14,7 +14,8 @@ from onnx.reference.op_run import OpRun
 class VirnucproAttention(OpRun):
     op_domain = ""
 
-    def _run(self, qkv, lengths, positions, heads=None, size=None, alibi=None):
+    def _run(self, qkv, lengths, positions, heads=None, size=None, alibi=None, half=None):
+        assert (half == 1) == (qkv.dtype == np.float16), "half says what the kernel is compiled for"
         rows, tokens, _ = qkv.shape
         q, k, v = qkv.astype(np.float64).reshape(rows, tokens, 3, heads, size).transpose(2, 0, 3, 1, 4)
         at = np.arange(tokens)

@@ -2,7 +2,7 @@
 // definition of attention in double precision. The primitives are those of the PTX ISA: what a lane holds of a matrix
 // (ldmatrix, mma.m16n8k16) is written down here from its figures.
 //
-// Usage: attention ROWS TOKENS HEADS TILES_PER_BLOCK, compiled with SIZE, ROTARY and ALIBI. Prints a line of JSON.
+// Usage: attention ROWS TOKENS HEADS TILES_PER_BLOCK, compiled with SIZE, ROTARY, ALIBI and HALF. Prints a line of JSON.
 #include <ucontext.h>
 
 #include <math.h>
@@ -33,14 +33,30 @@ static float __uint_as_float(uint32_t bits) {
   return value;
 }
 
+#if HALF
+static const uint16_t NOT_A_NUMBER = 0x7e00;
+static uint16_t rounded(float value) {
+  const _Float16 half = (_Float16)value;
+  uint16_t bits;
+  memcpy(&bits, &half, 2);
+  return bits;
+}
+static float widened(uint16_t bits) {
+  _Float16 value;
+  memcpy(&value, &bits, 2);
+  return (float)value;
+}
+#else
+static const uint16_t NOT_A_NUMBER = 0x7fc0;
 static uint16_t rounded(float value) {
   uint32_t bits;
   memcpy(&bits, &value, 4);
-  if (value != value) return 0x7fc0;
+  if (value != value) return NOT_A_NUMBER;
   return (bits + 0x7fff + (bits >> 16 & 1)) >> 16;
 }
 
 static float widened(uint16_t bits) { return __uint_as_float((uint32_t)bits << 16); }
+#endif
 
 // Threads of a block: each runs until it waits for the others.
 static struct Thread {
@@ -243,10 +259,10 @@ int main(int, char** arguments) {
   qkv = array<uint16_t>(inputs);
   for (size_t i = 0; i < inputs; i++) {
     const int token = i / (3 * width) % tokens, row = i / (3 * width) / tokens;
-    qkv[i] = token < lengths[row] ? rounded(rand() / (float)RAND_MAX * 4 - 2) : 0x7fc0;
+    qkv[i] = token < lengths[row] ? rounded(rand() / (float)RAND_MAX * 4 - 2) : NOT_A_NUMBER;
   }
   out = array<uint16_t>(outputs);
-  for (size_t i = 0; i < outputs; i++) out[i] = 0x7fc0;
+  for (size_t i = 0; i < outputs; i++) out[i] = NOT_A_NUMBER;
   slopes = array<float>(heads);
   for (int head = 0; head < heads; head++) slopes[head] = exp2f(-8.0f * (head + 1) / heads);
   waves = array<_Float16>((size_t)tokens * SIZE);
