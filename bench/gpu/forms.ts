@@ -36,7 +36,7 @@ const halves = { rotation: 'halves' } as const
 const exact = { residual: 'float' } as const
 const fused = { attention: 'fused' } as const
 const norm = { norm: 'float' } as const
-const half = { precision: 'fp16' } as const
+const fp16 = { precision: 'fp16' } as const
 
 const each = { quantize: 'each' } as const
 
@@ -82,8 +82,8 @@ export const esm2Forms: Record<string, GraphOptions> = {
   fused: { form: { ...operator, ...fused } },
   'fused-norm': { form: { ...operator, ...fused, ...norm } },
   'gelu-table-tokens-norm': { form: { ...operator, ...table, ...tokens, ...norm } },
-  'half-fused': { ...half, form: { ...operator, ...fused } },
-  'half-gelu-table-tokens': { ...half, form: { ...operator, ...table, ...tokens } },
+  'half-fused': { ...fp16, form: { ...operator, ...fused } },
+  'half-gelu-table-tokens': { ...fp16, form: { ...operator, ...table, ...tokens } },
   'gelu-table-exact': { form: { ...operator, ...table, ...exact } },
   fp8: { form: table, fp8 },
   'fp8-gelu': { form: { ...operator, ...table }, fp8 },
@@ -115,7 +115,7 @@ export const dnabertForms: Record<string, GraphOptions> = {
   'fused-gate-norm': { form: { ...operator, ...fused, gate: 'joined', ...norm } },
   'gelu-gate-norm': { form: { ...operator, gate: 'joined', ...norm } },
   'gelu-gate': { form: { ...operator, gate: 'joined' } },
-  'half-fused-gate': { ...half, form: { ...operator, ...fused, gate: 'joined' } },
-  'half-gelu-gate': { ...half, form: { ...operator, gate: 'joined' } },
+  'half-fused-gate': { ...fp16, form: { ...operator, ...fused, gate: 'joined' } },
+  'half-gelu-gate': { ...fp16, form: { ...operator, gate: 'joined' } },
   'gelu-joined-gate': { form: { ...operator, ...joined, gate: 'joined' } },
 }

@@ -23,14 +23,15 @@ for (const [name, shape] of Object.entries(esm2Shapes)) {
   for (const [form, options] of Object.entries(forms)) {
     const frequencies = defaultInverseFrequencies(shape.width / shape.heads)
     const all = Array.from({ length: shape.layers }, () => frequencies)
-    await save(`esm2-${name}-${form}`, esm2Graph(shape, noTensors, all, bf16(options)), shape)
+    await save(`esm2-${name}-${form}`, esm2Graph(shape, noTensors, all, forTensorRt(options)), shape)
   }
 }
 for (const [form, options] of Object.entries(dnabertForms)) {
-  await save(`dnabert-${form}`, dnabertGraph(dnabertShape, noTensors, bf16(options)), dnabertShape)
+  await save(`dnabert-${form}`, dnabertGraph(dnabertShape, noTensors, forTensorRt(options)), dnabertShape)
 }
 
-function bf16(options: GraphOptions): GraphOptions {
+/** BF16 unless the form says otherwise. */
+function forTensorRt(options: GraphOptions): GraphOptions {
   return { precision: 'bf16', ...options }
 }
 

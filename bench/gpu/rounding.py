@@ -72,7 +72,7 @@ def taken_back(known, error, others):
     """What is added to the other rows: by ridge regression, the penalty that of the smallest error of left-out rows."""
     x, y = known - known.mean(0), error - error.mean(0)
     count = len(x)
-    values, vectors = torch.linalg.eigh((x @ x.T).double())
+    values, vectors = torch.linalg.eigh(x.double() @ x.double().T)
     along, found = vectors.T @ y.double(), []
     for penalty in (float("inf"), 10, 3, 1, 0.3, 0.1, 0.03):
         shares = values / (values + penalty * values.mean())

@@ -137,6 +137,8 @@ def main():
     parser.add_argument("--judge", type=int, default=2000)
     parser.add_argument("--classifiers", type=int, default=5)
     options = parser.parse_args()
+    if options.classifiers < 1:
+        parser.error("--classifiers: at least one")
     torch.backends.cuda.matmul.allow_tf32 = False
     with open(options.rows) as file:
         lines = [json.loads(line) for line in file]

@@ -23,7 +23,7 @@ export {
   TensorMismatchError,
 } from './errors.ts'
 // Graphs and readers by themselves, for comparing implementations.
-export type { GraphOptions, Precision } from './graphs/common.ts'
+export type { GraphOptions } from './graphs/common.ts'
 export { TABLE_POSITIONS } from './graphs/form.ts'
 export { type ImportOptions, importModels } from './import.ts'
 // A classifier alone, for the original's command line, which names its file in each run.

@@ -115,7 +115,7 @@ test('bench/scaling/padding.ts: batches of sorted rows hold hardly any padding',
   expect((await bench('bench/scaling/padding.ts', '--quick', '--json', json)).code).toBe(0)
   const shares = readDocument(json).results.map((result) => result.value)
   expect(shares).toHaveLength(12)
-  // A thousand frames in the order they come in would have a third of padding.
+  // Reads and contigs in the order they come in would have a third of padding.
   expect(Math.max(...shares)).toBeLessThan(5)
   expect(Math.min(...shares)).toBeGreaterThanOrEqual(0)
   expect(Math.max(...shares)).toBeGreaterThan(0)

@@ -79,7 +79,9 @@ describe.skipIf(!hasPython)('a bundle in BF16', () => {
       expect(Math.max(...added.map(Math.abs))).toBeGreaterThan(1e-4)
       const [exact, rounded] = [await inFp32(name), await inFp32(name, { roundWeights: true })]
       const back = rounded.map((value, i) => value + added[i]!)
-      expect(distance(back, exact)).toBeLessThan(0.7 * distance(rounded, exact))
+      // The mean alone leaves 0.40 and 0.57 of it.
+      const share = { esm2: 0.33, dnabert_s: 0.5 }[name]
+      expect(distance(back, exact)).toBeLessThan(share * distance(rounded, exact))
       expect(distance(Float32Array.from(own.flat()), exact)).toBeLessThan(
         distance(Float32Array.from(without.flat()), exact),
       )

@@ -18,7 +18,7 @@ import { type CalibrationOrfs, readOrfs } from './orfs.ts'
 import { advance, checkFinite, meansOf, startOf } from './states.ts'
 import { type Corrected, takeBack } from './take-back.ts'
 
-/** Enough for a mean; a model of 3B computes some 50 × 10¹² operations for them. */
+/** Some twenty frames, of which more gain little; a model of 3B computes some 50 × 10¹² operations for them. */
 const RESIDUES = { calibration: 3072, heldOut: 1536 }
 
 /** What embeddings get back of what rounding the weights to BF16 takes, both models. */

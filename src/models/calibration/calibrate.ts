@@ -96,9 +96,10 @@ export async function calibrateEsm2(
   await work.write(esm2EndGraph(shape, tensors, { roundWeights: true }))
   const rounded = await means(simulated, [...orfs.calibration, ...orfs.heldOut])
   await work.remove()
-  checkFinite(others, 'its last layer')
+  const all = joinRows(known, others)
+  checkFinite(all, 'its last layer')
   checkFinite(rounded, 'its last layer with products in FP8')
-  const found = takeBack({ exact: joinRows(known, others), rounded }, orfs.calibration.length, shape.width)
+  const found = takeBack({ exact: all, rounded }, orfs.calibration.length, shape.width)
   return { products, fp8, correction: found.correction, exact: found.exact, simulated: found.rounded }
 }
 

@@ -9,16 +9,18 @@ export interface Corrected extends Rounded {
 
 /** Rows beyond these improve the mean alone: the rest gains little and would grow the graph. */
 const MOST_DIRECTIONS = 128
-/** Strengths of the penalty to choose from, strongest first, in mean variances along a direction. */
+/** Strengths of the penalty to choose from, strongest first, in mean sums of squares along a direction. */
 const PENALTIES = [10, 3, 1, 0.3, 0.1, 0.03]
-/** Directions with a smaller share of the largest one's variance are rounding errors. */
+/** Directions with a smaller share of the largest one's sum of squares are rounding errors. */
 const SMALLEST_SHARE = 1e-9
+/** What the linear part must leave at most of the mean's squared error: less may be luck. */
+const WORTHWHILE = 0.98
 
 /**
  * Learns from the first rows what rounding does to embeddings, and takes it back from the other rows. Two parts of the error
  * can be told from an embedding itself: what is the same for all, and what grows with the directions in which embeddings
  * differ. The second is found by ridge regression; the penalty is that with the smallest error of rows left out of it one
- * at a time, and without any gain nothing but the mean is taken back.
+ * at a time, and without a gain worth it nothing but the mean is taken back.
  *
  * Source: Hoerl & Kennard 1970, doi:10.1080/00401706.1970.10488634; errors of left-out rows after Allen 1974,
  * doi:10.1080/00401706.1974.10489157.
@@ -89,18 +91,18 @@ function linearPart(
   const largest = Math.max(...realEigenvalues)
   const kept = realEigenvalues.flatMap((value, k) => (value > SMALLEST_SHARE * largest ? [k] : []))
   if (kept.length === 0) return NOTHING
-  const variances = kept.map((k) => realEigenvalues[k]!)
+  const squares = kept.map((k) => realEigenvalues[k]!)
   const directions = eigenvectorMatrix.subMatrixColumn(kept)
   const along = directions.transpose().mmul(y)
-  const unit = variances.reduce((sum, value) => sum + value, 0) / count
+  const unit = squares.reduce((sum, value) => sum + value, 0) / count
   const penalty = bestPenalty(
     PENALTIES.map((strength) => strength * unit),
-    { y, directions, along, variances },
+    { y, directions, along, squares },
   )
   if (penalty === undefined) return NOTHING
   // Columns of unit length, so that little is lost where the product is rounded.
   const from = x.transpose().mmul(directions)
-  for (const [k, value] of variances.entries()) {
+  for (const [k, value] of squares.entries()) {
     from.mulColumn(k, value ** -0.5)
     along.mulRow(k, value ** 0.5 / (value + penalty))
   }
@@ -114,12 +116,15 @@ interface Fit {
   readonly directions: Matrix
   /** `y` in these: [rank, width]. */
   readonly along: Matrix
-  readonly variances: readonly number[]
+  readonly squares: readonly number[]
 }
 
 /** Undefined where the mean alone does best. */
 function bestPenalty(penalties: readonly number[], fit: Fit): number | undefined {
-  let best = { penalty: undefined as number | undefined, error: leftOut(Number.POSITIVE_INFINITY, fit) }
+  let best = {
+    penalty: undefined as number | undefined,
+    error: WORTHWHILE * leftOut(Number.POSITIVE_INFINITY, fit),
+  }
   for (const penalty of penalties) {
     const error = leftOut(penalty, fit)
     if (error < best.error) best = { penalty, error }
@@ -128,8 +133,8 @@ function bestPenalty(penalties: readonly number[], fit: Fit): number | undefined
 }
 
 /** Squared error of all rows, each as the others tell it: what is left of it, divided by what it had no say in. */
-function leftOut(penalty: number, { y, directions, along, variances }: Fit): number {
-  const shares = variances.map((value) => value / (value + penalty))
+function leftOut(penalty: number, { y, directions, along, squares }: Fit): number {
+  const shares = squares.map((value) => value / (value + penalty))
   const weighted = directions.clone()
   for (const [k, share] of shares.entries()) weighted.mulColumn(k, share)
   const left = Matrix.sub(y, weighted.mmul(along))

@@ -2,7 +2,7 @@ import { DataType, type GraphBuilder, type Value } from '../../onnx/index.ts'
 
 /**
  * What every embedding x gets back of what rounding takes from it: `offset` + (x `from`) `to`. Only the embedding is needed
- * for that, and it costs a ten-thousandth of the model or less.
+ * for that, and it costs some ten-thousandths of the model or less.
  */
 export interface Correction {
   /** [width] */
