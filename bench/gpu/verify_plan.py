@@ -7,7 +7,8 @@ NaN, what a row alone and a row with 16 more columns of padding differ from the 
 The first rows are judged. The others train VirNucPro's classifier to tell viral rows from the rest, with the embeddings of
 the plans; its calls of the judged rows are compared, and beside them calls that cut at the median of its scores, which any
 difference between sequences moves. Several classifiers are trained, from other random weights each, since a handful of
-calls that differ say little: shares are means over all. Rows that are longer than the plan of either model takes are left out of both, and counted.
+calls that differ say little: shares are means over all. Rows that are longer than the plan of either model takes are left
+out of both, and counted.
 """
 
 import argparse

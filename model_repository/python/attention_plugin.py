@@ -27,8 +27,9 @@ def register(trt):
 KEPT = []
 # Why plugins could not be made. TensorRT says no more than that a plan cannot be loaded.
 PROBLEMS = []
-# The last is not in all graphs and plans.
 FIELDS = ("heads", "size", "alibi", "half")
+# Of what is not in all graphs and plans.
+DEFAULTS = {"half": 0}
 NOTHING = np.array([], np.int32)
 # Far more than plugins are ever deleted, and below what Python takes for objects that never go.
 MANY = 1 << 20
@@ -78,7 +79,7 @@ def make_creator(trt):
             self.num_outputs = 1
             self.given = given
             # TensorRT keeps pointers to both for as long as there is a plugin.
-            self.values = {name: np.array([given.get(name, 0)], np.int32) for name in FIELDS}
+            self.values = {name: np.array([given[name]], np.int32) for name in FIELDS}
             self.fields = [trt.PluginField(name, self.values[name], trt.PluginFieldType.INT32) for name in FIELDS]
             self.collection = trt.PluginFieldCollection(self.fields)
 
@@ -105,7 +106,7 @@ def make_creator(trt):
         def supports_format_combination(self, pos, in_out, num_inputs):
             here = in_out[pos].desc
             positions = trt.DataType.FLOAT if len(in_out[POSITIONS].desc.dims) == 1 else trt.DataType.HALF
-            number = trt.DataType.HALF if self.given.get("half") else trt.DataType.BF16
+            number = trt.DataType.HALF if self.given["half"] else trt.DataType.BF16
             wanted = {QKV: number, LENGTHS: trt.DataType.INT32, POSITIONS: positions, OUT: number}
             return here.format == trt.TensorFormat.LINEAR and here.type == wanted[pos]
 
@@ -133,13 +134,13 @@ def make_creator(trt):
             self.field_names = trt.PluginFieldCollection(self.fields)
 
         def create_plugin(self, name, fields, phase):
-            given = {field.name: int(field.data[0]) for field in fields}
+            given = {**DEFAULTS, **{field.name: int(field.data[0]) for field in fields}}
             size, alibi = given["size"], bool(given["alibi"])
             if size not in SIZES:
                 raise ValueError(f"{NAME} takes heads of {', '.join(map(str, SIZES))} numbers, not {size}")
             try:
                 # Compiled now rather than in the first batch: what is missing keeps the plan from loading.
-                kernel_for(size, alibi, bool(given.get("half")), device_capability())
+                kernel_for(size, alibi, bool(given["half"]), device_capability())
             except Exception as error:
                 PROBLEMS.append(str(error))
                 raise

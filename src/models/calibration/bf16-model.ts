@@ -3,20 +3,12 @@ import { roundToBfloat16 } from '../../onnx/index.ts'
 import type { GraphOptions } from '../graphs/common.ts'
 import { esm2EndGraph, esm2LayerGraph } from '../graphs/esm2-parts.ts'
 import type { LoadedModel, OpenedEsm2 } from '../load.ts'
-import {
-  type BothAccuracy,
-  type Distance,
-  describe,
-  embedDna,
-  measure,
-  measureBoth,
-  type Rounded,
-} from './accuracy.ts'
+import { type BothAccuracy, type Distance, describe, embedDna, measure, measureBoth } from './accuracy.ts'
 import { type CalibrationContext, layerReporter } from './context.ts'
 import { LayerFolder } from './layer-folder.ts'
 import { type CalibrationOrfs, readOrfs } from './orfs.ts'
-import { advance, checkFinite, meansOf, startOf } from './states.ts'
-import { type Corrected, takeBack } from './take-back.ts'
+import { advance, meansOf, startOf } from './states.ts'
+import { type Corrected, takeBackFrom } from './take-back.ts'
 
 /** Some twenty frames, of which more gain little; a model of 3B computes some 50 × 10¹² operations for them. */
 const RESIDUES = { calibration: 3072, heldOut: 1536 }
@@ -113,7 +105,7 @@ async function correctEsm2(
   }
   const found = { exact: await means(exact, {}), rounded: await means(rounded, { roundWeights: true }) }
   await work.remove()
-  return corrected(found, orfs, shape.width, 'ESM-2')
+  return takeBackFrom(found, orfs, 'with weights in BF16')
 }
 
 async function correctDnabert(
@@ -125,11 +117,5 @@ async function correctDnabert(
   const embed = (options: GraphOptions) => embedDna(frames, path, options, context)
   context.onProgress?.('dnabert_s: comparing weights in BF16 with those in FP32')
   const found = { exact: await embed({}), rounded: await embed({ roundWeights: true }) }
-  return corrected(found, orfs, found.exact.length / frames.length, 'DNABERT-S')
-}
-
-function corrected(both: Rounded, { calibration }: CalibrationOrfs, width: number, model: string): Corrected {
-  checkFinite(both.exact, 'its last layer', model)
-  checkFinite(both.rounded, 'its last layer with weights in BF16', model)
-  return takeBack(both, calibration.length, width)
+  return takeBackFrom(found, orfs, 'with weights in BF16', 'DNABERT-S')
 }

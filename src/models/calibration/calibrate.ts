@@ -10,7 +10,7 @@ import { LayerFolder } from './layer-folder.ts'
 import type { CalibrationOrfs } from './orfs.ts'
 import { Errors, type ProductCalibration, Ranges } from './products.ts'
 import { advance, checkFinite, joinRows, meansOf, runStates, startOf } from './states.ts'
-import { takeBack } from './take-back.ts'
+import { takeBackFrom } from './take-back.ts'
 
 export interface CalibrateOptions extends CalibrationContext {
   /** Products whose error is larger stay in BF16. */
@@ -96,10 +96,7 @@ export async function calibrateEsm2(
   await work.write(esm2EndGraph(shape, tensors, { roundWeights: true }))
   const rounded = await means(simulated, [...orfs.calibration, ...orfs.heldOut])
   await work.remove()
-  const all = joinRows(known, others)
-  checkFinite(all, 'its last layer')
-  checkFinite(rounded, 'its last layer with products in FP8')
-  const found = takeBack({ exact: all, rounded }, orfs.calibration.length, shape.width)
+  const found = takeBackFrom({ exact: joinRows(known, others), rounded }, orfs, 'with products in FP8')
   return { products, fp8, correction: found.correction, exact: found.exact, simulated: found.rounded }
 }
 

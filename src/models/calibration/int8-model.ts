@@ -8,7 +8,7 @@ import { InputChannels } from './int8-inputs.ts'
 import { LayerFolder } from './layer-folder.ts'
 import { type CalibrationOrfs, readOrfs } from './orfs.ts'
 import { advance, checkFinite, joinRows, meansOf, startOf } from './states.ts'
-import { type Corrected, takeBack } from './take-back.ts'
+import { type Corrected, takeBackFrom } from './take-back.ts'
 
 /** Options of a graph in INT8 whose channels are taken as they are. */
 export const UNCALIBRATED: GraphOptions = { int8: () => undefined }
@@ -101,9 +101,7 @@ export async function calibrateEsm2Int8(
     }
   })
   await work.remove()
-  checkFinite(both.exact, 'its last layer')
-  checkFinite(both.rounded, 'its last layer in INT8')
-  return { ...takeBack(both, orfs.calibration.length, shape.width), divisors: channels.divisors }
+  return { ...takeBackFrom(both, orfs, 'in INT8'), divisors: channels.divisors }
 }
 
 async function calibrateDnabert(
@@ -119,8 +117,6 @@ async function calibrateDnabert(
   for (const [name, values] of channels.all()) checkFinite(values, name, 'DNABERT-S')
   const exact = joinRows(known, await embed(orfs.heldOut, {}))
   const rounded = await embed([...orfs.calibration, ...orfs.heldOut], { int8: channels.divisors })
-  checkFinite(exact, 'its last layer', 'DNABERT-S')
-  checkFinite(rounded, 'its last layer in INT8', 'DNABERT-S')
-  const width = known.length / orfs.calibration.length
-  return { ...takeBack({ exact, rounded }, orfs.calibration.length, width), divisors: channels.divisors }
+  const found = takeBackFrom({ exact, rounded }, orfs, 'in INT8', 'DNABERT-S')
+  return { ...found, divisors: channels.divisors }
 }

@@ -1,6 +1,8 @@
 import { EigenvalueDecomposition, Matrix } from 'ml-matrix'
 import type { Correction } from '../graphs/correction.ts'
 import type { Rounded } from './accuracy.ts'
+import type { CalibrationOrfs } from './orfs.ts'
+import { checkFinite } from './states.ts'
 
 /** With what is known of the error taken back. */
 export interface Corrected extends Rounded {
@@ -29,62 +31,55 @@ const WORTHWHILE = 0.98
  * @param known how many rows it is found with
  */
 export function takeBack(both: Rounded, known: number, width: number): Corrected {
-  const error = both.exact.map((value, i) => value - both.rounded[i]!)
-  const mean = { x: meanOf(both.rounded, known, width), error: meanOf(error, known, width) }
-  const { from, to } = linearPart(both.rounded, error, mean, known, width)
+  const rows = (values: Float32Array) => Matrix.from1DArray(values.length / width, width, values)
+  const x = rows(both.rounded.subarray(0, known * width))
+  const error = Matrix.sub(rows(both.exact.subarray(0, known * width)), x)
+  const mean = { x: x.mean('column'), error: error.mean('column') }
+  const { from, to } = linearPart(x.subRowVector(mean.x), error.subRowVector(mean.error))
   const rank = from.length / width
+  const linear = (some: Matrix) =>
+    some.mmul(Matrix.from1DArray(width, rank, from)).mmul(Matrix.from1DArray(rank, width, to))
   // (x - mean) from to = x from to - (mean from) to
-  const atMean = applied(mean.x, { from, to }, width, rank)
-  const offset = Float32Array.from(mean.error, (value, i) => value - atMean[i]!)
-  const correction = { offset, from, to }
-  const others = both.rounded.slice(known * width)
-  for (let start = 0; start < others.length; start += width) {
-    const row = others.subarray(start, start + width)
-    const own = applied(row, correction, width, rank)
-    for (let i = 0; i < width; i++) row[i]! += offset[i]! + own[i]!
+  const offset = Matrix.rowVector(mean.error)
+    .sub(linear(Matrix.rowVector(mean.x)))
+    .to1DArray()
+  const others = rows(both.rounded.subarray(known * width))
+  const corrected = Matrix.add(others, linear(others)).addRowVector(offset)
+  return {
+    correction: { offset: Float32Array.from(offset), from, to },
+    exact: both.exact.subarray(known * width),
+    rounded: Float32Array.from(corrected.to1DArray()),
   }
-  return { correction, exact: both.exact.subarray(known * width), rounded: others }
 }
 
-/** (x from) to */
-function applied(
-  x: ArrayLike<number>,
-  { from, to }: Pick<Correction, 'from' | 'to'>,
-  width: number,
-  rank: number,
-): Float64Array {
-  const along = new Float64Array(rank)
-  for (let i = 0; i < width; i++) for (let k = 0; k < rank; k++) along[k]! += x[i]! * from[i * rank + k]!
-  const result = new Float64Array(width)
-  for (let k = 0; k < rank; k++) for (let i = 0; i < width; i++) result[i]! += along[k]! * to[k * width + i]!
-  return result
-}
-
-function meanOf(values: Float32Array, rows: number, width: number): Float64Array {
-  const sums = new Float64Array(width)
-  for (let i = 0; i < rows * width; i++) sums[i % width]! += values[i]!
-  return sums.map((sum) => sum / rows)
-}
-
-/** Rows evenly from all, less their mean, as a matrix. */
-function centred(values: Float32Array, mean: Float64Array, rows: readonly number[], width: number): Matrix {
-  return new Matrix(rows.map((row) => mean.map((value, i) => values[row * width + i]! - value)))
+/**
+ * {@link takeBack} for the frames that were calibrated with and those held out, in this order.
+ *
+ * @param how the rounded embeddings were computed, as errors say it
+ * @throws ModelError when there is NaN or infinity among the embeddings
+ */
+export function takeBackFrom(
+  both: Rounded,
+  { calibration, heldOut }: CalibrationOrfs,
+  how: string,
+  model = 'ESM-2',
+): Corrected {
+  checkFinite(both.exact, 'its last layer', model)
+  checkFinite(both.rounded, `its last layer ${how}`, model)
+  return takeBack(both, calibration.length, both.exact.length / (calibration.length + heldOut.length))
 }
 
 const NOTHING = { from: new Float32Array(0), to: new Float32Array(0) }
 
-/** In the directions of the rows themselves, since there are fewer of them than numbers in one. */
-function linearPart(
-  rounded: Float32Array,
-  error: Float32Array,
-  mean: { readonly x: Float64Array; readonly error: Float64Array },
-  known: number,
-  width: number,
-): Pick<Correction, 'from' | 'to'> {
-  const count = Math.min(known, MOST_DIRECTIONS)
-  const rows = Array.from({ length: count }, (_, i) => Math.floor((i * known) / count))
-  const x = centred(rounded, mean.x, rows, width)
-  const y = centred(error, mean.error, rows, width)
+/**
+ * In the directions of the rows themselves, since there are fewer of them than numbers in one.
+ *
+ * @param embeddings less their mean: [rows, width], as are `errors`
+ */
+function linearPart(embeddings: Matrix, errors: Matrix): Pick<Correction, 'from' | 'to'> {
+  const count = Math.min(embeddings.rows, MOST_DIRECTIONS)
+  const evenly = Array.from({ length: count }, (_, i) => Math.floor((i * embeddings.rows) / count))
+  const [x, y] = [embeddings.subMatrixRow(evenly), errors.subMatrixRow(evenly)]
   const { realEigenvalues, eigenvectorMatrix } = new EigenvalueDecomposition(x.mmul(x.transpose()), {
     assumeSymmetric: true,
   })
