@@ -1,14 +1,15 @@
 #!/usr/bin/env python3
-"""Compares BF16 plans with the FP32 models of the same weights in PyTorch, on rows of mixed length.
+"""Compares plans with the FP32 models of the same weights in PyTorch, on rows of mixed length.
 
-Usage: verify_plan.py --models DIR --plans DIR --rows rows.jsonl [--judge 2000] [--classifiers 5]
-DIR of models is that of make_models.py; rows are those of make-reads.ts. Prints one line of JSON for each model: cosine,
-NaN, what a row alone and a row with 16 more columns of padding differ from the row in its batch; and one line for calls.
-The first rows are judged. The others train VirNucPro's classifier to tell viral rows from the rest, with the embeddings of
-the plans; its calls of the judged rows are compared, and beside them calls that cut at the median of its scores, which any
-difference between sequences moves. Several classifiers are trained, from other random weights each, since a handful of
-calls that differ say little: shares are means over all. Rows that are longer than the plan of either model takes are left
-out of both, and counted.
+Usage: verify_plan.py --models DIR --plans DIR... --rows rows.jsonl [--judge 2000] [--classifiers 5]
+DIR of models is that of make_models.py; rows are those of make-reads.ts. Prints one line of JSON for each plan: cosine,
+NaN, what a row alone and a row with 16 more columns of padding differ from the row in its batch; and for each DIR of plans
+one line for calls. The first rows are judged. The others train VirNucPro's classifier to tell viral rows from the rest, with
+the embeddings of the first DIR's plans; its calls of the judged rows are compared, and beside them calls that cut at the
+median of its scores, which any difference between sequences moves. Several classifiers are trained, from other random
+weights each, since a handful of calls that differ say little: shares are means over all. A DIR may have links in place of
+the plan of a model that another DIR has too, which is then computed once. Rows that are longer than one of the plans takes
+are left out, and counted.
 """
 
 import argparse
@@ -25,7 +26,8 @@ from make_models import HalfWeights, MLPClassifier
 from model import agreement, reference
 from sweep import calls_agree
 
-PAD = {"esm2": 1, "dnabert_s": 3}
+# In the order in which the classifier takes them.
+PAD = {"dnabert_s": 3, "esm2": 1}
 ROWS = 96
 EPOCHS = 40
 
@@ -58,26 +60,29 @@ def bounds(engine):
 
 
 def fitting(lines, engines):
-    """The lines whose rows both plans take."""
-    most = {name: bounds(engine)[-1] for name, engine in engines.items()}
-    fit = [line for line in lines if all(len(line[name]) <= most[name] for name in most)]
+    """The lines whose rows all plans take."""
+    most = {model: min(bounds(engine)[-1] for (other, _), engine in engines.items() if other == model) for model in PAD}
+    fit = [line for line in lines if all(len(line[model]) <= most[model] for model in most)]
     if len(fit) < len(lines):
-        limits = ", ".join(f"{name} {length}" for name, length in most.items())
+        limits = ", ".join(f"{model} {length}" for model, length in most.items())
         print(f"left out: {len(lines) - len(fit)} of {len(lines)} rows, longer than the plans take: {limits}", file=sys.stderr)
     if not fit:
         raise SystemExit("error: no row is short enough for the plans")
     return fit
 
 
-def examine(name, engine, options, rows, others):
-    """Embeddings of rows by the plan and in FP32, and those of others by the plan."""
-    with open(os.path.join(options.models, f"{name}.shape.json")) as file:
-        weights = HalfWeights(json.load(file), seed=1 if name == "esm2" else 2)
-    longest = bounds(engine)
-    pad = PAD[name]
+def exact(model, options, rows, longest):
+    """Embeddings in FP32."""
+    with open(os.path.join(options.models, f"{model}.shape.json")) as file:
+        weights = HalfWeights(json.load(file), seed=1 if model == "esm2" else 2)
+    return embeddings(lambda ids, lengths: reference(weights, ids, lengths), rows, PAD[model], longest)
+
+
+def examine(model, path, engine, theirs, rows, others):
+    """Embeddings of rows and of others by a plan, the first compared with those in FP32."""
+    longest, pad = bounds(engine), PAD[model]
     ours = embeddings(engine, rows, pad, longest)
-    theirs = embeddings(lambda ids, lengths: reference(weights, ids, lengths), rows, pad, longest)
-    row = {"model": name, "fused_attention": engine.fused_attention(), **agreement(ours, theirs)}
+    row = {"model": model, "plan": path, "fused_attention": engine.fused_attention(), **agreement(ours, theirs)}
     row["sensitive_calls_agree"] = calls_agree(ours, theirs)
     some = list(range(0, len(rows), max(1, len(rows) // 64)))
     alone = torch.cat([engine(*padded([rows[i]], pad)).clone() for i in some])
@@ -85,12 +90,12 @@ def examine(name, engine, options, rows, others):
     rounding = (ours - theirs).norm(dim=1) / theirs.norm(dim=1)
     row["alone_error_max"] = agreement(alone, ours[some])["relative_error_max"]
     row["padding_error_max"] = agreement(wider, ours[some])["relative_error_max"]
-    row["bf16_error_median"] = rounding.median().item()
+    row["error_median"] = rounding.median().item()
     extremes = [max(range(len(rows)), key=lambda i: len(rows[i])), min(range(len(rows)), key=lambda i: len(rows[i]))]
     row["longest"], row["shortest"] = (len(rows[i]) for i in extremes)
     row["extremes_finite"] = bool(torch.isfinite(ours[extremes]).all())
     emit(row)
-    return ours, theirs, embeddings(engine, others, pad, longest) if others else ours[:0]
+    return ours, embeddings(engine, others, pad, longest) if others else ours[:0]
 
 
 def trained(features, viral, seed):
@@ -133,7 +138,7 @@ def calls(classifier, ours, theirs, viral):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--models", required=True)
-    parser.add_argument("--plans", required=True)
+    parser.add_argument("--plans", required=True, nargs="+")
     parser.add_argument("--rows", required=True)
     parser.add_argument("--judge", type=int, default=2000)
     parser.add_argument("--classifiers", type=int, default=5)
@@ -143,21 +148,39 @@ def main():
     torch.backends.cuda.matmul.allow_tf32 = False
     with open(options.rows) as file:
         lines = [json.loads(line) for line in file]
-    engines = {name: Engine(glob.glob(os.path.join(options.plans, name, "*.plan"))[0]) for name in ("dnabert_s", "esm2")}
+    # By the file itself, which several folders may have.
+    plans = {folder: {model: (model, plan_of(folder, model)) for model in PAD} for folder in options.plans}
+    engines = {plan: Engine(plan[1]) for both in plans.values() for plan in both.values()}
     if len(lines) > options.judge and "viral" not in lines[0]:
         raise SystemExit(f"error: {options.rows} does not say which rows are viral: make it anew with make-reads.ts --rows")
     given = len(lines)
     lines = fitting(lines, engines)
     judged, others = lines[: options.judge], lines[options.judge :]
-    found = [examine(name, engine, options, *([line[name] for line in some] for some in (judged, others))) for name, engine in engines.items()]
+    theirs, found = {}, {}
+    for (model, path), engine in engines.items():
+        rows, more = ([line[model] for line in some] for some in (judged, others))
+        if model not in theirs:
+            theirs[model] = exact(model, options, rows, bounds(engine))
+        found[model, path] = examine(model, path, engine, theirs[model], rows, more)
     if not others:
         print("no calls: no rows are left to train a classifier with", file=sys.stderr)
         return
-    ours, theirs, features = (torch.cat(parts, dim=1) for parts in zip(*found))
-    viral = torch.tensor([int(line["viral"]) for line in lines], device=ours.device)
-    classifiers = [trained(features, viral[len(judged) :], seed) for seed in range(5, 5 + options.classifiers)]
+    viral = torch.tensor([int(line["viral"]) for line in lines], device="cuda")
+    first = torch.cat([found[plan][1] for plan in plans[options.plans[0]].values()], dim=1)
+    classifiers = [trained(first, viral[len(judged) :], seed) for seed in range(5, 5 + options.classifiers)]
     counts = {"classifiers": len(classifiers), "rows": len(judged), "trained_with": len(others), "rows_left_out": given - len(lines)}
-    emit({"model": "classifier", **counts, **calls_of_all(classifiers, ours, theirs, viral[: len(judged)])})
+    reference_features = torch.cat([theirs[model] for model in PAD], dim=1)
+    for folder, both in plans.items():
+        ours = torch.cat([found[plan][0] for plan in both.values()], dim=1)
+        agreed = calls_of_all(classifiers, ours, reference_features, viral[: len(judged)])
+        emit({"model": "classifier", "plans": folder, **counts, **agreed})
+
+
+def plan_of(folder, model):
+    path = glob.glob(os.path.join(folder, model, "*.plan"))
+    if not path:
+        raise SystemExit(f"error: {folder} has no plan of {model}")
+    return os.path.realpath(path[0])
 
 
 if __name__ == "__main__":
