@@ -9,7 +9,7 @@ export class PrecisionError extends EngineError {
 
   constructor(folder: string, precision: string) {
     super(
-      `the bundle ${folder} is in ${precision}, but TensorRT plans are built from bf16: a plan computes in the ` +
+      `the bundle ${folder} is in ${precision}, but TensorRT plans are built from bf16, fp16 or fp8: a plan computes in the ` +
         'precision of its graph. Make a second bundle from the same files with: virnucpro models import --precision bf16 ...',
     )
     this.folder = folder

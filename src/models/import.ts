@@ -23,6 +23,7 @@ import {
   type Fp8Options,
   fp8GraphOptions,
 } from './calibration/fp8-model.ts'
+import { type Fp16Model, measureFp16 } from './calibration/fp16-model.ts'
 import { calibrateInt8, type Int8Model, UNCALIBRATED } from './calibration/int8-model.ts'
 import { EXAMPLE_SEQUENCES } from './calibration/orfs.ts'
 import { DimensionMismatchError, ModelError } from './errors.ts'
@@ -56,11 +57,16 @@ export interface ImportOptions {
    * embeddings as they come. For 'bf16' alone. @default {@link EXAMPLE_SEQUENCES}
    */
   readonly bf16?: { readonly calibrate: string } | 'uncorrected'
+  /**
+   * That all numbers fit FP16, and what it costs, is tried with this: a FASTA file of nucleotides. For 'fp16' alone.
+   * @default {@link EXAMPLE_SEQUENCES}
+   */
+  readonly fp16?: { readonly calibrate: string } | 'untried'
   /** What INT8, and it alone, is calibrated with: a FASTA file of nucleotides. @default {@link EXAMPLE_SEQUENCES} */
   readonly int8?: { readonly calibrate: string }
   /**
    * `fused`: attention is one operator, which `model_repository/python/attention.cu` computes in TensorRT plans hosted by
-   * the Python backend, and nothing else can. For 'bf16' and 'fp8'. @default 'standard'
+   * the Python backend, and nothing else can. For 'bf16', 'fp16' and 'fp8'. @default 'standard'
    */
   readonly attention?: 'standard' | 'fused'
   /** Replace a bundle that is there already. @default false */
@@ -99,10 +105,12 @@ export async function importModels(options: ImportOptions): Promise<Bundle> {
     throw new UsageError('the options for INT8 belong to a bundle in INT8')
   if (precision !== 'bf16' && options.bf16 !== undefined)
     throw new UsageError('the options for BF16 belong to a bundle in BF16')
+  if (precision !== 'fp16' && options.fp16 !== undefined)
+    throw new UsageError('the options for FP16 belong to a bundle in FP16')
   const isFused = options.attention === 'fused'
   if (isFused && computesOnCpu(precision))
     throw new UsageError(
-      `fused attention is for GPUs: for bundles in BF16 or FP8, not ${precision.toUpperCase()}`,
+      `fused attention is for GPUs: for bundles in BF16, FP16 or FP8, not ${precision.toUpperCase()}`,
     )
   const graphs = graphOptions(precision, isFused)
   await using esm2 = await openEsm2(options.esm)
@@ -125,8 +133,9 @@ export async function importModels(options: ImportOptions): Promise<Bundle> {
     const measured = await measure(precision, esm2, mlp, options, context)
     const besideFp8 =
       options.fp8 && (await calibrateDnabertBf16(options.dnabert, options.fp8.calibrate, context))
-    const ofDnabert = measured?.options.dnabert ?? besideFp8?.options
-    const ofEsm2 = fp8?.options ?? measured?.options.esm2
+    const ofBoth = measured !== undefined && 'options' in measured ? measured.options : undefined
+    const ofDnabert = ofBoth?.dnabert ?? besideFp8?.options
+    const ofEsm2 = fp8?.options ?? ofBoth?.esm2
     const written = ofEsm2 === undefined ? plain : withGraph(esm2, { ...graphs.esm2, ...ofEsm2 })
     await using calibrated =
       ofDnabert && (await loadDnabert(options.dnabert, { ...graphs.dnabert, ...ofDnabert }))
@@ -173,10 +182,10 @@ export async function importModels(options: ImportOptions): Promise<Bundle> {
 
 /** What calibration writes in FP32 before there are weights: DNABERT-S, then one layer of ESM-2 at a time. */
 async function calibrationBytes(
-  { precision = 'fp32', bf16, dnabert }: ImportOptions,
+  { precision = 'fp32', bf16, fp16, dnabert }: ImportOptions,
   esm2: OpenedEsm2,
 ): Promise<number> {
-  if (precision === 'fp32' || bf16 === 'uncorrected') return 0
+  if (precision === 'fp32' || bf16 === 'uncorrected' || fp16 === 'untried') return 0
   await using exact = await loadDnabert(dnabert, {})
   return Math.max(weightBytes(exact.graph), weightBytes(withGraph(esm2, {}).graph) / esm2.shape.layers)
 }
@@ -210,18 +219,21 @@ async function measure(
   precision: BundlePrecision,
   esm2: OpenedEsm2,
   mlp: LoadedModel<unknown>,
-  { dnabert, bf16, int8 }: ImportOptions,
+  { dnabert, bf16, fp16, int8 }: ImportOptions,
   context: CalibrationContext,
-): Promise<Bf16Model | Int8Model | undefined> {
+): Promise<Bf16Model | Fp16Model | Int8Model | undefined> {
   const others = { dnabert, mlp }
+  if (precision === 'fp16' && fp16 !== 'untried')
+    return await measureFp16(esm2, others, fp16?.calibrate ?? EXAMPLE_SEQUENCES, context)
   if (precision === 'int8')
     return await calibrateInt8(esm2, others, int8?.calibrate ?? EXAMPLE_SEQUENCES, context)
   if (precision !== 'bf16' || bf16 === 'uncorrected') return undefined
   return await calibrateBf16(esm2, others, bf16?.calibrate ?? EXAMPLE_SEQUENCES, context)
 }
 
-function recordOf({ input, accuracy }: Bf16Model | Int8Model): Measured {
-  return { input, accuracy }
+function recordOf(measured: Bf16Model | Fp16Model | Int8Model): Measured {
+  const { input, accuracy } = measured
+  return { input, accuracy, ...('largest' in measured && { largest: measured.largest }) }
 }
 
 type Part = 'esm2' | 'dnabert_s' | 'mlp'

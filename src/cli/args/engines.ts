@@ -8,7 +8,7 @@ export const enginesArgs: ArgGroup = {
       name: 'bundle',
       long: ['bundle'],
       hint: 'BUNDLE',
-      help: 'models imported with --precision bf16 or fp8',
+      help: 'models imported with --precision bf16, fp16 or fp8',
     },
     { name: 'output', long: ['output'], short: 'o', hint: 'DIR', help: 'folder for the plans' },
     { name: 'model', long: ['model'], hint: 'esm2|dnabert_s|all', help: 'which to build [default: all]' },

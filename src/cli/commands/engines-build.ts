@@ -61,7 +61,7 @@ export default strictCommand(help, async (line) => {
           : await chosenBounds(opened, lengthsFrom, expectedLength || 500, logger, signal)
       if (dryRun) {
         if (computesOnCpu(precision))
-          logger.warn(`the bundle is in ${precision}: plans are built from one in bf16 or fp8`)
+          logger.warn(`the bundle is in ${precision}: plans are built from one in bf16, fp16 or fp8`)
         await printProfiles(models, bounds, given.tokenBudget)
       } else {
         await buildEngines({

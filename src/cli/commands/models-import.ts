@@ -32,20 +32,20 @@ const help: CommandHelp = {
         {
           name: 'precision',
           long: ['precision'],
-          hint: 'fp32|int8|bf16|fp8',
-          help: 'precision of the graphs: fp32 or int8 for CPUs, bf16 or fp8 for GPUs [default: fp32]',
+          hint: 'fp32|int8|bf16|fp16|fp8',
+          help: 'precision of the graphs: fp32 or int8 for CPUs, bf16, fp16 or fp8 for GPUs [default: fp32]',
         },
         {
           name: 'attention',
           long: ['attention'],
           hint: 'standard|fused',
-          help: 'with bf16 or fp8: fused is faster, for TensorRT plans in the Python backend only [default: standard]',
+          help: 'with bf16, fp16 or fp8: fused is faster, for TensorRT plans in the Python backend only [default: standard]',
         },
         {
           name: 'calibrate',
           long: ['calibrate'],
           hint: 'FASTA|none',
-          help: 'with bf16, fp8 or int8: nucleotides like those of your runs, to make up for rounding and to measure the accuracy; with bf16 also none, for embeddings as they come [default for bf16 and int8: an example]',
+          help: 'with bf16, fp16, fp8 or int8: nucleotides like those of your runs, to make up for rounding and to measure the accuracy, and with fp16 to see that all numbers fit it; with bf16 and fp16 also none, for embeddings as they come [default except for fp8: an example]',
         },
         {
           name: 'fp8Tolerance',
@@ -68,21 +68,24 @@ function required(line: CommandLine, name: string): string {
   return value
 }
 
-const PRECISIONS = ['fp32', 'int8', 'bf16', 'fp8'] as const
+const PRECISIONS = ['fp32', 'int8', 'bf16', 'fp16', 'fp8'] as const
 
 function precisionOf(line: CommandLine): (typeof PRECISIONS)[number] {
   const value = line.text('precision') ?? 'fp32'
   const found = PRECISIONS.find((each) => each === value)
   if (found !== undefined) return found
-  throw new UsageError(`--precision: expected fp32, int8, bf16 or fp8, got ${JSON.stringify(value)}`)
+  throw new UsageError(`--precision: expected fp32, int8, bf16, fp16 or fp8, got ${JSON.stringify(value)}`)
 }
+
+/** Those of which attention can be our own operator. */
+const FUSED: readonly string[] = ['bf16', 'fp16', 'fp8']
 
 function attentionOf(line: CommandLine, precision: string): 'standard' | 'fused' {
   const value = line.text('attention') ?? 'standard'
   if (value !== 'standard' && value !== 'fused')
     throw new UsageError(`--attention: expected standard or fused, got ${JSON.stringify(value)}`)
-  if (value === 'fused' && precision !== 'bf16' && precision !== 'fp8')
-    throw new UsageError('--attention fused is for --precision bf16 or fp8')
+  if (value === 'fused' && !FUSED.includes(precision))
+    throw new UsageError('--attention fused is for --precision bf16, fp16 or fp8')
   return value
 }
 
@@ -92,7 +95,7 @@ function fp8Of(line: CommandLine, precision: string): { calibrate: string; toler
   if (precision !== 'fp8') {
     if (text !== undefined) throw new UsageError('--fp8-tolerance is for --precision fp8')
     if (calibrate !== undefined && precision === 'fp32')
-      throw new UsageError('--calibrate is for --precision bf16, fp8 or int8')
+      throw new UsageError('--calibrate is for --precision bf16, fp16, fp8 or int8')
     return undefined
   }
   if (calibrate === undefined) {
@@ -113,12 +116,12 @@ async function prepareImport(line: CommandLine): Promise<() => Promise<void>> {
   const precision = precisionOf(line)
   const fp8 = fp8Of(line, precision)
   const given = line.text('calibrate')
-  const isUncorrected = given === 'none'
-  if (isUncorrected && precision !== 'bf16')
+  const isNone = given === 'none'
+  if (isNone && precision !== 'bf16' && precision !== 'fp16')
     throw new UsageError(
-      '--calibrate none is for --precision bf16: name a FASTA file, or ./none for one of that name',
+      '--calibrate none is for --precision bf16 or fp16: name a FASTA file, or ./none for one of that name',
     )
-  const calibrate = isUncorrected ? undefined : given
+  const calibrate = isNone ? undefined : given
   const request = {
     esm: required(line, 'esm'),
     dnabert: required(line, 'dnabert'),
@@ -130,7 +133,8 @@ async function prepareImport(line: CommandLine): Promise<() => Promise<void>> {
     ...(fp8 && { fp8 }),
     ...(precision === 'int8' && calibrate !== undefined && { int8: { calibrate } }),
     ...(precision === 'bf16' && calibrate !== undefined && { bf16: { calibrate } }),
-    ...(isUncorrected && { bf16: 'uncorrected' as const }),
+    ...(precision === 'fp16' && calibrate !== undefined && { fp16: { calibrate } }),
+    ...(isNone && (precision === 'bf16' ? { bf16: 'uncorrected' as const } : { fp16: 'untried' as const })),
   }
   await requirePaths([
     ['--esm', request.esm],

@@ -62,14 +62,16 @@ const distance = { cosineMin: v.number(), cosineMean: v.number(), relativeErrorM
 const Distance = v.object(distance)
 
 /**
- * What a precision costs: for INT8 found by running the bundle's models, for BF16 by models with its weights that compute in
- * FP32, with what embeddings get back.
+ * What a precision costs: for INT8 and FP16 found by running the bundle's models, for BF16 by models with its weights that
+ * compute in FP32, with what embeddings get back.
  */
 const Measured = v.object({
   /** Nucleotides whose open reading frames were calibrated and measured with. */
   input: v.object({ name: v.string(), bytes: Count, sha256: Sha256 }),
   /** Embeddings against the FP32 models, of frames that were not calibrated with. */
   accuracy: v.object({ sequences: Size, esm2: Distance, dnabert_s: Distance, equalCalls: Count }),
+  /** With FP16: the largest magnitude of any number inside the models, which its range must hold. */
+  largest: v.optional(v.number()),
 })
 
 const Described = v.object({
@@ -84,13 +86,15 @@ const Described = v.object({
    * With `fp8`, the products of ESM-2 are in FP8 and everything else is in BF16; with `int8`, the products of both models
    * are in INT8 and everything else is in FP32.
    */
-  precision: v.picklist(['fp32', 'bf16', 'fp8', 'int8']),
+  precision: v.picklist(['fp32', 'bf16', 'fp16', 'fp8', 'int8']),
   /** The graphs leave attention to our own kernel: only plans in the Python backend can have that. Absent: ONNX throughout. */
   attention: v.optional(v.literal('fused')),
   /** Random weights made to show how the program works: what it calls means nothing. */
   demo: v.boolean(),
   /** Of a bundle in BF16, unless its embeddings are left as they come. */
   bf16: v.optional(Measured),
+  /** Of a bundle in FP16, unless it was not tried. */
+  fp16: v.optional(Measured),
   int8: v.optional(Measured),
   models: v.object({
     esm2: v.object({
@@ -129,11 +133,13 @@ function belongsTogether({
   precision,
   attention,
   bf16,
+  fp16,
   int8,
   models,
 }: v.InferOutput<typeof Described>): boolean {
   if (attention === 'fused' && computesOnCpu(precision)) return false
   if (bf16 !== undefined && precision !== 'bf16') return false
+  if (fp16 !== undefined && precision !== 'fp16') return false
   if ((models.esm2.fp8 !== undefined) !== (precision === 'fp8')) return false
   return int8 === undefined || precision === 'int8'
 }

@@ -42,18 +42,20 @@ export interface Rounded {
  * Measures, and says, what a precision costs.
  *
  * @param what the embeddings were computed in, as messages say it
+ * @param frames what they are embeddings of
  */
 export async function measureBoth(
   { esm2, dnabert_s }: { esm2: Rounded; dnabert_s: Rounded },
   sequences: number,
   what: string,
   context: CalibrationContext & { readonly mlp: LoadedModel<unknown> },
+  frames = 'other frames',
 ): Promise<BothAccuracy> {
   const pair = (kind: keyof Rounded) => ({ esm2: esm2[kind], dnabert: dnabert_s[kind] })
   const equalCalls = await countEqualCalls(sequences, [pair('exact'), pair('rounded')], context)
   const found = { esm2: measure(esm2, sequences), dnabert_s: measure(dnabert_s, sequences) }
   for (const [model, distance] of Object.entries(found))
-    context.onProgress?.(describe(model, what, sequences, distance))
+    context.onProgress?.(describe(model, what, `${sequences} ${frames}`, distance))
   context.onProgress?.(`${equalCalls} of ${sequences} calls agree`)
   return { sequences, ...found, equalCalls }
 }
@@ -64,8 +66,8 @@ export function measure({ rounded, exact }: Rounded, sequences: number): Distanc
 }
 
 /** In words, for people. */
-export function describe(model: string, what: string, sequences: number, distance: Distance): string {
-  return `${model}: ${what} against FP32 on ${sequences} other frames: ${describeDistance(distance)}`
+export function describe(model: string, what: string, frames: string, distance: Distance): string {
+  return `${model}: ${what} against FP32 on ${frames}: ${describeDistance(distance)}`
 }
 
 export function describeDistance({ cosineMin, cosineMean, relativeErrorMax }: Distance): string {

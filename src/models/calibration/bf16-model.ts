@@ -73,7 +73,7 @@ export async function calibrateDnabertBf16(
   const found = await correctDnabert(dnabert, orfs, context)
   const sequences = orfs.heldOut.length
   const distance = measure(found, sequences)
-  context.onProgress?.(describe('dnabert_s', 'weights in BF16', sequences, distance))
+  context.onProgress?.(describe('dnabert_s', 'weights in BF16', `${sequences} other frames`, distance))
   return { options: { correction: found.correction }, accuracy: { sequences, ...distance } }
 }
 

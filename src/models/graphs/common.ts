@@ -3,8 +3,8 @@ import { type Correction, corrected } from './correction.ts'
 import { defaultForms, type GraphForm, int8Form } from './form.ts'
 
 /**
- * Arithmetic of a graph: FP32 for CPUs, BF16 for TensorRT. FP16, whose numbers have three digits more and end at 65,504, is what
- * benches measure BF16 against; no bundle has it. Pooling is FP32 in all.
+ * Arithmetic of a graph: FP32 for CPUs, BF16 and FP16 for TensorRT. Numbers of FP16 have three binary digits more than those of
+ * BF16 and end at 65,504. Pooling is FP32 in all.
  */
 export type Precision = 'fp32' | 'bf16' | 'fp16'
 
@@ -23,8 +23,11 @@ export interface GraphOptions {
   readonly correction?: Correction
   /** Weights as BF16 has them, in a graph that is FP32 otherwise: what rounding them changes by itself. */
   readonly roundWeights?: boolean
-  /** Outputs that tell of every product: what its numbers or their channels range over, or what FP8 would change. */
-  readonly watch?: 'ranges' | 'channels' | 'errors'
+  /**
+   * Outputs that tell of every product: what its numbers or their channels range over, or what FP8 would change. With
+   * 'magnitudes' also of its results and of the sums between layers: of all that a narrower type must hold.
+   */
+  readonly watch?: 'ranges' | 'magnitudes' | 'channels' | 'errors'
 }
 
 /**

@@ -16,6 +16,7 @@ import {
   asBfloat16,
   asStored,
   dividedBy,
+  fittingHalf,
   oneAfterAnother,
   plus,
   sideBySide,
@@ -23,7 +24,14 @@ import {
   timesRows,
   transposed,
 } from './tensors.ts'
-import { watchError, watchInputChannels, watchRanges, watchWeightChannels } from './watch.ts'
+import {
+  watchError,
+  watched,
+  watchInputChannels,
+  watchLargest,
+  watchRanges,
+  watchWeightChannels,
+} from './watch.ts'
 
 /** One linear layer of those that a product stands for. */
 export interface Part {
@@ -115,12 +123,12 @@ export class Layers {
     const columns = parts.map((part) => transposed(this.tensors, `${part.name}.weight`, inputs, part.scale))
     const values = columns.length === 1 ? columns[0]! : sideBySide(columns, inputs, outputs)
     const product = this.product(x, { name, inputs, outputs: width, source: values }, lowest)
-    if (!bias) return product
+    if (!bias) return this.watchResult(name, product)
     const biases = parts.map((part) => asStored(this.tensors, `${part.name}.bias`, part.scale))
     const correction = this.watch === undefined ? this.fp8?.(name)?.correction : undefined
     const together = oneAfterAnother(biases)
     const source = correction === undefined ? together : plus(together, correction)
-    return this.b.node('Add', [product, this.weight(`${name}.bias`, [width], source)])
+    return this.watchResult(name, this.b.node('Add', [product, this.weight(`${name}.bias`, [width], source)]))
   }
 
   /**
@@ -129,6 +137,7 @@ export class Layers {
    * @param only the first of the products that it goes into, where it goes into nothing else
    */
   norm(x: Value, name: string, width: number, only?: string): Value {
+    this.watchResult(name, x)
     const isTotalFloat = this.form.residual === 'float'
     const isNormFloat = this.form.norm === 'float' && !isTotalFloat
     const dtype = isTotalFloat || isNormFloat ? DataType.float : floatType(this.precision)
@@ -173,7 +182,7 @@ export class Layers {
     const matrix = this.weight(`${name}.weight`, [inputs, outputs], source)
     if (this.watch === 'channels' && lowest === undefined) this.watchChannels(x, weight, matrix)
     const plain = () => this.b.node('MatMul', [x, matrix])
-    if (this.watch === 'ranges') watchRanges(this.b, name, x, matrix)
+    if (this.watch === 'ranges' || this.watch === 'magnitudes') watchRanges(this.b, name, x, matrix)
     const chosen = this.fp8?.(name)
     if (chosen === undefined) return plain()
     const inFp8 = () => {
@@ -211,6 +220,11 @@ export class Layers {
     return found
   }
 
+  private watchResult(name: string, x: Value): Value {
+    if (this.watch === 'magnitudes') watchLargest(this.b, watched.resultMax(name), x)
+    return x
+  }
+
   private watchChannels(x: Value, { name, inputs }: ProductWeight, matrix: Value): void {
     const isNew = !this.inputs.has(x)
     const input = this.input(x, name, undefined).name
@@ -232,6 +246,7 @@ export class Layers {
     source: Parameters<GraphBuilder['weight']>[3],
     dtype = floatType(this.precision),
   ): Value {
-    return this.b.weight(name, dtype, dims, this.roundWeights ? asBfloat16(source) : source)
+    if (this.roundWeights) return this.b.weight(name, dtype, dims, asBfloat16(source))
+    return this.b.weight(name, dtype, dims, dtype === DataType.float16 ? fittingHalf(source, name) : source)
   }
 }

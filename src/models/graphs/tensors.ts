@@ -1,4 +1,5 @@
 import { type FloatSource, roundToBfloat16 } from '../../onnx/index.ts'
+import { ModelError } from '../errors.ts'
 
 /** Weights of one model by the names its graph uses, as float32 in row-major order. */
 export interface Tensors {
@@ -65,6 +66,23 @@ export function dividedBy(source: FloatSource, divisor: Float32Array): FloatSour
 export function asBfloat16(source: FloatSource): FloatSource {
   return async function* () {
     for await (const piece of source()) yield roundToBfloat16(piece)
+  }
+}
+
+/** The largest number of FP16. */
+export const FP16_END = 65_504
+
+/** The same elements. @throws ModelError, while reading, for one that FP16 does not have */
+export function fittingHalf(source: FloatSource, name: string): FloatSource {
+  return async function* () {
+    for await (const piece of source()) {
+      const large = piece.find((value) => Math.abs(value) > FP16_END)
+      if (large !== undefined)
+        throw new ModelError(
+          `${name} has the number ${large}, and FP16 ends at ${FP16_END}. Import the models with --precision bf16.`,
+        )
+      yield piece
+    }
   }
 }
 

@@ -3,6 +3,8 @@ import { DataType, type GraphBuilder, type Value } from '../../onnx/index.ts'
 /** Names of the outputs that tell of a product. */
 export const watched = {
   inputMax: (product: string) => `${product}:input_max`,
+  /** Of a product with its bias, or of what a layer norm is given. */
+  resultMax: (name: string) => `${name}:result_max`,
   weightMax: (product: string) => `${product}:weight_max`,
   squaredError: (product: string) => `${product}:squared_error`,
   squares: (product: string) => `${product}:squares`,
@@ -20,12 +22,20 @@ export function channelsOf(output: string): { of: 'input' | 'weight'; input: str
   return kind === 'weight_channels' && input !== undefined ? { of: 'weight', input } : undefined
 }
 
+/** Whether an output is a largest magnitude of those that `watched` names. */
+export function isLargest(output: string): boolean {
+  return output.endsWith('_max')
+}
+
 /** Declares the largest magnitudes of both factors of an FP32 product as outputs, FP32 []. */
 export function watchRanges(b: GraphBuilder, product: string, input: Value, weight: Value): void {
-  const largest = (x: Value, name: string) =>
-    b.output(b.node('ReduceMax', [b.node('Abs', [x])], { keepdims: 0 }, name), DataType.float, [])
-  largest(input, watched.inputMax(product))
-  largest(weight, watched.weightMax(product))
+  watchLargest(b, watched.inputMax(product), input)
+  watchLargest(b, watched.weightMax(product), weight)
+}
+
+/** Declares the largest magnitude of `x`, FP32, as the output `name`, FP32 []. */
+export function watchLargest(b: GraphBuilder, name: string, x: Value): void {
+  b.output(b.node('ReduceMax', [b.node('Abs', [x])], { keepdims: 0 }, name), DataType.float, [])
 }
 
 /** Declares the largest magnitude of each channel of an input of products, [B,T,inputs], as an output, FP32 [inputs]. */

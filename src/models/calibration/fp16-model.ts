@@ -1,0 +1,150 @@
+import { join } from 'node:path'
+import { roundToHalf } from '../../onnx/index.ts'
+import { ModelError } from '../errors.ts'
+import type { GraphOptions } from '../graphs/common.ts'
+import { esm2EndGraph, esm2LayerGraph } from '../graphs/esm2-parts.ts'
+import { FP16_END } from '../graphs/tensors.ts'
+import { isLargest } from '../graphs/watch.ts'
+import type { LoadedModel, OpenedEsm2 } from '../load.ts'
+import { type BothAccuracy, embedDna, measureBoth, type Rounded } from './accuracy.ts'
+import { type CalibrationContext, layerReporter } from './context.ts'
+import { LayerFolder } from './layer-folder.ts'
+import { type CalibrationOrfs, readOrfs } from './orfs.ts'
+import { advance, checkFinite, meansOf, type Outputs, startOf } from './states.ts'
+
+/** Some fifteen frames: magnitudes inside a model differ little from one to the next. */
+const RESIDUES = { calibration: 2048, heldOut: 1024 }
+
+/** What is seen must be at most this share of it: other sequences may have larger numbers. */
+const MOST_SHARE = 0.5
+
+/** What FP16 costs, and what its range must hold. */
+export interface Fp16Model {
+  readonly input: CalibrationOrfs['input']
+  readonly accuracy: BothAccuracy
+  /** Largest magnitude of any weight, input, result or sum inside the two models. */
+  readonly largest: number
+}
+
+/**
+ * Follows frames through both models in FP32, to see that all numbers inside fit FP16, and once more in FP16, to tell what it
+ * costs. Nothing is calibrated, so that all frames tell of the accuracy.
+ *
+ * ONNX Runtime computes FP16 on a CPU in FP32 and rounds results, though not each of them.
+ *
+ * @param dnabert path of DNABERT-S
+ * @param sequences FASTA file of nucleotides
+ * @throws CalibrationError when it has too few open frames; ModelError when a model gives NaN or infinity, or numbers too large
+ */
+export async function measureFp16(
+  esm2: OpenedEsm2,
+  { dnabert, mlp }: { dnabert: string; mlp: LoadedModel<unknown> },
+  sequences: string,
+  context: CalibrationContext,
+): Promise<Fp16Model> {
+  const orfs = await readOrfs(sequences, context.signal, 'FP16', RESIDUES)
+  const frames = [...orfs.calibration, ...orfs.heldOut]
+  context.onProgress?.(
+    `trying FP16 with ${frames.length} open reading frames of ${orfs.input.name}: do all numbers fit, and what does it cost`,
+  )
+  const magnitudes = { dnabert_s: new Magnitudes('DNABERT-S'), esm2: new Magnitudes('ESM-2') }
+  const found = {
+    dnabert_s: await compareDnabert(dnabert, frames, magnitudes.dnabert_s, context),
+    esm2: await compareEsm2(esm2, frames, magnitudes.esm2, context),
+  }
+  const largest = Math.max(...Object.values(magnitudes).map((each) => each.largest))
+  context.onProgress?.(
+    `largest number inside the models ${rounded(largest)}, of ${rounded(FP16_END)} that FP16 has`,
+  )
+  const accuracy = await measureBoth(found, frames.length, 'FP16', { ...context, mlp }, 'frames')
+  return { input: orfs.input, accuracy, largest }
+}
+
+/** Layer by layer, so that one is in memory at a time. */
+async function compareEsm2(
+  { shape, tensors, inverseFrequencies }: OpenedEsm2,
+  frames: CalibrationOrfs['heldOut'],
+  magnitudes: Magnitudes,
+  context: CalibrationContext,
+): Promise<Rounded> {
+  const report = layerReporter(shape.layers, 'tried', context)
+  let exact = (await startOf({ shape, tensors }))(frames)
+  let half = (await startOf({ shape, tensors }, roundToHalf))(frames)
+  const work = new LayerFolder(join(context.folder, 'layer'))
+  for (let index = 0; index < shape.layers; index++) {
+    context.signal?.throwIfAborted()
+    const graph = (options: GraphOptions) =>
+      esm2LayerGraph(shape, tensors, inverseFrequencies[index]!, index, options)
+    await work.write(graph({ watch: 'magnitudes' }))
+    exact = await work.run((session) => advance(session, exact, (outputs) => magnitudes.add(outputs)))
+    magnitudes.check()
+    await work.write(graph({ precision: 'fp16' }))
+    half = await work.run((session) => advance(session, half))
+    report(index)
+  }
+  for (const { values } of exact) magnitudes.see(values, 'the last layer')
+  magnitudes.check()
+  const means = async (states: typeof exact, options: Pick<GraphOptions, 'precision'>) => {
+    await work.write(esm2EndGraph(shape, tensors, options))
+    return await work.run((session) => meansOf(session, states, frames.length, shape.width))
+  }
+  const found = { exact: await means(exact, {}), rounded: await means(half, { precision: 'fp16' }) }
+  await work.remove()
+  checkFinite(found.rounded, 'FP16')
+  return found
+}
+
+async function compareDnabert(
+  path: string,
+  frames: CalibrationOrfs['heldOut'],
+  magnitudes: Magnitudes,
+  context: CalibrationContext,
+): Promise<Rounded> {
+  context.onProgress?.('dnabert_s: comparing FP16 with FP32')
+  const exact = await embedDna(frames, path, { watch: 'magnitudes' }, context, (outputs) => {
+    magnitudes.add(outputs)
+  })
+  magnitudes.check()
+  const found = { exact, rounded: await embedDna(frames, path, { precision: 'fp16' }, context) }
+  checkFinite(found.rounded, 'FP16', 'DNABERT-S')
+  return found
+}
+
+/** The largest magnitude among the numbers of a model, and where it was seen. */
+class Magnitudes {
+  private readonly model: string
+  private where = ''
+  largest = 0
+
+  constructor(model: string) {
+    this.model = model
+  }
+
+  /** @param outputs of a graph with `watch: 'magnitudes'` */
+  add(outputs: Outputs): void {
+    for (const [name, values] of Object.entries(outputs)) if (isLargest(name)) this.see(values, name)
+  }
+
+  /** @throws ModelError when there is NaN or infinity */
+  see(values: Float32Array, where: string): void {
+    checkFinite(values, where, this.model)
+    for (const value of values) {
+      if (Math.abs(value) <= this.largest) continue
+      this.largest = Math.abs(value)
+      this.where = where
+    }
+  }
+
+  /** @throws ModelError when FP16 leaves too little room */
+  check(): void {
+    if (this.largest <= MOST_SHARE * FP16_END) return
+    throw new ModelError(
+      `numbers inside ${this.model} reach ${rounded(this.largest)} (${this.where}); FP16 ends at ${rounded(FP16_END)}, and ` +
+        'other sequences may need twice as much room. Import the models with --precision bf16.',
+    )
+  }
+}
+
+function rounded(value: number): string {
+  return value.toLocaleString('en-US', { maximumFractionDigits: 0 })
+}
