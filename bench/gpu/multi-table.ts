@@ -65,7 +65,7 @@ if (slowServer === '' || !(count > 0)) {
 }
 const lines: string[] = []
 const goals: string[] = []
-const runs = new Map(['one', 'all', 'few', 'slow', 'killed', 'together'].map((name) => [name, readRun(name)]))
+const runs = new Map(['one', 'all', 'few', 'slow', 'killed', 'long', 'together'].map((name) => [name, readRun(name)]))
 
 scaling()
 oneServer()
