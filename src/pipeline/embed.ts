@@ -4,6 +4,7 @@ import { type AdoptedVectors, type Journal, type JournalEntry, KEY_BYTES } from 
 import type { RunMonitor } from '../monitor/index.ts'
 import { InferenceError } from '../onnx/index.ts'
 import type { Logger } from '../system/index.ts'
+import { areFinite } from './finite.ts'
 import { withGrace } from './grace.ts'
 import { type Halt, Lane } from './lane.ts'
 import { type EmbeddedPart, type ModelInput, ModelWork, type Plan } from './model-work.ts'
@@ -172,6 +173,7 @@ export class WindowEmbedder implements AsyncDisposable {
     if (vectors === undefined && members.length > 1) {
       vectors = await this.#withoutRefused(input, plan, members, refused)
     }
+    if (vectors !== undefined) refuseNotFinite(vectors, dimension, members, refused)
     for (const [member, reason] of refused)
       work.fail(plan.groups[member] as number, STEPS[input.model], reason)
     if (vectors === undefined) return undefined
@@ -283,6 +285,22 @@ export class WindowEmbedder implements AsyncDisposable {
   /** Closes the journals of windows that were not ended; they stay for the next run. */
   async [Symbol.asyncDispose](): Promise<void> {
     for (const journal of this.#journals) await journal[Symbol.asyncDispose]()
+  }
+}
+
+/**
+ * Numbers that overflow inside a model, or damaged weights, come out as an embedding that would be called all the same. No
+ * second attempt: a model gives the same again.
+ */
+function refuseNotFinite(
+  vectors: Float32Array,
+  dimension: number,
+  members: readonly number[],
+  refused: Map<number, string>,
+): void {
+  for (const [at, member] of members.entries()) {
+    if (refused.has(member) || areFinite(vectors.subarray(at * dimension, (at + 1) * dimension))) continue
+    refused.set(member, 'the embedding has NaN or infinity')
   }
 }
 

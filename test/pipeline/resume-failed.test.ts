@@ -3,6 +3,7 @@ import { cpSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { randomFasta } from '../../scripts/support/fasta.ts'
 import { temporaryFolder } from '../../scripts/support/temporary.ts'
+import { EsmAlphabet } from '../../src/tokenizers/index.ts'
 import { breakGraph } from '../support/broken-graph.ts'
 import { predictHere } from './resume-inprocess.ts'
 import { computed, differences, outputs, repository, run, sum } from './resume-support.ts'
@@ -100,6 +101,46 @@ test('a sequence that the model refuses takes no other with it, not even of its 
   const named = /frames; (\S+): dnabert_s failed/.exec(line ?? '')?.[1]
   expect(missing.map((row) => row.split('\t')[0])).toContain(named)
 })
+
+test('a sequence of which a model makes NaN fails alone and is not called', async () => {
+  await using folder = temporaryFolder()
+  const bundle = folder.join('bundle')
+  cpSync(join(repository, 'examples', 'demo-bundle'), bundle, { recursive: true })
+  const input = folder.join('reads.fa')
+  writeFileSync(input, randomFasta(1, 12))
+  const options = { bundle, sequencesPerFile: 10_000 }
+  await predictHere(input, folder.join('whole'), options)
+  const rows = (name: string) =>
+    (outputs(folder.join(name)).get('reads_merged/prediction_results.txt') ?? '').toString().split('\n')
+  const expected = rows('whole')
+
+  // Tryptophan: some frames have it, others do not.
+  spoilToken(bundle, new EsmAlphabet().encode(Buffer.from('W'))[1]!)
+  const { error, result } = await predictHere(input, folder.join('output'), options)
+  expect(error).toBeUndefined()
+  expect(result?.failedParts).toBe(1)
+  const proteins = (outputs(folder.join('whole')).get('reads_protein/output_1.fa') ?? '').toString()
+  const withIt = proteins.split('>').flatMap((record) => {
+    const [id = '', ...sequence] = record.split('\n')
+    return sequence.join('').includes('W') ? [id] : []
+  })
+  expect(withIt.length).toBeGreaterThan(0)
+  const sound = expected.filter((row) => !withIt.includes(row.split('\t')[0] ?? ''))
+  expect(sound.length).toBeGreaterThan(3)
+  expect(rows('output')).toEqual(sound)
+  const [line] = readFileSync(folder.join('output', 'failed_files.txt'), 'utf8').split('\n')
+  expect(line).toContain(`|ESM-2|${withIt.length} of ${expected.length - 3} frames; `)
+  expect(line).toContain('the embedding has NaN or infinity')
+})
+
+/** Makes the embedding of one of ESM-2's tokens NaN; the table is what the weights begin with. */
+function spoilToken(bundle: string, token: number): void {
+  const { width } = JSON.parse(readFileSync(join(bundle, 'manifest.json'), 'utf8')).models.esm2
+  const path = join(bundle, 'esm2', 'weights.bin')
+  const weights = readFileSync(path)
+  for (let i = 0; i < width; i++) weights.writeFloatLE(Number.NaN, 4 * (token * width + i))
+  writeFileSync(path, weights)
+}
 
 test('lines about other runs into the same folder stay', async () => {
   await using folder = temporaryFolder()
