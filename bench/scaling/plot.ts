@@ -8,8 +8,8 @@ const WIDTH = 720
 const HEIGHT = 520
 const MARGIN = { left: 64, right: 24, top: 48, bottom: 56 }
 /** Okabe and Ito's colours, which people with any colour vision can tell apart. */
-const COLOURS = ['#0072b2', '#d55e00', '#009e73', '#cc79a7', '#e69f00']
-const MARKS = ['circle', 'square', 'diamond', 'triangle', 'circle'] as const
+const COLOURS = ['#0072b2', '#d55e00', '#009e73', '#cc79a7', '#e69f00', '#56b4e9', '#000000']
+const MARKS = ['circle', 'square', 'diamond', 'triangle'] as const
 
 /** A plot of speed-ups against the ideal line, both axes doubling; an SVG document. */
 export function plot(title: string, series: readonly Series[]): string {
