@@ -180,14 +180,14 @@ export async function importModels(options: ImportOptions): Promise<Bundle> {
   return await openBundle(output)
 }
 
-/** What calibration writes in FP32 before there are weights: DNABERT-S, then one layer of ESM-2 at a time. */
+/** What calibration writes in FP32 before there are weights: DNABERT-S, then two layers of ESM-2 at most. */
 async function calibrationBytes(
   { precision = 'fp32', bf16, fp16, dnabert }: ImportOptions,
   esm2: OpenedEsm2,
 ): Promise<number> {
   if (precision === 'fp32' || bf16 === 'uncorrected' || fp16 === 'untried') return 0
   await using exact = await loadDnabert(dnabert, {})
-  return Math.max(weightBytes(exact.graph), weightBytes(withGraph(esm2, {}).graph) / esm2.shape.layers)
+  return Math.max(weightBytes(exact.graph), (2 * weightBytes(withGraph(esm2, {}).graph)) / esm2.shape.layers)
 }
 
 /** What the graphs are written with, where calibration adds nothing. */

@@ -32,10 +32,13 @@ export function encodeWeight(values: Float32Array, dtype: WeightType): Uint8Arra
 
 /** Rounds float32 values to bfloat16 and widens them again. */
 export function roundToBfloat16(values: Float32Array): Float32Array {
-  return new Float32Array(Uint32Array.from(toBfloat16(values), (bits) => bits << 16).buffer)
+  // A constructor and a loop: `from` with a function takes 30 times as long.
+  const bits = new Uint32Array(toBfloat16(values))
+  for (let i = 0; i < bits.length; i++) bits[i] = bits[i]! << 16
+  return new Float32Array(bits.buffer)
 }
 
 /** Rounds float32 values to IEEE half precision and widens them again. */
 export function roundToHalf(values: Float32Array): Float32Array {
-  return Float32Array.from(Float16Array.from(values))
+  return new Float32Array(new Float16Array(values))
 }

@@ -1,13 +1,10 @@
-import { join } from 'node:path'
 import { roundToBfloat16 } from '../../onnx/index.ts'
 import type { GraphOptions } from '../graphs/common.ts'
-import { esm2EndGraph, esm2LayerGraph } from '../graphs/esm2-parts.ts'
 import type { LoadedModel, OpenedEsm2 } from '../load.ts'
 import { type BothAccuracy, type Distance, describe, embedDna, measure, measureBoth } from './accuracy.ts'
-import { type CalibrationContext, layerReporter } from './context.ts'
-import { LayerFolder } from './layer-folder.ts'
+import type { CalibrationContext } from './context.ts'
+import { followTwice } from './follow.ts'
 import { type CalibrationOrfs, readOrfs } from './orfs.ts'
-import { advance, meansOf, startOf } from './states.ts'
 import { type Corrected, takeBackFrom } from './take-back.ts'
 
 /** Some twenty frames, of which more gain little; a model of 3B computes some 50 × 10¹² operations for them. */
@@ -77,35 +74,14 @@ export async function calibrateDnabertBf16(
   return { options: { correction: found.correction }, accuracy: { sequences, ...distance } }
 }
 
-/** Layer by layer, so that one is in memory at a time. */
 async function correctEsm2(
-  { shape, tensors, inverseFrequencies }: OpenedEsm2,
+  esm2: OpenedEsm2,
   orfs: CalibrationOrfs,
   context: CalibrationContext,
 ): Promise<Corrected> {
-  const { folder, signal } = context
   const frames = [...orfs.calibration, ...orfs.heldOut]
-  const report = layerReporter(shape.layers, 'compared', context)
-  let exact = (await startOf({ shape, tensors }))(frames)
-  let rounded = (await startOf({ shape, tensors }, roundToBfloat16))(frames)
-  const work = new LayerFolder(join(folder, 'layer'))
-  for (let index = 0; index < shape.layers; index++) {
-    signal?.throwIfAborted()
-    const graph = (options: GraphOptions) =>
-      esm2LayerGraph(shape, tensors, inverseFrequencies[index]!, index, options)
-    await work.write(graph({}))
-    exact = await work.run((session) => advance(session, exact))
-    await work.write(graph({ roundWeights: true }))
-    rounded = await work.run((session) => advance(session, rounded))
-    report(index)
-  }
-  const means = async (states: typeof exact, options: Pick<GraphOptions, 'roundWeights'>) => {
-    await work.write(esm2EndGraph(shape, tensors, options))
-    return await work.run((session) => meansOf(session, states, frames.length, shape.width))
-  }
-  const found = { exact: await means(exact, {}), rounded: await means(rounded, { roundWeights: true }) }
-  await work.remove()
-  return takeBackFrom(found, orfs, 'with weights in BF16')
+  const how = { asStored: roundToBfloat16, rounded: { roundWeights: true }, done: 'compared' }
+  return takeBackFrom(await followTwice(esm2, frames, how, context), orfs, 'with weights in BF16')
 }
 
 async function correctDnabert(

@@ -1,16 +1,13 @@
-import { join } from 'node:path'
 import { roundToHalf } from '../../onnx/index.ts'
 import { ModelError } from '../errors.ts'
-import type { GraphOptions } from '../graphs/common.ts'
-import { esm2EndGraph, esm2LayerGraph } from '../graphs/esm2-parts.ts'
 import { FP16_END } from '../graphs/tensors.ts'
 import { isLargest } from '../graphs/watch.ts'
 import type { LoadedModel, OpenedEsm2 } from '../load.ts'
 import { type BothAccuracy, embedDna, measureBoth, type Rounded } from './accuracy.ts'
-import { type CalibrationContext, layerReporter } from './context.ts'
-import { LayerFolder } from './layer-folder.ts'
+import type { CalibrationContext } from './context.ts'
+import { type FollowOptions, followTwice } from './follow.ts'
 import { type CalibrationOrfs, readOrfs } from './orfs.ts'
-import { advance, checkFinite, meansOf, type Outputs, startOf } from './states.ts'
+import { checkFinite, type Outputs } from './states.ts'
 
 /** Some fifteen frames: magnitudes inside a model differ little from one to the next. */
 const RESIDUES = { calibration: 2048, heldOut: 1024 }
@@ -60,36 +57,24 @@ export async function measureFp16(
   return { input: orfs.input, accuracy, largest }
 }
 
-/** Layer by layer, so that one is in memory at a time. */
 async function compareEsm2(
-  { shape, tensors, inverseFrequencies }: OpenedEsm2,
+  esm2: OpenedEsm2,
   frames: CalibrationOrfs['heldOut'],
   magnitudes: Magnitudes,
   context: CalibrationContext,
 ): Promise<Rounded> {
-  const report = layerReporter(shape.layers, 'tried', context)
-  let exact = (await startOf({ shape, tensors }))(frames)
-  let half = (await startOf({ shape, tensors }, roundToHalf))(frames)
-  const work = new LayerFolder(join(context.folder, 'layer'))
-  for (let index = 0; index < shape.layers; index++) {
-    context.signal?.throwIfAborted()
-    const graph = (options: GraphOptions) =>
-      esm2LayerGraph(shape, tensors, inverseFrequencies[index]!, index, options)
-    await work.write(graph({ watch: 'magnitudes' }))
-    exact = await work.run((session) => advance(session, exact, (outputs) => magnitudes.add(outputs)))
-    magnitudes.check()
-    await work.write(graph({ precision: 'fp16' }))
-    half = await work.run((session) => advance(session, half))
-    report(index)
+  const how: FollowOptions = {
+    asStored: roundToHalf,
+    rounded: { precision: 'fp16' },
+    watch: 'magnitudes',
+    onOutputs: (outputs) => magnitudes.add(outputs),
+    onLayer: (index, states) => {
+      for (const { values } of states) magnitudes.see(values, `layer ${index + 1}`)
+      magnitudes.check()
+    },
+    done: 'tried',
   }
-  for (const { values } of exact) magnitudes.see(values, 'the last layer')
-  magnitudes.check()
-  const means = async (states: typeof exact, options: Pick<GraphOptions, 'precision'>) => {
-    await work.write(esm2EndGraph(shape, tensors, options))
-    return await work.run((session) => meansOf(session, states, frames.length, shape.width))
-  }
-  const found = { exact: await means(exact, {}), rounded: await means(half, { precision: 'fp16' }) }
-  await work.remove()
+  const found = await followTwice(esm2, frames, how, context)
   checkFinite(found.rounded, 'FP16')
   return found
 }

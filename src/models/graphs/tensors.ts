@@ -76,10 +76,11 @@ export const FP16_END = 65_504
 export function fittingHalf(source: FloatSource, name: string): FloatSource {
   return async function* () {
     for await (const piece of source()) {
-      const large = piece.find((value) => Math.abs(value) > FP16_END)
-      if (large !== undefined)
+      let largest = 0
+      for (let i = 0; i < piece.length; i++) largest = Math.max(largest, Math.abs(piece[i]!))
+      if (largest > FP16_END)
         throw new ModelError(
-          `${name} has the number ${large}, and FP16 ends at ${FP16_END}. Import the models with --precision bf16.`,
+          `${name} has a number of magnitude ${largest}, and FP16 ends at ${FP16_END}. Import the models with --precision bf16.`,
         )
       yield piece
     }

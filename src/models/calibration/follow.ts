@@ -1,0 +1,96 @@
+import { join } from 'node:path'
+import type { InferenceSession } from '../../onnx/index.ts'
+import type { GraphOptions } from '../graphs/common.ts'
+import { esm2EndGraph, esm2LayerGraph } from '../graphs/esm2-parts.ts'
+import type { OpenedEsm2 } from '../load.ts'
+import type { Rounded } from './accuracy.ts'
+import { type CalibrationContext, layerReporter } from './context.ts'
+import { LayerFolder } from './layer-folder.ts'
+import type { CalibrationOrfs } from './orfs.ts'
+import { advance, meansOf, type Outputs, type States, startOf } from './states.ts'
+
+export interface FollowOptions {
+  /** What the embedding table of the rounded model is stored as. */
+  readonly asStored: (table: Float32Array) => Float32Array
+  /** What makes its graphs rounded. */
+  readonly rounded: Pick<GraphOptions, 'precision' | 'roundWeights'>
+  /** Outputs of the exact layers that are wanted. */
+  readonly watch?: GraphOptions['watch']
+  /** Gets the outputs of each exact layer. */
+  readonly onOutputs?: (outputs: Outputs) => void
+  /** Called with what the exact model has after a layer, from 0. */
+  readonly onLayer?: (index: number, exact: readonly States[]) => void
+  /** What is done with a layer, as messages say it. */
+  readonly done: string
+}
+
+/**
+ * Follows frames through ESM-2 twice, exactly and rounded, in this process. One layer of either is in memory at a time, and of
+ * two at most the weights are on disk: while one computes, the next is written.
+ *
+ * @returns embeddings, row-major [frames, width]
+ */
+export async function followTwice(
+  { shape, tensors, inverseFrequencies }: OpenedEsm2,
+  frames: CalibrationOrfs['heldOut'],
+  options: FollowOptions,
+  context: CalibrationContext,
+): Promise<Rounded> {
+  const { asStored, rounded, watch, onOutputs, onLayer } = options
+  const report = layerReporter(shape.layers, options.done, context)
+  let exact = (await startOf({ shape, tensors }))(frames)
+  let other = (await startOf({ shape, tensors }, asStored))(frames)
+  const layer = (index: number, how: GraphOptions) => () =>
+    esm2LayerGraph(shape, tensors, inverseFrequencies[index]!, index, how)
+  const steps: Step[] = Array.from({ length: shape.layers }, (_, index) => [
+    {
+      graph: layer(index, watch === undefined ? {} : { watch }),
+      run: async (session: InferenceSession) => {
+        exact = await advance(session, exact, onOutputs)
+        onLayer?.(index, exact)
+      },
+    },
+    {
+      graph: layer(index, rounded),
+      run: async (session: InferenceSession) => {
+        other = await advance(session, other)
+        report(index)
+      },
+    },
+  ]).flat()
+  const means = (states: () => States[], how: FollowOptions['rounded']) => {
+    const step = {
+      embeddings: new Float32Array(0) as Float32Array,
+      graph: () => esm2EndGraph(shape, tensors, how),
+      run: async (session: InferenceSession) => {
+        step.embeddings = await meansOf(session, states(), frames.length, shape.width)
+      },
+    }
+    return step
+  }
+  const ends = { exact: means(() => exact, {}), rounded: means(() => other, rounded) }
+  await inTurn([...steps, ends.exact, ends.rounded], context)
+  return { exact: ends.exact.embeddings, rounded: ends.rounded.embeddings }
+}
+
+interface Step {
+  graph(): Parameters<LayerFolder['write']>[0]
+  run(session: InferenceSession): Promise<void>
+}
+
+/** Runs one graph after the other; the next is written while one runs. */
+async function inTurn(steps: readonly Step[], { folder, signal }: CalibrationContext): Promise<void> {
+  const places = ['layer_a', 'layer_b'].map((name) => new LayerFolder(join(folder, name)))
+  const write = async (index: number) => {
+    signal?.throwIfAborted()
+    const step = steps[index]
+    if (step !== undefined) await places[index % 2]!.write(step.graph())
+  }
+  await write(0)
+  for (const [index, { run }] of steps.entries()) {
+    // Both have ended before anything goes on, or wrong: nothing may write into a folder that is being removed.
+    const both = await Promise.allSettled([places[index % 2]!.run(run), write(index + 1)])
+    for (const one of both) if (one.status === 'rejected') throw one.reason
+  }
+  for (const place of places) await place.remove()
+}
