@@ -40,8 +40,8 @@ test.skipIf(!hasShared)('a bundle is imported, shown, verified, and refused once
 test.concurrent('what cannot be imported is said before anything is read', async () => {
   const args = ['models', 'import', '--esm', 'no.pt', '--dnabert', '.', '--mlp', '.', '--output', 'x']
   expect((await virnucpro(args)).err).toStartWith('error: --esm no.pt: no such file\nUsage:')
-  expect((await virnucpro([...args, '--precision', 'fp16'])).err).toContain(
-    'expected fp32, int8, bf16 or fp8, got "fp16"',
+  expect((await virnucpro([...args, '--precision', 'fp64'])).err).toContain(
+    'expected fp32, int8, bf16, fp16 or fp8, got "fp64"',
   )
   const { code, err } = await virnucpro(['models', 'show', 'no/such/bundle'])
   expect(err).toMatch(/^error: .*virnucpro models import/)

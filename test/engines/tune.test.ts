@@ -144,7 +144,7 @@ test('engines build --dry-run prints the lengths of an input and the profiles fo
     ...['--lengths-from', 'examples/contigs.fasta', '--expected-length', '300'],
   ])
   expect(code).toBe(0)
-  expect(stderr).toContain('the bundle is in fp32: plans are built from one in bf16 or fp8')
+  expect(stderr).toContain('the bundle is in fp32: plans are built from one in bf16, fp16 or fp8')
   expect(stdout).toContain('97 to 112 tokens         42 sequences')
   expect(stdout).toContain('  97 to 112 tokens, tuned for 146 rows of 112, up to 585 rows')
   expect(existsSync(at('none'))).toBe(false)

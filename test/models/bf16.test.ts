@@ -1,20 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { randomSource } from '../../scripts/support/random.ts'
-import {
-  type Bundle,
-  type GraphOptions,
-  importModels,
-  loadDnabert,
-  loadEsm2,
-} from '../../src/models/index.ts'
-import { DnaTokenizer, EsmAlphabet } from '../../src/tokenizers/index.ts'
+import { type Bundle, importModels } from '../../src/models/index.ts'
 import { repository, virnucpro } from '../support/cli.ts'
 import { hasPython } from '../support/python.ts'
-import { evaluate } from './support/evaluate.ts'
+import { evaluated, inFp32 } from './support/embeddings.ts'
 import { type ModelPaths, writeRandomModels } from './support/models.ts'
-import { distance, embed, openLoaded, temporaryFolder } from './support/run.ts'
+import { distance, temporaryFolder } from './support/run.ts'
 
 const WIDTH = 96
 const READS = join(repository, 'examples/contigs.fasta')
@@ -25,24 +17,6 @@ let models: ModelPaths
 let bundle: Bundle
 let plain: Bundle
 
-type Name = 'esm2' | 'dnabert_s'
-
-/** Frames that no bundle was made with, as token ids. */
-async function rowsFor(name: Name): Promise<number[][]> {
-  const random = randomSource(9)
-  const text = (letters: string, length: number) =>
-    Array.from({ length }, () => letters[Math.floor(random() * letters.length)]!).join('')
-  const alphabet = new EsmAlphabet()
-  const tokenizer = await DnaTokenizer.fromFile(join(models.dnabert, 'tokenizer.json'))
-  return [50, 70, 100, 120, 166].map((length) => {
-    const ids =
-      name === 'esm2'
-        ? alphabet.encode(Buffer.from(text('ACDEFGHIKLMNPQRSTVWY', length)))
-        : tokenizer.encode(Buffer.from(text('ACGT', 3 * length)))
-    return [...ids]
-  })
-}
-
 beforeAll(async () => {
   const dims = { layers: 4, width: WIDTH, heads: 6, hidden: 4 * WIDTH }
   models = await writeRandomModels(folder.path, 1, { esm: dims, dnabert: dims })
@@ -52,32 +26,15 @@ beforeAll(async () => {
 })
 afterAll(() => folder[Symbol.dispose]())
 
-/** Embeddings in FP32, with the weights as they are or as BF16 has them. */
-async function inFp32(name: Name, options: GraphOptions = {}): Promise<Float32Array> {
-  await using model = await (name === 'esm2'
-    ? loadEsm2(models.esm, options)
-    : loadDnabert(models.dnabert, options))
-  const target = at(`${name}-${options.roundWeights ?? false}`)
-  mkdirSync(target, { recursive: true })
-  const session = await openLoaded(model, target)
-  const { embedding } = await embed(session, await rowsFor(name))
-  await session.release()
-  return embedding!
-}
-
-/** Those of a bundle's own graph. */
-async function inBf16(from: Bundle, name: Name): Promise<number[][]> {
-  return await evaluate(from.pathOf(from.manifest.models[name].graph), await rowsFor(name))
-}
-
 describe.skipIf(!hasPython)('a bundle in BF16', () => {
   test.each(['esm2', 'dnabert_s'] as const)(
     'gives embeddings of %s back what rounded weights take, of rows too that it knows nothing of',
     async (name) => {
-      const [own, without] = [await inBf16(bundle, name), await inBf16(plain, name)]
+      const [own, without] = [await evaluated(models, name, bundle), await evaluated(models, name, plain)]
       const added = own.flatMap((row, i) => row.map((value, j) => value - without[i]![j]!))
       expect(Math.max(...added.map(Math.abs))).toBeGreaterThan(1e-4)
-      const [exact, rounded] = [await inFp32(name), await inFp32(name, { roundWeights: true })]
+      const exact = await inFp32(models, name)
+      const rounded = await inFp32(models, name, { roundWeights: true })
       const back = rounded.map((value, i) => value + added[i]!)
       // The mean alone leaves 0.40 and 0.57 of it.
       const share = { esm2: 0.33, dnabert_s: 0.5 }[name]
@@ -145,5 +102,8 @@ test('the command takes sequences of the user’s, or none', async () => {
   const fp32 = await cli('--calibrate', READS, '--force')
   expect([fp32.code, fp32.words]).toEqual([2, expect.stringContaining('--calibrate is for')])
   const other = await cli('--precision', 'int8', '--calibrate', 'none', '--force')
-  expect([other.code, other.words]).toEqual([2, expect.stringContaining('none is for --precision bf16')])
+  expect([other.code, other.words]).toEqual([
+    2,
+    expect.stringContaining('none is for --precision bf16 or fp16'),
+  ])
 })

@@ -7,7 +7,7 @@ import { readOrfs } from '../../src/models/calibration/orfs.ts'
 import { type Bundle, importModels, openBundle, verifyBundle } from '../../src/models/index.ts'
 import { EsmAlphabet } from '../../src/tokenizers/index.ts'
 import { python } from '../support/python.ts'
-import { type ModelPaths, writeRandomModels } from './support/models.ts'
+import { changeWeights, type ModelPaths, writeRandomModels } from './support/models.ts'
 import { temporaryFolder } from './support/run.ts'
 
 const SHAPE = { kind: 'esm2', layers: 2, width: 24, heads: 3, hidden: 96, layerNormEps: 1e-5 }
@@ -174,13 +174,9 @@ test('sequences without open frames, or with too few, are refused before anythin
 
 test('weights that give NaN are refused, with the place', async () => {
   const damaged = await writeRandomModels(at('damaged'))
-  const path = join(damaged.esm, 'model.safetensors')
-  const bytes = readFileSync(path)
-  const header = Number(bytes.readBigUInt64LE())
-  const tensors = JSON.parse(bytes.toString('utf8', 8, 8 + header))
-  const [start] = tensors['esm.encoder.layer.1.intermediate.dense.bias'].data_offsets
-  bytes.writeFloatLE(Number.NaN, 8 + header + start)
-  writeFileSync(path, bytes)
+  changeWeights(join(damaged.esm, 'model.safetensors'), /layer\.1\.intermediate\.dense\.bias$/, (value, i) =>
+    i === 0 ? Number.NaN : value,
+  )
   const refused = importModels({
     ...damaged,
     output: at('refused'),
@@ -203,7 +199,7 @@ test('the command asks for the sequences, and the CPU refuses to run the bundle'
   const other = cli('models', 'import', ...files, '--calibrate', at('reads.fa'))
   expect([other.code, other.words]).toEqual([
     2,
-    expect.stringContaining('--calibrate is for --precision bf16, fp8 or int8'),
+    expect.stringContaining('--calibrate is for --precision bf16, fp16, fp8 or int8'),
   ])
   const made = cli('models', 'import', ...files, '--precision', 'fp8', '--calibrate', at('reads.fa'))
   expect([made.code, made.words]).toEqual([0, expect.stringContaining('simulated: cosine min')])

@@ -84,7 +84,7 @@ test('an import that cannot be fused writes nothing', async () => {
   await expect(openBundle(at('odd'))).rejects.toThrow()
   const files = ['--esm', models.esm, '--dnabert', models.dnabert, '--mlp', models.mlp, '--output', at('cpu')]
   for (const [args, words] of [
-    [['--attention', 'fused'], '--attention fused is for --precision bf16 or fp8'],
+    [['--attention', 'fused'], '--attention fused is for --precision bf16, fp16 or fp8'],
     [['--precision', 'bf16', '--attention', 'flash'], 'expected standard or fused, got "flash"'],
   ] as const) {
     const { code, stderr } = await virnucpro(['models', 'import', ...files, ...args])

@@ -14,9 +14,9 @@ export interface FollowOptions {
   readonly asStored: (table: Float32Array) => Float32Array
   /** What makes its graphs rounded. */
   readonly rounded: Pick<GraphOptions, 'precision' | 'roundWeights'>
-  /** Outputs of the exact layers that are wanted. */
+  /** Outputs of the exact layers, and of what follows them, that are wanted. */
   readonly watch?: GraphOptions['watch']
-  /** Gets the outputs of each exact layer. */
+  /** Gets the outputs of each exact layer, and of what follows them. */
   readonly onOutputs?: (outputs: Outputs) => void
   /** Called with what the exact model has after a layer, from 0. */
   readonly onLayer?: (index: number, exact: readonly States[]) => void
@@ -40,11 +40,12 @@ export async function followTwice(
   const report = layerReporter(shape.layers, options.done, context)
   let exact = (await startOf({ shape, tensors }))(frames)
   let other = (await startOf({ shape, tensors }, asStored))(frames)
+  const watching = watch === undefined ? {} : { watch }
   const layer = (index: number, how: GraphOptions) => () =>
     esm2LayerGraph(shape, tensors, inverseFrequencies[index]!, index, how)
   const steps: Step[] = Array.from({ length: shape.layers }, (_, index) => [
     {
-      graph: layer(index, watch === undefined ? {} : { watch }),
+      graph: layer(index, watching),
       run: async (session: InferenceSession) => {
         exact = await advance(session, exact, onOutputs)
         onLayer?.(index, exact)
@@ -58,17 +59,21 @@ export async function followTwice(
       },
     },
   ]).flat()
-  const means = (states: () => States[], how: FollowOptions['rounded']) => {
+  const means = (
+    states: () => States[],
+    how: Parameters<typeof esm2EndGraph>[2],
+    onOutputs?: (outputs: Outputs) => void,
+  ) => {
     const step = {
       embeddings: new Float32Array(0) as Float32Array,
       graph: () => esm2EndGraph(shape, tensors, how),
       run: async (session: InferenceSession) => {
-        step.embeddings = await meansOf(session, states(), frames.length, shape.width)
+        step.embeddings = await meansOf(session, states(), frames.length, shape.width, onOutputs)
       },
     }
     return step
   }
-  const ends = { exact: means(() => exact, {}), rounded: means(() => other, rounded) }
+  const ends = { exact: means(() => exact, watching, onOutputs), rounded: means(() => other, rounded) }
   await inTurn([...steps, ends.exact, ends.rounded], context)
   return { exact: ends.exact.embeddings, rounded: ends.rounded.embeddings }
 }

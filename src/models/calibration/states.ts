@@ -109,18 +109,24 @@ export function checkFinite(values: Iterable<number>, where: string, model = 'ES
   }
 }
 
-/** Mean embeddings in the order of the sequences. */
+/**
+ * Mean embeddings in the order of the sequences.
+ *
+ * @param onOutputs gets all outputs for each of the states
+ */
 export async function meansOf(
   session: InferenceSession,
   states: readonly States[],
   count: number,
   width: number,
+  onOutputs: (outputs: Outputs) => void = () => {},
 ): Promise<Float32Array> {
   const all = new Float32Array(count * width)
   for (const each of states) {
-    const { embedding } = await runStates(session, each)
+    const outputs = await runStates(session, each)
+    onOutputs(outputs)
     each.members.forEach((member, row) => {
-      all.set(embedding!.subarray(row * width, (row + 1) * width), member * width)
+      all.set(outputs.embedding!.subarray(row * width, (row + 1) * width), member * width)
     })
   }
   return all

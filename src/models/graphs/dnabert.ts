@@ -1,6 +1,6 @@
 import { GraphBuilder, type Value } from '../../onnx/index.ts'
 import { alibiBias } from './alibi.ts'
-import { adding, attention, unchanged } from './attention.ts'
+import { adding, attention, type ScoreChange, unchanged } from './attention.ts'
 import { batchInputs, type GraphOptions, gelu, meanPool, paddingBias, toFloat, traceLayer } from './common.ts'
 import { fusedAlibi, fusedAttention } from './fused-attention.ts'
 import { Layers } from './layers.ts'
@@ -46,11 +46,12 @@ export function dnabertGraph(
   traceLayer(b, 0, x, width, options)
   for (let i = 0; i < shape.layers; i++) {
     const at = (name: string) => `layers.${i}.${name}`
+    const seen: ScoreChange = (scores) => change(layers.watchResult(at('scores'), scores))
     x = b.scoped(`layer_${i + 1}`, () => {
       const y = layers.fromTotal(x)
       const mixed =
         fused === undefined
-          ? attention(b, projections(b, layers, y, { width, heads, at }), change, width)
+          ? attention(b, projections(b, layers, y, { width, heads, at }), seen, width)
           : fusedAttention(b, layers, y, { width, heads, at }, fused)
       const sum = b.node('Add', [layers.toTotal(layers.linear(mixed, at('attention_out'), width, width)), x])
       const a = layers.norm(sum, at('attention_norm'), width)
@@ -60,6 +61,7 @@ export function dnabertGraph(
     })
     traceLayer(b, i + 1, x, width, options)
   }
+  layers.watchResult('embedded', x)
   const pooled = { keep: batch.isToken, count: batch.lengths }
   meanPool(b, toFloat(b, x, precision), pooled, width, options.correction)
   return b

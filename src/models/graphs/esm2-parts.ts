@@ -1,6 +1,6 @@
 import { DataType, GraphBuilder } from '../../onnx/index.ts'
 import { formOf, fromFloat, type GraphOptions, toFloat } from './common.ts'
-import { type Esm2Shape, esm2Layer, MAX_RESIDUES } from './esm2.ts'
+import { type Esm2Shape, esm2Layer, lastNorm, MAX_RESIDUES } from './esm2.ts'
 import { Layers } from './layers.ts'
 import { rotations } from './rotary.ts'
 import type { Tensors } from './tensors.ts'
@@ -41,13 +41,13 @@ export function esm2LayerGraph(
 export function esm2EndGraph(
   shape: Esm2Shape,
   tensors: Tensors,
-  options: Pick<GraphOptions, 'precision' | 'roundWeights'> = {},
+  options: Pick<GraphOptions, 'precision' | 'roundWeights' | 'watch'> = {},
 ): GraphBuilder {
   const { precision = 'fp32' } = options
   const b = new GraphBuilder('esm2_end')
   const layers = new Layers(b, tensors, options, shape.layerNormEps)
   const x = b.input('x', DataType.float, ['B', 'T', shape.width])
-  const normed = toFloat(b, layers.norm(fromFloat(b, x, precision), 'final_norm', shape.width), precision)
+  const normed = toFloat(b, lastNorm(layers, fromFloat(b, x, precision), shape.width), precision)
   const inner = b.node('Slice', [normed, b.ints([1]), b.ints([-1]), b.ints([1])])
   const first = b.node('Slice', [inner, b.ints([0]), b.ints([MAX_RESIDUES]), b.ints([1])])
   const mean = b.node('ReduceMean', [first, b.ints([1])], { keepdims: 0 }, 'embedding')

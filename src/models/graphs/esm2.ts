@@ -73,7 +73,7 @@ export function esm2Graph(
     )
     if (i + 1 < shape.layers) traceLayer(b, i + 1, x, width, options)
   }
-  x = layers.norm(x, 'final_norm', width)
+  x = lastNorm(layers, x, width)
   traceLayer(b, shape.layers, x, width, options)
 
   const { residues, isResidue } = residueMask(b, batch)
@@ -106,9 +106,10 @@ export function esm2Layer(
   const at = (name: string) => `layers.${index}.${name}`
   const y = layers.fromTotal(layers.norm(x, at('attention_norm'), width, at('query')))
   const turn = (z: Value) => rotate(b, z, angles!, width / heads, layers.form.rotation)
+  const change: ScoreChange = (scores) => hide(layers.watchResult(at('scores'), scores))
   const mixed =
     fused === undefined
-      ? attention(b, projections(b, layers, y, { width, heads, at, turn }), hide, width)
+      ? attention(b, projections(b, layers, y, { width, heads, at, turn }), change, width)
       : fusedAttention(b, layers, y, { width, heads, at }, fused)
   const a = b.node('Add', [x, layers.toTotal(layers.linear(mixed, at('attention_out'), width, width))])
   const normed = layers.fromTotal(layers.norm(a, at('ffn_norm'), width, at('ffn_in')))
@@ -117,6 +118,11 @@ export function esm2Layer(
     a,
     layers.toTotal(layers.linear(h, at('ffn_out'), hidden, width, { lowest: GELU_LOWEST })),
   ])
+}
+
+/** What follows the last layer. */
+export function lastNorm(layers: Layers, x: Value, width: number): Value {
+  return layers.watchResult('embedded', layers.norm(x, 'final_norm', width))
 }
 
 /** The mask token never reaches inference, so token dropout's scale is one number and goes into the table. */

@@ -220,7 +220,8 @@ export class Layers {
     return found
   }
 
-  private watchResult(name: string, x: Value): Value {
+  /** `x`, of which `watch: 'magnitudes'` tells under this name. */
+  watchResult(name: string, x: Value): Value {
     if (this.watch === 'magnitudes') watchLargest(this.b, watched.resultMax(name), x)
     return x
   }

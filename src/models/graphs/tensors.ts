@@ -77,7 +77,10 @@ export function fittingHalf(source: FloatSource, name: string): FloatSource {
   return async function* () {
     for await (const piece of source()) {
       let largest = 0
-      for (let i = 0; i < piece.length; i++) largest = Math.max(largest, Math.abs(piece[i]!))
+      for (let i = 0; i < piece.length; i++) {
+        const magnitude = Math.abs(piece[i]!)
+        if (magnitude > largest) largest = magnitude
+      }
       if (largest > FP16_END)
         throw new ModelError(
           `${name} has a number of magnitude ${largest}, and FP16 ends at ${FP16_END}. Import the models with --precision bf16.`,

@@ -3,7 +3,7 @@ import { DataType, type GraphBuilder, type Value } from '../../onnx/index.ts'
 /** Names of the outputs that tell of a product. */
 export const watched = {
   inputMax: (product: string) => `${product}:input_max`,
-  /** Of a product with its bias, or of what a layer norm is given. */
+  /** Of a product with its bias, what a layer norm is given, scores of attention, or what leaves the last layer norm. */
   resultMax: (name: string) => `${name}:result_max`,
   weightMax: (product: string) => `${product}:weight_max`,
   squaredError: (product: string) => `${product}:squared_error`,

@@ -1,3 +1,4 @@
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import {
   writeRandomDnabert,
@@ -44,4 +45,27 @@ export async function writeRandomModels(
   await writeRandomDnabert(paths.dnabert, seed + 1, { ...dnabert, vocabulary: TOKENS, tokenizer })
   await writeRandomMlp(paths.mlp, seed + 2, esm.width + dnabert.width, 16)
   return paths
+}
+
+/** Changes the numbers of the tensors of a safetensors file whose name matches, one at least. Returns how many those are. */
+export function changeWeights(
+  path: string,
+  name: RegExp,
+  change: (value: number, i: number) => number,
+): number {
+  const bytes = readFileSync(path)
+  const data = 8 + Number(bytes.readBigUInt64LE())
+  const tensors: Record<string, { data_offsets?: [number, number] }> = JSON.parse(
+    bytes.toString('utf8', 8, data),
+  )
+  const found = Object.keys(tensors).filter((tensor) => name.test(tensor))
+  if (found.length === 0) throw new Error(`${path} has no tensor named ${name}`)
+  for (const tensor of found) {
+    const [start, end] = tensors[tensor]!.data_offsets!
+    for (let at = start; at < end; at += 4) {
+      bytes.writeFloatLE(change(bytes.readFloatLE(data + at), (at - start) / 4), data + at)
+    }
+  }
+  writeFileSync(path, bytes)
+  return found.length
 }
