@@ -49,7 +49,7 @@ export function checkContract(name: string, config: ModelConfig, contract: Contr
   checkPrecision(name, config.parameters[PRECISION_PARAMETER]?.stringValue, contract.precision)
 }
 
-/** FP32 and BF16 are near enough to each other; eight bits change more digits than a run may mix. */
+/** FP32, FP16 and BF16 are near enough to each other; eight bits change more digits than a run may mix. */
 function checkPrecision(name: string, found: string | undefined, wanted: string | undefined): void {
   if (found === undefined || wanted === undefined || found === wanted) return
   if (!EIGHT_BITS.includes(found) && !EIGHT_BITS.includes(wanted)) return
