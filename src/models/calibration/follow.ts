@@ -18,8 +18,8 @@ export interface FollowOptions {
   readonly watch?: GraphOptions['watch']
   /** Gets the outputs of each exact layer, and of what follows them. */
   readonly onOutputs?: (outputs: Outputs) => void
-  /** Called with what the exact model has after a layer, from 0. */
-  readonly onLayer?: (index: number, exact: readonly States[]) => void
+  /** Called after each exact layer. */
+  readonly onLayer?: () => void
   /** What is done with a layer, as messages say it. */
   readonly done: string
 }
@@ -48,7 +48,7 @@ export async function followTwice(
       graph: layer(index, watching),
       run: async (session: InferenceSession) => {
         exact = await advance(session, exact, onOutputs)
-        onLayer?.(index, exact)
+        onLayer?.()
       },
     },
     {
