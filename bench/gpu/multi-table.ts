@@ -65,7 +65,9 @@ if (slowServer === '' || !(count > 0)) {
 }
 const lines: string[] = []
 const goals: string[] = []
-const runs = new Map(['one', 'all', 'few', 'slow', 'killed', 'long', 'together'].map((name) => [name, readRun(name)]))
+const runs = new Map(
+  ['one', 'all', 'few', 'slow', 'killed', 'long', 'together'].map((name) => [name, readRun(name)]),
+)
 
 scaling()
 oneServer()
@@ -216,7 +218,8 @@ function verified(): void {
   const latest = new Map(
     jsonLines('verify.txt').flatMap((line) => {
       const [, model] = /"model": "(\w+)"/.exec(line) ?? []
-      return model === undefined ? [] : [[model, line]]
+      const [, plan = ''] = /"plans?": "([^"]+)"/.exec(line) ?? []
+      return model === undefined ? [] : [[`${model} ${plan}`, line]]
     }),
   )
   if (latest.size === 0) return

@@ -11,21 +11,21 @@
 #   slow       all GPUs, the last of them with another program on it: how fast it still is, then predict on $FEW reads
 #   killed     predict on $FEW reads, the last server killed after $KILL_AFTER seconds
 #   few        predict on $FEW reads with the first GPU, nothing wrong
-#   long       predict on $MANY reads with all GPUs: a run of some minutes
 #   together   one server that has all GPUs: bench/scaling, then predict on $FEW reads
 #   verify     the plans against the models in FP32, on the last GPU, with no server running; nothing where there are no plans
+#   long       predict on $MANY reads with all GPUs: a run of some minutes, on one GPU a quarter of an hour
 #   table      what all this comes to: $WORK/out/multi.md
 # The servers stop when the script ends: "multi.sh serve" alone leaves none for a program that comes after it. A step that
 # needs servers starts them itself, once "serve" has made the repository. For a server that stays there is "whole.sh serve".
-# Settings: those of whole.sh, READS, FEW, MANY (1,000,000), KILL_AFTER, SECONDS_EACH (of a load on one GPU), KIND (of the load), LIMIT (seconds
-# for all steps; those that are left then are skipped, except table), LOAD_SIZE, FLIGHTS (requests in flight, for speed; 3,2).
+# Settings: those of whole.sh, READS, FEW, MANY (1,000,000; without a GPU as FEW), KILL_AFTER, SECONDS_EACH (of a load on
+# one GPU), KIND (of the load), LIMIT (seconds for all steps; those that are left then are skipped, except table), LOAD_SIZE,
+# FLIGHTS (requests in flight, for speed; 3,2).
 # GPUS is the number of GPUs to use, and without a GPU that of the servers.
 set -uo pipefail
 READS=${READS:-110000}
 # shellcheck source-path=SCRIPTDIR
 source "$(dirname "$0")/settings.sh"
 FEW=${FEW:-45000}
-MANY=${MANY:-1000000}
 KILL_AFTER=${KILL_AFTER:-10}
 SECONDS_EACH=${SECONDS_EACH:-30}
 KIND=${KIND:-mixed}
@@ -38,8 +38,10 @@ count=${#gpus[@]}
 if [ "$count" = 0 ]; then
   device=cpu
   count=${GPUS:-2}
+  MANY=${MANY:-$FEW}
 else
   device=cuda
+  MANY=${MANY:-1000000}
 fi
 last=$((count - 1))
 declare -A limits=([serve]=200 [esm2]=200 [dnabert_s]=120 [one]=200 [all]=140 [speed]=240 [slow]=140 [killed]=110
@@ -255,7 +257,7 @@ if [ "${1:-}" = --step ]; then
 fi
 
 steps=("$@")
-[ $# -gt 0 ] || steps=(serve esm2 dnabert_s one all speed slow killed few long together verify table)
+[ $# -gt 0 ] || steps=(serve esm2 dnabert_s one all speed slow killed few together verify long table)
 for step in "${steps[@]}"; do
   [ -n "${limits[$step]:-}" ] || { echo "multi.sh: no step $step" >&2; exit 2; }
 done

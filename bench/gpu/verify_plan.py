@@ -59,13 +59,13 @@ def bounds(engine):
     return sorted(high[1] for _, _, high in engine.profiles())
 
 
-def fitting(lines, engines):
+def fitting(lines, limits):
     """The lines whose rows all plans take."""
-    most = {model: min(bounds(engine)[-1] for (other, _), engine in engines.items() if other == model) for model in PAD}
+    most = {model: min(longest[-1] for (other, _), longest in limits.items() if other == model) for model in PAD}
     fit = [line for line in lines if all(len(line[model]) <= most[model] for model in most)]
     if len(fit) < len(lines):
-        limits = ", ".join(f"{model} {length}" for model, length in most.items())
-        print(f"left out: {len(lines) - len(fit)} of {len(lines)} rows, longer than the plans take: {limits}", file=sys.stderr)
+        told = ", ".join(f"{model} {length}" for model, length in most.items())
+        print(f"left out: {len(lines) - len(fit)} of {len(lines)} rows, longer than the plans take: {told}", file=sys.stderr)
     if not fit:
         raise SystemExit("error: no row is short enough for the plans")
     return fit
@@ -148,20 +148,23 @@ def main():
     torch.backends.cuda.matmul.allow_tf32 = False
     with open(options.rows) as file:
         lines = [json.loads(line) for line in file]
-    # By the file itself, which several folders may have.
+    # By the file itself, which several folders may have; shown as it was given.
     plans = {folder: {model: (model, plan_of(folder, model)) for model in PAD} for folder in options.plans}
-    engines = {plan: Engine(plan[1]) for both in plans.values() for plan in both.values()}
+    shown = {plan: os.path.join(folder, plan[0]) for folder in reversed(plans) for plan in plans[folder].values()}
+    # One in memory at a time, and none beside the model in FP32.
+    limits = {plan: bounds(Engine(plan[1])) for plan in shown}
     if len(lines) > options.judge and "viral" not in lines[0]:
         raise SystemExit(f"error: {options.rows} does not say which rows are viral: make it anew with make-reads.ts --rows")
     given = len(lines)
-    lines = fitting(lines, engines)
+    lines = fitting(lines, limits)
     judged, others = lines[: options.judge], lines[options.judge :]
     theirs, found = {}, {}
-    for (model, path), engine in engines.items():
+    for plan in sorted(shown):
+        model = plan[0]
         rows, more = ([line[model] for line in some] for some in (judged, others))
         if model not in theirs:
-            theirs[model] = exact(model, options, rows, bounds(engine))
-        found[model, path] = examine(model, path, engine, theirs[model], rows, more)
+            theirs[model] = exact(model, options, rows, limits[plan])
+        found[plan] = examine(model, shown[plan], Engine(plan[1]), theirs[model], rows, more)
     if not others:
         print("no calls: no rows are left to train a classifier with", file=sys.stderr)
         return

@@ -15,7 +15,7 @@ import { findEngines } from './show.ts'
 import { describePlan } from './sidecar.ts'
 
 export interface BuildEnginesOptions {
-  /** Folder of a bundle in BF16 or FP8. */
+  /** Folder of a bundle in BF16, FP16 or FP8. */
   readonly bundle: string
   /** Folder for the plans: `esm2/model_smXX.plan` and `dnabert_s/model_smXX.plan`. */
   readonly output: string

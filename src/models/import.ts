@@ -214,7 +214,7 @@ function checkHeads(shapes: Record<string, { width: number; heads: number }>): v
   }
 }
 
-/** What BF16 and INT8 cost, and what makes up for some of it. */
+/** What BF16, FP16 and INT8 cost, and what makes up for some of it. */
 async function measure(
   precision: BundlePrecision,
   esm2: OpenedEsm2,

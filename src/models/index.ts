@@ -10,7 +10,7 @@ export {
   sourceDigest,
 } from './bundle/manifest.ts'
 export { type Bundle, openBundle, resolveBundle, verifyBundle } from './bundle/open.ts'
-// BF16, FP8 and INT8: what they are calibrated with, and what they cost.
+// BF16, FP16, FP8 and INT8: what they are calibrated or tried with, and what they cost.
 export type { Accuracy, BothAccuracy } from './calibration/accuracy.ts'
 export { DEFAULT_TOLERANCE, type Fp8Options } from './calibration/fp8-model.ts'
 // Errors.

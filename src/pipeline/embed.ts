@@ -52,6 +52,10 @@ const HOPELESS = 8
 /** Before the second attempt; four times as long before each further one. */
 const FIRST_PAUSE_MS = 50
 
+const NOT_FINITE =
+  'the embedding has NaN or infinity, and will have it again: the weights are damaged (virnucpro models verify), or numbers ' +
+  'inside the model are too large for its precision (virnucpro models import --precision bf16)'
+
 const STEPS: Record<ModelName, 'DNABERT-S' | 'ESM-2'> = { dnabert_s: 'DNABERT-S', esm2: 'ESM-2' }
 
 /**
@@ -300,7 +304,7 @@ function refuseNotFinite(
 ): void {
   for (const [at, member] of members.entries()) {
     if (refused.has(member) || areFinite(vectors.subarray(at * dimension, (at + 1) * dimension))) continue
-    refused.set(member, 'the embedding has NaN or infinity')
+    refused.set(member, NOT_FINITE)
   }
 }
 

@@ -1,6 +1,7 @@
 import type { ModelName } from '../backends/index.ts'
 import { type Batch, dedupe, planBatches } from '../batching/index.ts'
 import { type FailedPart, type JournalEntry, KEY_BYTES } from '../checkpoint/index.ts'
+import { areFinite } from './finite.ts'
 import type { Part } from './part.ts'
 
 /** How one model reads the frames of a part. */
@@ -116,7 +117,9 @@ export class ModelWork {
     this.#groupOfKey ??= new Map(this.#owners.map((_, group) => [text(this.keyOf(group)), group]))
     for (let i = 0; i < keys.length / KEY_BYTES; i++) {
       const group = this.#groupOfKey.get(text(keys.subarray(i * KEY_BYTES, (i + 1) * KEY_BYTES)))
-      if (group !== undefined) this.fill(group, vectors.subarray(i * dimension, (i + 1) * dimension))
+      const vector = vectors.subarray(i * dimension, (i + 1) * dimension)
+      // Earlier versions kept what is not finite, too.
+      if (group !== undefined && areFinite(vector)) this.fill(group, vector)
     }
   }
 

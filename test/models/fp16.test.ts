@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import { cpSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fromBinary } from '@bufbuild/protobuf'
 import { compareEmbeddings } from '../../src/models/calibration/accuracy.ts'
@@ -233,20 +233,22 @@ describe('models whose numbers leave FP16 too little room are refused:', () => {
     expect(Number(number!.replaceAll(',', '')) / largest).toBeCloseTo(1, 3)
     for (const words of [`inside ${model} reach`, 'FP16 ends at 65,504', '--precision bf16'])
       expect(error.message).toContain(words)
+    // Where, in words.
+    expect(error.message).toMatch(/\([^:()]+\)/)
     expect(existsSync(output)).toBe(false)
   })
 })
 
 test.each<Change & { name: string }>([
   {
-    name: 'layers.1.ffn_out.bias',
+    name: 'esm2: layers.1.ffn_out.bias',
     from: 'esm',
     tensor: /layer\.1\.output\.dense\.bias$/,
     to: (value, i) => (i === 5 ? -7e4 : value),
   },
   {
     // That of one token: sequences that are tried need not have it.
-    name: 'embed.weight',
+    name: 'dnabert_s: embed.weight',
     from: 'dnabert',
     tensor: /word_embeddings\.weight$/,
     to: (value, i) => (i === 0 ? 7e4 : value),
@@ -256,11 +258,28 @@ test.each<Change & { name: string }>([
   const output = at(`FP16 of ${name}`)
   const refused = importModels({ ...changed, output, precision: 'fp16', fp16: 'untried' })
   await expect(refused).rejects.toThrow(
-    new RegExp(`^${name} has .*(70000|69999\\.9).*FP16 ends at 65504\\. .*--precision bf16`),
+    new RegExp(`^${name} has .*(70,000|69,999\\.9).*FP16 ends at 65,504\\. .*--precision bf16`),
   )
   expect(existsSync(output)).toBe(false)
   // What the message advises.
   await importModels({ ...changed, output: at(`BF16 of ${name}`), precision: 'bf16', bf16: 'uncorrected' })
+})
+
+test('an import that is stopped between two layers leaves nothing', async () => {
+  using place = temporaryFolder()
+  const stop = new AbortController()
+  const onProgress = (message: string) => {
+    if (message.includes(`tried layer ${LAYERS} of`)) stop.abort(new Error('enough'))
+  }
+  const stopped = importModels({
+    ...models,
+    output: join(place.path, 'bundle'),
+    precision: 'fp16',
+    onProgress,
+    signal: stop.signal,
+  })
+  await expect(stopped).rejects.toThrow('enough')
+  expect(readdirSync(place.path)).toEqual([])
 })
 
 describe('the command', () => {

@@ -166,7 +166,7 @@ test('sequences without open frames, or with too few, are refused before anythin
   const closed = importFp8('refused', { calibrate: at('closed.fa') })
   await expect(closed).rejects.toThrow(`${at('closed.fa')} has no open reading frames`)
   writeReads(at('few.fa'), 1)
-  await expect(importFp8('refused', { calibrate: at('few.fa') })).rejects.toThrow('needs 8 to be calibrated')
+  await expect(importFp8('refused', { calibrate: at('few.fa') })).rejects.toThrow('FP8 needs 8 of them')
   writeFileSync(at('protein.fa'), '>p\nMKLVEEQWPPFLIERYHDS\n')
   await expect(importFp8('refused', { calibrate: at('protein.fa') })).rejects.toThrow('protein.fa')
   expect(existsSync(at('refused'))).toBe(false)

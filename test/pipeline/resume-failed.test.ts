@@ -131,6 +131,14 @@ test('a sequence of which a model makes NaN fails alone and is not called', asyn
   const [line] = readFileSync(folder.join('output', 'failed_files.txt'), 'utf8').split('\n')
   expect(line).toContain(`|ESM-2|${withIt.length} of ${expected.length - 3} frames; `)
   expect(line).toContain('the embedding has NaN or infinity')
+
+  // Every frame of all others, too: that is not what a run without open frames is told.
+  for (const letter of 'ACDEFGHIKLMNPQRSTVY')
+    spoilToken(bundle, new EsmAlphabet().encode(Buffer.from(letter))[1]!)
+  const none = await predictHere(input, folder.join('none'), options)
+  expect(none.log).toContain('no frame could be computed')
+  expect(none.log).not.toContain('no chunk has an open reading frame')
+  expect(rows('none').filter((row) => row !== '' && !row.startsWith('#'))).toHaveLength(1)
 })
 
 /** Makes the embedding of one of ESM-2's tokens NaN; the table is what the weights begin with. */

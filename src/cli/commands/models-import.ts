@@ -45,7 +45,7 @@ const help: CommandHelp = {
           name: 'calibrate',
           long: ['calibrate'],
           hint: 'FASTA|none',
-          help: 'with bf16, fp16, fp8 or int8: nucleotides like those of your runs, to make up for rounding and to measure the accuracy, and with fp16 to see that all numbers fit it; with bf16 and fp16 also none, for embeddings as they come [default except for fp8: an example]',
+          help: 'with bf16, fp16, fp8 or int8: nucleotides like those of your runs, to make up for rounding (not with fp16), to measure the accuracy, and with fp16 to see that all numbers fit; with bf16 also none (embeddings as they come), with fp16 none (not tried) [default except for fp8: an example]',
         },
         {
           name: 'fp8Tolerance',

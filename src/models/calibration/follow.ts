@@ -93,6 +93,7 @@ async function inTurn(steps: readonly Step[], { folder, signal }: CalibrationCon
   }
   await write(0)
   for (const [index, { run }] of steps.entries()) {
+    signal?.throwIfAborted()
     // Both have ended before anything goes on, or wrong: nothing may write into a folder that is being removed.
     const both = await Promise.allSettled([places[index % 2]!.run(run), write(index + 1)])
     for (const one of both) if (one.status === 'rejected') throw one.reason

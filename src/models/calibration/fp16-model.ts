@@ -1,7 +1,7 @@
 import { roundToHalf } from '../../onnx/index.ts'
 import { ModelError } from '../errors.ts'
 import { FP16_END } from '../graphs/tensors.ts'
-import { isLargest } from '../graphs/watch.ts'
+import { isLargest, placeOf } from '../graphs/watch.ts'
 import type { LoadedModel, OpenedEsm2 } from '../load.ts'
 import { type BothAccuracy, embedDna, measureBoth, type Rounded } from './accuracy.ts'
 import type { CalibrationContext } from './context.ts'
@@ -9,7 +9,7 @@ import { type FollowOptions, followTwice } from './follow.ts'
 import { type CalibrationOrfs, readOrfs } from './orfs.ts'
 import { checkFinite, type Outputs } from './states.ts'
 
-/** Some fifteen frames: magnitudes inside a model differ little from one to the next. */
+/** Some twenty frames: magnitudes inside a model differ little from one to the next. */
 const RESIDUES = { calibration: 2048, heldOut: 1024 }
 
 /** What is seen must be at most this share of it: other sequences may have larger numbers. */
@@ -113,7 +113,7 @@ class Magnitudes {
 
   /** @param outputs of a graph with `watch: 'magnitudes'` */
   add(outputs: Outputs): void {
-    for (const [name, values] of Object.entries(outputs)) if (isLargest(name)) this.see(values, name)
+    for (const [name, values] of Object.entries(outputs)) if (isLargest(name)) this.see(values, placeOf(name))
   }
 
   /** @throws ModelError when there is NaN or infinity */
@@ -129,9 +129,10 @@ class Magnitudes {
   /** @throws ModelError when FP16 leaves too little room */
   check(): void {
     if (this.largest <= MOST_SHARE * FP16_END) return
+    const room = this.largest > FP16_END ? '' : ', and other sequences may need twice as much room'
     throw new ModelError(
-      `numbers inside ${this.model} reach ${rounded(this.largest)} (${this.where}); FP16 ends at ${rounded(FP16_END)}, and ` +
-        'other sequences may need twice as much room. Import the models with --precision bf16.',
+      `numbers inside ${this.model} reach ${rounded(this.largest)} (${this.where}); FP16 ends at ${rounded(FP16_END)}${room}. ` +
+        'Import the models with --precision bf16.',
     )
   }
 }

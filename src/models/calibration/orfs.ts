@@ -31,7 +31,7 @@ export interface CalibrationOrfs {
  * Open reading frames from a FASTA file of nucleotides, cut and translated as a run does. Frames are taken from the
  * whole of what is read, evenly, every third of them for the accuracy; equal files give equal frames.
  *
- * @param what is calibrated, as errors say it
+ * @param what they are for, as errors say it
  * @throws CalibrationError when there are too few; FastaError
  */
 export async function readOrfs(
@@ -44,7 +44,7 @@ export async function readOrfs(
   if (frames.length < FEWEST_FRAMES) {
     throw new CalibrationError(
       `${path} has ${frames.length === 0 ? 'no' : `only ${frames.length} different`} open reading frames in chunks of ` +
-        `${CHUNK_LENGTH} bases, and ${what} needs ${FEWEST_FRAMES} to be calibrated. Name a FASTA file of nucleotides like ` +
+        `${CHUNK_LENGTH} bases, and ${what} needs ${FEWEST_FRAMES} of them. Name a FASTA file of nucleotides like ` +
         'those that you will run, for example some thousand reads of a sample.',
     )
   }

@@ -248,6 +248,11 @@ export class Layers {
     dtype = floatType(this.precision),
   ): Value {
     if (this.roundWeights) return this.b.weight(name, dtype, dims, asBfloat16(source))
-    return this.b.weight(name, dtype, dims, dtype === DataType.float16 ? fittingHalf(source, name) : source)
+    return this.b.weight(
+      name,
+      dtype,
+      dims,
+      dtype === DataType.float16 ? fittingHalf(source, `${this.b.name}: ${name}`) : source,
+    )
   }
 }

@@ -83,7 +83,8 @@ export function fittingHalf(source: FloatSource, name: string): FloatSource {
       }
       if (largest > FP16_END)
         throw new ModelError(
-          `${name} has a number of magnitude ${largest}, and FP16 ends at ${FP16_END}. Import the models with --precision bf16.`,
+          `${name} has a number of magnitude ${largest.toLocaleString('en-US')}, and FP16 ends at ` +
+            `${FP16_END.toLocaleString('en-US')}. Import the models with --precision bf16.`,
         )
       yield piece
     }

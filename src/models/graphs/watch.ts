@@ -22,6 +22,14 @@ export function channelsOf(output: string): { of: 'input' | 'weight'; input: str
   return kind === 'weight_channels' && input !== undefined ? { of: 'weight', input } : undefined
 }
 
+/** What an output that is a largest magnitude tells of, in words for people, layers from 1. */
+export function placeOf(output: string): string {
+  const [name = '', kind] = output.split(':')
+  const [, layer, part = name] = /^layers\.(\d+)\.(.+)$/.exec(name) ?? []
+  const what = { input_max: 'what goes into ', weight_max: 'weights of ' }[kind ?? ''] ?? ''
+  return `${what}${part}${layer === undefined ? '' : ` in layer ${Number(layer) + 1}`}`
+}
+
 /** Whether an output is a largest magnitude of those that `watched` names. */
 export function isLargest(output: string): boolean {
   return output.endsWith('_max')
