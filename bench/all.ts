@@ -21,7 +21,7 @@ interface Program {
 }
 
 const options = benchOptions('bun bench/all.ts', { only: { type: 'string' }, triton: { type: 'string' } })
-const MICRO = ['fasta', 'translate', 'tokenize', 'batch', 'protobuf', 'torchfile', 'numbers']
+const MICRO = ['fasta', 'translate', 'tokenize', 'batch', 'protobuf', 'torchfile', 'numbers', 'tables']
 const GROUPS = ['micro', 'pipeline', 'baseline', 'scaling', 'utilization']
 const wanted = options.only?.split(',') ?? [
   ...GROUPS.slice(0, 3),

@@ -178,8 +178,30 @@ def print_floats(path, kind):
         lambda: sum(len(repr(value)) for value in each))
 
 
+def tables(ids, scores, folder):
+    """Rows of frames one by one, then pandas: read, group by chunk, write."""
+    import pandas as pd
+
+    names, values = lines(ids), np.fromfile(scores, np.float32).reshape(-1, 2)
+    paths = [os.path.join(folder, name) for name in ("frames-in-python", "chunks-in-python")]
+
+    def run():
+        with open(paths[0], "w") as file:
+            file.write("Sequence_ID\tPrediction\tscore1\tscore2\n")
+            for name, (others, viral) in zip(names, values):
+                file.write(f"{name}\t{'virus' if viral > others else 'others'}\t{str(others)}\t{str(viral)}\n")
+        table = pd.read_csv(paths[0], sep="\t")
+        table["Modified_ID"] = table["Sequence_ID"].str[:-2]
+        best = table.groupby("Modified_ID")[["score1", "score2"]].max().reset_index()
+        best["Is_Virus"] = best["score2"] >= best["score1"]
+        best[["Modified_ID", "Is_Virus"]].to_csv(paths[1], sep="\t", index=False)
+        return sum(os.path.getsize(path) for path in paths)
+
+    return run
+
+
 TASKS = {task.__name__: task for task in (
-    fasta, translate, dna_tokens, esm_tokens, plan, dedupe, pad, infer_request, infer_response, torch_save, print_floats)}
+    fasta, translate, dna_tokens, esm_tokens, plan, dedupe, pad, infer_request, infer_response, torch_save, print_floats, tables)}
 
 
 @functools.cache

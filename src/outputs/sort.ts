@@ -1,13 +1,19 @@
 import { createReadStream } from 'node:fs'
 import { mkdir, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { createInterface } from 'node:readline'
 import { writeAtomically } from '../system/index.ts'
 import { type ChunkCall, combineCalls } from './consensus.ts'
 import { compareCodePoints } from './pandas.ts'
 
 /** Rows kept in memory before a sorted run goes to disk: some 100 bytes each, so about 50 MB. */
 const RUN_ROWS = 500_000
+/** Rows that are handed on at a time. */
+const SOME_ROWS = 4096
+/** Bytes of a spilled run that are read at a time. */
+const READ_BYTES = 1 << 18
+const SURROGATE = /[\ud800-\udfff]/
+
+type Compare = (a: string, b: string) => number
 
 /**
  * Sorts chunk calls by id, as the original's table is sorted, in bounded memory: sorted runs are spilled to files
@@ -18,6 +24,8 @@ export class ChunkCallSorter {
   readonly #runRows: number
   #rows: ChunkCall[] = []
   #runs: string[] = []
+  /** Where no id has a surrogate, JavaScript's own order is that of code points, and far faster. */
+  #hasSurrogates = false
 
   /** @param spillPath - names the file of the n-th spilled run */
   constructor(spillPath: (run: number) => string, runRows: number = RUN_ROWS) {
@@ -25,40 +33,72 @@ export class ChunkCallSorter {
     this.#runRows = runRows
   }
 
-  async add(call: ChunkCall): Promise<void> {
-    this.#rows.push(call)
-    if (this.#rows.length >= this.#runRows) await this.#spill()
+  async add(calls: readonly ChunkCall[]): Promise<void> {
+    for (const call of calls) {
+      this.#hasSurrogates ||= SURROGATE.test(call.id)
+      this.#rows.push(call)
+      if (this.#rows.length >= this.#runRows) await this.#spill()
+    }
+  }
+
+  get #compare(): Compare {
+    return this.#hasSurrogates ? compareCodePoints : compareUnits
+  }
+
+  #sortRows(): void {
+    const compare = this.#compare
+    this.#rows.sort((a, b) => compare(a.id, b.id))
   }
 
   async #spill(): Promise<void> {
     const path = this.#spillPath(this.#runs.length)
     await mkdir(dirname(path), { recursive: true })
-    this.#rows.sort(byId)
+    this.#sortRows()
     await writeAtomically(path, async (file) => {
-      for (const row of this.#rows) await file.write(`${row.id}\t${row.others}\t${row.viral}\n`)
+      for (let at = 0; at < this.#rows.length; at += SOME_ROWS) {
+        const some = this.#rows.slice(at, at + SOME_ROWS)
+        await file.write(some.map(({ id, others, viral }) => `${id}\t${others}\t${viral}\n`).join(''))
+      }
     })
     this.#runs.push(path)
     this.#rows = []
   }
 
-  /** All calls in order of their ids. Usable once. */
-  async *sorted(): AsyncGenerator<ChunkCall> {
-    this.#rows.sort(byId)
+  /** All calls in order of their ids, some at a time. Usable once. */
+  async *sorted(): AsyncGenerator<ChunkCall[]> {
+    this.#sortRows()
     let held: ChunkCall | undefined
-    for await (const call of this.#runs.length === 0 ? this.#rows : this.#merged()) {
-      if (held?.id === call.id) held = combineCalls(held, call)
-      else {
-        if (held !== undefined) yield held
-        held = call
+    for await (const some of this.#merged()) {
+      const calls: ChunkCall[] = []
+      for (const call of some) {
+        if (held?.id === call.id) held = combineCalls(held, call)
+        else {
+          if (held !== undefined) calls.push(held)
+          held = call
+        }
       }
+      yield calls
     }
-    if (held !== undefined) yield held
+    if (held !== undefined) yield [held]
   }
 
-  async *#merged(): AsyncGenerator<ChunkCall> {
-    const heap = new CursorHeap()
-    for (const source of [...this.#runs.map(readRun), toAsync(this.#rows)]) await heap.push(source)
-    for (let call = await heap.pop(); call !== undefined; call = await heap.pop()) yield call
+  async *#merged(): AsyncGenerator<ChunkCall[]> {
+    if (this.#runs.length === 0) {
+      yield this.#rows
+      return
+    }
+    // A run that was spilled before the first surrogate was seen has none, so that its order is the same.
+    const heap = new CursorHeap(this.#compare)
+    for (const source of [...this.#runs.map(readRun), inMemory(this.#rows)]) await heap.push(source)
+    let some: ChunkCall[] = []
+    while (!heap.isEmpty) {
+      some.push(heap.least)
+      if (!heap.advance()) await heap.refill()
+      if (some.length < SOME_ROWS) continue
+      yield some
+      some = []
+    }
+    yield some
   }
 
   /** Removes the spilled runs. */
@@ -68,38 +108,59 @@ export class ChunkCallSorter {
   }
 }
 
-function byId(a: ChunkCall, b: ChunkCall): number {
-  return compareCodePoints(a.id, b.id)
+function compareUnits(a: string, b: string): number {
+  if (a === b) return 0
+  return a < b ? -1 : 1
 }
 
-async function* toAsync(rows: ChunkCall[]): AsyncGenerator<ChunkCall> {
-  yield* rows
+async function* inMemory(rows: ChunkCall[]): AsyncGenerator<ChunkCall[]> {
+  yield rows
 }
 
-async function* readRun(path: string): AsyncGenerator<ChunkCall> {
-  for await (const line of createInterface({
-    input: createReadStream(path),
-    crlfDelay: Number.POSITIVE_INFINITY,
-  })) {
-    const [id = '', others, viral] = line.split('\t')
-    const call = { id, others: Number(others), viral: Number(viral) }
-    yield { ...call, virus: call.viral >= call.others }
+async function* readRun(path: string): AsyncGenerator<ChunkCall[]> {
+  let rest = ''
+  for await (const piece of createReadStream(path, { encoding: 'utf8', highWaterMark: READ_BYTES })) {
+    const lines = `${rest}${piece}`.split('\n')
+    rest = lines.pop() as string
+    yield lines.map(parseRow)
   }
 }
 
+function parseRow(line: string): ChunkCall {
+  const [id = '', othersText, viralText] = line.split('\t')
+  const [others, viral] = [Number(othersText), Number(viralText)]
+  return { id, others, viral, virus: viral >= others }
+}
+
+/** Sorted rows, some at a time, and the place of the smallest that is left. */
 interface Cursor {
-  head: ChunkCall
-  rest: AsyncGenerator<ChunkCall>
+  rows: readonly ChunkCall[]
+  at: number
+  rest: AsyncGenerator<ChunkCall[]>
 }
 
 /** The sorted sources, the one with the smallest head on top. */
 class CursorHeap {
   readonly #cursors: Cursor[] = []
+  readonly #compareIds: Compare
 
-  async push(rest: AsyncGenerator<ChunkCall>): Promise<void> {
-    const first = await rest.next()
-    if (first.done) return
-    this.#cursors.push({ head: first.value, rest })
+  constructor(compare: Compare) {
+    this.#compareIds = compare
+  }
+
+  get isEmpty(): boolean {
+    return this.#cursors.length === 0
+  }
+
+  /** The smallest row of all. */
+  get least(): ChunkCall {
+    return headOf(this.#cursors[0] as Cursor)
+  }
+
+  async push(rest: AsyncGenerator<ChunkCall[]>): Promise<void> {
+    const rows = await nextRows(rest)
+    if (rows === undefined) return
+    this.#cursors.push({ rows, at: 0, rest })
     for (let at = this.#cursors.length - 1; at > 0; ) {
       const parent = (at - 1) >> 1
       if (this.#compare(parent, at) <= 0) break
@@ -108,18 +169,28 @@ class CursorHeap {
     }
   }
 
-  async pop(): Promise<ChunkCall | undefined> {
-    const top = this.#cursors[0]
-    if (top === undefined) return undefined
-    const call = top.head
-    const next = await top.rest.next()
-    if (next.done) {
-      const last = this.#cursors.pop() as Cursor
-      if (this.#cursors.length === 0) return call
-      this.#cursors[0] = last
-    } else top.head = next.value
+  /** Goes on behind the smallest row; false when its source has to be read first, see {@link refill}. */
+  advance(): boolean {
+    const top = this.#cursors[0] as Cursor
+    top.at++
+    if (top.at === top.rows.length) return false
     this.#sink()
-    return call
+    return true
+  }
+
+  /** Reads on in the source of the smallest row, of which nothing is left in memory. */
+  async refill(): Promise<void> {
+    const top = this.#cursors[0] as Cursor
+    const rows = await nextRows(top.rest)
+    if (rows !== undefined) {
+      top.rows = rows
+      top.at = 0
+    } else {
+      const last = this.#cursors.pop() as Cursor
+      if (this.#cursors.length === 0) return
+      this.#cursors[0] = last
+    }
+    this.#sink()
   }
 
   #sink(): void {
@@ -135,12 +206,25 @@ class CursorHeap {
   }
 
   #compare(a: number, b: number): number {
-    return byId((this.#cursors[a] as Cursor).head, (this.#cursors[b] as Cursor).head)
+    return this.#compareIds(headOf(this.#cursors[a] as Cursor).id, headOf(this.#cursors[b] as Cursor).id)
   }
 
   #swap(a: number, b: number): void {
     const held = this.#cursors[a] as Cursor
     this.#cursors[a] = this.#cursors[b] as Cursor
     this.#cursors[b] = held
+  }
+}
+
+function headOf({ rows, at }: Cursor): ChunkCall {
+  return rows[at] as ChunkCall
+}
+
+/** Undefined at the end. */
+async function nextRows(source: AsyncGenerator<ChunkCall[]>): Promise<ChunkCall[] | undefined> {
+  for (;;) {
+    const { done, value } = await source.next()
+    if (done) return undefined
+    if (value.length > 0) return value
   }
 }

@@ -69,9 +69,11 @@ export async function writeTables(
   return counts
 }
 
-/** Where the printed frames go on to become calls of chunks. */
+/** Where the printed frames go on to become calls of chunks: some thousand at a time, for waiting takes longer than a row. */
 interface ChunkTable {
-  add(id: string, others: string, viral: string): Promise<void>
+  /** The call that this frame is the first behind. */
+  add(id: string, others: string, viral: string): ChunkCall | undefined
+  keep(calls: readonly ChunkCall[]): Promise<void>
   finish(): Promise<void>
   close(): Promise<void>
 }
@@ -84,6 +86,7 @@ async function writeFrames(
   chunks: ChunkTable,
 ): Promise<void> {
   let rows = ''
+  const calls: ChunkCall[] = []
   for (const [row, id] of ids.entries()) {
     const others = scores[2 * row] as number
     const viral = scores[2 * row + 1] as number
@@ -94,9 +97,11 @@ async function writeFrames(
     rows += `${id}\t${virus ? 'virus' : 'others'}\t${first}\t${second}\n`
     counts.frames++
     if (virus) counts.viralFrames++
-    await chunks.add(id, first, second)
+    const call = chunks.add(id, first, second)
+    if (call !== undefined) calls.push(call)
   }
   await file.write(rows)
+  await chunks.keep(calls)
 }
 
 function vanillaChunks(
@@ -107,18 +112,20 @@ function vanillaChunks(
 ): ChunkTable {
   const builder = new ConsensusBuilder()
   const sorter = new ChunkCallSorter(spillPath)
-  const keep = async (call: ChunkCall | undefined) => {
-    if (call !== undefined) await sorter.add(call)
-  }
   return {
     // The original compares what it printed, so the text is read back instead of using the score itself.
-    add: (id, others, viral) => keep(builder.add({ id, others: Number(others), viral: Number(viral) })),
+    add: (id, others, viral) => builder.add({ id, others: Number(others), viral: Number(viral) }),
+    keep: (calls) => sorter.add(calls),
     async finish() {
-      await keep(builder.finish())
+      await sorter.add(listed(builder.finish()))
       await file.write(`${stamp}Modified_ID\tIs_Virus\n`)
-      for await (const call of sorter.sorted()) {
-        count(call, counts)
-        await file.write(`${formatPandasField(call.id)}\t${call.virus ? 'True' : 'False'}\n`)
+      for await (const calls of sorter.sorted()) {
+        let rows = ''
+        for (const call of calls) {
+          count(call, counts)
+          rows += `${formatPandasField(call.id)}\t${call.virus ? 'True' : 'False'}\n`
+        }
+        await file.write(rows)
       }
     },
     close: () => sorter.close(),
@@ -128,28 +135,32 @@ function vanillaChunks(
 function broadChunks(file: AtomicFile, counts: TableCounts, stamp: string): ChunkTable {
   const builder = new ConsensusBuilder()
   let header = `${stamp}Modified_ID\tIs_Virus\tmax_score_0\tmax_score_1\n`
-  const write = async (call: ChunkCall | undefined) => {
-    if (call === undefined) return
-    count(call, counts)
-    const row = [
-      formatPandasField(call.id),
-      call.virus ? 'True' : 'False',
-      cell(call.others),
-      cell(call.viral),
-    ]
-    await file.write(`${header}${row.join('\t')}\n`)
+  const keep = async (calls: readonly ChunkCall[]) => {
+    let rows = ''
+    for (const call of calls) {
+      count(call, counts)
+      const { id, virus, others, viral } = call
+      rows += `${formatPandasField(id)}\t${virus ? 'True' : 'False'}\t${cell(others)}\t${cell(viral)}\n`
+    }
+    if (rows === '') return
+    await file.write(header + rows)
     header = ''
   }
   return {
     add: (id, others, viral) =>
-      write(builder.add({ id, others: parseLikePandas(others), viral: parseLikePandas(viral) })),
+      builder.add({ id, others: parseLikePandas(others), viral: parseLikePandas(viral) }),
+    keep,
     async finish() {
-      await write(builder.finish())
+      await keep(listed(builder.finish()))
       // Without any row Broad's table has no columns either, only the end of an empty line.
       if (header !== '') await file.write(`${stamp}\n`)
     },
     close: async () => {},
   }
+}
+
+function listed(call: ChunkCall | undefined): ChunkCall[] {
+  return call === undefined ? [] : [call]
 }
 
 /** pandas leaves the cell of a missing score empty. */

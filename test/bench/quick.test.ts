@@ -74,7 +74,7 @@ test('virnucpro bench --quick prints one page and writes every result', async ()
   })
   if (code !== 0) throw new Error(err)
   const documents = parseDocuments(await Bun.file(json).text(), json)
-  const benches = ['fasta', 'translate', 'tokenize', 'batch', 'protobuf', 'torchfile', 'numbers']
+  const benches = ['fasta', 'translate', 'tokenize', 'batch', 'protobuf', 'torchfile', 'numbers', 'tables']
   expect(documents.map(({ bench }) => bench)).toEqual(benches.map((name) => `micro/${name}`))
   for (const { bench, results } of documents) {
     expect(out).toContain(`${bench}  (`)
