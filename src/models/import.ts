@@ -14,7 +14,7 @@ import {
   type Measured,
 } from './bundle/manifest.ts'
 import { type Bundle, openBundle } from './bundle/open.ts'
-import { type Bf16Model, calibrateBf16, calibrateDnabertBf16 } from './calibration/bf16-model.ts'
+import { calibrateBf16, calibrateDnabertBf16 } from './calibration/bf16-model.ts'
 import type { CalibrationContext } from './calibration/context.ts'
 import {
   CALIBRATION_FILE,
@@ -23,8 +23,8 @@ import {
   type Fp8Options,
   fp8GraphOptions,
 } from './calibration/fp8-model.ts'
-import { type Fp16Model, measureFp16 } from './calibration/fp16-model.ts'
-import { calibrateInt8, type Int8Model, UNCALIBRATED } from './calibration/int8-model.ts'
+import { measureFp16 } from './calibration/fp16-model.ts'
+import { calibrateInt8, UNCALIBRATED } from './calibration/int8-model.ts'
 import { EXAMPLE_SEQUENCES } from './calibration/orfs.ts'
 import { DimensionMismatchError, ModelError } from './errors.ts'
 import type { GraphOptions } from './graphs/common.ts'
@@ -133,9 +133,8 @@ export async function importModels(options: ImportOptions): Promise<Bundle> {
     const measured = await measure(precision, esm2, mlp, options, context)
     const besideFp8 =
       options.fp8 && (await calibrateDnabertBf16(options.dnabert, options.fp8.calibrate, context))
-    const ofBoth = measured !== undefined && 'options' in measured ? measured.options : undefined
-    const ofDnabert = ofBoth?.dnabert ?? besideFp8?.options
-    const ofEsm2 = fp8?.options ?? ofBoth?.esm2
+    const ofDnabert = measured?.options?.dnabert ?? besideFp8?.options
+    const ofEsm2 = fp8?.options ?? measured?.options?.esm2
     const written = ofEsm2 === undefined ? plain : withGraph(esm2, { ...graphs.esm2, ...ofEsm2 })
     await using calibrated =
       ofDnabert && (await loadDnabert(options.dnabert, { ...graphs.dnabert, ...ofDnabert }))
@@ -214,6 +213,11 @@ function checkHeads(shapes: Record<string, { width: number; heads: number }>): v
   }
 }
 
+/** What is recorded of a precision, and what the graphs get to make up for some of what it costs. */
+interface Measurement extends Measured {
+  readonly options?: { readonly esm2: GraphOptions; readonly dnabert: GraphOptions }
+}
+
 /** What BF16, FP16 and INT8 cost, and what makes up for some of it. */
 async function measure(
   precision: BundlePrecision,
@@ -221,7 +225,7 @@ async function measure(
   mlp: LoadedModel<unknown>,
   { dnabert, bf16, fp16, int8 }: ImportOptions,
   context: CalibrationContext,
-): Promise<Bf16Model | Fp16Model | Int8Model | undefined> {
+): Promise<Measurement | undefined> {
   const others = { dnabert, mlp }
   if (precision === 'fp16' && fp16 !== 'untried')
     return await measureFp16(esm2, others, fp16?.calibrate ?? EXAMPLE_SEQUENCES, context)
@@ -231,9 +235,8 @@ async function measure(
   return await calibrateBf16(esm2, others, bf16?.calibrate ?? EXAMPLE_SEQUENCES, context)
 }
 
-function recordOf(measured: Bf16Model | Fp16Model | Int8Model): Measured {
-  const { input, accuracy } = measured
-  return { input, accuracy, ...('largest' in measured && { largest: measured.largest }) }
+function recordOf({ options: _, ...record }: Measurement): Measured {
+  return record
 }
 
 type Part = 'esm2' | 'dnabert_s' | 'mlp'

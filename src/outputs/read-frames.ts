@@ -1,6 +1,6 @@
-import { createReadStream } from 'node:fs'
 import { VirnucproError } from '../system/index.ts'
 import type { FrameScore } from './consensus.ts'
+import { linesOf } from './lines.ts'
 import { parseLikePandas } from './numbers.ts'
 import type { LayoutName } from './paths.ts'
 
@@ -36,20 +36,4 @@ export async function* readFrameScores(path: string, layout: LayoutName): AsyncG
     if (frames.length > 0) yield frames
   }
   if (!headed) throw new VirnucproError(`${path}: expected the header "${HEADER}", found an empty file`)
-}
-
-async function* linesOf(path: string): AsyncGenerator<string[]> {
-  let rest = ''
-  const stream = createReadStream(path, { encoding: 'utf8', highWaterMark: 1 << 18 })
-  try {
-    for await (const piece of stream) {
-      const lines = `${rest}${piece}`.split('\n')
-      rest = lines.pop() as string
-      yield lines
-    }
-  } catch (error) {
-    if (error instanceof VirnucproError || !(error instanceof Error)) throw error
-    throw new VirnucproError(`cannot read ${path}: ${error.message}`, { cause: error })
-  }
-  if (rest !== '') yield [rest]
 }

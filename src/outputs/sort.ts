@@ -1,16 +1,14 @@
-import { createReadStream } from 'node:fs'
 import { mkdir, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { writeAtomically } from '../system/index.ts'
 import { type ChunkCall, combineCalls } from './consensus.ts'
+import { linesOf } from './lines.ts'
 import { compareCodePoints } from './pandas.ts'
 
 /** Rows kept in memory before a sorted run goes to disk: some 100 bytes each, so about 50 MB. */
 const RUN_ROWS = 500_000
 /** Rows that are handed on at a time. */
 const SOME_ROWS = 4096
-/** Bytes of a spilled run that are read at a time. */
-const READ_BYTES = 1 << 18
 const SURROGATE = /[\ud800-\udfff]/
 
 type Compare = (a: string, b: string) => number
@@ -118,12 +116,7 @@ async function* inMemory(rows: ChunkCall[]): AsyncGenerator<ChunkCall[]> {
 }
 
 async function* readRun(path: string): AsyncGenerator<ChunkCall[]> {
-  let rest = ''
-  for await (const piece of createReadStream(path, { encoding: 'utf8', highWaterMark: READ_BYTES })) {
-    const lines = `${rest}${piece}`.split('\n')
-    rest = lines.pop() as string
-    yield lines.map(parseRow)
-  }
+  for await (const lines of linesOf(path)) yield lines.map(parseRow)
 }
 
 function parseRow(line: string): ChunkCall {

@@ -1,7 +1,7 @@
 import type { ModelName } from '../backends/index.ts'
 import { type Batch, dedupe, planBatches } from '../batching/index.ts'
 import { type FailedPart, type JournalEntry, KEY_BYTES } from '../checkpoint/index.ts'
-import { areFinite } from './finite.ts'
+import { areFinite } from '../system/index.ts'
 import type { Part } from './part.ts'
 
 /** How one model reads the frames of a part. */

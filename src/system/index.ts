@@ -12,6 +12,8 @@ export {
 // How many threads to start.
 export { availableCores } from './cores.ts'
 export { ExitCode, UsageError, VirnucproError } from './errors.ts'
+// What is no number.
+export { areFinite } from './finite.ts'
 // Where messages for people go.
 export type { Logger } from './logger.ts'
 // Folders that appear whole, and digests of files.

@@ -5,10 +5,9 @@ import { type Bundle, importModels } from '../../src/models/index.ts'
 import { repository, virnucpro } from '../support/cli.ts'
 import { hasPython } from '../support/python.ts'
 import { evaluated, inFp32 } from './support/embeddings.ts'
-import { type ModelPaths, writeRandomModels } from './support/models.ts'
+import { type ModelPaths, writeWiderModels } from './support/models.ts'
 import { distance, temporaryFolder } from './support/run.ts'
 
-const WIDTH = 96
 const READS = join(repository, 'examples/contigs.fasta')
 const folder = temporaryFolder()
 const at = (...parts: string[]) => join(folder.path, ...parts)
@@ -18,8 +17,7 @@ let bundle: Bundle
 let plain: Bundle
 
 beforeAll(async () => {
-  const dims = { layers: 4, width: WIDTH, heads: 6, hidden: 4 * WIDTH }
-  models = await writeRandomModels(folder.path, 1, { esm: dims, dnabert: dims })
+  models = await writeWiderModels(folder.path, 4)
   const onProgress = (message: string) => said.push(message)
   bundle = await importModels({ ...models, output: at('bf16'), precision: 'bf16', onProgress })
   plain = await importModels({ ...models, output: at('plain'), precision: 'bf16', bf16: 'uncorrected' })

@@ -10,10 +10,9 @@ import { type Bundle, importModels, verifyBundle } from '../../src/models/index.
 import { DataType, GraphBuilder, loadRuntime, openSession, writeModel } from '../../src/onnx/index.ts'
 import { buildRepository } from '../../src/repository/index.ts'
 import { EsmAlphabet } from '../../src/tokenizers/index.ts'
-import { changeWeights, type ModelPaths, writeRandomModels } from './support/models.ts'
+import { changeWeights, type ModelPaths, WIDER, writeWiderModels } from './support/models.ts'
 import { temporaryFolder } from './support/run.ts'
 
-const WIDTH = 96
 const ROOT = resolve(import.meta.dir, '../..')
 const READS = join(ROOT, 'examples/contigs.fasta')
 const folder = temporaryFolder()
@@ -22,11 +21,6 @@ const said: string[] = []
 let models: ModelPaths
 let fp32: Bundle
 let int8: Bundle
-
-function writeModels(to: string): Promise<ModelPaths> {
-  const dims = { layers: 2, width: WIDTH, heads: 6, hidden: 4 * WIDTH }
-  return writeRandomModels(to, 1, { esm: dims, dnabert: dims })
-}
 
 /** Makes a few channels of every layer norm 20 times as large as the others, as trained models have them. */
 function enlarge(path: string, name: RegExp): void {
@@ -64,7 +58,7 @@ const PROTEINS = [
 ]
 
 beforeAll(async () => {
-  models = await writeModels(folder.path)
+  models = await writeWiderModels(folder.path, 2)
   fp32 = await importModels({ ...models, output: at('fp32') })
   int8 = await importModels({
     ...models,
@@ -83,7 +77,7 @@ describe('a bundle in INT8', () => {
       expect(ratio).toBeLessThan(0.45)
     }
     const [ours, exact] = [await embed(int8, PROTEINS), await embed(fp32, PROTEINS)]
-    const { cosineMin, cosineMean } = compareEmbeddings(ours, exact, WIDTH)
+    const { cosineMin, cosineMean } = compareEmbeddings(ours, exact, WIDER)
     expect(cosineMin).toBeGreaterThan(0.999)
     expect(cosineMean).toBeGreaterThan(0.9995)
     expect(cosineMin).toBeLessThan(0.999999)
@@ -93,7 +87,7 @@ describe('a bundle in INT8', () => {
     const together = await embed(int8, PROTEINS)
     for (const [i, protein] of PROTEINS.entries()) {
       const alone = await embed(int8, [protein])
-      const { cosineMin } = compareEmbeddings(together.subarray(i * WIDTH, (i + 1) * WIDTH), alone, WIDTH)
+      const { cosineMin } = compareEmbeddings(together.subarray(i * WIDER, (i + 1) * WIDER), alone, WIDER)
       expect(cosineMin).toBeGreaterThan(0.99999)
     }
   })
@@ -115,7 +109,7 @@ describe('a bundle in INT8', () => {
     // It is that of the graph in the bundle, with what it gives embeddings back.
     const { heldOut } = await readOrfs(READS)
     const proteins = heldOut.map(({ protein }) => Buffer.from(protein).toString('latin1'))
-    const found = compareEmbeddings(await embed(int8, proteins), await embed(fp32, proteins), WIDTH)
+    const found = compareEmbeddings(await embed(int8, proteins), await embed(fp32, proteins), WIDER)
     expect(found.sequences).toBe(accuracy.sequences)
     expect(found.relativeErrorMax / accuracy.esm2.relativeErrorMax).toBeCloseTo(1, 1)
     expect(int8.manifest.precision).toBe('int8')
@@ -123,7 +117,7 @@ describe('a bundle in INT8', () => {
   })
 
   test('keeps its accuracy where a few channels are 20 times as large as the others', async () => {
-    const large = await writeModels(at('large'))
+    const large = await writeWiderModels(at('large'), 2)
     enlarge(join(large.esm, 'model.safetensors'), /layer\.\d+\.(attention\.)?LayerNorm\.(weight|bias)$/)
     enlarge(join(large.dnabert, 'model.safetensors'), /LayerNorm\.weight$|layernorm\.weight$/)
     const made = await importModels({ ...large, output: at('large-int8'), precision: 'int8' })

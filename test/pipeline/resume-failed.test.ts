@@ -75,21 +75,33 @@ test('parts that fail are listed, the others finish, and the next run computes o
   expect(differences(outputs(output), expected)).toEqual([])
 })
 
-test('a sequence that the model refuses takes no other with it, not even of its own part', async () => {
-  await using folder = temporaryFolder()
+/**
+ * Reads, all in one part, and a copy of the demonstration's bundle to do damage to; `expected` are the rows of an undisturbed
+ * run, `whole`.
+ */
+async function undisturbed(
+  folder: ReturnType<typeof temporaryFolder>,
+  more: Parameters<typeof predictHere>[2],
+) {
   const bundle = folder.join('bundle')
   cpSync(join(repository, 'examples', 'demo-bundle'), bundle, { recursive: true })
   const input = folder.join('reads.fa')
   writeFileSync(input, randomFasta(1, 12))
-  const options = { bundle, dnabertTokenBudget: 400, sequencesPerFile: 10_000 }
-  await predictHere(input, folder.join('whole'), options)
+  const predict = (name: string) =>
+    predictHere(input, folder.join(name), { ...more, bundle, sequencesPerFile: 10_000 })
   const rows = (name: string) =>
     (outputs(folder.join(name)).get('reads_merged/prediction_results.txt') ?? '').toString().split('\n')
-  const expected = rows('whole')
+  await predict('whole')
+  return { bundle, predict, rows, expected: rows('whole') }
+}
+
+test('a sequence that the model refuses takes no other with it, not even of its own part', async () => {
+  await using folder = temporaryFolder()
+  const { bundle, predict, rows, expected } = await undisturbed(folder, { dnabertTokenBudget: 400 })
 
   const graph = join(bundle, 'dnabert_s', 'model.onnx')
   breakGraph(graph)
-  const { result } = await predictHere(input, folder.join('output'), options)
+  const { result } = await predict('output')
   expect(result?.failedParts).toBe(1)
   const found = rows('output')
   const missing = expected.filter((row) => !found.includes(row))
@@ -104,19 +116,11 @@ test('a sequence that the model refuses takes no other with it, not even of its 
 
 test('a sequence of which a model makes NaN fails alone and is not called', async () => {
   await using folder = temporaryFolder()
-  const bundle = folder.join('bundle')
-  cpSync(join(repository, 'examples', 'demo-bundle'), bundle, { recursive: true })
-  const input = folder.join('reads.fa')
-  writeFileSync(input, randomFasta(1, 12))
-  const options = { bundle, sequencesPerFile: 10_000 }
-  await predictHere(input, folder.join('whole'), options)
-  const rows = (name: string) =>
-    (outputs(folder.join(name)).get('reads_merged/prediction_results.txt') ?? '').toString().split('\n')
-  const expected = rows('whole')
+  const { bundle, predict, rows, expected } = await undisturbed(folder, {})
 
   // Tryptophan: some frames have it, others do not.
   spoilToken(bundle, new EsmAlphabet().encode(Buffer.from('W'))[1]!)
-  const { error, result } = await predictHere(input, folder.join('output'), options)
+  const { error, result } = await predict('output')
   expect(error).toBeUndefined()
   expect(result?.failedParts).toBe(1)
   const proteins = (outputs(folder.join('whole')).get('reads_protein/output_1.fa') ?? '').toString()
@@ -135,7 +139,7 @@ test('a sequence of which a model makes NaN fails alone and is not called', asyn
   // Every frame of all others, too: that is not what a run without open frames is told.
   for (const letter of 'ACDEFGHIKLMNPQRSTVY')
     spoilToken(bundle, new EsmAlphabet().encode(Buffer.from(letter))[1]!)
-  const none = await predictHere(input, folder.join('none'), options)
+  const none = await predict('none')
   expect(none.log).toContain('no frame could be computed')
   expect(none.log).not.toContain('no chunk has an open reading frame')
   expect(rows('none').filter((row) => row !== '' && !row.startsWith('#'))).toHaveLength(1)

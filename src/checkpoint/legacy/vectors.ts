@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises'
 import { crc32 } from 'node:zlib'
 import type { LayoutName } from '../../outputs/index.ts'
+import { areFinite } from '../../system/index.ts'
 import type { FeatureTable } from '../../torchfile/index.ts'
 import { findLegacyRun, namesIn, runFolders, wasResumedByBroad } from './find.ts'
 import { type PartFasta, partFastaOf, readPartFasta } from './part-fasta.ts'
@@ -107,7 +108,7 @@ function pick(
   let [notFinite, conflicts] = [0, 0]
   for (const [i, id] of ids.entries()) {
     const vector = rows.subarray(i * dim, (i + 1) * dim)
-    if (!vector.every(Number.isFinite)) {
+    if (!areFinite(vector)) {
       notFinite++
       continue
     }

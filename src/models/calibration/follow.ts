@@ -36,46 +36,50 @@ export async function followTwice(
   options: FollowOptions,
   context: CalibrationContext,
 ): Promise<Rounded> {
-  const { asStored, rounded, watch, onOutputs, onLayer } = options
-  const report = layerReporter(shape.layers, options.done, context)
-  let exact = (await startOf({ shape, tensors }))(frames)
-  let other = (await startOf({ shape, tensors }, asStored))(frames)
-  const watching = watch === undefined ? {} : { watch }
-  const layer = (index: number, how: GraphOptions) => () =>
-    esm2LayerGraph(shape, tensors, inverseFrequencies[index]!, index, how)
-  const steps: Step[] = Array.from({ length: shape.layers }, (_, index) => [
-    {
-      graph: layer(index, watching),
-      run: async (session: InferenceSession) => {
-        exact = await advance(session, exact, onOutputs)
-        onLayer?.()
-      },
-    },
-    {
-      graph: layer(index, rounded),
-      run: async (session: InferenceSession) => {
-        other = await advance(session, other)
-        report(index)
-      },
-    },
-  ]).flat()
-  const means = (
-    states: () => States[],
-    how: Parameters<typeof esm2EndGraph>[2],
-    onOutputs?: (outputs: Outputs) => void,
-  ) => {
-    const step = {
-      embeddings: new Float32Array(0) as Float32Array,
-      graph: () => esm2EndGraph(shape, tensors, how),
-      run: async (session: InferenceSession) => {
-        step.embeddings = await meansOf(session, states(), frames.length, shape.width, onOutputs)
-      },
-    }
-    return step
+  const { asStored, rounded, watch, onOutputs, onLayer, done } = options
+  const report = layerReporter(shape.layers, done, context)
+  const exactly: Track = {
+    how: watch === undefined ? {} : { watch },
+    states: (await startOf({ shape, tensors }))(frames),
+    ...(onOutputs && { onOutputs }),
+    onLayer: () => onLayer?.(),
   }
-  const ends = { exact: means(() => exact, watching, onOutputs), rounded: means(() => other, rounded) }
-  await inTurn([...steps, ends.exact, ends.rounded], context)
-  return { exact: ends.exact.embeddings, rounded: ends.rounded.embeddings }
+  const other: Track = {
+    how: rounded,
+    states: (await startOf({ shape, tensors }, asStored))(frames),
+    onLayer: report,
+  }
+  const layerOf = (track: Track, index: number): Step => ({
+    graph: () => esm2LayerGraph(shape, tensors, inverseFrequencies[index]!, index, track.how),
+    run: async (session) => {
+      track.states = await advance(session, track.states, track.onOutputs)
+      track.onLayer(index)
+    },
+  })
+  const endOf = (track: Track): Step => ({
+    graph: () => esm2EndGraph(shape, tensors, track.how),
+    run: async (session) => {
+      const { states, onOutputs } = track
+      track.embeddings = await meansOf(session, states, frames.length, shape.width, onOutputs)
+    },
+  })
+  const tracks = [exactly, other]
+  const layers = Array.from({ length: shape.layers }, (_, index) =>
+    tracks.map((each) => layerOf(each, index)),
+  )
+  await inTurn([...layers.flat(), ...tracks.map(endOf)], context)
+  return { exact: exactly.embeddings!, rounded: other.embeddings! }
+}
+
+/** One of the two models, and how far the frames have come in it. */
+interface Track {
+  readonly how: Pick<GraphOptions, 'precision' | 'roundWeights' | 'watch'>
+  states: States[]
+  /** Of all frames, at the end. */
+  embeddings?: Float32Array
+  readonly onOutputs?: (outputs: Outputs) => void
+  /** @param index of the layer, from 0 */
+  readonly onLayer: (index: number) => void
 }
 
 interface Step {
@@ -87,7 +91,6 @@ interface Step {
 async function inTurn(steps: readonly Step[], { folder, signal }: CalibrationContext): Promise<void> {
   const places = ['layer_a', 'layer_b'].map((name) => new LayerFolder(join(folder, name)))
   const write = async (index: number) => {
-    signal?.throwIfAborted()
     const step = steps[index]
     if (step !== undefined) await places[index % 2]!.write(step.graph())
   }

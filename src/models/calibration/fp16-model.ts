@@ -1,4 +1,5 @@
 import { roundToHalf } from '../../onnx/index.ts'
+import { areFinite } from '../../system/index.ts'
 import { ModelError } from '../errors.ts'
 import { FP16_END } from '../graphs/tensors.ts'
 import { isLargest, placeOf } from '../graphs/watch.ts'
@@ -95,7 +96,7 @@ async function compareDnabert(
 
 /** What FP32 has no trouble with. */
 function checkHalf(embeddings: Float32Array, model: string): void {
-  if (embeddings.every(Number.isFinite)) return
+  if (areFinite(embeddings)) return
   throw new ModelError(
     `${model} gives NaN or infinity in FP16, though not in FP32. Import the models with --precision bf16.`,
   )
@@ -111,17 +112,18 @@ class Magnitudes {
     this.model = model
   }
 
-  /** @param outputs of a graph with `watch: 'magnitudes'` */
+  /**
+   * @param outputs of a graph with `watch: 'magnitudes'`
+   * @throws ModelError when there is NaN or infinity
+   */
   add(outputs: Outputs): void {
-    for (const [name, values] of Object.entries(outputs)) if (isLargest(name)) this.see(values, placeOf(name))
-  }
-
-  /** @throws ModelError when there is NaN or infinity */
-  private see(values: Float32Array, where: string): void {
-    checkFinite(values, where, this.model)
-    for (const value of values) {
-      if (Math.abs(value) <= this.largest) continue
-      this.largest = Math.abs(value)
+    for (const [name, values] of Object.entries(outputs)) {
+      if (!isLargest(name)) continue
+      const where = placeOf(name)
+      checkFinite(values, where, this.model)
+      const [magnitude = 0] = values
+      if (magnitude <= this.largest) continue
+      this.largest = magnitude
       this.where = where
     }
   }

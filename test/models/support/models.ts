@@ -29,6 +29,9 @@ const SMALL = {
   dnabert: { layers: 2, width: 24, heads: 6, hidden: 40 },
 }
 
+/** Width of {@link writeWiderModels}. */
+export const WIDER = 96
+
 /** Writes three random models that belong together, small ones unless told otherwise. */
 export async function writeRandomModels(
   folder: string,
@@ -45,6 +48,12 @@ export async function writeRandomModels(
   await writeRandomDnabert(paths.dnabert, seed + 1, { ...dnabert, vocabulary: TOKENS, tokenizer })
   await writeRandomMlp(paths.mlp, seed + 2, esm.width + dnabert.width, 16)
   return paths
+}
+
+/** The same with both language models 96 wide, heads of 16 numbers: the smallest that the attention kernel takes. */
+export function writeWiderModels(folder: string, layers: number): Promise<ModelPaths> {
+  const dims = { layers, width: WIDER, heads: WIDER / 16, hidden: 4 * WIDER }
+  return writeRandomModels(folder, 1, { esm: dims, dnabert: dims })
 }
 
 /** Changes the numbers of the tensors of a safetensors file whose name matches, one at least. Returns how many those are. */

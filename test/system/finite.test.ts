@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test'
-import { areFinite } from '../../src/pipeline/finite.ts'
+import { areFinite } from '../../src/system/index.ts'
 
 test.each([Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY])(
   '%p is found at every place of embeddings of every width',
