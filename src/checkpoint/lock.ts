@@ -1,7 +1,7 @@
 import { readFileSync, rmdirSync, unlinkSync } from 'node:fs'
 import { type FileHandle, link, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import { VirnucproError, WriteError } from '../system/index.ts'
+import { TryAgainError, WriteError } from '../system/index.ts'
 import { isAlive, type LockOwner, parseOwner, thisProcess } from './lock-owner.ts'
 
 /** The holder shows this often that it lives. */
@@ -13,7 +13,7 @@ const STALE_MS = 60_000
 const inUse = new Set<string>()
 
 /** Another run works in the folder. */
-export class LockedError extends VirnucproError {
+export class LockedError extends TryAgainError {
   readonly owner: LockOwner | undefined
 
   constructor(path: string, owner: LockOwner | undefined) {
@@ -31,7 +31,7 @@ export class LockedError extends VirnucproError {
 }
 
 /** The lock was taken away: this process gave no sign of life for so long that another took it for dead. */
-export class LockLostError extends VirnucproError {}
+export class LockLostError extends TryAgainError {}
 
 /**
  * A lock on the state of a run, held until disposed of. It holds between machines that share a file system too.

@@ -1,10 +1,12 @@
-import { ExitCode, VirnucproError } from '../system/index.ts'
+import { DataError, ExitCode, fromSystem, VirnucproError } from '../system/index.ts'
 import { CommandUsageError } from './command.ts'
 import { activeLogger } from './session.ts'
 
 /** Says what went wrong on standard error and returns the exit code. The one place where errors become exit codes. */
 export function reportError(error: unknown): number {
   const logger = activeLogger()
+  const system = error instanceof VirnucproError ? undefined : fromSystem(error)
+  if (system !== undefined) return reportError(system)
   if (error instanceof VirnucproError) {
     logger.error(error.message)
     // Usage is for people at a terminal, not for the log.
@@ -14,6 +16,12 @@ export function reportError(error: unknown): number {
   }
   logger.error(`${stackOf(error)}\nThis is a defect of virnucpro: please report it with the lines above.`)
   return ExitCode.failure
+}
+
+/** What a checking command finds wrong is its result, not a failure to read: exit code 1. */
+export function asFinding(error: unknown): never {
+  if (error instanceof DataError) throw new VirnucproError(error.message, { cause: error })
+  throw error
 }
 
 function stackOf(error: unknown): string {

@@ -25,7 +25,7 @@ export async function main(argv: readonly string[]): Promise<void> {
       case 'nothing':
         process.stderr.write(`error: no command given\n${usageLines(found.help).join('\n')}\n`)
         process.stderr.write(`Run "${found.help.name} --help" for the commands.\n`)
-        process.exitCode = ExitCode.usageOrPartial
+        process.exitCode = ExitCode.usage
         break
       case 'command':
         await runCommand(root, { rawArgs: found.argv })

@@ -1,8 +1,8 @@
-import { VirnucproError } from '../system/index.ts'
+import { DataError } from '../system/index.ts'
 import type { InputFailure, InvalidReason, Place } from './types.ts'
 
 /** An input cannot be read, or holds what the policy does not accept. The message starts with file and line. */
-export class FastaError extends VirnucproError {
+export class FastaError extends DataError {
   /** File name as given, `<stdin>` for `-`. */
   readonly source: string
   /** 1-based line; undefined where the failure belongs to no line, such as a missing file. */

@@ -1,7 +1,7 @@
-import { VirnucproError } from '../system/index.ts'
+import { DataError } from '../system/index.ts'
 
 /** A weight file, a folder of one, or a bundle cannot be used. */
-export class ModelError extends VirnucproError {}
+export class ModelError extends DataError {}
 
 /** No model in any layout we know at this place. */
 export class ModelNotFoundError extends ModelError {
@@ -67,7 +67,7 @@ export class DimensionMismatchError extends ModelError {
 export class BundleError extends ModelError {
   readonly path: string
 
-  constructor(path: string, message: string, options: { cause?: unknown } = {}) {
+  constructor(path: string, message: string, options: { cause?: unknown; exitCode?: number } = {}) {
     super(message, options)
     this.path = path
   }

@@ -1,7 +1,7 @@
-import { VirnucproError } from '../system/index.ts'
+import { DataError } from '../system/index.ts'
 
 /** A model repository cannot be made. */
-export class RepositoryError extends VirnucproError {
+export class RepositoryError extends DataError {
   /** The folder or file it is about. */
   readonly path: string
 

@@ -1,7 +1,7 @@
-import { UsageError, VirnucproError } from '../system/index.ts'
+import { UnavailableError } from '../system/index.ts'
 
 /** A server could not be started, or ended by itself. */
-export class ServerError extends VirnucproError {
+export class ServerError extends UnavailableError {
   /** Last lines of the server's log, as far as they tell something. */
   readonly log: readonly string[]
 
@@ -51,7 +51,7 @@ export class StartupTimeoutError extends ServerError {
 }
 
 /** Another program uses a port that the server was to have. */
-export class PortInUseError extends UsageError {
+export class PortInUseError extends UnavailableError {
   readonly port: number
   readonly flag: string
 
@@ -66,4 +66,4 @@ export class PortInUseError extends UsageError {
 }
 
 /** There is no server program, or no Docker, to start. */
-export class ServerNotFoundError extends UsageError {}
+export class ServerNotFoundError extends UnavailableError {}

@@ -1,47 +1,6 @@
 import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import { VirnucproError } from './errors.ts'
-
-/** A file or folder could not be written: full disk, read-only folder, quota, vanished mount. */
-export class WriteError extends VirnucproError {
-  readonly path: string
-
-  constructor(path: string, cause: unknown) {
-    super(`cannot write ${path}: ${describe(cause)}`, { cause })
-    this.path = path
-  }
-}
-
-function describe(cause: unknown): string {
-  const code = (cause as NodeJS.ErrnoException | undefined)?.code
-  switch (code) {
-    case 'ENOSPC':
-      return 'the disk is full; free some space and start the same command again'
-    case 'EDQUOT':
-      return 'the disk quota is used up; free some space and start the same command again'
-    case 'EFBIG':
-      return 'the file would be larger than the file system or the limit of this process (ulimit -f) allows; raise it and start the same command again'
-    case 'ENOENT':
-      return 'its folder has vanished; check the disk or the mount and start the same command again'
-    case 'ENOTDIR':
-    case 'EEXIST':
-    case 'EISDIR':
-      return `something else is there (${code}); choose another output folder`
-    case 'ENAMETOOLONG':
-      return 'the name is too long; choose a shorter one with --prefix'
-    case 'EROFS':
-      return 'the file system is read-only; choose another output folder'
-    case 'EACCES':
-    case 'EPERM':
-      return 'permission denied; choose a folder you may write to'
-    case 'EIO':
-    case 'ESTALE':
-    case 'ENOTCONN':
-      return `the file system does not answer (${code}); check the disk or the mount and start the same command again`
-    default:
-      return cause instanceof Error ? cause.message : String(cause)
-  }
-}
+import { WriteError } from './system-error.ts'
 
 /** Takes the pieces of a file in order. */
 export interface ByteSink {

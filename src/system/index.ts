@@ -6,18 +6,29 @@ export {
   type ByteSink,
   syncFolder,
   temporaryName,
-  WriteError,
   writeAtomically,
 } from './atomic.ts'
 // How many threads to start.
 export { availableCores } from './cores.ts'
-export { ExitCode, UsageError, VirnucproError } from './errors.ts'
+export {
+  DataError,
+  ExitCode,
+  NoInputError,
+  TryAgainError,
+  UnavailableError,
+  UsageError,
+  VirnucproError,
+} from './errors.ts'
 // What is no number.
 export { areFinite } from './finite.ts'
 // Where messages for people go.
 export type { Logger } from './logger.ts'
+// What others wrote, made safe to print.
+export { foreign, printable } from './printable.ts'
 // Folders that appear whole, and digests of files.
 export { replaceFolder } from './replace-folder.ts'
 export { sha256File } from './sha256.ts'
+// Errors of the operating system in words.
+export { fromSystem, ReadError, systemProblem, WriteError } from './system-error.ts'
 // A terminal with a display below the messages.
 export { LiveTerminal } from './terminal.ts'

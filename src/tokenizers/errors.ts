@@ -1,7 +1,7 @@
-import { VirnucproError } from '../system/index.ts'
+import { DataError, VirnucproError } from '../system/index.ts'
 
 /** A tokenizer.json that is unreadable, damaged, or of a kind this reader does not implement. */
-export class TokenizerFileError extends VirnucproError {
+export class TokenizerFileError extends DataError {
   /** Path of the file, or a word for where the text came from. */
   readonly source: string
   /** One line for each thing found wrong, as `path: message`. */

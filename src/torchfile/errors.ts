@@ -1,9 +1,9 @@
-import { VirnucproError } from '../system/index.ts'
+import { DataError } from '../system/index.ts'
 
 const READ_AGAIN = 'Copy, download or compute the file again.'
 
 /** A PyTorch or safetensors file that cannot be read or written: says which file, what is wrong and what to do. */
-export class TorchFileError extends VirnucproError {
+export class TorchFileError extends DataError {
   /** The file, or the label given for bytes in memory. */
   readonly path: string
   /** What is wrong, without the path. */

@@ -1,11 +1,11 @@
 import { readFile, stat } from 'node:fs/promises'
 import type { ModelName } from '../backends/index.ts'
-import { VirnucproError } from '../system/index.ts'
+import { DataError } from '../system/index.ts'
 import { decodeDnabert, decodeEsm, featureKind, readTorchFile } from '../torchfile/index.ts'
 import type { Case } from './cases.ts'
 
 /** A feature file cannot serve as a reference. */
-export class GoldenError extends VirnucproError {}
+export class GoldenError extends DataError {}
 
 export interface Golden {
   readonly model: ModelName

@@ -296,7 +296,7 @@ test('no checkpoints, no folder, a file: each has its own answer', async () => {
   ] as const) {
     const { code, err } = await checkpoints(...args)
     expect(err).toContain(words)
-    expect(code).toBe(2)
+    expect(code).toBe(64)
   }
 })
 
@@ -361,13 +361,15 @@ test('an output folder that is not empty, or a run that goes on, is left alone',
   using run = await smallRun()
   using other = oldRun()
   other.write('mine.txt', 'mine')
-  expect(await checkpoints('migrate', run.root, '--to', 'broad', '-o', other.root)).toMatchObject({ code: 2 })
+  expect(await checkpoints('migrate', run.root, '--to', 'broad', '-o', other.root)).toMatchObject({
+    code: 64,
+  })
   expect(contentOf(other.root)).toEqual({ 'mine.txt': 'mine' })
   const state = { format: 1, status: 'unfinished', settings: { layout: 'vanilla' } }
   run.write('.virnucpro/x/run.json', JSON.stringify(state))
   const unfinished = await checkpoints('migrate', run.root, '--to', 'broad')
   expect(unfinished.err).toContain('the run of x is unfinished')
-  expect(unfinished.code).toBe(2)
+  expect(unfinished.code).toBe(64)
   await using _lock = await RunLock.acquire(run.path('.virnucpro/x.lock'))
   for (const args of [
     ['migrate', run.root, '--to', 'broad'],

@@ -33,7 +33,7 @@ test.concurrent('help goes to standard output, even when the rest of the line is
   expect(sub.out).toContain('--dnabert DIR')
 })
 
-test.concurrent('without a command the usage is on standard error and the exit code 2', async () => {
+test.concurrent('without a command the usage is on standard error and the exit code 64', async () => {
   for (const [args, usage] of [
     [[], 'Usage: virnucpro COMMAND'],
     [['-v'], 'Usage: virnucpro COMMAND'],
@@ -41,7 +41,7 @@ test.concurrent('without a command the usage is on standard error and the exit c
   ] as const) {
     const { code, out, err } = await virnucpro([...args])
     expect(err).toContain(usage)
-    expect({ code, out }).toEqual({ code: 2, out: '' })
+    expect({ code, out }).toEqual({ code: 64, out: '' })
   }
 })
 

@@ -25,7 +25,7 @@ test.concurrent('the log file gets every line with the time, after what was ther
     '--v1-fallback',
   ])
   expect(first.code).toBe(0)
-  expect(second).toEqual({ code: 2, out: '', err: 'error: input no.fa: no such file\n' })
+  expect(second).toEqual({ code: 64, out: '', err: 'error: input no.fa: no such file\n' })
   const lines = readFileSync(log, 'utf8').trimEnd().split('\n')
   expect(lines.map((line) => line.replace(/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d /, 'TIME '))).toEqual([
     expect.stringMatching(/^TIME - WARNING - --parallel has no effect/),
@@ -47,7 +47,7 @@ test.concurrent('a log file that cannot be written is a usage error', async () =
   using folder = temporaryFolder()
   const { code, err } = await virnucpro(['config', '-l', folder.join('no/such/run.log')])
   expect(err).toContain('error: cannot write the log file')
-  expect(code).toBe(2)
+  expect(code).toBe(64)
 })
 
 test.concurrent('colours: none on a pipe, on demand with FORCE_COLOR, never with NO_COLOR', async () => {

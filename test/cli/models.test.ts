@@ -17,7 +17,7 @@ test.skipIf(!hasShared)('a bundle is imported, shown, verified, and refused once
 
   const again = await virnucpro(args, { cwd })
   expect(again.err).toContain('error: ')
-  expect(again).toMatchObject({ code: 1, out: '' })
+  expect(again).toMatchObject({ code: 73, out: '' })
   expect(await virnucpro([...args, '--force', '-q'], { cwd })).toEqual({ code: 0, out: '', err: '' })
 
   const shown = await virnucpro(['models', 'show', 'bundle'], { cwd })
@@ -45,5 +45,5 @@ test.concurrent('what cannot be imported is said before anything is read', async
   )
   const { code, err } = await virnucpro(['models', 'show', 'no/such/bundle'])
   expect(err).toMatch(/^error: .*virnucpro models import/)
-  expect(code).toBe(1)
+  expect(code).toBe(66)
 })

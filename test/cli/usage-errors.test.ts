@@ -79,13 +79,13 @@ const cases: [name: string, args: string[], message: string][] = [
 ]
 
 test.concurrent.each(cases)(
-  '%s: said on standard error with the usage, exit code 2',
+  '%s: said on standard error with the usage, exit code 64',
   async (_, args, message) => {
     const { code, out, err } = await virnucpro(args)
     expect(err).toContain(message)
     expect(err).toStartWith('error: ')
     expect(err).toContain('\nUsage: virnucpro')
-    expect({ code, out }).toEqual({ code: 2, out: '' })
+    expect({ code, out }).toEqual({ code: 64, out: '' })
   },
 )
 
@@ -103,7 +103,7 @@ test.concurrent('without a bundle three lines say how to make one', async () => 
   expect(err).toMatch(
     /^error: no model bundle given[^\n]*\n[^\n]*virnucpro models import --esm[^\n]*\n[^\n]*--bundle demo[^\n]*\n$/,
   )
-  expect({ code, out }).toEqual({ code: 2, out: '' })
+  expect({ code, out }).toEqual({ code: 64, out: '' })
 })
 
 test.concurrent('a file that is not there or is a folder is said before any model is loaded', async () => {
@@ -116,8 +116,8 @@ test.concurrent('a file that is not there or is a folder is said before any mode
     virnucpro(['in.fa', '500', 'no.pth', '--bundle', 'demo'], { cwd }),
     virnucpro(['in.fa'], { cwd }),
   ])
-  expect(missing).toEqual({ code: 2, out: '', err: 'error: input no.fa: no such file\n' })
-  expect(directory).toEqual({ code: 2, out: '', err: 'error: input .: expected a file, got a folder\n' })
-  expect(model).toEqual({ code: 2, out: '', err: 'error: model no.pth: no such file\n' })
+  expect(missing).toEqual({ code: 64, out: '', err: 'error: input no.fa: no such file\n' })
+  expect(directory).toEqual({ code: 64, out: '', err: 'error: input .: expected a file, got a folder\n' })
+  expect(model).toEqual({ code: 64, out: '', err: 'error: model no.pth: no such file\n' })
   expect(typed.err).toContain('To predict from a file: virnucpro predict in.fa')
 })

@@ -88,7 +88,7 @@ test('an import that cannot be fused writes nothing', async () => {
     [['--precision', 'bf16', '--attention', 'flash'], 'expected standard or fused, got "flash"'],
   ] as const) {
     const { code, stderr } = await virnucpro(['models', 'import', ...files, ...args])
-    expect(code).toBe(2)
+    expect(code).toBe(64)
     expect(stderr).toContain(words)
   }
 })

@@ -181,11 +181,11 @@ describe('the command', () => {
     expect(closed.words).toContain('INT8 needs 8')
     expect(existsSync(at('cli'))).toBe(false)
     const missing = cli(...args, '--calibrate', at('nowhere.fa'))
-    expect([missing.code, missing.words]).toEqual([2, expect.stringContaining('nowhere.fa')])
+    expect([missing.code, missing.words]).toEqual([64, expect.stringContaining('nowhere.fa')])
     const made = cli(...args, '--calibrate', READS)
     expect([made.code, made.words]).toEqual([0, expect.stringContaining('INT8 against FP32')])
     const tolerance = cli(...args, '--fp8-tolerance', '0.1', '--force')
-    expect([tolerance.code, tolerance.words]).toEqual([2, expect.stringContaining('is for --precision fp8')])
+    expect([tolerance.code, tolerance.words]).toEqual([64, expect.stringContaining('is for --precision fp8')])
   })
 
   test('computes with it, says so, and does not mix its embeddings with those in FP32', () => {
@@ -212,7 +212,7 @@ describe('the command', () => {
     const run = (bundle: string) =>
       cli('predict', READS, '--bundle', at(bundle), '-o', at(`served-${bundle}`), '--triton', server.grpcUrl)
     const other = run('fp32')
-    expect([other.code, other.words]).toEqual([2, expect.stringContaining('computes in int8 there')])
+    expect([other.code, other.words]).toEqual([64, expect.stringContaining('computes in int8 there')])
     expect(run('int8').code).toBe(0)
   })
 

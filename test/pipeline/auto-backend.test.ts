@@ -113,7 +113,7 @@ describe.skipIf(!hasTriton)('what computes when no server is named', () => {
       { CUDA_VISIBLE_DEVICES: '0,1' },
     )
     expect(stderr).toContain('--gpus: there is no GPU 4 on this machine (0 to 1)')
-    expect(code).toBe(2)
+    expect(code).toBe(64)
   })
 
   test('a server that dies under its run ends it, and the next one goes on', async () => {

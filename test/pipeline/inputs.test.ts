@@ -104,7 +104,7 @@ test('a second run over the same input finds it finished; over another it is ref
   expect((await virnucpro(words, folder.path)).stderr).toContain('finished before')
   await Bun.write(folder.join('in.fa'), `>b\n${OPEN}\n`)
   const refused = await virnucpro(words, folder.path)
-  expect(refused.code).toBe(2)
+  expect(refused.code).toBe(64)
   expect(refused.stderr).toContain('input: in.fa')
   expect(await readFile(folder.join('out/in_merged/prediction_results.txt'), 'utf8')).toContain(
     '\na_chunk_1F1',

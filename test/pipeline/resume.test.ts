@@ -88,7 +88,7 @@ describe('the same command', () => {
       const { error } = await predictHere(file ?? input, output, change)
       expect(error?.message).toContain('cannot be continued')
       expect(error?.message).toContain(difference)
-      expect(error).toMatchObject({ exitCode: 2 })
+      expect(error).toMatchObject({ exitCode: 64 })
     }
     const anew = await predictHere(other, output, { force: true })
     expect(anew.error).toBeUndefined()
@@ -138,7 +138,7 @@ test('standard input is not continued, and the refusal says why', async () => {
   const stdin = readFileSync(input, 'utf8')
   expect(await run(words, { stdin })).toMatchObject({ code: 0 })
   const again = await run(words, { stdin })
-  expect(again.code).toBe(2)
+  expect(again.code).toBe(64)
   expect(again.messages).toContain('standard input')
   expect(again.messages).toContain('--force')
   expect(await run([...words, '--force'], { stdin })).toMatchObject({ code: 0 })

@@ -75,7 +75,7 @@ test('report wants one folder', async () => {
   await using folder = temporaryFolder()
   for (const words of [[], [folder.path, folder.path], [folder.join('nothing')], [contigs]]) {
     const { code, stderr } = await virnucpro(['report', ...words])
-    expect({ code, usage: stderr.includes('Usage: virnucpro report DIR') }).toEqual({ code: 2, usage: true })
+    expect({ code, usage: stderr.includes('Usage: virnucpro report DIR') }).toEqual({ code: 64, usage: true })
   }
 })
 

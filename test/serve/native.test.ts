@@ -171,7 +171,7 @@ test('a port that is taken is named with its option before anything is started',
       `port ${port} of 127.0.0.1, for ${purpose}, cannot be used: another program listens there`,
     )
     expect(err).toContain(`--${name}-port`)
-    expect({ code, out }).toEqual({ code: 2, out: '' })
+    expect({ code, out }).toEqual({ code: 64, out: '' })
   }
   other.close()
 })
@@ -197,6 +197,6 @@ test.concurrent('what cannot be served is said before anything is started', asyn
     const bin = args.some((word) => word === '--server-bin') ? [] : ['--server-bin', process.execPath]
     const { code, err } = await virnucpro(['serve', ...args, ...bin], { env: { PATH: path } })
     expect(err).toContain(message)
-    expect(code).toBe(2)
+    expect(code).toBe(64)
   }
 })

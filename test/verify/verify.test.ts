@@ -68,7 +68,7 @@ describe('virnucpro verify', () => {
     ] as const) {
       const { code, err } = verify(...words)
       expect(err).toContain(message)
-      expect(code).toBe(2)
+      expect(code).toBe(64)
     }
   }, 20_000)
 
@@ -111,7 +111,7 @@ describe('virnucpro verify', () => {
         '--fasta',
         join(folder, 'wrong.fa'),
       )
-      expect([code, err.includes('no such file')]).toEqual([2, true])
+      expect([code, err.includes('no such file')]).toEqual([64, true])
       const part = reference('contigs_protein/output_2.fa')
       expect(verify('--bundle', bundle, '--golden', lonely, '--fasta', part).err).toContain(
         'not among its sequences',

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
-import { ExitCode, UsageError, VirnucproError } from '../../system/index.ts'
+import { UsageError, VirnucproError } from '../../system/index.ts'
 import { benchArgs } from '../args/bench.ts'
 import { commonArgs } from '../args/logging.ts'
 import { strictCommand } from '../command.ts'
@@ -45,7 +45,7 @@ export default strictCommand(help, async (line) => {
       })
       return await child.exited
     })
-    if (code === ExitCode.usageOrPartial) throw new UsageError('nothing was measured')
+    if (code === 2) throw new UsageError('nothing was measured')
     if (code !== 0) throw new VirnucproError(`a bench has failed or missed its goal (exit code ${code})`)
   }
 })

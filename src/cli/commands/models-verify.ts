@@ -2,6 +2,7 @@ import { commonArgs } from '../args/logging.ts'
 import { bundleArgument } from '../bundle-argument.ts'
 import { strictCommand } from '../command.ts'
 import type { CommandHelp } from '../help.ts'
+import { asFinding } from '../report.ts'
 import { startSession } from '../session.ts'
 import { withSignals } from '../signals.ts'
 
@@ -17,7 +18,7 @@ export default strictCommand(help, async (line) => {
   const { logger } = await startSession(line)
   return async () => {
     const { verifyBundle } = await import('../../models/index.ts')
-    await withSignals(logger, (signal) => verifyBundle(path, signal))
+    await withSignals(logger, (signal) => verifyBundle(path, signal)).catch(asFinding)
     logger.info(`${path}: every file is as it was imported`)
   }
 })

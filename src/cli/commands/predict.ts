@@ -44,5 +44,5 @@ async function runPredict(
   // Loaded here and not above: it brings ONNX Runtime, which nothing before this line needs.
   const { predict } = await import('../../pipeline/index.ts')
   const result = await withSignals(logger, (signal) => predict(options, { logger, signal, terminal }))
-  if (result.failedParts > 0) process.exitCode = ExitCode.usageOrPartial
+  if (result.failedParts > 0) process.exitCode = ExitCode.partial
 }

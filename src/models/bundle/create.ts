@@ -1,6 +1,6 @@
 import { mkdir, readdir, rm, stat, statfs } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
-import { replaceFolder, syncFolder, temporaryName, WriteError } from '../../system/index.ts'
+import { ExitCode, replaceFolder, syncFolder, temporaryName, WriteError } from '../../system/index.ts'
 import { BundleError } from '../errors.ts'
 import { MANIFEST_FILE } from './manifest.ts'
 
@@ -64,6 +64,7 @@ async function checkFree(output: string, force: boolean): Promise<void> {
     throw new BundleError(
       output,
       `${output} holds a bundle already. Add --force to replace it, or choose another folder.`,
+      { exitCode: ExitCode.cannotCreate },
     )
   }
 }

@@ -1,7 +1,7 @@
 import { readFile, stat } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import * as v from 'valibot'
-import { sha256File } from '../../system/index.ts'
+import { ExitCode, sha256File } from '../../system/index.ts'
 import { BundleError } from '../errors.ts'
 import {
   BUNDLE_FORMAT,
@@ -96,7 +96,7 @@ async function readManifest(folder: string): Promise<Manifest> {
     throw new BundleError(
       folder,
       `${folder} is no bundle: it has no ${MANIFEST_FILE} that can be read. Make one with: virnucpro models import`,
-      { cause },
+      { cause, exitCode: ExitCode.noInput },
     )
   }
   const json = parse(text)

@@ -1,0 +1,30 @@
+/** Letters of a foreign text that a message shows at most. */
+const FOREIGN_LETTERS = 400
+
+/**
+ * Control characters (C0, DEL, C1), line separators, and marks that turn the direction of writing or take no room: on a
+ * terminal they move the cursor, ring, set titles or hide what stands beside them. Sources: ECMA-48; Unicode 15, 9.2, 23.
+ */
+const UNPRINTABLE =
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+  /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g
+
+const SHORT: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t', '\x1b': '\\x1b' }
+
+/** A text on one line, with everything that a terminal would act on written as an escape such as `\x1b` or `\u202e`. */
+export function printable(text: string): string {
+  return text.replace(UNPRINTABLE, (letter) => {
+    const known = SHORT[letter]
+    if (known !== undefined) return known
+    const code = letter.charCodeAt(0)
+    return code < 0x100
+      ? `\\x${code.toString(16).padStart(2, '0')}`
+      : `\\u${code.toString(16).padStart(4, '0')}`
+  })
+}
+
+/** A text that somebody else wrote, such as a server or a file, for a message: printable and of bounded length. */
+export function foreign(text: string, letters = FOREIGN_LETTERS): string {
+  const cut = text.length > letters ? `${text.slice(0, letters)}… (${text.length} letters)` : text
+  return printable(cut)
+}
