@@ -5,7 +5,7 @@ import { runChild } from './child.ts'
 import { EngineBuildError } from './errors.ts'
 import { ErrorEvent, GpuEvent, parseEvent, targetOf } from './events.ts'
 
-const SCRIPT = resolve(import.meta.dir, '../../scripts/build_engine.py')
+const SCRIPT = resolve(import.meta.dir, 'python/build_engine.py')
 
 const Event = v.variant('event', [
   GpuEvent,

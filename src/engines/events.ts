@@ -1,7 +1,7 @@
 import * as v from 'valibot'
 import type { Target } from './builder.ts'
 
-/** Lines of JSON that both scripts of TensorRT write; `serve_events` in scripts/build_engine.py. */
+/** Lines of JSON that both scripts of TensorRT write; `serve_events` in python/build_engine.py. */
 export const GpuEvent = v.object({
   event: v.literal('gpu'),
   name: v.string(),

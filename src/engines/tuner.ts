@@ -6,7 +6,7 @@ import { runChild } from './child.ts'
 import { EngineBuildError } from './errors.ts'
 import { ErrorEvent, GpuEvent, parseEvent, targetOf } from './events.ts'
 
-const SCRIPT = resolve(import.meta.dir, '../../scripts/tune_engine.py')
+const SCRIPT = resolve(import.meta.dir, 'python/tune_engine.py')
 /** Each batch is run for about so long. */
 const MILLISECONDS = 400
 

@@ -164,7 +164,7 @@ test('plans that do not fit are shown with the reason', async () => {
 })
 
 test.skipIf(!hasPython)('the Python script names what is missing, as an event', async () => {
-  const path = resolve(import.meta.dir, '../../scripts/build_engine.py')
+  const path = resolve(import.meta.dir, '../../src/engines/python/build_engine.py')
   expect(existsSync(path)).toBe(true)
   const child = Bun.spawnSync([python, path, '--probe'], { env: { ...process.env, LD_LIBRARY_PATH: '' } })
   const events = child.stdout
@@ -183,5 +183,5 @@ import sys; sys.path.insert(0, sys.argv[1])
 from build_engine import count_attention
 after = {"Name": "MatMul_1_myl1_1", "Inputs": [{"Name": "layer_1/VirnucproAttention_output"}]}
 print(count_attention(["_gemm_mha_v2_myl0_12", "MatMul_1", {"Name": "x", "TacticName": "fmha_v2_flash"}, after]))`
-  expect((await runPython(program, resolve(import.meta.dir, '../../scripts'))).trim()).toBe('2')
+  expect((await runPython(program, resolve(import.meta.dir, '../../src/engines/python'))).trim()).toBe('2')
 })

@@ -20,7 +20,7 @@ import sys
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path[:0] = [HERE, os.path.join(HERE, "..", "model_repository", "python")]
+sys.path[:0] = [HERE, os.path.join(HERE, "..", "..", "..", "model_repository", "python")]
 
 from build_engine import BuildError, gpu_of_this_process, load_tensorrt, serve_events  # noqa: E402
 

@@ -114,7 +114,7 @@ def make_monitor(trt, emit):
     return Monitor()
 
 
-PYTHON_BACKEND = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "model_repository", "python")
+PYTHON_BACKEND = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "..", "model_repository", "python")
 
 
 def know_attention(trt):
