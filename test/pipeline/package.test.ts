@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs'
 import { mkdir, readdir, readFile, symlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { temporaryFolder } from '../../scripts/support/temporary.ts'
+import { ExitCode } from '../../src/system/index.ts'
 import { repository } from '../support/cli.ts'
 
 async function run(words: string[], cwd: string, path = process.env.PATH) {
@@ -39,10 +40,26 @@ test('the packed tarball installs into another folder and runs there', async () 
     console.log(chunkBounds(501, 500).length, openFrames(new TextEncoder().encode('ATGGCT')).length)`
   expect(await run([process.execPath, '-e', program], folder.join('app'))).toBe('2 6\n')
 
-  // Every program in it, the benches too, finds what it imports.
+  // It has what the program runs with, and neither benches nor what only they and tests use.
   const installed = folder.join('app/node_modules/virnucpro')
-  const sources = (await readdir(installed, { recursive: true })).filter((name) => name.endsWith('.ts'))
-  expect(sources).toContain('bench/scaling/main.ts')
+  const files = (await readdir(installed, { recursive: true })).filter((name) => name.includes('/'))
+  expect(files).toContain('src/engines/python/build_engine.py')
+  expect(files).toContain('model_repository/python/plan.py')
+  expect(files.filter((name) => name.startsWith('scripts/'))).toEqual(['scripts/test-triton.sh'])
+  expect(files.filter((name) => /^(bench|test)\/|__pycache__/.test(name))).toEqual([])
+  expect(existsSync(folder.join('app/node_modules/mitata'))).toBe(false)
+  const bench = Bun.spawn([process.execPath, 'x', 'virnucpro', 'bench'], {
+    cwd: folder.join('app'),
+    env: { ...process.env, PATH: path },
+    stdin: 'ignore',
+    stdout: 'ignore',
+    stderr: 'pipe',
+  })
+  expect(await new Response(bench.stderr).text()).toContain('get the source code of this version')
+  expect(await bench.exited).toBe(ExitCode.unavailable)
+
+  // Every program in it finds what it imports.
+  const sources = files.filter((name) => name.endsWith('.ts'))
   const scanner = new Bun.Transpiler({ loader: 'ts' })
   const missing = await Promise.all(
     sources.map(async (name) => {

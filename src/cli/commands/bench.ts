@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
-import { UsageError, VirnucproError } from '../../system/index.ts'
+import { UnavailableError, UsageError, VirnucproError } from '../../system/index.ts'
 import { benchArgs } from '../args/bench.ts'
 import { commonArgs } from '../args/logging.ts'
 import { strictCommand } from '../command.ts'
@@ -14,6 +14,7 @@ export const help: CommandHelp = {
   usage: ['[--quick] [--json FILE] [--only NAME[,…]] [--triton grpc://HOST:PORT[,…]]'],
   groups: [benchArgs, commonArgs],
   notes: [
+    'The benches are in the source code, not in the installed package: run this from a checkout.',
     'The others are compared where a Python has them: see bench/baseline/setup.sh and docs/performance.md.',
   ],
 }
@@ -35,7 +36,11 @@ export default strictCommand(help, async (line) => {
   ]
   const { logger } = await startSession(line)
   return async () => {
-    if (!existsSync(PROGRAM)) throw new VirnucproError(`${PROGRAM} is missing: install the program again`)
+    if (!existsSync(PROGRAM))
+      throw new UnavailableError(
+        'the benches are not part of the installed package: get the source code of this version, run scripts/setup.sh there, ' +
+          'then node_modules/bun/bin/bun.exe src/cli/main.ts bench',
+      )
     const code = await withSignals(logger, async (signal) => {
       const child = Bun.spawn([process.execPath, PROGRAM, ...flags], {
         stdin: 'ignore',
