@@ -1,3 +1,4 @@
+import { parseJson } from '../src/system/index.ts'
 import type { BenchDocument, Result } from './result.ts'
 import { figure } from './table.ts'
 
@@ -17,7 +18,7 @@ export interface Change {
 export function parseDocuments(text: string, path: string): BenchDocument[] {
   let content: unknown
   try {
-    content = JSON.parse(text)
+    content = parseJson(text)
   } catch (error) {
     throw new Error(`${path}: no JSON: ${(error as Error).message}`)
   }

@@ -1,6 +1,7 @@
 import { readFileSync, readlinkSync } from 'node:fs'
 import { hostname } from 'node:os'
 import * as v from 'valibot'
+import { parseJson } from '../system/index.ts'
 
 const OwnerSchema = v.object({
   /** Different for every lock ever taken. */
@@ -32,7 +33,7 @@ export function thisProcess(): LockOwner {
 /** The owner written in a lock file; undefined while it is being written, or damaged. */
 export function parseOwner(text: string): LockOwner | undefined {
   try {
-    return v.parse(OwnerSchema, JSON.parse(text))
+    return v.parse(OwnerSchema, parseJson(text))
   } catch {
     return undefined
   }

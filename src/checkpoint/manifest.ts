@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises'
 import * as v from 'valibot'
-import { sha256File, VirnucproError } from '../system/index.ts'
+import { parseJson, sha256File, VirnucproError } from '../system/index.ts'
 
 /** Version of the folder's own format; a folder of another version is not continued. */
 export const RUN_FORMAT = 1
@@ -39,7 +39,7 @@ export type RunInput = v.InferOutput<typeof InputSchema>
 export function parseManifest(text: string): RunManifest | 'newer' | undefined {
   let value: unknown
   try {
-    value = JSON.parse(text)
+    value = parseJson(text)
   } catch {
     return undefined
   }

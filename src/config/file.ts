@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { extname, join, resolve } from 'node:path'
-import { UsageError } from '../system/index.ts'
+import { parseJson, UsageError } from '../system/index.ts'
 import { type FileSettings, readKeys } from './file-keys.ts'
 
 /** Looked for in the current folder when no file is named. */
@@ -45,7 +45,7 @@ export async function readConfigFile(path: string, cwd: string): Promise<FileSet
 
 async function parseText(content: string, path: string): Promise<unknown> {
   try {
-    if (extname(path).toLowerCase() === '.json') return JSON.parse(content)
+    if (extname(path).toLowerCase() === '.json') return parseJson(content)
     const { parse } = await import('yaml')
     // The core schema of YAML 1.2: `no` and `on` stay text, which the boolean setting then understands.
     return parse(content, { schema: 'core', maxAliasCount: 100, logLevel: 'error' })

@@ -1,4 +1,5 @@
 import * as v from 'valibot'
+import { parseJson } from '../system/index.ts'
 import type { Target } from './builder.ts'
 
 /** Lines of JSON that both scripts of TensorRT write; `serve_events` in python/build_engine.py. */
@@ -19,7 +20,7 @@ export function targetOf(event: v.InferOutput<typeof GpuEvent>): Target {
 /** An event of a line; undefined for whatever else a program prints. */
 export function parseEvent<Event>(schema: v.GenericSchema<unknown, Event>, line: string): Event | undefined {
   try {
-    const result = v.safeParse(schema, JSON.parse(line))
+    const result = v.safeParse(schema, parseJson(line))
     return result.success ? result.output : undefined
   } catch {
     return undefined

@@ -3,6 +3,7 @@ import { basename, join } from 'node:path'
 import * as v from 'valibot'
 import type { Bundle } from '../models/index.ts'
 import { PlanSidecar, planFileName } from '../repository/index.ts'
+import { parseJson } from '../system/index.ts'
 
 const MODELS = ['esm2', 'dnabert_s'] as const
 
@@ -74,7 +75,7 @@ function misplaced(path: string, bytes: number, sidecar: PlanSidecar): string | 
 
 async function readSidecar(plan: string): Promise<PlanSidecar | undefined> {
   try {
-    const result = v.safeParse(PlanSidecar, JSON.parse(await readFile(plan.replace(/plan$/, 'json'), 'utf8')))
+    const result = v.safeParse(PlanSidecar, parseJson(await readFile(plan.replace(/plan$/, 'json'), 'utf8')))
     return result.success ? result.output : undefined
   } catch {
     return undefined

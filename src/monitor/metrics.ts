@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import * as v from 'valibot'
-import { VirnucproError } from '../system/index.ts'
+import { parseJson, VirnucproError } from '../system/index.ts'
 
 /** Version of the lines in `metrics.jsonl`; documented in docs/monitoring.md. */
 export const METRICS_VERSION = 1
@@ -158,7 +158,7 @@ async function text(path: string): Promise<string> {
 
 function parsed(line: string): unknown {
   try {
-    return JSON.parse(line)
+    return parseJson(line)
   } catch {
     return undefined
   }

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import * as v from 'valibot'
-import { VirnucproError } from '../system/index.ts'
+import { parseJson, VirnucproError } from '../system/index.ts'
 
 export const SUMMARY_FORMAT = 'virnucpro-summary'
 export const SUMMARY_VERSION = 1
@@ -99,9 +99,9 @@ export async function readSummary(path: string): Promise<Summary> {
   })
   let value: unknown
   try {
-    value = JSON.parse(text)
-  } catch {
-    throw new VirnucproError(`${path} is damaged: it is no JSON`)
+    value = parseJson(text)
+  } catch (cause) {
+    throw new VirnucproError(`${path} is damaged: ${(cause as Error).message}`, { cause })
   }
   const head = v.safeParse(v.object({ format: v.literal(SUMMARY_FORMAT), version: v.number() }), value)
   if (head.success && head.output.version > SUMMARY_VERSION) {

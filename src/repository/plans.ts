@@ -1,6 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import * as v from 'valibot'
+import { parseJson } from '../system/index.ts'
 import { PlanError } from './errors.ts'
 
 const Size = v.pipe(v.number(), v.safeInteger(), v.minValue(1))
@@ -84,7 +85,7 @@ async function readSidecar(plan: string): Promise<PlanSidecar> {
   const path = plan.replace(/plan$/, 'json')
   let json: unknown
   try {
-    json = JSON.parse(await readFile(path, 'utf8'))
+    json = parseJson(await readFile(path, 'utf8'))
   } catch (cause) {
     throw new PlanError(path, `${path}, which describes ${basename(plan)}, cannot be read. ${HOW}`, { cause })
   }

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import * as v from 'valibot'
+import { parseJson } from '../system/index.ts'
 import { PlanError } from './errors.ts'
 import type { Plan } from './plans.ts'
 
@@ -44,7 +45,7 @@ export async function readTuning(plans: string): Promise<Tuning | undefined> {
     throw new PlanError(path, `${path} cannot be read: ${(error as Error).message}`, { cause: error })
   }
   try {
-    return v.parse(Tuning, JSON.parse(text))
+    return v.parse(Tuning, parseJson(text))
   } catch (cause) {
     throw new PlanError(
       path,

@@ -21,6 +21,8 @@ export {
 } from './errors.ts'
 // What is no number.
 export { areFinite } from './finite.ts'
+// JSON with one meaning.
+export { JsonError, parseJson } from './json.ts'
 // Where messages for people go.
 export type { Logger } from './logger.ts'
 // What others wrote, made safe to print.

@@ -1,4 +1,5 @@
 import * as v from 'valibot'
+import { parseJson } from '../system/index.ts'
 import type { BpeTable } from './bpe.ts'
 import { TokenizerFileError } from './errors.ts'
 import type { Merge } from './pair-ranks.ts'
@@ -129,9 +130,9 @@ export function parseTokenizerFile(text: string, source: string): TokenizerSetti
 function check(text: string, source: string): v.InferOutput<typeof File> {
   let json: unknown
   try {
-    json = JSON.parse(text)
+    json = parseJson(text)
   } catch (cause) {
-    throw new TokenizerFileError(source, ['not JSON, or cut short'], { cause })
+    throw new TokenizerFileError(source, [(cause as Error).message], { cause })
   }
   const result = v.safeParse(File, json, { abortEarly: true })
   if (result.success) return result.output

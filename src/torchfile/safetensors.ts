@@ -1,3 +1,4 @@
+import { parseJson } from '../system/index.ts'
 import { type ByteSource, fileSource, viewOf } from './byte-source.ts'
 import { ITEM_BYTES, isDType, toFloat32 } from './dtype.ts'
 import { TorchFileError } from './errors.ts'
@@ -73,9 +74,9 @@ async function readHeader(source: ByteSource): Promise<{ json: Record<string, un
   const bytes = await source.read(8, Number(length))
   let json: unknown
   try {
-    json = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
-  } catch {
-    throw fail('its header is not JSON')
+    json = parseJson(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
+  } catch (error) {
+    throw fail(`its header is not JSON: ${(error as Error).message}`)
   }
   if (!isRecord(json)) throw fail('its header is not a JSON object')
   return { json, dataStart: 8 + Number(length) }

@@ -1,5 +1,6 @@
 import { readFile, stat } from 'node:fs/promises'
 import { basename, join } from 'node:path'
+import { parseJson } from '../system/index.ts'
 import { TorchFileError } from './errors.ts'
 import { MAX_INDEX_BYTES } from './limits.ts'
 import { openTorchFile } from './open.ts'
@@ -52,7 +53,7 @@ async function readIndex(path: string): Promise<Map<string, string>> {
   let json: unknown
   try {
     if ((await stat(path)).size > MAX_INDEX_BYTES) throw new Error('it is too large')
-    json = JSON.parse(await readFile(path, 'utf8'))
+    json = parseJson(await readFile(path, 'utf8'))
   } catch (cause) {
     throw fail(
       `the index of shards cannot be read (${cause instanceof Error ? cause.message : cause})`,

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import * as v from 'valibot'
-import { writeAtomically } from '../../system/index.ts'
+import { parseJson, writeAtomically } from '../../system/index.ts'
 import { PythonFloat, type PythonJson, pythonJson } from './python-json.ts'
 
 /** The stages of Broad's pipeline in their order. */
@@ -130,10 +130,7 @@ export class PipelineState {
 export async function readPipelineConfig(root: string): Promise<PipelineConfig | undefined> {
   try {
     const text = await readFile(pipelineStatePath(root), 'utf8')
-    const { config_hash, expected_length, model_path } = v.parse(
-      StateSchema,
-      JSON.parse(text),
-    ).pipeline_config
+    const { config_hash, expected_length, model_path } = v.parse(StateSchema, parseJson(text)).pipeline_config
     return { expectedLength: expected_length, modelPath: model_path, hash: config_hash }
   } catch {
     return undefined

@@ -2,7 +2,7 @@ import { readdir, readFile } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import * as v from 'valibot'
 import type { LayoutName } from '../../outputs/index.ts'
-import { sha256File, writeAtomically } from '../../system/index.ts'
+import { parseJson, sha256File, writeAtomically } from '../../system/index.ts'
 
 /** Folder of the states of our own runs, one folder in it for each run. */
 export const STATE_FOLDER = '.virnucpro'
@@ -37,7 +37,7 @@ export async function ownStates(folder: string): Promise<OwnState[]> {
 
 async function readState(path: string): Promise<v.InferOutput<typeof StateSchema> | undefined> {
   try {
-    return v.parse(StateSchema, JSON.parse(await readFile(join(path, 'run.json'), 'utf8')))
+    return v.parse(StateSchema, parseJson(await readFile(join(path, 'run.json'), 'utf8')))
   } catch {
     return undefined
   }

@@ -1,7 +1,7 @@
 import { readFile, stat } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import * as v from 'valibot'
-import { ExitCode, sha256File } from '../../system/index.ts'
+import { ExitCode, parseJson, sha256File } from '../../system/index.ts'
 import { BundleError } from '../errors.ts'
 import {
   BUNDLE_FORMAT,
@@ -99,7 +99,7 @@ async function readManifest(folder: string): Promise<Manifest> {
       { cause, exitCode: ExitCode.noInput },
     )
   }
-  const json = parse(text)
+  const json = parse(text, folder)
   const head = v.safeParse(v.object({ format: v.literal(BUNDLE_FORMAT), version: v.number() }), json)
   if (!head.success)
     throw new BundleError(folder, `${path} is not the manifest of a bundle. Import the models again.`)
@@ -116,10 +116,15 @@ async function readManifest(folder: string): Promise<Manifest> {
   throw new BundleError(folder, `${path} is damaged:\n  ${problems.join('\n  ')}\nImport the models again.`)
 }
 
-function parse(text: string): unknown {
+function parse(text: string, folder: string): unknown {
   try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
+    return parseJson(text)
+  } catch (cause) {
+    const path = join(folder, MANIFEST_FILE)
+    throw new BundleError(
+      folder,
+      `${path} is not the manifest of a bundle: ${(cause as Error).message}. Import the models again.`,
+      { cause },
+    )
   }
 }

@@ -1,5 +1,6 @@
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { parseJson } from '../../system/index.ts'
 import {
   openSafetensors,
   openSafetensorsIndex,
@@ -88,7 +89,7 @@ async function openSharded(
   open: (folder: string) => Promise<WeightSource>,
 ): Promise<OpenedWeights> {
   const source = await open(folder)
-  const map: { weight_map: Record<string, string> } = JSON.parse(await readFile(join(folder, index), 'utf8'))
+  const map = parseJson(await readFile(join(folder, index), 'utf8')) as { weight_map: Record<string, string> }
   const shards = [...new Set(Object.values(map.weight_map))].sort()
   return { source, files: [index, ...shards].map((name) => join(folder, name)), folder }
 }

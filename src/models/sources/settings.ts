@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import * as v from 'valibot'
+import { parseJson } from '../../system/index.ts'
 import { PickleObject, type PyValue } from '../../torchfile/index.ts'
 import { ModelError } from '../errors.ts'
 
@@ -57,9 +58,9 @@ async function readConfig<T>(
   }
   let json: unknown
   try {
-    json = JSON.parse(text)
+    json = parseJson(text)
   } catch (cause) {
-    throw new ModelError(`${path} is not JSON, or cut short. Download it again.`, { cause })
+    throw new ModelError(`${path}: ${(cause as Error).message}. Download it again.`, { cause })
   }
   const result = v.safeParse(schema, json)
   if (result.success) return result.output
