@@ -14,6 +14,8 @@ export function activeLogger(): Logger {
 export interface Session {
   configuration: Configuration
   logger: Logger
+  /** What was said of the command line and the configuration. */
+  warnings: readonly string[]
   /** Where a command may show how far it is; undefined when standard error is no terminal. */
   terminal: LiveTerminal | undefined
 }
@@ -35,6 +37,7 @@ export async function startSession(
     ? new LiveTerminal(process.stderr, { colours: wantsColours() })
     : undefined
   active = createLogger({ quiet, verbose, file: logFile, terminal })
-  for (const warning of [...line.warnings, ...configuration.warnings]) active.warn(warning)
-  return { configuration, logger: active, terminal }
+  const warnings = [...line.warnings, ...configuration.warnings]
+  for (const warning of warnings) active.warn(warning)
+  return { configuration, logger: active, warnings, terminal }
 }

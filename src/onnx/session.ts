@@ -1,12 +1,12 @@
 import { dlopen } from 'bun:ffi'
 import type { InferenceSession } from 'onnxruntime-node'
-import { availableCores, VirnucproError } from '../system/index.ts'
+import { threadsToStart, VirnucproError } from '../system/index.ts'
 
 /** An ONNX graph could not be loaded or run in this process. */
 export class InferenceError extends VirnucproError {}
 
 export interface SessionOptions {
-  /** Threads inside one operator. @default the cores this process may use */
+  /** Threads inside one operator, at most one for each core this process may use. @default as many */
   threads?: number | undefined
   /** Computes rounding to FP8 as it is written; the runtime's own rules for it know INT8 only and fail. @default false */
   fp8?: boolean
@@ -47,7 +47,7 @@ export async function openSession(path: string, options: SessionOptions = {}): P
   try {
     return await InferenceSession.create(path, {
       executionProviders: ['cpu'],
-      intraOpNumThreads: options.threads ?? availableCores(),
+      intraOpNumThreads: threadsToStart(options.threads),
       interOpNumThreads: 1,
       executionMode: 'sequential',
       graphOptimizationLevel: 'all',

@@ -11,7 +11,7 @@ import {
 import type { PredictOptions } from '../config/index.ts'
 import { requireMetricsPort } from '../monitor/index.ts'
 import { outputPaths } from '../outputs/index.ts'
-import type { LiveTerminal, Logger } from '../system/index.ts'
+import { type LiveTerminal, type Logger, limitedThreads, WarningKeeper } from '../system/index.ts'
 import { removeOldRun } from './cleanup.ts'
 import { withGrace } from './grace.ts'
 import { openModels, type RunModels } from './models.ts'
@@ -20,6 +20,8 @@ import { Run } from './run.ts'
 
 export interface PredictContext {
   logger: Logger
+  /** Warnings that were shown before, such as those of the command line: the report has them too. */
+  warnings?: readonly string[]
   signal?: AbortSignal
   /** Where the run is shown while it goes on; without it a line in the log says now and then how far it is. */
   terminal?: LiveTerminal | undefined
@@ -32,8 +34,10 @@ export interface PredictContext {
  *
  * @throws VirnucproError with a message for the user; the output folder then holds a state that can be continued
  */
-export async function predict(options: PredictOptions, context: PredictContext): Promise<PredictResult> {
-  const { logger, terminal } = context
+export async function predict(asked: PredictOptions, context: PredictContext): Promise<PredictResult> {
+  const { terminal } = context
+  const logger = new WarningKeeper(context.logger, context.warnings)
+  const options = { ...asked, threads: limitedThreads(asked.threads, logger) }
   const paths = outputPaths({ ...options, input: options.inputs[0] ?? '-' })
   if (options.metricsPort !== undefined) await requireMetricsPort(options.metricsPort)
   await using lock = await RunLock.acquire(`${paths.state}.lock`)

@@ -1,5 +1,6 @@
 import { type InvalidRecord, newReadStatistics, type OnInvalid, type ReadOptions } from '../fasta/index.ts'
 import { AtomicFile, type Logger } from '../system/index.ts'
+import { count } from './result.ts'
 
 /** Warnings shown one by one before only the report goes on. */
 const SHOWN = 20
@@ -56,7 +57,7 @@ export class RecordReport {
     await this.drain()
     await this.#file?.commit()
     if (this.skipped > 0)
-      this.#logger.warn(`${this.skipped} invalid records left out; the list is in ${this.#path}`)
+      this.#logger.warn(`${count(this.skipped, 'invalid record')} left out; the list is in ${this.#path}`)
     const odd = this.#statistics.recordsWithUnknownLetters
     if (odd > 0) {
       this.#logger.warn(

@@ -32,6 +32,7 @@ export interface RunEnd {
   failed: readonly FailedRows[]
   computed: WorkCounts
   adoptedSequences: number
+  warnings: readonly string[]
 }
 
 /**
@@ -78,6 +79,7 @@ function factsOf(end: RunEnd): RunFacts {
     lengths: { records: tally.records.summary(), chunks: tally.chunks.summary() },
     failures: failed.map(({ part, step, rows, reason }) => ({ part, step, frames: rows.size, reason })),
     invalidRecords: end.skippedRecords > 0,
+    warnings: [...end.warnings],
   }
 }
 

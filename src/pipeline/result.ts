@@ -25,12 +25,19 @@ export function reportCounts(result: PrepareCounts & TableCounts, folder: string
   logger.info(
     `${count(records, 'record')}, ${count(chunks, 'chunk')}; ${chunksWithoutFrame} without an open frame (no row in any table)`,
   )
-  if (chunksWithoutFrame === chunks)
-    logger.warn('no chunk has an open reading frame: the tables hold their headers only')
-  else if (frames === 0) logger.warn('no frame could be computed: the tables hold their headers only')
   logger.info(
     `${viralFrames} of ${count(frames, 'frame')} and ${viralChunks} of ${count(calledChunks, 'chunk')} viral: ${folder}`,
   )
+}
+
+/** Says why the tables hold no row, where they hold none. */
+export function warnOfEmptyTables(
+  { chunks, chunksWithoutFrame, frames }: PrepareCounts & TableCounts,
+  logger: Logger,
+): void {
+  if (chunksWithoutFrame === chunks)
+    logger.warn('no chunk has an open reading frame: the tables hold their headers only')
+  else if (frames === 0) logger.warn('no frame could be computed: the tables hold their headers only')
 }
 
 export function count(n: number, noun: string): string {

@@ -14,7 +14,7 @@ import type { PredictOptions } from '../config/index.ts'
 import type { RunMonitor } from '../monitor/index.ts'
 import { InferenceError } from '../onnx/index.ts'
 import { type OutputPaths, type TableCounts, writeTables } from '../outputs/index.ts'
-import type { LiveTerminal, Logger } from '../system/index.ts'
+import type { LiveTerminal, WarningKeeper } from '../system/index.ts'
 import { adoptOldRun } from './adopt.ts'
 import { removeIntermediates, removePartsAfter, stampFolder } from './cleanup.ts'
 import { type EmbeddedWindow, WindowEmbedder, type WorkCounts } from './embed.ts'
@@ -26,7 +26,7 @@ import { type PrepareCounts, prepareParts } from './prepare.ts'
 import { monitorOf } from './progress.ts'
 import { RecordReport } from './records.ts'
 import { type FailedRows, reportRun } from './report.ts'
-import { count, emptyCounts, type PredictResult, reportCounts } from './result.ts'
+import { count, emptyCounts, type PredictResult, reportCounts, warnOfEmptyTables } from './result.ts'
 import { Tally } from './tally.ts'
 import { overlapped, windowsOf, windowsUnderWay } from './windows.ts'
 
@@ -41,7 +41,7 @@ export interface RunParts {
   lock: RunLock
   /** Where the run is shown while it goes on. */
   terminal: LiveTerminal | undefined
-  logger: Logger
+  logger: WarningKeeper
   signal: AbortSignal | undefined
 }
 
@@ -53,7 +53,7 @@ export class Run {
   readonly #inputs: readonly RunInput[]
   readonly #folder: RunFolder
   readonly #lock: RunLock
-  readonly #logger: Logger
+  readonly #logger: WarningKeeper
   readonly #signal: AbortSignal | undefined
   readonly #records: RecordReport
   readonly #monitor: RunMonitor
@@ -304,15 +304,17 @@ export class Run {
     await writeFailedFiles(this.#paths, this.#failed)
     const result = { ...this.#counts, ...counts, skippedRecords: this.#records.skipped }
     await this.#monitor.end(failed.size > 0 ? 'failed-parts' : 'finished')
-    await this.#report(parts, counts)
-    if (failed.size === 0) await this.#close({ ...result }, parts)
-    reportCounts(result, this.#paths.mergedFolder, this.#logger)
+    // Before the report, which holds every warning.
+    warnOfEmptyTables(result, this.#logger)
     if (failed.size > 0) {
       this.#logger.warn(
         `${failed.size} of ${count(parts, 'part')} failed, ${count(this.#failedFrames, 'frame')} missing from the tables: ` +
           `${failedFilesPath(this.#paths)} says why. The same command computes only what is missing`,
       )
     }
+    await this.#report(parts, counts)
+    if (failed.size === 0) await this.#close({ ...result }, parts)
+    reportCounts(result, this.#paths.mergedFolder, this.#logger)
     return { ...result, failedParts: failed.size, alreadyFinished: false, paths: this.#paths }
   }
 
@@ -339,6 +341,7 @@ export class Run {
         failed: this.#failed,
         computed: this.#computed,
         adoptedSequences: this.#adopted,
+        warnings: this.#logger.warnings,
       },
       this.#logger,
     )

@@ -5,7 +5,7 @@ import { SUMMARY_FORMAT, SUMMARY_VERSION } from './summary.ts'
 
 /** What a run knows about itself at its end. */
 export interface RunFacts
-  extends Pick<Summary, 'inputs' | 'models' | 'counts' | 'computed' | 'failures' | 'lengths'> {
+  extends Pick<Summary, 'inputs' | 'models' | 'counts' | 'computed' | 'failures' | 'lengths' | 'warnings'> {
   programVersion: string
   name: string
   demonstration: string | undefined
@@ -51,6 +51,7 @@ export function summarize(
     stages: metrics?.stages ?? [],
     lengths: facts.lengths,
     failures: facts.failures,
+    warnings: facts.warnings,
     files: {
       layout: paths.layout,
       predictions: here(paths.predictions),

@@ -71,6 +71,8 @@ const SummarySchema = v.object({
   stages: v.array(StageSchema),
   lengths: v.object({ records: LengthsSchema, chunks: LengthsSchema }),
   failures: v.array(v.object({ part: whole, step: v.string(), frames: whole, reason: v.string() })),
+  /** Absent in summaries of version 0.1.0. */
+  warnings: v.optional(v.array(v.string())),
   files: v.object({
     layout: v.picklist(['vanilla', 'broad']),
     predictions: v.string(),

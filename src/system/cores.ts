@@ -1,22 +1,89 @@
 import { readFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
+import { dirname, join } from 'node:path'
+import type { Logger } from './logger.ts'
 
 /**
- * Cores this process may use: the affinity mask, cut down by a cgroup CPU quota where one is set.
+ * Cores this process may use: those of its affinity mask, cut down by CPU quotas of its control groups.
  * Containers with a quota see every core of the host; starting a thread on each of them makes a run slower.
+ *
+ * @param root - where `/proc` and `/sys` lie
  */
-export function availableCores(): number {
+export function availableCores(root = '/'): number {
   const byMask = availableParallelism()
-  const quota = cgroupQuota()
-  return Math.max(1, quota === undefined ? byMask : Math.min(byMask, Math.ceil(quota)))
+  // Half a core still takes a thread.
+  return Math.max(1, Math.min(byMask, Math.ceil(cgroupQuota(root))))
 }
 
-/** CPU quota in cores of cgroup v2, undefined where there is none. Source: Linux kernel, cgroup-v2, cpu.max. */
-function cgroupQuota(): number | undefined {
+/** Threads to start: as many as were asked for, and never more than there are cores for them. */
+export function threadsToStart(asked: number | undefined): number {
+  const cores = availableCores()
+  return asked === undefined ? cores : Math.min(asked, cores)
+}
+
+/** The same for a request of the user's, who is told when it is not met. More threads than cores hold each other up. */
+export function limitedThreads(asked: number | undefined, logger: Logger): number | undefined {
+  if (asked === undefined) return undefined
+  const threads = threadsToStart(asked)
+  if (threads < asked) {
+    logger.warn(
+      `${asked} threads were asked for, and this process may use ${threads === 1 ? 'one core' : `${threads} cores`}: ` +
+        `${threads === 1 ? 'one thread computes' : `${threads} threads compute`}`,
+    )
+  }
+  return threads
+}
+
+/**
+ * The smallest CPU quota, in cores, of the groups that this process is in and of those around them. The path of a group
+ * may be one that only the host sees; the root of the hierarchy is the container's own group then.
+ *
+ * Source: Linux kernel, cgroup-v2 (`cpu.max`), cgroup-v1 and CFS bandwidth control (`cpu.cfs_quota_us`).
+ */
+function cgroupQuota(root: string): number {
+  const hierarchies = join(root, 'sys/fs/cgroup')
+  const quotas: number[] = []
+  for (const line of (read(join(root, 'proc/self/cgroup')) ?? '0::/').split('\n')) {
+    const [, controllers, path] = /^\d+:([^:]*):(\/.*)$/.exec(line) ?? []
+    if (controllers === undefined || path === undefined) continue
+    if (controllers === '') {
+      for (const mount of ['.', 'unified'])
+        for (const group of groupsAbove(join(hierarchies, mount), path)) quotas.push(quotaOfV2(group))
+    } else if (controllers.split(',').includes('cpu')) {
+      for (const mount of [controllers, 'cpu'])
+        for (const group of groupsAbove(join(hierarchies, mount), path)) quotas.push(quotaOfV1(group))
+    }
+  }
+  return Math.min(...quotas, Number.POSITIVE_INFINITY)
+}
+
+/** A group, all around it, and the root of the hierarchy. */
+function groupsAbove(hierarchy: string, path: string): string[] {
+  const groups = [hierarchy]
+  // A path may begin with `..` where the group lies outside of what this process sees.
+  for (let at = path; at !== '/' && !at.includes('..'); at = dirname(at)) groups.push(join(hierarchy, at))
+  return groups
+}
+
+function quotaOfV2(group: string): number {
+  const [quota, period] = (read(join(group, 'cpu.max')) ?? 'max').trim().split(' ')
+  return inCores(Number(quota), Number(period ?? 100_000))
+}
+
+function quotaOfV1(group: string): number {
+  const quota = read(join(group, 'cpu.cfs_quota_us'))
+  const period = read(join(group, 'cpu.cfs_period_us'))
+  return inCores(Number(quota ?? -1), Number(period ?? 100_000))
+}
+
+/** No quota is written as `max` or -1. */
+function inCores(quota: number, period: number): number {
+  return quota > 0 && period > 0 ? quota / period : Number.POSITIVE_INFINITY
+}
+
+function read(path: string): string | undefined {
   try {
-    const [quota, period] = readFileSync('/sys/fs/cgroup/cpu.max', 'utf8').trim().split(' ')
-    if (quota === undefined || quota === 'max') return undefined
-    return Number(quota) / Number(period ?? 100_000)
+    return readFileSync(path, 'utf8')
   } catch {
     return undefined
   }

@@ -9,7 +9,7 @@ export {
   writeAtomically,
 } from './atomic.ts'
 // How many threads to start.
-export { availableCores } from './cores.ts'
+export { availableCores, limitedThreads, threadsToStart } from './cores.ts'
 export {
   DataError,
   ExitCode,
@@ -24,7 +24,7 @@ export { areFinite } from './finite.ts'
 // JSON with one meaning.
 export { JsonError, parseJson } from './json.ts'
 // Where messages for people go.
-export type { Logger } from './logger.ts'
+export { type Logger, WarningKeeper } from './logger.ts'
 // What others wrote, made safe to print.
 export { foreign, printable } from './printable.ts'
 // Folders that appear whole, and digests of files.

@@ -8,3 +8,39 @@ export interface Logger {
   warn(message: string): void
   error(message: string): void
 }
+
+/** More say nothing that these do not. */
+const KEPT_WARNINGS = 1000
+
+/** A logger that hands everything on and keeps the warnings: each text once, in order, the first thousand. */
+export class WarningKeeper implements Logger {
+  readonly #logger: Logger
+  readonly #warnings: Set<string>
+
+  /** @param before - warnings that were shown already */
+  constructor(logger: Logger, before: readonly string[] = []) {
+    this.#logger = logger
+    this.#warnings = new Set(before)
+  }
+
+  get warnings(): readonly string[] {
+    return [...this.#warnings]
+  }
+
+  debug(message: string): void {
+    this.#logger.debug(message)
+  }
+
+  info(message: string): void {
+    this.#logger.info(message)
+  }
+
+  warn(message: string): void {
+    if (this.#warnings.size < KEPT_WARNINGS) this.#warnings.add(message)
+    this.#logger.warn(message)
+  }
+
+  error(message: string): void {
+    this.#logger.error(message)
+  }
+}

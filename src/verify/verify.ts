@@ -7,7 +7,7 @@ import {
 } from '../backends/index.ts'
 import { Classifier } from '../classify/index.ts'
 import { type Bundle, computesOnCpu, openBundle, sourceDigest } from '../models/index.ts'
-import { type Logger, UsageError } from '../system/index.ts'
+import { type Logger, limitedThreads, UsageError } from '../system/index.ts'
 import { DnaTokenizer, EsmAlphabet } from '../tokenizers/index.ts'
 import { builtInCases, type Case } from './cases.ts'
 import { type Comparison, compareRows } from './compare.ts'
@@ -82,7 +82,7 @@ async function inputsOf(bundle: Bundle): Promise<Inputs> {
   }
 }
 
-async function openGraphs(bundle: Bundle, { threads }: VerifyOptions): Promise<OnnxRuntimeBackend> {
+async function openGraphs(bundle: Bundle, { threads, logger }: VerifyOptions): Promise<OnnxRuntimeBackend> {
   if (!computesOnCpu(bundle.manifest.precision)) {
     throw new UsageError(
       `the bundle ${bundle.folder} is in ${bundle.manifest.precision}; a reference is computed on the CPU, from fp32 or int8. Name the ` +
@@ -95,7 +95,7 @@ async function openGraphs(bundle: Bundle, { threads }: VerifyOptions): Promise<O
       esm2: { graph: bundle.pathOf(esm2.graph), dimension: esm2.dimension },
       dnabert_s: { graph: bundle.pathOf(dnabert_s.graph), dimension: dnabert_s.dimension },
     },
-    threads,
+    threads: limitedThreads(threads, logger),
     precision: bundle.manifest.precision,
   })
 }

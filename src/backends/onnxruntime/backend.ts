@@ -1,11 +1,11 @@
 import { InferenceError, type InferenceSession, loadRuntime, openSession } from '../../onnx/index.ts'
-import { availableCores } from '../../system/index.ts'
+import { threadsToStart } from '../../system/index.ts'
 import type { EmbeddingBackend, LaneActivity, ModelName, TokenBatch } from '../backend.ts'
 
 export interface OnnxRuntimeOptions {
   /** Path of each model's graph and the width of its embedding. */
   models: Record<ModelName, { graph: string; dimension: number }>
-  /** Threads of one call. @default the cores this process may use */
+  /** Threads of one call, at most one for each core this process may use. @default as many */
   threads?: number | undefined
   /** Of the graphs, for the description. @default 'fp32' */
   precision?: string
@@ -42,7 +42,7 @@ export class OnnxRuntimeBackend implements EmbeddingBackend {
   }
 
   static async open(options: OnnxRuntimeOptions): Promise<OnnxRuntimeBackend> {
-    const threads = options.threads ?? availableCores()
+    const threads = threadsToStart(options.threads)
     const dnabert = await openSession(options.models.dnabert_s.graph, { threads })
     try {
       const esm = await openSession(options.models.esm2.graph, { threads })

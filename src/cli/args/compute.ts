@@ -77,7 +77,7 @@ export const computeArgs: ArgGroup = {
       long: ['threads', 'merge-threads'],
       short: 't',
       hint: 'N',
-      help: 'threads of one model call [default: from the cores available]',
+      help: 'threads of one model call, at most one for each core it may use [default: from the cores available]',
     },
     {
       name: 'tokenBudget',

@@ -1,11 +1,11 @@
 import { type PredictOptions, toPredictOptions } from '../../config/index.ts'
-import { ExitCode, type LiveTerminal, type Logger, UsageError } from '../../system/index.ts'
+import { ExitCode, UsageError } from '../../system/index.ts'
 import { predictGroups } from '../args/predict.ts'
 import { strictCommand } from '../command.ts'
 import { requireFiles, requirePaths } from '../files.ts'
 import type { CommandHelp } from '../help.ts'
 import { applyPositionals } from '../positionals.ts'
-import { startSession } from '../session.ts'
+import { type Session, startSession } from '../session.ts'
 import { withSignals } from '../signals.ts'
 
 const help: CommandHelp = {
@@ -25,15 +25,14 @@ const NO_BUNDLE = `no model bundle given. Make one from the files of the origina
 and name it with --bundle BUNDLE, VIRNUCPRO_BUNDLE or the configuration file; "--bundle demo" runs a demonstration.`
 
 export default strictCommand(help, async (line) => {
-  const { configuration, logger, terminal } = await startSession(line, applyPositionals(line))
+  const { configuration, logger, warnings, terminal } = await startSession(line, applyPositionals(line))
   const options = toPredictOptions(configuration)
-  return () => runPredict(options, logger, terminal)
+  return () => runPredict(options, { logger, warnings, terminal })
 })
 
 async function runPredict(
   options: PredictOptions,
-  logger: Logger,
-  terminal: LiveTerminal | undefined,
+  { logger, warnings, terminal }: Pick<Session, 'logger' | 'warnings' | 'terminal'>,
 ): Promise<void> {
   if (options.bundle === undefined) throw new UsageError(NO_BUNDLE)
   if (options.bundle !== 'demo') await requirePaths([['bundle', options.bundle]])
@@ -43,6 +42,8 @@ async function runPredict(
   ])
   // Loaded here and not above: it brings ONNX Runtime, which nothing before this line needs.
   const { predict } = await import('../../pipeline/index.ts')
-  const result = await withSignals(logger, (signal) => predict(options, { logger, signal, terminal }))
+  const result = await withSignals(logger, (signal) =>
+    predict(options, { logger, warnings, signal, terminal }),
+  )
   if (result.failedParts > 0) process.exitCode = ExitCode.partial
 }

@@ -9,7 +9,8 @@ const SHOWN = 200
 /** All that a reader should know before believing the rest. */
 export function warnings(summary: Summary, timeline: Timeline | undefined): Markup {
   const { counts, failures } = summary
-  const own = [
+  const seen = grouped(timeline)
+  const own = said(summary, new Set(seen.map(({ message }) => message))) ?? [
     ...(counts.skippedRecords > 0
       ? [
           `${plural(counts.skippedRecords, 'invalid record')} left out; ${summary.files.invalidRecords ?? 'a table beside the results'} lists each with the reason.`,
@@ -19,11 +20,12 @@ export function warnings(summary: Summary, timeline: Timeline | undefined): Mark
       ? ['No chunk has an open reading frame: the tables hold their headers only.']
       : []),
   ]
-  const seen = grouped(timeline)
   const quiet = own.length + seen.length + failures.length === 0
   return html`<h2>Warnings</h2>
 ${quiet && html`<p>None.</p>`}
-${own.length > 0 && html`<ul>${own.map((text) => html`<li>${text}</li>`)}</ul>`}
+${own.length > 0 && html`<ul>${own.slice(0, SHOWN).map((text) => html`<li>${text}</li>`)}</ul>`}
+${rest(SHOWN, own.length, 'summary.json')}
+${summary.time.continued && html`<p class="soft">The run was continued: these are the warnings of its last start.</p>`}
 ${
   failures.length > 0 &&
   html`<p>${plural(counts.failedParts, 'part')} of ${integer(counts.parts)} failed; ${plural(counts.failedFrames, 'frame')} are missing from the tables. The same command computes only what is missing.</p>
@@ -53,6 +55,12 @@ ${
 ${rest(SHOWN, seen.length, 'metrics.jsonl')}`
 }
 `
+}
+
+/** The warnings of the run that no table below holds; undefined where the summary has none, being an old one. */
+function said({ warnings: all, failures }: Summary, tabled: ReadonlySet<string>): string[] | undefined {
+  const failed = failures.map(({ part }) => `part ${part} failed: `)
+  return all?.filter((text) => !tabled.has(text) && !failed.some((start) => text.startsWith(start)))
 }
 
 /** Equal warnings once, with the time of the first. */
