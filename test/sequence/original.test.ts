@@ -16,7 +16,7 @@ interface Job {
   sequence: string
 }
 
-/** Lines as original.py prints them. */
+/** Lines as the replica of the original prints them. */
 function ours(jobs: readonly Job[], keepEmpty: boolean): string {
   const lines: string[] = []
   for (const [name, { chunkLength, sequence }] of jobs.entries()) {
@@ -33,7 +33,11 @@ function ours(jobs: readonly Job[], keepEmpty: boolean): string {
 
 async function original(jobs: readonly Job[], keepEmpty: boolean): Promise<string> {
   const child = Bun.spawn(
-    [python, resolve(import.meta.dir, 'original.py'), keepEmpty ? '--keep-empty' : '--default'],
+    [
+      python,
+      resolve(import.meta.dir, '../data/original/frames.py'),
+      keepEmpty ? '--keep-empty' : '--default',
+    ],
     {
       stdin: new Blob(
         jobs.map(({ chunkLength, sequence }, name) => `${name}\t${chunkLength}\t${sequence}\n`),

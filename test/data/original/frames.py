@@ -59,4 +59,5 @@ def main():
                 print(name, frame, nucleotide, protein, sep="\t")
 
 
-main()
+if __name__ == "__main__":
+    main()
