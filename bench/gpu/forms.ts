@@ -31,14 +31,8 @@ const table = { angles: 'table' } as const
 const tokens = { rotateIn: 'tokens' } as const
 const pair = { projection: 'query-key' } as const
 const joined = { projection: 'joined' } as const
-const signed = { rotation: 'signed' } as const
-const halves = { rotation: 'halves' } as const
-const exact = { residual: 'float' } as const
 const fused = { attention: 'fused' } as const
-const norm = { norm: 'float' } as const
 const fp16 = { precision: 'fp16' } as const
-
-const each = { quantize: 'each' } as const
 
 /**
  * Largest magnitudes with the random weights of model.py: products of normalized input, weights of 0.02 times up to 6.
@@ -59,42 +53,25 @@ export const esm2Forms: Record<string, GraphOptions> = {
   table: { form: table },
   gelu: { form: operator },
   tokens: { form: tokens },
-  signed: { form: signed },
-  halves: { form: halves },
   pair: { form: pair },
   joined: { form: joined },
-  nomask: { form: { mask: 'none' } },
-  choose: { form: { mask: 'choose' } },
-  exact: { form: exact },
   'gelu-table': { form: { ...operator, ...table } },
   'gelu-table-tokens': { form: { ...operator, ...table, ...tokens } },
   'gelu-table-pair': { form: { ...operator, ...table, ...pair } },
   'gelu-table-pair-tokens': { form: { ...operator, ...table, ...pair, ...tokens } },
-  'gelu-table-pair-tokens-signed': { form: { ...operator, ...table, ...pair, ...tokens, ...signed } },
-  'gelu-table-pair-tokens-halves': { form: { ...operator, ...table, ...pair, ...tokens, ...halves } },
   'gelu-table-joined-tokens': { form: { ...operator, ...table, ...joined, ...tokens } },
-  'gelu-table-joined-tokens-halves': { form: { ...operator, ...table, ...joined, ...tokens, ...halves } },
-  'gelu-table-halves': { form: { ...operator, ...table, ...halves } },
-  'gelu-table-tokens-halves': { form: { ...operator, ...table, ...tokens, ...halves } },
-  'gelu-table-signed': { form: { ...operator, ...table, ...signed } },
   'erf-table-tokens': { form: { ...table, ...tokens } },
   'erf-table-pair-tokens': { form: { ...table, ...pair, ...tokens } },
   fused: { form: { ...operator, ...fused } },
-  'fused-norm': { form: { ...operator, ...fused, ...norm } },
-  'gelu-table-tokens-norm': { form: { ...operator, ...table, ...tokens, ...norm } },
   'half-fused': { ...fp16, form: { ...operator, ...fused } },
   'half-gelu-table-tokens': { ...fp16, form: { ...operator, ...table, ...tokens } },
-  'gelu-table-exact': { form: { ...operator, ...table, ...exact } },
   fp8: { form: table, fp8 },
   'fp8-gelu': { form: { ...operator, ...table }, fp8 },
   'fp8-gelu-tokens': { form: { ...operator, ...table, ...tokens }, fp8 },
   'fp8-gelu-pair-tokens': { form: fp8Pair, fp8 },
-  'fp8-gelu-pair-tokens-each': { form: { ...fp8Pair, ...each }, fp8 },
   'fp8-fused': { form: { ...operator, ...fused }, fp8 },
   'fp8-gelu-joined-tokens': { form: { ...fp8Pair, ...joined }, fp8 },
   'fp8-erf-pair-tokens': { form: { ...table, ...pair, ...tokens }, fp8 },
-  'fp8-gelu-pair-tokens-exact': { form: { ...fp8Pair, ...exact }, fp8 },
-  'fp8-gelu-pair-tokens-halves': { form: { ...fp8Pair, ...halves }, fp8 },
   'fp8-feed-forward': { form: fp8Pair, fp8: fp8In('ffn_in', 'ffn_out') },
   'fp8-without-attention-out': { form: fp8Pair, fp8: fp8In('query_key', 'value', 'ffn_in', 'ffn_out') },
 }
@@ -109,11 +86,8 @@ export const dnabertForms: Record<string, GraphOptions> = {
   gelu: { form: operator },
   joined: { form: joined },
   gate: { form: { gate: 'joined' } },
-  exact: { form: exact },
   'gelu-joined': { form: { ...operator, ...joined } },
   'fused-gate': { form: { ...operator, ...fused, gate: 'joined' } },
-  'fused-gate-norm': { form: { ...operator, ...fused, gate: 'joined', ...norm } },
-  'gelu-gate-norm': { form: { ...operator, gate: 'joined', ...norm } },
   'gelu-gate': { form: { ...operator, gate: 'joined' } },
   'half-fused-gate': { ...fp16, form: { ...operator, ...fused, gate: 'joined' } },
   'half-gelu-gate': { ...fp16, form: { ...operator, gate: 'joined' } },

@@ -10,7 +10,7 @@ BUN=${BUN:-/tmp/bun/bun}
 TRT_PYTHON=$(command -v "${TRT_PYTHON:-/tmp/trt106/python}")
 TRT_PYTHON=$(cd "$(dirname "$TRT_PYTHON")" && pwd)/$(basename "$TRT_PYTHON")
 MODEL=${MODEL:-esm2-3B}
-FORMS=${FORMS:-fp8-fused,fp8-gelu-pair-tokens,fp8-gelu-pair-tokens-each,fp8-gelu-joined-tokens,fp8-without-attention-out,fp8-feed-forward,fp8-erf-pair-tokens,fp8-gelu-tokens,fp8-gelu-pair-tokens-exact,fp8-gelu-pair-tokens-halves}
+FORMS=${FORMS:-fp8-fused,fp8-gelu-pair-tokens,fp8-gelu-joined-tokens,fp8-without-attention-out,fp8-feed-forward,fp8-erf-pair-tokens,fp8-gelu-tokens}
 mkdir -p "$WORK"
 # GRAPHS names a folder of graphs that were made before, for a machine without Bun.
 graphs=${GRAPHS:-$WORK/graphs}

@@ -109,18 +109,6 @@ test('bench/scaling by simulation alone: results to compare, and 1 where a targe
   expect((await bench('bench/scaling/main.ts', '--kind', 'rods')).code).not.toBe(0)
 })
 
-test('bench/scaling/padding.ts: batches of sorted rows hold hardly any padding', async () => {
-  await using folder = temporaryFolder()
-  const json = folder.join('out.json')
-  expect((await bench('bench/scaling/padding.ts', '--quick', '--json', json)).code).toBe(0)
-  const shares = readDocument(json).results.map((result) => result.value)
-  expect(shares).toHaveLength(12)
-  // Reads and contigs in the order they come in would have a third of padding.
-  expect(Math.max(...shares)).toBeLessThan(5)
-  expect(Math.min(...shares)).toBeGreaterThanOrEqual(0)
-  expect(Math.max(...shares)).toBeGreaterThan(0)
-})
-
 test.skipIf(!hasTriton)(
   'bench/utilization: what a server computed under its load, and 1 below the limit',
   async () => {

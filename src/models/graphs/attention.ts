@@ -1,6 +1,4 @@
 import type { GraphBuilder, Value } from '../../onnx/index.ts'
-import { type Batch, hiddenScore, overScores, type Precision, paddingBias } from './common.ts'
-import type { GraphForm } from './form.ts'
 
 /** Changes attention scores, [B,heads,T,T], before the softmax. */
 export type ScoreChange = (scores: Value) => Value
@@ -11,19 +9,6 @@ export const unchanged: ScoreChange = (scores) => scores
 /** Adds `bias`, anything that broadcasts to the scores. */
 export function adding(b: GraphBuilder, bias: Value): ScoreChange {
   return (scores) => b.node('Add', [scores, bias])
-}
-
-/** Gives padding no weight, in the form asked for. */
-export function hidingPadding(
-  b: GraphBuilder,
-  batch: Batch,
-  precision: Precision,
-  form: GraphForm['mask'],
-): ScoreChange {
-  if (form === 'none') return unchanged
-  if (form === 'add') return adding(b, paddingBias(b, batch, precision))
-  const isToken = overScores(b, batch)
-  return (scores) => b.node('Where', [isToken, scores, hiddenScore(b, precision)])
 }
 
 /** [B,T,heads*size] to [B,T,heads,size] */

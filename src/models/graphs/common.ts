@@ -96,18 +96,9 @@ export function row(b: GraphBuilder, x: Value): Value {
  * Finite, since minus infinity would make NaN of a row without tokens; after the softmax it is exactly 0.
  */
 export function paddingBias(b: GraphBuilder, batch: Batch, precision: Precision): Value {
-  const isToken = overScores(b, batch)
-  return b.node('Where', [isToken, b.floats([0], [], floatType(precision)), hiddenScore(b, precision)])
-}
-
-/** `batch.isToken` as it broadcasts over scores: BOOL [B,1,1,T]. */
-export function overScores(b: GraphBuilder, batch: Batch): Value {
-  return b.node('Unsqueeze', [batch.isToken, b.ints([1, 2])])
-}
-
-/** Score of what must get no weight. */
-export function hiddenScore(b: GraphBuilder, precision: Precision): Value {
-  return b.floats([precision === 'fp32' ? -1e9 : -30000], [], floatType(precision))
+  const isToken = b.node('Unsqueeze', [batch.isToken, b.ints([1, 2])])
+  const number = (value: number) => b.floats([value], [], floatType(precision))
+  return b.node('Where', [isToken, number(0), number(precision === 'fp32' ? -1e9 : -30000)])
 }
 
 /** Which positions enter the mean. */

@@ -42,21 +42,20 @@ export function dnabertGraph(
   const change = isFused ? unchanged : adding(b, bias())
 
   const rows = layers.embed(batch.ids, shape.vocabulary, width, () => typedTable(width, tensors))
-  let x = layers.norm(layers.toTotal(rows), 'embed_norm', width)
+  let x = layers.norm(rows, 'embed_norm', width)
   traceLayer(b, 0, x, width, options)
   for (let i = 0; i < shape.layers; i++) {
     const at = (name: string) => `layers.${i}.${name}`
     const seen: ScoreChange = (scores) => change(layers.watchResult(at('scores'), scores))
     x = b.scoped(`layer_${i + 1}`, () => {
-      const y = layers.fromTotal(x)
       const mixed =
         fused === undefined
-          ? attention(b, projections(b, layers, y, { width, heads, at }), seen, width)
-          : fusedAttention(b, layers, y, { width, heads, at }, fused)
-      const sum = b.node('Add', [layers.toTotal(layers.linear(mixed, at('attention_out'), width, width)), x])
+          ? attention(b, projections(b, layers, x, { width, heads, at }), seen, width)
+          : fusedAttention(b, layers, x, { width, heads, at }, fused)
+      const sum = b.node('Add', [layers.linear(mixed, at('attention_out'), width, width), x])
       const a = layers.norm(sum, at('attention_norm'), width)
-      const gated = gatedHidden(b, layers, layers.fromTotal(a), { width, hidden, at })
-      const out = b.node('Add', [layers.toTotal(layers.linear(gated, at('ffn_out'), hidden, width)), a])
+      const gated = gatedHidden(b, layers, a, { width, hidden, at })
+      const out = b.node('Add', [layers.linear(gated, at('ffn_out'), hidden, width), a])
       return layers.norm(out, at('ffn_norm'), width)
     })
     traceLayer(b, i + 1, x, width, options)

@@ -1,5 +1,5 @@
 import { DataType, GraphBuilder, type Value } from '../../onnx/index.ts'
-import { attention, hidingPadding, type ScoreChange, unchanged } from './attention.ts'
+import { adding, attention, type ScoreChange, unchanged } from './attention.ts'
 import {
   type Batch,
   batchInputs,
@@ -9,6 +9,7 @@ import {
   type GraphOptions,
   gelu,
   meanPool,
+  paddingBias,
   row,
   toFloat,
   traceLayer,
@@ -62,10 +63,10 @@ export function esm2Graph(
   const batch = batchInputs(b)
   const isFused = form.attention === 'fused'
   const fused = isFused ? fusedRotations(b, batch.lengths, inverseFrequencies) : []
-  const hide = isFused ? unchanged : hidingPadding(b, batch, precision, form.mask)
+  const hide = isFused ? unchanged : adding(b, paddingBias(b, batch, precision))
   const angles = isFused ? [] : rotations(b, batch.positions, inverseFrequencies, { precision, form })
 
-  let x = layers.toTotal(layers.embed(batch.ids, shape.vocabulary, width, () => scaledTable(shape, tensors)))
+  let x = layers.embed(batch.ids, shape.vocabulary, width, () => scaledTable(shape, tensors))
   traceLayer(b, 0, x, width, options)
   for (let i = 0; i < shape.layers; i++) {
     x = b.scoped(`layer_${i + 1}`, () =>
@@ -82,7 +83,7 @@ export function esm2Graph(
   return b
 }
 
-/** One layer, the values between whose parts are of the running total's precision: [B,T,width] to [B,T,width]. */
+/** One layer: [B,T,width] to [B,T,width]. */
 export function esm2Layer(
   b: GraphBuilder,
   layers: Layers,
@@ -104,20 +105,17 @@ export function esm2Layer(
   },
 ): Value {
   const at = (name: string) => `layers.${index}.${name}`
-  const y = layers.fromTotal(layers.norm(x, at('attention_norm'), width, at('query')))
+  const y = layers.norm(x, at('attention_norm'), width, at('query'))
   const turn = (z: Value) => rotate(b, z, angles!, width / heads, layers.form.rotation)
   const change: ScoreChange = (scores) => hide(layers.watchResult(at('scores'), scores))
   const mixed =
     fused === undefined
       ? attention(b, projections(b, layers, y, { width, heads, at, turn }), change, width)
       : fusedAttention(b, layers, y, { width, heads, at }, fused)
-  const a = b.node('Add', [x, layers.toTotal(layers.linear(mixed, at('attention_out'), width, width))])
-  const normed = layers.fromTotal(layers.norm(a, at('ffn_norm'), width, at('ffn_in')))
+  const a = b.node('Add', [x, layers.linear(mixed, at('attention_out'), width, width)])
+  const normed = layers.norm(a, at('ffn_norm'), width, at('ffn_in'))
   const h = gelu(b, layers.linear(normed, at('ffn_in'), width, hidden), layers.precision, layers.form.gelu)
-  return b.node('Add', [
-    a,
-    layers.toTotal(layers.linear(h, at('ffn_out'), hidden, width, { lowest: GELU_LOWEST })),
-  ])
+  return b.node('Add', [a, layers.linear(h, at('ffn_out'), hidden, width, { lowest: GELU_LOWEST })])
 }
 
 /** What follows the last layer. */

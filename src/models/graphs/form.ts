@@ -2,7 +2,8 @@ import type { Precision } from './common.ts'
 
 /**
  * How a graph is written down where ONNX leaves a choice. Every form computes the same function up to rounding; they
- * differ in which kernels a runtime makes of them, so each default was chosen by measuring (`bench/gpu/sweep.py`).
+ * differ in which kernels a runtime makes of them, so each default was chosen by measuring (`bench/gpu/sweep.py`). Each
+ * value is in some bundle; those that lost are in docs/adr.
  */
 export interface GraphForm {
   /** GELU by its definition with Erf, which ONNX Runtime knows, or as the operator Gelu. */
@@ -16,23 +17,12 @@ export interface GraphForm {
   /** Axes of what is rotated: [B,heads,T,size], or [B,T,heads,size] as the products give it. */
   readonly rotateIn: 'heads' | 'tokens'
   /**
-   * Rotation as x cos + turn(x) sin with turn(a,b) = (-b,a); the minus sign moved into sin; half by half; or as ONNX Runtime's
-   * own operator, which takes computed angles and rotates in heads.
+   * Rotation as x cos + turn(x) sin with turn(a,b) = (-b,a), or as ONNX Runtime's own operator, which takes computed angles
+   * and rotates in heads.
    */
-  readonly rotation: 'turned' | 'signed' | 'halves' | 'runtime'
-  /** Sums between layers in the graph's precision or in FP32, which keeps more of each layer's small change. */
-  readonly residual: 'same' | 'float'
-  /**
-   * Layer norms with weights and results of the graph's precision, or in FP32 up to one rounding of the result: rounded weights
-   * of norms are most of what BF16 changes in DNABERT-S (`bench/gpu/rounding.py`).
-   */
-  readonly norm: 'same' | 'float'
-  /** Padding hidden by adding to the scores, or by choosing between scores and a low number. `none` only measures what hiding costs. */
-  readonly mask: 'add' | 'choose' | 'none'
+  readonly rotation: 'turned' | 'runtime'
   /** The two products into a gated feed-forward layer: one each, or one. */
   readonly gate: 'separate' | 'joined'
-  /** What goes into several products in FP8: rounded once for all of them, or for each anew. */
-  readonly quantize: 'once' | 'each'
 }
 
 const BASE: GraphForm = {
@@ -42,11 +32,7 @@ const BASE: GraphForm = {
   angles: 'computed',
   rotateIn: 'heads',
   rotation: 'turned',
-  residual: 'same',
-  norm: 'same',
-  mask: 'add',
   gate: 'separate',
-  quantize: 'once',
 }
 
 // On one H200 with TensorRT 10.6: 1.7 % over the base form for ESM-2 3B, 7.7 % for DNABERT-S (joined gate).

@@ -3,11 +3,9 @@ import {
   type Fp8Products,
   floatType,
   formOf,
-  fromFloat,
   type GraphOptions,
   type Int8Inputs,
   type Precision,
-  toFloat,
 } from './common.ts'
 import type { GraphForm } from './form.ts'
 import { throughFp8 } from './fp8.ts'
@@ -138,34 +136,19 @@ export class Layers {
    */
   norm(x: Value, name: string, width: number, only?: string): Value {
     this.watchResult(name, x)
-    const isTotalFloat = this.form.residual === 'float'
-    const isNormFloat = this.form.norm === 'float' && !isTotalFloat
-    const dtype = isTotalFloat || isNormFloat ? DataType.float : floatType(this.precision)
     const divisor = only === undefined ? undefined : this.int8?.(only)
     const vector = (part: string) => {
       const source = asStored(this.tensors, part)
-      return this.weight(part, [width], divisor === undefined ? source : dividedBy(source, divisor), dtype)
+      return this.weight(part, [width], divisor === undefined ? source : dividedBy(source, divisor))
     }
-    const from = isNormFloat ? toFloat(this.b, x, this.precision) : x
-    const inputs = [from, vector(`${name}.weight`), vector(`${name}.bias`)]
+    const inputs = [x, vector(`${name}.weight`), vector(`${name}.bias`)]
     const y = this.b.node('LayerNormalization', inputs, {
       axis: -1,
       epsilon: { float: this.epsilon },
       stash_type: 1,
     })
     if (divisor !== undefined) this.divided.add(y)
-    return isNormFloat ? fromFloat(this.b, y, this.precision) : y
-  }
-
-  /** `x` of the graph's precision in that of the running total. */
-  toTotal(x: Value): Value {
-    const exact = this.form.residual === 'float' && this.precision !== 'fp32'
-    return exact ? this.b.node('Cast', [x], { to: DataType.float }) : x
-  }
-
-  /** `x` of the running total's precision in the graph's. */
-  fromTotal(x: Value): Value {
-    return this.form.residual === 'float' ? fromFloat(this.b, x, this.precision) : x
+    return y
   }
 
   /** Rows of an embedding table, one per token; `prepare` may change the table as it is read. */
@@ -234,19 +217,14 @@ export class Layers {
   }
 
   private throughFp8(x: Value, largest: number): Value {
-    if (this.form.quantize === 'each') return throughFp8(this.b, x, largest, this.precision)
     const key = `${x} ${largest}`
     const known = this.rounded.get(key) ?? throughFp8(this.b, x, largest, this.precision)
     this.rounded.set(key, known)
     return known
   }
 
-  private weight(
-    name: string,
-    dims: number[],
-    source: Parameters<GraphBuilder['weight']>[3],
-    dtype = floatType(this.precision),
-  ): Value {
+  private weight(name: string, dims: number[], source: Parameters<GraphBuilder['weight']>[3]): Value {
+    const dtype = floatType(this.precision)
     if (this.roundWeights) return this.b.weight(name, dtype, dims, asBfloat16(source))
     return this.b.weight(
       name,

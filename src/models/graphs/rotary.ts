@@ -2,10 +2,7 @@ import { DataType, type GraphBuilder, roundToHalf, type Value } from '../../onnx
 import { floatType, fromFloat, type Precision } from './common.ts'
 import { type GraphForm, TABLE_POSITIONS } from './form.ts'
 
-/**
- * cos and sin of every angle: [T,size] each, or [T,1,size] for the form that rotates in tokens; those that rotate half by
- * half have the first half of it.
- */
+/** cos and sin of every angle: [T,size] each, half of it for ONNX Runtime's operator, or [T,1,size] for the form that rotates in tokens. */
 export interface Rotation {
   readonly cos: Value
   readonly sin: Value
@@ -63,34 +60,23 @@ function asColumn(b: GraphBuilder, positions: Value): Value {
 
 const computed: Waves = (b, time, frequencies, form, precision) => {
   const half = b.node('Mul', [time, b.floats(frequencies, [1, frequencies.length])])
-  if (form.rotation === 'halves' || form.rotation === 'runtime') {
-    return {
-      cos: fromFloat(b, b.node('Cos', [half]), precision),
-      sin: fromFloat(b, b.node('Sin', [half]), precision),
-    }
-  }
-  const angles = b.node('Concat', [half, half], { axis: -1 })
-  const turned =
-    form.rotation === 'signed' ? b.node('Concat', [b.node('Neg', [half]), half], { axis: -1 }) : angles
+  const angles = form.rotation === 'runtime' ? half : b.node('Concat', [half, half], { axis: -1 })
   return {
     cos: fromFloat(b, b.node('Cos', [angles]), precision),
-    sin: fromFloat(b, b.node('Sin', [turned]), precision),
+    sin: fromFloat(b, b.node('Sin', [angles]), precision),
   }
 }
 
-const fromTable: Waves = (b, positions, frequencies, form, precision) => {
-  const copies = form.rotation === 'halves' ? 1 : 2
-  const size = copies * frequencies.length
-  const table = (wave: (angle: number) => number, first: number) => {
+const fromTable: Waves = (b, positions, frequencies, _, precision) => {
+  const size = 2 * frequencies.length
+  const table = (wave: (angle: number) => number) => {
     const values = new Float32Array(TABLE_POSITIONS * size)
     for (let i = 0; i < values.length; i++) {
-      const column = i % size
-      const angle = Math.fround(Math.floor(i / size) * frequencies[column % frequencies.length]!)
-      values[i] = (column < frequencies.length ? first : 1) * wave(angle)
+      values[i] = wave(Math.fround(Math.floor(i / size) * frequencies[i % frequencies.length]!))
     }
     return b.node('Gather', [b.floats(values, [TABLE_POSITIONS, size], floatType(precision)), positions])
   }
-  return { cos: table(Math.cos, 1), sin: table(Math.sin, form.rotation === 'signed' ? -1 : 1) }
+  return { cos: table(Math.cos), sin: table(Math.sin) }
 }
 
 /**
@@ -110,19 +96,9 @@ export function rotate(
     return b.node('com.microsoft:RotaryEmbedding', [x, b.ints([0]), cos, sin], { interleaved: 0 })
   }
   const part = (from: number, to: number) => b.node('Slice', [x, b.ints([from]), b.ints([to]), b.ints([-1])])
-  const times = (y: Value, wave: Value) => b.node('Mul', [y, wave])
-  const beside = (y: Value, z: Value) => b.node('Concat', [y, z], { axis: -1 })
-  if (form === 'halves') {
-    const first = part(0, size / 2)
-    const second = part(size / 2, size)
-    return beside(
-      b.node('Sub', [times(first, cos), times(second, sin)]),
-      b.node('Add', [times(second, cos), times(first, sin)]),
-    )
-  }
-  const second = part(size / 2, size)
-  const turned = beside(form === 'signed' ? second : b.node('Neg', [second]), part(0, size / 2))
-  return b.node('Add', [times(x, cos), times(turned, sin)])
+  const second = b.node('Neg', [part(size / 2, size)])
+  const turned = b.node('Concat', [second, part(0, size / 2)], { axis: -1 })
+  return b.node('Add', [b.node('Mul', [x, cos]), b.node('Mul', [turned, sin])])
 }
 
 /**
