@@ -1,6 +1,6 @@
 import { copyFile, mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { openBundle } from '../../src/models/index.ts'
+import { manifestText, openBundle } from '../../src/models/index.ts'
 import { DataType, GraphBuilder, writeModel } from '../../src/onnx/index.ts'
 import { tokenizerPath } from '../tokenizer.ts'
 
@@ -28,7 +28,7 @@ export async function makeIdleBundle(folder: string): Promise<string> {
   const content = await Bun.file(own).bytes()
   const sha256 = new Bun.CryptoHasher('sha256').update(content).digest('hex')
   Object.assign(tokenizer, { bytes: content.length, sha256 })
-  await Bun.write(join(folder, 'manifest.json'), JSON.stringify(manifest))
+  await Bun.write(join(folder, 'manifest.json'), manifestText(manifest))
   return folder
 }
 

@@ -1,8 +1,8 @@
 import { InferenceError, type InferenceSession, loadRuntime, openSession } from '../onnx/index.ts'
 
 export interface ClassifierOptions {
-  /** Path of the graph: `features` [n, width] to `probabilities` [n, 2]. */
-  graph: string
+  /** Content of the graph, weights and all: `features` [n, width] to `probabilities` [n, 2]. */
+  graph: Uint8Array
   /** Values per row: DNABERT-S then ESM-2. */
   width: number
   /** Rows of one call. @default 256 */

@@ -61,7 +61,7 @@ export const defaultBudget: Record<ModelName, number> = { esm2: 16_384, dnabert_
  * @throws {PrecisionError} {@link EngineError} {@link EngineBuildError} and those of `openBundle`
  */
 export async function buildEngines(options: BuildEnginesOptions): Promise<BuiltEngine[]> {
-  const bundle = await openBundle(options.bundle)
+  const bundle = await openBundle(options.bundle, options.signal)
   if (computesOnCpu(bundle.manifest.precision))
     throw new PrecisionError(bundle.folder, bundle.manifest.precision)
   if (bundle.manifest.attention === 'fused' && options.builder === 'trtexec') {
@@ -144,7 +144,9 @@ async function buildOne(
   await makeRoom(folder, request, bundle, model)
   using reporter = new Reporter(model, bundle.manifest.models[model].weights.bytes, request, say)
   try {
-    const result = await builder.build(request, (step) => reporter.step(step), options.signal)
+    const { graph, weights } = bundle.manifest.models[model]
+    const build = () => builder.build(request, (step) => reporter.step(step), options.signal)
+    const result = await bundle.whileVerified([graph, weights], build, options.signal)
     const sidecar = await describePlan(bundle, model, builder, request, result)
     const path = join(folder, planFileName(sidecar.computeCapability))
     await writeAtomically(path.replace(/plan$/, 'json'), `${JSON.stringify(sidecar, null, 2)}\n`)

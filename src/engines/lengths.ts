@@ -1,8 +1,7 @@
 import type { ModelName } from '../backends/index.ts'
 import { readSequences } from '../fasta/index.ts'
-import type { Bundle } from '../models/index.ts'
+import { type Bundle, readTokenizer } from '../models/index.ts'
 import { chunkBounds, openFrames } from '../sequence/index.ts'
-import { DnaTokenizer } from '../tokenizers/index.ts'
 import type { LengthHistogram } from './profiles.ts'
 
 export interface LengthOptions {
@@ -27,7 +26,7 @@ const ESM_SPECIAL = 2
 
 /** Counts the tokens of every open frame of an input, for both models, just as `predict` makes them. */
 export async function countLengths(bundle: Bundle, options: LengthOptions): Promise<Lengths> {
-  const tokenizer = await DnaTokenizer.fromFile(bundle.pathOf(bundle.manifest.models.dnabert_s.tokenizer))
+  const tokenizer = await readTokenizer(bundle)
   const most = options.frames ?? ENOUGH
   const histograms = { esm2: [] as number[], dnabert_s: [] as number[] }
   let frames = 0

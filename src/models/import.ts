@@ -12,6 +12,7 @@ import {
   MANIFEST_FILE,
   type Manifest,
   type Measured,
+  manifestText,
 } from './bundle/manifest.ts'
 import { type Bundle, openBundle } from './bundle/open.ts'
 import { calibrateBf16, calibrateDnabertBf16 } from './calibration/bf16-model.ts'
@@ -174,7 +175,7 @@ export async function importModels(options: ImportOptions): Promise<Bundle> {
         },
       },
     }
-    await Bun.write(join(folder, MANIFEST_FILE), `${JSON.stringify(manifest, null, 2)}\n`)
+    await Bun.write(join(folder, MANIFEST_FILE), manifestText(manifest))
   })
   return await openBundle(output)
 }

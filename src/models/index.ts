@@ -7,6 +7,7 @@ export {
   bundleDigest,
   computesOnCpu,
   Manifest,
+  manifestText,
   sourceDigest,
 } from './bundle/manifest.ts'
 export { type Bundle, openBundle, resolveBundle, verifyBundle } from './bundle/open.ts'
@@ -29,3 +30,4 @@ export { type ImportOptions, importModels } from './import.ts'
 // A classifier alone, for the original's command line, which names its file in each run.
 export { type ImportedClassifier, importClassifier } from './import-classifier.ts'
 export { type LoadedModel, loadDnabert, loadEsm2, loadMlp } from './load.ts'
+export { readTokenizer } from './tokenizer.ts'

@@ -19,6 +19,7 @@ export {
 } from './session.ts'
 export {
   encodeGraph,
+  encodeInline,
   IR_VERSION,
   OPSET,
   type WriteOptions,

@@ -36,16 +36,20 @@ function turnOffTelemetry(): void {
 }
 
 /**
- * Opens a graph for the CPU of this process.
+ * Opens a graph for the CPU of this process: the file at a path, with the weights beside it, or the content of one that has
+ * its weights inside.
  *
  * The arena is on: without it the large tensors of every operator are given back to the system and their pages are
  * fetched and cleared anew, which cost a tenth of the speed or more (docs/performance.md). Batches have a bounded number of
  * tokens, so that it stops growing early. Memory patterns help only when all shapes are equal.
  */
-export async function openSession(path: string, options: SessionOptions = {}): Promise<InferenceSession> {
+export async function openSession(
+  graph: string | Uint8Array,
+  options: SessionOptions = {},
+): Promise<InferenceSession> {
   const { InferenceSession } = await loadRuntime()
   try {
-    return await InferenceSession.create(path, {
+    return await InferenceSession.create(graph as string, {
       executionProviders: ['cpu'],
       intraOpNumThreads: threadsToStart(options.threads),
       interOpNumThreads: 1,
@@ -60,7 +64,7 @@ export async function openSession(path: string, options: SessionOptions = {}): P
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error)
     throw new InferenceError(
-      `cannot load the graph ${path}: ${reason}. Import the models anew if the file is damaged.`,
+      `cannot load the graph${typeof graph === 'string' ? ` ${graph}` : ''}: ${reason}. Import the models anew if the file is damaged.`,
       {
         cause: error,
       },

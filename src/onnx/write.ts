@@ -64,6 +64,14 @@ export async function writeModel(graph: GraphBuilder, options: WriteOptions): Pr
   return stored.weights === undefined ? { graph: file } : { graph: file, weights: stored.weights }
 }
 
+/** The content of `model.onnx` with the weights inside. */
+export async function encodeInline(
+  graph: GraphBuilder,
+  options: Pick<WriteOptions, 'producer' | 'metadata'>,
+): Promise<Uint8Array> {
+  return encodeModel(graph, (await readInline(graph)).tensors, options)
+}
+
 /**
  * The content of `model.onnx` alone. Reads no weight: `weights.bin` has to be made by other means, in the order and
  * with the alignment that the file says.

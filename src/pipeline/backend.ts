@@ -187,7 +187,7 @@ function noChoiceOfGpus({ options, logger }: BackendRequest): void {
   )
 }
 
-async function openEmbedded({ options, bundle, logger }: BackendRequest): Promise<EmbeddingBackend> {
+async function openEmbedded({ options, bundle, logger, signal }: BackendRequest): Promise<EmbeddingBackend> {
   const { precision, attention } = bundle.manifest
   if (!computesOnCpu(precision)) {
     const server = attention === 'fused' ? 'a server that has its plans in the Python backend' : 'a server'
@@ -200,12 +200,16 @@ async function openEmbedded({ options, bundle, logger }: BackendRequest): Promis
     logger.warn('the embedded backend computes on the CPU: the GPUs asked for are not used')
   }
   const { esm2, dnabert_s } = bundle.manifest.models
-  return await OnnxRuntimeBackend.open({
-    models: {
-      esm2: { graph: bundle.pathOf(esm2.graph), dimension: esm2.dimension },
-      dnabert_s: { graph: bundle.pathOf(dnabert_s.graph), dimension: dnabert_s.dimension },
-    },
-    threads: options.threads,
-    precision: bundle.manifest.precision,
-  })
+  const open = (unchanged: () => Promise<void>) =>
+    OnnxRuntimeBackend.open({
+      models: {
+        esm2: { graph: bundle.pathOf(esm2.graph), dimension: esm2.dimension },
+        dnabert_s: { graph: bundle.pathOf(dnabert_s.graph), dimension: dnabert_s.dimension },
+      },
+      threads: options.threads,
+      precision: bundle.manifest.precision,
+      unchanged,
+    })
+  const files = [esm2.graph, esm2.weights, dnabert_s.graph, dnabert_s.weights]
+  return await bundle.whileVerified(files, open, signal)
 }

@@ -1,9 +1,15 @@
 import type { EmbeddingBackend } from '../backends/index.ts'
 import { Classifier } from '../classify/index.ts'
 import type { PredictOptions } from '../config/index.ts'
-import { type Bundle, type ImportedClassifier, importClassifier, openBundle } from '../models/index.ts'
+import {
+  type Bundle,
+  type ImportedClassifier,
+  importClassifier,
+  openBundle,
+  readTokenizer,
+} from '../models/index.ts'
 import { type Logger, UsageError } from '../system/index.ts'
-import { DnaTokenizer, EsmAlphabet } from '../tokenizers/index.ts'
+import { EsmAlphabet } from '../tokenizers/index.ts'
 import { openBackend } from './backend.ts'
 import { lengthMixUp } from './chunk-length.ts'
 import type { WorkCounts } from './embed.ts'
@@ -42,12 +48,11 @@ export async function openModels(
   signal?: AbortSignal,
 ): Promise<RunModels> {
   if (options.bundle === undefined) throw new UsageError('no model bundle given: name one with --bundle')
-  const bundle = await openBundle(options.bundle)
+  const bundle = await openBundle(options.bundle, signal)
   const { esm2, dnabert_s } = bundle.manifest.models
   const widths = { dnabert: dnabert_s.dimension, esm: esm2.dimension }
   await using opened = new AsyncDisposableStack()
   const imported = options.mlp === undefined ? undefined : await importClassifier(options.mlp)
-  if (imported !== undefined) opened.defer(() => imported.remove())
   const classifier = opened.use(await openClassifier(options, bundle, imported))
   const backend = opened.use(await openBackend({ options, bundle, logger, signal, onLost }, opened))
   const mixUp = lengthMixUp(options.mlp ?? nameOfClassifier(bundle), options.expectedLength)
@@ -87,7 +92,7 @@ async function openClassifier(
     )
   }
   return await Classifier.open({
-    graph: imported?.graph ?? bundle.pathOf(mlp.graph),
+    graph: imported?.graph ?? (await bundle.read(mlp.graph)),
     width,
     batchSize: options.mlpBatchSize,
     threads: options.threads,
@@ -99,7 +104,7 @@ async function dnabertInput(
   bundle: Bundle,
   backend: EmbeddingBackend,
 ): Promise<ModelInput> {
-  const tokenizer = await DnaTokenizer.fromFile(bundle.pathOf(bundle.manifest.models.dnabert_s.tokenizer))
+  const tokenizer = await readTokenizer(bundle)
   return {
     model: 'dnabert_s',
     column: 0,

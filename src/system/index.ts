@@ -27,9 +27,10 @@ export { JsonError, parseJson } from './json.ts'
 export { type Logger, WarningKeeper } from './logger.ts'
 // What others wrote, made safe to print.
 export { foreign, printable } from './printable.ts'
+export { fileIdentity, NotRegularError, openRegular } from './regular-file.ts'
 // Folders that appear whole, and digests of files.
 export { replaceFolder } from './replace-folder.ts'
-export { sha256File } from './sha256.ts'
+export { sha256, sha256File, sha256Open } from './sha256.ts'
 // Errors of the operating system in words.
 export { fromSystem, ReadError, systemProblem, WriteError } from './system-error.ts'
 // A terminal with a display below the messages.

@@ -1,11 +1,30 @@
-import { createReadStream } from 'node:fs'
+import { type FileHandle, open } from 'node:fs/promises'
+
+const BLOCK_BYTES = 1 << 20
 
 /** SHA-256 of a file of any size, in lower-case hexadecimal. */
 export async function sha256File(path: string, signal?: AbortSignal): Promise<string> {
-  const hasher = new Bun.CryptoHasher('sha256')
-  for await (const block of createReadStream(path, { highWaterMark: 1 << 20 })) {
-    hasher.update(block)
-    signal?.throwIfAborted()
+  const file = await open(path, 'r')
+  try {
+    return await sha256Open(file, signal)
+  } finally {
+    await file.close()
   }
-  return hasher.digest('hex')
+}
+
+/** The same of what is left of a file that is open. */
+export async function sha256Open(file: FileHandle, signal?: AbortSignal): Promise<string> {
+  const hasher = new Bun.CryptoHasher('sha256')
+  const block = Buffer.allocUnsafe(BLOCK_BYTES)
+  for (;;) {
+    signal?.throwIfAborted()
+    const { bytesRead } = await file.read(block, 0, BLOCK_BYTES, null)
+    if (bytesRead === 0) return hasher.digest('hex')
+    hasher.update(block.subarray(0, bytesRead))
+  }
+}
+
+/** SHA-256 of bytes in memory, in lower-case hexadecimal. */
+export function sha256(bytes: Uint8Array | string): string {
+  return new Bun.CryptoHasher('sha256').update(bytes).digest('hex')
 }

@@ -6,9 +6,9 @@ import {
   type TritonOptions,
 } from '../backends/index.ts'
 import { Classifier } from '../classify/index.ts'
-import { type Bundle, computesOnCpu, openBundle, sourceDigest } from '../models/index.ts'
+import { type Bundle, computesOnCpu, openBundle, readTokenizer, sourceDigest } from '../models/index.ts'
 import { type Logger, limitedThreads, UsageError } from '../system/index.ts'
-import { DnaTokenizer, EsmAlphabet } from '../tokenizers/index.ts'
+import { EsmAlphabet } from '../tokenizers/index.ts'
 import { builtInCases, type Case } from './cases.ts'
 import { type Comparison, compareRows } from './compare.ts'
 import { embedAll } from './embed.ts'
@@ -53,7 +53,7 @@ export interface VerifyReport {
  * @throws {UsageError} {@link GoldenError} and those of the bundle and the backend
  */
 export async function verify(options: VerifyOptions): Promise<VerifyReport> {
-  const bundle = await openBundle(options.bundle)
+  const bundle = await openBundle(options.bundle, options.signal)
   await using opened = new AsyncDisposableStack()
   const needsGraphs = options.triton === undefined || (options.golden ?? []).length === 0
   const graphs = needsGraphs ? opened.use(await openGraphs(bundle, options)) : undefined
@@ -74,7 +74,7 @@ export async function verify(options: VerifyOptions): Promise<VerifyReport> {
 type Inputs = Record<ModelName, { padId: number; encode: (sequence: Uint8Array) => Int32Array }>
 
 async function inputsOf(bundle: Bundle): Promise<Inputs> {
-  const tokenizer = await DnaTokenizer.fromFile(bundle.pathOf(bundle.manifest.models.dnabert_s.tokenizer))
+  const tokenizer = await readTokenizer(bundle)
   const alphabet = new EsmAlphabet()
   return {
     esm2: { padId: alphabet.padId, encode: (sequence) => alphabet.encode(sequence) },
@@ -82,7 +82,10 @@ async function inputsOf(bundle: Bundle): Promise<Inputs> {
   }
 }
 
-async function openGraphs(bundle: Bundle, { threads, logger }: VerifyOptions): Promise<OnnxRuntimeBackend> {
+async function openGraphs(
+  bundle: Bundle,
+  { threads, logger, signal }: VerifyOptions,
+): Promise<OnnxRuntimeBackend> {
   if (!computesOnCpu(bundle.manifest.precision)) {
     throw new UsageError(
       `the bundle ${bundle.folder} is in ${bundle.manifest.precision}; a reference is computed on the CPU, from fp32 or int8. Name the ` +
@@ -90,14 +93,18 @@ async function openGraphs(bundle: Bundle, { threads, logger }: VerifyOptions): P
     )
   }
   const { esm2, dnabert_s } = bundle.manifest.models
-  return await OnnxRuntimeBackend.open({
-    models: {
-      esm2: { graph: bundle.pathOf(esm2.graph), dimension: esm2.dimension },
-      dnabert_s: { graph: bundle.pathOf(dnabert_s.graph), dimension: dnabert_s.dimension },
-    },
-    threads: limitedThreads(threads, logger),
-    precision: bundle.manifest.precision,
-  })
+  const open = (unchanged: () => Promise<void>) =>
+    OnnxRuntimeBackend.open({
+      models: {
+        esm2: { graph: bundle.pathOf(esm2.graph), dimension: esm2.dimension },
+        dnabert_s: { graph: bundle.pathOf(dnabert_s.graph), dimension: dnabert_s.dimension },
+      },
+      threads: limitedThreads(threads, logger),
+      precision: bundle.manifest.precision,
+      unchanged,
+    })
+  const files = [esm2.graph, esm2.weights, dnabert_s.graph, dnabert_s.weights]
+  return await bundle.whileVerified(files, open, signal)
 }
 
 async function openServers(
@@ -162,7 +169,7 @@ async function againstGraphs(
     sideBySide(vectors.dnabert_s[which], widths.dna, vectors.esm2[which], widths.protein)
   const width = widths.dna + widths.protein
   await using classifier = await Classifier.open({
-    graph: bundle.pathOf(bundle.manifest.models.mlp.graph),
+    graph: await bundle.read(bundle.manifest.models.mlp.graph),
     width,
   })
   const scores = [await classifier.classify(features('ours')), await classifier.classify(features('theirs'))]

@@ -6,6 +6,7 @@ import { temporaryFolder } from '../../scripts/support/temporary.ts'
 import { freePorts, hasTriton, startTriton, type TritonServer } from '../../scripts/support/triton.ts'
 import { buildRepository } from '../../src/repository/index.ts'
 import { TritonClient } from '../../src/tritonclient/index.ts'
+import { resealBundle } from '../support/bundle.ts'
 import { repository as checkout, virnucpro } from '../support/cli.ts'
 import { makeAuthority } from '../tritonclient/certificates.ts'
 
@@ -271,9 +272,8 @@ function processesOf(parent: number): { pid: number; command: string }[] {
 /** The demonstration bundle with another origin of its ESM-2. */
 async function otherBundle(path: string): Promise<string> {
   await cp(join(checkout, 'examples/demo-bundle'), path, { recursive: true })
-  const file = join(path, 'manifest.json')
-  const manifest = JSON.parse(await readFile(file, 'utf8'))
-  manifest.models.esm2.source.files[0].sha256 = '0'.repeat(64)
-  await writeFile(file, JSON.stringify(manifest))
+  resealBundle(path, ({ models }) => {
+    models.esm2.source.files[0]!.sha256 = '0'.repeat(64)
+  })
   return path
 }

@@ -84,7 +84,7 @@ describe('bundles', () => {
     const flipped = Buffer.from(weights)
     flipped[5000]! ^= 1
     writeFileSync(path, flipped)
-    await openBundle(bundle.folder)
+    await expect(openBundle(bundle.folder)).rejects.toThrow(/esm2\/weights\.bin.*SHA-256/)
     await expect(verifyBundle(bundle.folder)).rejects.toThrow(/esm2\/weights\.bin.*SHA-256/)
 
     writeFileSync(path, weights.subarray(1))

@@ -9,6 +9,11 @@ export interface OnnxRuntimeOptions {
   threads?: number | undefined
   /** Of the graphs, for the description. @default 'fp32' */
   precision?: string
+  /**
+   * Throws when the files of the graphs are not what they were. The runtime maps weights into memory: what is written to
+   * their file enters the next batch.
+   */
+  unchanged?: (() => Promise<void>) | undefined
 }
 
 /**
@@ -22,6 +27,7 @@ export class OnnxRuntimeBackend implements EmbeddingBackend {
   readonly tapers = false
   readonly #sessions: Record<ModelName, InferenceSession>
   readonly #models: OnnxRuntimeOptions['models']
+  readonly #unchanged: OnnxRuntimeOptions['unchanged']
   readonly servers = []
   #last: Promise<unknown> = Promise.resolve()
   readonly #done = { batches: 0, sequences: 0, paddedTokens: 0 }
@@ -38,6 +44,7 @@ export class OnnxRuntimeBackend implements EmbeddingBackend {
     const how = precision === 'fp32' ? '' : ` in ${precision}`
     this.description = `ONNX Runtime in this process${how}, ${threads} ${threads === 1 ? 'thread' : 'threads'}`
     this.#models = options.models
+    this.#unchanged = options.unchanged
     this.#sessions = sessions
   }
 
@@ -102,6 +109,7 @@ export class OnnxRuntimeBackend implements EmbeddingBackend {
     this.#callStart = start
     try {
       const vectors = await this.#run(model, batch)
+      await this.#unchanged?.()
       this.#done.batches++
       this.#done.sequences += batch.rows
       this.#done.paddedTokens += batch.rows * batch.paddedLength

@@ -1,4 +1,5 @@
 import * as v from 'valibot'
+import { sha256 } from '../../system/index.ts'
 
 /** Version of the bundle's layout; raised when an older program could not use a newer bundle. */
 export const BUNDLE_VERSION = 1
@@ -152,6 +153,34 @@ export type SourceRecord = v.InferOutput<typeof Source>
 /** Whether ONNX Runtime computes a bundle of this precision on a CPU. */
 export function computesOnCpu(precision: Manifest['precision']): boolean {
   return precision === 'fp32' || precision === 'int8'
+}
+
+const NO_CHECKSUM = '0'.repeat(64)
+
+/** The text of `manifest.json`: the manifest and, last, a checksum of all other bytes of the file. */
+export function manifestText(manifest: Manifest): string {
+  const text = `${JSON.stringify({ ...manifest, checksum: NO_CHECKSUM }, null, 2)}\n`
+  return text.replace(NO_CHECKSUM, sha256(text))
+}
+
+/** Fields of manifests that had no checksum yet. */
+const FIRST_FIELDS: ReadonlySet<string> = new Set([
+  ...['format', 'version', 'name', 'created', 'tool', 'precision', 'attention', 'demo'],
+  ...['bf16', 'fp16', 'int8', 'models'],
+])
+
+/**
+ * Whether a manifest is as it was written. One of an older version, which has no checksum, has no field that those versions
+ * did not write: not even `checksum` with a damaged letter.
+ */
+export function isIntact(bytes: Buffer, fields: Readonly<Record<string, unknown>>): boolean {
+  const { checksum } = fields
+  if (checksum === undefined) return Object.keys(fields).every((field) => FIRST_FIELDS.has(field))
+  if (typeof checksum !== 'string' || !/^[0-9a-f]{64}$/.test(checksum)) return false
+  const at = bytes.lastIndexOf(checksum)
+  const zeroed = Buffer.from(bytes)
+  zeroed.write(NO_CHECKSUM, at, 'latin1')
+  return at >= 0 && sha256(zeroed) === checksum
 }
 
 /** Every file of a bundle except the manifest. */

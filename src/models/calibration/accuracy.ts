@@ -1,7 +1,7 @@
 import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Classifier } from '../../classify/index.ts'
-import { InferenceError, loadRuntime, openSession, writeModel } from '../../onnx/index.ts'
+import { encodeInline, InferenceError, loadRuntime, openSession, writeModel } from '../../onnx/index.ts'
 import type { OpenFrame } from '../../sequence/index.ts'
 import { DnaTokenizer } from '../../tokenizers/index.ts'
 import type { GraphOptions } from '../graphs/common.ts'
@@ -52,7 +52,7 @@ export async function measureBoth(
   frames = 'other frames',
 ): Promise<BothAccuracy> {
   const pair = (kind: keyof Rounded) => ({ esm2: esm2[kind], dnabert: dnabert_s[kind] })
-  const equalCalls = await countEqualCalls(sequences, [pair('exact'), pair('rounded')], context)
+  const equalCalls = await countEqualCalls(sequences, [pair('exact'), pair('rounded')], context.mlp)
   const found = { esm2: measure(esm2, sequences), dnabert_s: measure(dnabert_s, sequences) }
   for (const [model, distance] of Object.entries(found))
     context.onProgress?.(describe(model, what, `${sequences} ${frames}`, distance))
@@ -116,21 +116,15 @@ export interface EmbeddingPair {
 export async function countEqualCalls(
   rows: number,
   embeddings: readonly [EmbeddingPair, EmbeddingPair],
-  { mlp, folder }: { mlp: LoadedModel<unknown>; folder: string },
+  mlp: LoadedModel<unknown>,
 ): Promise<number> {
-  const target = join(folder, 'mlp')
-  await mkdir(target)
-  await writeModel(mlp.graph, {
-    folder: target,
-    inline: true,
-    producer: { name: 'virnucpro', version: 'calibration' },
-  })
+  const graph = await encodeInline(mlp.graph, { producer: { name: 'virnucpro', version: 'calibration' } })
   const own = embeddings[0].dnabert.length / rows
   const other = embeddings[0].esm2.length / rows
   const width = own + other
   const calls: boolean[][] = []
   {
-    await using classifier = await Classifier.open({ graph: join(target, 'model.onnx'), width })
+    await using classifier = await Classifier.open({ graph, width })
     for (const { dnabert, esm2 } of embeddings) {
       const features = new Float32Array(rows * width)
       for (let row = 0; row < rows; row++) {
@@ -141,7 +135,6 @@ export async function countEqualCalls(
       calls.push(Array.from({ length: rows }, (_, row) => scores[2 * row + 1]! > scores[2 * row]!))
     }
   }
-  await rm(target, { recursive: true, force: true })
   return calls[0]!.filter((call, row) => call === calls[1]![row]).length
 }
 

@@ -56,10 +56,7 @@ export async function calibrateFp8(
   const found = await calibrateEsm2(esm2, orfs, { ...context, tolerance, projection })
   const dna = await embedDna(heldOut, dnabert, {}, context)
   const pairs = [found.exact, found.simulated].map((esm) => ({ dnabert: dna, esm2: esm }))
-  const equalCalls = await countEqualCalls(heldOut.length, [pairs[0]!, pairs[1]!], {
-    mlp,
-    folder: context.folder,
-  })
+  const equalCalls = await countEqualCalls(heldOut.length, [pairs[0]!, pairs[1]!], mlp)
   const accuracy = { ...compareEmbeddings(found.simulated, found.exact, esm2.shape.width), equalCalls }
   const bf16 = [...found.products.keys()].filter((name) => found.fp8(name) === undefined)
   onProgress?.(describe(accuracy, bf16))
