@@ -7,8 +7,7 @@ import { type Bundle, openBundle } from '../../src/models/index.ts'
 import { loadRuntime, openSession } from '../../src/onnx/index.ts'
 import { buildRepository } from '../../src/repository/index.ts'
 import { DnaTokenizer, EsmAlphabet } from '../../src/tokenizers/index.ts'
-import { hasShared } from '../support/shared.ts'
-import { goldenBundle } from './support.ts'
+import { byName, referenceBundle, referenceRuns } from '../support/reference.ts'
 
 const TOLERANCE = 2e-5
 const examples = resolve(import.meta.dir, '../../examples')
@@ -87,19 +86,14 @@ const tokens = (shape: number[], ids: number[], lengths: number[]) => [
   { name: 'lengths', datatype: 'INT32', shape: [lengths.length], data: lengths },
 ]
 
-const bundles = [
-  ['the demo bundle', async () => demoBundle],
-  ...(hasShared ? [['the bundle of the reference results', goldenBundle] as const] : []),
-] as const
-
-describe.skipIf(!hasTriton).each(bundles)('a real server with %s', (_, makeBundle) => {
+describe.skipIf(!hasTriton).each(byName(referenceRuns))('a real server with %s', (_, run) => {
   let bundle: Bundle
   let server: TritonServer
   let folder: ReturnType<typeof temporaryFolder>
 
   beforeAll(async () => {
     folder = temporaryFolder()
-    bundle = await openBundle(await makeBundle(folder.join('bundle')))
+    bundle = await openBundle(await referenceBundle(run, folder.join('bundle')))
     const output = folder.join('repository')
     await buildRepository({
       bundle: bundle.folder,

@@ -1,11 +1,11 @@
 import { expect, test } from 'bun:test'
-import { resolve } from 'node:path'
+import { join, resolve } from 'node:path'
 import fc from 'fast-check'
 import { demoBundle } from '../../scripts/support/plans.ts'
 import { temporaryFolder } from '../../scripts/support/temporary.ts'
 import { DnaTokenizer, EsmAlphabet } from '../../src/tokenizers/index.ts'
 import { hasPython, runPython } from '../support/python.ts'
-import { hasShared, shared } from '../support/shared.ts'
+import { referenceRuns } from '../support/reference.ts'
 
 const PYTHON_CODE = resolve(import.meta.dir, '../../model_repository/python')
 
@@ -41,7 +41,7 @@ const dna = [
 
 const tokenizers = [
   `${demoBundle}/dnabert_s/tokenizer.json`,
-  ...(hasShared ? [shared('tokenizer', 'dnabert-s', 'tokenizer.json')] : []),
+  ...referenceRuns.map(({ models }) => join(models.dnabert, 'tokenizer.json')),
 ]
 
 test.skipIf(!hasPython).each(tokenizers)(
