@@ -1,13 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { readdirSync, rmSync } from 'node:fs'
-import { join } from 'node:path'
 import type { ServerCommand } from './command.ts'
 import { ServerError } from './errors.ts'
+import { Guard } from './guard.ts'
+import { removeRegions } from './regions.ts'
 
-const SHARED_MEMORY = '/dev/shm'
 const EMPTIED_MS = 2000
-/** What a server gets to end its requests when the program that started it has been killed. */
-const GUARD_GRACE_SECONDS = 6
 
 /**
  * A program in a process group of its own, with the processes it starts: Ctrl-C in the terminal does not reach it, and all
@@ -18,17 +15,21 @@ export class ProcessGroup {
   /** Exit code, -1 when a signal ended it. */
   readonly exited: Promise<number>
   readonly #child: ChildProcess
-  readonly #guard: ChildProcess
-  readonly #guardGone: Promise<unknown>
+  readonly #guard: Guard
   readonly #regionPrefix: string | undefined
 
   private constructor(child: ChildProcess, pid: number, regionPrefix: string | undefined) {
     this.#child = child
     this.pid = pid
     this.#regionPrefix = regionPrefix
-    this.#guard = startGuard(pid, regionPrefix)
-    this.#guardGone = new Promise((settle) => this.#guard.once('exit', settle).once('error', settle))
-    this.exited = new Promise((settle) => child.once('exit', (code) => settle(code ?? -1)))
+    this.#guard = new Guard(pid, regionPrefix)
+    this.exited = new Promise((settle) => {
+      child.once('exit', (code) => {
+        // At once: while any process bears the number of this group, nobody else can be given it.
+        killGroup(pid)
+        settle(code ?? -1)
+      })
+    })
     // When this process ends early, by a second Ctrl-C, the group goes with it.
     process.once('exit', this.destroy)
   }
@@ -62,10 +63,9 @@ export class ProcessGroup {
     const timer = setTimeout(() => killGroup(this.pid), graceSeconds * 1000)
     const code = await this.exited
     clearTimeout(timer)
-    killGroup(this.pid)
     await this.#emptied()
     this.destroy()
-    await this.#guardGone
+    await this.#guard.gone
     return code
   }
 
@@ -77,29 +77,10 @@ export class ProcessGroup {
   /** Ends the whole group at once and removes its shared memory; synchronous, so that it works while exiting. */
   readonly destroy = (): void => {
     process.removeListener('exit', this.destroy)
-    killGroup(this.pid)
-    this.#guard.kill('SIGKILL')
-    const prefix = this.#regionPrefix
-    if (prefix === undefined) return
-    for (const name of regions()) {
-      if (name.startsWith(prefix)) rmSync(join(SHARED_MEMORY, name), { force: true })
-    }
+    if (this.running) killGroup(this.pid)
+    this.#guard.dismiss()
+    if (this.#regionPrefix !== undefined) removeRegions(this.#regionPrefix)
   }
-}
-
-/**
- * A shell that waits for this process to be gone, however it ends, and then ends the group: who is killed outright cannot
- * tidy up, and a server left behind would keep the GPU's memory. Its standard input closes when this process ends.
- */
-function startGuard(pid: number, regionPrefix: string | undefined): ChildProcess {
-  const tidyUp = regionPrefix === undefined ? '' : `; rm -f ${SHARED_MEMORY}/${regionPrefix}*`
-  const script = `read -r _; kill -TERM ${pid}; sleep ${GUARD_GRACE_SECONDS}; kill -KILL -- -${pid}${tidyUp}`
-  const guard = spawn('sh', ['-c', script], { detached: true, stdio: ['pipe', 'ignore', 'ignore'] })
-  // A machine without a shell has no such guard.
-  guard.once('error', () => {})
-  guard.unref()
-  ;(guard.stdin as (NodeJS.WritableStream & { unref?(): void }) | null)?.unref?.()
-  return guard
 }
 
 function killGroup(pid: number): void {
@@ -116,14 +97,5 @@ function groupExists(pid: number): boolean {
     return true
   } catch {
     return false
-  }
-}
-
-function regions(): string[] {
-  try {
-    return readdirSync(SHARED_MEMORY)
-  } catch {
-    // Systems without this folder have no such regions.
-    return []
   }
 }

@@ -4,6 +4,7 @@ import { ServerError } from './errors.ts'
 import { findServer, requireServer } from './find-server.ts'
 import { planServers, type ServeOptions, type ServerPlan } from './options.ts'
 import { requireFreePorts } from './ports.ts'
+import { newRegionPrefix, removeStaleRegions } from './regions.ts'
 import { requireRepository } from './repository-folder.ts'
 import { describeExit, OneServer } from './running-server.ts'
 
@@ -40,6 +41,7 @@ export async function startServer(options: ServeOptions): Promise<RunningServer>
   await requireRepository(options.repository)
   if (options.container) await requireDocker()
   await requireFreePorts(plans)
+  removeStaleRegions()
   options.signal?.throwIfAborted()
 
   const servers: OneServer[] = []
@@ -108,7 +110,7 @@ export function serverCommands(options: ServeOptions): PlannedCommand[] {
   const serverBin = options.serverBin ?? findServer() ?? 'tritonserver'
   const { backendDirectory, libraryPath } = options
   return plans.map((plan) => {
-    const regionPrefix = `virnucpro_${process.pid}_${crypto.randomUUID().slice(0, 8)}_`
+    const regionPrefix = newRegionPrefix()
     const native = { serverBin, backendDirectory, libraryPath, regionPrefix }
     return { plan, command: nativeCommand(plan, native), down: undefined, regionPrefix }
   })

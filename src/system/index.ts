@@ -27,6 +27,8 @@ export { JsonError, parseJson } from './json.ts'
 export { type Logger, WarningKeeper } from './logger.ts'
 // What others wrote, made safe to print.
 export { foreign, printable } from './printable.ts'
+// Which process is which.
+export { processGroupOf, processPlace, processStart } from './process-identity.ts'
 export { fileIdentity, NotRegularError, openRegular } from './regular-file.ts'
 // Folders that appear whole, and digests of files.
 export { replaceFolder } from './replace-folder.ts'

@@ -1,0 +1,41 @@
+import { readFileSync, readlinkSync } from 'node:fs'
+import { hostname } from 'node:os'
+
+/**
+ * When a process started, in clock ticks since boot: a process id is used again, both together are not. `gone` for a
+ * process that has ended and that nobody has waited for; undefined where there is no such process, or no /proc.
+ *
+ * Field 22 of /proc/PID/stat; the name before it may hold spaces and brackets. Source: proc(5).
+ */
+export function processStart(pid: number): string | undefined {
+  return statFields(pid)?.start
+}
+
+/** The group a process belongs to; undefined where that cannot be seen. */
+export function processGroupOf(pid: number): number | undefined {
+  return statFields(pid)?.group
+}
+
+function statFields(pid: number): { start: string | undefined; group: number } | undefined {
+  try {
+    const text = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    const [state, ...fields] = text.slice(text.lastIndexOf(')') + 2).split(' ')
+    // A zombie holds its number but does nothing any more.
+    return { start: state === 'Z' ? 'gone' : fields[18], group: Number(fields[1]) }
+  } catch {
+    return undefined
+  }
+}
+
+/**
+ * Where a process id means something: boot id and namespace, so that neither a container that shares the host's name
+ * nor a restart of the machine is taken for the same place. Without /proc the host's name has to do.
+ */
+export function processPlace(): string {
+  try {
+    const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()
+    return `${boot} ${readlinkSync('/proc/self/ns/pid')}`
+  } catch {
+    return hostname()
+  }
+}
