@@ -14,7 +14,7 @@ import { join, relative } from 'node:path'
 import { migrateFolder, RunLock } from '../../src/checkpoint/index.ts'
 import { virnucpro } from '../support/cli.ts'
 import { hasPython, runPython } from '../support/python.ts'
-import { hasShared, shared } from '../support/shared.ts'
+import { byName, oldRuns, referenceRuns } from '../support/reference.ts'
 import { fastaOf, type OldRun, oldRun } from './support/old-run.ts'
 
 // Child processes on a loaded machine.
@@ -39,9 +39,9 @@ function contentOf(folder: string): Record<string, string> {
   return files
 }
 
-/** The golden files are read-only; a run's are not. */
-function goldenRun(...parts: string[]): OldRun {
-  const run = oldRun(shared('golden', ...parts))
+/** A copy of a run; where its files are read-only, those of the copy are not. */
+function copyOf(folder: string): OldRun {
+  const run = oldRun(folder)
   for (const entry of readdirSync(run.root, { recursive: true, withFileTypes: true }))
     chmodSync(join(entry.parentPath, entry.name), 0o755)
   rmSync(run.path('case.json'), { force: true })
@@ -58,14 +58,16 @@ async function smallRun(): Promise<OldRun> {
   return run
 }
 
-const goldens = [
-  ['with_orfs/vanilla', 'vanilla', 3],
-  ['with_orfs/broad-v1', 'broad', 3],
-  ['tiny_a/reference/a_contigs_500_s7', 'vanilla', 21],
-] as const
+const vanillaRuns = [
+  ...oldRuns.map(({ name, vanilla }) => [`vanilla, one of ${name}`, 'vanilla', 3, vanilla] as const),
+  ...referenceRuns.map(({ name, output }) => [`vanilla, of ${name}`, 'vanilla', 21, output] as const),
+]
+const wholeRuns = [
+  ...vanillaRuns,
+  ...oldRuns.map(({ name, broad }) => [`broad, one of ${name}`, 'broad', 3, broad] as const),
+]
 
-test.skipIf(!hasShared).each(goldens)('%s: every file is listed and whole', async (name, layout, count) => {
-  const folder = shared('golden', name)
+test.each(wholeRuns)('%s: every file is listed and whole', async (_, layout, count, folder) => {
   const [table, json, verified] = await Promise.all([
     checkpoints('list', folder),
     checkpoints('list', folder, '--json'),
@@ -81,10 +83,10 @@ test.skipIf(!hasShared).each(goldens)('%s: every file is listed and whole', asyn
   expect(verified).toEqual({ code: 0, out: '', err: `${folder}: all ${count} checkpoint files are whole\n` })
 })
 
-test.skipIf(!hasShared).each(goldens.filter(([, layout]) => layout === 'vanilla'))(
+test.each(vanillaRuns)(
   '%s: to Broad and back, every byte is as before',
-  async (name) => {
-    using run = goldenRun(name)
+  async (_, _layout, _count, folder) => {
+    using run = copyOf(folder)
     const before = contentOf(run.root)
     const there = `${run.root}-broad`
     const to = await checkpoints('migrate', run.root, '--to', 'broad', '-o', there)
@@ -110,30 +112,28 @@ test.skipIf(!hasShared).each(goldens.filter(([, layout]) => layout === 'vanilla'
   },
 )
 
-test.skipIf(!hasShared)(
-  "from Broad's layout to the original's: order, lines and numbers are those of the original",
-  async () => {
-    using run = goldenRun('with_orfs/broad-v1')
+test.each(byName(oldRuns))(
+  "from Broad's layout to the original's: order, lines and numbers are those of the original: %s",
+  async (_, { broad, vanilla, stem, broadAsVanilla }) => {
+    using run = copyOf(broad)
     expect((await checkpoints('migrate', run.root, '--to', 'vanilla')).code).toBe(0)
     const files = contentOf(run.root)
-    const original = contentOf(shared('golden/with_orfs/vanilla'))
+    const original = contentOf(vanilla)
     expect(Object.keys(files).sort()).toEqual(Object.keys(original).sort())
     // ESM-2 vectors of both programs are equal, so the whole file is: order by length, keys, layout.
     for (const name of Object.keys(original).filter((name) => /\.faa?$|ESM\.pt$/.test(name)))
       expect([name, files[name]]).toEqual([name, original[name]])
-    expect(files['test_with_orfs_merged/prediction_results.txt']).toContain(
-      '1R1\tvirus\t0.121005304\t0.8789947\n',
-    )
-    expect(files['test_with_orfs_merged/prediction_results_highestscore.csv']).toBe(
-      original['test_with_orfs_merged/prediction_results_highestscore.csv'] as string,
+    expect(files[`${stem}_merged/prediction_results.txt`]).toContain(broadAsVanilla)
+    expect(files[`${stem}_merged/prediction_results_highestscore.csv`]).toBe(
+      original[`${stem}_merged/prediction_results_highestscore.csv`] as string,
     )
   },
 )
 
-test.skipIf(!hasShared)(
-  "Broad's own state is kept for its --resume, and files of 0.x become 1.0",
-  async () => {
-    using run = goldenRun('with_orfs/broad-v1')
+test.each(byName(oldRuns))(
+  "Broad's own state is kept for its --resume, and files of 0.x become 1.0: %s",
+  async (_, { broad }) => {
+    using run = copyOf(broad)
     const state = () => JSON.parse(readFileSync(run.path('.checkpoints/pipeline_state.json'), 'utf8'))
     const before = state()
     expect((await checkpoints('migrate', run.root, '--to', 'current')).code).toBe(0)

@@ -12,7 +12,7 @@ import {
 } from '../../src/checkpoint/index.ts'
 import { encodeTorchZip, TensorData, type Writable } from '../../src/torchfile/index.ts'
 import { hasPython, runPython } from '../support/python.ts'
-import { hasShared, shared } from '../support/shared.ts'
+import { oldRuns } from '../support/reference.ts'
 import { fastaOf, oldRun } from './support/old-run.ts'
 import { tableOf } from './support/tables.ts'
 
@@ -30,25 +30,23 @@ async function adopt(root: string, options: Parameters<typeof readLegacyVectors>
   return { vectors, files, problems: files.map(({ problem }) => problem) }
 }
 
-test.skipIf(!hasShared).each(['vanilla', 'broad-v1'])(
-  'real vectors of a %s run come with their sequences',
-  async (name) => {
-    const root = shared('golden/with_orfs', name)
-    const layout = name === 'vanilla' ? 'vanilla' : 'broad'
+const wholeRuns = oldRuns.flatMap((runs) =>
+  (['vanilla', 'broad'] as const).map((layout) => [layout, runs.name, runs] as const),
+)
+
+test.each(wholeRuns)(
+  'vectors of a %s run, one of %s, come with their sequences',
+  async (layout, _, { [layout]: root, stem, shortest: known }) => {
     const vectors: LegacyVector[] = []
-    for await (const some of readLegacyVectors(root, 'test_with_orfs', layout)) vectors.push(...some)
+    for await (const some of readLegacyVectors(root, stem, layout)) vectors.push(...some)
     expect(vectors.map(({ model, vector }) => `${model} ${vector.length}`)).toEqual([
       ...Array.from({ length: 4 }, () => 'dnabert_s 768'),
       ...Array.from({ length: 4 }, () => 'esm2 2560'),
     ])
-    const shortest = vectors.find(({ model, id }) => model === 'esm2' && id === 'synthetic_seq_2_chunk_1R2')
+    const shortest = vectors.find(({ model, id }) => model === 'esm2' && id === known.id)
     // The known start of this sequence's vector; in the original's file it is the first, in Broad's the last.
-    expect([...(shortest?.vector.subarray(0, 3) ?? [])]).toEqual(
-      [0.00875998288, -0.0205959175, -0.00961508509].map(Math.fround),
-    )
-    expect(Buffer.from(shortest?.sequence ?? []).toString()).toBe(
-      'QRFSIASFSSAIRLPFAASFAAFSSAIASFAASIALPFAAIASAAFLIASASSARF',
-    )
+    expect([...(shortest?.vector.subarray(0, 5) ?? [])]).toEqual(known.start.map(Math.fround))
+    expect(Buffer.from(shortest?.sequence ?? []).toString()).toBe(known.sequence)
   },
 )
 

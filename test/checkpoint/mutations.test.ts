@@ -8,7 +8,7 @@ import { deflateRawSync } from 'node:zlib'
 import { type LegacyContent, readLegacyFile } from '../../src/checkpoint/index.ts'
 import type { FeatureTable } from '../../src/torchfile/index.ts'
 import { TorchZipWriter } from '../../src/torchfile/zip-writer.ts'
-import { hasShared, shared } from '../support/shared.ts'
+import { referenceRuns } from '../support/reference.ts'
 import { randomNumbers, smallFiles } from './support/tables.ts'
 
 // Thousands of small files, on a loaded machine.
@@ -51,16 +51,14 @@ test('every single changed byte of a file is noticed (5,700 files)', async () =>
 
 test('cut off, doubled, shifted and overwritten files are refused or read as before (2,500 files)', async () => {
   const random = randomNumbers(20251122)
-  const golden = hasShared
-    ? [
-        'contigs_nucleotide/output_7_DNABERT_S.pt',
-        'contigs_protein/output_7_ESM.pt',
-        'contigs_merged/output_7_merged.pt',
-      ]
-        .map((name) => shared('golden/tiny_a/reference/a_contigs_500_s7', name))
-        .map((path) => new Uint8Array(readFileSync(path)))
-    : []
-  const originals = [...Object.values(await smallFiles()), ...golden]
+  const ofRuns = referenceRuns.flatMap(({ output }) =>
+    [
+      'contigs_nucleotide/output_7_DNABERT_S.pt',
+      'contigs_protein/output_7_ESM.pt',
+      'contigs_merged/output_7_merged.pt',
+    ].map((name) => new Uint8Array(readFileSync(join(output, name)))),
+  )
+  const originals = [...Object.values(await smallFiles()), ...ofRuns]
   const wanted: (FeatureTable | undefined)[] = []
   for (const bytes of originals) wanted.push((await outcome(bytes)).table)
   const seen = { refused: 0, same: 0 }

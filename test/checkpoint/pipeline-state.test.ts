@@ -6,7 +6,7 @@ import { temporaryFolder } from '../../scripts/support/temporary.ts'
 import { BROAD_STAGES, broadConfigHash, PipelineState } from '../../src/checkpoint/index.ts'
 import { virnucpro } from '../support/cli.ts'
 import { hasPython, runPython } from '../support/python.ts'
-import { hasShared, shared } from '../support/shared.ts'
+import { byName, oldRuns } from '../support/reference.ts'
 
 // Whole runs in child processes, on a loaded machine.
 setDefaultTimeout(120_000)
@@ -31,14 +31,11 @@ print(hashlib.sha256(json.dumps(d, sort_keys=True).encode()).hexdigest())`,
   expect(broadConfigHash({ expectedLength: 300, modelPath, batchSize: 64, numWorkers: 0 })).toBe(hash.trim())
 })
 
-/** What Broad's fork wrote of a real run. */
-const golden = () =>
-  readFileSync(shared('golden/with_orfs/broad-v1/.checkpoints/pipeline_state.json'), 'utf8')
-
-test.skipIf(!hasShared)(
-  'a finished run is written with the keys, in the order and to the spaces of a real one',
-  () => {
-    const wanted = JSON.parse(golden())
+test.each(byName(oldRuns))(
+  "a finished run is written with the keys, in the order and to the spaces of Broad's: %s",
+  (_, { broad }) => {
+    const golden = readFileSync(join(broad, '.checkpoints/pipeline_state.json'), 'utf8')
+    const wanted = JSON.parse(golden)
     const state = PipelineState.create('x', { expectedLength: 500, modelPath: '500_model.pth' })
     for (const stage of BROAD_STAGES) state.stage(stage).complete(wanted.stages[stage].outputs)
     const text = state.toJson()
@@ -47,7 +44,7 @@ test.skipIf(!hasShared)(
       json
         .replace(/"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{6})?"/g, '"TIME"')
         .replace(/: \d+\.\d+,/g, ': SECONDS,')
-    expect(timeless(text)).toBe(timeless(golden()))
+    expect(timeless(text)).toBe(timeless(golden))
   },
 )
 
