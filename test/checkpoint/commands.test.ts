@@ -377,7 +377,7 @@ test('an output folder that is not empty, or a run that goes on, is left alone',
   ]) {
     const locked = await checkpoints(...args)
     expect(locked.err).toContain('another run is writing')
-    expect(locked.code).toBe(1)
+    expect(locked.code).toBe(75)
   }
 })
 
