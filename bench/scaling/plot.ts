@@ -1,52 +1,62 @@
+import { framed, plotOf, resetIds, round, WIDTH } from '../../src/report/chart/frame.ts'
+import { html, type Markup } from '../../src/report/html.ts'
+
 /** Speed-up by number of GPUs. */
 export interface Series {
   readonly name: string
   readonly points: readonly { readonly gpus: number; readonly speedUp: number }[]
 }
 
-const WIDTH = 720
-const HEIGHT = 520
-const MARGIN = { left: 64, right: 24, top: 48, bottom: 56 }
+const SIZE = { left: 44, height: 400 }
 /** Okabe and Ito's colours, which people with any colour vision can tell apart. */
 const COLOURS = ['#0072b2', '#d55e00', '#009e73', '#cc79a7', '#e69f00', '#56b4e9', '#000000']
-const MARKS = ['circle', 'square', 'diamond', 'triangle'] as const
+/** Drawn around the origin. */
+const MARKS = [
+  html`<circle r="3.5"/>`,
+  html`<path d="M-3.5 -3.5h7v7h-7z"/>`,
+  html`<path d="M0 -4.5l4.5 4.5l-4.5 4.5l-4.5 -4.5z"/>`,
+  html`<path d="M0 -4.5l4.5 8h-9z"/>`,
+]
+const STYLE = html`<style>
+text { font: 11px sans-serif; } .middle, .middle text { text-anchor: middle; } .end text { text-anchor: end; }
+line { stroke: #555; } .grid line { stroke: #e5e5e5; } .ideal { stroke-dasharray: 5 4; }
+</style>`
 
 /** A plot of speed-ups against the ideal line, both axes doubling; an SVG document. */
 export function plot(title: string, series: readonly Series[]): string {
+  const { left, right, top, bottom } = plotOf(SIZE)
   const points = series.flatMap((one) => one.points)
   const most = Math.max(2, ...points.map(({ gpus }) => gpus))
   const least = Math.min(1, ...points.map(({ speedUp }) => speedUp).filter((value) => value > 0))
   // A speed-up a hair below 1 is no reason for one more line.
   const low = Math.floor(Math.log2(least) + 0.05)
   const high = Math.ceil(Math.log2(most))
-  const x = (gpus: number) => MARGIN.left + (Math.log2(gpus) / high) * (WIDTH - MARGIN.left - MARGIN.right)
-  const y = (speed: number) => {
-    const height = HEIGHT - MARGIN.top - MARGIN.bottom
-    return HEIGHT - MARGIN.bottom - ((Math.log2(speed) - low) / (high - low)) * height
-  }
-  const columns = Array.from({ length: high + 1 }, (_, i) => 2 ** i)
-  const rows = Array.from({ length: high - low + 1 }, (_, i) => 2 ** (low + i))
-  const parts = [
-    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" font-family="sans-serif" font-size="12" role="img">`,
-    `<title>${escaped(title)}</title>`,
-    `<rect width="${WIDTH}" height="${HEIGHT}" fill="#fff"/>`,
-    text(WIDTH / 2, 24, title, 'middle', 15),
-    ...columns.flatMap((gpus) => [
-      line(x(gpus), y(2 ** low), x(gpus), y(2 ** high), '#e5e5e5'),
-      text(x(gpus), HEIGHT - MARGIN.bottom + 18, String(gpus), 'middle'),
-    ]),
-    ...rows.flatMap((speed) => [
-      line(x(1), y(speed), x(2 ** high), y(speed), '#e5e5e5'),
-      text(MARGIN.left - 8, y(speed) + 4, String(speed), 'end'),
-    ]),
-    text(WIDTH / 2, HEIGHT - 14, 'GPUs', 'middle'),
-    `<g transform="rotate(-90 16 ${HEIGHT / 2})">${text(16, HEIGHT / 2, 'times the speed of one GPU', 'middle')}</g>`,
-    `<path d="M${x(1)} ${y(1)}L${x(2 ** high)} ${y(2 ** high)}" stroke="#555" stroke-dasharray="5 4" fill="none"/>`,
-    ...series.flatMap((one, at) => drawn(one, at, x, y)),
-    ...['ideal', ...series.map(({ name }) => name)].flatMap((name, at) => legend(name, at)),
-    '</svg>',
-  ]
-  return `${parts.join('\n')}\n`
+  const x = (gpus: number) => round(left + (Math.log2(gpus) / high) * (right - left))
+  const y = (speed: number) => round(bottom - ((Math.log2(speed) - low) / (high - low)) * (bottom - top))
+  const powers = (from: number, place: (value: number) => number) =>
+    Array.from({ length: high - from + 1 }, (_, i) => 2 ** (from + i)).map((value) => ({
+      at: place(value),
+      label: String(value),
+    }))
+  const ideal = html`<line class="ideal" x1="${x(1)}" y1="${y(1)}" x2="${x(2 ** high)}" y2="${y(2 ** high)}"/>`
+  resetIds()
+  const drawing = framed(
+    {
+      title,
+      description: 'Speed-up by number of GPUs beside the ideal line; both axes double with each step.',
+      ...SIZE,
+      x: { title: 'GPUs', ticks: powers(0, x) },
+      y: { title: `${title}: times the speed of one GPU`, ticks: powers(low, y) },
+    },
+    [
+      ideal,
+      ...series.map((one, at) => drawn(one, at, x, y)),
+      legend(html`<line class="ideal" x1="-8" x2="8"/>`, 'ideal', 0),
+      ...series.map(({ name }, at) => legend(mark(at), name, at + 1)),
+    ],
+  )
+  return `${html`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${SIZE.height}" role="img" aria-labelledby="chart1t"><title>${title}</title>${STYLE}<rect width="100%" height="100%" fill="#fff"/>
+${drawing}</svg>`}\n`
 }
 
 function drawn(
@@ -54,56 +64,26 @@ function drawn(
   at: number,
   x: (gpus: number) => number,
   y: (speed: number) => number,
-): string[] {
-  const sorted = points.filter(({ speedUp }) => speedUp > 0).sort((a, b) => a.gpus - b.gpus)
-  const path = sorted.map(
-    ({ gpus, speedUp }, i) => `${i === 0 ? 'M' : 'L'}${round(x(gpus))} ${round(y(speedUp))}`,
-  )
-  return [
-    `<path d="${path.join('')}" stroke="${colour(at)}" stroke-width="1.5" fill="none"/>`,
-    ...sorted.map(({ gpus, speedUp }) => mark(at, x(gpus), y(speedUp))),
-  ]
+): Markup {
+  const places = points
+    .filter(({ speedUp }) => speedUp > 0)
+    .sort((a, b) => a.gpus - b.gpus)
+    .map(({ gpus, speedUp }) => [x(gpus), y(speedUp)] as const)
+  return html`<polyline points="${places.join(' ')}" stroke="${colour(at)}" fill="none"/>${places.map(([left, up]) => placed(mark(at), left, up))}`
 }
 
-function legend(name: string, at: number): string[] {
-  const y = MARGIN.top + 14 + at * 18
-  const x = MARGIN.left + 14
-  const sample =
-    at === 0 ? `<path d="M${x - 8} ${y}h16" stroke="#555" stroke-dasharray="5 4"/>` : mark(at - 1, x, y)
-  return [sample, text(x + 14, y + 4, name, 'start')]
+function legend(sample: Markup, name: string, at: number): Markup {
+  return placed(html`${sample}<text x="14" y="4">${name}</text>`, SIZE.left + 14, 44 + 16 * at)
 }
 
-function mark(at: number, x: number, y: number): string {
-  const [cx, cy] = [round(x), round(y)]
-  const fill = `fill="${colour(at)}"`
-  switch (MARKS[at % MARKS.length]!) {
-    case 'circle':
-      return `<circle cx="${cx}" cy="${cy}" r="4" ${fill}/>`
-    case 'square':
-      return `<path d="M${cx - 4} ${cy - 4}h8v8h-8z" ${fill}/>`
-    case 'diamond':
-      return `<path d="M${cx} ${cy - 5}l5 5l-5 5l-5 -5z" ${fill}/>`
-    case 'triangle':
-      return `<path d="M${cx} ${cy - 5}l5 9h-10z" ${fill}/>`
-  }
+function mark(at: number): Markup {
+  return html`<g fill="${colour(at)}">${MARKS[at % MARKS.length]}</g>`
 }
 
-function colour(at: number): string {
-  return COLOURS[at % COLOURS.length]!
+function placed(content: Markup, x: number, y: number): Markup {
+  return html`<g transform="translate(${x} ${y})">${content}</g>`
 }
 
-function line(x1: number, y1: number, x2: number, y2: number, stroke: string): string {
-  return `<path d="M${round(x1)} ${round(y1)}L${round(x2)} ${round(y2)}" stroke="${stroke}"/>`
-}
-
-function text(x: number, y: number, content: string, anchor: string, size = 12): string {
-  return `<text x="${round(x)}" y="${round(y)}" text-anchor="${anchor}" font-size="${size}">${escaped(content)}</text>`
-}
-
-function escaped(content: string): string {
-  return content.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;')
-}
-
-function round(value: number): number {
-  return Math.round(10 * value) / 10
+function colour(at: number): string | undefined {
+  return COLOURS[at % COLOURS.length]
 }

@@ -30,16 +30,8 @@ function render(value: Value): string {
   return escaped(String(value))
 }
 
-const ENTITIES: Readonly<Record<string, string>> = {
-  '&': '&amp;',
-  '<': '&lt;',
-  '>': '&gt;',
-  '"': '&quot;',
-  "'": '&#39;',
-}
-
 function escaped(text: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: XML 1.0 and HTML have no place for them
   const printable = text.replace(/[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]/g, '\ufffd')
-  return printable.replace(/[&<>"']/g, (letter) => ENTITIES[letter] as string)
+  return Bun.escapeHTML(printable)
 }

@@ -235,6 +235,7 @@ print(root.tag, len(circles), "|".join(node.text for node in root.iter() if node
     folder.join('plot.svg'),
   )
   // Three points and one in the legend.
-  expect(texts).toStartWith('{http://www.w3.org/2000/svg}svg 4 Speed & "scale"|')
+  expect(texts).toStartWith('{http://www.w3.org/2000/svg}svg 4 ')
+  expect(texts).toContain('|GPUs|Speed & "scale": times the speed of one GPU')
   expect(texts).toContain('|ideal|one < & two|other')
 })
