@@ -7,7 +7,7 @@ const NONE = -1
  * Byte-pair encoding without merging: a text has exactly one row of tokens in which each two neighbours stay two, and
  * that row is what the merges would give. So take the longest token that the text continues with and that may follow
  * the last one, else a shorter one, else go back a token. Places that led nowhere are remembered, so the time is linear
- * in the text. About six times as fast as merging by rank on DNA. Needs a canonical merge list.
+ * in the text. About six times as fast as merging by rank on DNA. Needs a list without an `impossibleMerge`.
  *
  * Source: the idea is Hendrik van Antwerpen and Alexander Neubeck's, "So many tokens, so little time", GitHub, 2024.
  */

@@ -1,5 +1,3 @@
-import { mergesByMatch } from './bpe-by-match.ts'
-import { mergesByRank } from './bpe-by-rank.ts'
 import type { Merge } from './pair-ranks.ts'
 
 /** What byte-pair encoding needs to know: the symbols it starts from and the list of merges. */
@@ -24,20 +22,16 @@ export type EncodeWord = (
   offset: number,
 ) => number
 
-/** The fastest encoder that is exact for this table. */
-export function createBpe(table: BpeTable): EncodeWord {
-  return isCanonical(table) ? mergesByMatch(table) : mergesByRank(table)
-}
-
 /**
- * True where every token comes from one merge of letters or of tokens made earlier in the list, as training writes it.
- * Only then is "neighbours that do not merge" a local question, which matching depends on.
+ * The first merge, from 0, that no training writes: one of tokens that are made later in the list or never, or of a token that is made
+ * already; undefined where there is none. Only without such a merge is "neighbours that do not merge" a local question,
+ * which `mergesByMatch` depends on.
  */
-export function isCanonical({ symbols, merges }: BpeTable): boolean {
+export function impossibleMerge({ symbols, merges }: BpeTable): number | undefined {
   const known = new Set(symbols)
-  for (const { left, right, merged } of merges) {
-    if (!known.has(left) || !known.has(right) || known.has(merged)) return false
+  for (const [rank, { left, right, merged }] of merges.entries()) {
+    if (!known.has(left) || !known.has(right) || known.has(merged)) return rank
     known.add(merged)
   }
-  return true
+  return undefined
 }

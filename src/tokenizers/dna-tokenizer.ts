@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises'
-import { createBpe, type EncodeWord } from './bpe.ts'
+import type { EncodeWord } from './bpe.ts'
+import { mergesByMatch } from './bpe-by-match.ts'
 import { TokenizerFileError } from './errors.ts'
 import { type AddedToken, parseTokenizerFile, type TokenizerSettings } from './tokenizer-file.ts'
 
@@ -64,7 +65,7 @@ export class DnaTokenizer {
       .map((token) => ({ ...token, bytes: new TextEncoder().encode(token.content) }))
       .sort((a, b) => b.bytes.length - a.bytes.length)
     this.#kindOf = kinds(settings, this.#added)
-    this.#encodeWord = createBpe(settings.bpe)
+    this.#encodeWord = mergesByMatch(settings.bpe)
   }
 
   /** Upper bound of the ids that a sequence of so many bases takes: one for each and the special ones. */

@@ -1,6 +1,6 @@
 import * as v from 'valibot'
 import { parseJson } from '../system/index.ts'
-import type { BpeTable } from './bpe.ts'
+import { type BpeTable, impossibleMerge } from './bpe.ts'
 import { TokenizerFileError } from './errors.ts'
 import type { Merge } from './pair-ranks.ts'
 
@@ -80,6 +80,48 @@ export function parseTokenizerFile(text: string, source: string): TokenizerSetti
   const problems: string[] = []
   const vocabulary = new Map(Object.entries(file.model.vocab))
   const added = new Map(file.added_tokens.map(({ content, id }) => [content, id]))
+  const { texts, symbols } = readVocabulary(vocabulary, added, problems)
+  for (const { content } of file.added_tokens) {
+    if (vocabulary.has(content[0]!)) {
+      problems.push(`added_tokens: ${JSON.stringify(content)} starts like a sequence`)
+    }
+  }
+  const merges = readMerges(file.model.merges, new Map([...texts].map(([id, token]) => [token, id])))
+  if (typeof merges === 'string') throw new TokenizerFileError(source, [...problems, merges])
+  const bpe = { texts, symbols, merges }
+  const impossible = impossibleMerge(bpe)
+  if (impossible !== undefined) {
+    const [left, right] = partsOf(file.model.merges[impossible]!)
+    problems.push(
+      `model.merges: entry ${impossible + 1}, ${JSON.stringify(`${left} ${right}`)}, makes a token a second time or of tokens that ` +
+        'are not made before it; training writes no such list',
+    )
+  }
+
+  const { prefix, suffix } = template(file.post_processor, problems)
+  const special = new Map([...added, ...vocabulary])
+  const idOf = (token: string): number => {
+    const id = special.get(token)
+    if (id === undefined) problems.push(missing(token))
+    return id ?? 0
+  }
+  const unkId = idOf(file.model.unk_token)
+  const padId = idOf('[PAD]')
+  const vocabularySize = 1 + [...special.values()].reduce((a, b) => Math.max(a, b), 0)
+  if (vocabularySize > special.size) {
+    problems.push(`model.vocab: expected ids without gaps, found ${vocabularySize - 1} as the last`)
+  }
+  if (problems.length > 0) throw new TokenizerFileError(source, problems)
+  const addedTokens = file.added_tokens.map(({ content, id }) => ({ content, id }))
+  return { bpe, vocabularySize, unkId, padId, addedTokens, prefix, suffix }
+}
+
+/** Tokens that sequences are made of: their texts by id, and the ids of the single letters. */
+function readVocabulary(
+  vocabulary: ReadonlyMap<string, number>,
+  added: ReadonlyMap<string, number>,
+  problems: string[],
+): { texts: Map<number, string>; symbols: number[] } {
   const texts = new Map<number, string>()
   const symbols: number[] = []
   for (const [token, id] of vocabulary) {
@@ -91,40 +133,29 @@ export function parseTokenizerFile(text: string, source: string): TokenizerSetti
     texts.set(id, token)
   }
   if (symbols.length === 0) problems.push('model.vocab: expected tokens of one letter, found none')
-  for (const { content } of file.added_tokens) {
-    if (vocabulary.has(content[0]!)) {
-      problems.push(`added_tokens: ${JSON.stringify(content)} starts like a sequence`)
-    }
-  }
+  return { texts, symbols }
+}
 
-  const idIn = (map: ReadonlyMap<string, number>, place: string, token: string): number => {
-    const id = map.get(token)
-    if (id === undefined) problems.push(`${place}: expected a token ${JSON.stringify(token)}, found none`)
-    return id ?? 0
-  }
+type MergeEntry = v.InferOutput<typeof File>['model']['merges'][number]
+
+function partsOf(entry: MergeEntry): [left: string, right: string] {
+  return (typeof entry === 'string' ? entry.split(' ') : entry) as [string, string]
+}
+
+/** The merges by ids, or what is wrong with the first bad one: in the wrong file all of them are. */
+function readMerges(entries: readonly MergeEntry[], idOf: ReadonlyMap<string, number>): Merge[] | string {
   const merges: Merge[] = []
-  const mergeable = new Map([...texts].map(([id, token]) => [token, id]))
-  for (const merge of file.model.merges) {
-    const [left, right] = typeof merge === 'string' ? merge.split(' ') : merge
-    const [a, b, ab] = [left!, right!, `${left}${right}`].map((token) =>
-      idIn(mergeable, 'model.vocab', token),
-    )
-    merges.push({ left: a!, right: b!, merged: ab! })
-    // One is enough: in the wrong file all of them are missing.
-    if (problems.length > 0) throw new TokenizerFileError(source, problems)
+  for (const entry of entries) {
+    const [left, right] = partsOf(entry)
+    const unknown = [left, right, left + right].find((token) => !idOf.has(token))
+    if (unknown !== undefined) return missing(unknown)
+    merges.push({ left: idOf.get(left)!, right: idOf.get(right)!, merged: idOf.get(left + right)! })
   }
+  return merges
+}
 
-  const { prefix, suffix } = template(file.post_processor, problems)
-  const special = new Map([...added, ...vocabulary])
-  const unkId = idIn(special, 'model.vocab', file.model.unk_token)
-  const padId = idIn(special, 'model.vocab', '[PAD]')
-  const vocabularySize = 1 + [...special.values()].reduce((a, b) => Math.max(a, b), 0)
-  if (vocabularySize > special.size) {
-    problems.push(`model.vocab: expected ids without gaps, found ${vocabularySize - 1} as the last`)
-  }
-  if (problems.length > 0) throw new TokenizerFileError(source, problems)
-  const addedTokens = file.added_tokens.map(({ content, id }) => ({ content, id }))
-  return { bpe: { texts, symbols, merges }, vocabularySize, unkId, padId, addedTokens, prefix, suffix }
+function missing(token: string): string {
+  return `model.vocab: expected a token ${JSON.stringify(token)}, found none`
 }
 
 function check(text: string, source: string): v.InferOutput<typeof File> {

@@ -5,9 +5,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Tokenizer } from '@huggingface/tokenizers'
 import fc from 'fast-check'
+import { randomSource } from '../../scripts/support/random.ts'
+import { mergesByMatch } from '../../src/tokenizers/bpe-by-match.ts'
 import { DnaTokenizer } from '../../src/tokenizers/index.ts'
+import { parseTokenizerFile } from '../../src/tokenizers/tokenizer-file.ts'
 import { hasPython, runPython } from '../support/python.ts'
 import { hasShared, shared } from '../support/shared.ts'
+import { mergesByRank } from './bpe-by-rank.ts'
 import { type TokenizerJson, tokenizerJson, trainMerges } from './support.ts'
 
 // Starting Python may take long on a busy machine.
@@ -125,7 +129,8 @@ describe('agreement with Hugging Face tokenizers', () => {
     )
   })
 
-  test('merge lists in any order, where a token may come from several merges', () => {
+  test('merge lists in any order agree or are refused: those that make a token twice, or before its parts', () => {
+    const seen = { agreed: 0, refused: 0 }
     const shuffled = fc
       .tuple(letters('ACG', 200), letters('ACG', 200))
       .chain(([a, b]) => fc.shuffledSubarray([...trainMerges(a, 25), ...trainMerges(b, 25)]))
@@ -142,11 +147,44 @@ describe('agreement with Hugging Face tokenizers', () => {
     fc.assert(
       fc.property(shuffled, letters('ACGN', 150), (merges, input) => {
         const json = tokenizerJson('ACG', merges)
-        expect(ids(ours(json), input)).toEqual(new Tokenizer(json, {}).encode(input).ids)
+        const made = new Set('ACG')
+        const bad = merges.findIndex((pair) => {
+          const isBad = made.has(pair.join('')) || !pair.every((part) => made.has(part))
+          made.add(pair.join(''))
+          return isBad
+        })
+        if (bad === -1) {
+          seen.agreed++
+          expect(ids(ours(json), input)).toEqual(new Tokenizer(json, {}).encode(input).ids)
+        } else {
+          seen.refused++
+          expect(() => ours(json)).toThrow(`model.merges: entry ${bad + 1}, "${merges[bad]!.join(' ')}"`)
+        }
       }),
       { numRuns: 300 },
     )
+    expect(seen.agreed).toBeGreaterThan(20)
+    expect(seen.refused).toBeGreaterThan(20)
   })
+})
+
+test('long words are what merging pair by pair gives', () => {
+  fc.assert(
+    fc.property(letters('ACGT', 400), fc.integer({ min: 1, max: 200 }), fc.integer(), (text, count, seed) => {
+      const { bpe } = parseTokenizerFile(
+        JSON.stringify(tokenizerJson('ACGT', trainMerges(text, count))),
+        'test',
+      )
+      const random = randomSource(seed)
+      const word = Uint8Array.from({ length: 5000 }, () => 'ACGT'.charCodeAt(Math.floor(4 * random())))
+      const encoded = [mergesByMatch(bpe), mergesByRank(bpe)].map((encode) => {
+        const out = new Int32Array(word.length)
+        return out.slice(0, encode(word, 0, word.length, out, 0))
+      })
+      expect(encoded[0]).toEqual(encoded[1]!)
+    }),
+    { numRuns: 50 },
+  )
 })
 
 describe.skipIf(!hasShared)("DNABERT-S's own file", async () => {

@@ -1,5 +1,5 @@
-import type { BpeTable, EncodeWord } from './bpe.ts'
-import { PairRanks } from './pair-ranks.ts'
+import type { BpeTable, EncodeWord } from '../../src/tokenizers/bpe.ts'
+import { PairRanks } from '../../src/tokenizers/pair-ranks.ts'
 
 /** A queue entry is rank * POSITIONS + position: one number that orders by rank, then from left to right. */
 const POSITIONS = 2 ** 32
@@ -7,7 +7,7 @@ const GONE = -1
 
 /**
  * Byte-pair encoding by its definition: of all pairs of neighbours that may merge, the lowest rank goes first and among
- * equals the leftmost. A linked list and a heap keep it at n log n for words of any length. Exact for every merge list.
+ * equals the leftmost. A linked list and a heap keep it at n log n for words of any length. What `mergesByMatch` must agree with.
  */
 export function mergesByRank({ texts, symbols, merges }: BpeTable): EncodeWord {
   const pairs = new PairRanks(merges)
