@@ -1,25 +1,15 @@
 import { expect, test } from 'bun:test'
-import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { dedupe, paddingWaste, planBatches } from '../../src/batching/index.ts'
 import { chunkBounds, openFrames } from '../../src/sequence/index.ts'
 import { DnaTokenizer, EsmAlphabet } from '../../src/tokenizers/index.ts'
-import { hasShared, shared } from '../support/shared.ts'
+import { genomeSets, sequencesOf } from '../support/genomes.ts'
+import { referenceRuns } from '../support/reference.ts'
 
 const READ = 150
 const READS = 30_000
 const WINDOW = 10_000
 const TOKEN_BUDGET = 16_384
-
-/** Genomes of the reference data, one for each record. */
-function genomes(): Uint8Array[] {
-  const files = readdirSync(shared('fasta')).filter((file) => !file.endsWith('.tsv'))
-  return files.flatMap((file) =>
-    readFileSync(shared('fasta', file), 'latin1')
-      .split('>')
-      .slice(1)
-      .map((record) => Buffer.from(record.slice(record.indexOf('\n')).replaceAll(/\s/g, ''), 'latin1')),
-  )
-}
 
 /** Reads from seeded places, each genome as often as its length asks. */
 function cutReads(sources: readonly Uint8Array[]): Uint8Array[] {
@@ -35,45 +25,48 @@ function cutReads(sources: readonly Uint8Array[]): Uint8Array[] {
   })
 }
 
-for (const chunkLength of [300, 500]) {
-  test.skipIf(!hasShared)(
-    `padding stays under 3 % on reads and on contigs, chunks of ${chunkLength}`,
-    async () => {
-      const esm = new EsmAlphabet()
-      const dna = await DnaTokenizer.fromFile(shared('tokenizer', 'dnabert-s', 'tokenizer.json'))
-      const contigs = genomes()
-      for (const [kind, records] of [
-        ['reads', cutReads(contigs)],
-        ['contigs', contigs],
+/** Each set of genomes with a tokenizer: our own, and the real ones with DNABERT-S's. */
+const cases = genomeSets.flatMap(([name, files], i) =>
+  [300, 500].map((chunkLength) => [name, chunkLength, files, referenceRuns[i]!] as const),
+)
+
+test.each(cases)(
+  'padding stays under 3 %% on reads and on contigs of %s, chunks of %d',
+  async (name, chunkLength, files, { models }) => {
+    const esm = new EsmAlphabet()
+    const dna = await DnaTokenizer.fromFile(join(models.dnabert, 'tokenizer.json'))
+    const contigs = sequencesOf(files()).map((sequence) => Buffer.from(sequence, 'latin1'))
+    for (const [kind, records] of [
+      ['reads', cutReads(contigs)],
+      ['contigs', contigs],
+    ] as const) {
+      const frames = records.flatMap((record) =>
+        chunkBounds(record.length, chunkLength).flatMap(({ start, end }) =>
+          openFrames(record.subarray(start, end)),
+        ),
+      )
+      expect(frames.length).toBeGreaterThan(700)
+      for (const [model, sequences, count] of [
+        ['ESM-2', frames.map((f) => f.protein), (s: Uint8Array) => esm.tokenCount(s.length)],
+        ['DNABERT-S', frames.map((f) => f.nucleotide), (s: Uint8Array) => dna.encode(s).length],
       ] as const) {
-        const frames = records.flatMap((record) =>
-          chunkBounds(record.length, chunkLength).flatMap(({ start, end }) =>
-            openFrames(record.subarray(start, end)),
-          ),
-        )
-        expect(frames.length).toBeGreaterThan(700)
-        for (const [model, sequences, count] of [
-          ['ESM-2', frames.map((f) => f.protein), (s: Uint8Array) => esm.tokenCount(s.length)],
-          ['DNABERT-S', frames.map((f) => f.nucleotide), (s: Uint8Array) => dna.encode(s).length],
-        ] as const) {
-          let real = 0
-          let computed = 0
-          for (let at = 0; at < sequences.length; at += WINDOW) {
-            const window = sequences.slice(at, at + WINDOW)
-            const lengths = Array.from(dedupe(window).unique, (i) => count(window[i]!))
-            const plan = planBatches(lengths, { tokenBudget: TOKEN_BUDGET })
-            const tokens = plan.reduce((sum, batch) => sum + batch.tokens, 0)
-            computed += tokens
-            real += tokens * (1 - paddingWaste(plan, lengths))
-          }
-          const waste = 1 - real / computed
-          console.log(
-            `${kind}, chunks of ${chunkLength}, ${model}: ${frames.length} frames, ` +
-              `${(100 * waste).toFixed(2)} % padding`,
-          )
-          expect(waste).toBeLessThan(0.03)
+        let real = 0
+        let computed = 0
+        for (let at = 0; at < sequences.length; at += WINDOW) {
+          const window = sequences.slice(at, at + WINDOW)
+          const lengths = Array.from(dedupe(window).unique, (i) => count(window[i]!))
+          const plan = planBatches(lengths, { tokenBudget: TOKEN_BUDGET })
+          const tokens = plan.reduce((sum, batch) => sum + batch.tokens, 0)
+          computed += tokens
+          real += tokens * (1 - paddingWaste(plan, lengths))
         }
+        const waste = 1 - real / computed
+        console.log(
+          `${kind} of ${name}, chunks of ${chunkLength}, ${model}: ${frames.length} frames, ` +
+            `${(100 * waste).toFixed(2)} % padding`,
+        )
+        expect(waste).toBeLessThan(0.03)
       }
-    },
-  )
-}
+    }
+  },
+)

@@ -1,7 +1,6 @@
 import { expect, test } from 'bun:test'
-import { readdirSync } from 'node:fs'
+import { genomeSets } from '../support/genomes.ts'
 import { hasPython, runPython } from '../support/python.ts'
-import { hasShared, shared } from '../support/shared.ts'
 import { collect, scratch, skipping } from './support.ts'
 
 const { file } = scratch()
@@ -146,10 +145,9 @@ test.skipIf(!hasPython)('FASTQ on four or more lines reads as Biopython reads it
   }
 })
 
-test.skipIf(!hasPython || !hasShared)('real files read as Biopython reads them', async () => {
-  const names = readdirSync(shared('fasta')).filter((name) => /\.(fa|fna|fasta|fsa)$/.test(name))
-  expect(names.length).toBeGreaterThan(15)
-  const paths = names.map((name) => shared('fasta', name))
+test.skipIf(!hasPython).each(genomeSets)('%s read as Biopython reads them', async (_, files) => {
+  const paths = files().map(({ name, text }) => file(name, text))
+  expect(paths.length).toBeGreaterThan(10)
   const expected = await biopython('fasta', paths)
   for (const [index, path] of paths.entries()) {
     expect(await ours(path)).toEqual(expected[index]!)

@@ -3,8 +3,9 @@ import { readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import fc from 'fast-check'
 import { chunkBounds, openFrames } from '../../src/sequence/index.ts'
+import { genomeSets, sequencesOf } from '../support/genomes.ts'
 import { hasPython, python } from '../support/python.ts'
-import { hasShared, shared } from '../support/shared.ts'
+import { byName, referenceRuns } from '../support/reference.ts'
 
 // Starting Python may take long on a busy machine.
 setDefaultTimeout(120_000)
@@ -96,22 +97,18 @@ describe.skipIf(!hasPython)('agreement with the original, retold in Python', () 
     await compare(jobs, true)
   })
 
-  test.skipIf(!hasShared)('real genomes', async () => {
-    const files = ['zika_KX369547.1.fna', 'human_chr6_5kb.fasta', 'panviral_gi_headers_iupac.fasta']
-    const sequences = files.flatMap((file) =>
-      readFileSync(shared('fasta', file), 'utf8')
-        .split('>')
-        .slice(1)
-        .map((record) => record.slice(record.indexOf('\n')).replaceAll(/\s/g, '')),
-    )
+  test.each(genomeSets)('%s', async (_, files) => {
+    const sequences = sequencesOf(files())
+      .filter(({ length }) => length < 12_000)
+      .slice(0, 24)
+    expect(sequences.length).toBeGreaterThan(20)
     await compare(
       [300, 500, 4000].flatMap((chunkLength) => sequences.map((sequence) => ({ chunkLength, sequence }))),
     )
   })
 })
 
-test.skipIf(!hasShared)('the files that the original wrote, letter for letter', () => {
-  const run = shared('golden', 'tiny_a', 'reference', 'a_contigs_500_s7')
+test.each(byName(referenceRuns))('the files of a run with %s, letter for letter', (_, run) => {
   const fasta = (path: string) =>
     readFileSync(path, 'utf8')
       .split('>')
@@ -123,7 +120,7 @@ test.skipIf(!hasShared)('the files that the original wrote, letter for letter', 
   const chunks: [string, string][] = []
   const nucleotides: [string, string][] = []
   const proteins: [string, string][] = []
-  for (const [id, sequence] of fasta(shared('golden', 'tiny_a', 'inputs', 'contigs.fasta'))) {
+  for (const [id, sequence] of fasta(run.input)) {
     const record = new TextEncoder().encode(sequence)
     for (const { index, start, end } of chunkBounds(record.length, 500)) {
       const chunk = record.subarray(start, end)
@@ -134,8 +131,8 @@ test.skipIf(!hasShared)('the files that the original wrote, letter for letter', 
       }
     }
   }
-  expect(chunks).toEqual(fasta(join(run, 'contigs_chunked500.fa')))
-  expect(nucleotides).toEqual(fasta(join(run, 'contigs_identified_nucleotide.fa')))
-  expect(proteins).toEqual(fasta(join(run, 'contigs_identified_protein.faa')))
-  expect(proteins).toHaveLength(48)
+  expect(chunks).toEqual(fasta(join(run.output, 'contigs_chunked500.fa')))
+  expect(nucleotides).toEqual(fasta(join(run.output, 'contigs_identified_nucleotide.fa')))
+  expect(proteins).toEqual(fasta(join(run.output, 'contigs_identified_protein.faa')))
+  expect(proteins.length).toBeGreaterThan(40)
 })
