@@ -39,7 +39,6 @@ export { LockedError, LockLostError, RunLock } from './lock.ts'
 export type { LockOwner } from './lock-owner.ts'
 // What a run works on, and whether another continues it.
 export {
-  describeInput,
   manifestDifferences,
   RUN_FORMAT,
   type RunInput,

@@ -1,6 +1,5 @@
-import { stat } from 'node:fs/promises'
 import * as v from 'valibot'
-import { parseJson, sha256File, VirnucproError } from '../system/index.ts'
+import { parseJson } from '../system/index.ts'
 
 /** Version of the folder's own format; a folder of another version is not continued. */
 export const RUN_FORMAT = 1
@@ -8,7 +7,7 @@ export const RUN_FORMAT = 1
 const InputSchema = v.object({
   /** As typed; only for people, a moved file is the same input. */
   path: v.string(),
-  /** Bytes of the file; null for standard input, which cannot be read twice. */
+  /** Bytes that were read; null while a stream has not been read to its end. */
   bytes: v.nullable(v.number()),
   sha256: v.nullable(v.string()),
 })
@@ -49,30 +48,11 @@ export function parseManifest(text: string): RunManifest | 'newer' | undefined {
   return head.success && head.output.format > RUN_FORMAT ? 'newer' : undefined
 }
 
-/** Size and digest of an input; a few seconds for 10 GB, next to hours of embedding. */
-export async function describeInput(path: string, signal?: AbortSignal): Promise<RunInput> {
-  if (path === '-') return { path, bytes: null, sha256: null }
-  try {
-    const { size } = await stat(path)
-    return { path, bytes: size, sha256: await sha256File(path, signal) }
-  } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException
-    if (code === undefined) throw error
-    const reason = code === 'EACCES' || code === 'EPERM' ? 'you may not read it (permission denied)' : message
-    throw new VirnucproError(`cannot read the input ${path}: ${reason}`, { cause: error })
-  }
-}
-
 /** Lines that say in what two runs differ; empty when one continues the other. */
 export function manifestDifferences(before: RunManifest, now: RunManifest): string[] {
   const lines: string[] = []
-  const inputs = (m: RunManifest) => m.inputs.map(({ sha256 }) => sha256 ?? 'standard input').join(' ')
-  if (inputs(before) !== inputs(now)) {
+  if (!mayBeSameInputs(before.inputs, now.inputs)) {
     lines.push(`input: ${before.inputs.map(describe).join(', ')} -> ${now.inputs.map(describe).join(', ')}`)
-  } else if (now.inputs.some(({ sha256 }) => sha256 === null)) {
-    lines.push(
-      'input: both read standard input, and what a pipe gives cannot be compared or read a second time',
-    )
   }
   for (const key of new Set([...Object.keys(before.settings), ...Object.keys(now.settings)])) {
     const [old, current] = [before.settings[key], now.settings[key]]
@@ -86,11 +66,22 @@ export function manifestDifferences(before: RunManifest, now: RunManifest): stri
   return lines
 }
 
+/** False when two inputs are known to differ. What is not known yet, of a stream, shows when it has been read. */
+export function mayBeSameInputs(before: readonly RunInput[], now: readonly RunInput[]): boolean {
+  if (before.length !== now.length) return false
+  return before.every(({ sha256 }, i) => {
+    const other = now[i]?.sha256
+    return sha256 === null || other === null || sha256 === other
+  })
+}
+
 /** Each digest of a list like `BUNDLE classifier FILE`, short enough to compare by eye. */
 function shortened(models: string): string {
   return models.replaceAll(/[0-9a-f]{64}/g, (digest) => digest.slice(0, 12))
 }
 
 function describe({ path, bytes, sha256 }: RunInput): string {
-  return sha256 === null ? 'standard input' : `${path} (${bytes} bytes, sha256 ${sha256.slice(0, 12)})`
+  return sha256 === null
+    ? `${path} (not read yet)`
+    : `${path} (${bytes} bytes, sha256 ${sha256.slice(0, 12)})`
 }

@@ -8,20 +8,27 @@ export interface PartScores {
   ids: string[]
   /** Row-major [n, 2] float32: probability of `others`, of `virus`. */
   scores: Float32Array
+  /** SHA-256 of the ids and sequences that were scored; undefined in a file of version 0.1.0. */
+  content: string | undefined
   /** Of the `.pt` files that were written with it; empty when none are kept. */
   files: PartDigests
 }
 
-const MAGIC = 'VNPSCOR2'
+const MAGIC = 'VNPSCOR3'
+/** Without the digest of the content. */
+const OLD_MAGIC = 'VNPSCOR2'
 const HEADER_BYTES = 24
 
 /**
  * Layout, little-endian: magic (8 bytes), frames (u32), bytes of the texts (u32), CRC-32 of all that follows the
- * header (u32), digests (u32), the scores (8 bytes per frame), the texts joined by line ends (UTF-8): digests of
- * files, then ids.
+ * header (u32), digests of files (u32), the scores (8 bytes per frame), the texts joined by line ends (UTF-8): digest of the
+ * content, digests of files, then ids.
  */
-export async function writePartScores(path: string, { ids, scores, files }: PartScores): Promise<void> {
-  const texts = Buffer.from([...files, ...ids].join('\n'))
+export async function writePartScores(
+  path: string,
+  { ids, scores, content = '', files }: PartScores,
+): Promise<void> {
+  const texts = Buffer.from([content, ...files, ...ids].join('\n'))
   const body = Buffer.concat([Buffer.from(scores.buffer, scores.byteOffset, scores.byteLength), texts])
   const header = Buffer.alloc(HEADER_BYTES)
   header.write(MAGIC, 'latin1')
@@ -38,7 +45,8 @@ export async function readPartScores(path: string): Promise<PartScores | undefin
     if (error.code === 'ENOENT') return undefined
     throw new VirnucproError(`cannot read ${path}: ${error.message}`, { cause: error })
   })
-  if (bytes === undefined || bytes.length < HEADER_BYTES || bytes.toString('latin1', 0, 8) !== MAGIC)
+  const magic = bytes?.toString('latin1', 0, 8)
+  if (bytes === undefined || bytes.length < HEADER_BYTES || (magic !== MAGIC && magic !== OLD_MAGIC))
     return undefined
   const frames = bytes.readUInt32LE(8)
   const textBytes = bytes.readUInt32LE(12)
@@ -48,6 +56,7 @@ export async function readPartScores(path: string): Promise<PartScores | undefin
   const scores = new Float32Array(2 * frames)
   Buffer.from(scores.buffer).set(body.subarray(0, 8 * frames))
   const texts = body.toString('utf8', 8 * frames).split('\n')
+  const content = magic === MAGIC ? texts.shift() : undefined
   const ids = texts.slice(digests)
-  return ids.length === frames ? { ids, scores, files: texts.slice(0, digests) } : undefined
+  return ids.length === frames ? { ids, scores, content, files: texts.slice(0, digests) } : undefined
 }

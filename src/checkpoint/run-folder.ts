@@ -4,7 +4,13 @@ import { sha256File, UsageError, VirnucproError, WriteError, writeAtomically } f
 import { AdoptedVectors } from './adopted.ts'
 import { Journal } from './journal.ts'
 import type { JournalEntry } from './journal-format.ts'
-import { manifestDifferences, parseManifest, type RunManifest } from './manifest.ts'
+import {
+  manifestDifferences,
+  mayBeSameInputs,
+  parseManifest,
+  type RunInput,
+  type RunManifest,
+} from './manifest.ts'
 import { type PartScores, readPartScores, writePartScores } from './part-scores.ts'
 
 export interface RunFolderOptions {
@@ -19,6 +25,8 @@ export interface RunFolderOptions {
   resume: boolean
   /** The folder holds embeddings of a run of another program. */
   legacy: boolean
+  /** Reads the streams among the inputs to their end, to tell whether a finished run was over the same. */
+  digestStreams(): Promise<readonly RunInput[]>
 }
 
 /**
@@ -31,12 +39,15 @@ export type RunStatus = 'fresh' | 'adopting' | 'resumed' | 'finished'
 export class RunFolder {
   readonly #path: string
   readonly status: RunStatus
+  /** The inputs were compared with those of the run that is continued, by digest; those of a stream are not yet. */
+  readonly inputsProven: boolean
   #manifest: RunManifest
 
-  private constructor(path: string, manifest: RunManifest, status: RunStatus) {
+  private constructor(path: string, manifest: RunManifest, status: RunStatus, now: readonly RunInput[]) {
     this.#path = path
     this.#manifest = manifest
     this.status = status
+    this.inputsProven = [...manifest.inputs, ...now].every(({ sha256 }) => sha256 !== null)
   }
 
   /**
@@ -56,10 +67,12 @@ export class RunFolder {
     const legacy = options.legacy && before === 'none'
     const known = typeof before === 'object' ? before : undefined
     const status = known ? await continued(known, options) : await begun({ ...options, legacy })
-    if (known && (status === 'resumed' || status === 'finished')) return new RunFolder(path, known, status)
+    if (known && (status === 'resumed' || status === 'finished')) {
+      return new RunFolder(path, known, status, manifest.inputs)
+    }
     await removeState(path)
     const adopted = status === 'adopting' || known?.adopted === true
-    const folder = new RunFolder(path, { ...manifest, adopted }, status)
+    const folder = new RunFolder(path, { ...manifest, adopted }, status, manifest.inputs)
     if (status === 'fresh') await folder.#save()
     return folder
   }
@@ -135,10 +148,46 @@ export class RunFolder {
     return this.file(`parts_from_${padded(first)}.journal`)
   }
 
-  /** Scores of a part that is done with exactly these frames, in this order. */
-  async finishedPart(number: number, ids: readonly string[]): Promise<PartScores | undefined> {
+  /**
+   * Scores of a part that is done with exactly these frames, in this order.
+   *
+   * @param content - digest of their ids and sequences
+   * @returns `other` for a part that is done with other frames
+   */
+  async finishedPart(
+    number: number,
+    ids: readonly string[],
+    content: string,
+  ): Promise<PartScores | 'other' | undefined> {
     const found = await readPartScores(this.#part(number))
-    return found?.ids.length === ids.length && found.ids.every((id, i) => id === ids[i]) ? found : undefined
+    if (found === undefined) return undefined
+    // Version 0.1.0 kept no digest of a part: what it has done counts where that of the whole input was compared.
+    if (found.content === undefined && !this.inputsProven) return undefined
+    const isSame = found.ids.length === ids.length && found.ids.every((id, i) => id === ids[i])
+    return isSame && (found.content ?? content) === content ? found : 'other'
+  }
+
+  /**
+   * Takes what is known of the inputs by now.
+   * @throws UsageError when the run that is continued was over others
+   */
+  async takeInputs(inputs: readonly RunInput[]): Promise<void> {
+    const before = this.#manifest.inputs
+    if (!mayBeSameInputs(before, inputs)) {
+      throw anotherRun(
+        'unfinished',
+        manifestDifferences(this.#manifest, { ...this.#manifest, inputs: [...inputs] }),
+      )
+    }
+    if (!inputs.some(({ sha256 }, i) => sha256 !== null && before[i]?.sha256 === null)) return
+    this.#manifest = { ...this.#manifest, inputs: [...inputs] }
+    await this.#save()
+  }
+
+  /** Whether parts after the last one are done, as a run over a longer input has left them. */
+  async hasPartsAfter(last: number): Promise<boolean> {
+    const names = await readdir(join(this.#path, 'work')).catch(() => [])
+    return names.some((name) => Number(/^part_(\d+)\.scores$/.exec(name)?.[1] ?? 0) > last)
   }
 
   async finishPart(number: number, scores: PartScores): Promise<void> {
@@ -192,20 +241,12 @@ function padded(number: number): string {
 }
 
 /** What becomes of a run that the folder holds. */
-async function continued(
-  before: RunManifest,
-  { path, manifest, results }: RunFolderOptions,
-): Promise<RunStatus> {
+async function continued(before: RunManifest, options: RunFolderOptions): Promise<RunStatus> {
+  const { path, manifest, results } = options
   const differences = manifestDifferences(before, manifest)
   // A run that ended before anything was computed, say over a fault in its input, leaves nothing worth protecting.
   if (differences.length > 0 && before.status === 'unfinished' && !(await hasProgress(path))) return 'fresh'
-  if (differences.length > 0) {
-    throw new UsageError(
-      `the output folder holds a${before.status === 'finished' ? ' finished run' : 'n unfinished run'} that cannot ` +
-        `be continued with this command:\n  ${differences.join('\n  ')}\n` +
-        'choose another output folder, or start anew over the old results with --force',
-    )
-  }
+  if (differences.length > 0) throw anotherRun(before.status, differences)
   if (before.status === 'unfinished') return 'resumed'
   for (const path of results) {
     const digest = await sha256File(path).catch(() => undefined)
@@ -219,7 +260,30 @@ async function continued(
       )
     }
   }
+  await requireSameStreams(before, options)
   return 'finished'
+}
+
+/** A finished run over a stream: only the whole of it tells whether it is the same. Its results are not touched. */
+async function requireSameStreams(before: RunManifest, options: RunFolderOptions): Promise<void> {
+  const { manifest } = options
+  if (manifest.inputs.every(({ sha256 }) => sha256 !== null)) return
+  if (before.inputs.some(({ sha256 }) => sha256 === null)) {
+    throw anotherRun('finished', [
+      'input: what the run read from a pipe was not recorded by the version that made it',
+    ])
+  }
+  const inputs = [...(await options.digestStreams())]
+  const differences = manifestDifferences(before, { ...manifest, inputs })
+  if (differences.length > 0) throw anotherRun('finished', differences)
+}
+
+function anotherRun(status: RunManifest['status'], differences: readonly string[]): UsageError {
+  return new UsageError(
+    `the output folder holds a${status === 'finished' ? ' finished run' : 'n unfinished run'} that cannot ` +
+      `be continued with this command:\n  ${differences.join('\n  ')}\n` +
+      'choose another output folder, or start anew over the old results with --force',
+  )
 }
 
 /** True where embeddings or scores are kept in the state of a run. */

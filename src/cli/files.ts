@@ -1,4 +1,5 @@
 import { stat } from 'node:fs/promises'
+import { inspectInputs } from '../fasta/index.ts'
 import { UsageError } from '../system/index.ts'
 
 type Named = readonly (readonly [what: string, path: string])[]
@@ -26,4 +27,12 @@ export async function requireFiles(named: Named): Promise<void> {
     if ((await stat(path)).isDirectory())
       throw new UsageError(`${what} ${path}: expected a file, got a folder`)
   }
+}
+
+/**
+ * The same for files or streams of sequences, such as `<( … )` or a named pipe; nothing is read from them.
+ * @throws {FastaError} for the first one that cannot be read, and for a stream that is named twice.
+ */
+export async function requireInputs(paths: readonly string[]): Promise<void> {
+  await inspectInputs(paths)
 }

@@ -12,6 +12,7 @@ export const defaults = {
   resume: false,
   force: false,
   onInvalid: 'auto',
+  allowEmpty: false,
   backend: 'auto',
   triton: [],
   serverTimeout: 300,

@@ -1,5 +1,5 @@
 import { basename } from 'node:path'
-import { UsageError } from '../system/index.ts'
+import { descriptorOf, UsageError } from '../system/index.ts'
 import { deriveDevice } from './derive-device.ts'
 import type { Effective } from './effective.ts'
 import { DEFAULT_ORIGIN, describeOrigin } from './origins.ts'
@@ -59,7 +59,7 @@ function deriveBudgets(effective: Effective): void {
 
 /** `reads.fa.gz` -> `reads`. */
 function stem(path: string): string {
-  if (path === '-') return 'stdin'
+  if (descriptorOf(path) !== undefined) return 'stdin'
   const name = basename(path).replace(/\.(gz|bgz|zst)$/i, '')
   return name.replace(/(.)\.[^.]*$/, '$1')
 }

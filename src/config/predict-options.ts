@@ -61,6 +61,8 @@ export interface PredictOptions {
   mlpBatchSize: number
   /** Records that cannot be read: `skip` reports and goes on, `fail` stops, `auto` decides by the kind of fault. */
   onInvalid: 'auto' | 'skip' | 'fail'
+  /** A pipe that gives nothing is a sample without reads, as an empty file is, and no error. */
+  allowEmpty: boolean
   /** Write summary, page and MultiQC tables at the end. @default true */
   report: boolean
   /** Write samples of the run into the folder of the report. @default true */

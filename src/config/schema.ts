@@ -32,6 +32,7 @@ export const settingsEntries = {
   resume: v.optional(boolean),
   force: v.optional(boolean),
   onInvalid: v.optional(oneOf(['auto', 'skip', 'fail'])),
+  allowEmpty: v.optional(boolean),
   backend: v.optional(oneOf(['auto', 'onnx', 'triton'])),
   triton: v.optional(endpoints),
   serverTimeout: v.optional(wholeNumber(1)),

@@ -48,6 +48,7 @@ export function toPredictOptions(configuration: Configuration): PredictOptions {
     dnabertTokenBudget: values.dnabertBatchSize,
     mlpBatchSize: filled(values.batchSize, 'batchSize'),
     onInvalid: filled(values.onInvalid, 'onInvalid'),
+    allowEmpty: filled(values.allowEmpty, 'allowEmpty'),
     report: filled(values.report, 'report'),
     metrics: filled(values.metrics, 'metrics'),
     metricsInterval: filled(values.metricsInterval, 'metricsInterval'),

@@ -1,4 +1,5 @@
 import * as v from 'valibot'
+import { descriptorOf } from '../system/index.ts'
 
 // Values arrive as text (flags, environment) or as YAML/JSON scalars (files). Each schema takes both, so that
 // one validation serves every source; its message is the part after "expected".
@@ -105,7 +106,7 @@ export const paths = v.pipe(
     'expected a path or a list of paths',
   ),
   v.check(
-    (items) => items.filter((item) => item === '-').length <= 1,
+    (items) => items.filter((item) => descriptorOf(item) === 0).length <= 1,
     'expected - (standard input) only once',
   ),
 )

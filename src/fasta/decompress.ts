@@ -1,15 +1,21 @@
-import { createGunzip, createZstdDecompress } from 'node:zlib'
+import { constants, createZstdDecompress } from 'node:zlib'
+import { ByteQueue } from './byte-queue.ts'
+import { CompressedDataError } from './compressed-data.ts'
 import { FastaError } from './errors.ts'
 import { recogniseCompression } from './formats.ts'
-import { CompressedDataError, isZstdMagic, ZstdFrames } from './zstdFrames.ts'
+import { type GzipEnd, gunzipMembers } from './gzip-members.ts'
+import { isZstdMagic, ZstdFrames } from './zstdFrames.ts'
 
 /** Output of one turn of the decompressor: at 64 KiB the turns cost as much as the work. */
 const OUTPUT_BYTES = 1 << 20
 
-/** The empty block that ends every bgzip file (SAM specification, section 4.1.2). */
-const BGZF_END = Buffer.from('1f8b08040000000000ff0600424302001b0003000000000000000000', 'hex')
+/** Windows of 2 GiB, the most that zstd writes (`--long=31`); memory is taken only as far as there is text. */
+const ZSTD_WINDOW_LOG = 31
 
 export type Compression = 'none' | 'gzip' | 'zstd'
+
+/** Facts that only the end of the compressed data tells. */
+export type CompressionEnd = GzipEnd
 
 /** Compression by magic bytes; what we recognise but do not read is refused. */
 export function detectCompression(source: string, head: Uint8Array): Compression {
@@ -26,16 +32,11 @@ export function detectCompression(source: string, head: Uint8Array): Compression
   )
 }
 
-/** Facts that only the end of the compressed data tells. */
-export interface CompressionEnd {
-  /** A bgzip file without its end marker. */
-  missingBgzfEnd: boolean
-}
-
 /**
- * Decompresses every member or frame. Raw chunks must not be reused by their source.
- * @throws CompressedDataError for data that is cut off, damaged, or followed by something else;
- *   zero bytes after the last gzip member are padding, as to gzip itself
+ * Decompresses every member or frame. Raw chunks must not be reused by their source. What follows the last member or frame
+ * and is none is left unread, and told in `end`.
+ *
+ * @throws CompressedDataError for data that is cut off or damaged
  */
 export async function* decompress(
   compression: 'gzip' | 'zstd',
@@ -44,28 +45,39 @@ export async function* decompress(
   end: CompressionEnd,
 ): AsyncGenerator<Uint8Array> {
   const chunkSize = Math.max(64, Math.min(OUTPUT_BYTES, readBytes * 4))
-  const stream = compression === 'gzip' ? createGunzip({ chunkSize }) : createZstdDecompress({ chunkSize })
-  const tail = new RawTail(compression)
-  let ended = false
+  try {
+    if (compression === 'gzip') yield* gunzipMembers(new ByteQueue(raw), chunkSize, end)
+    else yield* unzstd(raw, chunkSize, end)
+  } finally {
+    await raw.return(undefined)
+  }
+}
+
+async function* unzstd(
+  raw: AsyncGenerator<Uint8Array>,
+  chunkSize: number,
+  end: CompressionEnd,
+): AsyncGenerator<Uint8Array> {
+  const params = { [constants.ZSTD_d_windowLogMax]: ZSTD_WINDOW_LOG }
+  const stream = createZstdDecompress({ chunkSize, params })
+  const frames = new ZstdFrames()
   let wake = () => {}
   stream.on('error', () => {}) // thrown to the reader below; here it must not be an uncaught event
   stream.on('drain', () => wake())
   stream.on('close', () => wake())
-  stream.on('end', () => {
-    ended = true
-    wake()
-  })
 
   const feed = async () => {
     for await (const chunk of raw) {
-      tail.push(chunk, stream.bytesWritten)
-      if (ended || stream.destroyed) continue // only zero bytes may come now: the tail checks them
+      const known = frames.push(chunk)
+      if (stream.destroyed) return
       const writable = new Promise<void>((resolve) => {
         wake = resolve
       })
-      if (!stream.write(chunk)) await writable
+      for (const bytes of known) if (!stream.write(bytes)) await writable
+      if (frames.trailingAt !== undefined) break
     }
-    tail.finish()
+    frames.finish()
+    end.trailingAt = frames.trailingAt
     if (!stream.destroyed) stream.end()
   }
   let failure: unknown
@@ -77,70 +89,18 @@ export async function* decompress(
     for await (const chunk of stream) yield chunk as Uint8Array
     await feeding
     if (failure !== undefined) throw failure
-    if (compression === 'gzip') tail.checkPadding(stream.bytesWritten)
-    end.missingBgzfEnd = tail.missingBgzfEnd
   } catch (error) {
-    throw failure ?? explain(compression, error)
+    throw failure ?? inWords(error)
   } finally {
     stream.destroy()
-    await raw.return(undefined)
   }
 }
 
-function explain(compression: string, error: unknown): unknown {
+function inWords(error: unknown): unknown {
   const { code, message } = error as NodeJS.ErrnoException
-  if (code === 'Z_BUF_ERROR') return new CompressedDataError(`the ${compression} data is cut off`)
-  if (typeof code === 'string' && /^Z_|^ZSTD/.test(code)) {
-    return new CompressedDataError(`the ${compression} data is damaged (${message})`)
-  }
+  if (code === 'ZSTD_error_frameParameter_windowTooLarge')
+    return new CompressedDataError('the zstd data has a window of more than 2 GiB')
+  if (typeof code === 'string' && code.startsWith('ZSTD'))
+    return new CompressedDataError(`the zstd data is damaged (${message})`)
   return error
-}
-
-/** Watches the end of the compressed bytes for what the decompressor does not tell. */
-class RawTail {
-  #chunks: { start: number; bytes: Uint8Array }[] = []
-  #total = 0
-  #isBgzf = false
-  #last: Uint8Array = new Uint8Array(0)
-  readonly #frames: ZstdFrames | undefined
-
-  constructor(compression: 'gzip' | 'zstd') {
-    this.#frames = compression === 'zstd' ? new ZstdFrames() : undefined
-  }
-
-  get missingBgzfEnd(): boolean {
-    return this.#isBgzf && !BGZF_END.equals(this.#last)
-  }
-
-  push(bytes: Uint8Array, consumed: number): void {
-    this.#frames?.push(bytes)
-    if (this.#total < 16) this.#isBgzf = isBgzf(Buffer.concat([...this.#chunks.map((c) => c.bytes), bytes]))
-    this.#last = Buffer.concat([this.#last, bytes.subarray(-BGZF_END.length)]).subarray(-BGZF_END.length)
-    // One chunk more than needed, so that the first 16 bytes stay at hand.
-    if (this.#total >= 16) this.#chunks = this.#chunks.filter((c) => c.start + c.bytes.length > consumed)
-    this.#chunks.push({ start: this.#total, bytes })
-    this.#total += bytes.length
-  }
-
-  finish(): void {
-    this.#frames?.finish()
-  }
-
-  /** After zero padding the decompressor ignores everything, a further member included. */
-  checkPadding(consumed: number): void {
-    for (const { start, bytes } of this.#chunks) {
-      const from = Math.max(0, consumed - start)
-      const odd = bytes.subarray(from).findIndex((byte) => byte !== 0)
-      if (odd < 0) continue
-      throw new CompressedDataError(
-        `the gzip data ends at byte ${consumed}, but something else follows the zero bytes after it, ` +
-          `at byte ${start + from + odd}`,
-      )
-    }
-  }
-}
-
-/** A gzip member whose first extra field is BC, the size of a bgzip block. */
-function isBgzf(start: Uint8Array): boolean {
-  return start.length >= 16 && (start[3]! & 4) !== 0 && start[12] === 0x42 && start[13] === 0x43
 }

@@ -22,9 +22,10 @@ export class FastaError extends DataError {
       id?: string
       first?: Place | undefined
       cause?: unknown
+      exitCode?: number
     },
   ) {
-    super(message, { cause: data.cause })
+    super(message, { cause: data.cause, ...(data.exitCode !== undefined && { exitCode: data.exitCode }) })
     this.source = data.source
     this.line = data.line
     this.reason = data.reason

@@ -25,10 +25,13 @@ export class FastaParser extends LineParser {
           position++
           continue
         }
-        this.#atLineStart = false
+        if (this.#atLineStart) this.letters.startLine(this.line)
         position = this.letters.append(chunk, position, chunk.length)
+        // What follows a byte order mark at the start of a line is at its start.
+        this.#atLineStart = this.letters.atMark
         if (this.letters.badByte >= 0) this.checkBadBytes(this.line)
         if (position === chunk.length) return
+        if (this.#atLineStart) continue
       }
       position = this.endLine(chunk, position)
       this.#atLineStart = true
@@ -42,6 +45,8 @@ export class FastaParser extends LineParser {
   }
 
   #endRecord(): void {
+    this.letters.breakMark()
+    if (this.letters.badByte >= 0 && !this.refused) this.checkBadBytes(this.line)
     if (this.#started && !this.refused) this.sink.accept(this.header, this.letters, this.headerLine)
   }
 }

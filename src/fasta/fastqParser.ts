@@ -6,6 +6,20 @@ const PLUS = 43
 type Part = 'between' | 'header' | 'letters' | 'plus' | 'quality' | 'resync'
 
 /**
+ * A line that starts with '@' while the quality is shorter than the sequence: quality of a wrapped record, or the header of
+ * the next one where the quality was cut off. It is read as quality, and kept until what follows tells.
+ */
+interface Doubt {
+  line: number
+  /** Quality before it. */
+  quality: number
+  /** All bytes from it on, but for those of the chunk at hand. */
+  kept: Uint8Array[]
+  /** Where it starts in the chunk at hand. */
+  start: number
+}
+
+/**
  * FASTQ with any line lengths: the quality ends when it is as long as the sequence, as '@' and '+' are quality
  * letters too (Cock et al. 2010, Nucleic Acids Res. 38:1767). Quality is counted, not kept.
  */
@@ -15,40 +29,107 @@ export class FastqParser extends LineParser {
   #letterLines = 0
   #quality = 0
   #qualityLines = 0
+  #doubt: Doubt | undefined
+  /** What is to be parsed next, the last first. */
+  #pending: { chunk: Uint8Array; start: number }[] = []
 
   protected override parse(chunk: Uint8Array, start: number): void {
+    this.#pending.push({ chunk, start })
+    for (let next = this.#pending.pop(); next !== undefined; next = this.#pending.pop()) {
+      if (!this.abandoned) this.#parseChunk(next.chunk, next.start)
+      // A line end at the end of what is parsed once more is whole.
+      if (this.#pending.length > 0) this.joinedNext()
+    }
+  }
+
+  #parseChunk(chunk: Uint8Array, start: number): void {
     let position = start
+    if (this.#doubt !== undefined) this.#doubt.start = start
     while (position < chunk.length && !this.abandoned) {
       if (this.#atLineStart) {
+        if (this.#part === 'between' && this.takesMark(chunk[position]!)) {
+          position++
+          continue
+        }
+        if (this.#settleDoubt(chunk, position)) return
         this.#atLineStart = false
-        if (this.#startLine(chunk[position]!)) {
+        if (this.#startLine(chunk, position)) {
           position++
           continue
         }
       }
       position = this.#restOfLine(chunk, position)
-      if (this.abandoned || position === chunk.length) return
+      if (this.abandoned) return
+      if (position === chunk.length) break
       this.#endPart()
       position = this.endLine(chunk, position)
       this.#atLineStart = true
     }
+    this.#doubt?.kept.push(chunk.slice(this.#doubt.start))
   }
 
   override finish(): void {
     if (this.abandoned) return
     if (this.#part !== 'between' && this.#part !== 'resync' && !this.#atLineStart) this.#endPart()
-    if (this.abandoned || this.#part === 'between' || this.#part === 'resync') return
+    if (this.#doubt !== undefined && (this.#part === 'quality' || this.#part === 'resync')) {
+      this.#rewind(this.#doubt, new Uint8Array(0), 0)
+      this.parse(new Uint8Array(0), 0)
+      this.finish()
+      return
+    }
+    if (this.abandoned || this.#part === 'between' || this.#part === 'resync') {
+      if (this.#part === 'between') this.#acceptDoubtful()
+      return
+    }
     this.#malformed(
       this.#part === 'quality' ? this.#lengths() : 'the file ends inside the record',
       'the file may be cut off: get it again',
     )
   }
 
+  /**
+   * At the start of a line: what came before tells whether the doubtful line was quality.
+   * @returns whether it was not: the bytes from it on are parsed once more
+   */
+  #settleDoubt(chunk: Uint8Array, position: number): boolean {
+    const doubt = this.#doubt
+    if (doubt === undefined || this.#part === 'quality') return false
+    // A blank line tells nothing.
+    if (this.#part === 'between' && chunk[position]! <= 32) return false
+    if (this.#part === 'between' && chunk[position] === AT) {
+      this.#acceptDoubtful()
+      return false
+    }
+    this.#rewind(doubt, chunk, position)
+    return true
+  }
+
+  /** The doubtful line is a header: the record before it is too short, and the next one begins there. */
+  #rewind(doubt: Doubt, chunk: Uint8Array, position: number): void {
+    this.#doubt = undefined
+    const kept = Buffer.concat([...doubt.kept, chunk.subarray(doubt.start, position)])
+    this.#pending.push({ chunk, start: position }, { chunk: kept, start: 1 })
+    this.line = doubt.line
+    this.#quality = doubt.quality
+    this.#malformed(this.#lengths(), 'repair or remove the record')
+    this.#startRecord()
+    this.#atLineStart = false
+  }
+
+  /** The doubtful line was quality: the record before it is whole. */
+  #acceptDoubtful(): void {
+    if (this.#doubt === undefined) return
+    this.#doubt = undefined
+    this.#acceptRecord()
+  }
+
   /** Acts on the first byte of a line. @returns whether the byte is used up */
-  #startLine(byte: number): boolean {
+  #startLine(chunk: Uint8Array, position: number): boolean {
+    const byte = chunk[position]!
     const isAt = byte === AT
     switch (this.#part) {
       case 'letters':
+        this.letters.startLine(this.line)
         if (byte === PLUS) {
           this.#part = 'plus'
           return true
@@ -57,10 +138,10 @@ export class FastqParser extends LineParser {
         this.#malformed("the '+' line is missing", 'repair or remove the record')
         return this.#startRecord()
       case 'quality':
-        // With the sequence on one line the quality is too: this is the next record already.
+        // With the sequence on one line the quality most often is, too, and this is the next record already.
         if (!isAt || this.#qualityLines !== 1 || this.#letterLines !== 1) break
-        this.#malformed(this.#lengths(), 'repair or remove the record')
-        return this.#startRecord()
+        this.#doubt = { line: this.line, quality: this.#quality, kept: [], start: position }
+        break
       case 'between':
       case 'resync':
         if (isAt) return this.#startRecord()
@@ -82,7 +163,8 @@ export class FastqParser extends LineParser {
       case 'header':
         return this.header.append(chunk, start, chunk.length)
       case 'letters': {
-        const end = this.letters.append(chunk, start, chunk.length)
+        let end = this.letters.append(chunk, start, chunk.length)
+        while (this.letters.atMark && end < chunk.length) end = this.letters.append(chunk, end, chunk.length)
         if (this.letters.badByte >= 0) this.checkBadBytes(this.line)
         return end
       }
@@ -133,16 +215,20 @@ export class FastqParser extends LineParser {
       this.#qualityLines++
       if (this.#quality === this.letters.length) this.#endRecord()
       else if (this.#quality > this.letters.length) {
-        this.#malformed(this.#lengths(), 'repair or remove the record')
+        if (this.#doubt === undefined) this.#malformed(this.#lengths(), 'repair or remove the record')
         this.#part = 'resync'
       }
     }
   }
 
   #endRecord(): void {
+    this.#part = 'between'
+    if (this.#doubt === undefined) this.#acceptRecord()
+  }
+
+  #acceptRecord(): void {
     if (!this.refused) this.sink.accept(this.header, this.letters, this.headerLine)
     this.letters.clear()
-    this.#part = 'between'
   }
 
   #lengths(): string {

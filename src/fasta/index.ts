@@ -1,8 +1,11 @@
 // Reading: batches of records from files and standard input, in constant memory.
 
 export { FastaError } from './errors.ts'
-export { readSequences } from './read.ts'
+export { digestInput, readSequences } from './read.ts'
+// What an input is, before it is opened.
+export { type InputSource, inspectInputs } from './source.ts'
 export type {
+  InputDigest,
   InputFailure,
   InvalidReason,
   InvalidRecord,
@@ -10,6 +13,7 @@ export type {
   Place,
   ReadOptions,
   ReadStatistics,
+  RecordOutcome,
   SequenceRecord,
 } from './types.ts'
 export { newReadStatistics } from './types.ts'

@@ -13,7 +13,6 @@ const AT = 64
 export class InputParser extends LineParser {
   readonly #head: Uint8Array
   #parser: LineParser | undefined
-  #bomLeft: number
   #atLineStart = true
   /** In text before the first record that is left out. */
   #skipping = false
@@ -22,7 +21,6 @@ export class InputParser extends LineParser {
   constructor(sink: RecordSink, head: Uint8Array) {
     super(sink, 1)
     this.#head = head
-    this.#bomLeft = head[0] === 0xef && head[1] === 0xbb && head[2] === 0xbf ? 3 : 0
     const binary = recogniseBinary(head)
     if (binary === undefined) return
     sink.invalid('binary', 1, '', `this is ${binary.name} data, neither FASTA nor FASTQ`, binary.advice)
@@ -40,9 +38,12 @@ export class InputParser extends LineParser {
       return
     }
     let position = start
-    for (; this.#bomLeft > 0 && position < chunk.length; this.#bomLeft--) position++
     while (position < chunk.length) {
       const byte = chunk[position]!
+      if (this.#atLineStart && this.takesMark(byte)) {
+        position++
+        continue
+      }
       const kind = KIND[byte]
       if (kind === Kind.lineEnd) {
         position = this.endLine(chunk, position)
@@ -64,13 +65,8 @@ export class InputParser extends LineParser {
     if (this.abandoned) return
     if (this.#parser !== undefined) this.#parser.finish()
     else if (!this.#skipping) {
-      this.sink.invalid(
-        'empty_file',
-        1,
-        '',
-        this.#head.length === 0 ? 'the file is empty' : 'the file holds nothing but blank lines',
-        this.sink.orSkip('check that it was written completely', 'skip it'),
-      )
+      const what = this.#head.length === 0 ? 'is empty' : 'holds nothing but blank lines'
+      this.sink.emptyInput(`the ${this.sink.isRegular ? 'file' : 'input'} ${what}`)
     }
   }
 

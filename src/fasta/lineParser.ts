@@ -1,6 +1,6 @@
 import { HeaderBuffer } from './header.ts'
 import type { RecordSink } from './recordSink.ts'
-import { SequenceBuffer } from './sequenceBuffer.ts'
+import { BYTE_ORDER_MARK, SequenceBuffer } from './sequenceBuffer.ts'
 
 const LINE_FEED = 10
 const CARRIAGE_RETURN = 13
@@ -18,6 +18,8 @@ export abstract class LineParser {
   protected headerLine = 0
   /** The record at hand is already reported: its letters are read over. */
   protected refused = false
+  /** Bytes of a byte order mark at the start of a line, met so far. */
+  protected mark = 0
   #afterReturn = false
 
   /** @param line line of the first byte that is pushed */
@@ -41,6 +43,11 @@ export abstract class LineParser {
     this.parse(chunk, position)
   }
 
+  /** The next bytes follow without a line end that was split. */
+  protected joinedNext(): void {
+    this.#afterReturn = false
+  }
+
   /** Called at the end of the input. */
   abstract finish(): void
 
@@ -53,6 +60,21 @@ export abstract class LineParser {
     if (position + 1 === chunk.length) this.#afterReturn = true
     else if (chunk[position + 1] === LINE_FEED) return position + 2
     return position + 1
+  }
+
+  /**
+   * Steps over a byte order mark at the start of a line, as where files of Windows were joined.
+   * @returns whether the byte belongs to one
+   */
+  protected takesMark(byte: number): boolean {
+    if (byte !== BYTE_ORDER_MARK[this.mark as 0 | 1 | 2]) {
+      this.mark = 0
+      return false
+    }
+    this.mark = (this.mark + 1) % BYTE_ORDER_MARK.length
+    // At the start of a file it is nothing unusual.
+    if (this.mark === 0 && this.line > 1) this.sink.reportMark(this.line, '')
+    return true
   }
 
   protected startHeader(): void {
@@ -109,6 +131,7 @@ export abstract class LineParser {
       '',
       `byte 0x${hex(byte)}: this is binary data, neither FASTA nor FASTQ`,
       'check that the file is what it should be, and complete',
+      'the rest of the file is left out',
     )
     this.abandoned = true
   }

@@ -1,66 +1,25 @@
-import { read as readCallback } from 'node:fs'
-import { access, constants, type FileHandle, open, stat } from 'node:fs/promises'
-import { FastaError } from './errors.ts'
-
-/** Name of an input in records and messages. */
-export function sourceName(input: string): string {
-  return input === '-' ? '<stdin>' : input
-}
-
-/** Finds what cannot be opened before hours are spent on the inputs before it. */
-export async function checkInputs(inputs: readonly string[]): Promise<void> {
-  if (inputs.filter((input) => input === '-').length > 1) {
-    throw new FastaError('<stdin>: standard input ("-") can be given only once', {
-      source: '<stdin>',
-      reason: 'stdin_twice',
-    })
-  }
-  for (const input of inputs) {
-    if (input === '-') continue
-    try {
-      if ((await stat(input)).isDirectory()) {
-        throw new FastaError(`${input}: this is a directory; give the FASTA or FASTQ files in it`, {
-          source: input,
-          reason: 'directory',
-        })
-      }
-      await access(input, constants.R_OK)
-    } catch (cause) {
-      throw cause instanceof FastaError ? cause : openError(input, cause)
-    }
-  }
-}
-
-function openError(input: string, cause: unknown): FastaError {
-  const { code, message } = cause as NodeJS.ErrnoException
-  if (code === 'ENOENT' || code === 'ENOTDIR') {
-    return new FastaError(`${input}: no such file; check the path`, {
-      source: input,
-      reason: 'not_found',
-      cause,
-    })
-  }
-  const why = code === 'EACCES' || code === 'EPERM' ? 'no permission to read it' : message
-  return new FastaError(`${input}: cannot be read: ${why}`, { source: input, reason: 'unreadable', cause })
-}
+import { closeSync, constants, openSync, read as readCallback } from 'node:fs'
+import { type FileHandle, open } from 'node:fs/promises'
+import { type InputSource, openError } from './source.ts'
 
 /**
- * Chunks of a file or of standard input as stored, the next one read while the caller works on this one.
+ * Chunks of an input as stored, the next one read while the caller works on this one.
  * With `reuse`, which may change on the way, a chunk is valid only until the next is asked for.
  */
 export async function* rawChunks(
-  input: string,
+  source: InputSource,
   readBytes: number,
   options: { reuse: boolean; signal?: AbortSignal | undefined },
 ): AsyncGenerator<Uint8Array> {
   const { signal } = options
   let handle: FileHandle | undefined
   try {
-    handle = input === '-' ? undefined : await open(input)
+    handle = source.descriptor === undefined ? await openOrGiveUp(source, signal) : undefined
   } catch (cause) {
-    throw openError(input, cause)
+    if (signal?.aborted) throw signal.reason
+    throw openError(source.name, cause)
   }
-  const descriptor = handle?.fd ?? 0
+  const descriptor = handle?.fd ?? source.descriptor ?? 0
   const buffers = [new Uint8Array(readBytes), new Uint8Array(readBytes)] as const
   const next = (turn: number) => {
     const buffer = options.reuse ? buffers[(turn & 1) as 0 | 1] : new Uint8Array(readBytes)
@@ -78,10 +37,41 @@ export async function* rawChunks(
     }
   } catch (cause) {
     if (signal?.aborted) throw signal.reason
-    throw openError(sourceName(input), cause)
+    throw openError(source.name, cause)
   } finally {
     // Not awaited: a read from a silent pipe may never end.
     pending.catch(() => {}).then(() => handle?.close())
+  }
+}
+
+/**
+ * Opens an input. A named pipe opens only when its writer does: an abort ends the wait, and gives back the thread that
+ * waits in `open`, which nothing else would end.
+ */
+async function openOrGiveUp(
+  { input, kind }: InputSource,
+  signal: AbortSignal | undefined,
+): Promise<FileHandle> {
+  const opening = open(input)
+  if (kind === 'file') return await opening
+  try {
+    return await abortable(opening, signal)
+  } catch (error) {
+    opening.then(
+      (handle) => handle.close(),
+      () => {},
+    )
+    if (signal?.aborted) comeAsWriter(input)
+    throw error
+  }
+}
+
+/** Opening a pipe for both directions never waits (fifo(7)), and whoever waits for a writer goes on. */
+function comeAsWriter(path: string): void {
+  try {
+    closeSync(openSync(path, constants.O_RDWR | constants.O_NONBLOCK))
+  } catch {
+    // Gone, or not ours to write to: the thread waits until the process ends.
   }
 }
 

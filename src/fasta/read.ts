@@ -1,15 +1,17 @@
+import { CompressedDataError } from './compressed-data.ts'
 import { type CompressionEnd, decompress, detectCompression } from './decompress.ts'
 import { FastaError } from './errors.ts'
 import { HEAD_BYTES } from './formats.ts'
+import { InputBytes } from './input-bytes.ts'
 import { InputParser } from './inputParser.ts'
 import { peek } from './peek.ts'
-import { checkInputs, rawChunks, sourceName } from './rawInput.ts'
 import { RecordSink } from './recordSink.ts'
-import type { ReadOptions, ReadStatistics, SequenceRecord } from './types.ts'
-import { CompressedDataError } from './zstdFrames.ts'
+import { type InputSource, inspectInputs } from './source.ts'
+import type { InputDigest, ReadOptions, SequenceRecord } from './types.ts'
 
 /** Large enough that a read costs nothing beside its parsing, small enough to stay in the cache. */
 const READ_BYTES = 1 << 18
+const DIGEST_BYTES = 1 << 20
 
 /** Not part of the public options: tests set tiny reads to put a boundary at every byte. */
 export interface InternalReadOptions extends ReadOptions {
@@ -33,28 +35,38 @@ export async function* readSequences(
   options: ReadOptions = {},
 ): AsyncGenerator<SequenceRecord[]> {
   options.signal?.throwIfAborted()
-  await checkInputs(inputs)
+  const sources = await inspectInputs(inputs)
   const sink = new RecordSink(options)
   try {
-    for (const input of inputs) yield* readInput(input, sink, options)
+    for (const [index, source] of sources.entries()) yield* readInput(source, index, sink, options)
     yield* sink.takeAll()
   } finally {
     sink.close()
   }
 }
 
+/** Digest of the bytes of an input, which a stream then has given. */
+export async function digestInput(source: InputSource, signal?: AbortSignal): Promise<InputDigest> {
+  await using bytes = new InputBytes(source, { readBytes: DIGEST_BYTES, digest: true, signal })
+  bytes.mode.reuse = true
+  return await bytes.digest()
+}
+
 async function* readInput(
-  input: string,
+  source: InputSource,
+  index: number,
   sink: RecordSink,
   options: InternalReadOptions,
 ): AsyncGenerator<SequenceRecord[]> {
-  const { signal, readBytes = READ_BYTES } = options
-  const source = sourceName(input)
+  const { signal, statistics, readBytes = READ_BYTES, onInputRead } = options
+  const { name } = source
   sink.startInput(source)
-  const end: CompressionEnd = { missingBgzfEnd: false }
+  const end: CompressionEnd = { missingBgzfEnd: false, trailingAt: undefined }
+  const digest = onInputRead !== undefined
+  await using bytes = new InputBytes(source, { readBytes, signal, statistics, digest })
   let parser: InputParser | undefined
   try {
-    const opened = await openChunks(input, readBytes, options, end)
+    const opened = await openChunks(name, bytes, readBytes, end)
     const { head, chunks } = await peek(opened, HEAD_BYTES)
     parser = new InputParser(sink, head)
     for await (const chunk of chunks) {
@@ -68,8 +80,18 @@ async function* readInput(
     if (!(cause instanceof CompressedDataError)) throw cause
     const line = parser?.currentLine ?? 1
     throw new FastaError(
-      `${source}: ${cause.message}, after line ${line} of its text; the file is incomplete or damaged: get it again`,
-      { source, line, reason: 'corrupt_compression', cause },
+      `${name}: ${cause.message}, after line ${line} of its text; the file is incomplete or damaged: get it again`,
+      { source: name, line, reason: 'corrupt_compression', cause },
+    )
+  }
+  if (end.trailingAt !== undefined) {
+    sink.invalid(
+      'trailing_bytes',
+      parser.currentLine,
+      '',
+      `something that is not compressed follows the compressed data, from byte ${end.trailingAt + 1} of the file on`,
+      'check how the file was made',
+      'it is left out; the text before it is whole',
     )
   }
   if (end.missingBgzfEnd) {
@@ -81,30 +103,20 @@ async function* readInput(
       'get it again, or write it anew with bgzip',
     )
   }
+  if (onInputRead !== undefined) await onInputRead(index, await bytes.digest())
 }
 
 /** The input's bytes, decompressed. */
 async function openChunks(
-  input: string,
+  name: string,
+  bytes: InputBytes,
   readBytes: number,
-  { signal, statistics }: ReadOptions,
   end: CompressionEnd,
 ): Promise<AsyncGenerator<Uint8Array>> {
-  const mode = { reuse: false, signal }
-  const raw = await peek(counted(rawChunks(input, readBytes, mode), statistics), 16)
-  const compression = detectCompression(sourceName(input), raw.head)
+  const raw = await peek(bytes.chunks(), 16)
+  const compression = detectCompression(name, raw.head)
   if (compression !== 'none') return decompress(compression, raw.chunks, readBytes, end)
   // The decompressor works on a chunk while the next is read; the parser does not, and fresh buffers cost it 15 %.
-  mode.reuse = true
+  bytes.mode.reuse = true
   return raw.chunks
-}
-
-async function* counted(
-  chunks: AsyncGenerator<Uint8Array>,
-  statistics: ReadStatistics | undefined,
-): AsyncGenerator<Uint8Array> {
-  for await (const chunk of chunks) {
-    if (statistics !== undefined) statistics.bytes += chunk.length
-    yield chunk
-  }
 }

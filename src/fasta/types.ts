@@ -13,13 +13,19 @@ export interface SequenceRecord {
 /**
  * What is done about invalid input.
  *
- * - `auto`: an empty record is skipped and reported, everything else is an error.
- * - `fail`: everything invalid is an error, an empty record included.
- * - `skip`: what is invalid is left out and reported, the rest goes on.
+ * - `auto`: an empty record is left out and reported, what is only unusual is read and reported, everything else is an error.
+ * - `fail`: everything invalid or unusual is an error, an empty record included.
+ * - `skip`: what is invalid is left out and reported, what is only unusual is read and reported.
  */
 export type OnInvalid = 'auto' | 'skip' | 'fail'
 
-/** Kinds of invalid content, subject to {@link OnInvalid}. */
+/**
+ * What became of what is reported: a record left out, a record read as it stands, or something about the file that belongs
+ * to no record.
+ */
+export type RecordOutcome = 'left_out' | 'kept' | 'noted'
+
+/** Kinds of invalid or unusual content, subject to {@link OnInvalid}. */
 export type InvalidReason =
   /** A header with no letters after it. */
   | 'empty_record'
@@ -37,19 +43,35 @@ export type InvalidReason =
   | 'header_too_long'
   /** Something else than blank lines before the first record; `skip` leaves out that text only. */
   | 'text_before_first_record'
-  /** 0 bytes, or only whitespace, decompressed or not. */
+  /** 0 bytes, or only whitespace, decompressed or not: an error of a stream, see `ReadOptions.allowEmpty`. */
   | 'empty_file'
   /** Missing '+', or quality and sequence of different lengths. */
   | 'malformed_fastq'
   /** A bgzip file without its end marker: probably cut off. Reported, an error only with `fail`. */
   | 'missing_bgzf_end'
+  /** Something that is no member or frame after the last one of compressed data. Reported, an error only with `fail`. */
+  | 'trailing_bytes'
+  /** '>' after letters of a sequence line. */
+  | 'header_in_sequence'
+  /** '>' after nothing but blanks: no header. */
+  | 'header_after_blank'
+  /** Letters that are no IUPAC nucleotide codes, too few of them amino acids for a protein. */
+  | 'unknown_letters'
+  /** '-', '.' or '*' in a sequence. */
+  | 'gaps'
+  /** A header without a word. */
+  | 'no_id'
+  /** U+FEFF in mid-file. */
+  | 'byte_order_mark'
 
 /** Kinds of failure no policy can skip: the input cannot be read to its end. */
 export type InputFailure =
   | 'not_found'
   | 'directory'
   | 'unreadable'
-  | 'stdin_twice'
+  | 'stream_twice'
+  /** A device or a socket. */
+  | 'not_a_file'
   | 'unsupported_compression'
   | 'corrupt_compression'
 
@@ -60,15 +82,22 @@ export interface Place {
   line: number
 }
 
-/** What was skipped, and why. */
+/** What was left out, or read with a doubt, and why. */
 export interface InvalidRecord extends Place {
   /** '' where the trouble belongs to no record. */
   id: string
   reason: InvalidReason
   /** One line for the user, `file:line: ...`. */
   message: string
+  outcome: RecordOutcome
   /** Of a `duplicate_id`: where the id was seen first. */
   first?: Place
+}
+
+/** The bytes of an input as stored. */
+export interface InputDigest {
+  bytes: number
+  sha256: string
 }
 
 /** Counts, filled in while reading; see {@link newReadStatistics}. */
@@ -97,8 +126,17 @@ export interface ReadOptions {
   onInvalid?: OnInvalid
   /** How a user skips what is invalid, for errors to say, such as an option of a command. @default it is not said */
   skipHint?: string
-  /** Called for everything that is skipped, in input order. */
+  /** Called for everything that is left out or unusual, in input order. */
   onInvalidRecord?(record: InvalidRecord): void
+  /** A stream that gives nothing is an input without records, as an empty file is. @default it is an error */
+  allowEmpty?: boolean
+  /**
+   * Called once an input has been read to its end, with the digest of the very bytes that were parsed. Its last records are
+   * yielded after that.
+   *
+   * @param index - of the input among all
+   */
+  onInputRead?(index: number, read: InputDigest): void | Promise<void>
   /** Ends the reading with the signal's reason. */
   signal?: AbortSignal
   /**

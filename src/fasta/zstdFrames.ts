@@ -1,5 +1,4 @@
-/** Compressed data that is cut off or followed by something else. */
-export class CompressedDataError extends Error {}
+import { CompressedDataError, differingBits } from './compressed-data.ts'
 
 const MAGIC = 0xfd2fb528
 const SKIPPABLE_MAGIC = 0x184d2a50
@@ -8,6 +7,8 @@ const SKIPPABLE_MAGIC = 0x184d2a50
 export function isZstdMagic(word: number): boolean {
   return word === MAGIC || (word & 0xfffffff0) >>> 0 === SKIPPABLE_MAGIC
 }
+
+const MAGIC_BYTES = [0x28, 0xb5, 0x2f, 0xfd] as const
 
 type Step = 'magic' | 'skippable_size' | 'descriptor' | 'block' | 'skip'
 
@@ -25,9 +26,14 @@ export class ZstdFrames {
   #checksum = 0
   #offset = 0
 
-  push(chunk: Uint8Array): void {
+  /** Where something that is no frame follows the last one. */
+  trailingAt: number | undefined
+
+  /** @returns what of the chunk, and of the one before it, is known to belong to frames */
+  push(chunk: Uint8Array): Uint8Array[] {
+    const held = this.#step === 'magic' ? this.#field.slice(0, this.#have) : new Uint8Array(0)
     let position = 0
-    while (position < chunk.length) {
+    while (position < chunk.length && this.trailingAt === undefined) {
       if (this.#step === 'skip') {
         const taken = Math.min(this.#skip, chunk.length - position)
         position += taken
@@ -38,14 +44,24 @@ export class ZstdFrames {
       this.#field[this.#have++] = chunk[position++]!
       if (this.#have === this.#need) this.#take(this.#offset + position)
     }
-    this.#offset += chunk.length
+    this.#offset += position
+    // The bytes of a magic number that is not whole wait for the rest of it.
+    const waiting = this.trailingAt !== undefined ? this.#need : this.#step === 'magic' ? this.#have : 0
+    const known = held.length + position - waiting
+    return [held.subarray(0, known), chunk.subarray(0, Math.max(0, known - held.length))].filter(
+      (bytes) => bytes.length > 0,
+    )
   }
 
   /** Called at the end of the data. */
   finish(): void {
-    if (this.#step !== 'magic' || this.#have > 0) {
+    if (this.trailingAt !== undefined) return
+    const start = this.#field.subarray(0, this.#have)
+    const isCutMagic = start.every((byte, at) => byte === MAGIC_BYTES[at])
+    if (this.#step !== 'magic' || (this.#have > 0 && isCutMagic)) {
       throw new CompressedDataError('the zstd data ends inside a frame')
     }
+    if (this.#have > 0) this.trailingAt = this.#offset - this.#have
   }
 
   #take(end: number): void {
@@ -54,7 +70,9 @@ export class ZstdFrames {
     if (this.#step === 'magic') {
       if (word === MAGIC) this.#expect('descriptor')
       else if (isZstdMagic(word)) this.#expect('skippable_size')
-      else throw new CompressedDataError(`no zstd frame at byte ${end - 4}, where the one before it ends`)
+      else if (differingBits(this.#field, MAGIC_BYTES) <= 3)
+        throw new CompressedDataError(`no zstd frame at byte ${end - 4}, where the one before it ends`)
+      else this.trailingAt = end - 4
     } else if (this.#step === 'skippable_size') this.#skipThen(word, 'magic')
     else if (this.#step === 'descriptor') this.#takeDescriptor(this.#field[0]!)
     else this.#takeBlock(word & 0xffffff)

@@ -1,4 +1,5 @@
 import { basename, dirname, join } from 'node:path'
+import { descriptorOf } from '../system/index.ts'
 
 export type LayoutName = 'vanilla' | 'broad'
 
@@ -20,7 +21,7 @@ export interface OutputPaths {
   mergedPart(part: number): string
   predictions: string
   consensus: string
-  /** Records left out of the run, with the reason. */
+  /** Records left out of the run, and records with something unusual, with the reason. */
   invalidRecords: string
   /** Folder of the state that lets an interrupted run go on. */
   state: string
@@ -51,7 +52,7 @@ export function outputPaths(options: PathOptions): OutputPaths {
  * only the file name is cut.
  */
 function place({ layout, input, outputDir, prefix }: PathOptions): { root: string; stem: string } {
-  const path = input === '-' ? 'stdin' : input.replace(/\.(gz|bgz|bgzf|zst)$/i, '')
+  const path = descriptorOf(input) !== undefined ? 'stdin' : input.replace(/\.(gz|bgz|bgzf|zst)$/i, '')
   if (outputDir === undefined && layout === 'vanilla' && prefix === undefined) {
     const cut = path.split('.fa')[0] ?? path
     return { root: dirname(cut), stem: basename(cut) }

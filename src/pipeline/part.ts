@@ -13,6 +13,17 @@ export interface Part {
   proteins: Uint8Array[]
 }
 
+/** Digest of the ids and sequences of a part. The proteins follow from the DNA. */
+export function contentOf({ ids, nucleotides }: Part): string {
+  const hasher = new Bun.CryptoHasher('sha256')
+  for (const [i, id] of ids.entries())
+    hasher
+      .update(`${id}\n`)
+      .update(nucleotides[i] as Uint8Array)
+      .update('\n')
+  return hasher.digest('hex')
+}
+
 export function emptyPart(number: number): Part {
   return { number, ids: [], nucleotides: [], proteins: [] }
 }

@@ -1,19 +1,13 @@
 import { basename } from 'node:path'
 import { version } from '../../package.json' with { type: 'json' }
-import {
-  describeInput,
-  findLegacyRun,
-  RUN_FORMAT,
-  RunFolder,
-  RunLock,
-  type RunManifest,
-} from '../checkpoint/index.ts'
+import { findLegacyRun, RUN_FORMAT, RunFolder, RunLock, type RunManifest } from '../checkpoint/index.ts'
 import type { PredictOptions } from '../config/index.ts'
 import { requireMetricsPort } from '../monitor/index.ts'
 import { outputPaths } from '../outputs/index.ts'
 import { type LiveTerminal, type Logger, limitedThreads, WarningKeeper } from '../system/index.ts'
 import { removeOldRun } from './cleanup.ts'
 import { withGrace } from './grace.ts'
+import { RunInputs } from './inputs.ts'
 import { openModels, type RunModels } from './models.ts'
 import type { PredictResult } from './result.ts'
 import { Run } from './run.ts'
@@ -46,9 +40,11 @@ export async function predict(asked: PredictOptions, context: PredictContext): P
   const signal = AbortSignal.any(stops)
   const models = await openModels(options, logger, (error) => lostServer.abort(error), signal)
   let begun = false
+  let inputs: RunInputs | undefined
   try {
-    const manifest = await describeRun(options, models, signal)
-    const { inputs } = manifest
+    const opened = await RunInputs.open(options.inputs, signal)
+    inputs = opened
+    const manifest = describeRun(options, models, opened)
     // Before the old state goes: killed in between, no file of the old run may be left without it.
     if (options.force) await removeOldRun(paths)
     const folder = await RunFolder.open({
@@ -58,13 +54,14 @@ export async function predict(asked: PredictOptions, context: PredictContext): P
       force: options.force,
       resume: options.resume,
       legacy: (await findLegacyRun(paths.root, basename(paths.state), paths.layout)) !== undefined,
+      digestStreams: () => opened.digestStreams(signal),
     })
     begun = folder.status !== 'finished'
     const result = await new Run({
       options,
       paths,
       models,
-      inputs,
+      inputs: opened,
       folder,
       lock,
       terminal,
@@ -75,7 +72,7 @@ export async function predict(asked: PredictOptions, context: PredictContext): P
       logger.info(`the run had finished by then: its results in ${paths.mergedFolder} stand`)
     return result
   } catch (error) {
-    if (begun && signal.aborted) logger.info(howToContinue(options, paths.root))
+    if (begun && signal.aborted) logger.info(howToContinue(inputs, paths.root))
     throw error
   } finally {
     // A batch that takes minutes must not hold up a run that was told to stop.
@@ -85,25 +82,18 @@ export async function predict(asked: PredictOptions, context: PredictContext): P
   }
 }
 
-function howToContinue({ inputs }: PredictOptions, root: string): string {
-  return inputs.includes('-')
-    ? `standard input cannot be read a second time: a new run into ${root} has to start over, with --force`
-    : `what has been computed is kept in ${root}: the same command continues from there`
+function howToContinue(inputs: RunInputs | undefined, root: string): string {
+  const again = inputs?.hasStreams === true ? ', given the same bytes,' : ''
+  return `what has been computed is kept in ${root}: the same command${again} continues from there`
 }
 
 /** What decides whether an interrupted run may be continued. Speed settings are left out: they change no result. */
-async function describeRun(
-  options: PredictOptions,
-  models: RunModels,
-  signal?: AbortSignal,
-): Promise<RunManifest> {
-  const inputs = []
-  for (const input of options.inputs) inputs.push(await describeInput(input, signal))
+function describeRun(options: PredictOptions, models: RunModels, inputs: RunInputs): RunManifest {
   return {
     format: RUN_FORMAT,
     version,
     status: 'unfinished',
-    inputs,
+    inputs: [...inputs.described],
     settings: {
       expectedLength: options.expectedLength,
       sequencesPerFile: options.sequencesPerFile,

@@ -12,7 +12,7 @@ export interface PrepareOptions {
   sequencesPerFile: number
   /** Keep frames without a single residue, as Broad's fork does. */
   keepEmpty: boolean
-  /** Where chunks and frames are written as files, when they are to be kept. */
+  /** Where chunks and frames are written as files, when they are to be kept; parts are not. */
   files: PreparedFiles | undefined
   tally: Tally
   signal: AbortSignal | undefined
@@ -39,12 +39,12 @@ export async function* prepareParts(options: PrepareOptions, counts: PrepareCoun
     for (const record of records) {
       counts.records++
       counts.bases += record.sequence.length
-      for (const full of addRecord(record)) yield await finishPart(full)
+      yield* addRecord(record)
     }
     await options.files?.drain()
     options.signal?.throwIfAborted()
   }
-  if (part.ids.length > 0) yield await finishPart(part)
+  if (part.ids.length > 0) yield part
 
   /** Yields each part that a record fills. */
   function* addRecord({ id, sequence, source }: SequenceRecord): Generator<Part> {
@@ -71,10 +71,5 @@ export async function* prepareParts(options: PrepareOptions, counts: PrepareCoun
         }
       }
     }
-  }
-
-  async function finishPart(full: Part): Promise<Part> {
-    await options.files?.writePart(full)
-    return full
   }
 }

@@ -1,9 +1,9 @@
 import { version } from '../../package.json' with { type: 'json' }
-import type { RunInput } from '../checkpoint/index.ts'
 import type { PredictOptions } from '../config/index.ts'
 import { RunMonitor } from '../monitor/index.ts'
 import type { OutputPaths } from '../outputs/index.ts'
 import type { LiveTerminal, Logger } from '../system/index.ts'
+import type { RunInputs } from './inputs.ts'
 import type { RunModels } from './models.ts'
 import type { PrepareCounts } from './prepare.ts'
 import type { RecordReport } from './records.ts'
@@ -13,7 +13,7 @@ export interface Watched {
   options: PredictOptions
   paths: OutputPaths
   models: RunModels
-  inputs: readonly RunInput[]
+  inputs: RunInputs
   counts: PrepareCounts
   records: RecordReport
   resumed: boolean
@@ -43,11 +43,11 @@ export function monitorOf(watched: Watched): RunMonitor {
 
 /**
  * Share of the input that has become frames: the share of bytes that have been read, less the records that have been
- * read and not cut into chunks yet. Undefined for standard input.
+ * read and not cut into chunks yet. Undefined while there is a stream of which nobody knows how long it is.
  */
 function shareRead({ inputs, counts, records, options }: Watched): number | undefined {
   let size = 0
-  for (const { bytes } of inputs) {
+  for (const { bytes } of inputs.described) {
     if (bytes === null) return undefined
     size += bytes
   }

@@ -2,22 +2,32 @@ import { type InvalidRecord, newReadStatistics, type OnInvalid, type ReadOptions
 import { AtomicFile, type Logger } from '../system/index.ts'
 import { count } from './result.ts'
 
-/** Warnings shown one by one before only the report goes on. */
+/** Warnings about records left out that are shown one by one; the list goes on. */
 const SHOWN = 20
+/** The same for each kind of what is only unusual. */
+const SHOWN_UNUSUAL = 5
 
-/** Records that a run leaves out: each one is named in a table, none is dropped silently. */
+/** Records that a run leaves out or finds something unusual in: each one is named in a list, none is passed over silently. */
 export class RecordReport {
   readonly #path: string
   readonly #logger: Logger
   readonly #statistics = newReadStatistics()
   #pending: InvalidRecord[] = []
   #file: AtomicFile | undefined
+  #unusual = 0
+  #lastUnusual = ''
+  readonly #shown = new Map<string, number>()
   /** Records left out so far. */
   skipped = 0
 
   constructor(path: string, logger: Logger) {
     this.#path = path
     this.#logger = logger
+  }
+
+  /** Whether there is a list. */
+  get isListed(): boolean {
+    return this.#file !== undefined
   }
 
   /** What has been read so far. */
@@ -34,10 +44,26 @@ export class RecordReport {
       ...(signal === undefined ? {} : { signal }),
       onInvalidRecord: (record) => {
         this.#pending.push(record)
-        this.skipped++
-        if (this.skipped <= SHOWN) this.#logger.warn(`left out: ${record.message}`)
+        this.#tell(record)
       },
     }
+  }
+
+  #tell({ outcome, reason, message, source, id }: InvalidRecord): void {
+    if (outcome === 'left_out') {
+      this.skipped++
+      if (this.skipped <= SHOWN) this.#logger.warn(`left out: ${message}`)
+      return
+    }
+    if (outcome === 'kept') {
+      // What is unusual in one record is reported at once.
+      const record = `${source}\n${id}`
+      if (record !== this.#lastUnusual) this.#unusual++
+      this.#lastUnusual = record
+    }
+    const shown = (this.#shown.get(reason) ?? 0) + 1
+    this.#shown.set(reason, shown)
+    if (shown <= SHOWN_UNUSUAL) this.#logger.warn(message)
   }
 
   /** Writes what was left out since the last call. */
@@ -45,10 +71,10 @@ export class RecordReport {
     if (this.#pending.length === 0) return
     if (this.#file === undefined) {
       this.#file = await AtomicFile.create(this.#path)
-      await this.#file.write('source\tline\tid\treason\tmessage\n')
+      await this.#file.write('source\tline\tid\treason\tmessage\toutcome\n')
     }
-    for (const { source, line, id, reason, message } of this.#pending.splice(0)) {
-      await this.#file.write(`${[source, line, id, reason, message].map(cell).join('\t')}\n`)
+    for (const { source, line, id, reason, message, outcome } of this.#pending.splice(0)) {
+      await this.#file.write(`${[source, line, id, reason, message, outcome].map(cell).join('\t')}\n`)
     }
   }
 
@@ -58,10 +84,9 @@ export class RecordReport {
     await this.#file?.commit()
     if (this.skipped > 0)
       this.#logger.warn(`${count(this.skipped, 'invalid record')} left out; the list is in ${this.#path}`)
-    const odd = this.#statistics.recordsWithUnknownLetters
-    if (odd > 0) {
+    if (this.#unusual > 0) {
       this.#logger.warn(
-        `${odd} records hold letters that are no nucleotide codes; codons with them were passed over`,
+        `${count(this.#unusual, 'record')} with something unusual, read as they stand; the list is in ${this.#path}`,
       )
     }
   }

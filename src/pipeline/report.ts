@@ -27,6 +27,8 @@ export interface RunEnd {
   prepared: PrepareCounts
   tables: TableCounts
   skippedRecords: number
+  /** Whether there is a list of records left out or unusual. */
+  recordsListed: boolean
   framesDoneBefore: number
   parts: number
   failed: readonly FailedRows[]
@@ -78,7 +80,7 @@ function factsOf(end: RunEnd): RunFacts {
     },
     lengths: { records: tally.records.summary(), chunks: tally.chunks.summary() },
     failures: failed.map(({ part, step, rows, reason }) => ({ part, step, frames: rows.size, reason })),
-    invalidRecords: end.skippedRecords > 0,
+    invalidRecords: end.recordsListed,
     warnings: [...end.warnings],
   }
 }

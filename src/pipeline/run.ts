@@ -5,23 +5,24 @@ import {
   damagedPartFile,
   failedFilesPath,
   type RunFolder,
-  type RunInput,
   type RunLock,
   writeFailedFiles,
   writePartFiles,
 } from '../checkpoint/index.ts'
 import type { PredictOptions } from '../config/index.ts'
+import type { ReadOptions } from '../fasta/index.ts'
 import type { RunMonitor } from '../monitor/index.ts'
 import { InferenceError } from '../onnx/index.ts'
 import { type OutputPaths, type TableCounts, writeTables } from '../outputs/index.ts'
-import type { LiveTerminal, WarningKeeper } from '../system/index.ts'
+import { type LiveTerminal, UsageError, type WarningKeeper } from '../system/index.ts'
 import { adoptOldRun } from './adopt.ts'
 import { removeIntermediates, removePartsAfter, stampFolder } from './cleanup.ts'
 import { type EmbeddedWindow, WindowEmbedder, type WorkCounts } from './embed.ts'
+import type { RunInputs } from './inputs.ts'
 import { PreparedFiles } from './intermediates.ts'
 import type { EmbeddedPart, WindowPart } from './model-work.ts'
 import { describeWork, type RunModels } from './models.ts'
-import type { Part } from './part.ts'
+import { contentOf, type Part } from './part.ts'
 import { type PrepareCounts, prepareParts } from './prepare.ts'
 import { monitorOf } from './progress.ts'
 import { RecordReport } from './records.ts'
@@ -35,8 +36,7 @@ export interface RunParts {
   options: PredictOptions
   paths: OutputPaths
   models: RunModels
-  /** The inputs with size and digest. */
-  inputs: readonly RunInput[]
+  inputs: RunInputs
   folder: RunFolder
   lock: RunLock
   /** Where the run is shown while it goes on. */
@@ -50,7 +50,7 @@ export class Run {
   readonly #options: PredictOptions
   readonly #paths: OutputPaths
   readonly #models: RunModels
-  readonly #inputs: readonly RunInput[]
+  readonly #inputs: RunInputs
   readonly #folder: RunFolder
   readonly #lock: RunLock
   readonly #logger: WarningKeeper
@@ -102,12 +102,15 @@ export class Run {
     let parts = 0
     try {
       parts = await this.#compute(files, adopted)
+      // Before anything is called a result.
+      await this.#inputs.check(this.#signal)
       await files?.commit()
       await this.#records.finish()
     } catch (error) {
       await files?.abandon()
       await this.#records.abandon()
       await this.#broad?.fail(error)
+      if (this.#signal?.aborted !== true) await this.#inputs.blameChange(error)
       throw error
     }
     return await this.#finish(parts)
@@ -161,12 +164,12 @@ export class Run {
         files,
         tally: this.#tally,
         signal: this.#signal,
-        read: this.#records.readOptions(this.#options.onInvalid, await folder.makeWorkFolder(), this.#signal),
+        read: await this.#readOptions(),
       },
       this.#counts,
     )
     let parts = 0
-    const compared = this.#compared(this.#monitor.timed('reading', prepared), (part) => {
+    const compared = this.#compared(this.#monitor.timed('reading', prepared), files, (part) => {
       parts = part.number
     })
     const windows = overlapped(
@@ -193,33 +196,72 @@ export class Run {
     return parts
   }
 
+  async #readOptions(): Promise<ReadOptions> {
+    return {
+      ...this.#records.readOptions(
+        this.#options.onInvalid,
+        await this.#folder.makeWorkFolder(),
+        this.#signal,
+      ),
+      allowEmpty: this.#options.allowEmpty,
+      onInputRead: async (index, read) => {
+        this.#inputs.take(index, read)
+        await this.#folder.takeInputs(this.#inputs.described)
+      },
+    }
+  }
+
   /** All parts, each with the word whether an earlier run has finished it. */
-  async *#compared(parts: AsyncIterable<Part>, seen: (part: Part) => void): AsyncGenerator<WindowPart> {
+  async *#compared(
+    parts: AsyncIterable<Part>,
+    files: PreparedFiles | undefined,
+    seen: (part: Part) => void,
+  ): AsyncGenerator<WindowPart> {
     let frames = 0
+    let last = 0
     for await (const part of parts) {
       seen(part)
+      last = part.number
       this.#monitor.framesPrepared(part.ids.length)
       await this.#records.drain()
       const done = this.#folder.status === 'resumed' && (await this.#isFinished(part))
+      await files?.writePart(part)
       if (done) {
         frames += part.ids.length
         this.#monitor.framesDone(part.ids.length, true)
       }
       yield { part, done }
     }
+    if (!this.#folder.inputsProven && (await this.#folder.hasPartsAfter(last)))
+      throw this.#otherStream(last + 1)
     this.#monitor.inputRead()
     this.#framesDoneBefore = frames
     if (frames > 0) this.#logger.info(`${frames} frames were already done`)
   }
 
   async #isFinished(part: Part): Promise<boolean> {
-    const found = await this.#folder.finishedPart(part.number, part.ids)
+    const found = await this.#folder.finishedPart(part.number, part.ids, contentOf(part))
     if (found === undefined) return false
+    if (found === 'other') {
+      if (!this.#folder.inputsProven) throw this.#otherStream(part.number)
+      this.#logger.warn(
+        `part ${part.number} was computed from another content of the input: it is computed again`,
+      )
+      return false
+    }
     if (!this.#options.keepIntermediate) return true
     const damage = await damagedPartFile(this.#paths, part.number, found.files)
     if (damage === undefined) return true
     this.#logger.warn(`${damage.path} ${damage.problem}: part ${part.number} is computed anew`)
     return false
+  }
+
+  #otherStream(part: number): UsageError {
+    const streams = this.#inputs.described.map(({ path }) => path).join(', ')
+    return new UsageError(
+      `the unfinished run in ${this.#paths.root} was not over what ${streams} gives now: part ${part} differs. Nothing of it ` +
+        'was removed: give it the same bytes, choose another output folder, or start over with --force',
+    )
   }
 
   /** @returns false when a part of it failed */
@@ -251,7 +293,7 @@ export class Run {
       rows.flatMap((row) => [all[2 * row] as number, all[2 * row + 1] as number]),
     )
     await this.#monitor.during('checkpoint', () =>
-      this.#folder.keepPartially(part.number, { ids, scores, files: [] }),
+      this.#folder.keepPartially(part.number, { ids, scores, content: undefined, files: [] }),
     )
     this.#monitor.checkpointWritten()
   }
@@ -287,7 +329,12 @@ export class Run {
           stamp: this.#models.stamp,
         })
       : []
-    await this.#folder.finishPart(part.number, { ids: part.ids, scores, files })
+    await this.#folder.finishPart(part.number, {
+      ids: part.ids,
+      scores,
+      content: contentOf(part),
+      files,
+    })
   }
 
   /** Stage nine: the tables, then the state is closed, unless parts are left for the next run. */
@@ -329,13 +376,14 @@ export class Run {
         options: this.#options,
         paths: this.#paths,
         models: this.#models,
-        inputs: this.#inputs,
+        inputs: this.#inputs.described,
         start: this.#start,
         continued: this.#folder.status === 'resumed',
         tally: this.#tally,
         prepared: this.#counts,
         tables,
         skippedRecords: this.#records.skipped,
+        recordsListed: this.#records.isListed,
         framesDoneBefore: this.#framesDoneBefore,
         parts,
         failed: this.#failed,

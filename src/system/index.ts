@@ -10,6 +10,8 @@ export {
 } from './atomic.ts'
 // How many threads to start.
 export { availableCores, limitedThreads, threadsToStart } from './cores.ts'
+// Names of files that are open already.
+export { descriptorOf } from './descriptor.ts'
 export {
   DataError,
   ExitCode,

@@ -31,6 +31,7 @@ test('the options of a run with nothing but an input', async () => {
     dnabertTokenBudget: undefined,
     mlpBatchSize: 256,
     onInvalid: 'auto',
+    allowEmpty: false,
     report: true,
     metrics: true,
     metricsInterval: 10,

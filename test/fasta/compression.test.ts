@@ -64,6 +64,12 @@ test.skipIf(!hasPython)("a file of Biopython's bgzip writer", async () => {
   expect(reports).toEqual([])
 })
 
+function flippedStart(bytes: Uint8Array): Uint8Array {
+  const flipped = Uint8Array.from(bytes)
+  flipped[1]! ^= 0x20
+  return flipped
+}
+
 const zeroed = Buffer.concat([gzipSync(TEXT), Buffer.alloc(9), gzipSync(TEXT)])
 const flipped = gzipSync(TEXT)
 flipped[flipped.length - 7]! ^= 0x10
@@ -73,14 +79,28 @@ const DAMAGED: Record<string, [content: Uint8Array, message: RegExp]> = {
   'gzip cut off in the trailer': [gzipSync(TEXT).subarray(0, -3), /gzip data is cut off/],
   'gzip header only': [gzipSync(TEXT).subarray(0, 7), /gzip data is cut off/],
   'gzip with a wrong checksum': [flipped, /gzip data is damaged \(incorrect data check\)/],
-  'gzip followed by text': [Buffer.concat([gzipSync(TEXT), TEXT]), /gzip data is damaged/],
+  'gzip member with one wrong bit at its start': [
+    Buffer.concat([gzipSync(TEXT), flippedStart(gzipSync(TEXT))]),
+    /gzip data is damaged \(no member starts at byte/,
+  ],
+  'bgzip block with one wrong bit at its start': [
+    Buffer.concat([bgzip(TEXT, 1000, false), flippedStart(bgzip(TEXT))]),
+    /gzip data is damaged \(no member starts at byte/,
+  ],
+  'gzip cut off at the start of a member': [
+    Buffer.concat([gzipSync(TEXT), gzipSync(TEXT).subarray(0, 2)]),
+    /gzip data is cut off/,
+  ],
   'gzip members with zero bytes between them': [zeroed, /something else follows the zero bytes/],
   'zstd cut off': [zstd.subarray(0, -9), /zstd data ends inside a frame/],
   'zstd cut off in the second frame': [
     Buffer.concat([zstd, zstd.subarray(0, 3)]),
     /zstd data ends inside a frame/,
   ],
-  'zstd followed by text': [Buffer.concat([zstd, TEXT]), /no zstd frame at byte \d+/],
+  'zstd frame with one wrong bit at its start': [
+    Buffer.concat([zstd, flippedStart(zstd)]),
+    /no zstd frame at byte \d+/,
+  ],
 }
 
 test.each(Object.keys(DAMAGED))('%s is an error naming the file', async (name) => {
@@ -93,6 +113,50 @@ test.each(Object.keys(DAMAGED))('%s is an error naming the file', async (name) =
     expect(error.message).toMatch(message)
     expect(error).toMatchObject({ source: path, reason: 'corrupt_compression' })
   }
+})
+
+const FOLLOWED: Record<string, Uint8Array> = {
+  'gzip, then text': Buffer.concat([gzipSync(TEXT), TEXT]),
+  'gzip, then a line end': Buffer.concat([gzipSync(TEXT), Buffer.from('\n')]),
+  'gzip, then zero bytes and text': Buffer.concat([gzipSync(TEXT), Buffer.alloc(700), Buffer.from('end')]),
+  'gzip of two members, then binary data': Buffer.concat([
+    gzipSync(TEXT.subarray(0, half)),
+    gzipSync(TEXT.subarray(half)),
+    Buffer.from('89504e47', 'hex'),
+  ]),
+  'bgzip, then text': Buffer.concat([bgzip(TEXT), Buffer.from('\nnot compressed')]),
+  'zstd, then text': Buffer.concat([zstd, TEXT]),
+  'zstd, then a line end': Buffer.concat([zstd, Buffer.from('\n')]),
+  'zstd, then three letters': Buffer.concat([zstd, Buffer.from('end')]),
+}
+
+test.each(Object.keys(FOLLOWED))('%s: the text is whole, with a warning', async (name) => {
+  const path = file('followed', FOLLOWED[name]!)
+  for (const readBytes of [1, 13, 1 << 18]) {
+    const reports: string[] = []
+    const records = await collect(path, {
+      readBytes,
+      onInvalidRecord: ({ reason, outcome }) => reports.push(`${reason} ${outcome}`),
+    })
+    expect(records).toEqual(EXPECTED)
+    expect(reports).toEqual(['trailing_bytes noted'])
+  }
+  expect((await failure(path, { onInvalid: 'fail' })).reason).toBe('trailing_bytes')
+})
+
+/** A zstd frame of one raw block that declares a window of 2^log bytes (RFC 8878, section 3.1.1). */
+function zstdFrame(log: number, content: Uint8Array): Uint8Array {
+  const block = Buffer.alloc(3)
+  block.writeUIntLE(1 | (content.length << 3), 0, 3)
+  return Buffer.concat([Buffer.from([0x28, 0xb5, 0x2f, 0xfd, 0, (log - 10) << 3]), block, content])
+}
+
+test('zstd windows of up to 2 GiB are read, without the memory for them', async () => {
+  for (const log of [27, 28, 30, 31]) {
+    expect(await collect(file(`window_${log}`, zstdFrame(log, TEXT)))).toEqual(EXPECTED)
+  }
+  expect(process.memoryUsage.rss()).toBeLessThan(1 << 30)
+  expect((await failure(file('window_32', zstdFrame(32, TEXT)))).message).toContain('more than 2 GiB')
 })
 
 test('bgzip without its end marker is reported, and an error only on request', async () => {
@@ -116,7 +180,7 @@ test.each([
 })
 
 test('what is inside the compression is checked as well', async () => {
-  expect((await failure(file('empty.gz', gzipSync('')))).reason).toBe('empty_file')
+  expect((await failure(file('empty.gz', gzipSync('')), { onInvalid: 'fail' })).reason).toBe('empty_file')
   expect((await failure(file('twice.gz', gzipSync(gzipSync(TEXT))))).message).toContain('gzip -dc')
   expect((await failure(file('x.bam', bgzip(Buffer.from('BAM\x01\0\0\0\0'))))).message).toContain(
     'samtools fasta',

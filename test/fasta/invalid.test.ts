@@ -14,6 +14,8 @@ interface Case {
   reason: InvalidReason
   line: number
   message: RegExp
+  /** Where `fail` stops at something else before. @default the reason */
+  failReason?: InvalidReason
   /** Ids that remain when invalid content is skipped. */
   kept: string[]
 }
@@ -21,15 +23,6 @@ interface Case {
 const latin1 = (text: string) => Buffer.from(text, 'latin1')
 
 const CASES: Case[] = [
-  { name: 'empty file', content: '', reason: 'empty_file', line: 1, message: /the file is empty/, kept: [] },
-  {
-    name: 'blank file',
-    content: '\n  \r\n\t',
-    reason: 'empty_file',
-    line: 1,
-    message: /nothing but blank/,
-    kept: [],
-  },
   {
     name: 'text first',
     content: `\nhello\nworld\n${GOOD}`,
@@ -92,6 +85,7 @@ const CASES: Case[] = [
     reason: 'duplicate_id',
     line: 3,
     message: /first at .*:1;/,
+    failReason: 'no_id',
     kept: [''],
   },
   {
@@ -250,7 +244,7 @@ const CASES: Case[] = [
   },
 ]
 
-for (const { name, content, reason, line, message, kept } of CASES) {
+for (const { name, content, reason, line, message, kept, failReason = reason } of CASES) {
   test(`${name}: an error naming file and line; skipped on request`, async () => {
     const path = file('invalid.fa', content)
     const sizes = content.length > 1e6 ? [1 << 18] : [1, 3, 1 << 18]
@@ -261,10 +255,11 @@ for (const { name, content, reason, line, message, kept } of CASES) {
       expect(error.message).toContain('; ') // what to do
       expect(error).toBeInstanceOf(VirnucproError)
       expect(error).toMatchObject({ source: path, line, reason, name: 'FastaError' })
-      expect((await failure(path, { readBytes, onInvalid: 'fail' })).reason).toBe(reason)
+      expect((await failure(path, { readBytes, onInvalid: 'fail' })).reason).toBe(failReason)
 
-      const { records, reports } = await skipping(path, { readBytes })
+      const { records, reports: all } = await skipping(path, { readBytes })
       expect(records.map(({ id }) => id)).toEqual(kept)
+      const reports = all.filter(({ outcome }) => outcome === 'left_out')
       expect(reports).toMatchObject([{ source: path, line, reason }])
       expect(reports[0]!.message).toStartWith(`${path}:${line}: `)
     }
@@ -295,7 +290,7 @@ test('DNA with stray letters, masks and gaps is no protein', async () => {
     'stray.fa',
     `>x\n${dna}X?\n>masked\n${'X'.repeat(50)}${dna}\n>gaps\n---${dna}***\n>iupac\nRYSWKMBDHVNU\n>typo\n${dna.repeat(8)}EFL\n>one\nACL\n`,
   )
-  expect((await collect(path, { onInvalid: 'fail' })).length).toBe(6)
+  expect((await collect(path)).length).toBe(6)
 })
 
 test('an invalid file among several: the others are read', async () => {
@@ -323,7 +318,7 @@ test('what cannot be opened is found before anything is read', async () => {
   })
   expect((await failure([good, missing])).message).toBe(`${missing}: no such file; check the path`)
   expect(await failure([good, folder])).toMatchObject({ source: folder, reason: 'directory' })
-  expect(await failure(['-', good, '-'])).toMatchObject({ source: '<stdin>', reason: 'stdin_twice' })
+  expect(await failure(['-', good, '-'])).toMatchObject({ source: '<stdin>', reason: 'stream_twice' })
 })
 
 test.skipIf(process.getuid?.() === 0)('a file without read permission', async () => {

@@ -113,7 +113,7 @@ test('statistics count what was read', async () => {
     records: 4,
     bases: 20,
     recordsWithUnknownLetters: 1,
-    skipped: { empty_record: 1 },
+    skipped: { empty_record: 1, unknown_letters: 1, gaps: 1 },
   })
 })
 

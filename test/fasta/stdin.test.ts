@@ -83,7 +83,7 @@ test('standard input between files, duplicates of it included', async () => {
   expect((await read(['-', two], [TEXT])).first[0]).toContain(
     `${two}:1: duplicate id "b", first at <stdin>:4`,
   )
-  expect((await read(['-'], [])).first[0]).toContain('<stdin>:1: the file is empty')
+  expect((await read(['-'], [])).first[0]).toContain('<stdin>:1: the input is empty; ')
 })
 
 test('a million reads pass through in bounded memory', async () => {

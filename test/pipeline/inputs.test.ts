@@ -50,27 +50,68 @@ test('an input of one empty record gives headers only', async () => {
   expect(tables).toMatchObject(HEADERS)
 })
 
+test.each([
+  ['an empty file', ''],
+  ['a file of blank lines', '\n \n\n'],
+])('%s is a sample without reads: headers only, a report, a warning', async (_, text) => {
+  const { code, stderr, files, ...tables } = await predict(text)
+  expect(code).toBe(0)
+  expect(tables).toMatchObject(HEADERS)
+  expect(stderr).toContain('warning: in.fa: the file ')
+  expect(stderr).toContain('an input without records')
+  expect(files).toContain('in_report')
+})
+
+test('what is unusual is named, a few of each kind at the terminal and all in the list', async () => {
+  const records = Array.from({ length: 30 }, (_, i) => `>r${i}\n${OPEN}\n1 ${OPEN} //\n`)
+  const { code, stderr, report, frames } = await predict(
+    `${records.join('')}>joined\n${OPEN}>next one\n${OPEN}\n`,
+  )
+  expect(code).toBe(0)
+  expect(frames).toContain('\nr29_chunk_1')
+  expect(stderr).toContain('warning: in.fa:3: record "r0": "1" "/" among its letters')
+  expect(stderr).not.toContain('in.fa:90')
+  expect(stderr).toContain('warning: in.fa:92: record "joined": ">" inside a sequence line')
+  expect(stderr).toContain('31 records with something unusual')
+  const [header, ...rows] = report?.trimEnd().split('\n') ?? []
+  expect(header).toBe('source\tline\tid\treason\tmessage\toutcome')
+  expect(rows.map((row) => row.split('\t').toSpliced(4, 1).join(' '))).toEqual([
+    ...records.map((_, i) => `in.fa ${3 * i + 3} r${i} unknown_letters kept`),
+    'in.fa 92 joined header_in_sequence kept',
+  ])
+})
+
+test.each([
+  ['">" inside a line', `>a\n${OPEN}>b\n${OPEN}\n`, /in\.fa:2: .*"a".*">" inside a sequence line/],
+  ['a blank before a header', `>a\n${OPEN}\n >b\n${OPEN}\n`, /in\.fa:3: .*"a".*blank before ">"/],
+  ['letters that are no nucleotides', `>a\n${OPEN}\n//\n`, /in\.fa:3: .*"a".*"\/"/],
+  ['a mark in mid-file', `>a\n${OPEN}\n\ufeff>b\n${OPEN}\n`, /in\.fa:3: a byte order mark/],
+])('--on-invalid fail: %s', async (_, text, place) => {
+  const { code, stderr, frames } = await predict(text, '--on-invalid', 'fail')
+  expect({ code, frames }).toEqual({ code: 65, frames: undefined })
+  expect(stderr).toMatch(place)
+})
+
 test('--on-invalid fail makes an empty record an error', async () => {
   const { code, stderr, frames } = await predict(`>a\n${OPEN}\n>empty\n`, '--on-invalid', 'fail')
-  expect({ code, frames }).toEqual({ code: 1, frames: undefined })
+  expect({ code, frames }).toEqual({ code: 65, frames: undefined })
   expect(stderr).toContain('in.fa:3')
 })
 
 test('a duplicate id is an error that names both lines, and leaves no table', async () => {
   const { code, stderr, frames } = await predict(`>a\n${OPEN}\n>b\n${OPEN}\n>a\n${OPEN}\n`)
-  expect({ code, frames }).toEqual({ code: 1, frames: undefined })
+  expect({ code, frames }).toEqual({ code: 65, frames: undefined })
   expect(stderr).toMatch(/in\.fa:5.*in\.fa:1|in\.fa:5[\s\S]*line 1/)
   expect(stderr).toContain('or keep only the first of each (--on-invalid skip)')
 })
 
 test.each([
-  ['an empty file', '', /in\.fa/],
   ['text before the first record', `text\n>a\n${OPEN}\n`, /in\.fa:1/],
   ['a protein', `>p\n${'MKLPEFILQW'.repeat(10)}\n`, /in\.fa:1[\s\S]*protein/],
   ['a binary file', '\x00\x01\x02>a\n', /in\.fa/],
-])('%s is one clear error, exit 1, no table', async (_, text, place) => {
+])('%s is one clear error, exit 65, no table', async (_, text, place) => {
   const { code, stdout, stderr, frames } = await predict(text)
-  expect({ code, stdout, frames }).toEqual({ code: 1, stdout: '', frames: undefined })
+  expect({ code, stdout, frames }).toEqual({ code: 65, stdout: '', frames: undefined })
   expect(stderr).toMatch(place)
   expect(stderr).not.toContain('    at ')
 })
@@ -119,7 +160,7 @@ test('a run that failed before anything was computed stands in the way of nothin
   await using folder = temporaryFolder()
   const words = ['predict', 'in.fa', '--output-dir', 'out', '--bundle', 'demo']
   await Bun.write(folder.join('in.fa'), `>a\n${OPEN}\n>p\n${'MKLPEFILQW'.repeat(10)}\n`)
-  expect((await virnucpro(words, folder.path)).code).toBe(1)
+  expect((await virnucpro(words, folder.path)).code).toBe(65)
   expect((await virnucpro([...words, '--on-invalid', 'skip'], folder.path)).code).toBe(0)
 })
 

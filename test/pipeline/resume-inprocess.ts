@@ -42,6 +42,7 @@ export async function predictHere(
     dnabertTokenBudget: 1024,
     mlpBatchSize: 256,
     onInvalid: 'auto',
+    allowEmpty: false,
     report: true,
     metrics: true,
     metricsInterval: 10,

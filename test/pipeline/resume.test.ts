@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { randomFasta } from '../../scripts/support/fasta.ts'
 import { temporaryFolder } from '../../scripts/support/temporary.ts'
 import { predictHere, stopWhen } from './resume-inprocess.ts'
-import { computed, differences, outputs, run, sum } from './resume-support.ts'
+import { computed, differences, outputs, sum } from './resume-support.ts'
 
 const folder = temporaryFolder()
 const input = folder.join('reads.fa')
@@ -130,18 +130,6 @@ test('a damaged state is nothing to continue from: all is computed, nothing is t
   expect(error).toBeUndefined()
   expect(sum(computed(log).esm2)).toBe(sequences)
   expect(differences(outputs(output), expected)).toEqual([])
-})
-
-test('standard input is not continued, and the refusal says why', async () => {
-  const output = folder.join('piped')
-  const words = `predict - --output-dir ${output} --bundle demo --expected-length 300`.split(' ')
-  const stdin = readFileSync(input, 'utf8')
-  expect(await run(words, { stdin })).toMatchObject({ code: 0 })
-  const again = await run(words, { stdin })
-  expect(again.code).toBe(64)
-  expect(again.messages).toContain('standard input')
-  expect(again.messages).toContain('--force')
-  expect(await run([...words, '--force'], { stdin })).toMatchObject({ code: 0 })
 })
 
 test('several windows of parts continue as they would have gone on', async () => {

@@ -49,6 +49,12 @@ export const fileArgs: ArgGroup = {
       help: 'what to do with records that cannot be read [default: auto]',
     },
     {
+      name: 'allowEmpty',
+      long: ['allow-empty'],
+      negatable: true,
+      help: 'take a pipe that gives nothing for a sample without reads, as an empty file is, not for an error',
+    },
+    {
       name: 'report',
       long: ['report'],
       negatable: true,

@@ -4,7 +4,7 @@ import { type Logger, UsageError, VirnucproError } from '../../system/index.ts'
 import { enginesArgs } from '../args/engines.ts'
 import { commonArgs } from '../args/logging.ts'
 import { strictCommand } from '../command.ts'
-import { requireFiles } from '../files.ts'
+import { requireInputs } from '../files.ts'
 import type { CommandHelp } from '../help.ts'
 import type { CommandLine } from '../parse/index.ts'
 import { startSession } from '../session.ts'
@@ -40,7 +40,7 @@ export default strictCommand(help, async (line) => {
   if (lengthsFrom !== undefined) {
     if (given.bounds !== undefined)
       throw new UsageError('--profiles and --lengths-from contradict each other; keep one')
-    await requireFiles([['--lengths-from', lengthsFrom]])
+    await requireInputs([lengthsFrom])
   } else if (line.text('expectedLength') !== undefined)
     throw new UsageError('--expected-length needs --lengths-from')
   const dryRun = line.isOn('planOnly')

@@ -2,7 +2,7 @@ import { type PredictOptions, toPredictOptions } from '../../config/index.ts'
 import { ExitCode, UsageError } from '../../system/index.ts'
 import { predictGroups } from '../args/predict.ts'
 import { strictCommand } from '../command.ts'
-import { requireFiles, requirePaths } from '../files.ts'
+import { requireFiles, requireInputs, requirePaths } from '../files.ts'
 import type { CommandHelp } from '../help.ts'
 import { applyPositionals } from '../positionals.ts'
 import { type Session, startSession } from '../session.ts'
@@ -36,10 +36,8 @@ async function runPredict(
 ): Promise<void> {
   if (options.bundle === undefined) throw new UsageError(NO_BUNDLE)
   if (options.bundle !== 'demo') await requirePaths([['bundle', options.bundle]])
-  await requireFiles([
-    ...options.inputs.map((path) => ['input', path] as const),
-    ...(options.mlp === undefined ? [] : [['model', options.mlp] as const]),
-  ])
+  await requireInputs(options.inputs)
+  if (options.mlp !== undefined) await requireFiles([['model', options.mlp]])
   // Loaded here and not above: it brings ONNX Runtime, which nothing before this line needs.
   const { predict } = await import('../../pipeline/index.ts')
   const result = await withSignals(logger, (signal) =>
