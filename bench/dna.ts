@@ -39,22 +39,27 @@ export function codingDna(length: number, seed: number, gc = 0.5): Uint8Array {
   while (at < length) {
     const gap = 30 + Math.floor(random() * 120)
     for (let i = 0; i < gap && at < length; i++) out[at++] = base()
-    const start = at
     const codons = 100 + Math.floor(random() * 400)
-    for (let i = 0; i < codons && at + 3 <= length; ) {
-      const codon = [base(), base(), base()]
-      if (STOPS.has(String.fromCharCode(...codon))) continue
-      out.set(codon, at)
-      at += 3
-      i++
-    }
+    const gene = out.subarray(at, at + 3 * Math.min(codons, Math.floor((length - at) / 3)))
+    fillWithCodons(gene, base)
+    at += gene.length
     if (random() < 0.5) {
-      const gene = out.subarray(start, at).reverse()
+      gene.reverse()
       for (const [i, letter] of gene.entries()) gene[i] = COMPLEMENT[letter]!
     }
     if (length - at < 3) while (at < length) out[at++] = base()
   }
   return out
+}
+
+/** Fills a gene with codons that do not stop. */
+function fillWithCodons(gene: Uint8Array, base: () => number): void {
+  for (let at = 0; at < gene.length; ) {
+    const codon = [base(), base(), base()]
+    if (STOPS.has(String.fromCharCode(...codon))) continue
+    gene.set(codon, at)
+    at += 3
+  }
 }
 
 /** Cuts reads of `readLength` bases at random places of a genome, half of them from the other strand. */

@@ -121,40 +121,59 @@ async function compare(name: string, folder: string): Promise<Result[]> {
   const theirs = ways.map((way) => ({ way, rates: [] as number[], perCpu: [] as number[] }))
   // The first round warms up and compares the vectors.
   let reference: Float32Array | undefined
-  for (let round = 0; round <= rounds; round++) {
-    for (const { way, rates, perCpu } of theirs) {
-      const run = await worker.ask<{ seconds: number; cpuSeconds: number }>({ task: 'run', way })
-      if (round > 0) {
-        rates.push(tokens / run.seconds)
-        perCpu.push(tokens / run.cpuSeconds)
-      } else reference = await sameVectors(worker, way, join(folder, 'vectors'), reference)
-    }
-    for (const each of ours) {
-      const start = performance.now()
-      const used = process.cpuUsage()
-      const vectors = await embedProteins(each.backend, proteins)
-      const cpu = process.cpuUsage(used)
-      if (round > 0) {
-        each.rates.push((1000 * tokens) / (performance.now() - start))
-        each.perCpu.push((1e6 * tokens) / (cpu.user + cpu.system))
-      } else {
-        closeTo(each.precision, reference!, vectors)
-        each.note = nearness(vectors, reference!, width)
-      }
-    }
+  for (const { way } of theirs) {
+    await worker.ask({ task: 'run', way })
+    reference = await sameVectors(worker, way, join(folder, 'vectors'), reference)
   }
-  return ours.flatMap(({ precision, rates, perCpu, note }) => {
-    const label = precision === 'fp32' ? '' : ', INT8'
-    const measure: Measure = { name: `ESM-2 ${name}, reads${label}`, unit: 'tok/s', better: 'higher' }
-    // On a machine that others use too, the time of the processors says more than that of the clock.
-    const ofCpu: Measure = { ...measure, name: `${measure.name}: per second of a processor` }
-    const named = (kind: 'rates' | 'perCpu') =>
-      theirs.map((each) => ({ name: NAMES[each.way], values: each[kind] }))
-    return [
-      { ...summarize(measure, rates, named('rates')), note },
-      { ...summarize(ofCpu, perCpu, named('perCpu')), note },
-    ]
-  })
+  for (const each of ours) {
+    const vectors = await embedProteins(each.backend, proteins)
+    closeTo(each.precision, reference!, vectors)
+    each.note = nearness(vectors, reference!, width)
+  }
+  for (let round = 0; round < rounds; round++) {
+    for (const each of theirs) record(each, await worker.ask<Run>({ task: 'run', way: each.way }))
+    for (const each of ours) record(each, await timed(() => embedProteins(each.backend, proteins)))
+  }
+  return ours.flatMap((each) => resultsOf(name, each, theirs))
+}
+
+/** Tokens per second, and per second of a processor, of which the latter says more on a machine that others use too. */
+function resultsOf(
+  model: string,
+  { precision, note, ...ours }: { precision: string; note: string } & Rates,
+  theirs: readonly ({ way: Way } & Rates)[],
+): Result[] {
+  const label = precision === 'fp32' ? '' : ', INT8'
+  const measure: Measure = { name: `ESM-2 ${model}, reads${label}`, unit: 'tok/s', better: 'higher' }
+  const ofCpu: Measure = { ...measure, name: `${measure.name}: per second of a processor` }
+  const summary = (of: Measure, kind: keyof Rates) => {
+    const others = theirs.map((each) => ({ name: NAMES[each.way], values: each[kind] }))
+    return { ...summarize(of, ours[kind], others), note }
+  }
+  return [summary(measure, 'rates'), summary(ofCpu, 'perCpu')]
+}
+
+interface Rates {
+  readonly rates: number[]
+  readonly perCpu: number[]
+}
+
+interface Run {
+  readonly seconds: number
+  readonly cpuSeconds: number
+}
+
+function record(to: Rates, { seconds, cpuSeconds }: Run): void {
+  to.rates.push(tokens / seconds)
+  to.perCpu.push(tokens / cpuSeconds)
+}
+
+async function timed(embed: () => Promise<unknown>): Promise<Run> {
+  const start = performance.now()
+  const used = process.cpuUsage()
+  await embed()
+  const { user, system } = process.cpuUsage(used)
+  return { seconds: (performance.now() - start) / 1000, cpuSeconds: (user + system) / 1e6 }
 }
 
 /** How near the vectors are to fair-esm's, in words. @throws where INT8 loses more than it may */

@@ -41,15 +41,7 @@ function seriesOf(all: readonly BenchDocument[]): Series[] {
     if (settings.quick === true) continue
     for (const { name, value } of results) {
       const [, what = '', count = '', unit] = /^(.+), (\d+) (GPU|instance)s?: speed-up$/.exec(name) ?? []
-      const [gpu = 'GPUs'] = machine.gpus
-      const series =
-        unit === 'GPU'
-          ? what.startsWith('simulated')
-            ? what
-            : `${what}, ${gpu}`
-          : what === '1 server'
-            ? 'Triton, a model that waits'
-            : undefined
+      const series = seriesName(what, unit, machine.gpus)
       if (series === undefined) continue
       const points = names.get(series) ?? new Map<number, number>()
       names.set(series, points.set(Number(count), value))
@@ -59,4 +51,13 @@ function seriesOf(all: readonly BenchDocument[]): Series[] {
     name,
     points: [...points].sort(([a], [b]) => a - b).map(([gpus, speedUp]) => ({ gpus, speedUp })),
   }))
+}
+
+function seriesName(
+  what: string,
+  unit: string | undefined,
+  [gpu = 'GPUs']: readonly string[],
+): string | undefined {
+  if (unit === 'GPU') return what.startsWith('simulated') ? what : `${what}, ${gpu}`
+  return what === '1 server' ? 'Triton, a model that waits' : undefined
 }

@@ -100,19 +100,8 @@ const ESM_PAD_ID = 1
  */
 export async function importModels(options: ImportOptions): Promise<Bundle> {
   const precision = options.precision ?? 'fp32'
-  if ((precision === 'fp8') !== (options.fp8 !== undefined))
-    throw new UsageError('the options for FP8 belong to a bundle in FP8, and it needs them')
-  if (precision !== 'int8' && options.int8 !== undefined)
-    throw new UsageError('the options for INT8 belong to a bundle in INT8')
-  if (precision !== 'bf16' && options.bf16 !== undefined)
-    throw new UsageError('the options for BF16 belong to a bundle in BF16')
-  if (precision !== 'fp16' && options.fp16 !== undefined)
-    throw new UsageError('the options for FP16 belong to a bundle in FP16')
   const isFused = options.attention === 'fused'
-  if (isFused && computesOnCpu(precision))
-    throw new UsageError(
-      `fused attention is for GPUs: for bundles in BF16, FP16 or FP8, not ${precision.toUpperCase()}`,
-    )
+  checkOptions(options, precision)
   const graphs = graphOptions(precision, isFused)
   await using esm2 = await openEsm2(options.esm)
   const plain = withGraph(esm2, graphs.esm2)
@@ -128,12 +117,8 @@ export async function importModels(options: ImportOptions): Promise<Bundle> {
   await createBundle({ output, force: options.force ?? false, mostBytes }, async (folder) => {
     const { signal, onProgress } = options
     const context = { folder, ...(onProgress && { onProgress }), ...(signal && { signal }) }
-    const fp8 =
-      options.fp8 &&
-      (await calibrateFp8(esm2, { dnabert: options.dnabert, mlp }, options.fp8, { ...context, isFused }))
+    const { fp8, besideFp8 } = await calibrateWithFp8(esm2, mlp, options, context)
     const measured = await measure(precision, esm2, mlp, options, context)
-    const besideFp8 =
-      options.fp8 && (await calibrateDnabertBf16(options.dnabert, options.fp8.calibrate, context))
     const ofDnabert = measured?.options?.dnabert ?? besideFp8?.options
     const ofEsm2 = fp8?.options ?? measured?.options?.esm2
     const written = ofEsm2 === undefined ? plain : withGraph(esm2, { ...graphs.esm2, ...ofEsm2 })
@@ -180,6 +165,22 @@ export async function importModels(options: ImportOptions): Promise<Bundle> {
   return await openBundle(output)
 }
 
+/** @throws UsageError for options that do not belong together */
+function checkOptions(options: ImportOptions, precision: BundlePrecision): void {
+  if ((precision === 'fp8') !== (options.fp8 !== undefined))
+    throw new UsageError('the options for FP8 belong to a bundle in FP8, and it needs them')
+  for (const other of ['int8', 'bf16', 'fp16'] as const) {
+    if (precision !== other && options[other] !== undefined)
+      throw new UsageError(
+        `the options for ${other.toUpperCase()} belong to a bundle in ${other.toUpperCase()}`,
+      )
+  }
+  if (options.attention === 'fused' && computesOnCpu(precision))
+    throw new UsageError(
+      `fused attention is for GPUs: for bundles in BF16, FP16 or FP8, not ${precision.toUpperCase()}`,
+    )
+}
+
 /** What calibration writes in FP32 before there are weights: DNABERT-S, then two layers of ESM-2 at most. */
 async function calibrationBytes(
   { precision = 'fp32', bf16, fp16, dnabert }: ImportOptions,
@@ -211,6 +212,21 @@ function checkHeads(shapes: Record<string, { width: number; heads: number }>): v
       `the attention kernel takes heads of ${FUSED_SIZES.join(', ')} numbers; those of ${model} have ${size}. ` +
         'Import it without --attention fused.',
     )
+  }
+}
+
+/** What a bundle in FP8 has of calibration: ESM-2 in FP8, DNABERT-S in BF16 beside it. */
+async function calibrateWithFp8(
+  esm2: OpenedEsm2,
+  mlp: LoadedModel<unknown>,
+  { dnabert, fp8, attention }: ImportOptions,
+  context: CalibrationContext,
+) {
+  if (fp8 === undefined) return {}
+  const isFused = attention === 'fused'
+  return {
+    fp8: await calibrateFp8(esm2, { dnabert, mlp }, fp8, { ...context, isFused }),
+    besideFp8: await calibrateDnabertBf16(dnabert, fp8.calibrate, context),
   }
 }
 

@@ -34,50 +34,65 @@ export interface Calls {
  * @throws VirnucproError when the table is missing, damaged or of another run
  */
 export async function readCalls(path: string, summary: Summary): Promise<Calls> {
-  const calls: Calls = {
-    frames: emptyHistogram(),
-    chunks: emptyHistogram(),
-    inputs: summary.inputs.map(() => ({ viralFrames: 0, scoredFrames: 0, viralChunks: 0, calledChunks: 0 })),
+  const counter = new CallCounter(summary)
+  for await (const frames of readFrameScores(path, summary.files.layout)) {
+    for (const frame of frames) counter.add(frame)
   }
-  const ends = rowEnds(summary)
-  const consensus = new ConsensusBuilder()
-  let rows = 0
-  let viral = 0
-  let input = 0
-  let chunkInput = 0
-  const finish = (call: ReturnType<ConsensusBuilder['finish']>) => {
+  counter.finish()
+  const { scoredFrames, viralFrames } = summary.counts
+  if (counter.rows !== scoredFrames || counter.viral !== viralFrames) {
+    throw new VirnucproError(
+      `${path} is not the table of this run: it has ${counter.rows} rows, ${counter.viral} of them viral; ` +
+        `the summary counts ${scoredFrames} and ${viralFrames}`,
+    )
+  }
+  return counter.calls
+}
+
+/** Counts frames in the order of the table, and the chunks that they make. */
+class CallCounter {
+  readonly calls: Calls
+  rows = 0
+  viral = 0
+  readonly #ends: readonly number[]
+  readonly #consensus = new ConsensusBuilder()
+  #input = 0
+  /** Of the chunk that is under way. */
+  #chunkInput = 0
+
+  constructor(summary: Summary) {
+    const none = () => ({ viralFrames: 0, scoredFrames: 0, viralChunks: 0, calledChunks: 0 })
+    this.calls = { frames: emptyHistogram(), chunks: emptyHistogram(), inputs: summary.inputs.map(none) }
+    this.#ends = rowEnds(summary)
+  }
+
+  add(frame: Parameters<ConsensusBuilder['add']>[0]): void {
+    while (this.#input < this.#ends.length - 1 && this.rows >= (this.#ends[this.#input] as number))
+      this.#input++
+    const virus = frame.viral > frame.others
+    tally(this.calls.frames, frame.viral, virus)
+    this.#countChunk(this.#consensus.add(frame))
+    this.#chunkInput = this.#input
+    this.rows++
+    if (virus) this.viral++
+    const counts = this.calls.inputs[this.#input]
+    if (counts === undefined) return
+    counts.scoredFrames++
+    if (virus) counts.viralFrames++
+  }
+
+  finish(): void {
+    this.#countChunk(this.#consensus.finish())
+  }
+
+  #countChunk(call: ReturnType<ConsensusBuilder['finish']>): void {
     if (call === undefined) return
-    tally(calls.chunks, call.viral, call.virus)
-    const counts = calls.inputs[chunkInput]
+    tally(this.calls.chunks, call.viral, call.virus)
+    const counts = this.calls.inputs[this.#chunkInput]
     if (counts === undefined) return
     counts.calledChunks++
     if (call.virus) counts.viralChunks++
   }
-  for await (const frames of readFrameScores(path, summary.files.layout)) {
-    for (const frame of frames) {
-      while (input < ends.length - 1 && rows >= (ends[input] as number)) input++
-      const virus = frame.viral > frame.others
-      tally(calls.frames, frame.viral, virus)
-      finish(consensus.add(frame))
-      chunkInput = input
-      rows++
-      const counts = calls.inputs[input]
-      if (counts !== undefined) {
-        counts.scoredFrames++
-        if (virus) counts.viralFrames++
-      }
-      if (virus) viral++
-    }
-  }
-  finish(consensus.finish())
-  const { scoredFrames, viralFrames } = summary.counts
-  if (rows !== scoredFrames || viral !== viralFrames) {
-    throw new VirnucproError(
-      `${path} is not the table of this run: it has ${rows} rows, ${viral} of them viral; ` +
-        `the summary counts ${scoredFrames} and ${viralFrames}`,
-    )
-  }
-  return calls
 }
 
 /** For each input, the number of rows up to its end. */

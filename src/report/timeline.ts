@@ -30,53 +30,69 @@ type Model = 'dnabert_s' | 'esm2'
 const MODELS: Readonly<Record<Model, string>> = { dnabert_s: 'DNABERT-S', esm2: 'ESM-2' }
 
 export function timelineOf(lines: readonly MetricsLine[]): Timeline {
-  const warnings: Timeline['warnings'] = []
-  const restarts: number[] = []
-  const busy = new SeriesSet()
-  const memory = new SeriesSet()
-  const tokens = new SeriesSet()
-  const resident = new SeriesSet()
-  let offset = 0
-  let seconds = 0
-  let before: MetricsSample | undefined
-  for (const line of lines) {
+  const builder = new TimelineBuilder()
+  for (const line of lines) builder.add(line)
+  return builder.finish()
+}
+
+class TimelineBuilder {
+  readonly #warnings: Timeline['warnings'] = []
+  readonly #restarts: number[] = []
+  readonly #busy = new SeriesSet()
+  readonly #memory = new SeriesSet()
+  readonly #tokens = new SeriesSet()
+  readonly #resident = new SeriesSet()
+  /** Where the part that is under way begins. */
+  #offset = 0
+  #seconds = 0
+  #before: MetricsSample | undefined
+
+  add(line: MetricsLine): void {
     if (line.kind === 'start') {
-      if (seconds > 0) {
-        restarts.push(seconds)
-        for (const set of [busy, memory, tokens, resident]) set.interrupt(seconds)
-      }
-      offset = seconds
-      before = undefined
-      continue
+      this.#start()
+      return
     }
-    const at = offset + line.seconds
-    seconds = Math.max(seconds, at)
-    if (line.kind === 'warning') {
-      warnings.push({ seconds: at, code: line.code, message: line.message })
-    } else if (line.kind === 'sample') {
-      for (const { name, busy: share, memoryUsedBytes } of line.devices) {
-        if (share !== undefined) busy.add(name, at, share)
-        if (memoryUsedBytes !== undefined) memory.add(name, at, memoryUsedBytes)
-      }
-      for (const model of Object.keys(MODELS) as Model[]) {
-        const now = line.models[model]?.tokens
-        if (now === undefined) continue
-        const passed = line.seconds - (before?.seconds ?? 0)
-        const done = now - (before?.models[model]?.tokens ?? 0)
-        if (passed > 0 && done >= 0) tokens.add(MODELS[model], at, done / passed)
-      }
-      resident.add('this program', at, line.process.rssBytes)
-      before = line
-    }
+    const at = this.#offset + line.seconds
+    this.#seconds = Math.max(this.#seconds, at)
+    if (line.kind === 'warning') this.#warnings.push({ seconds: at, code: line.code, message: line.message })
+    else if (line.kind === 'sample') this.#sample(line, at)
   }
-  return {
-    seconds,
-    restarts,
-    busy: busy.thinned(),
-    memory: memory.thinned(),
-    tokens: tokens.thinned(),
-    resident: resident.thinned()[0] ?? { name: 'this program', points: [] },
-    warnings,
+
+  #start(): void {
+    if (this.#seconds > 0) {
+      this.#restarts.push(this.#seconds)
+      for (const set of [this.#busy, this.#memory, this.#tokens, this.#resident]) set.interrupt(this.#seconds)
+    }
+    this.#offset = this.#seconds
+    this.#before = undefined
+  }
+
+  #sample(line: MetricsSample, at: number): void {
+    for (const { name, busy, memoryUsedBytes } of line.devices) {
+      this.#busy.add(name, at, busy)
+      this.#memory.add(name, at, memoryUsedBytes)
+    }
+    const passed = line.seconds - (this.#before?.seconds ?? 0)
+    for (const model of Object.keys(MODELS) as Model[]) {
+      const now = line.models[model]?.tokens
+      if (now === undefined) continue
+      const done = now - (this.#before?.models[model]?.tokens ?? 0)
+      if (passed > 0 && done >= 0) this.#tokens.add(MODELS[model], at, done / passed)
+    }
+    this.#resident.add('this program', at, line.process.rssBytes)
+    this.#before = line
+  }
+
+  finish(): Timeline {
+    return {
+      seconds: this.#seconds,
+      restarts: this.#restarts,
+      busy: this.#busy.thinned(),
+      memory: this.#memory.thinned(),
+      tokens: this.#tokens.thinned(),
+      resident: this.#resident.thinned()[0] ?? { name: 'this program', points: [] },
+      warnings: this.#warnings,
+    }
   }
 }
 

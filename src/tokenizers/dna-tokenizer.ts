@@ -95,19 +95,14 @@ export class DnaTokenizer {
     while (at < dna.length) {
       const kind = kindOf[dna[at]!]!
       if (kind === WORD || kind === PUNCTUATION) {
-        const start = at++
-        while (at < dna.length && kindOf[dna[at]!] === kind) at++
-        offset = this.#encodeWord(dna, start, at, target, offset)
+        const end = endOfRun(dna, at, kindOf)
+        offset = this.#encodeWord(dna, at, end, target, offset)
+        at = end
         continue
       }
       const added = kind === ADDED ? this.#addedAt(dna, at) : undefined
-      if (added !== undefined) {
-        target[offset++] = added.id
-        at += added.bytes.length
-        continue
-      }
-      if (kind === UNKNOWN || kind === ADDED) target[offset++] = this.unkId
-      at++
+      if (kind === UNKNOWN || kind === ADDED) target[offset++] = added?.id ?? this.unkId
+      at += added?.bytes.length ?? 1
     }
     for (const id of this.#suffix) target[offset++] = id
     return offset
@@ -116,6 +111,14 @@ export class DnaTokenizer {
   #addedAt(dna: Uint8Array, at: number) {
     return this.#added.find(({ bytes }) => bytes.every((byte, i) => dna[at + i] === byte))
   }
+}
+
+/** Behind the bytes of the same kind as the first. */
+function endOfRun(dna: Uint8Array, start: number, kindOf: Uint8Array): number {
+  const kind = kindOf[dna[start]!]
+  let at = start + 1
+  while (at < dna.length && kindOf[dna[at]!] === kind) at++
+  return at
 }
 
 function kinds({ bpe }: TokenizerSettings, added: readonly { bytes: Uint8Array }[]): Uint8Array {

@@ -73,23 +73,32 @@ export async function decodeDnabert(file: TorchFile): Promise<DecodedFeatures> {
   let rows = new Float32Array(0)
   let dim = 0
   for (const [i, entry] of data.entries()) {
-    const values = entry instanceof Map ? entry.get('mean_representation') : undefined
-    if (!(entry instanceof Map) || !Array.isArray(values))
-      throw wrong(file, `row ${i} has no 'mean_representation'`)
-    if (entry.get('label') !== ids[i])
-      throw wrong(file, `row ${i} is labelled ${String(entry.get('label'))}, expected ${ids[i]}`)
+    const values = labelledValues(file, entry, i, ids[i])
     if (i === 0) {
       dim = values.length
       rows = new Float32Array(ids.length * dim)
     }
     if (values.length !== dim) throw wrong(file, `row ${i} has ${values.length} values, expected ${dim}`)
-    for (let j = 0; j < dim; j++) {
-      const value = values[j]
+    for (const [j, value] of values.entries()) {
       if (typeof value !== 'number') throw wrong(file, `row ${i} has a value that is no number`)
       rows[i * dim + j] = value
     }
   }
   return { ids, rows, dim, ...stamps(root) }
+}
+
+function labelledValues(
+  file: TorchFile,
+  entry: PyValue,
+  row: number,
+  id: string | undefined,
+): readonly PyValue[] {
+  const values = entry instanceof Map ? entry.get('mean_representation') : undefined
+  if (!(entry instanceof Map) || !Array.isArray(values))
+    throw wrong(file, `row ${row} has no 'mean_representation'`)
+  if (entry.get('label') !== id)
+    throw wrong(file, `row ${row} is labelled ${String(entry.get('label'))}, expected ${id}`)
+  return values
 }
 
 /**

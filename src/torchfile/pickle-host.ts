@@ -107,28 +107,24 @@ export class TorchPickleHost implements PickleHost {
         return this.#tensor(items, position)
       case 'torch._utils._rebuild_parameter':
       case 'torch._utils._rebuild_parameter_with_state':
-        if (!(items[0] instanceof TensorRef)) throw this.#damaged('a parameter without a tensor', position)
-        return items[0]
+        return this.#parameter(items[0], position)
       case 'torch._tensor._rebuild_from_type_v2':
         // (function, type, arguments, attributes): a tensor with Python attributes, which carry no weights.
         return this.reduce(items[0] ?? null, items[2] ?? null, position)
       case 'torch.Size':
-        return items[0] instanceof PyTuple ? items[0] : new PyTuple(this.#list(items[0], 'sizes', position))
+        return this.#size(items[0], position)
       case 'torch.device':
       case 'torch.serialization._get_layout':
       case 'argparse.Namespace':
         return new PickleObject(callable.module, callable.name, items)
       case 'builtins.set':
       case 'builtins.frozenset':
-        return new Set(items.length === 0 ? [] : this.#list(items[0], 'members', position))
+        return this.#set(items, position)
       case 'builtins.bytes':
         if (items.length > 0) throw this.#unsafe('calls with arguments', callable, position)
         return new Uint8Array(0)
       case '_codecs.encode':
-        // How protocol 2 writes bytes: text of the code points 0 to 255.
-        if (typeof items[0] !== 'string' || items[1] !== 'latin1')
-          throw this.#damaged('bytes in an unknown encoding', position)
-        return Uint8Array.from(Buffer.from(items[0], 'latin1'))
+        return this.#latin1Bytes(items, position)
       case 'numpy._core.multiarray._reconstruct':
         return new NumpyArray()
       case 'numpy.dtype':
@@ -138,13 +134,8 @@ export class TorchPickleHost implements PickleHost {
       case 'numpy._core.numeric._frombuffer':
         return numpyFromBuffer(items, (what) => this.#damaged(what, position))
       case 'copyreg._reconstructor':
-      case 'copy_reg._reconstructor': {
-        // (class, base, state of the base): how protocols 0 and 1 write a plain object.
-        const [cls, base] = items
-        if (!(cls instanceof PyGlobal) || !(base instanceof PyGlobal) || base.qualified !== 'builtins.object')
-          throw this.#unsafe('calls', callable, position)
-        return this.newObject(cls, new PyTuple([]), position)
-      }
+      case 'copy_reg._reconstructor':
+        return this.#plainObject(callable, items, position)
       default:
         throw this.#unsafe('calls', callable, position)
     }
@@ -176,6 +167,33 @@ export class TorchPickleHost implements PickleHost {
     if (fields[0] === 'module' && fields[1] instanceof PyGlobal) return fields[1]
     if (fields[0] !== 'storage') throw this.#damaged('an unknown persistent id', position)
     return this.#loadStorage(fields, position)
+  }
+
+  #parameter(tensor: PyValue | undefined, position: number): TensorRef {
+    if (!(tensor instanceof TensorRef)) throw this.#damaged('a parameter without a tensor', position)
+    return tensor
+  }
+
+  #size(sizes: PyValue | undefined, position: number): PyTuple {
+    return sizes instanceof PyTuple ? sizes : new PyTuple(this.#list(sizes, 'sizes', position))
+  }
+
+  #set(items: readonly PyValue[], position: number): Set<PyValue> {
+    return new Set(items.length === 0 ? [] : this.#list(items[0], 'members', position))
+  }
+
+  /** How protocol 2 writes bytes: text of the code points 0 to 255. */
+  #latin1Bytes([text, encoding]: readonly PyValue[], position: number): Uint8Array {
+    if (typeof text !== 'string' || encoding !== 'latin1')
+      throw this.#damaged('bytes in an unknown encoding', position)
+    return Uint8Array.from(Buffer.from(text, 'latin1'))
+  }
+
+  /** (class, base, state of the base): how protocols 0 and 1 write a plain object. */
+  #plainObject(callable: PyGlobal, [cls, base]: readonly PyValue[], position: number): PyValue {
+    if (!(cls instanceof PyGlobal) || !(base instanceof PyGlobal) || base.qualified !== 'builtins.object')
+      throw this.#unsafe('calls', callable, position)
+    return this.newObject(cls, new PyTuple([]), position)
   }
 
   #items(value: PyValue | undefined, what: string, position: number): readonly PyValue[] {

@@ -164,6 +164,56 @@ export class PickleReader {
     return longFromBytes(this.#slice(length))
   }
 
+  /** Before protocol 2 booleans are integers of two digits. */
+  #integer(line: string): boolean | number | bigint {
+    if (line === '01') return true
+    return line === '00' ? false : this.#decimal(line)
+  }
+
+  #float(line: string): number {
+    if (!FLOAT_TEXT.test(line)) throw this.#fail('a malformed float')
+    return Number(line.replace('inf', 'Infinity'))
+  }
+
+  #checkProtocol(protocol: number): void {
+    if (protocol > 5) throw this.#fail(`pickle protocol ${protocol} (up to 5 can be read)`)
+  }
+
+  #mark(): void {
+    if (this.#marks.length >= MAX_MARK_DEPTH) throw this.#fail('nesting too deep')
+    this.#marks.push(this.#stack.length)
+  }
+
+  /** Drops what is on top: a mark or a value. */
+  #drop(): void {
+    if (this.#stack.length === this.#marks.at(-1)) this.#marks.pop()
+    else this.#pop()
+  }
+
+  #addMembers(items: readonly PyValue[]): void {
+    const target = this.#top()
+    if (!(target instanceof Set)) throw this.#fail('members for something that is not a set')
+    for (const item of items) target.add(item)
+  }
+
+  #popName(): string {
+    const name = this.#pop()
+    if (typeof name !== 'string') throw this.#fail('a name that is not text')
+    return name
+  }
+
+  #popNoKeywords(): void {
+    const keywords = this.#pop()
+    if (!(keywords instanceof Map) || keywords.size > 0) throw this.#fail('an object with keyword arguments')
+  }
+
+  /** The value that is left at the end. */
+  #last(): PyValue {
+    const value = this.#pop()
+    if (this.#stack.length > 0 || this.#marks.length > 0) throw this.#fail('values left over')
+    return value
+  }
+
   #index(line: string): number {
     return Number(this.#decimal(line))
   }
@@ -180,19 +230,14 @@ export class PickleReader {
       const start = this.#take(1)
       const opcode = this.#bytes[start]!
       switch (opcode) {
-        case OP.PROTO: {
-          const protocol = this.#bytes[this.#take(1)]!
-          if (protocol > 5) throw this.#fail(`pickle protocol ${protocol} (up to 5 can be read)`)
+        case OP.PROTO:
+          this.#checkProtocol(this.#bytes[this.#take(1)]!)
           break
-        }
         case OP.FRAME:
           this.#take(8)
           break
-        case OP.STOP: {
-          const value = this.#pop()
-          if (stack.length > 0 || this.#marks.length > 0) throw this.#fail('values left over')
-          return value
-        }
+        case OP.STOP:
+          return this.#last()
 
         case OP.NONE:
           stack.push(null)
@@ -221,20 +266,15 @@ export class PickleReader {
         case OP.BINFLOAT:
           stack.push(view.getFloat64(this.#take(8), false))
           break
-        case OP.INT: {
-          const line = this.#line()
-          stack.push(line === '01' ? true : line === '00' ? false : this.#decimal(line))
+        case OP.INT:
+          stack.push(this.#integer(this.#line()))
           break
-        }
         case OP.LONG:
           stack.push(this.#decimal(this.#line().replace(/L$/, '')))
           break
-        case OP.FLOAT: {
-          const line = this.#line()
-          if (!FLOAT_TEXT.test(line)) throw this.#fail('a malformed float')
-          stack.push(Number(line.replace('inf', 'Infinity')))
+        case OP.FLOAT:
+          stack.push(this.#float(this.#line()))
           break
-        }
 
         case OP.SHORT_BINUNICODE:
         case OP.SHORT_BINSTRING:
@@ -261,12 +301,10 @@ export class PickleReader {
           break
 
         case OP.MARK:
-          if (this.#marks.length >= MAX_MARK_DEPTH) throw this.#fail('nesting too deep')
-          this.#marks.push(stack.length)
+          this.#mark()
           break
         case OP.POP:
-          if (stack.length === this.#marks.at(-1)) this.#marks.pop()
-          else this.#pop()
+          this.#drop()
           break
         case OP.POP_MARK:
           this.#popMark()
@@ -302,10 +340,8 @@ export class PickleReader {
           break
         case OP.DICT: {
           const items = this.#popMark()
-          if (items.length % 2 !== 0) throw this.#fail('a key without a value')
-          const map = new Map<PyValue, PyValue>()
-          this.#fill(map, items)
-          stack.push(map)
+          stack.push(new Map())
+          this.#setItems(items)
           break
         }
         case OP.SETITEM: {
@@ -322,13 +358,9 @@ export class PickleReader {
         case OP.FROZENSET:
           stack.push(new Set(this.#popMark()))
           break
-        case OP.ADDITEMS: {
-          const items = this.#popMark()
-          const target = this.#top()
-          if (!(target instanceof Set)) throw this.#fail('members for something that is not a set')
-          for (const item of items) target.add(item)
+        case OP.ADDITEMS:
+          this.#addMembers(this.#popMark())
           break
-        }
 
         case OP.BINPUT:
           this.#memo.set(this.#bytes[this.#take(1)]!, this.#top())
@@ -358,11 +390,8 @@ export class PickleReader {
           break
         }
         case OP.STACK_GLOBAL: {
-          const name = this.#pop()
-          const module = this.#pop()
-          if (typeof name !== 'string' || typeof module !== 'string')
-            throw this.#fail('a name that is not text')
-          stack.push(host.findGlobal(module, name, start))
+          const name = this.#popName()
+          stack.push(host.findGlobal(this.#popName(), name, start))
           break
         }
         case OP.REDUCE: {
@@ -376,10 +405,8 @@ export class PickleReader {
           break
         }
         case OP.NEWOBJ_EX: {
-          const keywords = this.#pop()
+          this.#popNoKeywords()
           const args = this.#pop()
-          if (!(keywords instanceof Map) || keywords.size > 0)
-            throw this.#fail('an object with keyword arguments')
           stack.push(host.newObject(this.#pop(), args, start))
           break
         }

@@ -110,14 +110,8 @@ export class PickleWriter {
 
   *#save(value: Writable): Generator<Uint8Array> {
     const out = this.#out
-    if (value === null) out.op(OP.NONE)
-    else if (typeof value === 'boolean') out.op(value ? OP.NEWTRUE : OP.NEWFALSE)
-    else if (typeof value === 'bigint') out.int(value)
-    else if (typeof value === 'number') {
-      if (Number.isSafeInteger(value)) out.int(value)
-      else out.float(value)
-    } else if (value instanceof PyFloat) out.float(value.value)
-    else if (typeof value === 'string') this.#string(value, value)
+    if (value === null || typeof value !== 'object') this.#scalar(value)
+    else if (value instanceof PyFloat) out.float(value.value)
     else if (value instanceof PyString) this.#pyString(value)
     else if (this.#recall(value)) return
     else if (value instanceof PyFloatList) this.#floatList(value)
@@ -125,6 +119,15 @@ export class PickleWriter {
     else if (value instanceof Map) yield* this.#dict(value)
     else yield* this.#list(value as readonly Writable[])
     if (out.length >= PIECE_BYTES) yield out.take()
+  }
+
+  #scalar(value: null | boolean | number | bigint | string): void {
+    const out = this.#out
+    if (value === null) out.op(OP.NONE)
+    else if (typeof value === 'boolean') out.op(value ? OP.NEWTRUE : OP.NEWFALSE)
+    else if (typeof value === 'string') this.#string(value, value)
+    else if (typeof value === 'bigint' || Number.isSafeInteger(value)) out.int(value)
+    else out.float(value)
   }
 
   #pyString(value: PyString): void {

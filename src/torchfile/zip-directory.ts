@@ -108,40 +108,59 @@ export async function readZipDirectory(source: ByteSource): Promise<Map<string, 
   if (end.directoryBytes > MAX_DIRECTORY_BYTES || end.entries > MAX_MEMBERS)
     throw fail(`its zip directory claims ${end.entries} members in ${end.directoryBytes} bytes`)
   const bytes = await source.read(end.directoryOffset, end.directoryBytes)
-  const view = viewOf(bytes)
   const members = new Map<string, ZipMember>()
   let at = 0
   for (let index = 0; index < end.entries; index++) {
-    if (at + 46 > bytes.length || view.getUint32(at, true) !== CENTRAL)
-      throw fail(`entry ${index} of its zip directory`)
-    const flags = view.getUint16(at + 8, true)
-    const method = view.getUint16(at + 10, true)
-    const nameEnd = at + 46 + view.getUint16(at + 28, true)
-    const extraEnd = nameEnd + view.getUint16(at + 30, true)
-    const next = extraEnd + view.getUint16(at + 32, true)
-    if (next > bytes.length) throw fail(`entry ${index} of its zip directory`)
-    let name: string
-    try {
-      name = utf8.decode(bytes.subarray(at + 46, nameEnd))
-    } catch {
-      throw fail(`the name of entry ${index} of its zip directory is not UTF-8`)
-    }
-    const short = [24, 20, 42].map((field) => view.getUint32(at + field, true))
-    const missing = short.filter((value) => value === U32_MAX).length
-    const long = missing ? zip64Values(viewOf(bytes.subarray(nameEnd, extraEnd)), missing, fail) : []
-    const [size, compressedSize, headerOffset] = short.map((value) =>
-      value === U32_MAX ? long.shift()! : value,
-    ) as [number, number, number]
-    if (flags & ENCRYPTED) throw fail(`member ${name} is encrypted`)
-    if (method !== 0 && method !== 8) throw fail(`member ${name} has unknown compression method ${method}`)
-    if (method === 0 && size !== compressedSize) throw fail(`member ${name} has two different sizes`)
-    if (headerOffset + 30 + compressedSize > end.directoryOffset)
-      throw fail(`member ${name} is out of bounds`)
-    if (members.has(name)) throw fail(`member ${name} is there twice`)
-    const crc32 = view.getUint32(at + 16, true)
-    members.set(name, { name, method, flags, crc32, compressedSize, size, headerOffset })
+    const { member, next } = readEntry(bytes, at, index, fail)
+    checkMember(member, end, fail)
+    if (members.has(member.name)) throw fail(`member ${member.name} is there twice`)
+    members.set(member.name, member)
     at = next
   }
   if (at !== bytes.length) throw fail(`its zip directory has ${bytes.length - at} bytes too many`)
   return members
+}
+
+/** The entry of the central directory that begins at `at`, and where the next one does. */
+function readEntry(bytes: Uint8Array, at: number, index: number, fail: (what: string) => Error) {
+  const view = viewOf(bytes)
+  if (at + 46 > bytes.length || view.getUint32(at, true) !== CENTRAL)
+    throw fail(`entry ${index} of its zip directory`)
+  const nameEnd = at + 46 + view.getUint16(at + 28, true)
+  const extraEnd = nameEnd + view.getUint16(at + 30, true)
+  const next = extraEnd + view.getUint16(at + 32, true)
+  if (next > bytes.length) throw fail(`entry ${index} of its zip directory`)
+  let name: string
+  try {
+    name = utf8.decode(bytes.subarray(at + 46, nameEnd))
+  } catch {
+    throw fail(`the name of entry ${index} of its zip directory is not UTF-8`)
+  }
+  const short = [24, 20, 42].map((field) => view.getUint32(at + field, true))
+  const missing = short.filter((value) => value === U32_MAX).length
+  const long = missing ? zip64Values(viewOf(bytes.subarray(nameEnd, extraEnd)), missing, fail) : []
+  const [size, compressedSize, headerOffset] = short.map((value) =>
+    value === U32_MAX ? long.shift()! : value,
+  ) as [number, number, number]
+  const member: ZipMember = {
+    name,
+    method: view.getUint16(at + 10, true),
+    flags: view.getUint16(at + 8, true),
+    crc32: view.getUint32(at + 16, true),
+    compressedSize,
+    size,
+    headerOffset,
+  }
+  return { member, next }
+}
+
+function checkMember(
+  { name, method, flags, size, compressedSize, headerOffset }: ZipMember,
+  end: End,
+  fail: (what: string) => Error,
+): void {
+  if (flags & ENCRYPTED) throw fail(`member ${name} is encrypted`)
+  if (method !== 0 && method !== 8) throw fail(`member ${name} has unknown compression method ${method}`)
+  if (method === 0 && size !== compressedSize) throw fail(`member ${name} has two different sizes`)
+  if (headerOffset + 30 + compressedSize > end.directoryOffset) throw fail(`member ${name} is out of bounds`)
 }

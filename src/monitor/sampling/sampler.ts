@@ -107,29 +107,28 @@ export class Sampler {
   ): DeviceMetrics[] {
     const { servers } = this.#options
     const here = new Map(local?.map((gpu) => [gpu.uuid, gpu]))
-    const seen = new Set<string>()
-    const devices: DeviceMetrics[] = []
+    const devices = new Map<string, DeviceMetrics>()
     for (const [i, server] of servers.entries()) {
       const page = pages[i] ?? []
-      const alone = page.length === 1
+      const speed = page.length === 1 ? speedOf(server.name, lanes) : {}
       for (const [position, gpu] of page.entries()) {
-        if (seen.has(gpu.uuid)) continue
-        seen.add(gpu.uuid)
-        const { uuid: _, index = position, ...rest } = { ...gpu, ...here.get(gpu.uuid) }
-        const speed = alone ? speedOf(server.name, lanes) : undefined
-        devices.push({
-          name: `gpu ${index} at ${server.name}`,
-          kind: 'gpu',
-          ...rest,
-          ...(speed !== undefined && { sequencesPerSecond: speed }),
-        })
+        if (devices.has(gpu.uuid)) continue
+        const { uuid, index = position, ...rest } = { ...gpu, ...here.get(gpu.uuid) }
+        const name = `gpu ${index} at ${server.name}`
+        devices.set(uuid, { name, kind: 'gpu', ...rest, ...speed })
       }
     }
     // A server on this machine that says nothing of GPUs may use any of them.
-    const mute = servers.some((server, i) => isLocal(server) && (pages[i] ?? []).length === 0)
-    for (const { uuid, index, ...rest } of mute ? (local ?? []) : [])
-      if (!seen.has(uuid)) devices.push({ name: `gpu ${index}`, kind: 'gpu', ...rest })
-    return devices
+    const isMute = servers.some((server, i) => isLocal(server) && !pages[i]?.length)
+    const others = isMute ? (local ?? []).filter(({ uuid }) => !devices.has(uuid)) : []
+    return [
+      ...devices.values(),
+      ...others.map(({ uuid: _, index, ...rest }) => ({
+        name: `gpu ${index}`,
+        kind: 'gpu' as const,
+        ...rest,
+      })),
+    ]
   }
 }
 
@@ -161,12 +160,11 @@ function nanoseconds(
   return end < start ? undefined : Number(end - start) / 1e9
 }
 
-function speedOf(server: string, lanes: readonly LaneSample[]): number | undefined {
+function speedOf(server: string, lanes: readonly LaneSample[]): { sequencesPerSecond?: number } {
   const speeds = lanes.filter((lane) => lane.server === server).map((lane) => lane.sequencesPerSecond)
-  return speeds.reduce(
-    (sum, speed) => (sum === undefined || speed === undefined ? undefined : sum + speed),
-    0,
-  )
+  // What is not known of one lane is not known of all.
+  if (speeds.includes(undefined)) return {}
+  return { sequencesPerSecond: speeds.reduce<number>((sum, speed) => sum + (speed ?? 0), 0) }
 }
 
 function deviceOf({ name, server, busy, sequencesPerSecond }: LaneSample): DeviceMetrics {
