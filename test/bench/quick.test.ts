@@ -88,7 +88,7 @@ test('virnucpro bench names a bench that does not exist, and fails when one fail
   const main = resolve(ROOT, 'src/cli/main.ts')
   const unknown = await runBun(main, ['bench', '--only', 'macro'])
   expect(unknown.err).toContain('--only: expected names of micro')
-  expect(unknown.code).toBe(2)
+  expect(unknown.code).toBe(64)
   const broken = await runBun(main, ['bench', '--quick', '--only', 'micro'], {
     VIRNUCPRO_BENCH_PYTHON: '/nowhere',
     VIRNUCPRO_BENCH_TOKENIZER: '/nowhere',
