@@ -4,7 +4,7 @@ export { AdoptedVectors } from './adopted.ts'
 export { type FailedPart, failedFilesPath, writeFailedFiles } from './failed-files.ts'
 // The embeddings of finished batches.
 export { Journal } from './journal.ts'
-export { type JournalEntry, KEY_BYTES } from './journal-format.ts'
+export { type JournalEntry, KEY_BYTES, REFUSED } from './journal-format.ts'
 // Old runs' files and those of runs that are done: listed, verified, brought into another layout, removed.
 export {
   BROAD_STAGES,

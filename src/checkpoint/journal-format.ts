@@ -3,7 +3,10 @@ import { crc32 } from 'node:zlib'
 /** Bytes of a key: the SHA-256 of the sequence that was embedded. */
 export const KEY_BYTES = 32
 
-/** Some embeddings of one model, as one batch gave them. */
+/** In place of a dimension: sequences that the model refused, without embeddings. */
+export const REFUSED = 0
+
+/** Some embeddings of one model, as one batch gave them; or, with `REFUSED` for a dimension, what it did not take of one. */
 export interface JournalEntry {
   model: string
   /** [n * 32]: the key of each sequence. */

@@ -1,6 +1,12 @@
 import type { EmbeddingBackend, ModelName, TokenBatch } from '../backends/index.ts'
 import { type Batch, padBatch } from '../batching/index.ts'
-import { type AdoptedVectors, type Journal, type JournalEntry, KEY_BYTES } from '../checkpoint/index.ts'
+import {
+  type AdoptedVectors,
+  type Journal,
+  type JournalEntry,
+  KEY_BYTES,
+  REFUSED,
+} from '../checkpoint/index.ts'
 import type { RunMonitor } from '../monitor/index.ts'
 import { InferenceError } from '../onnx/index.ts'
 import { areFinite, type Logger } from '../system/index.ts'
@@ -121,7 +127,7 @@ export class WindowEmbedder implements AsyncDisposable {
   async #embedModel(work: ModelWork, last: boolean, journal: Journal, planned: () => void): Promise<void> {
     try {
       await this.#adopt(work)
-      if (work.unknown().length === 0) {
+      if (!work.isIncomplete) {
         planned()
         return
       }
@@ -144,11 +150,9 @@ export class WindowEmbedder implements AsyncDisposable {
   async #adopt(work: ModelWork): Promise<void> {
     const { adopted } = this.#options.memory
     if (adopted === undefined) return
-    for (const group of work.unknown()) {
+    for (const group of work.groups()) {
       const vector = await adopted.find(work.input.model, work.keyOf(group))
-      if (vector?.length !== work.dimension) continue
-      work.fill(group, vector)
-      this.adopted++
+      if (vector?.length === work.dimension && areFinite(vector) && work.adopt(group, vector)) this.adopted++
     }
   }
 
@@ -179,6 +183,7 @@ export class WindowEmbedder implements AsyncDisposable {
     if (vectors !== undefined) refuseNotFinite(vectors, dimension, members, refused)
     for (const [member, reason] of refused)
       work.fail(plan.groups[member] as number, STEPS[input.model], reason)
+    this.#keepRefused(work, plan, refused, journal)
     if (vectors === undefined) return undefined
     const taken = members.flatMap((member, at) => (refused.has(member) ? [] : [{ member, at }]))
     const keys = new Uint8Array(taken.length * KEY_BYTES)
@@ -201,6 +206,18 @@ export class WindowEmbedder implements AsyncDisposable {
     counts.sequences += done.sequences
     counts.paddedTokens += done.paddedTokens
     return done
+  }
+
+  /**
+   * Leaves word of what was refused, for the next start to try by itself. Before the embeddings of the batch: killed in
+   * between, the whole batch is computed once more.
+   */
+  #keepRefused(work: ModelWork, plan: Plan, refused: ReadonlyMap<number, string>, journal: Journal): void {
+    const groups = Array.from(refused.keys(), (member) => plan.groups[member] as number)
+    const keys = groups.filter((group) => !work.wasRefused(group)).map((group) => work.keyOf(group))
+    if (keys.length === 0) return
+    const none = new Float32Array()
+    journal.append({ model: work.input.model, keys: Buffer.concat(keys), vectors: none, dimension: REFUSED })
   }
 
   /**

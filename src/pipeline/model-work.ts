@@ -1,6 +1,6 @@
 import type { ModelName } from '../backends/index.ts'
-import { type Batch, dedupe, planBatches } from '../batching/index.ts'
-import { type FailedPart, type JournalEntry, KEY_BYTES } from '../checkpoint/index.ts'
+import { type Batch, type BatchOptions, dedupe, planBatches } from '../batching/index.ts'
+import { type FailedPart, type JournalEntry, KEY_BYTES, REFUSED } from '../checkpoint/index.ts'
 import { areFinite } from '../system/index.ts'
 import type { Part } from './part.ts'
 
@@ -53,8 +53,10 @@ export interface Plan {
  * The different sequences of a window that one model embeds, what is known of them already, and where each
  * embedding goes.
  *
- * The batches depend on the window alone and not on what is known: the last digits of an embedding depend on the
- * batch it was computed in, and a run that was interrupted must end with the very bytes of one that was not.
+ * The last digits of an embedding depend on the batch it was computed in, and a run that was interrupted must end with the
+ * very bytes of one that was not. So the batches depend on what does not change from one start to the next: the window, less
+ * what was taken over from an old run before this one began. What a model has refused is tried again by the next start, in
+ * batches of those that were refused together, without the others of the batch that they were in.
  */
 export class ModelWork {
   readonly input: ModelInput
@@ -66,6 +68,12 @@ export class ModelWork {
   /** Empty for a sequence that only finished parts have. */
   readonly #owners: Slot[][]
   readonly #known: Uint8Array
+  /** Taken over from an old run. */
+  readonly #adopted: Uint8Array
+  /** What an earlier start had refused, together as it was in one batch. */
+  readonly #refusals: number[][] = []
+  /** 1 for what is in `#refusals`. */
+  readonly #refused: Uint8Array
   readonly #keys: Uint8Array
   #groupOfKey: Map<string, number> | undefined
 
@@ -89,6 +97,8 @@ export class ModelWork {
       }
     }
     this.#known = new Uint8Array(unique.length)
+    this.#adopted = new Uint8Array(unique.length)
+    this.#refused = new Uint8Array(unique.length)
     this.#keys = new Uint8Array(unique.length * KEY_BYTES)
     for (let group = 0; group < unique.length; group++) {
       Bun.SHA256.hash(this.#sequence(group), this.keyOf(group))
@@ -111,21 +121,47 @@ export class ModelWork {
     return this.#keys.subarray(group * KEY_BYTES, (group + 1) * KEY_BYTES)
   }
 
-  /** Takes what an earlier run has computed. */
+  /** Takes what an earlier start has computed, or what its model has refused. */
   recall({ keys, vectors, dimension }: JournalEntry): void {
-    if (dimension !== this.dimension) return
+    if (dimension !== this.dimension && dimension !== REFUSED) return
     this.#groupOfKey ??= new Map(this.#owners.map((_, group) => [text(this.keyOf(group)), group]))
+    const refused: number[] = []
     for (let i = 0; i < keys.length / KEY_BYTES; i++) {
       const group = this.#groupOfKey.get(text(keys.subarray(i * KEY_BYTES, (i + 1) * KEY_BYTES)))
+      if (group === undefined) continue
+      if (dimension === REFUSED) {
+        if (this.#refused[group] === 0) refused.push(group)
+        this.#refused[group] = 1
+        continue
+      }
       const vector = vectors.subarray(i * dimension, (i + 1) * dimension)
       // Earlier versions kept what is not finite, too.
-      if (group !== undefined && areFinite(vector)) this.fill(group, vector)
+      if (areFinite(vector)) this.fill(group, vector)
     }
+    if (refused.length > 0) this.#refusals.push(refused)
   }
 
-  /** Groups whose embedding is wanted and not known. */
-  unknown(): number[] {
-    return this.#owners.flatMap((_, group) => (this.#known[group] === 0 ? [group] : []))
+  /** Whether an earlier start has left word that the model refused the sequence. */
+  wasRefused(group: number): boolean {
+    return this.#refused[group] === 1
+  }
+
+  /** Every group that has an embedding, whether it is known or not. */
+  *groups(): Generator<number> {
+    for (let group = 0; group < this.#unique.length; group++) if (!this.#isEmpty(group)) yield group
+  }
+
+  /** Takes an embedding of an old run. @returns whether a row of this start needs it */
+  adopt(group: number, vector: Float32Array): boolean {
+    this.#adopted[group] = 1
+    if (this.#known[group] === 1) return false
+    this.fill(group, vector)
+    return true
+  }
+
+  /** Whether an embedding is wanted and not known. */
+  get isIncomplete(): boolean {
+    return this.#known.includes(0)
   }
 
   /** Puts an embedding wherever its sequence occurs. */
@@ -147,21 +183,43 @@ export class ModelWork {
   plan(last: boolean): Plan {
     const rows: Int32Array[] = []
     const groups: number[] = []
-    for (let group = 0; group < this.#unique.length; group++) {
-      if (this.#isEmpty(group)) continue
+    for (const group of this.groups()) {
+      if (this.#adopted[group] === 1) continue
       rows.push(this.input.encode(this.#sequence(group)))
       groups.push(group)
     }
     const lengths = Uint32Array.from(rows, (row) => row.length)
     const { tokenBudget, maxSequences, tapers } = this.input
-    const batches = planBatches(lengths, {
-      tokenBudget,
-      taper: tapers && last,
-      ...(maxSequences !== undefined && { maxSequences }),
+    const options = { tokenBudget, ...(maxSequences !== undefined && { maxSequences }) }
+    const isMissing = (member: number) => this.#known[groups[member] as number] === 0
+    const batches = planBatches(lengths, { ...options, taper: tapers && last }).filter(({ members }) =>
+      members.some((member) => isMissing(member) && !this.wasRefused(groups[member] as number)),
+    )
+    return {
+      rows,
+      groups,
+      batches: [...batches, ...this.#secondAttempts({ rows, groups, batches }, options)],
+    }
+  }
+
+  /** Batches of what an earlier start had refused, less what was computed since or is in another batch. */
+  #secondAttempts({ rows, groups, batches }: Plan, options: Omit<BatchOptions, 'taper'>): Batch[] {
+    if (this.#refusals.length === 0) return []
+    const memberOf = new Map(groups.map((group, member) => [group, member]))
+    const planned = new Set(batches.flatMap(({ members }) => Array.from(members)))
+    return this.#refusals.flatMap((refused) => {
+      const together = refused.flatMap((group) => memberOf.get(group) ?? [])
+      const lengths = Uint32Array.from(together, (member) => (rows[member] as Int32Array).length)
+      return planBatches(lengths, { ...options, taper: false }).flatMap((batch) => {
+        const members = Array.from(batch.members, (at) => together[at] as number).filter(
+          (member) => this.#known[groups[member] as number] === 0 && !planned.has(member),
+        )
+        if (members.length === 0) return []
+        const paddedLength = Math.max(...members.map((member) => (rows[member] as Int32Array).length))
+        const tokens = members.length * paddedLength
+        return [{ ...batch, members: Uint32Array.from(members), paddedLength, tokens }]
+      })
     })
-    const needed = ({ members }: Batch) =>
-      members.some((member) => this.#known[groups[member] as number] === 0)
-    return { rows, groups, batches: batches.filter(needed) }
   }
 }
 

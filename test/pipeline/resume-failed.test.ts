@@ -3,11 +3,13 @@ import { cpSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { randomFasta } from '../../scripts/support/fasta.ts'
 import { temporaryFolder } from '../../scripts/support/temporary.ts'
+import { hasTriton, startTriton } from '../../scripts/support/triton.ts'
 import { EsmAlphabet } from '../../src/tokenizers/index.ts'
 import { breakGraph } from '../support/broken-graph.ts'
 import { resealBundle } from '../support/bundle.ts'
+import { refusingRepository } from '../support/refusing.ts'
 import { predictHere } from './resume-inprocess.ts'
-import { computed, outputs, repository, run } from './resume-support.ts'
+import { computed, outputs, repository, run, sum } from './resume-support.ts'
 
 setDefaultTimeout(60_000)
 
@@ -64,10 +66,59 @@ test('parts that fail are listed, the others finish, and the next run tries only
     const again = await run(words.split(' '))
     expect(again.code).toBe(2)
     expect(again.messages).toContain(`${failures} of 24 parts failed`)
-    expect(computed(again.messages).esm2).toEqual([])
+    // All others are known.
+    expect(computed(again.messages)).toEqual({ esm2: [], dnabert_s: [] })
     expect(readFileSync(failed, 'utf8')).toBe(listed)
   }
 })
+
+test.skipIf(!hasTriton)(
+  'what a model refused in one place is computed in another, and nothing else',
+  async () => {
+    await using folder = temporaryFolder()
+    const input = folder.join('reads.fa')
+    writeFileSync(input, randomFasta(1, 12))
+    const words = (name: string, ...more: string[]) => [
+      ...[
+        'predict',
+        input,
+        '--output-dir',
+        folder.join(name),
+        '--bundle',
+        'demo',
+        '--expected-length',
+        '300',
+      ],
+      ...['--sequences-per-file', '7', '--token-budget', '600', '--verbose', ...more],
+    ]
+    const whole = await run(words('whole', '--backend', 'onnx'))
+    expect(whole.code).toBe(0)
+    const all = rowsOf(folder.join('whole'))
+    let refused: Awaited<ReturnType<typeof run>>
+    {
+      const models = await refusingRepository(folder.join('repository'))
+      await using server = await startTriton({ repository: models })
+      refused = await run(words('output', '--triton', server.grpcUrl))
+    }
+    expect(refused.code).toBe(2)
+    const missing = all.length - rowsOf(folder.join('output')).length
+    expect(missing).toBeGreaterThan(1)
+    const last = await run(words('output', '--backend', 'onnx'))
+    expect(last.code).toBe(0)
+    const { esm2, dnabert_s } = computed(last.messages)
+    expect(esm2).toEqual([])
+    // Equal sequences once, and no other of their batches.
+    expect(sum(dnabert_s)).toBe(
+      sum(computed(whole.messages).dnabert_s) - sum(computed(refused.messages).dnabert_s),
+    )
+    expect(sum(dnabert_s)).toBeLessThanOrEqual(missing)
+    const rows = rowsOf(folder.join('output')).map((row) => row.split('\t'))
+    expect(rows.map(([id]) => id)).toEqual(all.map((row) => row.split('\t')[0]))
+    for (const [i, row] of rows.entries())
+      expect(Math.abs(Number(row[3]) - Number(all[i]?.split('\t')[3]))).toBeLessThan(2e-5)
+    expect(existsSync(join(folder.join('output'), 'failed_files.txt'))).toBe(false)
+  },
+)
 
 /**
  * Reads, all in one part, and a copy of the demonstration's bundle to do damage to; `expected` are the rows of an undisturbed

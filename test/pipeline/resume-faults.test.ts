@@ -75,6 +75,27 @@ async function endsWell(output: string, overrides = {}): Promise<string> {
   return log
 }
 
+/**
+ * The same for an old run of which something is missing: that alone is computed, in batches of its own, so that the last
+ * digits of its scores may differ.
+ */
+async function endsAlike(output: string): Promise<string> {
+  const { error, log } = await predictHere(input, output, LAYOUT)
+  expect(error).toBeUndefined()
+  const rows = (files: ReadonlyMap<string, Buffer>) =>
+    (files.get('reads_merged/prediction_results.txt') ?? '')
+      .toString()
+      .trim()
+      .split('\n')
+      .slice(2)
+      .map((row) => row.split('\t'))
+  const [ours, theirs] = [rows(outputs(output)), rows(expected)]
+  expect(ours.map(([id, call]) => [id, call])).toEqual(theirs.map(([id, call]) => [id, call]))
+  const apart = ours.map((row, i) => Math.abs(Number(row[3]) - Number(theirs[i]?.[3])))
+  expect(Math.max(...apart)).toBeLessThan(2e-5)
+  return log
+}
+
 test('resuming does not scramble embeddings: every id has the vector of an undisturbed run', async () => {
   for (const parts of [1, 3, 9]) {
     const output = await interrupted(parts)
@@ -143,7 +164,7 @@ test('ids do not shift where rows are missing or in another order', async () => 
     }
     writeFileSync(path, await encodeEsmFile(table, { archiveName: `output_${number}_ESM`, stamp: true }))
   }
-  const log = await endsWell(output)
+  const log = await endsAlike(output)
   expect(log).toContain(`not used: ${part(output, 2).esm} has 8 ids`)
   expect(sum(computed(log).dnabert_s)).toBe(0)
 })
@@ -155,7 +176,7 @@ test('an empty file is not taken as done', async () => {
 
   const output = foreign()
   for (const path of Object.values(part(output, 2))) truncateSync(path, 0)
-  const log = await endsWell(output)
+  const log = await endsAlike(output)
   expect(log).toContain('is empty (0 bytes)')
   expect(sum(computed(log).esm2)).toBeGreaterThanOrEqual(11)
 })
@@ -171,7 +192,7 @@ test('a .done without data, and data without .done, are not done', async () => {
   const old = foreign()
   rmSync(part(old, 1).esm)
   expect(existsSync(`${part(old, 1).esm}.done`)).toBe(true)
-  expect(sum(computed(await endsWell(old)).esm2)).toBeGreaterThanOrEqual(11)
+  expect(sum(computed(await endsAlike(old)).esm2)).toBeGreaterThanOrEqual(11)
 })
 
 test('a file with one changed or missing byte anywhere is named and made anew', async () => {
