@@ -9,7 +9,7 @@ import sys
 import torch
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "src", "engines", "python"))
-from build_engine import BuildError, count_attention, know_attention, load_tensorrt, make_logger  # noqa: E402
+from build_engine import BuildError, build, count_attention, has_attention, know_attention, load_tensorrt, make_logger  # noqa: E402, F401
 
 try:
     trt = load_tensorrt()

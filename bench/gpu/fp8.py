@@ -21,8 +21,7 @@ import torch
 from onnx import numpy_helper
 
 import model
-from build_engine_path import build, has_attention
-from engine import Engine, by_kind, emit, gemm_ceiling, pairs, table
+from engine import Engine, build, by_kind, emit, gemm_ceiling, has_attention, pairs, table
 from model import JOINED, Weights, agreement, load_shape, materialize, random_batch, reference
 from plan_speed import measure
 from sweep import calls_agree, check, parse_profiles, proteins

@@ -15,8 +15,7 @@ import traceback
 
 import torch
 
-from build_engine_path import build
-from engine import Engine, by_kind, emit, gemm_ceiling, pairs, table
+from engine import Engine, build, by_kind, emit, gemm_ceiling, pairs, table
 from model import Weights, agreement, load_shape, materialize, random_batch, reference
 from plan_speed import measure
 
