@@ -191,7 +191,7 @@ function slowed(): void {
 
 function killed(): void {
   const run = runs.get('killed')
-  const warnings = said('killed', 'does not answer')
+  const warnings = said('killed', 'cannot be used now')
   lines.push(
     '',
     `One server killed: requests by GPU ${run?.gpus.map(({ requests }) => requests).join(', ') ?? 'not measured'}.`,

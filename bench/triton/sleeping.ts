@@ -116,6 +116,7 @@ export async function openBackend(
     access: {},
     models: { esm2: contract, dnabert_s: contract },
     serverTimeout: 60,
+    trustServer: true,
     logger: { debug() {}, info: console.error, warn: console.error, error: console.error },
   })
 }

@@ -20,6 +20,7 @@ class TritonPythonModel:
         config = json.loads(args["model_config"])
         parameters = {key: value["string_value"] for key, value in config["parameters"].items()}
         self.model = parameters["model"]
+        self.version = int(parameters["version"])
         self.pad_id = int(parameters["pad_id"])
         self.limits = batching.Limits(parameters["shapes"], int(parameters["token_budget"]))
         self.in_flight = int(parameters["in_flight"])
@@ -64,8 +65,10 @@ class TritonPythonModel:
 
     async def call(self, rows, members):
         ids, lengths = batching.pad([rows[member] for member in members], self.pad_id)
+        # Named, so that another model under the same name cannot answer.
         response = await pb_utils.InferenceRequest(
             model_name=self.model,
+            model_version=self.version,
             requested_output_names=["embedding"],
             inputs=[pb_utils.Tensor("input_ids", ids), pb_utils.Tensor("lengths", lengths)],
         ).async_exec()

@@ -4,6 +4,7 @@ import { openBundle } from '../../src/models/index.ts'
 import { buildRepository } from '../../src/repository/index.ts'
 import { compile } from './compile.ts'
 import { demoBundle, writePlans } from './plans.ts'
+import { versionFolder } from './triton.ts'
 
 const fixture = (name: string) => resolve(import.meta.dir, 'gpu', name)
 
@@ -67,7 +68,7 @@ export async function writeGpuRepository(
   }
   await buildRepository({ bundle: demoBundle, backend: 'python', plans, output: repository })
   for (const model of ['esm2', 'dnabert_s'] as const) {
-    const version = `${repository}/${model}/1`
+    const version = versionFolder(repository, model)
     renameSync(`${version}/model.py`, `${version}/plan.py`)
     copyFileSync(fixture('model.py'), `${version}/model.py`)
     copyFileSync(fixture('tensorrt.py'), `${version}/tensorrt.py`)

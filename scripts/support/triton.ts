@@ -184,6 +184,14 @@ function killGroup(pid: number, signal: NodeJS.Signals): void {
   }
 }
 
+/** The folder with the files of a model, `MODEL/VERSION` in a repository that has one version of it. */
+export function versionFolder(repository: string, model: string): string {
+  const [version, ...more] = readdirSync(join(repository, model)).filter((name) => /^\d+$/.test(name))
+  if (version === undefined || more.length > 0)
+    throw new Error(`${repository}/${model}: expected one version`)
+  return join(repository, model, version)
+}
+
 /** Three ports that nothing listens on; all are held at once, so that they differ. */
 export async function freePorts(): Promise<Ports> {
   const servers = [0, 1, 2].map(() => createServer().listen(0, '127.0.0.1'))

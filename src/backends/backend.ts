@@ -45,6 +45,28 @@ export interface BackendServer {
   readonly metricsUrl: string
 }
 
+/** What a server hosts under a model's name, as its configuration states it. */
+export interface ServedModel {
+  /** Identity of the numbers that the model gives: covers weights, graph and precision. 64 hexadecimal digits. */
+  readonly digest: string
+  /** What it computes in. */
+  readonly precision: string
+  /** The version that the digest stands for: every request names it. */
+  readonly version: string
+}
+
+/** A server of a run, as it has introduced itself. */
+export interface ServerFacts {
+  /** `HOST:PORT`. */
+  readonly address: string
+  /** Name and version of the server program; undefined where it did not answer. */
+  readonly program: string | undefined
+  /** Undefined where it does not say, or has not been asked yet. */
+  readonly models: Readonly<Record<ModelName, ServedModel | undefined>>
+  /** Models of which it does not say what they are. */
+  readonly unstated: readonly ModelName[]
+}
+
 /** Something that runs the two models: in this process or on a server. */
 export interface EmbeddingBackend extends AsyncDisposable {
   /** For log lines: what computes, and on what. */
@@ -70,4 +92,6 @@ export interface EmbeddingBackend extends AsyncDisposable {
   activity(): LaneActivity[]
   /** Empty when this process computes. */
   readonly servers: readonly BackendServer[]
+  /** Asks the servers who they are; those that do not answer are left as they were known. */
+  serverFacts(): Promise<ServerFacts[]>
 }

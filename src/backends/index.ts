@@ -1,11 +1,21 @@
 // What the pipeline asks of a backend.
-export type { BackendServer, EmbeddingBackend, LaneActivity, ModelName, TokenBatch } from './backend.ts'
+export type {
+  BackendServer,
+  EmbeddingBackend,
+  LaneActivity,
+  ModelName,
+  ServedModel,
+  ServerFacts,
+  TokenBatch,
+} from './backend.ts'
 // The embedded default.
 export { OnnxRuntimeBackend, type OnnxRuntimeOptions } from './onnxruntime/backend.ts'
 // Inference servers.
-export { NoServerError, TritonBackend, type TritonOptions } from './triton/backend.ts'
-export { type Contract, SOURCE_PARAMETER } from './triton/contract.ts'
+export { TritonBackend, type TritonOptions } from './triton/backend.ts'
+export type { Contract } from './triton/contract.ts'
 export type { TritonAccess } from './triton/endpoint.ts'
 export { findServers, type UnusableServer, type UsualPorts } from './triton/find.ts'
+export { servedVersion } from './triton/identity.ts'
 // The scheduler by itself, for benchmarks and simulations.
 export { type Clock, type Lane, PullQueue, type PullQueueOptions, type Verdict } from './triton/pull-queue.ts'
+export { NoServerError } from './triton/start.ts'

@@ -16,6 +16,7 @@ export const defaults = {
   backend: 'auto',
   triton: [],
   serverTimeout: 300,
+  trustServer: false,
   device: 'auto',
   batchSize: 256,
   report: true,

@@ -41,8 +41,10 @@ export interface PredictOptions {
   triton: string[]
   /** How to be let in by the servers: files in PEM form, and a header for a proxy that wants one. */
   tritonAccess: TritonAccess
-  /** Seconds without any server that answers, after which the run is given up. @default 300 */
+  /** Seconds in which work waits and no server finishes any of it, after which the run is given up. @default 300 */
   serverTimeout: number
+  /** Use servers that do not say which model they host. @default false */
+  trustServer: boolean
   /** Model repository for a server that is started for this run. */
   repository: string | undefined
   /** How that server is started; see `ServeOptions`. */

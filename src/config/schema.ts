@@ -36,6 +36,7 @@ export const settingsEntries = {
   backend: v.optional(oneOf(['auto', 'onnx', 'triton'])),
   triton: v.optional(endpoints),
   serverTimeout: v.optional(wholeNumber(1)),
+  trustServer: v.optional(boolean),
   repository: v.optional(text),
   serverBin: v.optional(text),
   backendDirectory: v.optional(text),

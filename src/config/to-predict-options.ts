@@ -32,6 +32,7 @@ export function toPredictOptions(configuration: Configuration): PredictOptions {
     backend: filled(values.backend, 'backend'),
     triton: filled(values.triton, 'triton'),
     serverTimeout: filled(values.serverTimeout, 'serverTimeout'),
+    trustServer: filled(values.trustServer, 'trustServer'),
     tritonAccess: {
       ca: values.tritonCa,
       cert: values.tritonCert,

@@ -8,6 +8,7 @@ export {
   computesOnCpu,
   Manifest,
   manifestText,
+  modelDigest,
   sourceDigest,
 } from './bundle/manifest.ts'
 export { type Bundle, openBundle, resolveBundle, verifyBundle } from './bundle/open.ts'

@@ -7,7 +7,7 @@ import {
   TritonBackend,
 } from '../backends/index.ts'
 import type { PredictOptions } from '../config/index.ts'
-import { type Bundle, computesOnCpu, sourceDigest } from '../models/index.ts'
+import { type Bundle, computesOnCpu, modelDigest, sourceDigest } from '../models/index.ts'
 import {
   DEFAULT_PORTS,
   findGpus,
@@ -87,7 +87,7 @@ function contracts({ manifest }: Bundle): Record<ModelName, Contract> {
   const { models, precision } = manifest
   const contract = (model: ModelName) => {
     const { dimension } = models[model]
-    return { dimension, source: sourceDigest(models[model]), precision }
+    return { dimension, source: sourceDigest(models[model]), precision, digest: modelDigest(manifest, model) }
   }
   return { esm2: contract('esm2'), dnabert_s: contract('dnabert_s') }
 }
@@ -175,6 +175,7 @@ async function openTriton(
     access: options.tritonAccess,
     models: contracts(bundle),
     serverTimeout: options.serverTimeout,
+    trustServer: options.trustServer,
     logger,
     signal,
   })

@@ -1,10 +1,11 @@
-import type { EmbeddingBackend } from '../backends/index.ts'
+import type { EmbeddingBackend, ServerFacts } from '../backends/index.ts'
 import { Classifier } from '../classify/index.ts'
 import type { PredictOptions } from '../config/index.ts'
 import {
   type Bundle,
   type ImportedClassifier,
   importClassifier,
+  modelDigest,
   openBundle,
   readTokenizer,
 } from '../models/index.ts'
@@ -27,8 +28,10 @@ export interface RunModels extends AsyncDisposable {
   name: string
   /** Numbers in the embedding of each model. */
   widths: { dnabert: number; esm: number }
-  /** Changes when any model of the run does. */
+  /** Of the bundle, and of a classifier in place of its own. */
   digest: string
+  /** Changes when anything does that changes the numbers: a model of the run, or what servers compute it in. */
+  identity: string
   /** Set when the calls of these models mean nothing. */
   stamp: string | undefined
   /** How each model reads frames, in the order of the columns of the features. */
@@ -60,6 +63,9 @@ export async function openModels(
   const stamp = bundle.manifest.demo ? DEMONSTRATION : undefined
   if (stamp !== undefined) logger.warn(stamp)
   logger.info(`models: ${bundle.manifest.name}; ${backend.description}`)
+  const servers = await backend.serverFacts()
+  for (const server of servers) logger.info(`server ${describeServer(server)}`)
+  const digest = imported === undefined ? bundle.digest : `${bundle.digest} classifier ${imported.sha256}`
   const inputs = [await dnabertInput(options, bundle, backend), esm2Input(options, bundle, backend, logger)]
   const closing = opened.move()
   return {
@@ -67,11 +73,38 @@ export async function openModels(
     classifier,
     name: bundle.manifest.name,
     widths,
-    digest: imported === undefined ? bundle.digest : `${bundle.digest} classifier ${imported.sha256}`,
+    digest,
+    identity: [digest, ...foreignModels(bundle, servers)].join(', '),
     stamp,
     inputs,
     [Symbol.asyncDispose]: () => closing.disposeAsync(),
   }
+}
+
+/**
+ * What the servers compute that is not the bundle's own, for the identity of the run: a part of a run in one precision is
+ * not continued in another. Nothing where they host the very models of the bundle, so that it makes no difference then
+ * whether a server computes or this process.
+ */
+function foreignModels({ manifest }: Bundle, servers: readonly ServerFacts[]): string[] {
+  return (['esm2', 'dnabert_s'] as const).flatMap((model) => {
+    if (servers.some(({ unstated }) => unstated.includes(model)))
+      return [`${model} of a server that does not say what it is`]
+    // All that have been asked agree.
+    const served = servers.find(({ models }) => models[model] !== undefined)?.models[model]
+    if (served === undefined || served.digest === modelDigest(manifest, model)) return []
+    return [`${model} in ${served.precision} ${served.digest}`]
+  })
+}
+
+/** One line about a server. */
+export function describeServer({ address, program, models }: ServerFacts): string {
+  const parts = Object.entries(models).map(([name, served]) =>
+    served === undefined
+      ? `${name} unknown`
+      : `${name} in ${served.precision}, digest ${served.digest.slice(0, 12)}, version ${served.version}`,
+  )
+  return `${address}: ${[program ?? 'program unknown', ...parts].join('; ')}`
 }
 
 function nameOfClassifier({ manifest }: Bundle): string | undefined {

@@ -101,6 +101,6 @@ function describeRun(options: PredictOptions, models: RunModels, inputs: RunInpu
       keepIntermediate: options.keepIntermediate,
       onInvalid: options.onInvalid,
     },
-    models: models.digest,
+    models: models.identity,
   }
 }

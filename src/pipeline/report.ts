@@ -46,7 +46,7 @@ export async function reportRun(end: RunEnd, logger: Logger): Promise<void> {
     for (const row of rows) tally.failed((part - 1) * options.sequencesPerFile + row)
   }
   try {
-    await writeReport(factsOf(end))
+    await writeReport(await factsOf(end))
     logger.info(`report: ${paths.report}/${REPORT_FILES.page}`)
   } catch (error) {
     if (!(error instanceof VirnucproError)) throw error
@@ -54,7 +54,7 @@ export async function reportRun(end: RunEnd, logger: Logger): Promise<void> {
   }
 }
 
-function factsOf(end: RunEnd): RunFacts {
+async function factsOf(end: RunEnd): Promise<RunFacts> {
   const { models, tally, prepared, tables, failed } = end
   return {
     ...end,
@@ -82,6 +82,14 @@ function factsOf(end: RunEnd): RunFacts {
     failures: failed.map(({ part, step, rows, reason }) => ({ part, step, frames: rows.size, reason })),
     invalidRecords: end.recordsListed,
     warnings: [...end.warnings],
+    servers: (await models.backend.serverFacts()).map(
+      ({ address, program, models: { esm2, dnabert_s } }) => ({
+        address,
+        program: program ?? null,
+        esm2: esm2 ?? null,
+        dnabert_s: dnabert_s ?? null,
+      }),
+    ),
   }
 }
 

@@ -5,7 +5,10 @@ import { SUMMARY_FORMAT, SUMMARY_VERSION } from './summary.ts'
 
 /** What a run knows about itself at its end. */
 export interface RunFacts
-  extends Pick<Summary, 'inputs' | 'models' | 'counts' | 'computed' | 'failures' | 'lengths' | 'warnings'> {
+  extends Pick<
+    Summary,
+    'inputs' | 'models' | 'servers' | 'counts' | 'computed' | 'failures' | 'lengths' | 'warnings'
+  > {
   programVersion: string
   name: string
   demonstration: string | undefined
@@ -41,6 +44,7 @@ export function summarize(
     time: { start: start.toISOString(), end: end.toISOString(), seconds, continued: facts.continued },
     settings: withNull(facts.settings),
     models: facts.models,
+    servers: facts.servers ?? [],
     inputs: facts.inputs,
     counts,
     computed,

@@ -31,6 +31,15 @@ const InputSchema = v.object({
 
 const ModelSchema = v.object({ sequences: whole, tokens: whole, paddedTokens: whole })
 
+const ServedSchema = v.nullable(v.object({ digest: v.string(), precision: v.string(), version: v.string() }))
+
+const ServerSchema = v.object({
+  address: v.string(),
+  program: v.nullable(v.string()),
+  esm2: ServedSchema,
+  dnabert_s: ServedSchema,
+})
+
 const StageSchema = v.object({ name: v.string(), start: amount, end: amount, busySeconds: amount })
 
 /** `summary.json`; every field is described in docs/report.md. */
@@ -45,6 +54,8 @@ const SummarySchema = v.object({
   time: v.object({ start: time, end: time, seconds: amount, continued: v.boolean() }),
   settings: v.record(v.string(), v.unknown()),
   models: v.object({ name: v.string(), digest: v.string(), backend: v.string() }),
+  /** Absent in summaries of version 0.1.0. */
+  servers: v.optional(v.array(ServerSchema)),
   inputs: v.array(InputSchema),
   counts: v.object({
     records: whole,

@@ -1,6 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { sourceDigest } from '../models/index.ts'
+import { servedVersion } from '../backends/index.ts'
+import { modelDigest, sourceDigest } from '../models/index.ts'
 import { limitEntries } from './limits.ts'
 import { checkModelConfig } from './model-config.ts'
 import { place } from './place.ts'
@@ -18,7 +19,8 @@ export async function writeEmbeddingModel(request: ModelRequest): Promise<string
   const { model, bundle } = request
   const { dimension, padId } = bundle.manifest.models[model]
   const folder = join(request.folder, model)
-  const version = join(folder, '1')
+  const digest = modelDigest(bundle.manifest, model)
+  const version = join(folder, servedVersion(digest))
   await mkdir(join(folder, 'warmup'), { recursive: true })
   await mkdir(version)
 
@@ -30,6 +32,7 @@ export async function writeEmbeddingModel(request: ModelRequest): Promise<string
     dimension,
     source: sourceDigest(bundle.manifest.models[model]),
     precision: bundle.manifest.precision,
+    digest,
     instances: request.instances ?? 1,
     warmup: warmupEntries(shapes),
   })

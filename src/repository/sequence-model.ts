@@ -1,5 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { servedVersion } from '../backends/index.ts'
+import { modelDigest } from '../models/index.ts'
 import { shapesOf } from './limits.ts'
 import { checkModelConfig } from './model-config.ts'
 import { place } from './place.ts'
@@ -16,13 +18,16 @@ export async function writeSequenceModel(request: ModelRequest): Promise<string>
   const { dimension, padId } = bundle.manifest.models[model]
   const name = `${model}_sequence`
   const hasPlans = request.plans.length > 0
-  const version = join(request.folder, name, '1')
-  await mkdir(version, { recursive: true })
+  // Its own version says whose embeddings it gives, too.
+  const version = servedVersion(modelDigest(bundle.manifest, model))
+  const files = join(request.folder, name, version)
+  await mkdir(files, { recursive: true })
 
   const path = join(request.folder, name, 'config.pbtxt')
   const text = await renderTemplate(templatePath(name, 'config.pbtxt'), {
     dimension,
     padId,
+    version,
     tokenBudget: request.tokenBudget ?? request.tuned ?? BUDGET[hasPlans ? 'plans' : 'graphs'],
     shapes: shapesOf(request),
     inFlight: backend === 'python' && !hasPlans ? 2 * (request.instances ?? 1) : GPU_IN_FLIGHT,
@@ -40,11 +45,11 @@ export async function writeSequenceModel(request: ModelRequest): Promise<string>
     'token_ids.py': 'token_ids.py',
   }
   for (const [from, to] of Object.entries(code)) {
-    await place(templatePath('python', from), join(version, to), 'copy')
+    await place(templatePath('python', from), join(files, to), 'copy')
   }
   if (model === 'dnabert_s') {
     const { tokenizer } = bundle.manifest.models.dnabert_s
-    await place(bundle.pathOf(tokenizer), join(version, 'tokenizer.json'), request.placement ?? 'link')
+    await place(bundle.pathOf(tokenizer), join(files, 'tokenizer.json'), request.placement ?? 'link')
   }
   return name
 }

@@ -17,7 +17,7 @@ import { readGolden } from './golden.ts'
 export interface VerifyOptions {
   readonly bundle: string
   /** Servers to check; without any, the graphs run in this process. */
-  readonly triton?: Pick<TritonOptions, 'endpoints' | 'access' | 'serverTimeout'> | undefined
+  readonly triton?: Pick<TritonOptions, 'endpoints' | 'access' | 'serverTimeout' | 'trustServer'> | undefined
   /** Files of the original to compare with, instead of built-in sequences. */
   readonly golden?: readonly string[]
   /** Sequences of the golden file, where they are not beside it. */
@@ -109,14 +109,14 @@ async function openGraphs(
 
 async function openServers(
   bundle: Bundle,
-  { endpoints, access, serverTimeout, logger, signal }: Omit<TritonOptions, 'models'>,
+  { endpoints, access, serverTimeout, trustServer = false, logger, signal }: Omit<TritonOptions, 'models'>,
 ): Promise<TritonBackend> {
   const { esm2, dnabert_s } = bundle.manifest.models
   const models = {
     esm2: { dimension: esm2.dimension, source: sourceDigest(esm2) },
     dnabert_s: { dimension: dnabert_s.dimension, source: sourceDigest(dnabert_s) },
   }
-  return await TritonBackend.open({ endpoints, access, serverTimeout, models, logger, signal })
+  return await TritonBackend.open({ endpoints, access, serverTimeout, trustServer, models, logger, signal })
 }
 
 async function againstGolden(

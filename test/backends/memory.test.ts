@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { temporaryFolder } from '../../scripts/support/temporary.ts'
-import { hasTriton, startTriton, type TritonServer } from '../../scripts/support/triton.ts'
+import { hasTriton, startTriton, type TritonServer, versionFolder } from '../../scripts/support/triton.ts'
 import { buildRepository } from '../../src/repository/index.ts'
 import { virnucpro } from '../support/cli.ts'
 
@@ -14,7 +14,7 @@ const WORDS = '[executionContext.cpp::setDeviceMemory] Error Code 2: Cuda Runtim
 /** A repository as for plans, whose ESM-2 has little memory and takes no more than eight rows of up to 60 tokens. */
 async function cramped(folder: string): Promise<void> {
   await buildRepository({ bundle: 'demo', backend: 'python', output: folder, threads: 1 })
-  const code = join(folder, 'esm2', '1', 'model.py')
+  const code = join(versionFolder(folder, 'esm2'), 'model.py')
   const text = await readFile(code, 'utf8')
   const refusing = text.replace(
     '        if wrong is not None:',

@@ -3,7 +3,13 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { cp, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { temporaryFolder } from '../../scripts/support/temporary.ts'
-import { freePorts, hasTriton, startTriton, type TritonServer } from '../../scripts/support/triton.ts'
+import {
+  freePorts,
+  hasTriton,
+  startTriton,
+  type TritonServer,
+  versionFolder,
+} from '../../scripts/support/triton.ts'
 import { buildRepository } from '../../src/repository/index.ts'
 import { TritonClient } from '../../src/tritonclient/index.ts'
 import { resealBundle } from '../support/bundle.ts'
@@ -18,7 +24,7 @@ async function slowRepository(folder: string, name: string, ms: number): Promise
   const path = join(folder, name)
   await cp(join(folder, 'repository'), path, { recursive: true })
   for (const model of ['esm2', 'dnabert_s']) {
-    const file = join(path, model, '1', 'model.py')
+    const file = join(versionFolder(path, model), 'model.py')
     const text = await readFile(file, 'utf8')
     const slowed = text.replace(
       'def respond(self, request):',
@@ -128,7 +134,7 @@ describe.skipIf(!hasTriton)('a run on real servers', () => {
     })
     await second?.kill('SIGKILL')
     expect({ code, stderr: code === 0 ? '' : stderr }).toEqual({ code: 0, stderr: '' })
-    expect(stderr).toContain('does not answer')
+    expect(stderr).toContain('cannot be used now')
     expect(await tables(output)).toEqual(expected)
   })
 
@@ -197,7 +203,7 @@ describe.skipIf(!hasTriton)('a run on real servers', () => {
     const own = ['--triton-cert', `${client.path}.crt`, '--triton-key', `${client.path}.key`]
     const { code, stderr } = await virnucpro(words(output, urls, ...access, ...own))
     expect({ code, stderr: code === 0 ? '' : stderr }).toEqual({ code: 0, stderr: '' })
-    expect(stderr).not.toContain('does not answer')
+    expect(stderr).not.toContain('cannot be used now')
     expect(await tables(output)).toEqual(expected)
     for (const { metricsUrl } of [plain, encrypted]) {
       const metrics = await (await fetch(metricsUrl, { keepalive: false })).text()
@@ -207,7 +213,7 @@ describe.skipIf(!hasTriton)('a run on real servers', () => {
     }
     const refused = await virnucpro(words(folder.join('refused'), [urls[1] ?? ''], '--server-timeout', '2'))
     expect(refused.stderr).toContain('check the certificates')
-    expect(refused.code).toBe(1)
+    expect(refused.code).toBe(69)
   })
 
   test('is not held up by a server ten times slower', async () => {
@@ -225,8 +231,8 @@ describe.skipIf(!hasTriton)('a run on real servers', () => {
     const first = await startTriton({ repository: normal, ...explicit })
     const kill = () => first.kill('SIGKILL')
     const { code, stderr, output } = await disturbed('left', [first], kill, '--server-timeout', '2')
-    expect(code).toBe(1)
-    expect(stderr).toContain('no inference server has answered for 2 s')
+    expect(code).toBe(75)
+    expect(stderr).toContain('no inference server has finished a batch for 2 s')
     expect(existsSync(join(output, 'in_merged/prediction_results.txt'))).toBe(false)
     await using second = await startTriton({ repository: normal, ...explicit })
     expect((await virnucpro(words(output, [second.grpcUrl]))).code).toBe(0)

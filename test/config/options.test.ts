@@ -21,6 +21,7 @@ test('the options of a run with nothing but an input', async () => {
     triton: [],
     tritonAccess: { ca: undefined, cert: undefined, header: undefined, key: undefined },
     serverTimeout: 300,
+    trustServer: false,
     repository: undefined,
     serverBin: undefined,
     backendDirectory: undefined,

@@ -74,7 +74,7 @@ describe.skipIf(!hasTriton)('a run on real servers', () => {
         ' ',
       ),
       ...['--metrics-port', String(port), '--triton', `${fast.grpcUrl},${slow.grpcUrl}`],
-      ...['--triton-metrics', `${fast.metricsUrl},${slow.metricsUrl}`],
+      ...['--trust-server', '--triton-metrics', `${fast.metricsUrl},${slow.metricsUrl}`],
     ])
     const names = { fast: fast.grpcUrl.slice('grpc://'.length), slow: slow.grpcUrl.slice('grpc://'.length) }
     expect(await started.said(`imbalanced: esm2 at ${names.slow} is `)).toBe(true)
@@ -124,7 +124,7 @@ describe.skipIf(!hasTriton)('a run on real servers', () => {
     await using server = await startTriton({ repository: sleepingRepository('small', 0, 3) })
     const output = folder.join('small-out')
     const { code, messages } = await run([
-      ...`predict ${input} -o ${output} --bundle demo -e 300 --token-budget 65536 --triton ${server.grpcUrl}`.split(
+      ...`predict ${input} -o ${output} --bundle demo -e 300 --token-budget 65536 --trust-server --triton ${server.grpcUrl}`.split(
         ' ',
       ),
     ])

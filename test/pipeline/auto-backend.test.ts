@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { temporaryFolder } from '../../scripts/support/temporary.ts'
-import { hasTriton, startTriton, tritonServer } from '../../scripts/support/triton.ts'
+import { hasTriton, startTriton, tritonServer, versionFolder } from '../../scripts/support/triton.ts'
 import { buildRepository } from '../../src/repository/index.ts'
 import { virnucpro } from '../support/cli.ts'
 
@@ -74,7 +74,7 @@ describe.skipIf(!hasTriton)('what computes when no server is named', () => {
       [
         'silent',
         (text: string) => text.replace('key: "source"', 'key: "origin"'),
-        'does not say which weights',
+        'does not say which model it hosts',
       ],
     ] as const) {
       const path = folder.join(`repository-${name}`)
@@ -120,7 +120,7 @@ describe.skipIf(!hasTriton)('what computes when no server is named', () => {
     const path = folder.join('repository-slow')
     await buildRepository({ bundle: 'demo', backend: 'python', output: path, threads: 1 })
     for (const model of ['esm2', 'dnabert_s']) {
-      const file = join(path, model, '1/model.py')
+      const file = join(versionFolder(path, model), 'model.py')
       const text = await readFile(file, 'utf8')
       const slow = 'def respond(self, request):\n        import time; time.sleep(0.2)'
       expect(text).toContain('def respond(self, request):')

@@ -3,6 +3,7 @@ import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { demoBundle, writePlans } from '../../scripts/support/plans.ts'
 import { temporaryFolder } from '../../scripts/support/temporary.ts'
+import { versionFolder } from '../../scripts/support/triton.ts'
 import { openBundle, sourceDigest } from '../../src/models/index.ts'
 import {
   type BuildOptions,
@@ -62,7 +63,7 @@ test('TensorRT: a plan for each kind of GPU, every profile, and a warm-up for ea
   expect(config).toContain('{ key: "8.9" value: "model_sm89.plan" }')
   expect(config).toContain('{ key: "9.0" value: "model_sm90.plan" }')
   expect(config).toContain('dims: [ 320, 51 ] input_data_file: "320x51_input_ids"')
-  expect(readdirSync(join(output, 'esm2', '1')).sort()).toEqual(['model_sm89.plan', 'model_sm90.plan'])
+  expect(readdirSync(versionFolder(output, 'esm2')).sort()).toEqual(['model_sm89.plan', 'model_sm90.plan'])
   expect(statSync(join(output, 'esm2', 'warmup', '320x51_input_ids')).size).toBe(320 * 51 * 4)
   expect(statSync(join(output, 'dnabert_s', 'warmup', '96x168_lengths')).size).toBe(96 * 4)
   expect(configOf(output, 'esm2_sequence')).toContain('"1024x64,256x256"')
@@ -83,7 +84,7 @@ test('Python: plans on every GPU, and the code that runs them', async () => {
   const plugins = ['attention.cu', 'attention_kernel.py', 'attention_plugin.py']
   const code = ['cuda_runtime.py', 'overlap.py', 'plan_engine.py', 'profiles.py', 'token_batch.py']
   const files = [...plansAndModel, ...plugins, ...code].sort()
-  expect(readdirSync(join(output, 'esm2', '1')).sort()).toEqual(files)
+  expect(readdirSync(versionFolder(output, 'esm2')).sort()).toEqual(files)
   const config = parseModelConfig(configOf(output, 'esm2'), 'esm2')
   expect(contractOf(config).backend).toBe('python')
   for (const model of ['esm2', 'dnabert_s'] as const) {
@@ -153,7 +154,7 @@ test('weights are linked, and copied on request', async () => {
   await using folder = temporaryFolder()
   // A bundle on the same file system as the repository.
   await Bun.$`cp -r ${demoBundle} ${folder.join('bundle')}`.quiet()
-  const weights = (name: string) => statSync(folder.join(name, 'esm2', '1', 'weights.bin'))
+  const weights = (name: string) => statSync(join(versionFolder(folder.join(name), 'esm2'), 'weights.bin'))
   const bundle = folder.join('bundle')
   await build(folder.join('linked'), { bundle })
   await build(folder.join('copied'), { bundle, placement: 'copy' })

@@ -3,7 +3,7 @@ import { cpSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { temporaryFolder } from '../../scripts/support/temporary.ts'
-import { freePorts, hasTriton, tritonServer } from '../../scripts/support/triton.ts'
+import { freePorts, hasTriton, tritonServer, versionFolder } from '../../scripts/support/triton.ts'
 import { startServer } from '../../src/serve/index.ts'
 import { virnucpro } from '../cli/support.ts'
 import { demoRepository, descendants, healthy, isAlive, regionsOf, serve } from './support.ts'
@@ -75,12 +75,12 @@ withServer('a server that dies ends the command with what it said', async () => 
 withServer('a broken model is named with the reason, and everything is stopped', async () => {
   await using folder = temporaryFolder()
   const repository = await demoRepository(folder.join('repository'))
-  writeFileSync(join(repository, 'esm2', '1', 'weights.bin'), 'cut')
+  writeFileSync(join(versionFolder(repository, 'esm2'), 'weights.bin'), 'cut')
   writeFileSync(join(repository, 'dnabert_s', 'config.pbtxt'), 'name: "dnabert_s" bakend: "python"')
   const running = await serve(repository)
   const { code, out, err } = await running.ended()
   expect(err).toContain(`could not load 2 models of ${repository}`)
-  expect(err).toMatch(/ {2}esm2, version 1: [\s\S]*file_length: 3 are out of bounds/)
+  expect(err).toMatch(/ {2}esm2, version \d+: [\s\S]*file_length: 3 are out of bounds/)
   expect(err).toMatch(/ {2}dnabert_s: .*"inference.ModelConfig" has no field named "bakend"/)
   expect({ code, out }).toEqual({ code: 1, out: '' })
   expect(regionsOf(running.child.pid)).toEqual([])
@@ -105,7 +105,7 @@ withServer('the time to start is limited', async () => {
   await using folder = temporaryFolder()
   const repository = await demoRepository(folder.join('repository'))
   const slow = join(repository, 'slow', '1')
-  cpSync(join(repository, 'esm2', '1'), slow, { recursive: true })
+  cpSync(versionFolder(repository, 'esm2'), slow, { recursive: true })
   writeFileSync(join(repository, 'slow', 'config.pbtxt'), 'name: "slow" backend: "python" max_batch_size: 0')
   writeFileSync(
     join(slow, 'model.py'),

@@ -29,6 +29,7 @@ export class OnnxRuntimeBackend implements EmbeddingBackend {
   readonly #models: OnnxRuntimeOptions['models']
   readonly #unchanged: OnnxRuntimeOptions['unchanged']
   readonly servers = []
+  readonly serverFacts = () => Promise.resolve([])
   #last: Promise<unknown> = Promise.resolve()
   readonly #done = { batches: 0, sequences: 0, paddedTokens: 0 }
   #submitted = 0

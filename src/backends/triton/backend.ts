@@ -1,10 +1,18 @@
 import { InferenceError } from '../../onnx/index.ts'
-import { type Logger, VirnucproError } from '../../system/index.ts'
+import { ExitCode, foreign, type Logger } from '../../system/index.ts'
 import { type TritonClient, TritonError } from '../../tritonclient/index.ts'
-import type { BackendServer, EmbeddingBackend, LaneActivity, ModelName, TokenBatch } from '../backend.ts'
+import type {
+  BackendServer,
+  EmbeddingBackend,
+  LaneActivity,
+  ModelName,
+  ServerFacts,
+  TokenBatch,
+} from '../backend.ts'
 import type { Contract } from './contract.ts'
-import { connect, describe, ModelLane, type TritonAccess } from './endpoint.ts'
+import { AccessError, type Agreement, connect, describe, ModelLane, type TritonAccess } from './endpoint.ts'
 import { PullQueue } from './pull-queue.ts'
+import { askServers, MODELS, NoServerError, TIMEOUT_ADVICE } from './start.ts'
 
 export interface TritonOptions {
   /** `grpc://HOST:PORT` or `grpcs://HOST:PORT`, at least one. */
@@ -13,16 +21,18 @@ export interface TritonOptions {
   metricsUrls?: readonly string[] | undefined
   access: TritonAccess
   models: Record<ModelName, Contract>
-  /** Seconds without any server that answers, after which the run is given up. */
+  /** Seconds in which work waits and no server finishes any of it, after which the run is given up. */
   serverTimeout: number
+  /** Use servers that do not say which model they host, too. @default false */
+  trustServer?: boolean
   logger: Logger
   signal?: AbortSignal | undefined
 }
 
-/** No server answers any more; the run can be continued. */
-export class NoServerError extends VirnucproError {}
-
-const MODELS = ['esm2', 'dnabert_s'] as const satisfies ModelName[]
+/** As for ONNX Runtime in this process. */
+const CPU_TOKEN_BUDGET = 2048
+/** A server that is well tells its name in a few milliseconds. */
+const METADATA_MS = 2000
 
 /**
  * Runs both models on Triton servers. Each model has a queue of its own, from which every server pulls as fast as it
@@ -37,6 +47,8 @@ export class TritonBackend implements EmbeddingBackend {
   readonly #clients: readonly TritonClient[]
   readonly #lanes: Record<ModelName, readonly ModelLane[]>
   readonly #models: TritonOptions['models']
+  /** Server programs, by the name of the server. */
+  readonly #programs = new Map<string, string>()
   readonly #queues: Record<ModelName, PullQueue<TokenBatch, Float32Array>>
 
   private constructor(
@@ -68,15 +80,14 @@ export class TritonBackend implements EmbeddingBackend {
    */
   static async open(options: TritonOptions): Promise<TritonBackend> {
     const clients = options.endpoints.map((url) => connect(url, options.access))
-    const deadlineMs = options.serverTimeout * 1000
-    const lanes = (model: ModelName) =>
-      clients.map((client) => {
-        return new ModelLane(client, model, options.models[model], deadlineMs, (m) => options.logger.warn(m))
-      })
+    const lanes = (model: ModelName) => {
+      const agreement: Agreement = { contract: options.models[model], trust: options.trustServer ?? false }
+      const warn = (message: string) => options.logger.warn(message)
+      return clients.map((client) => new ModelLane(client, model, { agreement, warn }))
+    }
     const all = { esm2: lanes('esm2'), dnabert_s: lanes('dnabert_s') }
     try {
-      await anyReady(clients, options)
-      for (const lane of [...all.esm2, ...all.dnabert_s]) await checkOrWarn(lane, options)
+      await askServers(clients, all, options)
     } catch (error) {
       for (const client of clients) client.close()
       throw error
@@ -86,12 +97,14 @@ export class TritonBackend implements EmbeddingBackend {
 
   /**
    * What `engines tune` found, where every server that answers says so: the smallest, since all servers take from one queue.
-   * Else what filled one GPU: more tokens in a batch gave under 1 % more speed.
+   * Else what filled one GPU: more tokens in a batch gave under 1 % more speed. On processors as many as in this process:
+   * a batch for a GPU would take one so long that nobody could tell it from a server that has stopped.
    */
   tokenBudget(model: ModelName): number {
     const known = this.#lanes[model].filter(({ isKnown }) => isKnown)
     const tuned = known.flatMap(({ tokenBudget }) => tokenBudget ?? [])
     if (tuned.length > 0 && tuned.length === known.length) return Math.min(...tuned)
+    if (known.length > 0 && known.every(({ onCpu }) => onCpu)) return CPU_TOKEN_BUDGET
     return model === 'esm2' ? 16_384 : 65_536
   }
 
@@ -108,6 +121,9 @@ export class TritonBackend implements EmbeddingBackend {
     try {
       return await this.#queues[model].submit(batch, signal)
     } catch (error) {
+      // Both models are on the same servers: what ends one ends the run.
+      if (error instanceof NoServerError || error instanceof AccessError)
+        for (const queue of Object.values(this.#queues)) queue.stop(error)
       if (!(error instanceof TritonError)) throw error
       const shape = `${batch.rows} sequences of up to ${batch.paddedLength} tokens`
       throw new InferenceError(`${model} failed on a batch of ${shape}: ${describe(error)}`, { cause: error })
@@ -129,6 +145,22 @@ export class TritonBackend implements EmbeddingBackend {
         memoryTokens: lane.memoryTokens,
       }))
     })
+  }
+
+  async serverFacts(): Promise<ServerFacts[]> {
+    return await Promise.all(
+      this.servers.map(async ({ name, client }, i) => {
+        if (!this.#programs.has(name)) {
+          const about = await client.serverMetadata({ deadlineMs: METADATA_MS }).catch(() => undefined)
+          if (about !== undefined) this.#programs.set(name, foreign(`${about.name} ${about.version}`, 80))
+        }
+        const models = { esm2: this.#lanes.esm2[i]?.served, dnabert_s: this.#lanes.dnabert_s[i]?.served }
+        const unstated = MODELS.filter(
+          (model) => this.#lanes[model][i]?.isKnown && models[model] === undefined,
+        )
+        return { address: name, program: this.#programs.get(name), models, unstated }
+      }),
+    )
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -156,49 +188,16 @@ function queueOf(
     patienceMs: serverTimeout * 1000,
     onLane: (name, state, reason) => {
       if (state === 'lost')
-        logger.warn(`${name} does not answer (${reason}); its batches go elsewhere, it is tried again`)
+        logger.warn(
+          `${name} cannot be used now (${foreign(reason)}); its batches go elsewhere, it is tried again`,
+        )
       else logger.info(`${name} answers again`)
     },
-    gaveUp: (reason) => noServer(serverTimeout, reason),
+    gaveUp: (reason) =>
+      new NoServerError(
+        `no inference server has finished a batch for ${serverTimeout} s, though work was waiting (${foreign(reason) || 'they are ready and give no answer'}). ` +
+          `What is done is kept: look at the servers and give the same command again; ${TIMEOUT_ADVICE}`,
+        { exitCode: ExitCode.tryAgain },
+      ),
   })
-}
-
-function noServer(seconds: number, reason: string): NoServerError {
-  return new NoServerError(
-    `no inference server has answered for ${seconds} s (${reason}). What is done is kept: start the servers ` +
-      'and give the same command again; --server-timeout changes how long they are waited for',
-  )
-}
-
-async function anyReady(
-  clients: readonly TritonClient[],
-  { serverTimeout, signal }: TritonOptions,
-): Promise<void> {
-  const wait = { models: MODELS, deadlineMs: serverTimeout * 1000, signal }
-  const done = new AbortController()
-  try {
-    await Promise.any(
-      clients.map((client) => client.waitUntilReady({ ...wait, signal: either(signal, done.signal) })),
-    )
-  } catch (error) {
-    signal?.throwIfAborted()
-    const first = error instanceof AggregateError ? error.errors[0] : error
-    throw noServer(serverTimeout, describe(first))
-  } finally {
-    done.abort()
-  }
-}
-
-function either(a: AbortSignal | undefined, b: AbortSignal): AbortSignal {
-  return a === undefined ? b : AbortSignal.any([a, b])
-}
-
-/** A server that is down now may come later; one with the wrong model never helps. */
-async function checkOrWarn(lane: ModelLane, { logger, signal }: TritonOptions): Promise<void> {
-  try {
-    await lane.check(signal)
-  } catch (error) {
-    if (error instanceof VirnucproError) throw error
-    logger.warn(`${lane.name} does not answer yet: ${describe(error)}`)
-  }
 }

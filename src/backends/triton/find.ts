@@ -2,7 +2,7 @@ import { connect as connectSocket } from 'node:net'
 import { VirnucproError } from '../../system/index.ts'
 import { TritonError } from '../../tritonclient/index.ts'
 import type { ModelName } from '../backend.ts'
-import { type Contract, checkContract, SOURCE_PARAMETER } from './contract.ts'
+import { type Contract, checkContract } from './contract.ts'
 import { connect, describe } from './endpoint.ts'
 
 const MOST_SERVERS = 64
@@ -68,9 +68,10 @@ async function problem(
       const call = { deadlineMs: ANSWER_MS, signal }
       if (!(await client.modelReady(model, call))) return `${model} is not ready there`
       const config = await client.modelConfig(model, call)
-      checkContract(model, config, models[model])
-      if (config.parameters[SOURCE_PARAMETER] === undefined)
-        return `it does not say which weights its ${model} was made from`
+      const served = checkContract(model, config, models[model])
+      const version = served?.version
+      if (version === undefined || !(await client.modelReady(model, { ...call, version })))
+        return `it does not say which model it hosts as ${model}; build its repository with this version`
     }
     return undefined
   } catch (error) {

@@ -14,6 +14,8 @@ export type Verdict =
   | 'distrust'
   /** The job may be what is wrong: another lane has one try, then it counts as failed. */
   | 'job'
+  /** Nothing will come of any job, now or later: all fail with this error. */
+  | 'stop'
 
 /** Somewhere a job can be done. */
 export interface Lane<Job, Result> {
@@ -22,8 +24,9 @@ export interface Lane<Job, Result> {
   readonly capacity: number
   /** Jobs that are really computed at once; the others wait their turn there. */
   readonly instances: number
-  run(job: Job, signal: AbortSignal): Promise<Result>
-  /** True when the lane can take jobs again; may repair it. */
+  /** @param progress - to be called when some part of the job is done */
+  run(job: Job, signal: AbortSignal, progress: () => void): Promise<Result>
+  /** True when the lane seems able to take jobs again; may repair it. It is believed once a job is done. */
   probe(signal: AbortSignal): Promise<boolean>
   judge(error: unknown): Verdict
 }
@@ -31,13 +34,17 @@ export interface Lane<Job, Result> {
 export interface PullQueueOptions<Job> {
   /** Work of a job, in any unit that time is proportional to. */
   cost(job: Job): number
-  /** Time without any lane in order after which the run is given up, in milliseconds. */
+  /**
+   * Milliseconds in which jobs waited or were under way and none was done, after which all are given up. Nothing but
+   * finished work counts: a lane may seem to be in order and never do a job. A lane of which the same is true while others
+   * work is taken out of order.
+   */
   patienceMs: number
-  /** Time between probes of a lane that is out of order, in milliseconds. @default 500 */
+  /** Milliseconds between probes of a lane that is out of order; twice as long after each try in vain. @default 500 */
   probeMs?: number
-  /** Told when a lane drops out or comes back, and why. */
+  /** Told when a lane drops out, and why, and when it has done a job again. */
   onLane?(name: string, state: 'lost' | 'back', reason: string): void
-  /** The error for jobs that are left when no lane has been in order for `patienceMs`. */
+  /** The error for jobs that are left when none was done for `patienceMs`. */
   gaveUp(lastReason: string): Error
   /** @default the time of this machine */
   clock?: Clock
@@ -91,6 +98,12 @@ interface Entry<Job, Result> {
 class LaneState<Job, Result> {
   readonly lane: Lane<Job, Result>
   inOrder = true
+  /** It has been lost and seems to be back: it gets one job, and counts as back once that is done. */
+  onTrial = false
+  /** Times that it seemed to be back in a row, and was not. */
+  relapses = 0
+  /** Milliseconds in which it has had work and done none. */
+  silentMs = 0
   readonly running = new Set<Attempt<Job, Result>>()
   /** Cost per millisecond of one instance, smoothed; undefined before the first answer. */
   rate: number | undefined
@@ -100,7 +113,7 @@ class LaneState<Job, Result> {
   }
 
   get hasRoom(): boolean {
-    return this.inOrder && this.running.size < this.lane.capacity
+    return this.inOrder && this.running.size < (this.onTrial ? 1 : this.lane.capacity)
   }
 
   /** Part of the lane's places that is taken. */
@@ -158,6 +171,10 @@ const STALL_FACTOR = 10
 const STALL_MS = 10_000
 /** How often stalled jobs are looked for, in milliseconds. */
 const WATCH_MS = 250
+/** More than this between two looks is a process that stood still, which says nothing about any lane. */
+const MOST_WATCH_MS = 4 * WATCH_MS
+/** A lane that seems to be back and is not is probed every so many milliseconds in the end. */
+const MOST_PROBE_MS = 10_000
 
 export class PullQueue<Job, Result> {
   readonly #options: PullQueueOptions<Job>
@@ -166,14 +183,19 @@ export class PullQueue<Job, Result> {
   readonly #closing = new AbortController()
   readonly #clock: Clock
   readonly #stopWatching: () => void
+  /** All that are submitted and not settled. */
+  readonly #open = new Set<Entry<Job, Result>>()
   #lastReason = ''
-  #lastInOrder: number
+  #lastTick: number
+  /** Milliseconds in which there were jobs and none was done. */
+  #idleMs = 0
+  #stopped: { readonly error: unknown } | undefined
 
   constructor(lanes: readonly Lane<Job, Result>[], options: PullQueueOptions<Job>) {
     this.#options = options
     this.#lanes = lanes.map((lane) => new LaneState(lane))
     this.#clock = options.clock ?? MACHINE_CLOCK
-    this.#lastInOrder = this.#clock.now()
+    this.#lastTick = this.#clock.now()
     this.#stopWatching = this.#clock.every(WATCH_MS, () => this.#tick())
   }
 
@@ -184,9 +206,9 @@ export class PullQueue<Job, Result> {
 
   /** Jobs under way and time expected for one unit of cost, by lane; for displays. */
   state(): { name: string; inOrder: boolean; running: number; rate: number | undefined }[] {
-    return this.#lanes.map(({ lane, inOrder, running, rate }) => ({
+    return this.#lanes.map(({ lane, inOrder, onTrial, running, rate }) => ({
       name: lane.name,
-      inOrder,
+      inOrder: inOrder && !onTrial,
       running: running.size,
       rate,
     }))
@@ -210,7 +232,12 @@ export class PullQueue<Job, Result> {
         abort()
         return
       }
+      if (this.#stopped !== undefined) {
+        reject(this.#stopped.error)
+        return
+      }
       signal?.addEventListener('abort', abort, { once: true })
+      this.#open.add(entry)
       this.#waiting.push(entry)
       this.#pump()
     })
@@ -219,6 +246,7 @@ export class PullQueue<Job, Result> {
   #settle(entry: Entry<Job, Result>, tell: () => void): void {
     if (entry.settled) return
     entry.settled = true
+    this.#open.delete(entry)
     const at = this.#waiting.indexOf(entry)
     if (at >= 0) this.#waiting.splice(at, 1)
     for (const attempt of entry.attempts) attempt.controller.abort()
@@ -291,7 +319,10 @@ export class PullQueue<Job, Result> {
     const attempt = { entry, lane, ahead, started: this.#clock.now(), controller: new AbortController() }
     entry.attempts.add(attempt)
     lane.running.add(attempt)
-    lane.lane.run(entry.job, attempt.controller.signal).then(
+    const progress = () => {
+      if (lane.running.has(attempt)) this.#progressed(lane)
+    }
+    lane.lane.run(entry.job, attempt.controller.signal, progress).then(
       (result) => this.#succeeded(attempt, result),
       (error) => this.#failed(attempt, error),
     )
@@ -302,12 +333,22 @@ export class PullQueue<Job, Result> {
     attempt.lane.running.delete(attempt)
   }
 
+  #progressed(lane: LaneState<Job, Result>): void {
+    this.#idleMs = 0
+    lane.silentMs = 0
+    if (!lane.onTrial) return
+    lane.onTrial = false
+    lane.relapses = 0
+    this.#options.onLane?.(lane.lane.name, 'back', '')
+  }
+
   #succeeded(attempt: Attempt<Job, Result>, result: Result): void {
     const { entry, lane, started, ahead } = attempt
     const now = this.#clock.now()
     // Taken back in the meantime: the answer is late, or not to be trusted.
     if (!lane.running.has(attempt)) return
     this.#leave(attempt)
+    this.#progressed(lane)
     // The time passed with what was before it, shared by the instances, and with itself, on one of them.
     const rate = (ahead / lane.lane.instances + entry.cost) / Math.max(0.01, now - started)
     lane.rate = lane.rate === undefined ? rate : (1 - SMOOTHING) * lane.rate + SMOOTHING * rate
@@ -324,6 +365,10 @@ export class PullQueue<Job, Result> {
     this.#leave(attempt)
     if (!entry.settled && !this.#closing.signal.aborted) {
       const verdict = lane.lane.judge(error)
+      if (verdict === 'stop') {
+        this.stop(error)
+        return
+      }
       if (verdict === 'job') entry.refusedBy.add(lane)
       else this.#lose(lane, describe(error))
       if (verdict === 'distrust') this.#takeBack(lane)
@@ -343,21 +388,35 @@ export class PullQueue<Job, Result> {
     this.#lastReason = `${lane.lane.name}: ${reason}`
     if (!lane.inOrder) return
     lane.inOrder = false
-    this.#options.onLane?.(lane.lane.name, 'lost', reason)
+    // Whoever was told that it is lost has not been told that it is back.
+    if (lane.onTrial) lane.relapses++
+    else this.#options.onLane?.(lane.lane.name, 'lost', reason)
+    lane.onTrial = false
     void this.#restore(lane)
   }
 
   async #restore(lane: LaneState<Job, Result>): Promise<void> {
     const { signal } = this.#closing
+    const pause = Math.min(MOST_PROBE_MS, (this.#options.probeMs ?? 500) * 2 ** lane.relapses)
     while (!signal.aborted) {
-      await sleep(this.#options.probeMs ?? 500, signal, this.#clock)
+      await sleep(pause, signal, this.#clock)
       if (signal.aborted) return
-      if (await lane.lane.probe(signal).catch(() => false)) break
+      if (await this.#probed(lane)) break
     }
     if (signal.aborted) return
     lane.inOrder = true
-    this.#options.onLane?.(lane.lane.name, 'back', '')
+    lane.onTrial = true
+    lane.silentMs = 0
     this.#pump()
+  }
+
+  async #probed(lane: LaneState<Job, Result>): Promise<boolean> {
+    try {
+      return await lane.lane.probe(this.#closing.signal)
+    } catch (error) {
+      if (!this.#closing.signal.aborted && lane.lane.judge(error) === 'stop') this.stop(error)
+      return false
+    }
   }
 
   /** Has the lane's jobs done again; what it still answers is not looked at. */
@@ -385,16 +444,43 @@ export class PullQueue<Job, Result> {
 
   #tick(): void {
     const now = this.#clock.now()
-    this.#takeBackStalled(now)
-    if (this.#lanes.some(({ inOrder }) => inOrder)) {
-      this.#lastInOrder = now
-      this.#pump()
+    const passed = Math.min(MOST_WATCH_MS, now - this.#lastTick)
+    this.#lastTick = now
+    if (this.#open.size > 0) this.#idleMs += passed
+    if (this.#idleMs >= this.#options.patienceMs) {
+      this.#giveUp()
       return
     }
-    if (now - this.#lastInOrder < this.#options.patienceMs) return
-    for (const entry of [...this.#waiting]) {
-      this.#settle(entry, () => entry.reject(this.#options.gaveUp(this.#lastReason)))
+    this.#takeBackStalled(now)
+    this.#takeBackSilent(passed)
+    this.#pump()
+  }
+
+  #giveUp(): void {
+    this.#idleMs = 0
+    const error = this.#options.gaveUp(this.#lastReason)
+    for (const entry of [...this.#open]) this.#settle(entry, () => entry.reject(error))
+  }
+
+  /**
+   * Takes a lane that does nothing out of order, though nothing tells how long its jobs should take: while another one has
+   * room early enough for that one to do them before the patience ends.
+   */
+  #takeBackSilent(passed: number): void {
+    const { patienceMs } = this.#options
+    for (const lane of this.#lanes) {
+      lane.silentMs = lane.running.size === 0 ? 0 : lane.silentMs + passed
+      const helped = this.#lanes.some((other) => other !== lane && other.hasRoom && other.silentMs === 0)
+      if (lane.silentMs < (helped ? patienceMs / 2 : patienceMs)) continue
+      this.#lose(lane, 'has not finished anything for a long time')
+      this.#takeBack(lane)
     }
+  }
+
+  /** All jobs fail with this error, those to come as well. */
+  stop(error: unknown): void {
+    this.#stopped ??= { error }
+    for (const entry of [...this.#open]) this.#settle(entry, () => entry.reject(error))
   }
 
   /** Stops watching and probing; jobs under way are told to stop. */

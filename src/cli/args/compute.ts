@@ -43,7 +43,13 @@ export const computeArgs: ArgGroup = {
       name: 'serverTimeout',
       long: ['server-timeout'],
       hint: 'SECONDS',
-      help: 'give up when no server has answered for so long [default: 300]',
+      help: 'give up when no server has finished a batch for so long [default: 300]',
+    },
+    {
+      name: 'trustServer',
+      long: ['trust-server'],
+      negatable: true,
+      help: 'use servers that do not say which model they host',
     },
     {
       name: 'tritonCa',

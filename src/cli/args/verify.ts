@@ -1,7 +1,16 @@
 import type { Arg, ArgGroup } from '../parse/arg.ts'
 import { computeArgs } from './compute.ts'
 
-const SHARED = ['backend', 'triton', 'serverTimeout', 'tritonCa', 'tritonCert', 'tritonKey', 'tritonHeader']
+const SHARED = [
+  'backend',
+  'triton',
+  'serverTimeout',
+  'trustServer',
+  'tritonCa',
+  'tritonCert',
+  'tritonKey',
+  'tritonHeader',
+]
 
 const shared: Arg[] = computeArgs.args.filter(({ name }) => SHARED.includes(name))
 

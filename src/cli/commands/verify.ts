@@ -29,7 +29,14 @@ export default strictCommand(help, async (line) => {
   const [golden, fasta] = [line.text('golden'), line.text('fasta')]
   await requireFiles([...named('--golden', golden), ...named('--fasta', fasta)])
   const { logger, configuration } = await startSession(line)
-  const { bundle, backend, triton = [], serverTimeout = 300, ...values } = configuration.effective.values
+  const {
+    bundle,
+    backend,
+    triton = [],
+    serverTimeout = 300,
+    trustServer = false,
+    ...values
+  } = configuration.effective.values
   if (bundle === undefined) throw new UsageError('--bundle is missing')
   if (backend === 'triton' && triton.length === 0)
     throw new UsageError('--backend triton needs a server: give --triton grpc://HOST:PORT')
@@ -40,7 +47,9 @@ export default strictCommand(help, async (line) => {
     header: values.tritonHeader,
   }
   const servers =
-    triton.length > 0 && backend !== 'onnx' ? { endpoints: triton, access, serverTimeout } : undefined
+    triton.length > 0 && backend !== 'onnx'
+      ? { endpoints: triton, access, serverTimeout, trustServer }
+      : undefined
   return async () => {
     const { verify } = await import('../../verify/index.ts')
     const options = { bundle, triton: servers, fasta, count, seed, threads: values.threads, logger }

@@ -207,3 +207,20 @@ export function sourceDigest({ source }: { source: SourceRecord }): string {
   const sums = source.files.map(({ sha256 }) => sha256).sort()
   return new Bun.CryptoHasher('sha256').update(sums.join('\n')).digest('hex')
 }
+
+/**
+ * Identity of the numbers that one of the models gives: of the files it was made from, its graph and weights, its precision
+ * and the form of its attention. Equal wherever and by whatever server these are computed. 64 hexadecimal digits.
+ */
+export function modelDigest({ models, precision, attention }: Manifest, model: 'esm2' | 'dnabert_s'): string {
+  const { graph, weights } = models[model]
+  const parts = [
+    model,
+    sourceDigest(models[model]),
+    precision,
+    attention ?? 'onnx',
+    graph.sha256,
+    weights.sha256,
+  ]
+  return new Bun.CryptoHasher('sha256').update(parts.join('\n')).digest('hex')
+}

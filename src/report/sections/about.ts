@@ -135,6 +135,13 @@ export function settings(summary: Summary): Markup {
     ['Models', summary.models.name],
     ['Digest of the models', html`<code>${summary.models.digest}</code>`],
     ['Backend', summary.models.backend],
+    ...(summary.servers ?? []).map(
+      ({ address, program, esm2, dnabert_s }) =>
+        [
+          `Server ${address}`,
+          [program ?? 'unknown', `ESM-2: ${served(esm2)}`, `DNABERT-S: ${served(dnabert_s)}`].join('; '),
+        ] as const,
+    ),
     ['Start', summary.time.start],
     ['End', summary.time.end],
   ] as const
@@ -143,6 +150,12 @@ ${table('Program and models', [{ name: 'What' }, { name: 'Value', kind: 'path' }
 <div><h3>Settings</h3>
 ${table('Settings', [{ name: 'Setting' }, { name: 'Value', kind: 'path' }], rows)}</div>
 `
+}
+
+function served(model: NonNullable<Summary['servers']>[number]['esm2']): string {
+  return model === null
+    ? 'not stated'
+    : `${model.precision}, digest ${model.digest}, version ${model.version}`
 }
 
 export function inputs(summary: Summary): Markup {
