@@ -10,6 +10,7 @@ import { mergesByMatch } from '../../src/tokenizers/bpe-by-match.ts'
 import { DnaTokenizer } from '../../src/tokenizers/index.ts'
 import { parseTokenizerFile } from '../../src/tokenizers/tokenizer-file.ts'
 import { hasPython, runPython } from '../support/python.ts'
+import { ownReference, referenceRuns } from '../support/reference.ts'
 import { hasShared, shared } from '../support/shared.ts'
 import { mergesByRank } from './bpe-by-rank.ts'
 import { type TokenizerJson, tokenizerJson, trainMerges } from './support.ts'
@@ -187,51 +188,70 @@ test('long words are what merging pair by pair gives', () => {
   )
 })
 
-describe.skipIf(!hasShared)("DNABERT-S's own file", async () => {
-  const path = shared('tokenizer', 'dnabert-s', 'tokenizer.json')
-  const tokenizer = hasShared ? await DnaTokenizer.fromFile(path) : ours(small)
-
-  test('recorded vectors', async () => {
-    const vectors: Record<string, { seq: string; ids: number[] }> = await Bun.file(
-      shared('tokenizer', 'tokenizer_vectors.json'),
-    ).json()
-    expect(Object.keys(vectors).length).toBeGreaterThan(10)
-    for (const { seq, ids: expected } of Object.values(vectors)) expect(ids(tokenizer, seq)).toEqual(expected)
-    expect([tokenizer.vocabularySize, tokenizer.padId]).toEqual([4096, 3])
+interface TokenizerCase {
+  file: string
+  /** Texts with the ids that Hugging Face's library gave them. */
+  vectors: string
+  vocabulary: number
+}
+const cases: TokenizerCase[] = [
+  {
+    file: join(ownReference.models.dnabert, 'tokenizer.json'),
+    vectors: join(ownReference.tokens, '../vectors.json'),
+    vocabulary: 512,
+  },
+]
+if (hasShared)
+  cases.push({
+    file: shared('tokenizer', 'dnabert-s', 'tokenizer.json'),
+    vectors: shared('tokenizer', 'tokenizer_vectors.json'),
+    vocabulary: 4096,
   })
 
-  test('every frame of a run of the original', async () => {
-    const tiny = shared('golden', 'tiny_a')
-    const recorded: { id: string; tokens: number[] }[] = await Bun.file(
-      `${tiny}/traces/tokens_a_contigs_500_default.json`,
-    ).json()
-    const frames = readFileSync(`${tiny}/reference/a_contigs_500_s7/contigs_identified_nucleotide.fa`, 'utf8')
-    const sequenceOf = new Map(
-      frames
-        .split('>')
-        .slice(1)
-        .map((record) => record.trim().split('\n') as [string, string]),
-    )
-    expect(recorded).toHaveLength(48)
-    for (const { id, tokens } of recorded) expect(ids(tokenizer, sequenceOf.get(id)!)).toEqual(tokens)
-  })
+describe.each(referenceRuns.map((run, i) => [run.name, run, cases[i]!] as const))(
+  'a whole tokenizer.json: that of %s',
+  async (_, run, { file: path, vectors: recordedVectors, vocabulary }) => {
+    const tokenizer = await DnaTokenizer.fromFile(path)
 
-  test('random and odd text, as @huggingface/tokenizers encodes it', async () => {
-    const reference = new Tokenizer(await Bun.file(path).json(), {})
-    fc.assert(
-      fc.property(fc.oneof(dna(600), odd, letters('AT', 200), letters('ACGTN', 100)), (input) => {
-        expect(ids(tokenizer, input)).toEqual(reference.encode(input).ids)
-      }),
-      { numRuns: 500 },
-    )
-  })
+    test('recorded vectors', async () => {
+      const vectors: Record<string, { seq: string; ids: number[] }> = await Bun.file(recordedVectors).json()
+      expect(Object.keys(vectors).length).toBeGreaterThan(7)
+      for (const { seq, ids: expected } of Object.values(vectors))
+        expect(ids(tokenizer, seq)).toEqual(expected)
+      expect([tokenizer.vocabularySize, tokenizer.padId]).toEqual([vocabulary, 3])
+    })
 
-  test.skipIf(!hasPython)('random and odd text, as the tokenizers library of Python encodes it', async () => {
-    const inputs = fc.sample(fc.oneof(dna(5000), odd, letters('ACGTN', 300)), { numRuns: 500, seed: 11 })
-    const folder = await mkdtemp(join(tmpdir(), 'virnucpro-tokens-'))
-    await writeFile(join(folder, 'inputs.json'), JSON.stringify(inputs))
-    const printed = await runPython(
-      `
+    test('every frame of a run of the original', async () => {
+      const recorded: { id: string; tokens: number[] }[] = await Bun.file(run.tokens).json()
+      const frames = readFileSync(join(run.output, 'contigs_identified_nucleotide.fa'), 'utf8')
+      const sequenceOf = new Map(
+        frames
+          .split('>')
+          .slice(1)
+          .map((record) => record.trim().split('\n') as [string, string]),
+      )
+      expect(recorded).toHaveLength(sequenceOf.size)
+      for (const { id, tokens } of recorded) expect(ids(tokenizer, sequenceOf.get(id)!)).toEqual(tokens)
+    })
+
+    test('random and odd text, as @huggingface/tokenizers encodes it', async () => {
+      const reference = new Tokenizer(await Bun.file(path).json(), {})
+      fc.assert(
+        fc.property(fc.oneof(dna(600), odd, letters('AT', 200), letters('ACGTN', 100)), (input) => {
+          expect(ids(tokenizer, input)).toEqual(reference.encode(input).ids)
+        }),
+        { numRuns: 500 },
+      )
+    })
+
+    test.skipIf(!hasPython)(
+      'random and odd text, as the tokenizers library of Python encodes it',
+      async () => {
+        const inputs = fc.sample(fc.oneof(dna(5000), odd, letters('ACGTN', 300)), { numRuns: 500, seed: 11 })
+        const folder = await mkdtemp(join(tmpdir(), 'virnucpro-tokens-'))
+        await writeFile(join(folder, 'inputs.json'), JSON.stringify(inputs))
+        const printed = await runPython(
+          `
 import json, sys
 try:
     from tokenizers import Tokenizer
@@ -241,24 +261,26 @@ else:
     tokenizer = Tokenizer.from_file(sys.argv[1])
     print(json.dumps([tokenizer.encode(text).ids for text in json.loads(open(sys.argv[2]).read())]))
 `,
-      path,
-      join(folder, 'inputs.json'),
-    ).finally(() => rm(folder, { recursive: true }))
-    const expected = JSON.parse(printed) as number[][] | null
-    if (expected === null) return console.warn("Python's tokenizers not found: not compared")
-    expect(inputs.map((input) => ids(tokenizer, input))).toEqual(expected)
-  })
+          path,
+          join(folder, 'inputs.json'),
+        ).finally(() => rm(folder, { recursive: true }))
+        const expected = JSON.parse(printed) as number[][] | null
+        if (expected === null) return console.warn("Python's tokenizers not found: not compared")
+        expect(inputs.map((input) => ids(tokenizer, input))).toEqual(expected)
+      },
+    )
 
-  test('a word of a megabase takes linear time', () => {
-    let seed = 1
-    const long = new Uint8Array(1_000_000).map(() => {
-      seed = (Math.imul(seed, 1103515245) + 12345) >>> 0
-      return 'ACGT'.charCodeAt(seed >>> 30)
+    test('a word of a megabase takes linear time', () => {
+      let seed = 1
+      const long = new Uint8Array(1_000_000).map(() => {
+        seed = (Math.imul(seed, 1103515245) + 12345) >>> 0
+        return 'ACGT'.charCodeAt(seed >>> 30)
+      })
+      // Quadratic work would run into the limit of the test.
+      for (const word of [long, new Uint8Array(1_000_000).fill(65)]) {
+        const tokens = tokenizer.encode(word)
+        expect(tokens.length).toBeLessThan(word.length / 3)
+      }
     })
-    // Quadratic work would run into the limit of the test.
-    for (const word of [long, new Uint8Array(1_000_000).fill(65)]) {
-      const tokens = tokenizer.encode(word)
-      expect(tokens.length).toBeLessThan(word.length / 3)
-    }
-  })
-})
+  },
+)

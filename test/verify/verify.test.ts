@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import { copyFileSync, mkdtempSync, rmSync } from 'node:fs'
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { importModels } from '../../src/models/index.ts'
 import { builtInCases, compareRows } from '../../src/verify/index.ts'
-import { hasShared, shared } from '../support/shared.ts'
+import { byName, referenceBundle, referenceRuns } from '../support/reference.ts'
 
 const main = resolve(import.meta.dir, '../../src/cli/main.ts')
 const folder = mkdtempSync(join(tmpdir(), 'virnucpro-verify-'))
@@ -72,18 +72,13 @@ describe('virnucpro verify', () => {
     }
   }, 20_000)
 
-  describe.skipIf(!hasShared)('against rows of the original', () => {
-    const golden = (...parts: string[]) => shared('golden/tiny_a', ...parts)
-    const reference = (...parts: string[]) => golden('reference/a_contigs_500_s7', ...parts)
-    const bundle = join(folder, 'bundle')
+  describe.each(byName(referenceRuns))('against rows of the original: %s', (name, run) => {
+    const reference = (...parts: string[]) => join(run.output, ...parts)
+    const own = join(folder, name.replaceAll(' ', '-'))
+    const bundle = join(own, 'bundle')
     beforeAll(async () => {
-      const models = { esm: 'esm2_t3_tiny.pt', dnabert: 'dnabert_s_tiny_h4', mlp: 'mlp_a_500_model.pth' }
-      await importModels({
-        esm: golden('models', models.esm),
-        dnabert: golden('models', models.dnabert),
-        mlp: golden('models', models.mlp),
-        output: bundle,
-      })
+      mkdirSync(own)
+      await referenceBundle(run, bundle)
     })
 
     test('the same weights give the same rows', () => {
@@ -100,17 +95,10 @@ describe('virnucpro verify', () => {
 
     test('rows of other sequences are outside the tolerance', () => {
       // Rows of part 1, paired with the sequences of nothing: ids of the file must be found.
-      const lonely = join(folder, 'output_1_ESM.pt')
+      const lonely = join(own, 'output_1_ESM.pt')
       copyFileSync(reference('contigs_protein/output_1_ESM.pt'), lonely)
       expect(verify('--bundle', bundle, '--golden', lonely).err).toContain('are not beside it')
-      const { code, err } = verify(
-        '--bundle',
-        bundle,
-        '--golden',
-        lonely,
-        '--fasta',
-        join(folder, 'wrong.fa'),
-      )
+      const { code, err } = verify('--bundle', bundle, '--golden', lonely, '--fasta', join(own, 'wrong.fa'))
       expect([code, err.includes('no such file')]).toEqual([64, true])
       const part = reference('contigs_protein/output_2.fa')
       expect(verify('--bundle', bundle, '--golden', lonely, '--fasta', part).err).toContain(
@@ -119,15 +107,15 @@ describe('virnucpro verify', () => {
     }, 20_000)
 
     test('other weights are outside the tolerance: exit code 1 and the worst row', async () => {
-      const other = join(folder, 'other')
+      const other = join(own, 'other')
       const { writeRandomEsm2 } = await import('../../scripts/support/random-models.ts')
-      await writeRandomEsm2(join(folder, 'esm'), 9, { layers: 3, width: 64, heads: 4, hidden: 256 })
-      await importModels({
-        esm: join(folder, 'esm'),
-        dnabert: golden('models/dnabert_s_tiny_h4'),
-        mlp: golden('models/mlp_a_500_model.pth'),
-        output: other,
-      })
+      const {
+        hidden_size: width,
+        intermediate_size: hidden,
+        num_attention_heads: heads,
+      } = await Bun.file(join(run.models.esmFolder, 'config.json')).json()
+      await writeRandomEsm2(join(own, 'esm'), 9, { layers: 3, width, heads, hidden })
+      await importModels({ ...run.models, esm: join(own, 'esm'), output: other })
       const { code, err } = verify(
         '--bundle',
         other,
@@ -135,7 +123,7 @@ describe('virnucpro verify', () => {
         reference('contigs_protein/output_1_ESM.pt'),
       )
       expect(code).toBe(1)
-      expect(err).toMatch(/outside the tolerance of 0\.0005: esm2 \(worst: ctg/)
+      expect(err).toMatch(/outside the tolerance of 0\.0005: esm2 \(worst: c/)
     }, 20_000)
   })
 })
