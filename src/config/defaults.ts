@@ -6,6 +6,7 @@ import type { Settings } from './schema.ts'
  */
 export const defaults = {
   modelType: '500',
+  anyLength: false,
   sequencesPerFile: 10_000,
   layout: 'vanilla',
   keepIntermediate: false,

@@ -26,7 +26,30 @@ export function deriveDevice(effective: Effective): void {
     if (asksForGpus) effective.derive('gpus', undefined, effective.origin('device'))
     if (values.backend === 'auto') effective.derive('backend', 'onnx', effective.origin('device'))
   }
+  checkGpus(effective, asksForGpus && !deviceDecides)
   checkBackend(effective)
+}
+
+/** @param isChoice - whether GPUs were chosen by number, with `gpus` */
+function checkGpus(effective: Effective, isChoice: boolean): void {
+  const { backend, triton } = effective.values
+  if (backend === 'onnx') dropOrRefuseGpus(effective, 'backend', 'computes on the processor')
+  else if (isChoice && (triton?.length ?? 0) > 0)
+    dropOrRefuseGpus(effective, 'triton', 'names servers, which use the GPUs that they were started with')
+}
+
+/** GPUs that were asked for in a weaker place than the setting that rules them out are not meant; in no weaker one, they are. */
+function dropOrRefuseGpus(effective: Effective, setting: 'backend' | 'triton', because: string): void {
+  if (effective.values.gpus === undefined) return
+  const origin = effective.origin(setting)
+  if (effective.compare(setting, 'gpus') > 0) {
+    effective.derive('gpus', undefined, origin)
+    return
+  }
+  const gpus = describeOrigin(effective.origin('gpus'))
+  throw new UsageError(
+    `${gpus} asks for a GPU, and ${describeOrigin(origin)} ${because}: keep one of the two`,
+  )
 }
 
 function checkBackend(effective: Effective): void {

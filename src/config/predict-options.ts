@@ -26,6 +26,10 @@ export interface PredictOptions {
   mlp: string | undefined
   /** Chunk length in bases. */
   expectedLength: number
+  /** Chunk length that the user says the classifier was made for. Undefined: what the bundle or its name says. */
+  classifierFor: number | undefined
+  /** Compute chunks of another length than the classifier was made for. @default false */
+  anyLength: boolean
   /** Frames per part file. @default 10000 */
   sequencesPerFile: number
   /** Names and folders of the written files: the original's, or those of Broad's fork. */
@@ -51,6 +55,8 @@ export interface PredictOptions {
   serverBin: string | undefined
   backendDirectory: string | undefined
   libraryPath: string | undefined
+  /** A GPU that was asked for and is not there may be replaced by the processor: Broad's `fallback_to_cpu`. */
+  fallbackToCpu: boolean
   /** GPU numbers to use. Undefined: the backend chooses. */
   gpus: number[] | undefined
   /** Threads of one model call. Undefined: chosen from the cores available. */

@@ -26,6 +26,7 @@ export const settingsEntries = {
   modelPath: v.optional(text),
   // 0 counts as not given, as in Broad's fork.
   expectedLength: v.optional(wholeNumber(0)),
+  anyLength: v.optional(boolean),
   sequencesPerFile: v.optional(wholeNumber(1)),
   layout: v.optional(oneOf(['vanilla', 'broad'])),
   keepIntermediate: v.optional(boolean),

@@ -13,7 +13,9 @@ function filled<Value>(value: Value | undefined, name: string): Value {
  * @throws {UsageError} when no input is named.
  */
 export function toPredictOptions(configuration: Configuration): PredictOptions {
-  const { values } = configuration.effective
+  const { effective } = configuration
+  const { values } = effective
+  const isLengthStated = values.modelType !== 'custom' && effective.origin('modelType').kind !== 'default'
   if (values.input === undefined || values.input.length === 0) {
     throw new UsageError('no input: name one or more FASTA or FASTQ files, or - for standard input')
   }
@@ -24,6 +26,8 @@ export function toPredictOptions(configuration: Configuration): PredictOptions {
     bundle: values.bundle,
     mlp: values.modelPath,
     expectedLength: filled(values.expectedLength, 'expectedLength'),
+    classifierFor: isLengthStated ? Number(values.modelType) : undefined,
+    anyLength: filled(values.anyLength, 'anyLength'),
     sequencesPerFile: filled(values.sequencesPerFile, 'sequencesPerFile'),
     layout: filled(values.layout, 'layout'),
     keepIntermediate: filled(values.keepIntermediate, 'keepIntermediate'),
@@ -43,6 +47,7 @@ export function toPredictOptions(configuration: Configuration): PredictOptions {
     serverBin: values.serverBin,
     backendDirectory: values.backendDirectory,
     libraryPath: values.libraryPath,
+    fallbackToCpu: values.fallbackToCpu === true,
     gpus: values.gpus,
     threads: values.threads,
     esmTokenBudget: values.esmBatchSize,

@@ -27,6 +27,7 @@ import {
 import { measureFp16 } from './calibration/fp16-model.ts'
 import { calibrateInt8, UNCALIBRATED } from './calibration/int8-model.ts'
 import { EXAMPLE_SEQUENCES } from './calibration/orfs.ts'
+import { publishedLength } from './chunk-length.ts'
 import { DimensionMismatchError, ModelError } from './errors.ts'
 import type { GraphOptions } from './graphs/common.ts'
 import { MAX_RESIDUES } from './graphs/esm2.ts'
@@ -43,6 +44,8 @@ export interface ImportOptions {
   readonly dnabert: string
   /** Classifier: a pickled module, a state dict, or safetensors. */
   readonly mlp: string
+  /** Bases of the chunks that the classifier was made for. @default from the name of a published file; else unknown */
+  readonly chunkLength?: number
   /** Folder to make. */
   readonly output: string
   /**
@@ -100,6 +103,8 @@ const ESM_PAD_ID = 1
  */
 export async function importModels(options: ImportOptions): Promise<Bundle> {
   const precision = options.precision ?? 'fp32'
+  const chunkLength = options.chunkLength ?? publishedLength(options.mlp)
+  const madeFor = chunkLength === undefined ? {} : { chunkLength }
   const isFused = options.attention === 'fused'
   checkOptions(options, precision)
   const graphs = graphOptions(precision, isFused)
@@ -156,6 +161,7 @@ export async function importModels(options: ImportOptions): Promise<Bundle> {
           input: mlp.shape.input,
           hidden: mlp.shape.hidden,
           classes: ['others', 'virus'],
+          ...madeFor,
           ...(await writeInline(folder, 'mlp', mlp, options)),
         },
       },

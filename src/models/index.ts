@@ -15,6 +15,8 @@ export { type Bundle, openBundle, resolveBundle, verifyBundle } from './bundle/o
 // BF16, FP16, FP8 and INT8: what they are calibrated or tried with, and what they cost.
 export type { Accuracy, BothAccuracy } from './calibration/accuracy.ts'
 export { DEFAULT_TOLERANCE, type Fp8Options } from './calibration/fp8-model.ts'
+// What chunks a classifier was made for.
+export { classifierLength, publishedLength } from './chunk-length.ts'
 // Errors.
 export {
   BundleError,

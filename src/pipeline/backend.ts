@@ -51,9 +51,9 @@ export async function openBackend(
     return await openTriton(request, options.triton, metrics)
   }
   if (options.backend === 'triton') return await openStarted(request, await serverGpus(options), stack)
-  const found = await runningServers(request)
+  // A server that runs already has GPUs of its own choice.
+  const found = options.gpus === undefined ? await runningServers(request) : []
   if (found.length > 0) {
-    noChoiceOfGpus(request)
     logger.info(`using the server found at ${found.join(', ')}; --backend onnx computes in this process`)
     return await openTriton(request, found)
   }
@@ -65,7 +65,7 @@ export async function openBackend(
   if (computesOnCpu(request.bundle.manifest.precision)) {
     logger.info(`computing in this process: ${reason}`)
   } else logger.warn(`no server can be started: ${reason}`)
-  return await openEmbedded(request)
+  return await openEmbedded(request, reason)
 }
 
 /** @throws UsageError when there are not as many as servers: whose each one is would be a guess */
@@ -188,7 +188,22 @@ function noChoiceOfGpus({ options, logger }: BackendRequest): void {
   )
 }
 
-async function openEmbedded({ options, bundle, logger, signal }: BackendRequest): Promise<EmbeddingBackend> {
+/** Whoever asks for a GPU does not want to wait for a processor, unless the configuration says so. */
+function requireNoGpu({ gpus, fallbackToCpu }: PredictOptions, reason: string, logger: Logger): void {
+  if (gpus === undefined) return
+  const problem = `GPU ${gpus.join(', ')} was asked for, and none will be used: ${reason}`
+  if (!fallbackToCpu) {
+    throw new UsageError(
+      `${problem}. Leave out --gpus and --device, or name a server with --triton or a repository for one with --repository`,
+    )
+  }
+  logger.warn(problem)
+}
+
+async function openEmbedded(
+  { options, bundle, logger, signal }: BackendRequest,
+  reason = 'ONNX Runtime in this process computes on the processor',
+): Promise<EmbeddingBackend> {
   const { precision, attention } = bundle.manifest
   if (!computesOnCpu(precision)) {
     const server = attention === 'fused' ? 'a server that has its plans in the Python backend' : 'a server'
@@ -197,9 +212,7 @@ async function openEmbedded({ options, bundle, logger, signal }: BackendRequest)
         `import the models once more with --precision fp32 or int8, or name ${server} with --triton`,
     )
   }
-  if (options.gpus !== undefined) {
-    logger.warn('the embedded backend computes on the CPU: the GPUs asked for are not used')
-  }
+  requireNoGpu(options, reason, logger)
   const { esm2, dnabert_s } = bundle.manifest.models
   const open = (unchanged: () => Promise<void>) =>
     OnnxRuntimeBackend.open({

@@ -12,7 +12,7 @@ import {
 import { type Logger, UsageError } from '../system/index.ts'
 import { EsmAlphabet } from '../tokenizers/index.ts'
 import { openBackend } from './backend.ts'
-import { lengthMixUp } from './chunk-length.ts'
+import { checkChunkLength } from './chunk-length.ts'
 import type { WorkCounts } from './embed.ts'
 import type { ModelInput } from './model-work.ts'
 import { count } from './result.ts'
@@ -56,10 +56,9 @@ export async function openModels(
   const widths = { dnabert: dnabert_s.dimension, esm: esm2.dimension }
   await using opened = new AsyncDisposableStack()
   const imported = options.mlp === undefined ? undefined : await importClassifier(options.mlp)
+  checkChunkLength(options, bundle, imported, logger)
   const classifier = opened.use(await openClassifier(options, bundle, imported))
   const backend = opened.use(await openBackend({ options, bundle, logger, signal, onLost }, opened))
-  const mixUp = lengthMixUp(options.mlp ?? nameOfClassifier(bundle), options.expectedLength)
-  if (mixUp !== undefined) logger.warn(mixUp)
   const stamp = bundle.manifest.demo ? DEMONSTRATION : undefined
   if (stamp !== undefined) logger.warn(stamp)
   logger.info(`models: ${bundle.manifest.name}; ${backend.description}`)
@@ -105,10 +104,6 @@ export function describeServer({ address, program, models }: ServerFacts): strin
       : `${name} in ${served.precision}, digest ${served.digest.slice(0, 12)}, version ${served.version}`,
   )
   return `${address}: ${[program ?? 'program unknown', ...parts].join('; ')}`
-}
-
-function nameOfClassifier({ manifest }: Bundle): string | undefined {
-  return manifest.models.mlp.source.files[0]?.name
 }
 
 async function openClassifier(

@@ -145,9 +145,13 @@ describe('how a run is cut does not change its tables', () => {
     expect(swapped.code).toBe(65)
     await succeed('models', 'import', '--esm', esm, ...rest)
     const run = (length: string) =>
-      succeed('predict', input, '-o', folder.join(length), '--bundle', bundle, '-e', length)
-    expect((await run('300')).stderr).toContain('was made for chunks of 500 bases, and chunks here have 300')
-    expect((await run('500')).stderr).not.toContain('was made for chunks')
+      virnucpro(['predict', input, '-o', folder.join(length), '--bundle', bundle, '-e', length])
+    const other = await run('300')
+    expect(other.stderr).toContain('was made for chunks of 500 bases, and chunks here have 300')
+    expect(other.code).toBe(64)
+    const same = await run('500')
+    expect(same.stderr).not.toContain('was made for chunks')
+    expect(same.code).toBe(0)
   })
 
   test("the original's three arguments put the results beside the input", async () => {

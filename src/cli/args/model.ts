@@ -30,5 +30,10 @@ export const modelArgs: ArgGroup = {
       hint: 'N',
       help: 'chunk length in bases [default: 300 with --model-type 300, else 500]',
     },
+    {
+      name: 'anyLength',
+      long: ['any-length'],
+      help: 'compute chunks of another length than the classifier was made for, with a warning',
+    },
   ],
 }

@@ -25,8 +25,8 @@ const help: CommandHelp = {
         {
           name: 'mlp',
           long: ['mlp'],
-          hint: 'FILE',
-          help: 'classifier: 300_model.pth, 500_model.pth or your own',
+          hint: '[LENGTH=]FILE',
+          help: 'classifier: 300_model.pth, 500_model.pth or your own, with the chunk length it was made for (500=FILE)',
         },
         { name: 'output', long: ['output'], short: 'o', hint: 'BUNDLE', help: 'folder to make' },
         {
@@ -109,6 +109,15 @@ function fp8Of(line: CommandLine, precision: string): { calibrate: string; toler
   throw new UsageError(`--fp8-tolerance: expected a number from 0 to 1, got ${JSON.stringify(text)}`)
 }
 
+/** `500=FILE`, or FILE. A file of such a name is named with its folder: `./500=FILE`. */
+function classifierOf(value: string): { mlp: string; chunkLength?: number } {
+  const [, length, file] = /^(\d+)=(.+)$/s.exec(value) ?? []
+  if (length === undefined || file === undefined) return { mlp: value }
+  const chunkLength = Number(length)
+  if (chunkLength >= 1 && Number.isSafeInteger(chunkLength)) return { mlp: file, chunkLength }
+  throw new UsageError(`--mlp: expected the chunk length in bases before =, got ${JSON.stringify(length)}`)
+}
+
 async function prepareImport(line: CommandLine): Promise<() => Promise<void>> {
   const [extra] = line.positionals
   if (extra !== undefined)
@@ -125,7 +134,7 @@ async function prepareImport(line: CommandLine): Promise<() => Promise<void>> {
   const request = {
     esm: required(line, 'esm'),
     dnabert: required(line, 'dnabert'),
-    mlp: required(line, 'mlp'),
+    ...classifierOf(required(line, 'mlp')),
     output: required(line, 'output'),
     precision,
     attention: attentionOf(line, precision),
@@ -147,9 +156,16 @@ async function prepareImport(line: CommandLine): Promise<() => Promise<void>> {
   const { logger } = await startSession(line)
   return async () => {
     const { importModels } = await import('../../models/index.ts')
-    await withSignals(logger, (signal) =>
+    const { manifest } = await withSignals(logger, (signal) =>
       importModels({ ...request, onProgress: (message) => logger.info(message), signal }),
     )
+    const { chunkLength } = manifest.models.mlp
+    if (chunkLength === undefined) {
+      logger.warn(
+        `which chunk length the classifier ${request.mlp} was made for is not known, and no run can check it: ` +
+          'import it with --mlp LENGTH=FILE, for example --mlp 500=FILE',
+      )
+    } else logger.info(`the classifier is for chunks of ${chunkLength} bases`)
     logger.info(`wrote ${request.output}; use it with --bundle ${request.output}`)
   }
 }

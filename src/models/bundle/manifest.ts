@@ -118,6 +118,8 @@ const Described = v.object({
       hidden: Size,
       /** In the order of the graph's output. */
       classes: v.array(v.string()),
+      /** Bases of the chunks that it was made for; absent where nobody has said it. */
+      chunkLength: v.optional(Size),
       graph: BundleFile,
       source: Source,
     }),
