@@ -1,5 +1,5 @@
 import { type FileHandle, open } from 'node:fs/promises'
-import { VirnucproError, writeAtomically } from '../system/index.ts'
+import { ReadError, writeAtomically } from '../system/index.ts'
 import { encodeEntry, journalHeader, KEY_BYTES } from './journal-format.ts'
 import { readJournal } from './journal-read.ts'
 import { KeyIndex } from './key-index.ts'
@@ -58,7 +58,7 @@ export class AdoptedVectors implements AsyncDisposable {
       file = await open(path, 'r')
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
-      throw new VirnucproError(`cannot read ${path}: ${(error as Error).message}`, { cause: error })
+      throw new ReadError(path, error)
     }
     const adopted = new AdoptedVectors(path, file)
     try {

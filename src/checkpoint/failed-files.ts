@@ -1,7 +1,7 @@
 import { readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { OutputPaths } from '../outputs/index.ts'
-import { WriteError, writeAtomically } from '../system/index.ts'
+import { foreign, printable, WriteError, writeAtomically } from '../system/index.ts'
 
 /** A part that could not be computed. */
 export interface FailedPart {
@@ -23,13 +23,16 @@ export function failedFilesPath(paths: OutputPaths): string {
 export async function writeFailedFiles(paths: OutputPaths, failed: readonly FailedPart[]): Promise<void> {
   const path = failedFilesPath(paths)
   const before = await readFile(path, 'utf8').catch(() => '')
-  const own = [paths.nucleotideFolder, paths.proteinFolder].map((folder) => join(folder, 'output_'))
+  const own = [paths.nucleotideFolder, paths.proteinFolder].map((folder) =>
+    printable(join(folder, 'output_')),
+  )
   const lines = before
     .split('\n')
     .filter((line) => line !== '' && !own.some((start) => line.startsWith(start)))
   for (const { part, step, reason } of [...failed].sort((a, b) => a.part - b.part)) {
     const file = step === 'DNABERT-S' ? paths.nucleotidePart(part) : paths.proteinPart(part)
-    lines.push(`${file}|${step}|${reason.replaceAll(/\s*[\r\n]+\s*/g, ' ').replaceAll('|', '/')}`)
+    const why = foreign(reason.replaceAll(/\s*[\r\n]+\s*/g, ' ').replaceAll('|', '/'))
+    lines.push(`${printable(file)}|${step}|${why}`)
   }
   if (lines.length > 0) await writeAtomically(path, `${lines.join('\n')}\n`)
   else if (before !== '') {

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { crc32 } from 'node:zlib'
-import { VirnucproError, writeAtomically } from '../system/index.ts'
+import { ReadError, writeAtomically } from '../system/index.ts'
 import type { PartDigests } from './part-files.ts'
 
 /** Ids and scores of one finished part. */
@@ -43,7 +43,7 @@ export async function writePartScores(
 export async function readPartScores(path: string): Promise<PartScores | undefined> {
   const bytes = await readFile(path).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return undefined
-    throw new VirnucproError(`cannot read ${path}: ${error.message}`, { cause: error })
+    throw new ReadError(path, error)
   })
   const magic = bytes?.toString('latin1', 0, 8)
   if (bytes === undefined || bytes.length < HEADER_BYTES || (magic !== MAGIC && magic !== OLD_MAGIC))

@@ -1,6 +1,6 @@
 import { access, mkdir, readdir, readFile, rm } from 'node:fs/promises'
 import { basename, join } from 'node:path'
-import { sha256File, UsageError, VirnucproError, WriteError, writeAtomically } from '../system/index.ts'
+import { DataError, ReadError, sha256File, UsageError, WriteError, writeAtomically } from '../system/index.ts'
 import { AdoptedVectors } from './adopted.ts'
 import { Journal } from './journal.ts'
 import type { JournalEntry } from './journal-format.ts'
@@ -218,7 +218,7 @@ export class RunFolder {
       }
       const scores = await readPartScores(this.#part(number))
       if (scores === undefined) {
-        throw new VirnucproError(
+        throw new DataError(
           `the scores of part ${number} in ${this.#part(number)} are missing or damaged; start the same command again`,
         )
       }
@@ -279,11 +279,12 @@ async function requireSameStreams(before: RunManifest, options: RunFolderOptions
 }
 
 function anotherRun(status: RunManifest['status'], differences: readonly string[]): UsageError {
-  return new UsageError(
+  return new UsageError([
     `the output folder holds a${status === 'finished' ? ' finished run' : 'n unfinished run'} that cannot ` +
-      `be continued with this command:\n  ${differences.join('\n  ')}\n` +
-      'choose another output folder, or start anew over the old results with --force',
-  )
+      'be continued with this command:',
+    ...differences.map((line) => `  ${line}`),
+    'choose another output folder, or start anew over the old results with --force',
+  ])
 }
 
 /** True where embeddings or scores are kept in the state of a run. */
@@ -330,7 +331,7 @@ async function readManifest(path: string): Promise<RunManifest | 'newer' | 'dama
   const file = join(path, 'run.json')
   const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return undefined
-    throw new VirnucproError(`cannot read ${file}: ${error.message}`, { cause: error })
+    throw new ReadError(file, error)
   })
   return text === undefined ? 'none' : (parseManifest(text) ?? 'damaged')
 }

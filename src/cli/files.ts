@@ -1,31 +1,31 @@
 import { stat } from 'node:fs/promises'
 import { inspectInputs } from '../fasta/index.ts'
-import { UsageError } from '../system/index.ts'
+import { NoInputError, systemProblem } from '../system/index.ts'
 
 type Named = readonly (readonly [what: string, path: string])[]
 
 /**
  * Checks paths named by the user before any long work begins.
- * @throws {UsageError} for the first one that does not exist.
+ * @throws {NoInputError} for the first one that does not exist.
  */
 export async function requirePaths(named: Named): Promise<void> {
   for (const [what, path] of named) {
-    if ((await stat(path).catch(() => undefined)) === undefined) {
-      throw new UsageError(`${what} ${path}: no such file`)
-    }
+    await stat(path).catch((cause: NodeJS.ErrnoException) => {
+      throw new NoInputError(`${what} ${path}: ${reason(cause)}`, { cause })
+    })
   }
 }
 
 /**
  * The same for files to be read; `-` is standard input and always there.
- * @throws {UsageError} for the first one that does not exist or is a folder.
+ * @throws {NoInputError} for the first one that does not exist or is a folder.
  */
 export async function requireFiles(named: Named): Promise<void> {
   const files = named.filter(([, path]) => path !== '-')
   await requirePaths(files)
   for (const [what, path] of files) {
     if ((await stat(path)).isDirectory())
-      throw new UsageError(`${what} ${path}: expected a file, got a folder`)
+      throw new NoInputError(`${what} ${path}: expected a file, got a folder`)
   }
 }
 
@@ -35,4 +35,10 @@ export async function requireFiles(named: Named): Promise<void> {
  */
 export async function requireInputs(paths: readonly string[]): Promise<void> {
   await inspectInputs(paths)
+}
+
+function reason(cause: NodeJS.ErrnoException): string {
+  if (cause.code === 'ENOENT') return 'no such file'
+  const problem = systemProblem(cause, 'read')
+  return problem === undefined ? cause.message : `${problem.reason}; ${problem.remedy}`
 }

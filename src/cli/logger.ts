@@ -1,6 +1,6 @@
-import { openSync, writeSync } from 'node:fs'
+import { closeSync, openSync, writeSync } from 'node:fs'
 import { createConsola } from 'consola/core'
-import { type LiveTerminal, type Logger, UsageError } from '../system/index.ts'
+import { type LiveTerminal, type Logger, type Message, printableLines, WriteError } from '../system/index.ts'
 
 export interface LoggerOptions {
   /** Errors only on standard error; the file still gets everything from `info` up. */
@@ -22,11 +22,13 @@ const PREFIXES: Readonly<Record<string, string>> = { error: 'error: ', warn: 'wa
  * The one logger: standard error and, when asked, a file. Standard output belongs to results alone.
  * consola's own reporters are not used: they write `info` to standard output, and rewrite underscores and
  * back-quotes, which occur in sequence ids.
- * @throws {UsageError} when the file cannot be opened.
+ *
+ * The one place where messages become printable: what a terminal would act on is escaped, in the file too.
  */
 export function createLogger(options: LoggerOptions = {}): Logger {
   const stderrLevel = options.quiet ? LEVELS.error : options.verbose ? LEVELS.debug : LEVELS.info
-  const file = options.file === undefined ? undefined : openLog(options.file)
+  const file =
+    options.file === undefined ? undefined : new LogFile(options.file, (text) => consola.warn(text))
   const colours = wantsColours()
   const consola = createConsola({
     // Given explicitly: by itself consola shows warnings only when it believes to run in a test.
@@ -38,17 +40,18 @@ export function createLogger(options: LoggerOptions = {}): Logger {
     reporters: [
       {
         log({ type, level, args, date }) {
-          const message = args.map(String).join(' ')
+          const lines = printableLines(args[0] as Message)
           if (level <= stderrLevel) {
-            const text = `${forTerminal(type, message, colours)}\n`
+            const text = `${forTerminal(type, lines, colours)}\n`
             if (options.terminal === undefined) process.stderr.write(text)
             else options.terminal.write(text)
           }
-          if (file !== undefined) writeSync(file, forFile(type, message, date))
+          file?.write(forFile(type, lines, date))
         },
       },
     ],
   })
+  file?.open()
   return {
     debug: (message) => consola.debug(message),
     info: (message) => consola.info(message),
@@ -64,29 +67,59 @@ export function wantsColours(): boolean {
   return process.stderr.isTTY === true && process.env.TERM !== 'dumb'
 }
 
-function forTerminal(type: string, message: string, colours: boolean): string {
+function forTerminal(type: string, lines: readonly string[], colours: boolean): string {
+  const message = lines.join('\n')
   const prefix = PREFIXES[type] ?? ''
   const colour = COLOURS[type]
   return colours && colour !== undefined ? `\x1b[${colour}m${prefix}\x1b[0m${message}` : prefix + message
 }
 
 /** `2026-01-31 23:59:59 - INFO - …`, every line of a message with the time, so that the file can be searched. */
-function forFile(type: string, message: string, date: Date): string {
+function forFile(type: string, lines: readonly string[], date: Date): string {
   const two = (value: number) => String(value).padStart(2, '0')
   const day = `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`
   const time = `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`
   const level = type === 'warn' ? 'WARNING' : type.toUpperCase()
-  return message
-    .split('\n')
-    .map((line) => `${day} ${time} - ${level} - ${line}\n`)
-    .join('')
+  return lines.map((line) => `${day} ${time} - ${level} - ${line}\n`).join('')
 }
 
-function openLog(path: string): number {
-  try {
-    return openSync(path, 'a')
-  } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause)
-    throw new UsageError(`cannot write the log file ${path}: ${reason}`, { cause })
+/** The log on disk. One that cannot be written is given up with a warning: the work itself matters more. */
+class LogFile {
+  readonly #path: string
+  readonly #warn: (text: string) => void
+  #descriptor: number | undefined
+
+  constructor(path: string, warn: (text: string) => void) {
+    this.#path = path
+    this.#warn = warn
+  }
+
+  open(): void {
+    this.#attempt(() => {
+      this.#descriptor = openSync(this.#path, 'a')
+    })
+  }
+
+  write(text: string): void {
+    const descriptor = this.#descriptor
+    if (descriptor === undefined) return
+    const bytes = Buffer.from(text)
+    this.#attempt(() => {
+      for (let at = 0; at < bytes.length; ) at += writeSync(descriptor, bytes, at)
+    })
+  }
+
+  #attempt(action: () => void): void {
+    try {
+      action()
+    } catch (cause) {
+      if (this.#descriptor !== undefined) closeSync(this.#descriptor)
+      this.#descriptor = undefined
+      const { message } = new WriteError(this.#path, cause, {
+        what: `the log file ${this.#path}`,
+        remedy: 'the work goes on without it',
+      })
+      this.#warn(message)
+    }
   }
 }

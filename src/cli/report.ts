@@ -8,19 +8,25 @@ export function reportError(error: unknown): number {
   const system = error instanceof VirnucproError ? undefined : fromSystem(error)
   if (system !== undefined) return reportError(system)
   if (error instanceof VirnucproError) {
-    logger.error(error.message)
+    logger.error(error.lines)
     // Usage is for people at a terminal, not for the log.
     if (error instanceof CommandUsageError) process.stderr.write(`${error.usage.join('\n')}\n`)
-    else if (error.cause !== undefined) logger.debug(`caused by ${stackOf(error.cause)}`)
+    else if (error.cause !== undefined) {
+      for (const line of stackOf(error.cause).split('\n')) logger.debug(line)
+    }
     return error.exitCode
   }
-  logger.error(`${stackOf(error)}\nThis is a defect of virnucpro: please report it with the lines above.`)
+  logger.error([
+    ...stackOf(error).split('\n'),
+    'This is a defect of virnucpro: please report it with the lines above.',
+  ])
   return ExitCode.failure
 }
 
 /** What a checking command finds wrong is its result, not a failure to read: exit code 1. */
 export function asFinding(error: unknown): never {
-  if (error instanceof DataError) throw new VirnucproError(error.message, { cause: error })
+  if (error instanceof DataError && error.exitCode === ExitCode.badData)
+    throw new VirnucproError(error.lines, { cause: error, exitCode: ExitCode.failure })
   throw error
 }
 

@@ -1,16 +1,17 @@
 import { type Configuration, describeOrigin, fileKey, settingNames } from '../config/index.ts'
+import { printable, printableJson } from '../system/index.ts'
 import { version } from './version.ts'
 
 /** A configuration file that gives the same configuration again; what is not set stands there as a comment. */
 export function configurationAsYaml(configuration: Configuration): string {
   const { effective, file } = configuration
   const lines = [`# virnucpro ${version}, effective configuration`]
-  lines.push(`# file: ${file === undefined ? 'none' : JSON.stringify(file)}`)
+  lines.push(`# file: ${file === undefined ? 'none' : printableJson(file)}`)
   for (const name of settingNames) {
     const value = effective.values[name]
     // JSON is YAML; quoted text can hold `:`, `#` and whatever else is in a path.
-    const entry = value === undefined ? `# ${fileKey(name)}:` : `${fileKey(name)}: ${JSON.stringify(value)}`
-    const origin = describeOrigin(effective.origin(name)).replaceAll('\n', ' ')
+    const entry = value === undefined ? `# ${fileKey(name)}:` : `${fileKey(name)}: ${printableJson(value)}`
+    const origin = printable(describeOrigin(effective.origin(name)))
     lines.push(`${entry.padEnd(32)} # ${value === undefined ? 'not set' : origin}`)
   }
   return `${lines.join('\n')}\n`
@@ -29,5 +30,5 @@ export function configurationAsJson(configuration: Configuration): string {
       ...(origin.file === undefined ? {} : { file: origin.file }),
     }
   }
-  return `${JSON.stringify({ version, file: file ?? null, settings }, null, 2)}\n`
+  return `${printableJson({ version, file: file ?? null, settings }, 2)}\n`
 }

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { extname, join, resolve } from 'node:path'
-import { parseJson, UsageError } from '../system/index.ts'
+import { foreign, parseJson, reasonOf, UsageError } from '../system/index.ts'
 import { type FileSettings, readKeys } from './file-keys.ts'
 
 /** Looked for in the current folder when no file is named. */
@@ -56,8 +56,6 @@ async function parseText(content: string, path: string): Promise<unknown> {
 
 function reason(cause: unknown): string {
   if (!(cause instanceof Error)) return String(cause)
-  const code = (cause as NodeJS.ErrnoException).code
-  if (code === 'ENOENT') return 'no such file'
-  if (code === 'EISDIR') return 'it is a folder'
-  return cause.message.trim()
+  // What follows shows lines of the file, which may hold a secret.
+  return foreign(reasonOf(cause).trim().split('\n')[0] ?? '')
 }

@@ -9,7 +9,7 @@ export class InvalidSettingsError extends UsageError {
   readonly issues: string[]
 
   constructor(issues: string[]) {
-    super(issues.join('\n'))
+    super(issues)
     this.issues = issues
   }
 }

@@ -3,7 +3,7 @@ import { dirname, join, resolve } from 'node:path'
 import type { ModelName } from '../backends/index.ts'
 import { type Bundle, computesOnCpu, openBundle, TABLE_POSITIONS } from '../models/index.ts'
 import { type PlanSidecar, planFileName } from '../repository/index.ts'
-import { syncFolder, temporaryName, WriteError, writeAtomically } from '../system/index.ts'
+import { ExitCode, syncFolder, temporaryName, WriteError, writeAtomically } from '../system/index.ts'
 import type { Builder, BuilderName, BuildRequest, Target } from './builder.ts'
 import { PythonBuilder } from './builder-python.ts'
 import { TrtexecBuilder } from './builder-trtexec.ts'
@@ -225,6 +225,7 @@ async function makeRoom(
     throw new EngineError(
       `${folder}: the plan of ${model} needs about ${gigabytes(needed)}, the disk has ${gigabytes(bavail * bsize)} left. ` +
         'Free some space or choose another disk.',
+      { exitCode: ExitCode.inputOutput },
     )
   }
 }

@@ -1,7 +1,7 @@
-import { VirnucproError } from '../system/index.ts'
+import { ExitCode, foreign, UsageError } from '../system/index.ts'
 
-/** Something about TensorRT plans that the user can put right. */
-export class EngineError extends VirnucproError {}
+/** Something about TensorRT plans that the user can put right; what was asked for does not fit what is there. */
+export class EngineError extends UsageError {}
 
 /** The bundle's graphs are not in the precision that plans are built from. */
 export class PrecisionError extends EngineError {
@@ -28,8 +28,8 @@ export class EngineBuildError extends EngineError {
     output: readonly string[] = [],
     options: { cause?: unknown } = {},
   ) {
-    const lines = output.map((line) => `\n  ${line}`).join('')
-    super(`${model}: ${problem}${lines === '' ? '' : `\nIts last words:${lines}`}`, options)
+    const said = output.length === 0 ? [] : ['Its last words:', ...output.map((line) => `  ${foreign(line)}`)]
+    super([`${model}: ${problem}`, ...said], { ...options, exitCode: ExitCode.unavailable })
     this.model = model
     this.output = output
   }

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import type { ModelName } from '../backends/index.ts'
 import { readTuning, TUNING_FILE, type Tuning, type TuningEntry } from '../repository/index.ts'
-import { writeAtomically } from '../system/index.ts'
+import { ExitCode, writeAtomically } from '../system/index.ts'
 import { chooseBudgets, defaultBudgets, type Trial, trialsOf } from './budgets.ts'
 import type { Target } from './builder.ts'
 import { EngineError } from './errors.ts'
@@ -36,7 +36,9 @@ export async function tuneEngines(options: TuneOptions): Promise<TuningEntry[]> 
   const say = options.onProgress ?? (() => {})
   // Said before a missing GPU is: a wrong folder is the more likely slip.
   if ((await findEngines(options.plans)).length === 0) {
-    throw new EngineError(`no TensorRT plan in ${options.plans}: make plans with virnucpro engines build`)
+    throw new EngineError(`no TensorRT plan in ${options.plans}: make plans with virnucpro engines build`, {
+      exitCode: ExitCode.noInput,
+    })
   }
   const tuner = new Tuner(options.python ?? 'python3')
   const target = await tuner.probe()

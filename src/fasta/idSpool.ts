@@ -1,6 +1,6 @@
 import { closeSync, openSync, readSync, unlinkSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
-import { VirnucproError } from '../system/index.ts'
+import { WriteError } from '../system/index.ts'
 
 /** Ids of smaller inputs stay in memory and never touch a disk. */
 const TAIL_BYTES = 4 << 20
@@ -85,11 +85,9 @@ export class IdSpool {
         done += writeSync(this.#descriptor, this.#tail, done, this.#used - done, this.#base + done)
       }
     } catch (cause) {
-      throw new VirnucproError(
-        `cannot keep the list of ids, needed to find duplicates, in ${this.#folder}: ${(cause as Error).message}; ` +
-          'free some space there or choose another folder for temporary files',
-        { cause },
-      )
+      throw new WriteError(this.#folder, cause, {
+        what: `the list of ids, which finds duplicates, in ${this.#folder}`,
+      })
     }
     this.#base += this.#used
     this.#used = 0

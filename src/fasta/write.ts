@@ -1,6 +1,6 @@
 import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
-import { VirnucproError } from '../system/index.ts'
+import { WriteError } from '../system/index.ts'
 
 const NEWLINE = 10
 const GREATER = 62
@@ -70,7 +70,7 @@ export class FastaFileWriter {
   #buffer = new Uint8Array(BUFFER_BYTES)
   #used = 0
 
-  /** @throws VirnucproError when the file cannot be made */
+  /** @throws WriteError when the file cannot be made */
   constructor(path: string, options: FormatOptions = {}) {
     this.path = path
     this.#wrap = options.wrap
@@ -95,7 +95,7 @@ export class FastaFileWriter {
     this.records++
   }
 
-  /** Puts the file in its place. @throws VirnucproError, with the temporary file removed */
+  /** Puts the file in its place. @throws WriteError, with the temporary file removed */
   close(): void {
     this.#flush()
     try {
@@ -140,12 +140,7 @@ export class FastaFileWriter {
     try {
       return action()
     } catch (cause) {
-      const { code, message } = cause as NodeJS.ErrnoException
-      const todo =
-        code === 'ENOSPC' || code === 'EDQUOT'
-          ? 'the disk is full: free some space'
-          : 'check that the folder exists and may be written to'
-      throw new VirnucproError(`cannot write ${this.path}: ${message}; ${todo}`, { cause })
+      throw new WriteError(this.path, cause)
     }
   }
 }

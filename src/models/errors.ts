@@ -1,4 +1,4 @@
-import { DataError } from '../system/index.ts'
+import { DataError, ExitCode, type Message } from '../system/index.ts'
 
 /** A weight file, a folder of one, or a bundle cannot be used. */
 export class ModelError extends DataError {}
@@ -8,7 +8,7 @@ export class ModelNotFoundError extends ModelError {
   readonly path: string
 
   constructor(path: string, message: string) {
-    super(message)
+    super(message, { exitCode: ExitCode.noInput })
     this.path = path
   }
 }
@@ -33,9 +33,7 @@ export class TensorMismatchError extends ModelError {
         listed('unexpected tensors', found.unexpected),
         listed('tensors of another shape', found.misshapen),
         'Check that this file is the model named by the option it was given to.',
-      ]
-        .filter((line) => line !== '')
-        .join('\n'),
+      ].filter((line) => line !== ''),
     )
     this.path = path
     this.missing = found.missing
@@ -67,7 +65,7 @@ export class DimensionMismatchError extends ModelError {
 export class BundleError extends ModelError {
   readonly path: string
 
-  constructor(path: string, message: string, options: { cause?: unknown; exitCode?: number } = {}) {
+  constructor(path: string, message: Message, options: { cause?: unknown; exitCode?: number } = {}) {
     super(message, options)
     this.path = path
   }

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import type { GraphBuilder } from '../onnx/index.ts'
+import { ReadError } from '../system/index.ts'
 import { DnaTokenizer } from '../tokenizers/index.ts'
 import { ModelError, ModelNotFoundError } from './errors.ts'
 import type { GraphOptions } from './graphs/common.ts'
@@ -143,7 +144,7 @@ async function readTokenizer(folder: string) {
   const path = join(folder, 'tokenizer.json')
   const bytes = await readFile(path).catch((cause: NodeJS.ErrnoException) => {
     if (cause.code === 'ENOENT') throw lacks(folder, 'tokenizer.json', 'the tokenizer')
-    throw new ModelError(`${path} cannot be read: ${cause.message}`, { cause })
+    throw new ReadError(path, cause)
   })
   const { padId, vocabularySize } = DnaTokenizer.fromJson(bytes.toString('utf8'), path)
   return { tokenizer: bytes, padId, vocabularySize }

@@ -1,11 +1,11 @@
-import { UsageError } from '../system/index.ts'
+import { UnavailableError } from '../system/index.ts'
 
 const CONTENT_TYPE = 'application/openmetrics-text; version=1.0.0; charset=utf-8'
 
 /**
  * Answers with the last sample at `/metrics`, to programs of this machine only.
  *
- * @throws UsageError when the port cannot be had
+ * @throws UnavailableError when the port cannot be had
  */
 export function serveMetrics(port: number, text: () => string): { stop(): Promise<void> } {
   try {
@@ -22,16 +22,19 @@ export function serveMetrics(port: number, text: () => string): { stop(): Promis
   } catch (cause) {
     const inUse = (cause as NodeJS.ErrnoException).code === 'EADDRINUSE'
     const reason = inUse ? 'another program listens there' : cause instanceof Error ? cause.message : cause
-    throw new UsageError(`--metrics-port ${port}: cannot listen there: ${reason}. Choose another port`, {
-      cause,
-    })
+    throw new UnavailableError(
+      `--metrics-port ${port}: cannot listen there: ${reason}. Choose another port`,
+      {
+        cause,
+      },
+    )
   }
 }
 
 /**
  * Makes sure that a port can be had, before anything is computed or written.
  *
- * @throws UsageError when it cannot
+ * @throws UnavailableError when it cannot
  */
 export async function requireMetricsPort(port: number): Promise<void> {
   await serveMetrics(port, () => '').stop()

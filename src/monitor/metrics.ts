@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import * as v from 'valibot'
-import { parseJson, VirnucproError } from '../system/index.ts'
+import { DataError, parseJson, ReadError } from '../system/index.ts'
 
 /** Version of the lines in `metrics.jsonl`; documented in docs/monitoring.md. */
 export const METRICS_VERSION = 1
@@ -121,7 +121,7 @@ export type WarningCode = MetricsWarning['code']
 export type Outcome = MetricsEnd['outcome']
 
 /** A metrics file that this program did not write, or another version of it did. */
-export class MetricsError extends VirnucproError {}
+export class MetricsError extends DataError {}
 
 /**
  * The lines of a `metrics.jsonl`; none where there is no such file. A continued run appends, so that there may be
@@ -151,8 +151,7 @@ async function text(path: string): Promise<string> {
     return await readFile(path, 'utf8')
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return ''
-    const reason = error instanceof Error ? error.message : String(error)
-    throw new MetricsError(`cannot read ${path}: ${reason}`, { cause: error })
+    throw new ReadError(path, error)
   }
 }
 

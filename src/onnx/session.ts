@@ -1,9 +1,9 @@
 import { dlopen } from 'bun:ffi'
 import type { InferenceSession } from 'onnxruntime-node'
-import { threadsToStart, VirnucproError } from '../system/index.ts'
+import { DataError, threadsToStart } from '../system/index.ts'
 
 /** An ONNX graph could not be loaded or run in this process. */
-export class InferenceError extends VirnucproError {}
+export class InferenceError extends DataError {}
 
 export interface SessionOptions {
   /** Threads inside one operator, at most one for each core this process may use. @default as many */

@@ -1,10 +1,10 @@
 import { createReadStream } from 'node:fs'
-import { VirnucproError } from '../system/index.ts'
+import { ReadError, VirnucproError } from '../system/index.ts'
 
 /** Bytes that are read at a time. */
 const READ_BYTES = 1 << 18
 
-/** The lines of a file, some thousand at a time. @throws VirnucproError when it cannot be read */
+/** The lines of a file, some thousand at a time. @throws ReadError when it cannot be read */
 export async function* linesOf(path: string): AsyncGenerator<string[]> {
   let rest = ''
   const stream = createReadStream(path, { encoding: 'utf8', highWaterMark: READ_BYTES })
@@ -16,7 +16,7 @@ export async function* linesOf(path: string): AsyncGenerator<string[]> {
     }
   } catch (error) {
     if (error instanceof VirnucproError || !(error instanceof Error)) throw error
-    throw new VirnucproError(`cannot read ${path}: ${error.message}`, { cause: error })
+    throw new ReadError(path, error)
   }
   if (rest !== '') yield [rest]
 }

@@ -1,5 +1,5 @@
 import { type InvalidRecord, newReadStatistics, type OnInvalid, type ReadOptions } from '../fasta/index.ts'
-import { AtomicFile, type Logger } from '../system/index.ts'
+import { AtomicFile, type Logger, printable } from '../system/index.ts'
 import { count } from './result.ts'
 
 /** Warnings about records left out that are shown one by one; the list goes on. */
@@ -97,5 +97,5 @@ export class RecordReport {
 }
 
 function cell(value: string | number): string {
-  return String(value).replaceAll(/[\t\r\n]/g, ' ')
+  return printable(String(value))
 }

@@ -1,5 +1,5 @@
 import { ConsensusBuilder, readFrameScores } from '../outputs/index.ts'
-import { VirnucproError } from '../system/index.ts'
+import { DataError } from '../system/index.ts'
 import type { Summary } from './summary.ts'
 
 /** Bins of a score between 0 and 1. */
@@ -31,7 +31,7 @@ export interface Calls {
  * Reads the table of frames once. A chunk's score is the best viral score of its frames, the one that decides its call.
  * The rows stand in the order of the input, so that the number of frames of each input says whose they are.
  *
- * @throws VirnucproError when the table is missing, damaged or of another run
+ * @throws DataError when the table is missing, damaged or of another run
  */
 export async function readCalls(path: string, summary: Summary): Promise<Calls> {
   const counter = new CallCounter(summary)
@@ -41,7 +41,7 @@ export async function readCalls(path: string, summary: Summary): Promise<Calls> 
   counter.finish()
   const { scoredFrames, viralFrames } = summary.counts
   if (counter.rows !== scoredFrames || counter.viral !== viralFrames) {
-    throw new VirnucproError(
+    throw new DataError(
       `${path} is not the table of this run: it has ${counter.rows} rows, ${counter.viral} of them viral; ` +
         `the summary counts ${scoredFrames} and ${viralFrames}`,
     )

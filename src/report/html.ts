@@ -1,3 +1,5 @@
+import { printable } from '../system/index.ts'
+
 /** A piece of HTML or SVG that is safe to put into a page as it is. */
 export class Markup {
   readonly text: string
@@ -31,7 +33,5 @@ function render(value: Value): string {
 }
 
 function escaped(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: XML 1.0 and HTML have no place for them
-  const printable = text.replace(/[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]/g, '\ufffd')
-  return Bun.escapeHTML(printable)
+  return Bun.escapeHTML(printable(text))
 }

@@ -1,3 +1,4 @@
+import { printable } from '../system/index.ts'
 import type { Summary } from './summary.ts'
 
 /** Names of the two files: MultiQC takes one kind of content from each. */
@@ -89,5 +90,5 @@ function text(header: readonly string[], rows: readonly (readonly (string | numb
 
 /** A sample may be named anything its file can be named. */
 function cell(name: string): string {
-  return name.replace(/[\t\r\n]/g, ' ')
+  return printable(name)
 }

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import * as v from 'valibot'
-import { parseJson, VirnucproError } from '../system/index.ts'
+import { DataError, NoInputError, parseJson, ReadError } from '../system/index.ts'
 
 export const SUMMARY_FORMAT = 'virnucpro-summary'
 export const SUMMARY_VERSION = 1
@@ -104,24 +104,22 @@ export function summaryText(summary: Summary): string {
 /** @throws VirnucproError when the file is missing, damaged or of another version */
 export async function readSummary(path: string): Promise<Summary> {
   const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    throw new VirnucproError(
-      error.code === 'ENOENT'
-        ? `${path} is missing: it is written at the end of a run`
-        : `cannot read ${path}: ${error.message}`,
-    )
+    throw error.code === 'ENOENT'
+      ? new NoInputError(`${path} is missing: it is written at the end of a run`)
+      : new ReadError(path, error)
   })
   let value: unknown
   try {
     value = parseJson(text)
   } catch (cause) {
-    throw new VirnucproError(`${path} is damaged: ${(cause as Error).message}`, { cause })
+    throw new DataError(`${path} is damaged: ${(cause as Error).message}`, { cause })
   }
   const head = v.safeParse(v.object({ format: v.literal(SUMMARY_FORMAT), version: v.number() }), value)
   if (head.success && head.output.version > SUMMARY_VERSION) {
-    throw new VirnucproError(`${path} was made by a newer version of virnucpro: use that one`)
+    throw new DataError(`${path} was made by a newer version of virnucpro: use that one`)
   }
   const parsed = v.safeParse(SummarySchema, value)
   if (parsed.success) return parsed.output
   const [issue] = parsed.issues
-  throw new VirnucproError(`${path} is damaged: ${v.getDotPath(issue) ?? 'the file'}: ${issue.message}`)
+  throw new DataError(`${path} is damaged: ${v.getDotPath(issue) ?? 'the file'}: ${issue.message}`)
 }

@@ -1,7 +1,7 @@
 import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type MetricsLine, readMetrics } from '../monitor/index.ts'
-import { VirnucproError, writeAtomically } from '../system/index.ts'
+import { NoInputError, writeAtomically } from '../system/index.ts'
 import { readCalls } from './calls.ts'
 import { MULTIQC_FILES, multiqcTables } from './multiqc.ts'
 import { reportPage } from './page.ts'
@@ -57,7 +57,7 @@ async function draw(folder: string, summary: Summary): Promise<void> {
 
 /**
  * The folders of reports that a name stands for: itself, or all in an output folder.
- * @throws VirnucproError when there is none
+ * @throws NoInputError when there is none
  */
 export async function findReports(folder: string): Promise<string[]> {
   if (await isFile(join(folder, REPORT_FILES.summary))) return [folder]
@@ -67,7 +67,7 @@ export async function findReports(folder: string): Promise<string[]> {
     if (entry.endsWith('_report') && (await isFile(join(path, REPORT_FILES.summary)))) found.push(path)
   }
   if (found.length === 0) {
-    throw new VirnucproError(
+    throw new NoInputError(
       `${folder}: no ${REPORT_FILES.summary} in it or in a folder *_report below it. A run writes one at its end, ` +
         'unless --no-report is given; one that was interrupted has none yet',
     )

@@ -1,11 +1,11 @@
-import { DataError } from '../system/index.ts'
+import { DataError, type Message } from '../system/index.ts'
 
 /** A model repository cannot be made. */
 export class RepositoryError extends DataError {
   /** The folder or file it is about. */
   readonly path: string
 
-  constructor(path: string, message: string, options: { cause?: unknown } = {}) {
+  constructor(path: string, message: Message, options: { cause?: unknown } = {}) {
     super(message, options)
     this.path = path
   }
@@ -17,7 +17,7 @@ export class ModelConfigError extends RepositoryError {
   readonly problems: readonly string[]
 
   constructor(path: string, problems: readonly string[]) {
-    super(path, `${path} is no usable model configuration:\n  ${problems.join('\n  ')}`)
+    super(path, [`${path} is no usable model configuration:`, ...problems.map((line) => `  ${line}`)])
     this.problems = problems
   }
 }

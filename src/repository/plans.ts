@@ -92,7 +92,11 @@ async function readSidecar(plan: string): Promise<PlanSidecar> {
   const result = v.safeParse(PlanSidecar, json)
   if (result.success) return result.output
   const problems = result.issues.map((issue) => `${v.getDotPath(issue) ?? 'file'}: ${issue.message}`)
-  throw new PlanError(path, `${path} does not describe a plan:\n  ${problems.join('\n  ')}\n${HOW}`)
+  throw new PlanError(path, [
+    `${path} does not describe a plan:`,
+    ...problems.map((line) => `  ${line}`),
+    HOW,
+  ])
 }
 
 function mismatch(path: string, sidecar: PlanSidecar, model: string, bundle: string): string | undefined {

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import * as v from 'valibot'
-import { parseJson } from '../system/index.ts'
+import { parseJson, ReadError } from '../system/index.ts'
 import { PlanError } from './errors.ts'
 import type { Plan } from './plans.ts'
 
@@ -42,7 +42,7 @@ export async function readTuning(plans: string): Promise<Tuning | undefined> {
     text = await readFile(path, 'utf8')
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
-    throw new PlanError(path, `${path} cannot be read: ${(error as Error).message}`, { cause: error })
+    throw new ReadError(path, error)
   }
   try {
     return v.parse(Tuning, parseJson(text))

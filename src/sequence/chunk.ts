@@ -1,4 +1,4 @@
-import { VirnucproError } from '../system/index.ts'
+import { UsageError } from '../system/index.ts'
 
 /** One chunk of a record: `index` counts from 1 (the n of `_chunk_n`), the bases are `[start, end)`, 0-based. */
 export interface ChunkBounds {
@@ -8,7 +8,7 @@ export interface ChunkBounds {
 }
 
 /** A chunk length that is no positive whole number, or a record length that is no whole number. */
-export class ChunkLengthError extends VirnucproError {
+export class ChunkLengthError extends UsageError {
   readonly length: number
   readonly chunkLength: number
 

@@ -1,12 +1,20 @@
-import { UnavailableError } from '../system/index.ts'
+import { foreign, linesOf, type Message, UnavailableError } from '../system/index.ts'
+
+/** Lines of a model's failure that are shown; a traceback of Python has some more. */
+const REASON_LINES = 20
 
 /** A server could not be started, or ended by itself. */
 export class ServerError extends UnavailableError {
   /** Last lines of the server's log, as far as they tell something. */
   readonly log: readonly string[]
 
-  constructor(message: string, log: readonly string[] = [], options: { cause?: unknown } = {}) {
-    super(log.length === 0 ? message : `${message}\nThe server said:\n  ${log.join('\n  ')}`, options)
+  constructor(
+    message: Message,
+    log: readonly string[] = [],
+    options: { cause?: unknown; exitCode?: number } = {},
+  ) {
+    const said = log.length === 0 ? [] : ['The server said:', ...log.map((line) => `  ${foreign(line)}`)]
+    super([...linesOf(message), ...said], options)
     this.log = log
   }
 }
@@ -24,15 +32,16 @@ export class ModelLoadError extends ServerError {
   readonly models: readonly FailedModel[]
 
   constructor(repository: string, models: readonly FailedModel[]) {
-    const lines = models.map(({ name, version, reason }) => {
+    const lines = models.flatMap(({ name, version, reason }) => {
       const title = version === '' ? name : `${name}, version ${version}`
-      return `  ${title}: ${reason.replaceAll('\n', '\n    ')}`
+      const [first = '', ...rest] = reason.split('\n').slice(0, REASON_LINES)
+      return [`  ${title}: ${foreign(first)}`, ...rest.map((line) => `    ${foreign(line)}`)]
     })
-    super(
-      `the server could not load ${models.length === 1 ? 'a model' : `${models.length} models`} of ${repository}:\n` +
-        `${lines.join('\n')}\n` +
-        'Build the repository for this server again with: virnucpro repository build',
-    )
+    super([
+      `the server could not load ${models.length === 1 ? 'a model' : `${models.length} models`} of ${repository}:`,
+      ...lines,
+      'Build the repository for this server again with: virnucpro repository build',
+    ])
     this.models = models
   }
 }

@@ -1,3 +1,4 @@
+import { ExitCode } from '../system/index.ts'
 import { nativeCommand, type ServerCommand, shellCommand } from './command.ts'
 import { containerCommands, requireDocker } from './container.ts'
 import { ServerError } from './errors.ts'
@@ -71,7 +72,9 @@ function running(servers: readonly OneServer[], stopAll: () => Promise<unknown>)
     servers.map(async (server) => {
       const code = await server.exited
       if (stopping !== undefined) return
-      throw new ServerError(`the server at ${server.grpcUrl} ${describeExit(code)}.`, server.explanation())
+      throw new ServerError(`the server at ${server.grpcUrl} ${describeExit(code)}.`, server.explanation(), {
+        exitCode: ExitCode.tryAgain,
+      })
     }),
   ).then(() => {})
   // Whoever does not wait for it must not be ended by it.

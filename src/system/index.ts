@@ -14,13 +14,13 @@ export { availableCores, limitedThreads, threadsToStart } from './cores.ts'
 export { descriptorOf } from './descriptor.ts'
 export {
   DataError,
-  ExitCode,
   NoInputError,
   TryAgainError,
   UnavailableError,
   UsageError,
   VirnucproError,
 } from './errors.ts'
+export { ExitCode } from './exit-codes.ts'
 // What is no number.
 export { areFinite } from './finite.ts'
 // JSON with one meaning.
@@ -28,14 +28,15 @@ export { JsonError, parseJson } from './json.ts'
 // Where messages for people go.
 export { type Logger, WarningKeeper } from './logger.ts'
 // What others wrote, made safe to print.
-export { foreign, printable } from './printable.ts'
+export { foreign, linesOf, type Message, printable, printableJson, printableLines } from './printable.ts'
+// Errors of the operating system in words.
+export { messageOf, reasonOf, systemProblem } from './problems.ts'
 // Which process is which.
 export { processGroupOf, processPlace, processStart } from './process-identity.ts'
 export { fileIdentity, NotRegularError, openRegular } from './regular-file.ts'
 // Folders that appear whole, and digests of files.
 export { replaceFolder } from './replace-folder.ts'
 export { sha256, sha256File, sha256Open } from './sha256.ts'
-// Errors of the operating system in words.
-export { fromSystem, ReadError, systemProblem, WriteError } from './system-error.ts'
+export { fromSystem, ReadError, WriteError } from './system-error.ts'
 // A terminal with a display below the messages.
 export { LiveTerminal } from './terminal.ts'

@@ -1,3 +1,5 @@
+import type { Message } from './printable.ts'
+
 /**
  * Where the toolkit says what it is doing. The command line writes it to standard error and the log file;
  * a program that uses the library passes its own.
@@ -6,7 +8,7 @@ export interface Logger {
   debug(message: string): void
   info(message: string): void
   warn(message: string): void
-  error(message: string): void
+  error(message: Message): void
 }
 
 /** More say nothing that these do not. */
@@ -40,7 +42,7 @@ export class WarningKeeper implements Logger {
     this.#logger.warn(message)
   }
 
-  error(message: string): void {
+  error(message: Message): void {
     this.#logger.error(message)
   }
 }

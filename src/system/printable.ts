@@ -23,6 +23,31 @@ export function printable(text: string): string {
   })
 }
 
+/** A line of a message is never longer: whatever it holds must not fill a terminal or a log. */
+const LINE_LETTERS = 4000
+
+/**
+ * What is said to people: one line, or a list of lines. A line end inside a line is not ours, it came with a name or with
+ * what somebody else wrote, and is shown as an escape: nothing can pose as a line of this program.
+ */
+export type Message = string | readonly string[]
+
+export function linesOf(message: Message): readonly string[] {
+  return typeof message === 'string' ? [message] : message
+}
+
+/** The lines of a message as they may be printed. */
+export function printableLines(message: Message): string[] {
+  return linesOf(message).map((line) => foreign(line, LINE_LETTERS))
+}
+
+/** JSON as it may be printed: what `JSON.stringify` leaves as it is, such as marks that turn the direction of writing, is escaped. */
+export function printableJson(value: unknown, indent?: number): string {
+  return JSON.stringify(value, undefined, indent).replace(UNPRINTABLE, (letter) =>
+    letter === '\n' ? letter : `\\u${letter.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  )
+}
+
 /** A text that somebody else wrote, such as a server or a file, for a message: printable and of bounded length. */
 export function foreign(text: string, letters = FOREIGN_LETTERS): string {
   const cut = text.length > letters ? `${text.slice(0, letters)}… (${text.length} letters)` : text

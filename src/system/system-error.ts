@@ -1,176 +1,31 @@
-import { ExitCode, VirnucproError } from './errors.ts'
+import { VirnucproError } from './errors.ts'
+import { ExitCode } from './exit-codes.ts'
+import { type Access, EXIT, messageOf, systemProblem } from './problems.ts'
 
-/** What an error of the operating system means to the user. */
-interface Problem {
-  reason: string
-  /** What to do when a file was to be read. */
-  read: string
-  /** What to do when a file was to be written. */
-  write: string
-  /** Exit codes where they are not those of `EXIT`. */
-  exit?: { read?: number; write?: number }
+/** What a message says in place of the path, and in place of the usual remedy. */
+interface Wording {
+  what?: string
+  remedy?: string
 }
 
-const FREE_SPACE = 'free some space and start the same command again'
-const CHECK_DISK = 'check the disk or the mount and start the same command again'
-const CLOSE_FILES = 'raise the limit (ulimit -n) or end other programs, and start the same command again'
-const EXIT = { read: ExitCode.inputOutput, write: ExitCode.cannotCreate } as const
-
-/**
- * The one place that turns an error number into words. Names: errno(3); libuv's and Bun's own where they differ.
- * `{code}` in a reason stands for the name itself.
- */
-const PROBLEMS: Readonly<Record<string, Problem>> = {
-  ENOSPC: {
-    reason: 'the disk is full',
-    read: FREE_SPACE,
-    write: FREE_SPACE,
-    exit: { write: ExitCode.inputOutput },
-  },
-  EDQUOT: {
-    reason: 'the disk quota is used up',
-    read: FREE_SPACE,
-    write: FREE_SPACE,
-    exit: { write: ExitCode.inputOutput },
-  },
-  EFBIG: {
-    reason: 'the file would be larger than the file system or the limit of this process (ulimit -f) allows',
-    read: 'raise the limit and start the same command again',
-    write: 'raise it and start the same command again',
-    exit: { write: ExitCode.inputOutput },
-  },
-  ENOENT: {
-    reason: 'no such file or folder',
-    read: 'check the name',
-    write: 'its folder has vanished; check the disk or the mount and start the same command again',
-    exit: { read: ExitCode.noInput },
-  },
-  ENOTDIR: {
-    reason: 'a part of the path is a file, not a folder ({code})',
-    read: 'check the name',
-    write: 'choose another output folder',
-    exit: { read: ExitCode.noInput },
-  },
-  EISDIR: {
-    reason: 'a folder stands where a file is expected ({code})',
-    read: 'name a file',
-    write: 'choose another output folder',
-    exit: { read: ExitCode.noInput },
-  },
-  EEXIST: {
-    reason: 'something else is there ({code})',
-    read: 'check the name',
-    write: 'choose another output folder',
-  },
-  ENAMETOOLONG: {
-    reason: 'the name is too long',
-    read: 'check the name',
-    write: 'choose a shorter one with --prefix',
-    exit: { read: ExitCode.noInput },
-  },
-  ELOOP: {
-    reason: 'links lead in a circle',
-    read: 'check the links',
-    write: 'choose another output folder',
-    exit: { read: ExitCode.noInput },
-  },
-  EROFS: {
-    reason: 'the file system is read-only',
-    read: CHECK_DISK,
-    write: 'choose another output folder',
-  },
-  EACCES: {
-    reason: 'permission denied',
-    read: 'ask for permission to read it',
-    write: 'choose a folder you may write to',
-    exit: { read: ExitCode.noInput },
-  },
-  EPERM: {
-    reason: 'permission denied',
-    read: 'ask for permission to read it',
-    write: 'choose a folder you may write to',
-    exit: { read: ExitCode.noInput },
-  },
-  ETXTBSY: {
-    reason: 'the file is a program that runs',
-    read: 'end it first',
-    write: 'choose another output folder',
-  },
-  EIO: {
-    reason: 'the file system does not answer ({code})',
-    read: CHECK_DISK,
-    write: CHECK_DISK,
-    exit: { write: ExitCode.inputOutput },
-  },
-  EMFILE: {
-    reason: 'this process has too many files open',
-    read: CLOSE_FILES,
-    write: CLOSE_FILES,
-    exit: { read: ExitCode.tryAgain, write: ExitCode.tryAgain },
-  },
-  ENFILE: {
-    reason: 'this machine has too many files open',
-    read: CLOSE_FILES,
-    write: CLOSE_FILES,
-    exit: { read: ExitCode.tryAgain, write: ExitCode.tryAgain },
-  },
-  ENOMEM: {
-    reason: 'there is no memory left',
-    read: 'end other programs or raise the limit (ulimit -v), and start the same command again',
-    write: 'end other programs or raise the limit (ulimit -v), and start the same command again',
-    exit: { read: ExitCode.tryAgain, write: ExitCode.tryAgain },
-  },
-  EAGAIN: {
-    reason: 'the system has no more processes or memory to give',
-    read: 'end other programs or raise the limit (ulimit -u), and start the same command again',
-    write: 'end other programs or raise the limit (ulimit -u), and start the same command again',
-    exit: { read: ExitCode.tryAgain, write: ExitCode.tryAgain },
-  },
-}
-const SAME: Readonly<Record<string, string>> = {
-  ESTALE: 'EIO',
-  ENOTCONN: 'EIO',
-  ENXIO: 'EIO',
-  ENODEV: 'EIO',
-  EREMOTEIO: 'EIO',
-  ETIMEDOUT: 'EIO',
-}
-
-export type Access = 'read' | 'write'
-
-/** What an error of the operating system means; undefined for any other error. */
-export function systemProblem(
-  error: unknown,
+function sentence(
+  path: string,
+  cause: unknown,
   access: Access,
-): { reason: string; remedy: string; exitCode: number } | undefined {
-  const { code, path } = (error ?? {}) as NodeJS.ErrnoException
-  if (typeof code !== 'string') return undefined
-  const problem = PROBLEMS[SAME[code] ?? code]
-  // A name of the program's own, such as ERR_INVALID_ARG_TYPE, is a defect.
-  if (problem === undefined) {
-    if (!/^E[A-Z0-9]+$/.test(code) || (path === undefined && !('errno' in (error as object))))
-      return undefined
-    return { reason: messageOf(error), remedy: CHECK_DISK, exitCode: EXIT[access] }
-  }
-  return {
-    reason: problem.reason.replace('{code}', code),
-    remedy: problem[access],
-    exitCode: problem.exit?.[access] ?? EXIT[access],
-  }
-}
-
-function sentence(what: string, cause: unknown, access: Access): { text: string; exitCode: number } {
+  { what = path, remedy }: Wording,
+): { text: string; exitCode: number } {
+  const start = `cannot ${access} ${what}`
   const problem = systemProblem(cause, access)
-  if (problem === undefined) return { text: `${what}: ${messageOf(cause)}`, exitCode: EXIT[access] }
-  return { text: `${what}: ${problem.reason}; ${problem.remedy}`, exitCode: problem.exitCode }
+  if (problem === undefined) return { text: `${start}: ${messageOf(cause)}`, exitCode: EXIT[access] }
+  return { text: `${start}: ${problem.reason}; ${remedy ?? problem.remedy}`, exitCode: problem.exitCode }
 }
 
 /** A file or folder could not be written: full disk, read-only folder, quota, vanished mount. */
 export class WriteError extends VirnucproError {
   readonly path: string
 
-  constructor(path: string, cause: unknown) {
-    const { text, exitCode } = sentence(`cannot write ${path}`, cause, 'write')
+  constructor(path: string, cause: unknown, wording: Wording = {}) {
+    const { text, exitCode } = sentence(path, cause, 'write', wording)
     super(text, { exitCode, cause })
     this.path = path
   }
@@ -180,8 +35,8 @@ export class WriteError extends VirnucproError {
 export class ReadError extends VirnucproError {
   readonly path: string
 
-  constructor(path: string, cause: unknown) {
-    const { text, exitCode } = sentence(`cannot read ${path}`, cause, 'read')
+  constructor(path: string, cause: unknown, wording: Wording = {}) {
+    const { text, exitCode } = sentence(path, cause, 'read', wording)
     super(text, { exitCode, cause })
     this.path = path
   }
@@ -195,11 +50,12 @@ const WRITING =
 export function fromSystem(error: unknown): VirnucproError | undefined {
   const { path, syscall = '' } = (error ?? {}) as NodeJS.ErrnoException
   const access: Access = WRITING.test(syscall) ? 'write' : 'read'
-  if (systemProblem(error, access) === undefined) return undefined
+  const problem = systemProblem(error, access)
+  if (problem === undefined) return undefined
+  if (problem.exitCode === ExitCode.tryAgain && path === undefined) {
+    const { reason, remedy, exitCode } = problem
+    return new VirnucproError(`${reason}; ${remedy}`, { exitCode, cause: error })
+  }
   const name = path ?? `a file (${syscall === '' ? 'unknown call' : syscall})`
   return access === 'write' ? new WriteError(name, error) : new ReadError(name, error)
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
+import { ReadError } from '../system/index.ts'
 import type { EncodeWord } from './bpe.ts'
 import { mergesByMatch } from './bpe-by-match.ts'
-import { TokenizerFileError } from './errors.ts'
 import { type AddedToken, parseTokenizerFile, type TokenizerSettings } from './tokenizer-file.ts'
 
 /** What a byte of the text is. Letters of the model's alphabet merge within a run of one kind only. */
@@ -34,13 +34,13 @@ export class DnaTokenizer {
   readonly #encodeWord: EncodeWord
   #scratch = new Int32Array(4096)
 
-  /** Reads a tokenizer.json. @throws {TokenizerFileError} */
+  /** Reads a tokenizer.json. @throws {TokenizerFileError} {@link ReadError} */
   static async fromFile(path: string): Promise<DnaTokenizer> {
     let text: string
     try {
       text = await readFile(path, 'utf8')
     } catch (cause) {
-      throw new TokenizerFileError(path, ['the file cannot be read'], { cause })
+      throw new ReadError(path, cause)
     }
     return DnaTokenizer.fromJson(text, path)
   }

@@ -1,4 +1,4 @@
-import { DataError, VirnucproError } from '../system/index.ts'
+import { DataError } from '../system/index.ts'
 
 /** A tokenizer.json that is unreadable, damaged, or of a kind this reader does not implement. */
 export class TokenizerFileError extends DataError {
@@ -9,9 +9,12 @@ export class TokenizerFileError extends DataError {
 
   constructor(source: string, problems: readonly string[], options: { cause?: unknown } = {}) {
     super(
-      `${source} is no tokenizer that DNABERT-S or DNABERT-2 could use:\n  ${problems.join('\n  ')}\n` +
+      [
+        `${source} is no tokenizer that DNABERT-S or DNABERT-2 could use:`,
+        ...problems.map((line) => `  ${line}`),
         'Expected a byte-pair encoding with the Whitespace pre-tokenizer, as in the tokenizer.json beside ' +
-        "the model's weights. Download that file again, or pass the folder that holds it.",
+          "the model's weights. Download that file again, or pass the folder that holds it.",
+      ],
       options,
     )
     this.source = source
@@ -20,7 +23,7 @@ export class TokenizerFileError extends DataError {
 }
 
 /** A protein with a letter that ESM-2 has no token for. Translation never makes one; other sources may. */
-export class UnknownResidueError extends VirnucproError {
+export class UnknownResidueError extends DataError {
   /** The letter found. */
   readonly letter: string
   /** Its place in the protein, from 0. */

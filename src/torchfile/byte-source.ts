@@ -1,4 +1,5 @@
 import { type FileHandle, open } from 'node:fs/promises'
+import { reasonOf } from '../system/index.ts'
 import { TorchFileError } from './errors.ts'
 
 /** Random access to the bytes of one file, so that a 30 GB checkpoint is never held in memory. */
@@ -63,8 +64,7 @@ export async function fileSource(path: string): Promise<ByteSource> {
   try {
     handle = await open(path, 'r')
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause)
-    throw new TorchFileError(path, `cannot be opened (${reason})`, {
+    throw new TorchFileError(path, `cannot be opened (${reasonOf(cause)})`, {
       advice: 'Check the path and its permissions.',
       cause,
     })

@@ -1,6 +1,6 @@
 import { readFile, stat } from 'node:fs/promises'
 import { basename, join } from 'node:path'
-import { parseJson } from '../system/index.ts'
+import { parseJson, reasonOf } from '../system/index.ts'
 import { TorchFileError } from './errors.ts'
 import { MAX_INDEX_BYTES } from './limits.ts'
 import { openTorchFile } from './open.ts'
@@ -55,10 +55,7 @@ async function readIndex(path: string): Promise<Map<string, string>> {
     if ((await stat(path)).size > MAX_INDEX_BYTES) throw new Error('it is too large')
     json = parseJson(await readFile(path, 'utf8'))
   } catch (cause) {
-    throw fail(
-      `the index of shards cannot be read (${cause instanceof Error ? cause.message : cause})`,
-      cause,
-    )
+    throw fail(`the index of shards cannot be read (${reasonOf(cause)})`, cause)
   }
   const entries =
     typeof json === 'object' && json !== null && 'weight_map' in json ? json.weight_map : undefined

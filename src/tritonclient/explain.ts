@@ -2,6 +2,9 @@ import { classify, type FailureReason, isRetryable } from './classify.ts'
 import { TritonError } from './errors.ts'
 import type { StatusName } from './status.ts'
 
+/** Letters of a server's text that a message shows. */
+const SHOWN = 400
+
 /** A call, as far as a message about it needs to know. */
 export interface CallContext {
   readonly endpoint: string
@@ -51,8 +54,14 @@ function subject({ endpoint, method, model }: CallContext): string {
 }
 
 function sentence(call: CallContext, code: StatusName, reason: FailureReason, details: string): string {
-  const said = details === '' ? `(${code}, without a text)` : `(${code}: ${details})`
+  const text = cut(details)
+  const said = details === '' ? `(${code}, without a text)` : `(${code}: ${text})`
   return `${subject(call)}: ${meaning(call, code, reason, details)} ${said}`
+}
+
+/** A server's text may be as long as it likes; the whole of it stands in `details`. */
+function cut(text: string): string {
+  return text.length > SHOWN ? `${text.slice(0, SHOWN)}… (${text.length} letters)` : text
 }
 
 function meaning(call: CallContext, code: StatusName, reason: FailureReason, details: string): string {

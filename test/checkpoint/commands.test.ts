@@ -284,19 +284,19 @@ test('no checkpoints, no folder, a file: each has its own answer', async () => {
   expect(none).toEqual({ code: 3, out: '', err: `error: ${run.root}: no checkpoints found\n` })
   expect(await checkpoints('list', run.root, '--json')).toMatchObject({ code: 0, out: '[]\n' })
   const file = run.write('file', '')
-  for (const [args, words] of [
-    [['verify'], 'no folder given'],
-    [['verify', run.path('gone')], 'no such folder'],
-    [['list', file], 'expected a folder, got a file'],
-    [['clean', run.root, run.root], 'unexpected argument'],
-    [['migrate', run.root], '--to is missing'],
-    [['migrate', run.root, '--to', 'old'], 'expected vanilla, broad or current, got "old"'],
-    [['migrate', run.root, '--to', 'broad'], 'no run here'],
-    [['mend', run.root], 'unknown command checkpoints mend'],
+  for (const [args, words, expected] of [
+    [['verify'], 'no folder given', 64],
+    [['verify', run.path('gone')], 'no such folder', 66],
+    [['list', file], 'expected a folder, got a file', 66],
+    [['clean', run.root, run.root], 'unexpected argument', 64],
+    [['migrate', run.root], '--to is missing', 64],
+    [['migrate', run.root, '--to', 'old'], 'expected vanilla, broad or current, got "old"', 64],
+    [['migrate', run.root, '--to', 'broad'], 'no run here', 66],
+    [['mend', run.root], 'unknown command checkpoints mend', 64],
   ] as const) {
     const { code, err } = await checkpoints(...args)
     expect(err).toContain(words)
-    expect(code).toBe(64)
+    expect(code).toBe(expected)
   }
 })
 
@@ -309,7 +309,7 @@ test('damage stops a migration before anything is written, or is left out on req
   const refused = await checkpoints('migrate', run.root, '--to', 'broad')
   expect(refused.err).toContain('output_2_ESM.pt is damaged')
   expect(refused.err).toContain('--skip-damaged')
-  expect(refused.code).toBe(1)
+  expect(refused.code).toBe(65)
   expect(contentOf(run.root)).toEqual(before)
   const done = await checkpoints('migrate', run.root, '--to', 'broad', '--skip-damaged')
   expect(done.err).toContain('left out: ')
@@ -354,7 +354,7 @@ test('two files for the same part that differ are nobody to choose from', async 
   await run.checkpoint('x_protein/output_1_DNABERT.pt', 'esm', ids, 4, { seed: 9 })
   const { code, err } = await checkpoints('migrate', run.root, '--to', 'broad')
   expect(err).toContain('are both for ')
-  expect(code).toBe(1)
+  expect(code).toBe(65)
 })
 
 test('an output folder that is not empty, or a run that goes on, is left alone', async () => {
@@ -362,7 +362,7 @@ test('an output folder that is not empty, or a run that goes on, is left alone',
   using other = oldRun()
   other.write('mine.txt', 'mine')
   expect(await checkpoints('migrate', run.root, '--to', 'broad', '-o', other.root)).toMatchObject({
-    code: 64,
+    code: 73,
   })
   expect(contentOf(other.root)).toEqual({ 'mine.txt': 'mine' })
   const state = { format: 1, status: 'unfinished', settings: { layout: 'vanilla' } }

@@ -25,7 +25,7 @@ test.concurrent('the log file gets every line with the time, after what was ther
     '--v1-fallback',
   ])
   expect(first.code).toBe(0)
-  expect(second).toEqual({ code: 64, out: '', err: 'error: input no.fa: no such file\n' })
+  expect(second).toEqual({ code: 66, out: '', err: 'error: input no.fa: no such file\n' })
   const lines = readFileSync(log, 'utf8').trimEnd().split('\n')
   expect(lines.map((line) => line.replace(/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d /, 'TIME '))).toEqual([
     expect.stringMatching(/^TIME - WARNING - --parallel has no effect/),
@@ -43,11 +43,21 @@ test.concurrent('a message of several lines has the time on each', async () => {
   for (const line of lines) expect(line).toMatch(/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d - ERROR - /)
 })
 
-test.concurrent('a log file that cannot be written is a usage error', async () => {
+test.concurrent('a log file that cannot be written is one warning, and the work goes on', async () => {
   using folder = temporaryFolder()
-  const { code, err } = await virnucpro(['config', '-l', folder.join('no/such/run.log')])
-  expect(err).toContain('error: cannot write the log file')
-  expect(code).toBe(64)
+  const plain = await virnucpro(['config', '--json'])
+  const places = [folder.join('no/such/run.log'), folder.path, '/dev/full', '/dev/full/run.log']
+  for (const place of places) {
+    const { code, out, err } = await virnucpro(['config', '--json', '--parallel', '-l', place])
+    expect(err.match(/^warning: cannot write the log file .*; the work goes on without it$/gm)).toHaveLength(
+      1,
+    )
+    expect(err).toContain('warning: --parallel has no effect')
+    expect({ code, settings: Object.keys(JSON.parse(out).settings) }).toEqual({
+      code: 0,
+      settings: Object.keys(JSON.parse(plain.out).settings),
+    })
+  }
 })
 
 test.concurrent('colours: none on a pipe, on demand with FORCE_COLOR, never with NO_COLOR', async () => {

@@ -118,7 +118,7 @@ test('a port that is taken and addresses without servers are said before anythin
   const { http: port } = await freePorts()
   using _other = Bun.serve({ port, hostname: '127.0.0.1', fetch: () => new Response('') })
   const taken = await run([...words(folder.join('port')), '--metrics-port', String(port)])
-  expect(taken.code).toBe(64)
+  expect(taken.code).toBe(69)
   expect(taken.messages).toContain(`--metrics-port ${port}: cannot listen there`)
   expect(taken.messages).not.toContain('computed ')
   expect(existsSync(folder.join('port'))).toBe(false)

@@ -134,7 +134,7 @@ describe.skipIf(!hasTriton)('what computes when no server is named', () => {
     const { code, stderr } = await run
     expect(stderr).toMatch(/the server at grpc:\/\/127\.0\.0\.1:\d+ was killed|ended/)
     expect(stderr).toContain('the same command continues from there')
-    expect(code).toBe(1)
+    expect(code).toBe(75)
     const resumed = await virnucpro(words('dies', '--backend', 'onnx', '--token-budget', '300'))
     expect(resumed.stderr).toContain('continuing the unfinished run')
     expect(resumed.code).toBe(0)

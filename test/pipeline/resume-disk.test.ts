@@ -24,7 +24,7 @@ function checkNothingHalfWritten(output: string, expected: Map<string, Buffer>):
 }
 
 function checkFailure(ended: Ended, reason: string): void {
-  expect({ code: ended.code, messages: ended.messages }).toMatchObject({ code: 1 })
+  expect({ code: ended.code, messages: ended.messages }).toMatchObject({ code: 74 })
   expect(ended.messages).toContain(reason)
   expect(ended.messages).not.toContain('defect')
 }
@@ -136,7 +136,7 @@ test('a full disk stops the run with the reason; with more space it goes on and 
 
     expect(mount('-o', 'remount,ro', disk)).toBe(0)
     const refused = await run(words(join(disk, 'other')))
-    expect(refused.code).toBe(1)
+    expect(refused.code).toBe(73)
     expect(refused.messages).toContain('the file system is read-only; choose another output folder')
   } finally {
     spawnSync('umount', ['-l', disk])

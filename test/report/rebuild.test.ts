@@ -45,37 +45,40 @@ test('what is missing or does not belong together is named, and nothing is writt
   const page = await readFile(join(report, 'report.html'))
   const rows = await readFile(table, 'utf8')
   const text = await readFile(summary, 'utf8')
-  const refused = async (...words: string[]) => {
+  const refused = async (expected: number, ...words: string[]) => {
     const { code, stderr } = await virnucpro(['report', folder.path])
-    expect(code).toBe(1)
+    expect(code).toBe(expected)
     for (const word of words) expect(stderr).toContain(word)
     expect(stderr).not.toContain('defect')
     expect(await readFile(join(report, 'report.html'))).toEqual(page)
   }
   await appendFile(table, 'x_chunk_1F1\tvirus\t0.1\t0.9\n')
-  await refused('prediction_results.txt is not the table of this run', 'the summary counts')
+  await refused(1, 'prediction_results.txt is not the table of this run', 'the summary counts')
   await writeFile(table, `${rows}x_chunk_1F1\tvirus\n`)
-  await refused(`prediction_results.txt:${rows.split('\n').length}: expected an id, a call and two scores`)
+  await refused(1, `prediction_results.txt:${rows.split('\n').length}: expected an id, a call and two scores`)
   await writeFile(table, '')
-  await refused('prediction_results.txt: expected the header')
+  await refused(1, 'prediction_results.txt: expected the header')
   await rm(table)
-  await refused('cannot read', 'prediction_results.txt')
+  await refused(66, 'cannot read', 'prediction_results.txt')
   await writeFile(table, rows)
   await writeFile(summary, text.slice(0, 300))
-  await refused('summary.json is damaged')
+  await refused(1, 'summary.json is damaged')
   await writeFile(summary, text.replace('"records": 28', '"records": -1'))
-  await refused('summary.json is damaged: ', 'records')
+  await refused(1, 'summary.json is damaged: ', 'records')
   await writeFile(summary, text.replace('"version": 1,', '"version": 2,'))
-  await refused('summary.json was made by a newer version of virnucpro')
+  await refused(1, 'summary.json was made by a newer version of virnucpro')
   await rm(summary)
-  await refused('no summary.json', '--no-report')
+  await refused(66, 'no summary.json', '--no-report')
 })
 
 test('report wants one folder', async () => {
   await using folder = temporaryFolder()
-  for (const words of [[], [folder.path, folder.path], [folder.join('nothing')], [contigs]]) {
+  for (const words of [[], [folder.path, folder.path]]) {
     const { code, stderr } = await virnucpro(['report', ...words])
     expect({ code, usage: stderr.includes('Usage: virnucpro report DIR') }).toEqual({ code: 64, usage: true })
+  }
+  for (const word of [folder.join('nothing'), contigs]) {
+    expect((await virnucpro(['report', word])).code).toBe(66)
   }
 })
 

@@ -56,11 +56,11 @@ test('a missing or silent Docker is said clearly', async () => {
   const args = ['serve', '--container', '--repository', repository]
   const missing = await virnucpro(args, { env: { PATH: folder.path } })
   expect(missing.err).toContain('--container needs Docker, and there is no docker on PATH')
-  expect(missing.code).toBe(64)
+  expect(missing.code).toBe(69)
   if (Bun.which('docker') === null) return
   const silent = await virnucpro(args, { env: { DOCKER_HOST: `unix://${folder.join('no-daemon')}` } })
   expect(silent.err).toMatch(/Docker does not answer|needs the compose plugin of Docker/)
-  expect(silent.code).toBe(64)
+  expect(silent.code).toBe(69)
 })
 
 test('options that are for a server program only do not go with a container', async () => {

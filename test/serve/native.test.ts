@@ -67,7 +67,7 @@ withServer('a server that dies ends the command with what it said', async () => 
   process.kill(processes[0] ?? -1, 'SIGKILL')
   const { code, err } = await running.ended()
   expect(err).toMatch(/error: the server at grpc:\/\/127.0.0.1:\d+ was killed/)
-  expect(code).toBe(1)
+  expect(code).toBe(75)
   expect(processes.filter(isAlive)).toEqual([])
   expect(regionsOf(child.pid)).toEqual([])
 })
@@ -82,7 +82,7 @@ withServer('a broken model is named with the reason, and everything is stopped',
   expect(err).toContain(`could not load 2 models of ${repository}`)
   expect(err).toMatch(/ {2}esm2, version \d+: [\s\S]*file_length: 3 are out of bounds/)
   expect(err).toMatch(/ {2}dnabert_s: .*"inference.ModelConfig" has no field named "bakend"/)
-  expect({ code, out }).toEqual({ code: 1, out: '' })
+  expect({ code, out }).toEqual({ code: 69, out: '' })
   expect(regionsOf(running.child.pid)).toEqual([])
 })
 
@@ -91,14 +91,14 @@ withServer('a server that cannot start at all is told in its own words', async (
   const repository = await demoRepository(folder.join('repository'))
   const unknown = await serve(repository, ['--', '--no-such-option'])
   expect(await unknown.ended()).toMatchObject({
-    code: 1,
+    code: 69,
     err: expect.stringMatching(/The server said:\n.*unrecognized option '--no-such-option'\n$/),
   })
 
   const noBackends = await serve(repository, ['--backend-directory', folder.path])
   const { code, err } = await noBackends.ended()
   expect(err).toContain("unable to find backend library for backend 'python'")
-  expect(code).toBe(1)
+  expect(code).toBe(69)
 })
 
 withServer('the time to start is limited', async () => {
@@ -117,7 +117,7 @@ withServer('the time to start is limited', async () => {
     await Bun.sleep(20)
   const { code, err } = await running.ended()
   expect(err).toContain('was not ready within 4 s (still loading slow)')
-  expect(code).toBe(1)
+  expect(code).toBe(69)
   expect(regionsOf(running.child.pid)).toEqual([])
 })
 
@@ -171,7 +171,7 @@ test('a port that is taken is named with its option before anything is started',
       `port ${port} of 127.0.0.1, for ${purpose}, cannot be used: another program listens there`,
     )
     expect(err).toContain(`--${name}-port`)
-    expect({ code, out }).toEqual({ code: 64, out: '' })
+    expect({ code, out }).toEqual({ code: 69, out: '' })
   }
   other.close()
 })
@@ -180,23 +180,24 @@ test.concurrent('what cannot be served is said before anything is started', asyn
   await using folder = temporaryFolder()
   const repository = await demoRepository(folder.join('repository'))
   const path = process.env.PATH ?? ''
-  for (const [args, message] of [
-    [['--repository', folder.join('none')], 'no such folder'],
-    [['--repository', folder.path], 'no model in it'],
-    [[], '--repository is missing'],
-    [['--repository', repository, '--server-bin', '/no/server'], 'there is no such program'],
+  for (const [args, message, expected] of [
+    [['--repository', folder.join('none')], 'no such folder', 66],
+    [['--repository', folder.path], 'no model in it', 66],
+    [[], '--repository is missing', 64],
+    [['--repository', repository, '--server-bin', '/no/server'], 'there is no such program', 69],
     [
       ['--repository', repository, '--grpc-port', '0'],
       '--grpc-port: expected a whole number from 1 to 65535',
+      64,
     ],
-    [['--repository', repository, '--grpc-port', '8000'], 'port 8000 is wanted twice'],
-    [['--repository', repository, 'surplus'], 'unexpected argument surplus'],
-    [['--repository', repository, '--address', '192.0.2.1'], 'this machine has no address 192.0.2.1'],
+    [['--repository', repository, '--grpc-port', '8000'], 'port 8000 is wanted twice', 64],
+    [['--repository', repository, 'surplus'], 'unexpected argument surplus', 64],
+    [['--repository', repository, '--address', '192.0.2.1'], 'this machine has no address 192.0.2.1', 69],
   ] as const) {
     // Any program will do where nothing is started.
     const bin = args.some((word) => word === '--server-bin') ? [] : ['--server-bin', process.execPath]
     const { code, err } = await virnucpro(['serve', ...args, ...bin], { env: { PATH: path } })
     expect(err).toContain(message)
-    expect(code).toBe(64)
+    expect(code).toBe(expected)
   }
 })

@@ -126,7 +126,10 @@ export class TritonBackend implements EmbeddingBackend {
         for (const queue of Object.values(this.#queues)) queue.stop(error)
       if (!(error instanceof TritonError)) throw error
       const shape = `${batch.rows} sequences of up to ${batch.paddedLength} tokens`
-      throw new InferenceError(`${model} failed on a batch of ${shape}: ${describe(error)}`, { cause: error })
+      throw new InferenceError(`${model} failed on a batch of ${shape}: ${describe(error)}`, {
+        cause: error,
+        exitCode: ExitCode.unavailable,
+      })
     }
   }
 

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { foreign, UnavailableError, UsageError, VirnucproError } from '../../system/index.ts'
+import { foreign, ReadError, UnavailableError, UsageError, VirnucproError } from '../../system/index.ts'
 import {
   type InferResult,
   type ModelConfig,
@@ -56,7 +56,7 @@ function readPem(path: string): Uint8Array {
   try {
     return readFileSync(path)
   } catch (error) {
-    throw new UsageError(`cannot read the certificate file ${path}: ${describe(error)}`)
+    throw new ReadError(path, error, { what: `the certificate file ${path}` })
   }
 }
 

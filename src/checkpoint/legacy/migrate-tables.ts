@@ -1,7 +1,7 @@
 import { createReadStream } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { type OutputPaths, type ScoredFrames, writeTables } from '../../outputs/index.ts'
-import { VirnucproError } from '../../system/index.ts'
+import { DataError } from '../../system/index.ts'
 
 const HEADER = 'Sequence_ID\tPrediction\tscore1\tscore2'
 const ROWS = 10_000
@@ -21,7 +21,7 @@ export async function migrateTables(from: string, to: OutputPaths, spill: string
 async function* readFrames(path: string): AsyncGenerator<string | undefined | ScoredFrames> {
   const lines = createInterface({ input: createReadStream(path), crlfDelay: Number.POSITIVE_INFINITY })
   const wrong = (line: number, text: string) =>
-    new VirnucproError(`${path}:${line}: ${text}; delete it and its table of chunks, then start again`)
+    new DataError(`${path}:${line}: ${text}; delete it and its table of chunks, then start again`)
   let number = 0
   let stamp: string | undefined
   let ids: string[] = []

@@ -3,7 +3,15 @@ import { readdir, rename, rm, rmdir } from 'node:fs/promises'
 import { basename, dirname, join, relative, resolve } from 'node:path'
 import { formatRecord } from '../../fasta/index.ts'
 import { type LayoutName, outputPaths } from '../../outputs/index.ts'
-import { syncFolder, UsageError, VirnucproError, writeAtomically } from '../../system/index.ts'
+import {
+  DataError,
+  ExitCode,
+  NoInputError,
+  reasonOf,
+  syncFolder,
+  UsageError,
+  writeAtomically,
+} from '../../system/index.ts'
 import { type FeatureKind, type FeatureTable, writeFeatureFile } from '../../torchfile/index.ts'
 import { gatherParts } from './gather.ts'
 import { planRun, type RunPlan } from './migrate-plan.ts'
@@ -35,15 +43,15 @@ export interface MigrateOptions {
 }
 
 /** Some files of a run cannot be used; nothing was written. */
-export class MigrationError extends VirnucproError {
+export class MigrationError extends DataError {
   readonly faults: readonly { path: string; text: string }[]
 
   constructor(faults: readonly { path: string; text: string }[]) {
-    const lines = faults.map(({ path, text }) => `\n  ${path} ${text}`)
-    super(
-      `nothing was migrated, because these files cannot be used:${lines.join('')}\n` +
-        'leave them out with --skip-damaged; the next run computes them anew',
-    )
+    super([
+      'nothing was migrated, because these files cannot be used:',
+      ...faults.map(({ path, text }) => `  ${path} ${text}`),
+      'leave them out with --skip-damaged; the next run computes them anew',
+    ])
     this.faults = faults
   }
 }
@@ -65,7 +73,9 @@ export async function migrateFolder(options: MigrateOptions): Promise<number> {
   const { folder, output, signal } = options
   const runs = await runsIn(folder)
   if (runs.length === 0)
-    throw new UsageError(`${folder}: no run here: expected folders such as NAME_nucleotide and NAME_protein`)
+    throw new NoInputError(
+      `${folder}: no run here: expected folders such as NAME_nucleotide and NAME_protein`,
+    )
   if (output !== undefined) await requireEmpty(output, folder)
   await using _locks = await lockRuns([folder])
   await requireFinished(folder, runs)
@@ -98,10 +108,15 @@ async function requireEmpty(output: string, folder: string): Promise<void> {
     throw new UsageError(`--output ${output} is the folder itself; leave --output out to migrate in place`)
   const names = await readdir(output).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return undefined
-    throw new UsageError(`--output ${output}: expected a folder (${error.message})`)
+    throw new UsageError(`--output ${output}: expected a folder (${reasonOf(error)})`, {
+      exitCode: ExitCode.cannotCreate,
+    })
   })
   if (names === undefined) return
-  if (names.length > 0) throw new UsageError(`--output ${output} is not empty; choose a new folder`)
+  if (names.length > 0)
+    throw new UsageError(`--output ${output} is not empty; choose a new folder`, {
+      exitCode: ExitCode.cannotCreate,
+    })
   await rmdir(output)
 }
 
@@ -135,8 +150,7 @@ class Writer {
     for (const { from, to: target, kind, fasta } of checkpoints) {
       this.#options.signal?.throwIfAborted()
       const { file, table, notes } = await readLegacyFile(from, run.layout)
-      if (table === undefined)
-        throw new VirnucproError(`${from} ${file.problem}; start the same command again`)
+      if (table === undefined) throw new DataError(`${from} ${file.problem}; start the same command again`)
       const records = fasta === undefined ? undefined : await readPartFasta(fasta)
       await this.#checkpoint(target, kind, ordered(kind, table, records, to), notes)
     }
@@ -168,8 +182,7 @@ class Writer {
 
   async #fasta(from: string, target: string): Promise<void> {
     const fasta = await readPartFasta(from)
-    if (fasta === undefined)
-      throw new VirnucproError(`${from} is no whole FASTA file; delete it and start again`)
+    if (fasta === undefined) throw new DataError(`${from} is no whole FASTA file; delete it and start again`)
     const wrap = this.#plan.to === 'broad' ? { wrap: WRAP } : {}
     const records = [...fasta.sequences].map(([id, sequence]) => formatRecord(id, sequence, wrap))
     await writeAtomically(this.#staged(target), Buffer.concat(records))

@@ -1,5 +1,6 @@
+import { printable } from '../../system/index.ts'
 import { commonArgs } from '../args/logging.ts'
-import { folderArgument, oneLine } from '../checkpoints-argument.ts'
+import { folderArgument } from '../checkpoints-argument.ts'
 import { strictCommand } from '../command.ts'
 import type { CommandHelp } from '../help.ts'
 import { startSession } from '../session.ts'
@@ -44,7 +45,7 @@ export default strictCommand(help, async (line) => {
         dryRun,
         intermediates: line.isOn('intermediates'),
         unfinished: line.isOn('unfinished'),
-        onLeftover: ({ path, reason }) => process.stdout.write(`${oneLine(`${path}: ${reason}`)}\n`),
+        onLeftover: ({ path, reason }) => process.stdout.write(`${printable(`${path}: ${reason}`)}\n`),
         signal,
       }),
     )

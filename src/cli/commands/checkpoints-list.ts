@@ -1,7 +1,8 @@
 import { relative } from 'node:path'
 import type { LegacyFile, OwnRun } from '../../checkpoint/index.ts'
+import { printable, printableJson } from '../../system/index.ts'
 import { commonArgs } from '../args/logging.ts'
-import { folderArgument, oneLine } from '../checkpoints-argument.ts'
+import { folderArgument } from '../checkpoints-argument.ts'
 import { strictCommand } from '../command.ts'
 import type { CommandHelp } from '../help.ts'
 import { startSession } from '../session.ts'
@@ -53,7 +54,7 @@ function asJson(files: readonly LegacyFile[]): string {
     problem: file.problem ?? null,
     ids: ids.length,
   }))
-  return `${JSON.stringify(rows, null, 2)}\n`
+  return `${printableJson(rows, 2)}\n`
 }
 
 const HEADER = ['KIND', 'LAYOUT', 'PART', 'IDS', 'DIM', 'VERSION', 'STATUS', 'DONE', 'STATE', 'FILE']
@@ -69,7 +70,7 @@ function asTable(files: readonly LegacyFile[], folder: string): string {
     file.status ?? '-',
     file.done ? 'yes' : 'no',
     file.problem === undefined ? 'whole' : file.damaged ? 'damaged' : 'refused',
-    oneLine(relative(folder, file.path)),
+    printable(relative(folder, file.path)),
   ])
   if (rows.length === 0) return ''
   const widths = HEADER.map((name, i) => Math.max(name.length, ...rows.map((row) => row[i]?.length ?? 0)))

@@ -1,6 +1,6 @@
-import { ExitCode, VirnucproError } from '../../system/index.ts'
+import { ExitCode, printable, VirnucproError } from '../../system/index.ts'
 import { commonArgs } from '../args/logging.ts'
-import { folderArgument, oneLine } from '../checkpoints-argument.ts'
+import { folderArgument } from '../checkpoints-argument.ts'
 import { strictCommand } from '../command.ts'
 import type { CommandHelp } from '../help.ts'
 import type { CommandLine } from '../parse/index.ts'
@@ -26,7 +26,7 @@ export async function prepareVerify(line: CommandLine): Promise<() => Promise<vo
       verifyFolder(
         folder,
         ({ path, level, text }) => {
-          if (level === 'fault') process.stdout.write(`${oneLine(`${path}: ${text}`)}\n`)
+          if (level === 'fault') process.stdout.write(`${printable(`${path}: ${text}`)}\n`)
           else logger.warn(`${path}: ${text}`)
         },
         signal,

@@ -1,5 +1,5 @@
 import type { FoundEngine } from '../../engines/index.ts'
-import { UsageError, VirnucproError } from '../../system/index.ts'
+import { NoInputError, printable, UsageError, VirnucproError } from '../../system/index.ts'
 import { commonArgs } from '../args/logging.ts'
 import { strictCommand } from '../command.ts'
 import { requirePaths } from '../files.ts'
@@ -34,9 +34,9 @@ export default strictCommand(help, async (line) => {
     const { openBundle } = await import('../../models/index.ts')
     const bundle = path === undefined ? undefined : await openBundle(path)
     const found = await findEngines(folder, { bundle })
-    process.stdout.write(found.map(describe).join(''))
+    process.stdout.write(found.map((each) => `${describe(each).map(printable).join('\n')}\n`).join(''))
     if (found.length === 0) {
-      throw new VirnucproError(
+      throw new NoInputError(
         `no TensorRT plan in ${folder}: expected esm2/model_smXX.plan or dnabert_s/model_smXX.plan`,
       )
     }
@@ -45,17 +45,17 @@ export default strictCommand(help, async (line) => {
   }
 })
 
-function describe({ path, bytes, sidecar, problem }: FoundEngine): string {
-  const size = `${(bytes / 1e6).toFixed(1)} MB`
-  const state = problem === undefined ? '' : `  problem: it ${problem}\n`
-  if (sidecar === undefined) return `${path}  ${size}\n${state}`
-  const more = sidecar as Record<string, unknown>
-  const lengths = sidecar.profiles.map(({ min, max }) => `${min[1]}-${max[1]} (${max[0]} rows)`).join(', ')
-  return (
-    `${path}  ${size}\n` +
-    `  GPU: ${more.gpu ?? 'unknown'}, compute capability ${sidecar.computeCapability}; TensorRT ${sidecar.tensorrt}\n` +
-    `  tokens: ${lengths}\n` +
-    `  bundle: ${sidecar.bundle}\n` +
-    `  built: ${more.built ?? 'unknown'} in ${more.buildSeconds ?? '?'} s\n${state}`
-  )
+function describe({ path, bytes, sidecar, problem }: FoundEngine): string[] {
+  const lines = [`${path}  ${(bytes / 1e6).toFixed(1)} MB`]
+  if (sidecar !== undefined) {
+    const more = sidecar as Record<string, unknown>
+    const lengths = sidecar.profiles.map(({ min, max }) => `${min[1]}-${max[1]} (${max[0]} rows)`).join(', ')
+    lines.push(
+      `  GPU: ${more.gpu ?? 'unknown'}, compute capability ${sidecar.computeCapability}; TensorRT ${sidecar.tensorrt}`,
+      `  tokens: ${lengths}`,
+      `  bundle: ${sidecar.bundle}`,
+      `  built: ${more.built ?? 'unknown'} in ${more.buildSeconds ?? '?'} s`,
+    )
+  }
+  return problem === undefined ? lines : [...lines, `  problem: it ${problem}`]
 }

@@ -1,3 +1,4 @@
+import { printableJson } from '../../system/index.ts'
 import { commonArgs } from '../args/logging.ts'
 import { bundleArgument } from '../bundle-argument.ts'
 import { strictCommand } from '../command.ts'
@@ -17,6 +18,6 @@ export default strictCommand(help, async (line) => {
   return async () => {
     const { openBundle } = await import('../../models/index.ts')
     const bundle = await openBundle(path)
-    process.stdout.write(`${JSON.stringify(bundle.manifest, null, 2)}\n`)
+    process.stdout.write(`${printableJson(bundle.manifest, 2)}\n`)
   }
 })

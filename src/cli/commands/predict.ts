@@ -20,9 +20,11 @@ const help: CommandHelp = {
 }
 
 // Three lines, because this is what a new user reads first.
-const NO_BUNDLE = `no model bundle given. Make one from the files of the original:
-  virnucpro models import --esm esm2_t36_3B_UR50D.pt --dnabert DNABERT-S --mlp 500_model.pth --output BUNDLE
-and name it with --bundle BUNDLE, VIRNUCPRO_BUNDLE or the configuration file; "--bundle demo" runs a demonstration.`
+const NO_BUNDLE = [
+  'no model bundle given. Make one from the files of the original:',
+  '  virnucpro models import --esm esm2_t36_3B_UR50D.pt --dnabert DNABERT-S --mlp 500_model.pth --output BUNDLE',
+  'and name it with --bundle BUNDLE, VIRNUCPRO_BUNDLE or the configuration file; "--bundle demo" runs a demonstration.',
+]
 
 export default strictCommand(help, async (line) => {
   const { configuration, logger, warnings, terminal } = await startSession(line, applyPositionals(line))

@@ -1,8 +1,10 @@
 import { findReports, rebuildReport } from '../../report/index.ts'
+import { printable } from '../../system/index.ts'
 import { commonArgs } from '../args/logging.ts'
 import { folderArgument } from '../checkpoints-argument.ts'
 import { strictCommand } from '../command.ts'
 import type { CommandHelp } from '../help.ts'
+import { asFinding } from '../report.ts'
 import { startSession } from '../session.ts'
 
 export const help: CommandHelp = {
@@ -17,6 +19,7 @@ export default strictCommand(help, async (line) => {
   const folder = await folderArgument(line)
   await startSession(line)
   return async () => {
-    for (const report of await findReports(folder)) process.stdout.write(`${await rebuildReport(report)}\n`)
+    for (const report of await findReports(folder))
+      process.stdout.write(`${printable(await rebuildReport(report).catch(asFinding))}\n`)
   }
 })

@@ -1,4 +1,4 @@
-import { UsageError, VirnucproError } from '../../system/index.ts'
+import { printable, UsageError, VirnucproError } from '../../system/index.ts'
 import type { VerifyReport } from '../../verify/index.ts'
 import { commonArgs } from '../args/logging.ts'
 import { verifyArgs } from '../args/verify.ts'
@@ -65,14 +65,15 @@ export default strictCommand(help, async (line) => {
 })
 
 function render({ backend, models, calls }: VerifyReport): string {
-  const lines = models.map(
-    ({ model, rows, reference, maxAbsDifference, cosineMin, cosineMean, notFinite }) =>
-      `${model}: ${rows} rows against ${reference}\n` +
+  const lines = models.flatMap(
+    ({ model, rows, reference, maxAbsDifference, cosineMin, cosineMean, notFinite }) => [
+      `${model}: ${rows} rows against ${reference}`,
       `  max abs difference ${maxAbsDifference.toExponential(2)}, cosine min ${cosineMin.toFixed(7)}, ` +
-      `mean ${cosineMean.toFixed(7)}${notFinite === 0 ? '' : `, NaN or infinity in ${notFinite}`}\n`,
+        `mean ${cosineMean.toFixed(7)}${notFinite === 0 ? '' : `, NaN or infinity in ${notFinite}`}`,
+    ],
   )
-  const agreement = calls === undefined ? '' : `calls: ${calls.equal} of ${calls.all} agree\n`
-  return `${backend}\n${lines.join('')}${agreement}`
+  const agreement = calls === undefined ? [] : [`calls: ${calls.equal} of ${calls.all} agree`]
+  return `${[backend, ...lines, ...agreement].map(printable).join('\n')}\n`
 }
 
 function named(what: string, path: string | undefined): (readonly [string, string])[] {

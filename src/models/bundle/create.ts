@@ -51,13 +51,16 @@ async function checkFree(output: string, force: boolean): Promise<void> {
   const found = await stat(output).catch(() => undefined)
   if (found === undefined) return
   if (!found.isDirectory())
-    throw new BundleError(output, `${output} is a file: expected a folder to make. Choose another name.`)
+    throw new BundleError(output, `${output} is a file: expected a folder to make. Choose another name.`, {
+      exitCode: ExitCode.cannotCreate,
+    })
   const names = await readdir(output)
   if (names.length === 0) return
   if (!names.includes(MANIFEST_FILE)) {
     throw new BundleError(
       output,
       `${output} holds files that are no bundle, and they are not overwritten. Choose another folder.`,
+      { exitCode: ExitCode.cannotCreate },
     )
   }
   if (!force) {
@@ -78,6 +81,7 @@ async function checkRoom(folder: string, output: string, mostBytes: number): Pro
     output,
     `the bundle needs ${gigabytes(needed)} and the disk of ${output} has ${gigabytes(bavail * bsize)} left. ` +
       'Free some space or choose another disk.',
+    { exitCode: ExitCode.inputOutput },
   )
 }
 

@@ -105,7 +105,11 @@ async function readManifest(folder: string): Promise<Manifest> {
   const result = v.safeParse(Manifest, json)
   if (!result.success) {
     const problems = result.issues.map((issue) => `${v.getDotPath(issue) ?? 'file'}: ${issue.message}`)
-    throw new BundleError(folder, `${path} is damaged:\n  ${problems.join('\n  ')}\nImport the models again.`)
+    throw new BundleError(folder, [
+      `${path} is damaged:`,
+      ...problems.map((line) => `  ${line}`),
+      'Import the models again.',
+    ])
   }
   if (!isIntact(bytes, json as Record<string, unknown>)) {
     throw new BundleError(

@@ -11,7 +11,7 @@ import {
   type WeightSource,
   weightSourceFromStateDict,
 } from '../../torchfile/index.ts'
-import { ModelNotFoundError } from '../errors.ts'
+import { ModelError, ModelNotFoundError } from '../errors.ts'
 import { withUsualNames } from './renamed.ts'
 import { findStateDict } from './state-dict.ts'
 
@@ -72,7 +72,7 @@ async function openFile(path: string, what: string): Promise<OpenedWeights> {
   }
   if (path.endsWith('.safetensors')) return { source: await openSafetensors(path), files: [path], folder }
   const file = await openTorchFile(path).catch((error) => {
-    throw isClassifier(error) ? new ModelNotFoundError(path, notWeights(what, path)) : error
+    throw isClassifier(error) ? new ModelError(notWeights(what, path)) : error
   })
   try {
     const source = weightSourceFromStateDict(file, findStateDict(file.root))

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import * as v from 'valibot'
-import { parseJson } from '../../system/index.ts'
+import { parseJson, ReadError } from '../../system/index.ts'
 import { PickleObject, type PyValue } from '../../torchfile/index.ts'
 import { ModelError } from '../errors.ts'
 
@@ -52,9 +52,7 @@ async function readConfig<T>(
     text = await readFile(path, 'utf8')
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
-    throw new ModelError(`${path} cannot be read: ${error instanceof Error ? error.message : error}`, {
-      cause: error,
-    })
+    throw new ReadError(path, error)
   }
   let json: unknown
   try {
@@ -65,9 +63,11 @@ async function readConfig<T>(
   const result = v.safeParse(schema, json)
   if (result.success) return result.output
   const problems = result.issues.map((issue) => `${v.getDotPath(issue) ?? 'file'}: ${issue.message}`)
-  throw new ModelError(
-    `${path} does not describe ${what}:\n  ${problems.join('\n  ')}\nCheck that it is the right folder.`,
-  )
+  throw new ModelError([
+    `${path} does not describe ${what}:`,
+    ...problems.map((line) => `  ${line}`),
+    'Check that it is the right folder.',
+  ])
 }
 
 /** Settings that fair-esm keeps beside the weights, in `cfg.model` (an argparse.Namespace) or, before, in `args`. */

@@ -1,0 +1,182 @@
+import { ExitCode } from './exit-codes.ts'
+
+/** What an error of the operating system means to the user. */
+interface Problem {
+  reason: string
+  /** What to do when a file was to be read. */
+  read: string
+  /** What to do when a file was to be written. */
+  write: string
+  /** Exit codes where they are not those of `EXIT`. */
+  exit?: { read?: number; write?: number }
+}
+
+const FREE_SPACE = 'free some space and start the same command again'
+const CHECK_DISK = 'check the disk or the mount and start the same command again'
+const CLOSE_FILES = 'raise the limit (ulimit -n) or end other programs, and start the same command again'
+export const EXIT = { read: ExitCode.inputOutput, write: ExitCode.cannotCreate } as const
+
+/**
+ * The one place that turns an error number into words. Names: errno(3); libuv's and Bun's own where they differ.
+ * `{code}` in a reason stands for the name itself.
+ */
+const PROBLEMS: Readonly<Record<string, Problem>> = {
+  ENOSPC: {
+    reason: 'the disk is full',
+    read: FREE_SPACE,
+    write: FREE_SPACE,
+    exit: { write: ExitCode.inputOutput },
+  },
+  EDQUOT: {
+    reason: 'the disk quota is used up',
+    read: FREE_SPACE,
+    write: FREE_SPACE,
+    exit: { write: ExitCode.inputOutput },
+  },
+  EFBIG: {
+    reason: 'the file would be larger than the file system or the limit of this process (ulimit -f) allows',
+    read: 'raise the limit and start the same command again',
+    write: 'raise it and start the same command again',
+    exit: { write: ExitCode.inputOutput },
+  },
+  ENOENT: {
+    reason: 'no such file or folder',
+    read: 'check the name',
+    write: 'its folder has vanished; check the disk or the mount and start the same command again',
+    exit: { read: ExitCode.noInput },
+  },
+  ENOTDIR: {
+    reason: 'a part of the path is a file, not a folder ({code})',
+    read: 'check the name',
+    write: 'choose another output folder',
+    exit: { read: ExitCode.noInput },
+  },
+  EISDIR: {
+    reason: 'a folder stands where a file is expected ({code})',
+    read: 'name a file',
+    write: 'choose another output folder',
+    exit: { read: ExitCode.noInput },
+  },
+  EEXIST: {
+    reason: 'something else is there ({code})',
+    read: 'check the name',
+    write: 'choose another output folder',
+  },
+  ENAMETOOLONG: {
+    reason: 'the name is too long',
+    read: 'check the name',
+    write: 'choose a shorter one with --prefix',
+    exit: { read: ExitCode.noInput },
+  },
+  ELOOP: {
+    reason: 'links lead in a circle',
+    read: 'check the links',
+    write: 'choose another output folder',
+    exit: { read: ExitCode.noInput },
+  },
+  EROFS: {
+    reason: 'the file system is read-only',
+    read: CHECK_DISK,
+    write: 'choose another output folder',
+  },
+  EACCES: {
+    reason: 'permission denied',
+    read: 'ask for permission to read it',
+    write: 'choose a folder you may write to',
+    exit: { read: ExitCode.noInput },
+  },
+  EPERM: {
+    reason: 'permission denied',
+    read: 'ask for permission to read it',
+    write: 'choose a folder you may write to',
+    exit: { read: ExitCode.noInput },
+  },
+  ETXTBSY: {
+    reason: 'the file is a program that runs',
+    read: 'end it first',
+    write: 'choose another output folder',
+  },
+  EIO: {
+    reason: 'the file system does not answer ({code})',
+    read: CHECK_DISK,
+    write: CHECK_DISK,
+    exit: { write: ExitCode.inputOutput },
+  },
+  EMFILE: {
+    reason: 'this process has too many files open',
+    read: CLOSE_FILES,
+    write: CLOSE_FILES,
+    exit: { read: ExitCode.tryAgain, write: ExitCode.tryAgain },
+  },
+  ENFILE: {
+    reason: 'this machine has too many files open',
+    read: CLOSE_FILES,
+    write: CLOSE_FILES,
+    exit: { read: ExitCode.tryAgain, write: ExitCode.tryAgain },
+  },
+  ENOMEM: {
+    reason: 'there is no memory left',
+    read: 'end other programs or raise the limit (ulimit -v), and start the same command again',
+    write: 'end other programs or raise the limit (ulimit -v), and start the same command again',
+    exit: { read: ExitCode.tryAgain, write: ExitCode.tryAgain },
+  },
+  EAGAIN: {
+    reason: 'the system has no more processes or memory to give',
+    read: 'end other programs or raise the limit (ulimit -u), and start the same command again',
+    write: 'end other programs or raise the limit (ulimit -u), and start the same command again',
+    exit: { read: ExitCode.tryAgain, write: ExitCode.tryAgain },
+  },
+}
+const SAME: Readonly<Record<string, string>> = {
+  ESTALE: 'EIO',
+  ENOTCONN: 'EIO',
+  ENXIO: 'EIO',
+  ENODEV: 'EIO',
+  EREMOTEIO: 'EIO',
+  ETIMEDOUT: 'EIO',
+}
+
+export type Access = 'read' | 'write'
+
+/** What an error of the operating system means; undefined for any other error. */
+export function systemProblem(
+  error: unknown,
+  access: Access,
+): { reason: string; remedy: string; exitCode: number } | undefined {
+  const { code: named, path } = (error ?? {}) as NodeJS.ErrnoException
+  const code = isOutOfMemory(error) ? 'ENOMEM' : named
+  if (typeof code !== 'string') return undefined
+  const problem = PROBLEMS[SAME[code] ?? code]
+  // A name of the program's own, such as ERR_INVALID_ARG_TYPE, is a defect.
+  if (problem === undefined) {
+    if (!/^E[A-Z0-9]+$/.test(code) || (path === undefined && !('errno' in (error as object))))
+      return undefined
+    return { reason: messageOf(error), remedy: CHECK_DISK, exitCode: EXIT[access] }
+  }
+  return {
+    reason: problem.reason.replace('{code}', code),
+    remedy: problem[access],
+    exitCode: problem.exit?.[access] ?? EXIT[access],
+  }
+}
+
+/**
+ * How JavaScript, C++ and ONNX Runtime say that an allocation failed. Their errors have no number.
+ * A string or list beyond what the engine can hold at all is a `RangeError` with other words, and a defect.
+ */
+const NO_MEMORY =
+  /^out of memory\b|std::bad_alloc|array buffer allocation failed|failed to allocate memory|cannot allocate memory|bad allocation/i
+
+function isOutOfMemory(error: unknown): boolean {
+  return error instanceof Error && NO_MEMORY.test(error.message)
+}
+
+/** Why a file could not be read, in words and without what to do about it. */
+export function reasonOf(error: unknown): string {
+  return systemProblem(error, 'read')?.reason ?? messageOf(error)
+}
+
+/** The words of an error, whatever was thrown. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
