@@ -1,5 +1,13 @@
-import { DataError } from '../system/index.ts'
+import { DataError, ExitCode } from '../system/index.ts'
 import type { InputFailure, InvalidReason, Place } from './types.ts'
+
+/** Of failures that are not about what an input holds. */
+const CODES: Partial<Record<InvalidReason | InputFailure, number>> = {
+  not_found: ExitCode.noInput,
+  directory: ExitCode.noInput,
+  not_a_file: ExitCode.noInput,
+  stream_twice: ExitCode.usage,
+}
 
 /** An input cannot be read, or holds what the policy does not accept. The message starts with file and line. */
 export class FastaError extends DataError {
@@ -25,7 +33,8 @@ export class FastaError extends DataError {
       exitCode?: number
     },
   ) {
-    super(message, { cause: data.cause, ...(data.exitCode !== undefined && { exitCode: data.exitCode }) })
+    const exitCode = data.exitCode ?? CODES[data.reason]
+    super(message, { cause: data.cause, ...(exitCode !== undefined && { exitCode }) })
     this.source = data.source
     this.line = data.line
     this.reason = data.reason

@@ -18,7 +18,7 @@ test.concurrent('an output folder may be named for the three words too', async (
 
 test.concurrent('the three words alone are a predict run', async () => {
   const { code, err } = await virnucpro(['--bundle', 'demo', 'no.fa', '500', '500_model.pth'])
-  expect({ code, err }).toEqual({ code: 66, err: 'error: input no.fa: no such file\n' })
+  expect({ code, err }).toEqual({ code: 66, err: 'error: no.fa: no such file; check the path\n' })
 })
 
 test.concurrent('other words are inputs, in order and together with --input', async () => {

@@ -25,12 +25,12 @@ test.concurrent('the log file gets every line with the time, after what was ther
     '--v1-fallback',
   ])
   expect(first.code).toBe(0)
-  expect(second).toEqual({ code: 66, out: '', err: 'error: input no.fa: no such file\n' })
+  expect(second).toEqual({ code: 66, out: '', err: 'error: no.fa: no such file; check the path\n' })
   const lines = readFileSync(log, 'utf8').trimEnd().split('\n')
   expect(lines.map((line) => line.replace(/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d /, 'TIME '))).toEqual([
     expect.stringMatching(/^TIME - WARNING - --parallel has no effect/),
     expect.stringMatching(/^TIME - WARNING - --v1-fallback has no effect/),
-    'TIME - ERROR - input no.fa: no such file',
+    'TIME - ERROR - no.fa: no such file; check the path',
   ])
 })
 

@@ -116,8 +116,12 @@ test.concurrent('a file that is not there or is a folder is said before any mode
     virnucpro(['in.fa', '500', 'no.pth', '--bundle', 'demo'], { cwd }),
     virnucpro(['in.fa'], { cwd }),
   ])
-  expect(missing).toEqual({ code: 66, out: '', err: 'error: input no.fa: no such file\n' })
-  expect(directory).toEqual({ code: 66, out: '', err: 'error: input .: expected a file, got a folder\n' })
+  expect(missing).toEqual({ code: 66, out: '', err: 'error: no.fa: no such file; check the path\n' })
+  expect(directory).toEqual({
+    code: 66,
+    out: '',
+    err: 'error: .: this is a directory; give the FASTA or FASTQ files in it\n',
+  })
   expect(model).toEqual({ code: 66, out: '', err: 'error: model no.pth: no such file\n' })
   expect(typed.err).toContain('To predict from a file: virnucpro predict in.fa')
 })
