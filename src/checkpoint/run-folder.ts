@@ -167,18 +167,19 @@ export class RunFolder {
     return isSame && (found.content ?? content) === content ? found : 'other'
   }
 
-  /**
-   * Takes what is known of the inputs by now.
-   * @throws UsageError when the run that is continued was over others
-   */
-  async takeInputs(inputs: readonly RunInput[]): Promise<void> {
-    const before = this.#manifest.inputs
-    if (!mayBeSameInputs(before, inputs)) {
+  /** @throws UsageError when the run that is continued is known to have been over others */
+  compareInputs(inputs: readonly RunInput[]): void {
+    if (!mayBeSameInputs(this.#manifest.inputs, inputs)) {
       throw anotherRun(
         'unfinished',
         manifestDifferences(this.#manifest, { ...this.#manifest, inputs: [...inputs] }),
       )
     }
+  }
+
+  /** Records what streams have given, once every part that an earlier run finished was found among it. */
+  async recordInputs(inputs: readonly RunInput[]): Promise<void> {
+    const before = this.#manifest.inputs
     if (!inputs.some(({ sha256 }, i) => sha256 !== null && before[i]?.sha256 === null)) return
     this.#manifest = { ...this.#manifest, inputs: [...inputs] }
     await this.#save()

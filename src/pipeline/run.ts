@@ -204,9 +204,9 @@ export class Run {
         this.#signal,
       ),
       allowEmpty: this.#options.allowEmpty,
-      onInputRead: async (index, read) => {
+      onInputRead: (index, read) => {
         this.#inputs.take(index, read)
-        await this.#folder.takeInputs(this.#inputs.described)
+        this.#folder.compareInputs(this.#inputs.described)
       },
     }
   }
@@ -234,6 +234,7 @@ export class Run {
     }
     if (!this.#folder.inputsProven && (await this.#folder.hasPartsAfter(last)))
       throw this.#otherStream(last + 1)
+    await this.#folder.recordInputs(this.#inputs.described)
     this.#monitor.inputRead()
     this.#framesDoneBefore = frames
     if (frames > 0) this.#logger.info(`${frames} frames were already done`)
