@@ -1,7 +1,7 @@
-import { readFile, rm } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { OutputPaths } from '../outputs/index.ts'
-import { foreign, printable, WriteError, writeAtomically } from '../system/index.ts'
+import { type OutputPaths, sharedFiles } from '../outputs/index.ts'
+import { foreign, printable, removeFile, writeAtomically } from '../system/index.ts'
 
 /** A part that could not be computed. */
 export interface FailedPart {
@@ -13,7 +13,7 @@ export interface FailedPart {
 
 /** `failed_files.txt` of the output folder, the name and the form of Broad's fork. */
 export function failedFilesPath(paths: OutputPaths): string {
-  return join(paths.root, 'failed_files.txt')
+  return sharedFiles(paths).failed
 }
 
 /**
@@ -36,10 +36,6 @@ export async function writeFailedFiles(paths: OutputPaths, failed: readonly Fail
   }
   if (lines.length > 0) await writeAtomically(path, `${lines.join('\n')}\n`)
   else if (before !== '') {
-    try {
-      await rm(path, { force: true })
-    } catch (error) {
-      throw new WriteError(path, error)
-    }
+    await removeFile(path)
   }
 }

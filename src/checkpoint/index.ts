@@ -2,6 +2,8 @@
 export { AdoptedVectors } from './adopted.ts'
 // Parts that could not be computed.
 export { type FailedPart, failedFilesPath, writeFailedFiles } from './failed-files.ts'
+// The files of a run.
+export { FileRecord, otherRecords, RECORD_FILE, RecordError } from './file-record.ts'
 // The embeddings of finished batches.
 export { Journal } from './journal.ts'
 export { type JournalEntry, KEY_BYTES, REFUSED } from './journal-format.ts'
@@ -16,6 +18,7 @@ export {
   type Finding,
   type Found,
   findLegacyRun,
+  isPipelineState,
   type Leftover,
   type LegacyContent,
   type LegacyFile,
@@ -50,4 +53,4 @@ export { listOwnRuns, type OwnRun } from './own-runs.ts'
 export { damagedPartFile, type PartDigests, type PartFeatures, writePartFiles } from './part-files.ts'
 export type { PartScores } from './part-scores.ts'
 // The state of a run on disk.
-export { RunFolder, type RunFolderOptions, type RunStatus } from './run-folder.ts'
+export { RunFolder, type RunFolderOptions, type RunStatus, readManifest } from './run-folder.ts'

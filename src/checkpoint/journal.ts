@@ -1,7 +1,7 @@
 import { constants, writeSync } from 'node:fs'
-import { type FileHandle, mkdir, open, rm } from 'node:fs/promises'
+import { type FileHandle, open } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { syncFolder, WriteError } from '../system/index.ts'
+import { removeFile, syncFolder, VirnucproError, WriteError, writeAtomically } from '../system/index.ts'
 import { encodeEntry, HEADER_BYTES, type JournalEntry, journalHeader } from './journal-format.ts'
 import { readJournal } from './journal-read.ts'
 
@@ -41,8 +41,7 @@ export class Journal implements AsyncDisposable {
   static async open(path: string, models: string, visit: (entry: JournalEntry) => void): Promise<Journal> {
     let file: FileHandle | undefined
     try {
-      await mkdir(dirname(path), { recursive: true })
-      file = await open(path, constants.O_RDWR | constants.O_CREAT)
+      file = await openOrBegin(path, models)
       const end = await readJournal(file, models, visit)
       // A torn entry goes, or a shorter one written over it would end in its remains.
       await file.truncate(end)
@@ -54,7 +53,7 @@ export class Journal implements AsyncDisposable {
       return journal
     } catch (error) {
       await file?.close()
-      throw error instanceof WriteError ? error : new WriteError(path, error)
+      throw error instanceof VirnucproError ? error : new WriteError(path, error)
     }
   }
 
@@ -105,7 +104,7 @@ export class Journal implements AsyncDisposable {
   async remove(): Promise<void> {
     this.#dirty = false
     await this[Symbol.asyncDispose]()
-    await rm(this.path, { force: true })
+    await removeFile(this.path)
   }
 
   /** Syncs and closes. Never throws: what did not reach the disk is computed again. */
@@ -116,5 +115,17 @@ export class Journal implements AsyncDisposable {
     await this.#syncing
     await this.#sync()
     await this.#file.close().catch(() => {})
+  }
+}
+
+/** A link is not followed: it is not the journal that a run left. */
+async function openOrBegin(path: string, models: string): Promise<FileHandle> {
+  const flags = constants.O_RDWR | constants.O_NOFOLLOW
+  try {
+    return await open(path, flags)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+    await writeAtomically(path, journalHeader(models))
+    return await open(path, flags)
   }
 }

@@ -1,6 +1,7 @@
 import { hostname } from 'node:os'
 import * as v from 'valibot'
-import { parseJson, processPlace, processStart } from '../system/index.ts'
+import { processPlace, processStart } from '../system/index.ts'
+import { sealed, unsealed } from './sealed.ts'
 
 const OwnerSchema = v.object({
   /** Different for every lock ever taken. */
@@ -29,13 +30,18 @@ export function thisProcess(): LockOwner {
   }
 }
 
+export function formatOwner(owner: LockOwner): string {
+  return sealed(owner)
+}
+
 /** The owner written in a lock file; undefined while it is being written, or damaged. */
 export function parseOwner(text: string): LockOwner | undefined {
-  try {
-    return v.parse(OwnerSchema, parseJson(text))
-  } catch {
-    return undefined
-  }
+  const content = unsealed(text)
+  if (content === undefined) return undefined
+  // Locks of version 0.1.0 have no checksum.
+  const schema = content.isSealed ? OwnerSchema : v.strictObject(OwnerSchema.entries)
+  const result = v.safeParse(schema, content.value)
+  return result.success ? result.output : undefined
 }
 
 /** Whether the owner still runs; undefined where that cannot be seen from here. */

@@ -1,8 +1,8 @@
-import { readFileSync, rmdirSync, unlinkSync } from 'node:fs'
+import { constants, readFileSync, rmdirSync, unlinkSync } from 'node:fs'
 import { type FileHandle, link, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import { TryAgainError, WriteError } from '../system/index.ts'
-import { isAlive, type LockOwner, parseOwner, thisProcess } from './lock-owner.ts'
+import { CREATE, TryAgainError, WriteError } from '../system/index.ts'
+import { formatOwner, isAlive, type LockOwner, parseOwner, thisProcess } from './lock-owner.ts'
 
 /** The holder shows this often that it lives. */
 const HEARTBEAT_MS = 10_000
@@ -53,7 +53,7 @@ export class RunLock implements AsyncDisposable {
   private constructor(path: string, owner: LockOwner, created: string | undefined) {
     this.#path = path
     this.#owner = owner
-    this.#content = JSON.stringify(owner)
+    this.#content = formatOwner(owner)
     this.#created = created
   }
 
@@ -82,7 +82,7 @@ export class RunLock implements AsyncDisposable {
     const mine = `${this.#path}.new.${this.#owner.token}`
     inUse.add(this.#owner.token)
     try {
-      await writeSynced(mine, 'w', this.#content)
+      await writeSynced(mine, constants.O_WRONLY | CREATE, this.#content)
     } catch (error) {
       await rm(mine, { force: true })
       this.#removeFolders()
@@ -98,7 +98,7 @@ export class RunLock implements AsyncDisposable {
       await rm(mine, { force: true })
     }
     await this.#removeLeftovers()
-    this.#file = await open(this.#path, 'r+')
+    this.#file = await open(this.#path, constants.O_RDWR | constants.O_NOFOLLOW)
     this.#timer = setInterval(() => this.#beat(), heartbeatMs)
     this.#timer.unref()
     process.once('exit', this.#atExit)
@@ -233,7 +233,7 @@ async function appears(from: string, to: string): Promise<boolean> {
 /** For file systems without hard links: readers may see the file before its content. */
 async function copied(from: string, to: string): Promise<boolean> {
   try {
-    await writeSynced(to, 'wx', await readFile(from))
+    await writeSynced(to, constants.O_WRONLY | CREATE, await readFile(from))
     return true
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false
@@ -248,7 +248,7 @@ async function isStale(path: string, owner: LockOwner | undefined, probe: string
   if (alive !== undefined) return !alive
   try {
     // The first byte of any owner.
-    await writeSynced(probe, 'r+', '{')
+    await writeSynced(probe, constants.O_RDWR | constants.O_NOFOLLOW, '{')
     const [now, seen] = [await stat(probe), await stat(path)]
     return now.mtimeMs - seen.mtimeMs > STALE_MS
   } catch (error) {
@@ -258,7 +258,7 @@ async function isStale(path: string, owner: LockOwner | undefined, probe: string
   }
 }
 
-async function writeSynced(path: string, flags: string, content: string | Uint8Array): Promise<void> {
+async function writeSynced(path: string, flags: number, content: string | Uint8Array): Promise<void> {
   const file = await open(path, flags)
   try {
     await file.writeFile(content)
@@ -270,9 +270,12 @@ async function writeSynced(path: string, flags: string, content: string | Uint8A
 
 async function read(path: string): Promise<string | undefined> {
   try {
-    return await readFile(path, 'utf8')
+    return await readFile(path, { encoding: 'utf8', flag: constants.O_RDONLY | constants.O_NOFOLLOW })
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'ENOENT') return undefined
+    // A link is no lock of ours, wherever it leads to.
+    if (code === 'ELOOP') return ''
     throw new WriteError(path, error)
   }
 }

@@ -1,5 +1,5 @@
 import * as v from 'valibot'
-import { parseJson } from '../system/index.ts'
+import { sealed, unsealed } from './sealed.ts'
 
 /** Version of the folder's own format; a folder of another version is not continued. */
 export const RUN_FORMAT = 1
@@ -34,14 +34,30 @@ const ManifestSchema = v.object({
 export type RunManifest = v.InferOutput<typeof ManifestSchema>
 export type RunInput = v.InferOutput<typeof InputSchema>
 
+/** Top-level keys of version 0.1.0, whose manifests have no checksum. */
+const KEYS_WITHOUT_CHECKSUM: ReadonlySet<string> = new Set(
+  'format version status inputs settings models adopted result tables'.split(' '),
+)
+
+/** The text of a manifest. */
+export function formatManifest(manifest: object): string {
+  return `${sealed(manifest, 2)}\n`
+}
+
+/** What a manifest holds, once its checksum is right; undefined for damage. */
+export function openManifest(text: string): Record<string, unknown> | undefined {
+  const content = unsealed(text)
+  if (content === undefined) return undefined
+  const { value, isSealed } = content
+  // Without a checksum it is of version 0.1.0, or has lost it to a flipped bit: then it has a key that was none there.
+  const isWhole = isSealed || Object.keys(value).every((key) => KEYS_WITHOUT_CHECKSUM.has(key))
+  return isWhole ? value : undefined
+}
+
 /** @returns undefined for damage, `newer` for a folder that a later version made */
 export function parseManifest(text: string): RunManifest | 'newer' | undefined {
-  let value: unknown
-  try {
-    value = parseJson(text)
-  } catch {
-    return undefined
-  }
+  const value = openManifest(text)
+  if (value === undefined) return undefined
   const parsed = v.safeParse(ManifestSchema, value)
   if (parsed.success) return parsed.output
   const head = v.safeParse(v.object({ format: v.number() }), value)

@@ -1,10 +1,23 @@
-import { access, mkdir, readdir, readFile, rm } from 'node:fs/promises'
+import { constants } from 'node:fs'
+import { access, readdir, readFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
-import { DataError, ReadError, sha256File, UsageError, WriteError, writeAtomically } from '../system/index.ts'
+import {
+  DataError,
+  makeFolder,
+  ReadError,
+  removeFile,
+  sha256File,
+  UsageError,
+  VirnucproError,
+  WriteError,
+  writeAtomically,
+} from '../system/index.ts'
 import { AdoptedVectors } from './adopted.ts'
+import type { FileRecord } from './file-record.ts'
 import { Journal } from './journal.ts'
 import type { JournalEntry } from './journal-format.ts'
 import {
+  formatManifest,
   manifestDifferences,
   mayBeSameInputs,
   parseManifest,
@@ -27,6 +40,13 @@ export interface RunFolderOptions {
   legacy: boolean
   /** Reads the streams among the inputs to their end, to tell whether a finished run was over the same. */
   digestStreams(): Promise<readonly RunInput[]>
+  /** The files of the run. */
+  record: FileRecord
+  /**
+   * Called when the run will begin or go on, before anything is changed.
+   * @throws UsageError when the names of the run are taken by files that no run has recorded
+   */
+  claim: () => Promise<void>
 }
 
 /**
@@ -41,10 +61,18 @@ export class RunFolder {
   readonly status: RunStatus
   /** The inputs were compared with those of the run that is continued, by digest; those of a stream are not yet. */
   readonly inputsProven: boolean
+  readonly #record: FileRecord
   #manifest: RunManifest
 
-  private constructor(path: string, manifest: RunManifest, status: RunStatus, now: readonly RunInput[]) {
+  private constructor(
+    path: string,
+    record: FileRecord,
+    manifest: RunManifest,
+    status: RunStatus,
+    now: readonly RunInput[],
+  ) {
     this.#path = path
+    this.#record = record
     this.#manifest = manifest
     this.status = status
     this.inputsProven = [...manifest.inputs, ...now].every(({ sha256 }) => sha256 !== null)
@@ -56,7 +84,7 @@ export class RunFolder {
    * @throws UsageError when the folder holds another run, with the difference, and `force` is not set
    */
   static async open(options: RunFolderOptions): Promise<RunFolder> {
-    const { path, manifest, force } = options
+    const { path, manifest, force, record } = options
     const before = force ? 'none' : await readManifest(path)
     if (before === 'newer') {
       throw new UsageError(
@@ -67,12 +95,13 @@ export class RunFolder {
     const legacy = options.legacy && before === 'none'
     const known = typeof before === 'object' ? before : undefined
     const status = known ? await continued(known, options) : await begun({ ...options, legacy })
-    if (known && (status === 'resumed' || status === 'finished')) {
-      return new RunFolder(path, known, status, manifest.inputs)
-    }
-    await removeState(path)
+    if (known && status === 'finished') return new RunFolder(path, record, known, status, manifest.inputs)
+    await options.claim()
+    if (known && status === 'resumed') return new RunFolder(path, record, known, status, manifest.inputs)
+    if (force) await record.removeResults()
+    await record.removeState()
     const adopted = status === 'adopting' || known?.adopted === true
-    const folder = new RunFolder(path, { ...manifest, adopted }, status, manifest.inputs)
+    const folder = new RunFolder(path, record, { ...manifest, adopted }, status, manifest.inputs)
     if (status === 'fresh') await folder.#save()
     return folder
   }
@@ -88,7 +117,7 @@ export class RunFolder {
   }
 
   async #save(): Promise<void> {
-    await writeAtomically(join(this.#path, 'run.json'), `${JSON.stringify(this.#manifest, undefined, 2)}\n`)
+    await writeAtomically(join(this.#path, 'run.json'), formatManifest(this.#manifest))
   }
 
   /**
@@ -112,18 +141,22 @@ export class RunFolder {
 
   /** Folder for the run's own files, removed at the end. */
   async makeWorkFolder(): Promise<string> {
-    const path = join(this.#path, 'work')
+    const path = this.#work
     try {
-      await mkdir(path, { recursive: true })
+      await makeFolder(path)
     } catch (error) {
-      throw new WriteError(path, error)
+      throw error instanceof VirnucproError ? error : new WriteError(path, error)
     }
     return path
   }
 
   /** File for a purpose of the run's own, removed with the rest at the end. */
   file(name: string): string {
-    return join(this.#path, 'work', name)
+    return join(this.#work, name)
+  }
+
+  get #work(): string {
+    return join(this.#path, 'work')
   }
 
   #part(number: number): string {
@@ -141,7 +174,7 @@ export class RunFolder {
 
   /** For parts that are all done: a run that was killed in between may have left their journal. */
   async removeJournal(first: number): Promise<void> {
-    await rm(this.#journal(first), { force: true })
+    await removeFile(this.#journal(first))
   }
 
   #journal(first: number): string {
@@ -233,7 +266,7 @@ export class RunFolder {
     for (const path of tables) digests[basename(path)] = await sha256File(path)
     this.#manifest = { ...this.#manifest, status: 'finished', result, tables: digests }
     await this.#save()
-    await rm(join(this.#path, 'work'), { recursive: true, force: true })
+    await this.#record.removeBelow(this.#work)
   }
 }
 
@@ -318,20 +351,13 @@ async function firstPresent(paths: readonly string[]): Promise<string | undefine
   return undefined
 }
 
-/** The manifest goes first: without it the rest is nothing. */
-async function removeState(path: string): Promise<void> {
-  try {
-    await rm(join(path, 'run.json'), { force: true })
-    for (const entry of await readdir(path).catch(() => [])) await rm(join(path, entry), { recursive: true })
-  } catch (error) {
-    throw new WriteError(path, error)
-  }
-}
-
-async function readManifest(path: string): Promise<RunManifest | 'newer' | 'damaged' | 'none'> {
+export async function readManifest(path: string): Promise<RunManifest | 'newer' | 'damaged' | 'none'> {
   const file = join(path, 'run.json')
-  const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
+  const flag = constants.O_RDONLY | constants.O_NOFOLLOW
+  const text = await readFile(file, { encoding: 'utf8', flag }).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return undefined
+    // A link was not written by a run.
+    if (error.code === 'ELOOP') return ''
     throw new ReadError(file, error)
   })
   return text === undefined ? 'none' : (parseManifest(text) ?? 'damaged')

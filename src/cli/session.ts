@@ -1,5 +1,5 @@
 import { type Configuration, type Given, resolveConfiguration, type SettingName } from '../config/index.ts'
-import { LiveTerminal, type Logger } from '../system/index.ts'
+import { filesAt, identityAt, LiveTerminal, type Logger, UsageError } from '../system/index.ts'
 import { createLogger, wantsColours } from './logger.ts'
 import type { CommandLine } from './parse/index.ts'
 
@@ -36,8 +36,43 @@ export async function startSession(
   const terminal = LiveTerminal.suits(process.stderr)
     ? new LiveTerminal(process.stderr, { colours: wantsColours() })
     : undefined
+  if (logFile !== undefined) await requireOwnLog(line, configuration, logFile)
   active = createLogger({ quiet, verbose, file: logFile, terminal })
   const warnings = [...line.warnings, ...configuration.warnings]
   for (const warning of warnings) active.warn(warning)
   return { configuration, logger: active, warnings, terminal }
+}
+
+/**
+ * The log is added to: a file that the command reads, or writes otherwise, would no longer be what it was.
+ * @throws {UsageError} with both names
+ */
+async function requireOwnLog(
+  line: CommandLine,
+  { effective, file }: Configuration,
+  logFile: string,
+): Promise<void> {
+  const { input = [], bundle, modelPath, tritonCa, tritonCert, tritonKey } = effective.values
+  const others = [
+    ...[...line.positionals, ...input].map((path) => ['an input', path] as const),
+    ...line.texts.filter(([option]) => option !== '--log-file' && option !== '-l'),
+    ...([
+      ['the bundle', bundle],
+      ['the classifier', modelPath],
+      ['the configuration file', file],
+    ] as const),
+    ...[tritonCa, tritonCert, tritonKey].map((path) => ['a file for TLS', path] as const),
+  ]
+  for (const [what, path] of others) {
+    if (path === undefined) continue
+    const isBundle = what === 'the bundle' || what === '--bundle'
+    const read = isBundle ? await filesAt(path) : [path]
+    for (const name of read) {
+      const identity = await identityAt(name)
+      if (identity === undefined || identity !== (await identityAt(logFile))) continue
+      throw new UsageError(
+        `${logFile} is the log file (--log-file) and also ${name}, which is ${what}: name another log file`,
+      )
+    }
+  }
 }

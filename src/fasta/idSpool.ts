@@ -1,6 +1,5 @@
-import { closeSync, openSync, readSync, unlinkSync, writeSync } from 'node:fs'
-import { join } from 'node:path'
-import { WriteError } from '../system/index.ts'
+import { closeSync, readSync, writeSync } from 'node:fs'
+import { openScratch, WriteError } from '../system/index.ts'
 
 /** Ids of smaller inputs stay in memory and never touch a disk. */
 const TAIL_BYTES = 4 << 20
@@ -80,7 +79,7 @@ export class IdSpool {
 
   #flush(): void {
     try {
-      if (this.#descriptor < 0) this.#descriptor = openUnlinked(this.#folder)
+      if (this.#descriptor < 0) this.#descriptor = openScratch(this.#folder)
       for (let done = 0; done < this.#used; ) {
         done += writeSync(this.#descriptor, this.#tail, done, this.#used - done, this.#base + done)
       }
@@ -92,13 +91,6 @@ export class IdSpool {
     this.#base += this.#used
     this.#used = 0
   }
-}
-
-function openUnlinked(folder: string): number {
-  const path = join(folder, `.virnucpro-ids-${crypto.randomUUID()}`)
-  const descriptor = openSync(path, 'wx+', 0o600)
-  unlinkSync(path)
-  return descriptor
 }
 
 function parseEntry(bytes: Uint8Array): SpoolEntry | undefined {

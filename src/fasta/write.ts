@@ -1,6 +1,6 @@
-import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from 'node:fs'
-import { basename, dirname, join } from 'node:path'
-import { WriteError } from '../system/index.ts'
+import { closeSync, constants, fsyncSync, openSync, renameSync, rmSync, writeSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { CREATE, temporaryName, WriteError } from '../system/index.ts'
 
 const NEWLINE = 10
 const GREATER = 62
@@ -54,7 +54,7 @@ function formatInto(
 }
 
 /**
- * Writes a FASTA file that is complete or absent: under the name `.NAME.tmp` in the same folder, flushed to the
+ * Writes a FASTA file that is complete or absent: under a temporary name in the same folder, flushed to the
  * disk and renamed by {@link FastaFileWriter.close}. Leaving the scope of `using` without closing removes it.
  */
 export class FastaFileWriter {
@@ -74,8 +74,8 @@ export class FastaFileWriter {
   constructor(path: string, options: FormatOptions = {}) {
     this.path = path
     this.#wrap = options.wrap
-    this.#temporary = join(dirname(path), `.${basename(path)}.tmp`)
-    this.#descriptor = this.#attempt(() => openSync(this.#temporary, 'w'))
+    this.#temporary = temporaryName(path)
+    this.#descriptor = this.#attempt(() => openSync(this.#temporary, constants.O_WRONLY | CREATE))
   }
 
   append(id: string, sequence: Uint8Array): void {

@@ -1,4 +1,14 @@
-import { closeSync, fstatSync, fsyncSync, mkdirSync, openSync, readSync, writeSync } from 'node:fs'
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  fsyncSync,
+  ftruncateSync,
+  mkdirSync,
+  openSync,
+  readSync,
+  writeSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { type Logger, WriteError, writeAtomically } from '../system/index.ts'
 import type { MetricsLine } from './metrics.ts'
@@ -23,7 +33,9 @@ export class MetricsFiles {
     const path = join(folder, METRICS_FILES.lines)
     try {
       mkdirSync(folder, { recursive: true })
-      this.#lines = openSync(path, append ? 'a+' : 'w+')
+      const { O_RDWR, O_APPEND, O_CREAT, O_NOFOLLOW } = constants
+      this.#lines = openSync(path, O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW)
+      if (!append) ftruncateSync(this.#lines)
       if (endsInHalfALine(this.#lines)) writeSync(this.#lines, '\n')
     } catch (error) {
       this.#giveUp(new WriteError(path, error))

@@ -4,7 +4,14 @@
 export { ConsensusBuilder, type FrameScore } from './consensus.ts'
 // Spellings of scores, for other tools that write the same tables.
 export { formatFloat32, formatFloat64 } from './numbers.ts'
-export { type LayoutName, type OutputPaths, outputPaths, type PathOptions } from './paths.ts'
+export {
+  type LayoutName,
+  madeBy,
+  type OutputPaths,
+  outputPaths,
+  type PathOptions,
+  sharedFiles,
+} from './paths.ts'
 export { readFrameScores } from './read-frames.ts'
 // The two result tables.
 export { type ScoredFrames, type TableCounts, type TableOptions, writeTables } from './tables.ts'

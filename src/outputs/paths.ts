@@ -1,4 +1,4 @@
-import { basename, dirname, join } from 'node:path'
+import { basename, dirname, join, resolve, sep } from 'node:path'
 import { descriptorOf } from '../system/index.ts'
 
 export type LayoutName = 'vanilla' | 'broad'
@@ -118,4 +118,23 @@ function extras(root: string, stem: string) {
     state: join(root, '.virnucpro', stem),
     report: join(root, `${stem}_report`),
   }
+}
+
+/** Files of all runs in an output folder, in the form of Broad's fork. */
+export function sharedFiles({ root }: Pick<OutputPaths, 'root'>): { failed: string; broadState: string } {
+  return {
+    failed: join(root, 'failed_files.txt'),
+    broadState: join(root, '.checkpoints', 'pipeline_state.json'),
+  }
+}
+
+/** Tells of a path, absolute, whether it is the name of a file that the run makes. */
+export function madeBy(paths: OutputPaths): (path: string) => boolean {
+  const { chunked, nucleotide, protein, invalidRecords } = paths
+  const files = [chunked, nucleotide, protein, invalidRecords, ...Object.values(sharedFiles(paths))]
+  const { nucleotideFolder, proteinFolder, mergedFolder, report, state } = paths
+  const folders = [nucleotideFolder, proteinFolder, mergedFolder, report, state]
+  const names = new Set(files.map((path) => resolve(path)))
+  const starts = folders.map((path) => resolve(path) + sep)
+  return (path) => names.has(path) || starts.some((start) => path.startsWith(start))
 }

@@ -1,6 +1,4 @@
-import { mkdir, rm } from 'node:fs/promises'
-import { dirname } from 'node:path'
-import { writeAtomically } from '../system/index.ts'
+import { removeFile, writeAtomically } from '../system/index.ts'
 import { type ChunkCall, combineCalls } from './consensus.ts'
 import { linesOf } from './lines.ts'
 import { compareCodePoints } from './pandas.ts'
@@ -50,7 +48,6 @@ export class ChunkCallSorter {
 
   async #spill(): Promise<void> {
     const path = this.#spillPath(this.#runs.length)
-    await mkdir(dirname(path), { recursive: true })
     this.#sortRows()
     await writeAtomically(path, async (file) => {
       for (let at = 0; at < this.#rows.length; at += SOME_ROWS) {
@@ -101,7 +98,7 @@ export class ChunkCallSorter {
 
   /** Removes the spilled runs. */
   async close(): Promise<void> {
-    for (const path of this.#runs) await rm(path, { force: true })
+    for (const path of this.#runs) await removeFile(path)
     this.#runs = []
   }
 }

@@ -1,11 +1,19 @@
 import { basename } from 'node:path'
 import { version } from '../../package.json' with { type: 'json' }
-import { findLegacyRun, RUN_FORMAT, RunFolder, RunLock, type RunManifest } from '../checkpoint/index.ts'
+import {
+  FileRecord,
+  findLegacyRun,
+  RUN_FORMAT,
+  RunFolder,
+  RunLock,
+  type RunManifest,
+  readManifest,
+} from '../checkpoint/index.ts'
 import type { PredictOptions } from '../config/index.ts'
 import { requireMetricsPort } from '../monitor/index.ts'
-import { outputPaths } from '../outputs/index.ts'
-import { type LiveTerminal, type Logger, limitedThreads, WarningKeeper } from '../system/index.ts'
-import { removeOldRun } from './cleanup.ts'
+import { madeBy, outputPaths } from '../outputs/index.ts'
+import { keepFiles, type LiveTerminal, type Logger, limitedThreads, WarningKeeper } from '../system/index.ts'
+import { checkNames, filesInUse, type InUse, refuseFilesInUse } from './claim.ts'
 import { withGrace } from './grace.ts'
 import { RunInputs } from './inputs.ts'
 import { openModels, type RunModels } from './models.ts'
@@ -19,6 +27,8 @@ export interface PredictContext {
   signal?: AbortSignal
   /** Where the run is shown while it goes on; without it a line in the log says now and then how far it is. */
   terminal?: LiveTerminal | undefined
+  /** Files that are read besides those of the options, such as the configuration file: they are never written. */
+  inUse?: readonly InUse[]
 }
 
 /**
@@ -34,7 +44,18 @@ export async function predict(asked: PredictOptions, context: PredictContext): P
   const options = { ...asked, threads: limitedThreads(asked.threads, logger) }
   const paths = outputPaths({ ...options, input: options.inputs[0] ?? '-' })
   if (options.metricsPort !== undefined) await requireMetricsPort(options.metricsPort)
+  await refuseFilesInUse(paths, [...filesInUse(options), ...(context.inUse ?? [])])
   await using lock = await RunLock.acquire(`${paths.state}.lock`)
+  using record = await FileRecord.open({ root: paths.root, state: paths.state, covers: madeBy(paths) })
+  using _kept = keepFiles(record)
+  const legacy = (await findLegacyRun(paths.root, basename(paths.state), paths.layout)) !== undefined
+  let ours: Promise<string[]> | undefined
+  const check = () => {
+    ours ??= checkNames({ paths, record, options, legacy })
+    return ours
+  }
+  // Before the models are loaded, which may take minutes. A run that has finished writes nothing.
+  if (options.force || !(await hasFinished(paths.state))) await check()
   const lostServer = new AbortController()
   const stops = [lock.signal, lostServer.signal, ...(context.signal === undefined ? [] : [context.signal])]
   const signal = AbortSignal.any(stops)
@@ -45,16 +66,16 @@ export async function predict(asked: PredictOptions, context: PredictContext): P
     const opened = await RunInputs.open(options.inputs, signal)
     inputs = opened
     const manifest = describeRun(options, models, opened)
-    // Before the old state goes: killed in between, no file of the old run may be left without it.
-    if (options.force) await removeOldRun(paths)
     const folder = await RunFolder.open({
       path: paths.state,
       results: [paths.predictions, paths.consensus],
       manifest,
       force: options.force,
       resume: options.resume,
-      legacy: (await findLegacyRun(paths.root, basename(paths.state), paths.layout)) !== undefined,
+      legacy,
       digestStreams: () => opened.digestStreams(signal),
+      record,
+      claim: async () => await record.take(await check()),
     })
     begun = folder.status !== 'finished'
     const result = await new Run({
@@ -63,6 +84,7 @@ export async function predict(asked: PredictOptions, context: PredictContext): P
       models,
       inputs: opened,
       folder,
+      record,
       lock,
       terminal,
       logger,
@@ -80,6 +102,11 @@ export async function predict(asked: PredictOptions, context: PredictContext): P
       if (!signal.aborted) throw error
     })
   }
+}
+
+async function hasFinished(state: string): Promise<boolean> {
+  const manifest = await readManifest(state)
+  return typeof manifest === 'object' && manifest.status === 'finished'
 }
 
 function howToContinue(inputs: RunInputs | undefined, root: string): string {

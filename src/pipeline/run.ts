@@ -1,8 +1,9 @@
-import { basename } from 'node:path'
+import { basename, join } from 'node:path'
 import {
   type AdoptedVectors,
   BroadRun,
   damagedPartFile,
+  type FileRecord,
   failedFilesPath,
   type RunFolder,
   type RunLock,
@@ -11,10 +12,16 @@ import {
 } from '../checkpoint/index.ts'
 import type { PredictOptions } from '../config/index.ts'
 import type { ReadOptions } from '../fasta/index.ts'
-import type { RunMonitor } from '../monitor/index.ts'
+import { METRICS_FILES, type RunMonitor } from '../monitor/index.ts'
 import { InferenceError } from '../onnx/index.ts'
 import { type OutputPaths, type TableCounts, writeTables } from '../outputs/index.ts'
-import { type LiveTerminal, UsageError, type WarningKeeper } from '../system/index.ts'
+import {
+  type LiveTerminal,
+  UsageError,
+  type WarningKeeper,
+  WriteError,
+  writeAtomically,
+} from '../system/index.ts'
 import { adoptOldRun } from './adopt.ts'
 import { removeIntermediates, removePartsAfter, stampFolder } from './cleanup.ts'
 import { type EmbeddedWindow, WindowEmbedder, type WorkCounts } from './embed.ts'
@@ -38,6 +45,7 @@ export interface RunParts {
   models: RunModels
   inputs: RunInputs
   folder: RunFolder
+  record: FileRecord
   lock: RunLock
   /** Where the run is shown while it goes on. */
   terminal: LiveTerminal | undefined
@@ -52,6 +60,7 @@ export class Run {
   readonly #models: RunModels
   readonly #inputs: RunInputs
   readonly #folder: RunFolder
+  readonly #record: FileRecord
   readonly #lock: RunLock
   readonly #logger: WarningKeeper
   readonly #signal: AbortSignal | undefined
@@ -67,13 +76,14 @@ export class Run {
   #adopted = 0
   #broad: BroadRun | undefined
 
-  constructor({ options, paths, models, inputs, folder, lock, terminal, logger, signal }: RunParts) {
+  constructor({ options, paths, models, inputs, folder, record, lock, terminal, logger, signal }: RunParts) {
     this.#options = options
     this.#paths = paths
     this.#models = models
     this.#inputs = inputs
     this.#tally = new Tally(options.inputs, options.expectedLength)
     this.#folder = folder
+    this.#record = record
     this.#lock = lock
     this.#logger = logger
     this.#signal = signal
@@ -85,6 +95,7 @@ export class Run {
 
   async execute(): Promise<PredictResult> {
     if (this.#folder.status === 'finished') return this.#finishedBefore()
+    await this.#beginMetrics()
     this.#monitor.start()
     try {
       return await this.#work()
@@ -92,6 +103,16 @@ export class Run {
       await this.#monitor.end(this.#signal?.aborted === true ? 'stopped' : 'error')
       throw error
     }
+  }
+
+  /** The monitor adds lines to a file, which has to be a recorded one first. */
+  async #beginMetrics(): Promise<void> {
+    const path = join(this.#paths.report, METRICS_FILES.lines)
+    if (!this.#options.metrics || (this.#folder.status === 'resumed' && this.#record.owns(path))) return
+    // The monitor meets the same error, and says it: the results of a run do not hang on its metrics.
+    await writeAtomically(path, '').catch((error) => {
+      if (!(error instanceof WriteError)) throw error
+    })
   }
 
   async #work(): Promise<PredictResult> {
@@ -349,6 +370,7 @@ export class Run {
       }),
     )
     if (this.#models.stamp !== undefined) await stampFolder(this.#paths, this.#models.stamp)
+    await this.#record.share(failedFilesPath(this.#paths))
     await writeFailedFiles(this.#paths, this.#failed)
     const result = { ...this.#counts, ...counts, skippedRecords: this.#records.skipped }
     await this.#monitor.end(failed.size > 0 ? 'failed-parts' : 'finished')
@@ -397,11 +419,9 @@ export class Run {
   }
 
   async #close(result: Record<string, number>, parts: number): Promise<void> {
-    // What another program's run left is not ours to remove.
-    if (!this.#folder.adopted) {
-      if (this.#options.keepIntermediate) await removePartsAfter(this.#paths, parts)
-      else await removeIntermediates(this.#paths)
-    }
+    // What another program's run left is not recorded, so that it stays.
+    if (this.#options.keepIntermediate) await removePartsAfter(this.#paths, this.#record, parts)
+    else await removeIntermediates(this.#paths, this.#record)
     await this.#folder.finish(result, [this.#paths.predictions, this.#paths.consensus])
     await this.#broad?.complete(parts)
   }

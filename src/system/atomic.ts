@@ -1,5 +1,8 @@
-import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises'
-import { basename, dirname, join } from 'node:path'
+import { constants } from 'node:fs'
+import { type FileHandle, link, lstat, mkdir, open, rename, rm } from 'node:fs/promises'
+import { dirname, resolve } from 'node:path'
+import { VirnucproError } from './errors.ts'
+import { CREATE, type FileKeeper, ForeignFileError, keepersOf, temporaryName } from './kept-files.ts'
 import { WriteError } from './system-error.ts'
 
 /** Takes the pieces of a file in order. */
@@ -33,24 +36,29 @@ const BUFFER_BYTES = 1 << 18
 export class AtomicFile implements ByteSink {
   readonly path: string
   readonly #temporary: string
+  readonly #keepers: readonly FileKeeper[]
   readonly #handle: FileHandle
   readonly #buffer = new Uint8Array(BUFFER_BYTES)
   #filled = 0
   #open = true
 
-  private constructor(path: string, temporary: string, handle: FileHandle) {
+  private constructor(path: string, temporary: string, keepers: readonly FileKeeper[], handle: FileHandle) {
     this.path = path
     this.#temporary = temporary
+    this.#keepers = keepers
     this.#handle = handle
   }
 
+  /** @throws ForeignFileError when a run makes the file and something lies there that it has not recorded */
   static async create(path: string): Promise<AtomicFile> {
     const temporary = temporaryName(path)
+    const keepers = keepersOf(path)
     try {
-      await mkdir(dirname(path), { recursive: true })
-      return new AtomicFile(path, temporary, await open(temporary, 'w'))
+      await makeFolder(dirname(path), keepers)
+      for (const keeper of keepers) keeper.begins(resolve(temporary))
+      return new AtomicFile(path, temporary, keepers, await open(temporary, constants.O_WRONLY | CREATE))
     } catch (error) {
-      throw new WriteError(path, error)
+      throw error instanceof VirnucproError ? error : new WriteError(path, error)
     }
   }
 
@@ -81,31 +89,79 @@ export class AtomicFile implements ByteSink {
     }
   }
 
-  /** Makes the file appear under its name. */
+  /** Makes the file appear under its name. A link that has the name is replaced; what it leads to is not touched. */
   async commit(): Promise<void> {
     await this.#flush()
     try {
       await this.#handle.sync()
+      const { ino } = await this.#handle.stat({ bigint: true })
       await this.#handle.close()
       this.#open = false
-      await rename(this.#temporary, this.path)
+      await this.#appear(String(ino))
     } catch (error) {
-      throw new WriteError(this.path, error)
+      throw error instanceof VirnucproError ? error : new WriteError(this.path, error)
     }
     await syncFolder(dirname(this.path))
+  }
+
+  async #appear(inode: string): Promise<void> {
+    const [path, temporary] = [resolve(this.path), resolve(this.#temporary)]
+    for (const keeper of this.#keepers) await keeper.appears(path, temporary, inode)
+    const isTheirs = this.#keepers.length > 0 && !this.#keepers.some((keeper) => keeper.owns(path))
+    if (isTheirs) await nameUnlessTaken(temporary, path, this.path)
+    else await rename(temporary, path)
+    for (const keeper of this.#keepers) keeper.appeared(path, temporary)
   }
 
   /** Gives the file up; never throws, so that it cannot hide the error that led here. */
   async abandon(): Promise<void> {
     if (this.#open) await this.#handle.close().catch(() => {})
     this.#open = false
-    await rm(this.#temporary, { force: true }).catch(() => {})
+    await rm(this.#temporary, { force: true })
+      .then(() => {
+        for (const keeper of this.#keepers) keeper.dropped(resolve(this.#temporary))
+      })
+      .catch(() => {})
   }
 }
 
-/** Name of the unfinished form of a file, in the same folder so that the rename never crosses file systems. */
-export function temporaryName(path: string): string {
-  return join(dirname(path), `.${basename(path)}.tmp`)
+/** A name is given only if nothing has it, a link or a file that came a moment ago included. */
+async function nameUnlessTaken(temporary: string, path: string, shown: string): Promise<void> {
+  try {
+    await link(temporary, path)
+  } catch (error) {
+    switch ((error as NodeJS.ErrnoException).code) {
+      case 'EEXIST':
+        throw new ForeignFileError(shown)
+      case 'EPERM':
+      case 'ENOTSUP':
+      case 'EOPNOTSUPP':
+      case 'ENOSYS':
+      case 'EMLINK':
+        // No hard links on this file system: the moment in between cannot be closed.
+        if (await isThere(path)) throw new ForeignFileError(shown)
+        await rename(temporary, path)
+        return
+      default:
+        throw error
+    }
+  }
+  await rm(temporary, { force: true })
+}
+
+async function isThere(path: string): Promise<boolean> {
+  return await lstat(path).then(
+    () => true,
+    () => false,
+  )
+}
+
+/** Makes a folder and those above it; a run records them. */
+export async function makeFolder(path: string, keepers = keepersOf(path)): Promise<void> {
+  const first = await mkdir(path, { recursive: true })
+  if (first === undefined) return
+  for (let made = resolve(path); made.length >= resolve(first).length; made = dirname(made))
+    for (const keeper of keepers) keeper.madeFolder(made)
 }
 
 /** Syncs a folder's entries; file systems that cannot do so (some network ones) answer with an error we may ignore. */

@@ -4,8 +4,8 @@
 export {
   AtomicFile,
   type ByteSink,
+  makeFolder,
   syncFolder,
-  temporaryName,
   writeAtomically,
 } from './atomic.ts'
 // How many threads to start.
@@ -25,6 +25,17 @@ export { ExitCode } from './exit-codes.ts'
 export { areFinite } from './finite.ts'
 // JSON with one meaning.
 export { JsonError, parseJson } from './json.ts'
+// Which files are whose, and names for unfinished ones.
+export {
+  CREATE,
+  type FileKeeper,
+  ForeignFileError,
+  keepersOf,
+  keepFiles,
+  openScratch,
+  removeFile,
+  temporaryName,
+} from './kept-files.ts'
 // Where messages for people go.
 export { type Logger, WarningKeeper } from './logger.ts'
 // What others wrote, made safe to print.
@@ -36,6 +47,8 @@ export { processGroupOf, processPlace, processStart } from './process-identity.t
 export { fileIdentity, NotRegularError, openRegular } from './regular-file.ts'
 // Folders that appear whole, and digests of files.
 export { replaceFolder } from './replace-folder.ts'
+// Whether two names are one file.
+export { filesAt, identityAt, sameFile } from './same-file.ts'
 export { sha256, sha256File, sha256Open } from './sha256.ts'
 export { fromSystem, ReadError, WriteError } from './system-error.ts'
 // A terminal with a display below the messages.

@@ -4,6 +4,12 @@ import { hostname } from 'node:os'
 import { dirname, resolve } from 'node:path'
 import { temporaryFolder } from '../../scripts/support/temporary.ts'
 import { LockedError, RunLock } from '../../src/checkpoint/index.ts'
+import { sealed } from '../../src/checkpoint/sealed.ts'
+
+/** The text of a lock, its checksum right. */
+function asLock({ checksum: _, ...owner }: Record<string, unknown>): string {
+  return sealed(owner)
+}
 
 const door = resolve(import.meta.dir, '../../src/checkpoint/index.ts')
 
@@ -66,7 +72,7 @@ test('a process that has got the number of a dead one does not count as it', asy
   await using folder = temporaryFolder()
   const path = folder.join('run.lock')
   const dead = JSON.parse(await deadLock(path))
-  writeFileSync(path, JSON.stringify({ ...dead, pid: process.pid }))
+  writeFileSync(path, asLock({ ...dead, pid: process.pid }))
   await using _lock = await RunLock.acquire(path)
 })
 
@@ -81,7 +87,7 @@ test('a holder on another machine counts as dead only when it has shown no life 
     place: 'elsewhere',
     since: '2026-01-01T00:00:00Z',
   }
-  for (const content of [JSON.stringify(away), '']) {
+  for (const content of [asLock(away), '']) {
     writeFileSync(path, content)
     const refused = await RunLock.acquire(path).catch((error) => error)
     expect(refused).toBeInstanceOf(LockedError)
@@ -118,9 +124,9 @@ async function deadLockCopy(folder: string, path: string, round: number): Promis
     rmSync(`${folder}/dead`)
   }
   const owner = { ...JSON.parse(dead), token: `dead${round}` }
-  writeFileSync(path, JSON.stringify(owner))
+  writeFileSync(path, asLock(owner))
   if (round % 2 === 1)
-    writeFileSync(`${path}.after.dead${round}`, JSON.stringify({ ...owner, token: `heir${round}` }))
+    writeFileSync(`${path}.after.dead${round}`, asLock({ ...owner, token: `heir${round}` }))
   return readFileSync(path, 'utf8')
 }
 
@@ -145,10 +151,7 @@ test('a run that has lost its lock is stopped, and leaves the new lock alone', a
     const lock = await RunLock.acquire(path, { heartbeatMs: 5 })
     const lost = new Promise<void>((done) => lock.signal.addEventListener('abort', () => done()))
     if (replace) {
-      writeFileSync(
-        `${path}.other`,
-        JSON.stringify({ ...JSON.parse(readFileSync(path, 'utf8')), token: 'other' }),
-      )
+      writeFileSync(`${path}.other`, asLock({ ...JSON.parse(readFileSync(path, 'utf8')), token: 'other' }))
       renameSync(`${path}.other`, path)
     } else rmSync(path)
     await lost
@@ -168,4 +171,21 @@ test('the holder shows that it lives', async () => {
   const { stat } = await import('node:fs/promises')
   while ((await stat(path)).mtime.getTime() === long.getTime()) await Bun.sleep(2)
   expect(JSON.parse(readFileSync(path, 'utf8')).pid).toBe(process.pid)
+})
+
+test('a flipped bit makes a lock one of an unknown process, which holds while it shows itself', async () => {
+  await using folder = temporaryFolder()
+  const path = folder.join('flipped.lock')
+  const text = Buffer.from(await deadLock(path))
+  for (let bit = 0; bit < 8 * text.length; bit += 37) {
+    const bytes = Buffer.from(text)
+    bytes[bit >> 3] = (bytes[bit >> 3] as number) ^ (1 << (bit & 7))
+    writeFileSync(path, bytes)
+    const refused = await RunLock.acquire(path).catch((error) => error)
+    expect({ bit, owner: refused.owner, name: refused.name }).toEqual({
+      bit,
+      owner: undefined,
+      name: 'LockedError',
+    })
+  }
 })

@@ -9,7 +9,7 @@ import { importModels } from '../../src/models/index.ts'
 import { hasPython, runPython } from '../support/python.ts'
 import { byName, type OldRuns, oldRuns } from '../support/reference.ts'
 import { predictHere } from './resume-inprocess.ts'
-import { computed, outputs } from './resume-support.ts'
+import { computed, differences, outputs } from './resume-support.ts'
 
 const folder = temporaryFolder()
 const bundle = folder.join('bundle')
@@ -121,7 +121,7 @@ describe.each(byName(oldRuns))('%s', (_, runs) => {
       const before = outputs(output)
       for (const file of [`${stem}_merged/output_1_merged.pt`, `${stem}_chunked500.fa`])
         rmSync(join(output, file))
-      const { error } = await continued(output, { keepIntermediate: true })
+      const { error } = await continued(output, { keepIntermediate: true, resume: true })
       expect(error).toBeUndefined()
       const after = outputs(output)
       for (const [file, bytes] of before)
@@ -137,12 +137,19 @@ describe.each(byName(oldRuns))('%s', (_, runs) => {
       expect(computed(log)).toEqual(NONE)
     })
 
-    test('not when --force says to compute anew', async () => {
+    test('not when --force says to compute anew; its files stay, and its tables stand in the way', async () => {
       const output = oldRun('vanilla', { tables: true })
+      const before = outputs(output)
+      const refused = await continued(output, { force: true })
+      expect(refused.error?.message).toContain('prediction_results.txt')
+      expect(differences(outputs(output), before)).toEqual([])
+      for (const name of before.keys()) if (name.includes('prediction_results')) rmSync(join(output, name))
       const { error, log } = await continued(output, { force: true })
       expect(error).toBeUndefined()
       expect(computed(log)).toEqual({ esm2: [4], dnabert_s: [4] })
-      expect(readdirSync(output).sort()).toEqual(['.virnucpro', `${stem}_merged`, `${stem}_report`])
+      const after = outputs(output)
+      for (const [name, bytes] of before)
+        if (!name.includes('prediction_results')) expect(after.get(name)?.equals(bytes)).toBe(true)
     })
   })
 

@@ -1,7 +1,7 @@
 import { expect, setDefaultTimeout, test } from 'bun:test'
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs'
-import { basename, join } from 'node:path'
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
 import { temporaryFolder } from '../../scripts/support/temporary.ts'
 import { predictHere } from './resume-inprocess.ts'
 import { computed, differences, type Ended, outputs, run, smallRun, sum } from './resume-support.ts'
@@ -56,7 +56,7 @@ test('a limit on the size of files stops the run with the reason, and nothing is
   expect(sum(all.esm2)).toBeLessThan(3 * sum(computed(first.messages).esm2))
 })
 
-test('wherever a file cannot be written the run says which, leaves nothing half-written and can go on', async () => {
+test('wherever something takes a name of the run meanwhile, it stops and says where, harms nothing and can go on', async () => {
   await using folder = temporaryFolder()
   await smallRun(folder.path)
   const input = folder.join('reads.fa')
@@ -64,33 +64,44 @@ test('wherever a file cannot be written the run says which, leaves nothing half-
   const expected = outputs(folder.join('whole'))
   // In the order in which a run comes to them.
   const places = [
-    '.reads_chunked300.fa.tmp',
-    '.reads_nucleotide.fa.tmp',
-    '.reads_protein.faa.tmp',
-    'reads_nucleotide/.output_2.fa.tmp',
-    'reads_protein/.output_2.fa.tmp',
-    '.virnucpro/reads/work/parts_from_000001.journal',
-    '.virnucpro/reads/work/.part_000003.scores.tmp',
-    'reads_nucleotide/.output_4_DNABERT_S.pt.tmp',
-    'reads_nucleotide/.output_4_DNABERT_S.pt.done.tmp',
-    'reads_protein/.output_4_ESM.pt.tmp',
-    'reads_merged/.output_4_merged.pt.tmp',
-    'reads_merged/.prediction_results.txt.tmp',
-    'reads_merged/.prediction_results_highestscore.csv.tmp',
-    'reads_merged/.DEMONSTRATION.txt.tmp',
-    '.virnucpro/reads/.run.json.tmp',
+    'reads_nucleotide/output_2.fa',
+    'reads_protein/output_2.fa',
+    '.virnucpro/reads/work/part_000003.scores',
+    'reads_nucleotide/output_4_DNABERT_S.pt',
+    'reads_nucleotide/output_4_DNABERT_S.pt.done',
+    'reads_protein/output_4_ESM.pt',
+    'reads_merged/output_4_merged.pt',
+    'reads_chunked300.fa',
+    'reads_nucleotide.fa',
+    'reads_protein.faa',
+    'reads_merged/prediction_results.txt',
+    'reads_merged/prediction_results_highestscore.csv',
+    'reads_merged/DEMONSTRATION.txt',
   ]
   const output = folder.join('output')
-  for (const place of places) {
+  for (const [i, place] of places.entries()) {
     const obstacle = join(output, place)
-    rmSync(obstacle, { recursive: true, force: true })
-    mkdirSync(obstacle, { recursive: true })
+    // Once the run has looked at the names that are taken, and before it comes to this one.
+    const begun = setInterval(() => {
+      if (!existsSync(join(output, '.virnucpro', 'reads.lock'))) return
+      const started = readdirSync(output, { recursive: true, encoding: 'utf8' }).some((name) =>
+        name.endsWith('.tmp'),
+      )
+      if (!started || existsSync(obstacle)) return
+      clearInterval(begun)
+      mkdirSync(dirname(obstacle), { recursive: true })
+      if (i % 2 === 0) writeFileSync(obstacle, 'mine')
+      else mkdirSync(obstacle)
+    }, 0)
     const failed = await predictHere(input, output, { layout: 'broad' })
-    const name = basename(place).replace(/^\.(.*)\.tmp$/, '$1')
-    expect(failed.error?.message).toMatch(/^cannot write .*something else is there \(EISDIR\)/)
-    expect(failed.error?.message).toContain(name)
-    checkNothingHalfWritten(output, expected)
+    clearInterval(begun)
+    expect({ place, message: failed.error?.message }).toMatchObject({
+      message: expect.stringContaining('no run of this program has recorded it'),
+    })
+    expect(failed.error?.message).toContain(place)
+    if (i % 2 === 0) expect(readFileSync(obstacle, 'utf8')).toBe('mine')
     rmSync(obstacle, { recursive: true })
+    checkNothingHalfWritten(output, expected)
   }
   const last = await predictHere(input, output, { layout: 'broad' })
   expect(last.error).toBeUndefined()

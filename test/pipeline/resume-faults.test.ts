@@ -57,6 +57,8 @@ function foreign(): string {
   rmSync(join(output, '.virnucpro'), { recursive: true })
   for (const table of ['prediction_results.txt', 'prediction_results_highestscore.csv'])
     rmSync(join(output, 'reads_merged', table))
+  rmSync(join(output, 'reads_merged', 'DEMONSTRATION.txt'))
+  rmSync(join(output, 'reads_report'), { recursive: true })
   return output
 }
 
@@ -80,7 +82,7 @@ async function endsWell(output: string, overrides = {}): Promise<string> {
  * digits of its scores may differ.
  */
 async function endsAlike(output: string): Promise<string> {
-  const { error, log } = await predictHere(input, output, LAYOUT)
+  const { error, log } = await predictHere(input, output, { ...LAYOUT, resume: true })
   expect(error).toBeUndefined()
   const rows = (files: ReadonlyMap<string, Buffer>) =>
     (files.get('reads_merged/prediction_results.txt') ?? '')
@@ -134,11 +136,12 @@ test('a merged file of another run is not used, whatever its name and its .done 
   mkdirSync(join(stale, 'reads_merged'), { recursive: true })
   cpSync(part(whole, 3).merged, part(stale, 1).merged)
   writeFileSync(`${part(stale, 1).merged}.done`, '')
-  expect(sum(computed(await endsWell(stale)).esm2)).toBe(sequences)
+  expect(sum(computed(await endsWell(stale, { resume: true })).esm2)).toBe(sequences)
 })
 
 test('--force leaves nothing of an earlier run of the same name', async () => {
-  const output = foreign()
+  const output = folder.join('forced')
+  cpSync(whole, output, { recursive: true })
   const other = folder.join('other', 'reads.fa')
   await Bun.write(other, randomFasta(7, 5))
   expect((await predictHere(other, output, { ...LAYOUT, force: true })).error).toBeUndefined()

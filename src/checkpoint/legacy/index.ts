@@ -13,6 +13,7 @@ export {
   BROAD_STAGES,
   type BroadStage,
   broadConfigHash,
+  isPipelineState,
   type PipelineConfig,
   PipelineState,
   type StageOutputs,

@@ -137,6 +137,15 @@ export async function readPipelineConfig(root: string): Promise<PipelineConfig |
   }
 }
 
+/** Whether a text is a state that Broad's fork, or a run here, has written. */
+export function isPipelineState(text: string): boolean {
+  try {
+    return v.is(StateSchema, parseJson(text))
+  } catch {
+    return false
+  }
+}
+
 const StateSchema = v.object({
   pipeline_config: v.object({ config_hash: v.string(), expected_length: v.number(), model_path: v.string() }),
 })

@@ -2,7 +2,8 @@ import { readdir, readFile } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import * as v from 'valibot'
 import type { LayoutName } from '../../outputs/index.ts'
-import { parseJson, sha256File, writeAtomically } from '../../system/index.ts'
+import { sha256File, writeAtomically } from '../../system/index.ts'
+import { formatManifest, openManifest } from '../manifest.ts'
 
 /** Folder of the states of our own runs, one folder in it for each run. */
 export const STATE_FOLDER = '.virnucpro'
@@ -36,11 +37,9 @@ export async function ownStates(folder: string): Promise<OwnState[]> {
 }
 
 async function readState(path: string): Promise<v.InferOutput<typeof StateSchema> | undefined> {
-  try {
-    return v.parse(StateSchema, parseJson(await readFile(join(path, 'run.json'), 'utf8')))
-  } catch {
-    return undefined
-  }
+  const text = await readFile(join(path, 'run.json'), 'utf8').catch(() => undefined)
+  const state = v.safeParse(StateSchema, text === undefined ? undefined : openManifest(text))
+  return state.success ? state.output : undefined
 }
 
 /** Tells the state of a finished run that its files are in another layout now. */
@@ -57,7 +56,7 @@ export async function moveState(
   for (const table of tables) digests[basename(table)] = await sha256File(table)
   const settings = { ...state.settings, layout }
   const next = { ...state, settings, ...(state.tables === undefined ? {} : { tables: digests }) }
-  await writeAtomically(join(path, 'run.json'), `${JSON.stringify(next, undefined, 2)}\n`)
+  await writeAtomically(join(path, 'run.json'), formatManifest(next))
 }
 
 /** The root of the run whose state this is. */

@@ -1,11 +1,12 @@
 import { type PredictOptions, toPredictOptions } from '../../config/index.ts'
+import type { PredictContext } from '../../pipeline/index.ts'
 import { ExitCode, UsageError } from '../../system/index.ts'
 import { predictGroups } from '../args/predict.ts'
 import { strictCommand } from '../command.ts'
 import { requireFiles, requireInputs, requirePaths } from '../files.ts'
 import type { CommandHelp } from '../help.ts'
 import { applyPositionals } from '../positionals.ts'
-import { type Session, startSession } from '../session.ts'
+import { startSession } from '../session.ts'
 import { withSignals } from '../signals.ts'
 
 const help: CommandHelp = {
@@ -29,21 +30,18 @@ const NO_BUNDLE = [
 export default strictCommand(help, async (line) => {
   const { configuration, logger, warnings, terminal } = await startSession(line, applyPositionals(line))
   const options = toPredictOptions(configuration)
-  return () => runPredict(options, { logger, warnings, terminal })
+  const { file } = configuration
+  const inUse = file === undefined ? [] : [['the configuration file', file] as const]
+  return () => runPredict(options, { logger, warnings, terminal, inUse })
 })
 
-async function runPredict(
-  options: PredictOptions,
-  { logger, warnings, terminal }: Pick<Session, 'logger' | 'warnings' | 'terminal'>,
-): Promise<void> {
+async function runPredict(options: PredictOptions, context: PredictContext): Promise<void> {
   if (options.bundle === undefined) throw new UsageError(NO_BUNDLE)
   if (options.bundle !== 'demo') await requirePaths([['bundle', options.bundle]])
   await requireInputs(options.inputs)
   if (options.mlp !== undefined) await requireFiles([['model', options.mlp]])
   // Loaded here and not above: it brings ONNX Runtime, which nothing before this line needs.
   const { predict } = await import('../../pipeline/index.ts')
-  const result = await withSignals(logger, (signal) =>
-    predict(options, { logger, warnings, signal, terminal }),
-  )
+  const result = await withSignals(context.logger, (signal) => predict(options, { ...context, signal }))
   if (result.failedParts > 0) process.exitCode = ExitCode.partial
 }

@@ -8,6 +8,8 @@ export { type Arg, type ArgGroup, spellings } from './arg.ts'
 
 export interface CommandLine {
   positionals: string[]
+  /** Every text that stands after an option, by the spelling of the option. */
+  texts: readonly (readonly [option: string, text: string])[]
   /** Settings given as options. */
   flags: Map<SettingName, Given>
   /** One line for each option that is accepted and does nothing. */
@@ -25,6 +27,9 @@ export function parseCommandLine(argv: readonly string[], command: CommandHelp):
   const collected = collect(given)
   return {
     positionals,
+    texts: given.flatMap(({ spelled, value }) =>
+      typeof value === 'string' ? [[spelled, value] as const] : [],
+    ),
     flags: toFlags(collected),
     warnings: warningsOf(given),
     text: (name) => textOf(collected.get(name)),

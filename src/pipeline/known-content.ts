@@ -1,0 +1,165 @@
+import { createReadStream } from 'node:fs'
+import { lstat, open, readFile } from 'node:fs/promises'
+import { basename, dirname, resolve } from 'node:path'
+import { isPipelineState, type RunManifest, readLegacyFile } from '../checkpoint/index.ts'
+import { METRICS_FILES, readMetrics } from '../monitor/index.ts'
+import { type OutputPaths, sharedFiles } from '../outputs/index.ts'
+import { REPORT_FILES, readSummary } from '../report/index.ts'
+import { sha256File } from '../system/index.ts'
+import { demonstrationFile, isIntermediate } from './run-files.ts'
+
+/**
+ * Whether a file without a record is, by all of its content, what its name says: an intermediate or a table of a run of
+ * the original, of Broad's fork or of this program.
+ *
+ * @param path - absolute
+ */
+export async function isFileOfRun(paths: OutputPaths, path: string): Promise<boolean> {
+  // What lies behind a link was not written under this name.
+  if (!(await lstat(path)).isFile()) return false
+  const name = basename(path)
+  if (name.endsWith('.done')) return await isMarker(paths, path)
+  if (name.endsWith('.pt')) return await isCheckpoint(paths, path)
+  if (path === resolve(paths.chunked)) return await everyLine(path, isChunkLine)
+  if (isIntermediate(paths, path)) return await everyLine(path, isFrameLine)
+  if (path === resolve(paths.predictions)) return await everyLine(path, isFrameRow)
+  if (path === resolve(paths.consensus)) return await everyLine(path, isChunkRow)
+  if (path === resolve(sharedFiles(paths).broadState)) return isPipelineState(await readFile(path, 'utf8'))
+  return false
+}
+
+/**
+ * Whether a file without a record is one of a run of version 0.1.0, which kept none: tables by the digests in the
+ * manifest, everything else by its content.
+ */
+export async function isFileOfFirstVersion(
+  paths: OutputPaths,
+  manifest: RunManifest,
+  path: string,
+): Promise<boolean> {
+  if (!(await lstat(path)).isFile()) return false
+  const name = basename(path)
+  if (path.startsWith(`${resolve(paths.state)}/`)) return await isStateFile(paths, path)
+  const digest = dirname(path) === resolve(paths.mergedFolder) ? manifest.tables?.[name] : undefined
+  if (digest !== undefined) return (await sha256File(path)) === digest
+  if (path === resolve(demonstrationFile(paths)))
+    return (await readFile(path, 'utf8')).startsWith(`${basename(paths.mergedFolder)}: `)
+  if (path === resolve(paths.invalidRecords)) return await everyLine(path, isInvalidRecordRow)
+  if (dirname(path) === resolve(paths.report)) return await isReportFile(path)
+  // Without the option such a run had no intermediates.
+  if (isIntermediate(paths, path) && manifest.settings.keepIntermediate !== true) return false
+  return await isFileOfRun(paths, path)
+}
+
+/** Whether every line is one of `failed_files.txt`, to which all runs in a folder add theirs. */
+export async function isListOfFailures(path: string): Promise<boolean> {
+  return await everyLine(path, (line) => line === '' || line.split('|').length >= 3)
+}
+
+async function isMarker(paths: OutputPaths, path: string): Promise<boolean> {
+  if ((await lstat(path)).size > 0) return false
+  const of = path.slice(0, -'.done'.length)
+  return await isFileOfRun(paths, of).catch(() => true)
+}
+
+async function isCheckpoint(paths: OutputPaths, path: string): Promise<boolean> {
+  const places = { dnabert: paths.nucleotideFolder, esm: paths.proteinFolder, merged: paths.mergedFolder }
+  const { file, table } = await readLegacyFile(path, paths.layout)
+  if (file.kind === undefined || file.kind === 'batch') return file.damaged && (await beginsLikeOne(path))
+  return table !== undefined && resolve(places[file.kind]) === dirname(path)
+}
+
+/**
+ * A run that was killed leaves the beginning of a file, or an empty one, in which there is nothing to lose. Source:
+ * torch.save, whose archive begins with the member `NAME/data.pkl`.
+ */
+async function beginsLikeOne(path: string): Promise<boolean> {
+  const file = await open(path)
+  try {
+    const bytes = Buffer.alloc(300)
+    const { bytesRead } = await file.read(bytes, 0, bytes.length, 0)
+    if (bytesRead === 0) return true
+    if (bytesRead < 30 || bytes.readUInt32LE(0) !== 0x04034b50) return false
+    return /^[^/]+\/data\.pkl$/.test(bytes.toString('latin1', 30, 30 + bytes.readUInt16LE(26)))
+  } finally {
+    await file.close()
+  }
+}
+
+async function isStateFile(paths: OutputPaths, path: string): Promise<boolean> {
+  const name = path.slice(resolve(paths.state).length + 1)
+  // It has been read as one.
+  if (name === 'run.json') return true
+  if (/^(work\/)?\.[\w.]+\.tmp$/.test(name) || /^work\/sort_\d+\.tsv$/.test(name)) return true
+  if (!/^work\/(part_\d+\.(scores|partial)|parts_from_\d+\.journal|adopted\.journal)$/.test(name))
+    return false
+  const magic = await firstBytes(path, 8)
+  return magic === '' || /^VNP(SCOR|JRNL)\d$/.test(magic)
+}
+
+async function isReportFile(path: string): Promise<boolean> {
+  switch (basename(path)) {
+    case REPORT_FILES.summary:
+      return await readSummary(path).then(
+        () => true,
+        () => false,
+      )
+    case REPORT_FILES.page:
+      return (await firstBytes(path, 2000)).includes('<meta name="generator" content="virnucpro')
+    case METRICS_FILES.lines:
+      return await readMetrics(path).then(
+        (lines) => lines.length > 0 && lines[0]?.kind === 'start',
+        () => false,
+      )
+    case METRICS_FILES.openMetrics:
+      return await everyLine(
+        path,
+        (line) => line === '# EOF' || /^(# (TYPE|HELP|UNIT) )?virnucpro/.test(line),
+      )
+    default:
+      return (await firstBytes(path, 40)).startsWith('# id: virnucpro_')
+  }
+}
+
+async function firstBytes(path: string, count: number): Promise<string> {
+  const file = await open(path)
+  try {
+    const bytes = Buffer.alloc(count)
+    const { bytesRead } = await file.read(bytes, 0, count, 0)
+    return bytes.toString('latin1', 0, bytesRead)
+  } finally {
+    await file.close()
+  }
+}
+
+type IsLine = (line: string, number: number) => boolean
+
+const isLetters: IsLine = (line, number) => number > 1 && /^[A-Za-z*-]*$/.test(line)
+const isChunkLine: IsLine = (line, number) => /^>.+_chunk_\d+( .*)?$/.test(line) || isLetters(line, number)
+const isFrameLine: IsLine = (line, number) =>
+  /^>.+_chunk_\d+[FR][123]( .*)?$/.test(line) || isLetters(line, number)
+
+const isFrameRow: IsLine = (line, number) =>
+  (number === 1 && line.startsWith('# ')) ||
+  (number <= 2 && line === 'Sequence_ID\tPrediction\tscore1\tscore2') ||
+  /^[^\t]*\t(virus|others)\t[^\t]*\t[^\t]*$/.test(line)
+
+const isChunkRow: IsLine = (line, number) =>
+  (number === 1 && (line === '' || line.startsWith('# '))) ||
+  (number <= 2 && /^(Modified_ID\tIs_Virus(\tmax_score_0\tmax_score_1)?)?$/.test(line)) ||
+  /^("[^\t]*"|[^\t]*)\t(True|False)(\t[^\t]*\t[^\t]*)?$/.test(line)
+
+const isInvalidRecordRow: IsLine = (line, number) =>
+  number === 1 ? line.startsWith('source\tline\t') : line.split('\t').length >= 5
+
+/** Whether all lines of a file pass; one without a line does. */
+async function everyLine(path: string, passes: IsLine): Promise<boolean> {
+  let number = 0
+  let rest = ''
+  for await (const block of createReadStream(path, { encoding: 'utf8', highWaterMark: 1 << 20 })) {
+    const lines = (rest + block).split('\n')
+    rest = lines.pop() ?? ''
+    for (const line of lines) if (!passes(line, ++number)) return false
+  }
+  return rest === '' || passes(rest, ++number)
+}

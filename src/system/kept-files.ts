@@ -1,0 +1,105 @@
+import { closeSync, constants, openSync, unlinkSync } from 'node:fs'
+import { lstat, rm } from 'node:fs/promises'
+import { dirname, join, resolve } from 'node:path'
+import { UsageError } from './errors.ts'
+import { WriteError } from './system-error.ts'
+
+/**
+ * Keeps the record of the files that one run makes. It is told before a file appears and after, so that no file of the
+ * run is unrecorded at any moment at which the process may be killed. Paths are absolute.
+ */
+export interface FileKeeper {
+  /** Whether a file of this name is the run's to make. */
+  covers(path: string): boolean
+  /** Whether what lies there is recorded. */
+  owns(path: string): boolean
+  /** An unfinished file is about to be made. */
+  begins(temporary: string): void
+  /** The unfinished file, of this inode, is about to get its name. On disk once resolved. */
+  appears(path: string, temporary: string, inode: string): Promise<void>
+  appeared(path: string, temporary: string): void
+  /** The unfinished file is gone. */
+  dropped(temporary: string): void
+  madeFolder(path: string): void
+  /** A recorded file is about to be removed. */
+  goes(path: string): void
+  gone(path: string): void
+}
+
+const keepers = new Set<FileKeeper>()
+
+/** From here on a run's files are recorded, whichever part of the program writes them. */
+export function keepFiles(keeper: FileKeeper): Disposable {
+  keepers.add(keeper)
+  return { [Symbol.dispose]: () => void keepers.delete(keeper) }
+}
+
+export function keepersOf(path: string): FileKeeper[] {
+  const absolute = resolve(path)
+  return [...keepers].filter((keeper) => keeper.covers(absolute))
+}
+
+/** Something lies where a file of a run belongs, and no run of this program has made it. */
+export class ForeignFileError extends UsageError {
+  readonly path: string
+
+  constructor(path: string) {
+    super(
+      `${path} exists, and no run of this program has recorded it as its own, so it is not overwritten: ` +
+        'move it away, or choose another output folder or --prefix',
+    )
+    this.path = path
+  }
+}
+
+/** A name beside a file, or in a folder, that nobody can guess. Its length does not depend on that of the file. */
+export function unguessableName(): string {
+  return `.virnucpro-${Buffer.from(crypto.getRandomValues(new Uint8Array(16))).toString('hex')}.tmp`
+}
+
+/** Name of the unfinished form of a file or folder, beside it so that the rename never crosses file systems. */
+export function temporaryName(path: string): string {
+  return join(dirname(path), unguessableName())
+}
+
+/** Flags that make a file and never open one that is there, nor follow a link. */
+export const CREATE = constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW
+
+/**
+ * Removes a file of a run. What the run has not recorded stays, and so does what lies behind a link.
+ * @returns whether nothing lies there any more
+ */
+export async function removeFile(path: string): Promise<boolean> {
+  const absolute = resolve(path)
+  const covering = keepersOf(absolute)
+  const owning = covering.filter((keeper) => keeper.owns(absolute))
+  if (covering.length > 0 && owning.length === 0)
+    return await lstat(absolute).then(
+      () => false,
+      () => true,
+    )
+  for (const keeper of owning) keeper.goes(absolute)
+  try {
+    await rm(absolute, { force: true })
+  } catch (error) {
+    throw new WriteError(path, error)
+  }
+  for (const keeper of owning) keeper.gone(absolute)
+  return true
+}
+
+/** Opens a file for reading and writing that has no name: it is gone when it is closed, or the process ends. */
+export function openScratch(folder: string): number {
+  const path = join(folder, unguessableName())
+  const covering = keepersOf(path)
+  for (const keeper of covering) keeper.begins(resolve(path))
+  const file = openSync(path, constants.O_RDWR | CREATE, 0o600)
+  try {
+    unlinkSync(path)
+  } catch (error) {
+    closeSync(file)
+    throw error
+  }
+  for (const keeper of covering) keeper.dropped(resolve(path))
+  return file
+}

@@ -1,0 +1,46 @@
+import { fstat } from 'node:fs'
+import { readdir, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+
+/**
+ * Device and inode of a file, behind all links and whatever its spelling; of `-`, what standard input was redirected from.
+ * Undefined where there is no file.
+ */
+export async function identityAt(path: string): Promise<string | undefined> {
+  const found = await (path === '-'
+    ? promisify(fstat)(0, { bigint: true })
+    : stat(path, { bigint: true })
+  ).catch(() => undefined)
+  return found?.isFile() ? `${found.dev} ${found.ino}` : undefined
+}
+
+/** A path itself, or all below it where it is a folder. */
+export async function filesAt(path: string): Promise<string[]> {
+  const found = await stat(path).catch(() => undefined)
+  if (!found?.isDirectory()) return [path]
+  const names = await readdir(path, { recursive: true }).catch(() => [])
+  return names.map((name) => join(path, name))
+}
+
+/** The first of two lists' files that are the same one; undefined where there are none. */
+export async function sameFile(
+  reads: readonly string[],
+  writes: readonly string[],
+): Promise<{ read: string; written: string } | undefined> {
+  const written = new Map<string, string>()
+  for (const path of writes) {
+    for (const file of await filesAt(path)) {
+      const identity = await identityAt(file)
+      if (identity !== undefined) written.set(identity, file)
+    }
+  }
+  if (written.size === 0) return undefined
+  for (const path of reads) {
+    for (const file of await filesAt(path)) {
+      const match = written.get((await identityAt(file)) ?? '')
+      if (match !== undefined) return { read: file, written: match }
+    }
+  }
+  return undefined
+}
