@@ -1,4 +1,5 @@
 import { type Bundle, computesOnCpu, openBundle } from '../models/index.ts'
+import { UsageError } from '../system/index.ts'
 import { writeEmbeddingModel } from './embedding-model.ts'
 import { PlanError } from './errors.ts'
 import { createRepository } from './folder.ts'
@@ -49,11 +50,14 @@ export interface BuiltRepository {
  * Makes a model repository for Triton from a bundle: `esm2` and `dnabert_s` with token ids in, and `esm2_sequence` and
  * `dnabert_s_sequence` with proteins and DNA in; embeddings out. See model_repository/README.md.
  *
- * The folder appears whole or not at all, and its configurations have been read back and compared with the contract.
+ * The folder appears whole or not at all.
  *
- * @throws {BundleError} {@link PlanError} {@link RepositoryError}
+ * @throws {BundleError} {@link PlanError} {@link RepositoryError} {@link UsageError}
  */
 export async function buildRepository(options: BuildOptions): Promise<BuiltRepository> {
+  const { instances = 1 } = options
+  if (!Number.isInteger(instances) || instances < 1)
+    throw new UsageError(`instances: expected a whole number from 1, got ${instances}`)
   const bundle = await openBundle(options.bundle)
   const plans = await plansOf(options, bundle)
   const tuning = options.plans === undefined ? undefined : await readTuning(options.plans)

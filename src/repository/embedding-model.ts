@@ -3,7 +3,6 @@ import { join } from 'node:path'
 import { servedVersion } from '../backends/index.ts'
 import { modelDigest, sourceDigest } from '../models/index.ts'
 import { limitEntries } from './limits.ts'
-import { checkModelConfig } from './model-config.ts'
 import { place } from './place.ts'
 import { planFileName } from './plans.ts'
 import { quote } from './quote.ts'
@@ -35,15 +34,6 @@ export async function writeEmbeddingModel(request: ModelRequest): Promise<string
     digest,
     instances: request.instances ?? 1,
     warmup: warmupEntries(shapes),
-  })
-  checkModelConfig(text, path, {
-    name: model,
-    backend: request.backend,
-    inputs: [
-      { name: 'input_ids', type: 'TYPE_INT32', dims: [-1, -1] },
-      { name: 'lengths', type: 'TYPE_INT32', dims: [-1] },
-    ],
-    outputs: [{ name: 'embedding', type: 'TYPE_FP32', dims: [-1, dimension] }],
   })
   await writeFile(path, text)
   // Every id of the vocabulary will do.

@@ -10,15 +10,7 @@ export {
   repositoryBackends,
 } from './build.ts'
 // Errors.
-export { ModelConfigError, PlanError, RepositoryError } from './errors.ts'
-// Model configurations, read back from their text.
-export {
-  checkModelConfig,
-  contractOf,
-  type ModelContract,
-  parseModelConfig,
-  type TensorSpec,
-} from './model-config.ts'
+export { PlanError, RepositoryError } from './errors.ts'
 export type { Placement } from './place.ts'
 // TensorRT plans and the file that describes each; `engines build` writes both.
 export { findPlans, type Plan, PlanSidecar, type Profile, planFileName } from './plans.ts'

@@ -3,7 +3,6 @@ import { join } from 'node:path'
 import { servedVersion } from '../backends/index.ts'
 import { modelDigest } from '../models/index.ts'
 import { shapesOf } from './limits.ts'
-import { checkModelConfig } from './model-config.ts'
 import { place } from './place.ts'
 import type { ModelRequest } from './request.ts'
 import { renderTemplate, templatePath } from './template.ts'
@@ -31,12 +30,6 @@ export async function writeSequenceModel(request: ModelRequest): Promise<string>
     tokenBudget: request.tokenBudget ?? request.tuned ?? BUDGET[hasPlans ? 'plans' : 'graphs'],
     shapes: shapesOf(request),
     inFlight: backend === 'python' && !hasPlans ? 2 * (request.instances ?? 1) : GPU_IN_FLIGHT,
-  })
-  checkModelConfig(text, path, {
-    name,
-    backend: 'python',
-    inputs: [{ name: 'sequences', type: 'TYPE_STRING', dims: [-1] }],
-    outputs: [{ name: 'embedding', type: 'TYPE_FP32', dims: [-1, dimension] }],
   })
   await writeFile(path, text)
   const code = {

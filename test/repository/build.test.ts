@@ -5,15 +5,9 @@ import { demoBundle, writePlans } from '../../scripts/support/plans.ts'
 import { temporaryFolder } from '../../scripts/support/temporary.ts'
 import { versionFolder } from '../../scripts/support/triton.ts'
 import { openBundle, sourceDigest } from '../../src/models/index.ts'
-import {
-  type BuildOptions,
-  buildRepository,
-  contractOf,
-  PlanError,
-  parseModelConfig,
-  RepositoryError,
-} from '../../src/repository/index.ts'
+import { type BuildOptions, buildRepository, PlanError, RepositoryError } from '../../src/repository/index.ts'
 import { hasPython, runPython } from '../support/python.ts'
+import { contractOf } from './model-config.ts'
 import { digestOf } from './support.ts'
 
 const { digest, manifest } = await openBundle(demoBundle)
@@ -34,18 +28,20 @@ test('all backends serve one contract', async () => {
     expect(models).toEqual(['esm2', 'esm2_sequence', 'dnabert_s', 'dnabert_s_sequence'])
     for (const model of ['esm2', 'dnabert_s'] as const) {
       const { dimension } = manifest.models[model]
-      expect(contractOf(parseModelConfig(configOf(output, model), model))).toEqual({
+      expect(contractOf(configOf(output, model))).toEqual({
         name: model,
         backend,
+        maxBatchSize: 0,
         inputs: [
           { name: 'input_ids', type: 'TYPE_INT32', dims: [-1, -1] },
           { name: 'lengths', type: 'TYPE_INT32', dims: [-1] },
         ],
         outputs: [{ name: 'embedding', type: 'TYPE_FP32', dims: [-1, dimension] }],
       })
-      expect(contractOf(parseModelConfig(configOf(output, `${model}_sequence`), model))).toEqual({
+      expect(contractOf(configOf(output, `${model}_sequence`))).toEqual({
         name: `${model}_sequence`,
         backend: 'python',
+        maxBatchSize: 0,
         inputs: [{ name: 'sequences', type: 'TYPE_STRING', dims: [-1] }],
         outputs: [{ name: 'embedding', type: 'TYPE_FP32', dims: [-1, dimension] }],
       })
@@ -85,8 +81,7 @@ test('Python: plans on every GPU, and the code that runs them', async () => {
   const code = ['cuda_runtime.py', 'overlap.py', 'plan_engine.py', 'profiles.py', 'token_batch.py']
   const files = [...plansAndModel, ...plugins, ...code].sort()
   expect(readdirSync(versionFolder(output, 'esm2')).sort()).toEqual(files)
-  const config = parseModelConfig(configOf(output, 'esm2'), 'esm2')
-  expect(contractOf(config).backend).toBe('python')
+  expect(contractOf(configOf(output, 'esm2')).backend).toBe('python')
   for (const model of ['esm2', 'dnabert_s'] as const) {
     const text = configOf(output, model)
     expect(text).toContain(sourceDigest(manifest.models[model]))
@@ -169,6 +164,8 @@ test('only a repository of this program is replaced, and only on request', async
   const output = folder.join('out')
   await build(output)
   await expect(build(output)).rejects.toThrow('Add --force')
+  for (const instances of [0, 1.5])
+    await expect(build(folder.join('none'), { instances })).rejects.toThrow('expected a whole number from 1')
   await build(output, { force: true, instances: 3, threads: 2 })
   expect(configOf(output, 'esm2')).toContain('{ kind: KIND_CPU count: 3 }')
   expect(configOf(output, 'esm2')).toContain('{ key: "threads" value: { string_value: "2" } }')

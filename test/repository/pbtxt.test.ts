@@ -1,7 +1,7 @@
 import { expect, test } from 'bun:test'
-import { checkModelConfig, ModelConfigError, parseModelConfig } from '../../src/repository/index.ts'
+import { parseTextFormat, TextFormatError } from './pbtxt.ts'
 
-const parse = (text: string) => plain(parseModelConfig(text, 'config.pbtxt'))
+const parse = (text: string) => plain(parseTextFormat(text))
 
 /** Messages as objects, names as `$name`. */
 function plain(value: unknown): unknown {
@@ -42,21 +42,7 @@ test('what the server would refuse is refused, with the line', () => {
     ['a: {{x}}', 'expected the name of a field'],
     ['dims: 12ab', 'unexpected "12ab"'],
   ] as const) {
-    expect(() => parse(text)).toThrow(ModelConfigError)
+    expect(() => parse(text)).toThrow(TextFormatError)
     expect(() => parse(text)).toThrow(message)
   }
-})
-
-test('a configuration that breaks the contract is told everything that differs', () => {
-  const text =
-    'name: "esm" backend: "python" max_batch_size: 8 output { name: "e" data_type: TYPE_FP16 dims: 2 }'
-  const expected = {
-    name: 'esm2',
-    backend: 'python',
-    inputs: [],
-    outputs: [{ name: 'e', type: 'TYPE_FP32', dims: [2] }],
-  }
-  expect(() => checkModelConfig(text, 'config.pbtxt', expected)).toThrow(
-    /name: expected "esm2", got "esm"\n.*outputs: .*TYPE_FP16.*\n.*max_batch_size: expected 0, got 8/,
-  )
 })
