@@ -26,6 +26,10 @@ export async function requireFiles(named: Named): Promise<void> {
   for (const [what, path] of files) {
     if ((await stat(path)).isDirectory())
       throw new NoInputError(`${what} ${path}: expected a file, got a folder`)
+    if (!(await stat(path)).isFile())
+      throw new NoInputError(
+        `${what} ${path}: expected a file, got a pipe or a device; save it to a file first`,
+      )
   }
 }
 

@@ -30,7 +30,7 @@ export async function countLengths(bundle: Bundle, options: LengthOptions): Prom
   const most = options.frames ?? ENOUGH
   const histograms = { esm2: [] as number[], dnabert_s: [] as number[] }
   let frames = 0
-  for await (const records of readSequences(options.inputs)) {
+  for await (const records of readSequences(options.inputs, options.signal && { signal: options.signal })) {
     options.signal?.throwIfAborted()
     for (const { sequence } of records) {
       for (const { start, end } of chunkBounds(sequence.length, options.expectedLength)) {

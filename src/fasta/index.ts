@@ -4,6 +4,8 @@ export { FastaError } from './errors.ts'
 export { digestInput, readSequences } from './read.ts'
 // What an input is, before it is opened.
 export { type InputSource, inspectInputs } from './source.ts'
+// Streams for what reads them twice.
+export { type KeptInput, keepInput } from './spool.ts'
 export type {
   InputDigest,
   InputFailure,

@@ -6,7 +6,7 @@ import { demoBundle, writePlans } from '../../scripts/support/plans.ts'
 import { budgetsOf, chooseBudgets, trialsOf, tuneEngines } from '../../src/engines/index.ts'
 import { openBundle } from '../../src/models/index.ts'
 import { buildRepository, readTuning } from '../../src/repository/index.ts'
-import { virnucpro } from '../support/cli.ts'
+import { repository, virnucpro } from '../support/cli.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'virnucpro-tune-'))
 const at = (...parts: string[]) => join(folder, ...parts)
@@ -148,6 +148,16 @@ test('engines build --dry-run prints the lengths of an input and the profiles fo
   expect(stdout).toContain('97 to 112 tokens         42 sequences')
   expect(stdout).toContain('  97 to 112 tokens, tuned for 146 rows of 112, up to 585 rows')
   expect(existsSync(at('none'))).toBe(false)
+  const piped = Bun.spawnSync(
+    [
+      'bash',
+      '-c',
+      `"$0" src/cli/main.ts ${words.join(' ')} --lengths-from <(cat examples/contigs.fasta) --expected-length 300`,
+      process.execPath,
+    ],
+    { cwd: repository },
+  )
+  expect(piped.stdout.toString()).toBe(stdout)
   expect((await virnucpro(words)).stdout).toContain('  65 to 176 tokens, tuned for 93 rows of 176')
   const both = [...words, '--model', 'esm2', '--profiles', '64', '--lengths-from', 'examples/contigs.fasta']
   expect((await virnucpro(both)).code).toBe(64)

@@ -181,9 +181,32 @@ describe('the command', () => {
     expect(closed.words).toContain('INT8 needs 8')
     expect(existsSync(at('cli'))).toBe(false)
     const missing = cli(...args, '--calibrate', at('nowhere.fa'))
-    expect([missing.code, missing.words]).toEqual([64, expect.stringContaining('nowhere.fa')])
+    expect([missing.code, missing.words]).toEqual([66, expect.stringContaining('nowhere.fa')])
     const made = cli(...args, '--calibrate', READS)
     expect([made.code, made.words]).toEqual([0, expect.stringContaining('INT8 against FP32')])
+    // What a pipe gives comes once, and is needed for each model.
+    const piped = Bun.spawnSync(
+      [
+        'bash',
+        '-c',
+        `exec "$@" --output ${at('piped')} --calibrate <(cat ${READS})`,
+        'bash',
+        process.execPath,
+      ].concat([join(ROOT, 'src/cli/main.ts'), 'models', 'import', ...files, '--precision', 'int8']),
+      { stderr: 'pipe' },
+    )
+    expect([piped.exitCode, piped.stderr.toString()]).toEqual([
+      0,
+      expect.stringContaining('INT8 against FP32'),
+    ])
+    expect(cli('models', 'verify', at('piped')).code).toBe(0)
+    const digests = (name: string) => {
+      const { models: made } = JSON.parse(readFileSync(at(`${name}/manifest.json`), 'utf8'))
+      return JSON.stringify(made).match(/"sha256":"\w+"/g)
+    }
+    expect(digests('piped')).toEqual(digests('cli'))
+    const device = cli(...args, '--calibrate', '/dev/zero', '--force')
+    expect([device.code, device.words]).toEqual([66, expect.stringContaining('this is a device')])
     const tolerance = cli(...args, '--fp8-tolerance', '0.1', '--force')
     expect([tolerance.code, tolerance.words]).toEqual([64, expect.stringContaining('is for --precision fp8')])
   })

@@ -107,13 +107,13 @@ test.each([
 })
 
 test.each([
-  ['predict /dev/zero', 65, /\/dev\/zero: this is a device/],
-  ['predict /dev/null', 65, /\/dev\/null: this is a device/],
-  ['predict .', 65, /this is a directory/],
+  ['predict /dev/zero', 66, /\/dev\/zero: this is a device/],
+  ['predict /dev/null', 66, /\/dev\/null: this is a device/],
+  ['predict .', 66, /this is a directory/],
   ['predict missing.fa', 66, /missing.fa: no such file/],
   ['predict /dev/fd/77', 66, /no such open file/],
   ['cat in.fa | predict - /dev/stdin', 64, /only once/],
-  ['mkfifo twice && predict twice twice', 65, /a pipe can be given only once/],
+  ['mkfifo twice && predict twice twice', 64, /a pipe can be given only once/],
 ])('%s is refused before anything is done', async (line, code, message) => {
   const result = await bash(line.replace(/predict /, 'predict -o refused '))
   expect(result.stderr).toMatch(message)

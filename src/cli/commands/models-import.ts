@@ -1,7 +1,9 @@
+import { keepInput } from '../../fasta/index.ts'
+import type { ImportOptions } from '../../models/index.ts'
 import { UsageError } from '../../system/index.ts'
 import { commonArgs } from '../args/logging.ts'
 import { strictCommand } from '../command.ts'
-import { requirePaths } from '../files.ts'
+import { requireInputs, requirePaths } from '../files.ts'
 import type { CommandHelp } from '../help.ts'
 import type { CommandLine } from '../parse/index.ts'
 import { startSession } from '../session.ts'
@@ -118,6 +120,16 @@ function classifierOf(value: string): { mlp: string; chunkLength?: number } {
   throw new UsageError(`--mlp: expected the chunk length in bases before =, got ${JSON.stringify(length)}`)
 }
 
+/** The sequences to calibrate with, under the name that the precision has for them. */
+function calibrationOf(
+  precision: (typeof PRECISIONS)[number],
+  calibrate: string | undefined,
+  fp8: { tolerance?: number } | undefined,
+): Pick<ImportOptions, 'bf16' | 'fp16' | 'fp8' | 'int8'> {
+  if (calibrate === undefined || precision === 'fp32') return {}
+  return { [precision]: precision === 'fp8' ? { ...fp8, calibrate } : { calibrate } }
+}
+
 async function prepareImport(line: CommandLine): Promise<() => Promise<void>> {
   const [extra] = line.positionals
   if (extra !== undefined)
@@ -139,26 +151,30 @@ async function prepareImport(line: CommandLine): Promise<() => Promise<void>> {
     precision,
     attention: attentionOf(line, precision),
     force: line.isOn('force'),
-    ...(fp8 && { fp8 }),
-    ...(precision === 'int8' && calibrate !== undefined && { int8: { calibrate } }),
-    ...(precision === 'bf16' && calibrate !== undefined && { bf16: { calibrate } }),
-    ...(precision === 'fp16' && calibrate !== undefined && { fp16: { calibrate } }),
     ...(isNone && (precision === 'bf16' ? { bf16: 'uncorrected' as const } : { fp16: 'untried' as const })),
   }
   await requirePaths([
     ['--esm', request.esm],
     ['--dnabert', request.dnabert],
     ['--mlp', request.mlp],
-    ...(calibrate === undefined ? [] : ([['--calibrate', calibrate]] as const)),
   ])
+  if (calibrate !== undefined) await requireInputs([calibrate])
   // `--force` is about the bundle; it must not be read as the setting of `predict`.
   line.flags.delete('force')
   const { logger } = await startSession(line)
   return async () => {
     const { importModels } = await import('../../models/index.ts')
-    const { manifest } = await withSignals(logger, (signal) =>
-      importModels({ ...request, onProgress: (message) => logger.info(message), signal }),
-    )
+    const { manifest } = await withSignals(logger, async (signal) => {
+      // It is read once for each model, and what a pipe gives comes once.
+      await using kept = calibrate === undefined ? undefined : await keepInput(calibrate, signal)
+      const calibration = calibrationOf(precision, kept?.path, fp8)
+      return await importModels({
+        ...request,
+        ...calibration,
+        onProgress: (message) => logger.info(message),
+        signal,
+      })
+    })
     const { chunkLength } = manifest.models.mlp
     if (chunkLength === undefined) {
       logger.warn(

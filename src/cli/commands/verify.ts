@@ -1,9 +1,10 @@
+import { keepInput } from '../../fasta/index.ts'
 import { printable, UsageError, VirnucproError } from '../../system/index.ts'
 import type { VerifyReport } from '../../verify/index.ts'
 import { commonArgs } from '../args/logging.ts'
 import { verifyArgs } from '../args/verify.ts'
 import { strictCommand } from '../command.ts'
-import { requireFiles } from '../files.ts'
+import { requireFiles, requireInputs } from '../files.ts'
 import type { CommandHelp } from '../help.ts'
 import type { CommandLine } from '../parse/index.ts'
 import { startSession } from '../session.ts'
@@ -27,7 +28,8 @@ export default strictCommand(help, async (line) => {
   const count = Math.round(numberOf(line, 'sequences', '--sequences', 32, 100_000))
   const seed = Math.round(numberOf(line, 'verifySeed', '--seed', 1, 2 ** 32 - 1))
   const [golden, fasta] = [line.text('golden'), line.text('fasta')]
-  await requireFiles([...named('--golden', golden), ...named('--fasta', fasta)])
+  await requireFiles(named('--golden', golden))
+  if (fasta !== undefined) await requireInputs([fasta])
   const { logger, configuration } = await startSession(line)
   const {
     bundle,
@@ -52,10 +54,12 @@ export default strictCommand(help, async (line) => {
       : undefined
   return async () => {
     const { verify } = await import('../../verify/index.ts')
-    const options = { bundle, triton: servers, fasta, count, seed, threads: values.threads, logger }
-    const report = await withSignals(logger, (signal) =>
-      verify({ ...options, ...(golden !== undefined && { golden: [golden] }), signal }),
-    )
+    const options = { bundle, triton: servers, count, seed, threads: values.threads, logger }
+    const report = await withSignals(logger, async (signal) => {
+      await using kept = fasta === undefined ? undefined : await keepInput(fasta, signal)
+      const reference = golden === undefined ? {} : { golden: [golden] }
+      return await verify({ ...options, fasta: kept?.path, ...reference, signal })
+    })
     process.stdout.write(render(report))
     const bad = report.models.filter((each) => each.notFinite > 0 || !(1 - each.cosineMin <= tolerance))
     if (bad.length === 0) return

@@ -62,7 +62,7 @@ export async function readOrfs(
 
 async function differentFrames(path: string, signal: AbortSignal | undefined): Promise<OpenFrame[]> {
   const found = new Map<string, OpenFrame>()
-  for await (const records of readSequences([path], {})) {
+  for await (const records of readSequences([path], signal && { signal })) {
     signal?.throwIfAborted()
     for (const { sequence } of records) {
       for (const { start, end } of chunkBounds(sequence.length, CHUNK_LENGTH)) {
