@@ -1,5 +1,5 @@
 import { runCommand } from 'citty'
-import { ExitCode } from '../system/index.ts'
+import { ExitCode, WriteError } from '../system/index.ts'
 import { renderHelp, usageLines } from './help.ts'
 import { reportError } from './report.ts'
 import { root } from './root.ts'
@@ -40,7 +40,11 @@ export async function main(argv: readonly string[]): Promise<void> {
  * A model call under way cannot be called off, and would keep the process alive until it ends, minutes for a large
  * batch on a small machine. Nothing waits for it any more: files are whole, the lock is given back.
  */
+const LAST_WORDS_MS = 500
+
 function leaveNow(code: number): void {
+  // Nobody may be reading what is written there.
+  setTimeout(() => process.exit(code), LAST_WORDS_MS)
   process.stderr.write('', () => process.exit(code))
 }
 
@@ -48,11 +52,9 @@ function leaveNow(code: number): void {
 function endWhenNobodyReads(): void {
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code === 'EPIPE') process.exit(ExitCode.ok)
-    throw error
+    // Results that nobody can read are a failure, whatever the program would have said.
+    process.exit(reportError(new WriteError('standard output', error)))
   })
-  // Nobody reads the messages: the work itself goes on.
-  process.stderr.on('error', (error: NodeJS.ErrnoException) => {
-    // EIO: its terminal has been closed.
-    if (error.code !== 'EPIPE' && error.code !== 'EIO') throw error
-  })
+  // Nobody reads the messages, or their disk is full: the work itself goes on.
+  process.stderr.on('error', () => {})
 }

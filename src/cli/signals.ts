@@ -1,36 +1,51 @@
-import { ExitCode, type Logger, VirnucproError } from '../system/index.ts'
+import { ExitCode, type Logger, onStopSignal, type StopSignal, VirnucproError } from '../system/index.ts'
 
 /** The user or the system asked the run to stop. */
 export class InterruptedError extends VirnucproError {
-  readonly signal: 'SIGINT' | 'SIGTERM'
+  readonly signal: StopSignal
 
-  constructor(signal: 'SIGINT' | 'SIGTERM') {
+  constructor(signal: StopSignal) {
     super(`stopped by ${signal}`, { exitCode: exitCodes[signal] })
     this.signal = signal
   }
 }
 
-const exitCodes = { SIGINT: ExitCode.interrupted, SIGTERM: ExitCode.terminated }
+const exitCodes: Readonly<Record<StopSignal, number>> = {
+  SIGINT: ExitCode.interrupted,
+  SIGTERM: ExitCode.terminated,
+  SIGHUP: ExitCode.hungUp,
+}
+
+/** Work that has not settled by then is given up: batch systems kill a few seconds after SIGTERM. */
+const PATIENCE_MS = 4000
 
 /**
- * Runs work that can be stopped: the first SIGINT or SIGTERM aborts its signal and waits for it to settle, so that
- * files are left in a state a later run can continue from; a second one ends the process at once.
+ * Runs work that can be stopped: the first SIGINT, SIGTERM or SIGHUP aborts its signal and waits for it to settle, so that
+ * files are left in a state a later run can continue from; a second one ends the process at once, and so does work
+ * that takes too long to settle.
+ * @param patienceMs - how long it may take; a server that lets requests finish needs more
  * @throws {InterruptedError} when a signal came, whatever became of the work.
  */
 export async function withSignals<Result>(
   logger: Logger,
   work: (signal: AbortSignal) => Promise<Result>,
+  patienceMs = PATIENCE_MS,
 ): Promise<Result> {
   const controller = new AbortController()
   let received: InterruptedError | undefined
-  const listen = (name: 'SIGINT' | 'SIGTERM') => () => {
+  let patience: ReturnType<typeof setTimeout> | undefined
+  using _listener = onStopSignal((name) => {
     if (received !== undefined) process.exit(exitCodes[name])
-    received = new InterruptedError(name)
-    logger.warn(`${name} received: stopping after the work at hand; once more to stop at once`)
-    controller.abort(received)
-  }
-  const listeners = (['SIGINT', 'SIGTERM'] as const).map((name) => [name, listen(name)] as const)
-  for (const [name, listener] of listeners) process.on(name, listener)
+    const error = new InterruptedError(name)
+    received = error
+    const limit = patienceMs > PATIENCE_MS ? `, for ${Math.ceil(patienceMs / 1000)} s at most` : ''
+    logger.warn(`${name} received: stopping after the work at hand${limit}; once more to stop at once`)
+    patience = setTimeout(() => {
+      logger.error(error.message)
+      process.exit(error.exitCode)
+    }, patienceMs)
+    controller.abort(error)
+  })
   try {
     const result = await work(controller.signal)
     if (received !== undefined) throw received
@@ -38,6 +53,6 @@ export async function withSignals<Result>(
   } catch (error) {
     throw received ?? error
   } finally {
-    for (const [name, listener] of listeners) process.off(name, listener)
+    clearTimeout(patience)
   }
 }

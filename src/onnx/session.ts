@@ -1,6 +1,8 @@
 import { dlopen } from 'bun:ffi'
+import { stat } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import type { InferenceSession } from 'onnxruntime-node'
-import { DataError, threadsToStart } from '../system/index.ts'
+import { DataError, stoppedAtOnce, threadsToStart } from '../system/index.ts'
 
 /** An ONNX graph could not be loaded or run in this process. */
 export class InferenceError extends DataError {}
@@ -49,18 +51,20 @@ export async function openSession(
 ): Promise<InferenceSession> {
   const { InferenceSession } = await loadRuntime()
   try {
-    return await InferenceSession.create(graph as string, {
-      executionProviders: ['cpu'],
-      intraOpNumThreads: threadsToStart(options.threads),
-      interOpNumThreads: 1,
-      executionMode: 'sequential',
-      graphOptimizationLevel: 'all',
-      enableCpuMemArena: true,
-      enableMemPattern: false,
-      // Failures come back as errors and are reported with what they mean; the runtime's own lines would only repeat them.
-      logSeverityLevel: 4,
-      ...(options.fp8 && { extra: { session: { disable_quant_qdq: '1' } } }),
-    })
+    const open = () =>
+      InferenceSession.create(graph as string, {
+        executionProviders: ['cpu'],
+        intraOpNumThreads: threadsToStart(options.threads),
+        interOpNumThreads: 1,
+        executionMode: 'sequential',
+        graphOptimizationLevel: 'all',
+        enableCpuMemArena: true,
+        enableMemPattern: false,
+        // Failures come back as errors and are reported with what they mean; the runtime's own lines would only repeat them.
+        logSeverityLevel: 4,
+        ...(options.fp8 && { extra: { session: { disable_quant_qdq: '1' } } }),
+      })
+    return (await loadsLong(graph)) ? await stoppedAtOnce(open) : await open()
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error)
     throw new InferenceError(
@@ -70,4 +74,18 @@ export async function openSession(
       },
     )
   }
+}
+
+/** Weights of so many bytes take the runtime a second or more to read, in which the JavaScript thread does nothing else. */
+const LONG_LOAD_BYTES = 200e6
+
+async function loadsLong(graph: string | Uint8Array): Promise<boolean> {
+  if (typeof graph !== 'string') return false
+  const sizes = [graph, join(dirname(graph), 'weights.bin')].map((path) =>
+    stat(path).then(
+      ({ size }) => size,
+      () => 0,
+    ),
+  )
+  return (await Promise.all(sizes)).some((size) => size > LONG_LOAD_BYTES)
 }

@@ -50,6 +50,8 @@ export { replaceFolder } from './replace-folder.ts'
 // Whether two names are one file.
 export { filesAt, identityAt, sameFile } from './same-file.ts'
 export { sha256, sha256File, sha256Open } from './sha256.ts'
+// What asks the program to stop.
+export { onStopSignal, STOP_SIGNALS, type StopSignal, stoppedAtOnce } from './stop-signals.ts'
 export { fromSystem, ReadError, WriteError } from './system-error.ts'
 // A terminal with a display below the messages.
 export { LiveTerminal } from './terminal.ts'

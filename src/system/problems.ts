@@ -162,10 +162,11 @@ export function systemProblem(
 
 /**
  * How JavaScript, C++ and ONNX Runtime say that an allocation failed. Their errors have no number.
+ * Bun has no room for compiled code where the address space is limited, and says so when native code is called.
  * A string or list beyond what the engine can hold at all is a `RangeError` with other words, and a defect.
  */
 const NO_MEMORY =
-  /^out of memory\b|std::bad_alloc|array buffer allocation failed|failed to allocate memory|cannot allocate memory|bad allocation/i
+  /^out of memory\b|std::bad_alloc|array buffer allocation failed|failed to allocate memory|cannot allocate memory|bad allocation|bun:ffi requires the JIT/i
 
 function isOutOfMemory(error: unknown): boolean {
   return error instanceof Error && NO_MEMORY.test(error.message)

@@ -56,6 +56,12 @@ export function fromSystem(error: unknown): VirnucproError | undefined {
     const { reason, remedy, exitCode } = problem
     return new VirnucproError(`${reason}; ${remedy}`, { exitCode, cause: error })
   }
+  if (syscall.endsWith('getcwd') || syscall === 'uv_cwd') {
+    return new VirnucproError('the current folder was removed, or may not be read; change to another one', {
+      exitCode: problem.exitCode,
+      cause: error,
+    })
+  }
   const name = path ?? `a file (${syscall === '' ? 'unknown call' : syscall})`
   return access === 'write' ? new WriteError(name, error) : new ReadError(name, error)
 }

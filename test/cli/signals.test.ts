@@ -55,6 +55,62 @@ test.concurrent('SIGTERM does the same and exits 143', async () => {
   expect(code).toBe(143)
 })
 
+test.concurrent('SIGHUP does the same and exits 129, unless the program was started to outlive its terminal', async () => {
+  const { code, out, messages } = await stopped(['SIGHUP'])
+  expect(out).toBe('working\ntidied up\n')
+  expect(messages).toEndWith('error: stopped by SIGHUP\n')
+  expect(code).toBe(129)
+  const shell = Bun.spawn(['sh', '-c', 'trap "" HUP; exec "$@"', 'sh', process.execPath, '-e', program], {
+    stdout: 'pipe',
+    stderr: 'pipe',
+  })
+  const reader = shell.stdout.getReader()
+  await reader.read()
+  shell.kill('SIGHUP')
+  shell.kill('SIGTERM')
+  expect(await new Response(shell.stderr).text()).not.toContain('SIGHUP')
+  expect(await shell.exited).toBe(143)
+})
+
+test.concurrent('work that does not settle is given up within 5 s', async () => {
+  for (const [signal, code] of [
+    ['SIGTERM', 143],
+    ['SIGHUP', 129],
+  ] as const) {
+    const start = performance.now()
+    const ended = await stopped([signal], 'deaf')
+    expect(ended).toMatchObject({ code, out: 'working\n' })
+    expect(ended.messages).toEndWith(`error: stopped by ${signal}\n`)
+    expect(performance.now() - start).toBeLessThan(9000)
+  }
+})
+
+test.concurrent('a signal ends the process at once while the JavaScript thread is busy with a large model', async () => {
+  const busy = `
+    const { withSignals } = await import(${JSON.stringify(join(repository, 'src/cli/signals.ts'))})
+    const { activeLogger } = await import(${JSON.stringify(join(repository, 'src/cli/session.ts'))})
+    const { stoppedAtOnce } = await import(${JSON.stringify(join(repository, 'src/system/index.ts'))})
+    await withSignals(activeLogger(), () =>
+      stoppedAtOnce(async () => {
+        require('node:fs').writeSync(1, 'working\\n')
+        const end = Date.now() + 20_000
+        while (Date.now() < end);
+      }),
+    )`
+  for (const [signal, code] of [
+    ['SIGTERM', 143],
+    ['SIGINT', 130],
+    ['SIGHUP', 129],
+  ] as const) {
+    const child = Bun.spawn([process.execPath, '-e', busy], { stdout: 'pipe', stderr: 'pipe' })
+    await child.stdout.getReader().read()
+    const start = performance.now()
+    child.kill(signal)
+    expect(await child.exited).toBe(code)
+    expect(performance.now() - start).toBeLessThan(5000)
+  }
+})
+
 test.concurrent('a second signal ends work that does not stop', async () => {
   expect(await stopped(['SIGINT', 'SIGINT'], 'deaf')).toMatchObject({ code: 130, out: 'working\n' })
   expect(await stopped(['SIGINT', 'SIGTERM'], 'deaf')).toMatchObject({ code: 143, out: 'working\n' })

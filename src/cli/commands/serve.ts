@@ -37,12 +37,16 @@ export default strictCommand(help, async (line) => {
         `the server listens on ${address}: it asks nobody who they are, and whoever reaches it can use it`,
       )
     }
-    await withSignals(logger, async (signal) => {
-      await using server = await startServer({ ...options, signal })
-      logger.info('ready; Ctrl-C stops the server')
-      process.stdout.write(`${server.endpoints.map(({ grpcUrl }) => grpcUrl).join(',')}\n`)
-      await Promise.race([server.ended, aborted(signal)])
-    })
+    await withSignals(
+      logger,
+      async (signal) => {
+        await using server = await startServer({ ...options, signal })
+        logger.info('ready; Ctrl-C stops the server')
+        process.stdout.write(`${server.endpoints.map(({ grpcUrl }) => grpcUrl).join(',')}\n`)
+        await Promise.race([server.ended, aborted(signal)])
+      },
+      1000 * ((request.drainTimeout ?? DRAIN_SECONDS) + STOP_SECONDS),
+    )
   }
 })
 
@@ -80,6 +84,11 @@ function requestOf(line: CommandLine): ServeOptions {
     args: line.positionals,
   }
 }
+
+/** As `startServer` has it where nothing is said. */
+const DRAIN_SECONDS = 30
+/** What stopping may take beside the requests under way. */
+const STOP_SECONDS = 25
 
 const NATIVE_ONLY = [
   ['serverBin', '--server-bin'],
