@@ -64,7 +64,9 @@ test('a vocabulary that does not hold together is refused', () => {
 
 test('text that is no JSON and files that are not there', async () => {
   expect(() => DnaTokenizer.fromJson('{"model"', 'x.json')).toThrow('not JSON')
-  expect(DnaTokenizer.fromFile('/does/not/exist/tokenizer.json')).rejects.toThrow('cannot be read')
+  await expect(DnaTokenizer.fromFile('/does/not/exist/tokenizer.json')).rejects.toThrow(
+    'cannot read /does/not/exist/tokenizer.json: no such file',
+  )
 })
 
 test('errors name the file and say what to do', () => {
