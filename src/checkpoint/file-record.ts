@@ -105,6 +105,17 @@ export class FileRecord implements FileKeeper, Disposable {
     return [...this.#made.keys()].map((path) => join(this.#root, path))
   }
 
+  /** Recorded files of the state. */
+  stateFiles(): string[] {
+    const start = dirname(this.path) + sep
+    return this.files().filter((path) => path.startsWith(start))
+  }
+
+  /** Unfinished files of a process that has ended, or goes on. */
+  unfinishedFiles(): string[] {
+    return [...this.#unfinished.keys()].filter((name) => name !== '').map((name) => join(this.#root, name))
+  }
+
   covers(path: string): boolean {
     return path !== this.path && this.#covers(path)
   }

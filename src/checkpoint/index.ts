@@ -54,3 +54,5 @@ export { damagedPartFile, type PartDigests, type PartFeatures, writePartFiles } 
 export type { PartScores } from './part-scores.ts'
 // The state of a run on disk.
 export { RunFolder, type RunFolderOptions, type RunStatus, readManifest } from './run-folder.ts'
+// What files without a record are.
+export { beginsAsCheckpoint, firstBytes, isStateFile } from './state-files.ts'

@@ -18,7 +18,9 @@ export async function listOwnRuns(folder: string): Promise<OwnRun[]> {
   const runs: OwnRun[] = []
   for (const { name: stem } of entries.filter((entry) => entry.isDirectory())) {
     const text = await readFile(join(state, stem, 'run.json'), 'utf8').catch(() => undefined)
-    const manifest = text === undefined ? undefined : parseManifest(text)
+    // Only the record of its files is left.
+    if (text === undefined) continue
+    const manifest = parseManifest(text)
     const known = typeof manifest === 'object' ? manifest : undefined
     runs.push({
       stem,

@@ -1,7 +1,14 @@
 import { createReadStream } from 'node:fs'
-import { lstat, open, readFile } from 'node:fs/promises'
+import { lstat, readFile } from 'node:fs/promises'
 import { basename, dirname, resolve } from 'node:path'
-import { isPipelineState, type RunManifest, readLegacyFile } from '../checkpoint/index.ts'
+import {
+  beginsAsCheckpoint,
+  firstBytes,
+  isPipelineState,
+  isStateFile,
+  type RunManifest,
+  readLegacyFile,
+} from '../checkpoint/index.ts'
 import { METRICS_FILES, readMetrics } from '../monitor/index.ts'
 import { type OutputPaths, sharedFiles } from '../outputs/index.ts'
 import { REPORT_FILES, readSummary } from '../report/index.ts'
@@ -39,7 +46,7 @@ export async function isFileOfFirstVersion(
 ): Promise<boolean> {
   if (!(await lstat(path)).isFile()) return false
   const name = basename(path)
-  if (path.startsWith(`${resolve(paths.state)}/`)) return await isStateFile(paths, path)
+  if (path.startsWith(`${resolve(paths.state)}/`)) return await isStateFile(paths.state, path)
   const digest = dirname(path) === resolve(paths.mergedFolder) ? manifest.tables?.[name] : undefined
   if (digest !== undefined) return (await sha256File(path)) === digest
   if (path === resolve(demonstrationFile(paths)))
@@ -65,36 +72,11 @@ async function isMarker(paths: OutputPaths, path: string): Promise<boolean> {
 async function isCheckpoint(paths: OutputPaths, path: string): Promise<boolean> {
   const places = { dnabert: paths.nucleotideFolder, esm: paths.proteinFolder, merged: paths.mergedFolder }
   const { file, table } = await readLegacyFile(path, paths.layout)
-  if (file.kind === undefined || file.kind === 'batch') return file.damaged && (await beginsLikeOne(path))
-  return table !== undefined && resolve(places[file.kind]) === dirname(path)
-}
-
-/**
- * A run that was killed leaves the beginning of a file, or an empty one, in which there is nothing to lose. Source:
- * torch.save, whose archive begins with the member `NAME/data.pkl`.
- */
-async function beginsLikeOne(path: string): Promise<boolean> {
-  const file = await open(path)
-  try {
-    const bytes = Buffer.alloc(300)
-    const { bytesRead } = await file.read(bytes, 0, bytes.length, 0)
-    if (bytesRead === 0) return true
-    if (bytesRead < 30 || bytes.readUInt32LE(0) !== 0x04034b50) return false
-    return /^[^/]+\/data\.pkl$/.test(bytes.toString('latin1', 30, 30 + bytes.readUInt16LE(26)))
-  } finally {
-    await file.close()
+  if (file.kind === undefined || file.kind === 'batch') {
+    // An empty one has nothing to lose.
+    return file.damaged && (file.bytes === 0 || (await beginsAsCheckpoint(path)))
   }
-}
-
-async function isStateFile(paths: OutputPaths, path: string): Promise<boolean> {
-  const name = path.slice(resolve(paths.state).length + 1)
-  // It has been read as one.
-  if (name === 'run.json') return true
-  if (/^(work\/)?\.[\w.]+\.tmp$/.test(name) || /^work\/sort_\d+\.tsv$/.test(name)) return true
-  if (!/^work\/(part_\d+\.(scores|partial)|parts_from_\d+\.journal|adopted\.journal)$/.test(name))
-    return false
-  const magic = await firstBytes(path, 8)
-  return magic === '' || /^VNP(SCOR|JRNL)\d$/.test(magic)
+  return table !== undefined && resolve(places[file.kind]) === dirname(path)
 }
 
 async function isReportFile(path: string): Promise<boolean> {
@@ -118,17 +100,6 @@ async function isReportFile(path: string): Promise<boolean> {
       )
     default:
       return (await firstBytes(path, 40)).startsWith('# id: virnucpro_')
-  }
-}
-
-async function firstBytes(path: string, count: number): Promise<string> {
-  const file = await open(path)
-  try {
-    const bytes = Buffer.alloc(count)
-    const { bytesRead } = await file.read(bytes, 0, count, 0)
-    return bytes.toString('latin1', 0, bytesRead)
-  } finally {
-    await file.close()
   }
 }
 

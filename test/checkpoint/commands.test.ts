@@ -395,8 +395,10 @@ test('the state of a finished run goes along to the new layout', async () => {
 
 async function litteredRun(): Promise<OldRun> {
   const run = await smallRun()
-  run.write('x_protein/output_1_ESM.tmp', 'half')
-  run.write('x_merged/.output_1_merged.pt.tmp', 'half')
+  const { encodeTorchZip } = await import('../../src/torchfile/index.ts')
+  const torn = (await encodeTorchZip(new Map([['data', 'x']]), { archiveName: 'output_1' })).slice(0, 200)
+  run.write('x_protein/output_1_ESM.tmp', torn)
+  run.write('x_merged/.output_1_merged.pt.tmp', torn)
   run.write('x_protein/output_2_ESM.pt', '')
   run.write('x_protein/output_2_ESM.pt.done', '')
   run.write('x_protein/output_3_ESM.pt.done', '')
@@ -443,6 +445,55 @@ test('clean takes intermediates and unfinished states on request only, and never
     'x_protein/output_1.fa',
   ])
   expect(existsSync(run.path('.virnucpro'))).toBe(false)
+})
+
+test('clean leaves files of the user alone, whatever they are called', async () => {
+  using run = await smallRun()
+  const mine = ['output_3_ESM.pt', 'x_protein/output_3_ESM.pt', 'x_merged/output_9_merged.pt', 'a.pt']
+  mine.push(
+    'x_protein/output_4_ESM.tmp',
+    'x_protein/.output_4_ESM.pt.tmp',
+    'pipeline_state.tmp',
+    '.notes.txt.tmp',
+  )
+  mine.push('manifest.json.tmp', 'x_protein/output_8_ESM.pt.done', 'thesis.pt.done', 'batch_00001.pt')
+  mine.push('.virnucpro/x/run.json', '.virnucpro/x/notes.txt', '.virnucpro/x/work/part_000001.scores')
+  mine.push(
+    '.virnucpro/notes/plan.txt',
+    '.virnucpro-migration/plan.txt',
+    'x_protein/output_5_ESM.pt/inner.txt',
+  )
+  for (const name of mine) run.write(name, `mine: ${name}`)
+  run.write('elsewhere/output_1_ESM.pt.done', '')
+  run.write('elsewhere/output_2_ESM.pt', '')
+  const before = contentOf(run.root)
+  expect((await checkpoints('clean', run.root, '--intermediates', '--unfinished')).code).toBe(0)
+  expect(contentOf(run.root)).toEqual(before)
+})
+
+test('clean keeps the record of results, so that --force still knows them', async () => {
+  using run = oldRun()
+  run.write('reads.fa', `>r\n${'ACGC'.repeat(60)}\n`)
+  const words = [
+    'predict',
+    run.path('reads.fa'),
+    '-o',
+    run.root,
+    '--bundle',
+    'demo',
+    '--backend',
+    'onnx',
+    '-q',
+  ]
+  expect((await called(...words)).code).toBe(0)
+  run.write('.virnucpro/reads/notes.txt', 'mine')
+  expect((await checkpoints('clean', run.root)).err).toBe('removed 1\n')
+  expect(existsSync(run.path('.virnucpro/reads/run.json'))).toBe(false)
+  expect((await checkpoints('clean', run.root)).err).toBe('removed 0\n')
+  expect((await checkpoints('list', run.root)).err).not.toContain('cannot be read')
+  rmSync(run.path('.virnucpro/reads/notes.txt'))
+  expect((await called(...words)).code).toBe(64)
+  expect((await called(...words, '--force')).code).toBe(0)
 })
 
 test('checkpoints of a newer program and files of other kinds are not cleaned away', async () => {

@@ -1,12 +1,14 @@
 import { existsSync } from 'node:fs'
-import { rm, rmdir } from 'node:fs/promises'
+import { lstat, readdir, rm, rmdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { WriteError } from '../../system/index.ts'
+import { FileRecord, type RecordPlace } from '../file-record.ts'
+import { beginsAsCheckpoint, isStateFile } from '../state-files.ts'
 import { readLegacyFile } from './read.ts'
 import { runsIn } from './runs.ts'
 import { type Found, layoutOf, scanFolder } from './scan.ts'
 import { lockRuns } from './state-locks.ts'
-import { ownStates, rootOf } from './states.ts'
+import { type OwnState, ownStates, rootOf } from './states.ts'
 
 export interface CleanOptions {
   folder: string
@@ -28,19 +30,21 @@ export interface Leftover {
 }
 
 /**
- * Removes what is of no use any more below a folder.
+ * Removes what is of no use any more below a folder: what the records of runs name, and what is by its content a file of
+ * a run. A name alone is no reason.
+ *
  * @returns the number of things found
  * @throws LockedError when a run works in one of the folders
  */
 export async function cleanFolder(options: CleanOptions): Promise<number> {
   const found = await scanFolder(options.folder)
-  let leftovers: Leftover[]
+  let leftovers: Removal[]
   {
     await using _locks = await lockRuns(found.states.map((path) => dirname(path)))
     leftovers = await findLeftovers(found, options)
     for (const leftover of leftovers) {
       options.onLeftover(leftover)
-      if (!options.dryRun) await remove(leftover.path)
+      if (!options.dryRun) await leftover.remove()
     }
   }
   // Only now are the locks gone too.
@@ -48,9 +52,13 @@ export async function cleanFolder(options: CleanOptions): Promise<number> {
   return leftovers.length
 }
 
+interface Removal extends Leftover {
+  remove(): Promise<void>
+}
+
 async function remove(path: string): Promise<void> {
   try {
-    await rm(path, { recursive: true, force: true })
+    await rm(path, { force: true })
   } catch (error) {
     throw new WriteError(path, error)
   }
@@ -61,34 +69,93 @@ async function remove(path: string): Promise<void> {
  * What can be removed below a folder: temporary files, markers without data, damaged checkpoints, states of finished
  * runs. Files that are whole but of another kind or version than expected are never among them, nor are tables.
  */
-async function findLeftovers(found: Found, options: CleanOptions): Promise<Leftover[]> {
-  const { signal } = options
-  const leftovers: Leftover[] = []
-  const add = (path: string, reason: string) => void leftovers.push({ path, reason })
-  for (const path of found.temporary) add(path, 'temporary, of a run that was stopped')
-  for (const path of found.orphans) add(path, 'marker of a file that is not there')
+async function findLeftovers(found: Found, options: CleanOptions): Promise<Removal[]> {
+  const leftovers: Removal[] = []
+  const add = (path: string, reason: string) =>
+    void leftovers.push({ path, reason, remove: () => remove(path) })
+  for (const path of found.temporary)
+    if (await beginsAsCheckpoint(path).catch(() => false)) add(path, 'temporary, of a run that was stopped')
+  // Empty files and markers hold nothing that could tell whose they are, but whole files of a run beside them do.
+  const folders = new Set<string>()
+  const empty: string[] = []
   const finished = new Map<string, boolean>()
   for (const path of found.files) {
-    signal?.throwIfAborted()
-    const marker = `${path}.done`
+    options.signal?.throwIfAborted()
     const { file } = await readLegacyFile(path, layoutOf(path))
-    const reason = file.damaged
-      ? `damaged: ${file.problem}`
-      : options.intermediates && (await isFinished(path, finished))
-        ? 'intermediate of a finished run'
-        : undefined
-    if (reason === undefined) continue
-    add(path, reason)
-    if (existsSync(marker)) add(marker, 'marker of the file before')
+    if (file.problem === undefined) folders.add(dirname(path))
+    if (file.damaged && file.bytes === 0) empty.push(path)
+    const isTorn = file.damaged && file.bytes > 0 && (await beginsAsCheckpoint(path))
+    const isDone = file.problem === undefined && options.intermediates && (await isFinished(path, finished))
+    if (!isTorn && !isDone) continue
+    add(path, isTorn ? `damaged: ${file.problem}` : 'intermediate of a finished run')
+    if (await isEmptyFile(`${path}.done`)) add(`${path}.done`, 'marker of the file before')
   }
-  for (const states of found.states) {
-    for (const state of await ownStates(states)) {
-      if (state.status === 'finished') add(state.path, 'state of a finished run')
-      else if (state.status === undefined) add(state.path, 'state that cannot be read')
-      else if (options.unfinished) add(state.path, `state of an unfinished run in ${rootOf(state)}`)
-    }
+  for (const path of empty.filter((each) => folders.has(dirname(each)))) {
+    add(path, 'damaged: is empty (0 bytes): the run that made it was stopped')
+    if (await isEmptyFile(`${path}.done`)) add(`${path}.done`, 'marker of the file before')
   }
+  for (const path of found.orphans)
+    if (folders.has(dirname(path)) && (await isEmptyFile(path)))
+      add(path, 'marker of a file that is not there')
+  for (const states of found.states)
+    for (const state of await ownStates(states)) leftovers.push(...(await ofState(state, options)))
   return leftovers
+}
+
+async function ofState(state: OwnState, { unfinished }: CleanOptions): Promise<Removal[]> {
+  const { path, status } = state
+  const place = { root: rootOf(state), state: path }
+  const record = await FileRecord.read(place)
+  const files = record === undefined ? await filesWithoutRecord(state) : record.stateFiles()
+  const temporary = (record?.unfinishedFiles() ?? []).filter((file) => existsSync(file))
+  const removals = temporary.map((file) => ({
+    path: file,
+    reason: 'temporary, of a run that was stopped',
+    // Opening it settles what is open.
+    remove: async () => (await FileRecord.open(place))[Symbol.dispose](),
+  }))
+  if (files.length === 0) return removals
+  const reason =
+    status === 'finished'
+      ? 'state of a finished run'
+      : status === undefined
+        ? 'state that cannot be read'
+        : unfinished
+          ? `state of an unfinished run in ${place.root}`
+          : undefined
+  if (reason === undefined) return removals
+  return [...removals, { path, reason, remove: () => removeState(place, files) }]
+}
+
+/** The record stays while it names results, so that these can be told from the user's files. */
+async function removeState(place: RecordPlace, files: readonly string[]): Promise<void> {
+  {
+    using record = await FileRecord.open(place)
+    if (record.files().length > 0) await record.removeState()
+    else for (const file of files) await remove(file)
+    if (record.isEmpty) await remove(record.path)
+  }
+  await rmdir(join(place.state, 'work')).catch(() => {})
+  await rmdir(place.state).catch(() => {})
+}
+
+/** What a run of version 0.1.0 has in its state; nothing where its manifest cannot be read. */
+async function filesWithoutRecord({ path, status }: OwnState): Promise<string[]> {
+  if (status === undefined) return []
+  const files: string[] = []
+  const entries = await readdir(path, { recursive: true, withFileTypes: true }).catch(() => [])
+  for (const entry of entries) {
+    const file = join(entry.parentPath, entry.name)
+    if (!entry.isDirectory() && (await isStateFile(path, file))) files.push(file)
+  }
+  return files
+}
+
+async function isEmptyFile(path: string): Promise<boolean> {
+  return await lstat(path).then(
+    (found) => found.isFile() && found.size === 0,
+    () => false,
+  )
 }
 
 /** Whether both tables of the run of a part or batch are there. */

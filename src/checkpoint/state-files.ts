@@ -1,0 +1,42 @@
+import { lstat, open } from 'node:fs/promises'
+import { basename, resolve } from 'node:path'
+
+/**
+ * Whether a file in the state of a run without a record, one of version 0.1.0, is of the run: by its name, and by how it
+ * begins where that says something.
+ */
+export async function isStateFile(state: string, path: string): Promise<boolean> {
+  if (!(await lstat(path)).isFile()) return false
+  const name = resolve(path).slice(resolve(state).length + 1)
+  // Whoever asks has read it as one.
+  if (name === 'run.json') return true
+  if (/^(work\/)?\.[\w.]+\.tmp$/.test(name) || /^work\/sort_\d+\.tsv$/.test(name)) return true
+  if (!/^work\/(part_\d+\.(scores|partial)|parts_from_\d+\.journal|adopted\.journal)$/.test(name))
+    return false
+  const magic = await firstBytes(path, 8)
+  return magic === '' || /^VNP(SCOR|JRNL)\d$/.test(magic)
+}
+
+/**
+ * Whether a file that cannot be read as a checkpoint is what a run that was killed leaves of one: its beginning. Source:
+ * torch.save, whose archive begins with the member `NAME/data.pkl`.
+ */
+export async function beginsAsCheckpoint(path: string): Promise<boolean> {
+  if (!/^(output_\d+(_\w+)?|batch_\d+)\.(pt|tmp)$/.test(basename(path).replace(/^\.(.+\.pt)\.tmp$/, '$1')))
+    return false
+  const bytes = Buffer.from(await firstBytes(path, 300), 'latin1')
+  if (bytes.length < 30 || bytes.readUInt32LE(0) !== 0x04034b50) return false
+  return /^[^/]+\/data\.pkl$/.test(bytes.toString('latin1', 30, 30 + bytes.readUInt16LE(26)))
+}
+
+/** The beginning of a file, one letter for each byte. */
+export async function firstBytes(path: string, count: number): Promise<string> {
+  const file = await open(path)
+  try {
+    const bytes = Buffer.alloc(count)
+    const { bytesRead } = await file.read(bytes, 0, count, 0)
+    return bytes.toString('latin1', 0, bytesRead)
+  } finally {
+    await file.close()
+  }
+}
