@@ -1,11 +1,12 @@
 import { expect, test } from 'bun:test'
 import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { basename, join, resolve } from 'node:path'
 import { demoBundle, writePlans } from '../../scripts/support/plans.ts'
 import { temporaryFolder } from '../../scripts/support/temporary.ts'
 import { versionFolder } from '../../scripts/support/triton.ts'
 import { openBundle, sourceDigest } from '../../src/models/index.ts'
 import { type BuildOptions, buildRepository, PlanError, RepositoryError } from '../../src/repository/index.ts'
+import { resealBundle } from '../support/bundle.ts'
 import { hasPython, runPython } from '../support/python.ts'
 import { contractOf } from './model-config.ts'
 import { digestOf } from './support.ts'
@@ -47,6 +48,52 @@ test('all backends serve one contract', async () => {
       })
     }
   }
+})
+
+test('the version of a model stands for its weights, graph and precision, whatever runs it', async () => {
+  await using folder = temporaryFolder()
+  writePlans(folder.join('plans'), digest)
+  const versions = async (name: string, options: Partial<BuildOptions>) => {
+    await build(folder.join(name), options)
+    return ['esm2', 'esm2_sequence', 'dnabert_s', 'dnabert_s_sequence'].map((model) =>
+      basename(versionFolder(folder.join(name), model)),
+    )
+  }
+  const own = await versions('python', {})
+  const [esm2 = '', , dnabert = ''] = own
+  expect(own).toEqual([esm2, esm2, dnabert, dnabert])
+  expect(esm2).not.toBe(dnabert)
+  // Triton reads signed integers of 64 bits without leading zeros.
+  for (const version of own) expect(BigInt.asIntN(64, BigInt(version)).toString()).toBe(version)
+  expect(configOf(folder.join('python'), 'esm2_sequence')).toContain(
+    `{ key: "version" value: { string_value: "${esm2}" } }`,
+  )
+  const plans = folder.join('plans')
+  expect(await versions('plans-python', { plans })).toEqual(own)
+  expect(await versions('tensorrt', { backend: 'tensorrt', plans })).toEqual(own)
+  expect(await versions('onnxruntime', { backend: 'onnxruntime' })).toEqual(own)
+
+  const changed = async (name: string, change: (path: string) => void) => {
+    await Bun.$`cp -r ${demoBundle} ${folder.join(name)}`.quiet()
+    change(folder.join(name))
+    return (await versions(`${name}-served`, { bundle: folder.join(name) }))[0]
+  }
+  const flipped = (file: string) => (path: string) => {
+    const bytes = readFileSync(join(path, file))
+    bytes[bytes.length - 1]! ^= 1
+    writeFileSync(join(path, file), bytes)
+    resealBundle(path)
+  }
+  const others = [
+    await changed('weights', flipped('esm2/weights.bin')),
+    await changed('graph', flipped('esm2/model.onnx')),
+    await changed('precision', (path) =>
+      resealBundle(path, (bundle) => Object.assign(bundle, { precision: 'int8' })),
+    ),
+  ]
+  expect(new Set([esm2, ...others]).size).toBe(4)
+  // What the other model is makes no difference.
+  expect(await changed('other', flipped('dnabert_s/weights.bin'))).toBe(esm2)
 })
 
 test('TensorRT: a plan for each kind of GPU, every profile, and a warm-up for each', async () => {
