@@ -3,7 +3,7 @@ import { basename, join } from 'node:path'
 import * as v from 'valibot'
 import type { Bundle } from '../models/index.ts'
 import { PlanSidecar, planFileName } from '../repository/index.ts'
-import { parseJson } from '../system/index.ts'
+import { parseJson, sha256File } from '../system/index.ts'
 
 const MODELS = ['esm2', 'dnabert_s'] as const
 
@@ -60,17 +60,24 @@ async function examine(path: string, at: Circumstances): Promise<FoundEngine> {
   if (sidecar === undefined) {
     return { path, bytes, sidecar, problem: 'has no description beside it that can be read: build it again' }
   }
-  return { path, bytes, sidecar, problem: misplaced(path, bytes, sidecar) ?? planProblem(sidecar, at) }
+  const problem = misplaced(path, bytes, sidecar) ?? planProblem(sidecar, at) ?? (await damage(path, sidecar))
+  return { path, bytes, sidecar, problem }
 }
 
 function misplaced(path: string, bytes: number, sidecar: PlanSidecar): string | undefined {
   const name = planFileName(sidecar.computeCapability)
   if (basename(path) !== name) return `should be named ${name}`
-  const expected = (sidecar as { plan?: { bytes?: unknown } }).plan?.bytes
+  const expected = sidecar.plan?.bytes
   if (expected !== undefined && expected !== bytes) {
     return `has ${bytes} bytes instead of ${expected}: copy or build it again`
   }
   return undefined
+}
+
+/** Reads all of a plan: the last question, of one that has passed the others. */
+async function damage(path: string, { plan }: PlanSidecar): Promise<string | undefined> {
+  if (plan?.sha256 === undefined || (await sha256File(path)) === plan.sha256) return undefined
+  return 'is not what was built (its SHA-256 differs): copy or build it again'
 }
 
 async function readSidecar(plan: string): Promise<PlanSidecar | undefined> {

@@ -8,6 +8,7 @@ import {
 } from '../backends/index.ts'
 import type { PredictOptions } from '../config/index.ts'
 import { type Bundle, computesOnCpu, modelDigest, sourceDigest } from '../models/index.ts'
+import { verifyRepository } from '../repository/index.ts'
 import {
   DEFAULT_PORTS,
   findGpus,
@@ -143,6 +144,7 @@ async function openStarted(
   }
   await requireRepository(repository)
   requireServer(options.serverBin)
+  await verifyRepository(repository, signal)
   logger.info(`starting a server with the models of ${repository}`)
   const server = stack.use(
     await startServer({

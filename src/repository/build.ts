@@ -5,6 +5,7 @@ import { PlanError } from './errors.ts'
 import { createRepository } from './folder.ts'
 import type { Placement } from './place.ts'
 import { findPlans, type Plan } from './plans.ts'
+import { RecordedFiles } from './recorded-files.ts'
 import { writeSequenceModel } from './sequence-model.ts'
 import { readTuning, tunedBudget } from './tuning.ts'
 
@@ -69,11 +70,13 @@ export async function buildRepository(options: BuildOptions): Promise<BuiltRepos
     bundle: { name: bundle.manifest.name, digest: bundle.digest },
   }
   await createRepository({ output: options.output, force: options.force ?? false, about }, async (folder) => {
+    const files = new RecordedFiles(folder, options.placement ?? 'link')
     for (const model of embeddingModels) {
       const tuned = tunedBudget(tuning, plans[model])
-      const request = { ...options, folder, model, bundle, plans: plans[model], tuned }
+      const request = { ...options, folder, files, model, bundle, plans: plans[model], tuned }
       models.push(await writeEmbeddingModel(request), await writeSequenceModel(request))
     }
+    return { files: files.files }
   })
   return { output: options.output, models }
 }

@@ -38,8 +38,8 @@ export async function writeEmbeddingModel(request: ModelRequest): Promise<string
   await writeFile(path, text)
   // Every id of the vocabulary will do.
   await writeWarmup(join(folder, 'warmup'), shapes, padId)
-  for (const [from, name] of filesOf(request))
-    await place(from, join(version, name), request.placement ?? 'link')
+  for (const { from, name, content } of filesOf(request))
+    await request.files.add(from, join(version, name), content)
   for (const [from, to] of Object.entries(CODE[how])) {
     await place(templatePath('python', from), join(version, to), 'copy')
   }
@@ -92,14 +92,18 @@ const valuesOf: Record<Hosting, (request: ModelRequest) => Record<string, string
   }),
 }
 
-function filesOf({ bundle, model, plans }: ModelRequest): [from: string, name: string][] {
+function filesOf({ bundle, model, plans }: ModelRequest) {
   if (plans.length > 0) {
-    return plans.map(({ path, sidecar }) => [path, planFileName(sidecar.computeCapability)])
+    return plans.map(({ path, sidecar }) => ({
+      from: path,
+      name: planFileName(sidecar.computeCapability),
+      content: sidecar.plan,
+    }))
   }
   const { graph, weights } = bundle.manifest.models[model]
   return [
-    [bundle.pathOf(graph), 'model.onnx'],
+    { from: bundle.pathOf(graph), name: 'model.onnx', content: graph },
     // The graph names this file; it must lie beside it.
-    [bundle.pathOf(weights), weights.path.split('/').at(-1) ?? weights.path],
+    { from: bundle.pathOf(weights), name: weights.path.split('/').at(-1) ?? weights.path, content: weights },
   ]
 }

@@ -2,20 +2,18 @@ import { mkdir, readdir, rm, stat, writeFile } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { replaceFolder, syncFolder, temporaryName, WriteError } from '../system/index.ts'
 import { RepositoryError } from './errors.ts'
-
-/** Tells a repository of this program from any other folder; the server looks at folders only. */
-export const MARKER = 'virnucpro-repository.json'
+import { MARKER } from './recorded-files.ts'
 
 /**
  * Has `fill` write into a folder beside `output` and renames that folder when all is there, so that a server never finds
  * half a repository.
  *
- * @param about content of the marker
+ * @param about the marker but for what `fill` returns
  * @throws {RepositoryError} when something is in the way that `force` does not cover
  */
 export async function createRepository(
-  options: { output: string; force: boolean; about: unknown },
-  fill: (folder: string) => Promise<void>,
+  options: { output: string; force: boolean; about: object },
+  fill: (folder: string) => Promise<object>,
 ): Promise<void> {
   const output = resolve(options.output)
   await checkFree(output, options.force)
@@ -23,8 +21,8 @@ export async function createRepository(
   try {
     await rm(unfinished, { recursive: true, force: true })
     await mkdir(unfinished, { recursive: true })
-    await fill(unfinished)
-    await writeFile(join(unfinished, MARKER), `${JSON.stringify(options.about, null, 2)}\n`)
+    const more = await fill(unfinished)
+    await writeFile(join(unfinished, MARKER), `${JSON.stringify({ ...options.about, ...more }, null, 2)}\n`)
     await replaceFolder(unfinished, output)
   } catch (error) {
     await rm(unfinished, { recursive: true, force: true }).catch(() => {})

@@ -25,6 +25,13 @@ export const PlanSidecar = v.pipe(
     computeCapability: v.pipe(v.string(), v.regex(/^\d+\.\d$/)),
     /** Version of TensorRT: a plan loads in the same one only. */
     tensorrt: v.string(),
+    /** The plan itself; absent where another program wrote the description. */
+    plan: v.optional(
+      v.object({
+        bytes: v.optional(Size),
+        sha256: v.optional(v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/))),
+      }),
+    ),
     profiles: v.pipe(
       v.array(v.strictObject({ min: Shape, opt: Shape, max: Shape })),
       v.minLength(1),

@@ -42,7 +42,7 @@ export async function writeSequenceModel(request: ModelRequest): Promise<string>
   }
   if (model === 'dnabert_s') {
     const { tokenizer } = bundle.manifest.models.dnabert_s
-    await place(bundle.pathOf(tokenizer), join(files, 'tokenizer.json'), request.placement ?? 'link')
+    await request.files.add(bundle.pathOf(tokenizer), join(files, 'tokenizer.json'), tokenizer)
   }
   return name
 }

@@ -75,12 +75,15 @@ withServer('a server that dies ends the command with what it said', async () => 
 withServer('a broken model is named with the reason, and everything is stopped', async () => {
   await using folder = temporaryFolder()
   const repository = await demoRepository(folder.join('repository'))
-  writeFileSync(join(versionFolder(repository, 'esm2'), 'weights.bin'), 'cut')
+  writeFileSync(
+    join(versionFolder(repository, 'esm2'), 'model.py'),
+    'raise ValueError("broken on purpose")\n',
+  )
   writeFileSync(join(repository, 'dnabert_s', 'config.pbtxt'), 'name: "dnabert_s" bakend: "python"')
   const running = await serve(repository)
   const { code, out, err } = await running.ended()
   expect(err).toContain(`could not load 2 models of ${repository}`)
-  expect(err).toMatch(/ {2}esm2, version \d+: [\s\S]*file_length: 3 are out of bounds/)
+  expect(err).toMatch(/ {2}esm2, version \d+: [\s\S]*broken on purpose/)
   expect(err).toMatch(/ {2}dnabert_s: .*"inference.ModelConfig" has no field named "bakend"/)
   expect({ code, out }).toEqual({ code: 69, out: '' })
   expect(regionsOf(running.child.pid)).toEqual([])

@@ -37,9 +37,11 @@ export default strictCommand(help, async (line) => {
         `the server listens on ${address}: it asks nobody who they are, and whoever reaches it can use it`,
       )
     }
+    const { verifyRepository } = await import('../../repository/index.ts')
     await withSignals(
       logger,
       async (signal) => {
+        await verifyRepository(options.repository, signal)
         await using server = await startServer({ ...options, signal })
         logger.info('ready; Ctrl-C stops the server')
         process.stdout.write(`${server.endpoints.map(({ grpcUrl }) => grpcUrl).join(',')}\n`)

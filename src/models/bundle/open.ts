@@ -134,7 +134,7 @@ async function readWhole(path: string, folder: string): Promise<Buffer> {
         : `it has no ${MANIFEST_FILE}`
     throw new BundleError(folder, `${folder} is no bundle: ${why}. Make one with: virnucpro models import`, {
       cause,
-      exitCode: ExitCode.noInput,
+      ...(cause instanceof NotRegularError ? {} : { exitCode: ExitCode.noInput }),
     })
   }
 }
