@@ -1,4 +1,11 @@
-import { type Configuration, describeOrigin, fileKey, settingNames } from '../config/index.ts'
+import {
+  type Configuration,
+  describeOrigin,
+  fileKey,
+  isSecret,
+  type SettingName,
+  settingNames,
+} from '../config/index.ts'
 import { printable, printableJson } from '../system/index.ts'
 import { version } from './version.ts'
 
@@ -9,12 +16,18 @@ export function configurationAsYaml(configuration: Configuration): string {
   lines.push(`# file: ${file === undefined ? 'none' : printableJson(file)}`)
   for (const name of settingNames) {
     const value = effective.values[name]
-    // JSON is YAML; quoted text can hold `:`, `#` and whatever else is in a path.
-    const entry = value === undefined ? `# ${fileKey(name)}:` : `${fileKey(name)}: ${printableJson(value)}`
-    const origin = printable(describeOrigin(effective.origin(name)))
-    lines.push(`${entry.padEnd(32)} # ${value === undefined ? 'not set' : origin}`)
+    lines.push(
+      `${entryOf(name, value).padEnd(32)} # ${value === undefined ? 'not set' : printable(describeOrigin(effective.origin(name)))}`,
+    )
   }
   return `${lines.join('\n')}\n`
+}
+
+/** What is not set, or must not be shown, is a comment: the output is a configuration file. */
+function entryOf(name: SettingName, value: unknown): string {
+  if (value === undefined) return `# ${fileKey(name)}:`
+  // JSON is YAML; quoted text can hold `:`, `#` and whatever else is in a path.
+  return `${isSecret(name) ? '# ' : ''}${fileKey(name)}: ${printableJson(value)}`
 }
 
 /** `{ "file": …, "settings": { "threads": { "value": 8, "origin": "flag", "name": "--threads" }, … } }` */

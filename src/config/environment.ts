@@ -1,6 +1,6 @@
 import { environmentName } from './names.ts'
 import type { Given } from './origins.ts'
-import { type SettingName, settingNames } from './schema.ts'
+import { keptSecret, type SettingName, settingNames } from './schema.ts'
 import { didYouMean } from './suggest.ts'
 
 /** Variables of Broad's fork that switch parts of its own implementation. */
@@ -24,7 +24,7 @@ export function readEnvironment(environment: Environment): Map<SettingName, Give
     const value = environment[name]
     if (value === undefined || value === '') continue
     given.set(setting, {
-      value: setting === 'input' ? value.split(',') : value,
+      value: setting === 'input' ? value.split(',') : keptSecret(setting, value),
       origin: { kind: 'environment', name },
     })
   }

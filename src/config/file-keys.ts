@@ -2,7 +2,7 @@ import { UsageError } from '../system/index.ts'
 import { broadKeys, ignoredBroadKeys } from './broad-keys.ts'
 import { fileKey } from './names.ts'
 import type { Given } from './origins.ts'
-import { type AnySettingName, settingNames } from './schema.ts'
+import { type AnySettingName, keptSecret, settingNames } from './schema.ts'
 import { didYouMean } from './suggest.ts'
 
 const settingOfKey = new Map<string, AnySettingName>([
@@ -51,7 +51,12 @@ function visit(table: Record<string, unknown>, prefix: string, file: string, res
     const setting = settingOfKey.get(key)
     // `progress: false` is ours, `progress: {…}` is Broad's section; a key without a value is not set.
     if (setting !== undefined && !isTable(value)) {
-      if (value !== null) keep(setting, { value, origin: { kind: 'file', name: key, file } }, result)
+      if (value !== null)
+        keep(
+          setting,
+          { value: keptSecret(setting, value), origin: { kind: 'file', name: key, file } },
+          result,
+        )
     } else if (isTable(value) && (hasKeysBelow(key) || isIgnored(`${key}.x`))) {
       visit(value, `${key}.`, file, result)
     } else if (isIgnored(key)) {

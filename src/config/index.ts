@@ -8,7 +8,7 @@ export type { PredictOptions } from './predict-options.ts'
 // Merging of flags, environment, file and defaults, with the origin of each value.
 export { type Configuration, type ConfigurationRequest, resolveConfiguration } from './resolve.ts'
 // Names: one setting, three spellings. The documentation test and `virnucpro config` go through them all.
-export { type SettingName, type Settings, settingNames } from './schema.ts'
+export { isSecret, keptSecret, type SettingName, type Settings, settingNames } from './schema.ts'
 // Did-you-mean.
 export { didYouMean } from './suggest.ts'
 export { toPredictOptions } from './to-predict-options.ts'

@@ -1,4 +1,5 @@
 import * as v from 'valibot'
+import { Secret } from '../system/index.ts'
 import {
   boolean,
   device,
@@ -88,3 +89,15 @@ export type SettingName = keyof typeof settingsEntries
 export type AnySettingName = keyof Settings
 
 export const settingNames = Object.keys(settingsEntries) as SettingName[]
+
+/** Settings whose values are never shown. They become secrets as soon as they are read. */
+const secretSettings: ReadonlySet<string> = new Set<SettingName>(['tritonHeader'])
+
+export function isSecret(name: string): boolean {
+  return secretSettings.has(name)
+}
+
+/** A value as it was written, hidden where it is a secret. */
+export function keptSecret(name: string, value: unknown): unknown {
+  return isSecret(name) && typeof value === 'string' ? new Secret(value) : value
+}

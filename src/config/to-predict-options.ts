@@ -41,7 +41,7 @@ export function toPredictOptions(configuration: Configuration): PredictOptions {
       ca: values.tritonCa,
       cert: values.tritonCert,
       key: values.tritonKey,
-      header: values.tritonHeader,
+      header: values.tritonHeader?.reveal(),
     },
     repository: values.repository,
     serverBin: values.serverBin,

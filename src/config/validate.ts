@@ -2,7 +2,7 @@ import * as v from 'valibot'
 import { UsageError } from '../system/index.ts'
 import { fileKey } from './names.ts'
 import type { Given } from './origins.ts'
-import { type AnySettingName, type Settings, schema } from './schema.ts'
+import { type AnySettingName, isSecret, type Settings, schema } from './schema.ts'
 
 /** One or more values are not what their settings take; `issues` has one line for each. */
 export class InvalidSettingsError extends UsageError {
@@ -36,5 +36,6 @@ function line(name: string, message: string, given: ReadonlyMap<AnySettingName, 
   const source = given.get(name as AnySettingName)
   if (source === undefined) return `${fileKey(name)}: ${message}`
   const { file, name: label } = source.origin
-  return `${file === undefined ? '' : `${file}: `}${label}: ${message}, got ${JSON.stringify(source.value)}`
+  const got = isSecret(name) ? '' : `, got ${JSON.stringify(source.value)}`
+  return `${file === undefined ? '' : `${file}: `}${label}: ${message}${got}`
 }

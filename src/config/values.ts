@@ -1,5 +1,5 @@
 import * as v from 'valibot'
-import { descriptorOf } from '../system/index.ts'
+import { descriptorOf, Secret } from '../system/index.ts'
 
 // Values arrive as text (flags, environment) or as YAML/JSON scalars (files). Each schema takes both, so that
 // one validation serves every source; its message is the part after "expected".
@@ -67,7 +67,8 @@ export const gpus = v.pipe(
   v.check((items) => new Set(items).size === items.length, GPUS),
 )
 
-const ENDPOINTS = 'expected grpc://HOST:PORT or grpcs://HOST:PORT, several separated by commas'
+const ENDPOINTS =
+  'expected grpc://HOST:PORT or grpcs://HOST:PORT, without a user name, several separated by commas'
 
 function isEndpoint(item: string): boolean {
   const port = /^grpcs?:\/\/(?:[^\s/:@[\]]+|\[[0-9a-fA-F:.]+\]):(\d{1,5})$/.exec(item)?.[1]
@@ -80,18 +81,29 @@ export const endpoints = v.pipe(
   v.check((items) => items.every(isEndpoint), ENDPOINTS),
 )
 
-const ADDRESSES = 'expected http://HOST:PORT or https://HOST:PORT, several separated by commas'
+const ADDRESSES =
+  'expected http://HOST:PORT or https://HOST:PORT, without a user name, several separated by commas'
+
+function isWebAddress(item: string): boolean {
+  const url = /^https?:\/\/\S+$/.test(item) ? URL.parse(item) : null
+  return url !== null && url.username === '' && url.password === ''
+}
 
 /** Pages of a web server; without a path, `/metrics`. */
 export const webAddresses = v.pipe(
   commaSeparated(ADDRESSES),
-  v.check((items) => items.every((item) => /^https?:\/\/\S+$/.test(item) && URL.canParse(item)), ADDRESSES),
+  v.check((items) => items.every(isWebAddress), ADDRESSES),
 )
 
 const HEADER = 'expected NAME:VALUE'
 
 /** A header of a request, as it stands in one. */
-export const header = v.pipe(v.string(HEADER), v.trim(), v.regex(/^[\w-]+:\s*\S.*$/, HEADER))
+export const header = v.pipe(
+  v.instance(Secret, HEADER),
+  // Printable ASCII alone, which is all that gRPC sends.
+  v.check((secret) => /^[\w-]+:\s*[\x21-\x7e][\x20-\x7e]*$/.test(secret.reveal().trim()), HEADER),
+  v.transform((secret) => new Secret(secret.reveal().trim())),
+)
 
 /** Paths. Text is one path: a comma is a legal character in a file name. */
 export const paths = v.pipe(

@@ -1,4 +1,4 @@
-import { printable } from '../system/index.ts'
+import { printable, withoutSecrets } from '../system/index.ts'
 
 /** A piece of HTML or SVG that is safe to put into a page as it is. */
 export class Markup {
@@ -33,5 +33,5 @@ function render(value: Value): string {
 }
 
 function escaped(text: string): string {
-  return Bun.escapeHTML(printable(text))
+  return Bun.escapeHTML(printable(withoutSecrets(text)))
 }

@@ -49,6 +49,8 @@ export { fileIdentity, NotRegularError, openRegular } from './regular-file.ts'
 export { replaceFolder } from './replace-folder.ts'
 // Whether two names are one file.
 export { filesAt, identityAt, sameFile } from './same-file.ts'
+// What must not be printed.
+export { Secret, withoutSecrets } from './secret.ts'
 export { sha256, sha256File, sha256Open } from './sha256.ts'
 // What asks the program to stop.
 export { onStopSignal, STOP_SIGNALS, type StopSignal, stoppedAtOnce } from './stop-signals.ts'

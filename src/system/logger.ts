@@ -1,4 +1,5 @@
 import type { Message } from './printable.ts'
+import { withoutSecrets } from './secret.ts'
 
 /**
  * Where the toolkit says what it is doing. The command line writes it to standard error and the log file;
@@ -38,7 +39,7 @@ export class WarningKeeper implements Logger {
   }
 
   warn(message: string): void {
-    if (this.#warnings.size < KEPT_WARNINGS) this.#warnings.add(message)
+    if (this.#warnings.size < KEPT_WARNINGS) this.#warnings.add(withoutSecrets(message))
     this.#logger.warn(message)
   }
 

@@ -1,3 +1,5 @@
+import { withoutSecrets } from './secret.ts'
+
 /** Letters of a foreign text that a message shows at most. */
 const FOREIGN_LETTERS = 400
 
@@ -43,13 +45,14 @@ export function printableLines(message: Message): string[] {
 
 /** JSON as it may be printed: what `JSON.stringify` leaves as it is, such as marks that turn the direction of writing, is escaped. */
 export function printableJson(value: unknown, indent?: number): string {
-  return JSON.stringify(value, undefined, indent).replace(UNPRINTABLE, (letter) =>
+  return withoutSecrets(JSON.stringify(value, undefined, indent)).replace(UNPRINTABLE, (letter) =>
     letter === '\n' ? letter : `\\u${letter.charCodeAt(0).toString(16).padStart(4, '0')}`,
   )
 }
 
 /** A text that somebody else wrote, such as a server or a file, for a message: printable and of bounded length. */
 export function foreign(text: string, letters = FOREIGN_LETTERS): string {
-  const cut = text.length > letters ? `${text.slice(0, letters)}… (${text.length} letters)` : text
+  const shown = withoutSecrets(text)
+  const cut = shown.length > letters ? `${shown.slice(0, letters)}… (${shown.length} letters)` : shown
   return printable(cut)
 }

@@ -46,7 +46,7 @@ export default strictCommand(help, async (line) => {
     ca: values.tritonCa,
     cert: values.tritonCert,
     key: values.tritonKey,
-    header: values.tritonHeader,
+    header: values.tritonHeader?.reveal(),
   }
   const servers =
     triton.length > 0 && backend !== 'onnx'

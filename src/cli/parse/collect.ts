@@ -1,5 +1,5 @@
 import type { Given, SettingName } from '../../config/index.ts'
-import { settingNames } from '../../config/index.ts'
+import { isSecret, keptSecret, settingNames } from '../../config/index.ts'
 import { UsageError } from '../../system/index.ts'
 import type { GivenArg } from './tokens.ts'
 
@@ -35,8 +35,9 @@ function add(
     return
   }
   if (before !== undefined && before.value !== value) {
-    const first = typeof value === 'string' ? `${before.spelled} ${before.value}` : before.spelled
-    const second = typeof value === 'string' ? `${spelled} ${value}` : spelled
+    const shown = typeof value === 'string' && !isSecret(name)
+    const first = shown ? `${before.spelled} ${before.value}` : before.spelled
+    const second = shown ? `${spelled} ${value}` : spelled
     throw new UsageError(`${first} and ${second} contradict each other; keep one`)
   }
   if (before === undefined) collected.set(name, { value, spelled })
@@ -48,7 +49,7 @@ export function toFlags(collected: ReadonlyMap<string, Collected>): Map<SettingN
   for (const name of settingNames) {
     const found = collected.get(name)
     if (found === undefined) continue
-    flags.set(name, { value: found.value, origin: { kind: 'flag', name: found.spelled } })
+    flags.set(name, { value: keptSecret(name, found.value), origin: { kind: 'flag', name: found.spelled } })
   }
   return flags
 }

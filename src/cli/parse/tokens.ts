@@ -1,4 +1,4 @@
-import { didYouMean } from '../../config/index.ts'
+import { didYouMean, isSecret } from '../../config/index.ts'
 import { UsageError } from '../../system/index.ts'
 import { type Arg, spellings } from './arg.ts'
 
@@ -88,14 +88,16 @@ function find(spelled: string, known: ReadonlyMap<string, Spelling>, word = spel
   // One letter is near to every other letter: no guess. `-resume` for `--resume` is a slip of its own.
   const typed = word.startsWith('--') ? word : `-${word}`
   const guess = word.length > 2 ? didYouMean(typed, known.keys()) : ''
-  throw new UsageError(`unknown option ${word}${guess === '' ? '' : `.${guess}`}`)
+  // What follows the name may be a password.
+  const name = /^[^=:\s]*/.exec(word)?.[0] ?? ''
+  throw new UsageError(`unknown option ${name}${guess === '' ? '' : `.${guess}`}`)
 }
 
 function takeValue(arg: Arg, spelled: string, attached: string | undefined, rest: string[]): string {
   const next = attached ?? rest[0]
   const isOption = attached === undefined && next !== undefined && /^-[^\d]/.test(next)
   if (next === undefined || isOption) {
-    const seen = isOption ? `, got the option ${next}` : ''
+    const seen = isOption && !isSecret(arg.name) ? `, got the option ${next}` : ''
     throw new UsageError(`${spelled} needs a value: ${spelled} ${arg.hint}${seen}`)
   }
   if (attached === undefined) rest.shift()
