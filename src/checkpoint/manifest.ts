@@ -70,8 +70,9 @@ export function manifestDifferences(before: RunManifest, now: RunManifest): stri
   if (!mayBeSameInputs(before.inputs, now.inputs)) {
     lines.push(`input: ${before.inputs.map(describe).join(', ')} -> ${now.inputs.map(describe).join(', ')}`)
   }
-  for (const key of new Set([...Object.keys(before.settings), ...Object.keys(now.settings)])) {
-    const [old, current] = [before.settings[key], now.settings[key]]
+  const [settings, settingsNow] = [settingsOf(before), settingsOf(now)]
+  for (const key of new Set([...Object.keys(settings), ...Object.keys(settingsNow)])) {
+    const [old, current] = [settings[key], settingsNow[key]]
     if (old !== current) lines.push(`${key}: ${old ?? 'not set'} -> ${current ?? 'not set'}`)
   }
   if (before.models !== now.models)
@@ -89,6 +90,11 @@ export function mayBeSameInputs(before: readonly RunInput[], now: readonly RunIn
     const other = now[i]?.sha256
     return sha256 === null || other === null || sha256 === other
   })
+}
+
+/** Version 0.1.0 had no setting for duplicate ids: they went the way of what is invalid. */
+function settingsOf({ settings }: RunManifest): RunManifest['settings'] {
+  return { duplicateIds: settings.onInvalid === 'skip' ? 'skip' : 'fail', ...settings }
 }
 
 /** Each digest of a list like `BUNDLE classifier FILE`, short enough to compare by eye. */

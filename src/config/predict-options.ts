@@ -69,6 +69,8 @@ export interface PredictOptions {
   mlpBatchSize: number
   /** Records that cannot be read: `skip` reports and goes on, `fail` stops, `auto` decides by the kind of fault. */
   onInvalid: 'auto' | 'skip' | 'fail'
+  /** Ids that were seen before: an error, a name of their own (`_2`), or left out. */
+  duplicateIds: 'fail' | 'suffix' | 'skip'
   /** A pipe that gives nothing is a sample without reads, as an empty file is, and no error. */
   allowEmpty: boolean
   /** Write summary, page and MultiQC tables at the end. @default true */

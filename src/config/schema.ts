@@ -35,6 +35,7 @@ export const settingsEntries = {
   force: v.optional(boolean),
   onInvalid: v.optional(oneOf(['auto', 'skip', 'fail'])),
   allowEmpty: v.optional(boolean),
+  duplicateIds: v.optional(oneOf(['fail', 'suffix', 'skip'])),
   backend: v.optional(oneOf(['auto', 'onnx', 'triton'])),
   triton: v.optional(endpoints),
   serverTimeout: v.optional(wholeNumber(1)),

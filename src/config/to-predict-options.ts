@@ -54,6 +54,7 @@ export function toPredictOptions(configuration: Configuration): PredictOptions {
     dnabertTokenBudget: values.dnabertBatchSize,
     mlpBatchSize: filled(values.batchSize, 'batchSize'),
     onInvalid: filled(values.onInvalid, 'onInvalid'),
+    duplicateIds: values.duplicateIds ?? (values.onInvalid === 'skip' ? 'skip' : 'fail'),
     allowEmpty: filled(values.allowEmpty, 'allowEmpty'),
     report: filled(values.report, 'report'),
     metrics: filled(values.metrics, 'metrics'),

@@ -26,6 +26,11 @@ export class IdTable {
     this.#spool = new IdSpool(tempDir)
   }
 
+  /** Whether the id is known. */
+  has(id: Uint8Array): boolean {
+    return this.#seek(id, 0, id.length).entry !== undefined
+  }
+
   /** Adds the id `bytes[start..end)` unless it is known. @returns its first occurrence, undefined for a new id */
   add(
     bytes: Uint8Array,
@@ -35,6 +40,23 @@ export class IdTable {
     sourceIndex: number,
   ): SpoolEntry | undefined {
     if (this.#count >= this.#slots * MAX_LOAD) this.#grow()
+    const { entry, slot, low, high } = this.#seek(bytes, start, end)
+    if (entry !== undefined) return entry
+    const table = this.#table
+    const offset = this.#spool.append(bytes, start, end, line, sourceIndex)
+    table[slot * WORDS] = low
+    table[slot * WORDS + 1] = offset
+    table[slot * WORDS + 2] = ((high << 16) | Math.floor(offset / 2 ** 32)) >>> 0
+    this.#count++
+    return undefined
+  }
+
+  /** The entry of an id, or the free slot where it would be, with the hash it would have there. */
+  #seek(
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+  ): { entry: SpoolEntry | undefined; slot: number; low: number; high: number } {
     // Two-lane multiply-and-shift with a murmur3-like end.
     let a = 0x9e3779b9
     let b = end - start
@@ -60,14 +82,9 @@ export class IdTable {
       if (offset === 0) break
       if (table[at] !== low || rest >>> 16 !== high) continue
       const entry = this.#spool.read(offset)
-      if (Buffer.compare(entry.id, bytes.subarray(start, end)) === 0) return entry
+      if (Buffer.compare(entry.id, bytes.subarray(start, end)) === 0) return { entry, slot, low, high }
     }
-    const offset = this.#spool.append(bytes, start, end, line, sourceIndex)
-    table[slot * WORDS] = low
-    table[slot * WORDS + 1] = offset
-    table[slot * WORDS + 2] = ((high << 16) | Math.floor(offset / 2 ** 32)) >>> 0
-    this.#count++
-    return undefined
+    return { entry: undefined, slot, low, high }
   }
 
   close(): void {

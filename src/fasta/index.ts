@@ -7,6 +7,7 @@ export { type InputSource, inspectInputs } from './source.ts'
 // Streams for what reads them twice.
 export { type KeptInput, keepInput } from './spool.ts'
 export type {
+  DuplicateIds,
   InputDigest,
   InputFailure,
   InvalidReason,

@@ -75,6 +75,7 @@ export class InputParser extends LineParser {
     if (byte === AT && (this.#skipping || recogniseText(this.#headText()) !== undefined)) return false
     this.#parser =
       byte === GREATER ? new FastaParser(this.sink, this.line) : new FastqParser(this.sink, this.line)
+    this.sink.format = byte === GREATER ? 'fasta' : 'fastq'
     this.#parser.push(chunk, position)
     this.abandoned = this.#parser.abandoned
     return true

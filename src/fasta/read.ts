@@ -1,9 +1,12 @@
+import { tmpdir } from 'node:os'
 import { CompressedDataError } from './compressed-data.ts'
 import { type CompressionEnd, decompress, detectCompression } from './decompress.ts'
 import { FastaError } from './errors.ts'
 import { HEAD_BYTES } from './formats.ts'
+import { IdTable } from './idTable.ts'
 import { InputBytes } from './input-bytes.ts'
 import { InputParser } from './inputParser.ts'
+import { planNames } from './names.ts'
 import { peek } from './peek.ts'
 import { RecordSink } from './recordSink.ts'
 import { type InputSource, inspectInputs } from './source.ts'
@@ -35,13 +38,37 @@ export async function* readSequences(
   options: ReadOptions = {},
 ): AsyncGenerator<SequenceRecord[]> {
   options.signal?.throwIfAborted()
-  const sources = await inspectInputs(inputs)
-  const sink = new RecordSink(options)
+  const found = await inspectInputs(inputs)
+  const allIds = options.duplicateIds === 'suffix' ? new IdTable(options.tempDir ?? tmpdir()) : undefined
+  const sink = new RecordSink(options, allIds)
   try {
-    for (const [index, source] of sources.entries()) yield* readInput(source, index, sink, options)
+    await using naming = await planNames(
+      found,
+      options,
+      (source, names) => readNames(source, names, options),
+      allIds,
+    )
+    for (const [index, source] of naming.sources.entries()) {
+      sink.startInput(source, naming.suffixes[index])
+      yield* readInput(source, index, sink, options)
+    }
     yield* sink.takeAll()
   } finally {
     sink.close()
+    allIds?.close()
+  }
+}
+
+/** Reads an input for its names alone. */
+async function readNames(
+  source: InputSource,
+  sink: RecordSink,
+  { signal, readBytes }: InternalReadOptions,
+): Promise<void> {
+  sink.startInput(source)
+  const batches = readInput(source, 0, sink, { ...(signal && { signal }), ...(readBytes && { readBytes }) })
+  while (!(await batches.next()).done) {
+    // A sink for names gathers no batches.
   }
 }
 
@@ -60,7 +87,6 @@ async function* readInput(
 ): AsyncGenerator<SequenceRecord[]> {
   const { signal, statistics, readBytes = READ_BYTES, onInputRead } = options
   const { name } = source
-  sink.startInput(source)
   const end: CompressionEnd = { missingBgzfEnd: false, trailingAt: undefined }
   const digest = onInputRead !== undefined
   await using bytes = new InputBytes(source, { readBytes, signal, statistics, digest })
@@ -71,7 +97,7 @@ async function* readInput(
     parser = new InputParser(sink, head)
     for await (const chunk of chunks) {
       signal?.throwIfAborted()
-      if (parser.abandoned) break
+      if (parser.abandoned || sink.hasEnough) break
       parser.push(chunk)
       yield* sink.takeFull()
     }

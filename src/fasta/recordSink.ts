@@ -1,11 +1,13 @@
 import { tmpdir } from 'node:os'
 import { FastaError, quoted } from './errors.ts'
 import type { HeaderBuffer } from './header.ts'
+import type { SpoolEntry } from './idSpool.ts'
 import { IdTable } from './idTable.ts'
 import { looksLikeProtein } from './letters.ts'
 import type { SequenceBuffer } from './sequenceBuffer.ts'
 import type { InputSource } from './source.ts'
 import type {
+  DuplicateIds,
   InvalidReason,
   InvalidRecord,
   OnInvalid,
@@ -21,6 +23,9 @@ import { newReadStatistics } from './types.ts'
 const DEFAULT_BATCH_BASES = 4 << 20
 /** Bounds the objects of a batch where records are a few letters long. */
 const MAX_BATCH_RECORDS = 32_768
+
+/** From this number on the next one for an id is remembered, and not looked for. */
+const REMEMBERED_FROM = 8
 
 /** What becomes of a record with such a fault; of every other kind it is left out. */
 const OUTCOMES: Partial<Record<InvalidReason, RecordOutcome>> = {
@@ -39,6 +44,8 @@ const OUTCOMES: Partial<Record<InvalidReason, RecordOutcome>> = {
 export class RecordSink {
   /** Name of the input being read. */
   source = ''
+  /** What it turned out to be. */
+  format: 'fasta' | 'fastq' | undefined
   /** Whether it is a regular file. */
   isRegular = true
 
@@ -48,14 +55,21 @@ export class RecordSink {
   readonly #report: (record: InvalidRecord) => void
   readonly #statistics: ReadStatistics
   readonly #ids: IdTable
+  readonly #duplicates: DuplicateIds
+  readonly #allIds: IdTable | undefined
+  readonly #nextNumber = new Map<string, number>()
   readonly #batchBases: number
+  #suffix = ''
   readonly #sources: string[] = []
   #full: SequenceRecord[][] = []
   #batch: SequenceRecord[] = []
   #bases = 0
 
-  constructor(options: ReadOptions) {
+  /** @param allIds - every id of the input, for names that must not be among them */
+  constructor(options: ReadOptions, allIds?: IdTable) {
     this.#policy = options.onInvalid ?? 'auto'
+    this.#duplicates = options.duplicateIds ?? (this.#policy === 'skip' ? 'skip' : 'fail')
+    this.#allIds = allIds
     this.#skipHint = options.skipHint
     this.#allowEmpty = options.allowEmpty ?? false
     this.#report = (record) => options.onInvalidRecord?.(record)
@@ -64,17 +78,25 @@ export class RecordSink {
     this.#batchBases = options.batchBases ?? DEFAULT_BATCH_BASES
   }
 
-  startInput({ name, isRegular }: InputSource): void {
+  /** @param suffix - added to every id */
+  startInput({ name, isRegular }: InputSource, suffix = ''): void {
     this.source = name
+    this.#suffix = suffix
+    this.format = undefined
     this.isRegular = isRegular
     this.#sources.push(name)
     this.#statistics.inputs++
   }
 
+  /** Whether the rest of the input is not wanted. */
+  get hasEnough(): boolean {
+    return false
+  }
+
   /** A complete record; `line` is that of its header. Clears the letters. */
   accept(header: HeaderBuffer, letters: SequenceBuffer, line: number): void {
-    if (this.#isValid(header, letters, line)) {
-      const { id } = header
+    const id = this.#isValid(header, letters, line) ? this.#uniqueId(header, line) : undefined
+    if (id !== undefined) {
       this.#reportOdd(id, letters, line)
       if (this.#bases + letters.length > this.#batchBases || this.#batch.length === MAX_BATCH_RECORDS) {
         this.#closeBatch()
@@ -106,18 +128,17 @@ export class RecordSink {
     what: string,
     todo: string,
     consequence = '',
-    first?: Place,
   ): void {
     const { source } = this
     const outcome = OUTCOMES[reason] ?? 'left_out'
     const tolerated = this.#policy === 'skip' || outcome !== 'left_out' || reason === 'empty_record'
     const message = `${source}:${line}: ${what}`
     if (this.#policy === 'fail' || !tolerated) {
-      throw new FastaError(`${message}; ${todo}`, { source, line, reason, id, first })
+      throw new FastaError(`${message}; ${todo}`, { source, line, reason, id })
     }
     this.#statistics.skipped[reason] = (this.#statistics.skipped[reason] ?? 0) + 1
     const told = consequence === '' ? message : `${message}; ${consequence}`
-    this.#report({ source, line, id, reason, message: told, outcome, ...(first && { first }) })
+    this.#report({ source, line, id, reason, message: told, outcome })
   }
 
   /** An input without a single record: a sample without reads, unless it may come from a command that has failed. */
@@ -197,22 +218,59 @@ export class RecordSink {
       )
       return false
     }
-    const seen = this.#ids.add(header.idSource, header.idStart, header.idEnd, line, this.#sources.length - 1)
-    if (seen === undefined) return true
-    const first = { source: this.#sources[seen.sourceIndex]!, line: seen.line }
-    this.invalid(
-      'duplicate_id',
-      line,
-      id,
-      `duplicate id ${quoted(id)}, first at ${first.source}:${first.line}`,
-      this.orSkip(
-        'give every record an id of its own (mates of a pair: /1 and /2)',
+    return true
+  }
+
+  /** The id that the record gets; undefined where it is left out. */
+  #uniqueId(header: HeaderBuffer, line: number): string | undefined {
+    const { id } = header
+    const at = this.#sources.length - 1
+    const seen =
+      this.#suffix === ''
+        ? this.#ids.add(header.idSource, header.idStart, header.idEnd, line, at)
+        : this.#addText(id + this.#suffix, line)
+    if (seen === undefined) return id + this.#suffix
+    return this.#duplicate(id + this.#suffix, line, {
+      source: this.#sources[seen.sourceIndex]!,
+      line: seen.line,
+    })
+  }
+
+  #addText(id: string, line: number): SpoolEntry | undefined {
+    const bytes = Buffer.from(id)
+    return this.#ids.add(bytes, 0, bytes.length, line, this.#sources.length - 1)
+  }
+
+  #duplicate(id: string, line: number, first: Place): string | undefined {
+    const { source } = this
+    const reason = 'duplicate_id'
+    const message = `${source}:${line}: duplicate id ${quoted(id)}, first at ${first.source}:${first.line}`
+    if (this.#duplicates === 'fail') {
+      const todo = this.orSkip(
+        this.#skipHint === undefined
+          ? 'give every record an id of its own'
+          : 'give every record an id of its own, let each get one (--duplicate-ids suffix)',
         'keep only the first of each',
-      ),
-      '',
-      first,
-    )
-    return false
+      )
+      throw new FastaError(`${message}; ${todo}`, { source, line, reason, id, first })
+    }
+    const name = this.#duplicates === 'suffix' ? this.#freeName(id, line) : undefined
+    const told = name === undefined ? message : `${message}; it is called ${quoted(name)}`
+    const outcome = name === undefined ? 'left_out' : 'kept'
+    this.#statistics.skipped[reason] = (this.#statistics.skipped[reason] ?? 0) + 1
+    this.#report({ source, line, id, reason, message: told, outcome, first })
+    return name
+  }
+
+  /** The id with the first number that no record of the input has. */
+  #freeName(id: string, line: number): string {
+    for (let number = this.#nextNumber.get(id) ?? 2; ; number++) {
+      const name = `${id}_${number}`
+      if (this.#allIds?.has(Buffer.from(name)) === true || this.#addText(name, line) !== undefined) continue
+      // Only for ids that come again and again: pairs of names are many.
+      if (number >= REMEMBERED_FROM) this.#nextNumber.set(id, number + 1)
+      return name
+    }
   }
 
   /** Names what a record holds that a sequence usually does not. It is read as it stands. */

@@ -19,6 +19,8 @@ export interface SequenceRecord {
  */
 export type OnInvalid = 'auto' | 'skip' | 'fail'
 
+export type DuplicateIds = 'fail' | 'skip' | 'suffix'
+
 /**
  * What became of what is reported: a record left out, a record read as it stands, or something about the file that belongs
  * to no record.
@@ -128,6 +130,13 @@ export interface ReadOptions {
   skipHint?: string
   /** Called for everything that is left out or unusual, in input order. */
   onInvalidRecord?(record: InvalidRecord): void
+  /**
+   * What is done about an id that was seen before. `suffix` gives `_2`, `_3` and so on, never a name that exists.
+   * @default 'skip' with `onInvalid` 'skip', else 'fail'
+   */
+  duplicateIds?: DuplicateIds
+  /** Called for two FASTQ inputs with the same names, whose records then are called `NAME/1` and `NAME/2`. */
+  onMates?(first: string, second: string): void
   /** A stream that gives nothing is an input without records, as an empty file is. @default it is an error */
   allowEmpty?: boolean
   /**

@@ -127,6 +127,7 @@ function describeRun(options: PredictOptions, models: RunModels, inputs: RunInpu
       layout: options.layout,
       keepIntermediate: options.keepIntermediate,
       onInvalid: options.onInvalid,
+      duplicateIds: options.duplicateIds,
     },
     models: models.identity,
   }

@@ -225,6 +225,11 @@ export class Run {
         this.#signal,
       ),
       allowEmpty: this.#options.allowEmpty,
+      duplicateIds: this.#options.duplicateIds,
+      onMates: (first, second) =>
+        this.#logger.info(
+          `${first} and ${second} have the same names throughout, as mates have: their records are called NAME/1 and NAME/2`,
+        ),
       onInputRead: (index, read) => {
         this.#inputs.take(index, read)
         this.#folder.compareInputs(this.#inputs.described)

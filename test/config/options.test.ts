@@ -36,6 +36,7 @@ test('the options of a run with nothing but an input', async () => {
     mlpBatchSize: 256,
     onInvalid: 'auto',
     allowEmpty: false,
+    duplicateIds: 'fail',
     report: true,
     metrics: true,
     metricsInterval: 10,

@@ -120,6 +120,42 @@ test('without --keep-intermediate only the tables and the report stay', async ()
   expect((await predict(`>a\n${OPEN}\n`)).files).toEqual(['.virnucpro', 'in_merged', 'in_report'])
 })
 
+test('mates in two files get /1 and /2, piped as well, and the table says which is which', async () => {
+  await using folder = temporaryFolder()
+  const mates = (base: string) =>
+    ['p', 'q'].map((name) => `@${name}\n${OPEN}${base}\n+\n${'I'.repeat(181)}\n`).join('')
+  await Bun.write(folder.join('R1.fq'), mates('A'))
+  await Bun.write(folder.join('R2.fq'), mates('C'))
+  const words = ['predict', 'R1.fq', 'R2.fq', '--output-dir', 'out', '--bundle', 'demo', '--prefix', 'pair']
+  const { code, stderr } = await virnucpro(words, folder.path)
+  expect(code).toBe(0)
+  expect(stderr).toContain('R1.fq and R2.fq have the same names throughout')
+  const table = await readFile(folder.join('out/pair_merged/prediction_results_highestscore.csv'), 'utf8')
+  expect([...(table.match(/^\S+_chunk_1(?=\t)/gm) ?? [])]).toEqual(
+    ['p/1', 'p/2', 'q/1', 'q/2'].map((id) => `${id}_chunk_1`),
+  )
+  const line = `"$0" ${import.meta.dir}/../../src/cli/main.ts predict <(cat R1.fq) <(cat R2.fq) -o piped --bundle demo`
+  const piped = Bun.spawn(['bash', '-c', line, process.execPath], { cwd: folder.path, stderr: 'ignore' })
+  expect(await piped.exited).toBe(0)
+  expect(await readFile(folder.join('piped/stdin_merged/prediction_results_highestscore.csv'), 'utf8')).toBe(
+    table,
+  )
+})
+
+test('--duplicate-ids suffix names records apart; another choice does not continue the run', async () => {
+  await using folder = temporaryFolder()
+  await Bun.write(folder.join('in.fa'), `>a\n${OPEN}\n>a\n${OPEN}A\n>a_2\n${OPEN}C\n`)
+  const words = ['predict', 'in.fa', '--output-dir', 'out', '--bundle', 'demo', '--duplicate-ids']
+  const { code, stderr } = await virnucpro([...words, 'suffix'], folder.path)
+  expect(code).toBe(0)
+  expect(stderr).toContain('in.fa:3: duplicate id "a", first at in.fa:1; it is called "a_3"')
+  const table = await readFile(folder.join('out/in_merged/prediction_results_highestscore.csv'), 'utf8')
+  for (const id of ['a', 'a_2', 'a_3']) expect(table).toContain(`\n${id}_chunk_1\t`)
+  const other = await virnucpro([...words, 'skip'], folder.path)
+  expect(other.code).toBe(64)
+  expect(other.stderr).toContain('duplicateIds: suffix -> skip')
+})
+
 test('equal reads get equal scores, whatever is beside them', async () => {
   const reads = Array.from(
     { length: 40 },

@@ -46,6 +46,7 @@ export async function predictHere(
     mlpBatchSize: 256,
     onInvalid: 'auto',
     allowEmpty: false,
+    duplicateIds: 'fail',
     report: true,
     metrics: true,
     metricsInterval: 10,

@@ -49,6 +49,12 @@ export const fileArgs: ArgGroup = {
       help: 'what to do with records that cannot be read [default: auto]',
     },
     {
+      name: 'duplicateIds',
+      long: ['duplicate-ids'],
+      hint: 'fail|suffix|skip',
+      help: 'what to do with an id that was seen before; suffix gives _2, _3 and so on [default: fail; skip with --on-invalid skip]',
+    },
+    {
       name: 'allowEmpty',
       long: ['allow-empty'],
       negatable: true,
