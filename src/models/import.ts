@@ -119,7 +119,12 @@ export async function importModels(options: ImportOptions): Promise<Bundle> {
   const output = resolve(options.output)
   const bytes = [plain, dnabert, mlp].reduce((sum, { graph }) => sum + weightBytes(graph), 0)
   const mostBytes = Math.max(bytes, await calibrationBytes(options, esm2))
-  await createBundle({ output, force: options.force ?? false, mostBytes }, async (folder) => {
+  const { fp8: ofFp8, bf16, fp16, int8 } = options
+  const calibrated = [ofFp8, bf16, fp16, int8].map((of) =>
+    typeof of === 'object' ? of.calibrate : undefined,
+  )
+  const inputs = [options.esm, options.dnabert, options.mlp, ...calibrated]
+  await createBundle({ output, force: options.force ?? false, mostBytes, inputs }, async (folder) => {
     const { signal, onProgress } = options
     const context = { folder, ...(onProgress && { onProgress }), ...(signal && { signal }) }
     const { fp8, besideFp8 } = await calibrateWithFp8(esm2, mlp, options, context)

@@ -69,7 +69,9 @@ export async function buildRepository(options: BuildOptions): Promise<BuiltRepos
     backend: options.backend,
     bundle: { name: bundle.manifest.name, digest: bundle.digest },
   }
-  await createRepository({ output: options.output, force: options.force ?? false, about }, async (folder) => {
+  const { output, force = false } = options
+  const inputs = [bundle.folder, options.plans]
+  await createRepository({ output, force, about, inputs }, async (folder) => {
     const files = new RecordedFiles(folder, options.placement ?? 'link')
     for (const model of embeddingModels) {
       const tuned = tunedBudget(tuning, plans[model])

@@ -1,6 +1,15 @@
-import { mkdir, readdir, rm, stat, writeFile } from 'node:fs/promises'
-import { dirname, join, resolve } from 'node:path'
-import { replaceFolder, syncFolder, temporaryName, WriteError } from '../system/index.ts'
+import { readdir, readFile, realpath, rm, stat, writeFile } from 'node:fs/promises'
+import { dirname, join, relative, resolve, sep } from 'node:path'
+import * as v from 'valibot'
+import {
+  beginFolder,
+  parseJson,
+  replaceFolder,
+  strangersIn,
+  syncFolder,
+  UsageError,
+  WriteError,
+} from '../system/index.ts'
 import { RepositoryError } from './errors.ts'
 import { MARKER } from './recorded-files.ts'
 
@@ -12,17 +21,19 @@ import { MARKER } from './recorded-files.ts'
  * @throws {RepositoryError} when something is in the way that `force` does not cover
  */
 export async function createRepository(
-  options: { output: string; force: boolean; about: object },
+  options: { output: string; force: boolean; about: object; inputs: readonly (string | undefined)[] },
   fill: (folder: string) => Promise<object>,
 ): Promise<void> {
   const output = resolve(options.output)
   await checkFree(output, options.force)
-  const unfinished = temporaryName(output)
+  await refuseInside(output, options.inputs)
+  const unfinished = await beginFolder(output).catch((error) => {
+    throw new WriteError(output, error)
+  })
   try {
-    await rm(unfinished, { recursive: true, force: true })
-    await mkdir(unfinished, { recursive: true })
     const more = await fill(unfinished)
-    await writeFile(join(unfinished, MARKER), `${JSON.stringify({ ...options.about, ...more }, null, 2)}\n`)
+    const about = { ...options.about, ...more, names: await namesIn(unfinished) }
+    await writeFile(join(unfinished, MARKER), `${JSON.stringify(about, null, 2)}\n`)
     await replaceFolder(unfinished, output)
   } catch (error) {
     await rm(unfinished, { recursive: true, force: true }).catch(() => {})
@@ -48,6 +59,59 @@ async function checkFree(output: string, force: boolean): Promise<void> {
     throw new RepositoryError(
       output,
       `${output} holds a model repository already. Add --force to replace it, or choose another folder.`,
+    )
+  }
+  const files = await filesOfMarker(output)
+  if (files === undefined) {
+    throw new RepositoryError(
+      output,
+      `${output} holds a model repository that does not list its files, so that these cannot be told from yours: remove the folder, or choose another.`,
+    )
+  }
+  const strangers = await strangersIn(output, (name) => files.has(name) || isCompiled(name, files))
+  if (strangers === undefined) return
+  throw new RepositoryError(
+    output,
+    `${output} also holds files that are not of the repository, and they are not removed: ${strangers}. Move them away, or choose another folder.`,
+  )
+}
+
+/** Python's compiled form of a file of the repository, which a server leaves beside it. */
+function isCompiled(name: string, files: ReadonlySet<string>): boolean {
+  const source = /^(.*)__pycache__\/([^./]+)\.[^/]*\.pyc$/.exec(name)
+  return source !== null && files.has(`${source[1]}${source[2]}.py`)
+}
+
+async function filesOfMarker(output: string): Promise<ReadonlySet<string> | undefined> {
+  try {
+    const about = parseJson(await readFile(join(output, MARKER), 'utf8'))
+    return new Set([MARKER, ...v.parse(v.object({ names: v.array(v.string()) }), about).names])
+  } catch {
+    return undefined
+  }
+}
+
+async function namesIn(folder: string): Promise<string[]> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true })
+  return entries
+    .filter((entry) => !entry.isDirectory())
+    .map((entry) => relative(folder, join(entry.parentPath, entry.name)))
+    .filter((name) => name.includes(sep))
+    .sort()
+}
+
+/**
+ * Its files may be hard links to those of the bundle, which outlive it: what counts is where a folder lies.
+ * @throws UsageError when one that is read lies in the one that would be replaced
+ */
+async function refuseInside(output: string, inputs: readonly (string | undefined)[]): Promise<void> {
+  const whole = await realpath(output).catch(() => undefined)
+  if (whole === undefined) return
+  for (const input of inputs) {
+    const path = input === undefined ? undefined : await realpath(input).catch(() => undefined)
+    if (path !== whole && !path?.startsWith(whole + sep)) continue
+    throw new UsageError(
+      `${input} is an input and lies in ${output}, which would be replaced: choose another --output. Nothing was changed`,
     )
   }
 }

@@ -1,12 +1,55 @@
-import { rename, rm } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { basename, dirname, join, relative, resolve } from 'node:path'
+import { UsageError } from './errors.ts'
+import { parseJson } from './json.ts'
+import { temporaryName } from './kept-files.ts'
+import { processPlace, processStart } from './process-identity.ts'
+import { filesAt, sameFile } from './same-file.ts'
+
+/** Says in an unfinished folder what it will be and who makes it. */
+const MARKER = '.virnucpro-unfinished.json'
+const UNFINISHED = /^\.virnucpro-[0-9a-f]{32}\.tmp$/
+
+/**
+ * Makes a folder beside `output` that will take its name, and removes those that processes which have ended left of the
+ * same.
+ */
+export async function beginFolder(output: string): Promise<string> {
+  const parent = dirname(resolve(output))
+  await mkdir(parent, { recursive: true })
+  for (const name of await readdir(parent))
+    if (UNFINISHED.test(name) && (await isAbandoned(join(parent, name), output)))
+      await rm(join(parent, name), { recursive: true, force: true })
+  const folder = temporaryName(resolve(output))
+  await mkdir(folder)
+  const about = {
+    output: basename(resolve(output)),
+    pid: process.pid,
+    started: processStart(process.pid),
+    place: processPlace(),
+  }
+  await writeFile(join(folder, MARKER), JSON.stringify(about), { flag: 'wx' })
+  return folder
+}
+
+/** Whether a folder was begun for the same output by a process that has ended, on this machine. */
+async function isAbandoned(folder: string, output: string): Promise<boolean> {
+  try {
+    const about = parseJson(await readFile(join(folder, MARKER), 'utf8')) as Record<string, unknown>
+    if (about.output !== basename(resolve(output)) || about.place !== processPlace()) return false
+    return processStart(Number(about.pid)) !== about.started
+  } catch {
+    return false
+  }
+}
 
 /**
  * Gives a finished folder its final name. A folder that has the name already is kept until the new one is in its
  * place, and comes back when that fails.
  */
 export async function replaceFolder(unfinished: string, output: string): Promise<void> {
-  const old = `${unfinished}.old`
-  await rm(old, { recursive: true, force: true })
+  await rm(join(unfinished, MARKER), { force: true })
+  const old = temporaryName(resolve(output))
   const replaced = await rename(output, old).then(
     () => true,
     () => false,
@@ -18,4 +61,41 @@ export async function replaceFolder(unfinished: string, output: string): Promise
     throw error
   }
   if (replaced) await rm(old, { recursive: true, force: true })
+}
+
+/** Names that a message lists. */
+const SHOWN = 5
+
+/**
+ * Files in a folder that would be lost if it were replaced, and are not what is to be replaced.
+ *
+ * @param isKnown - of a path relative to the folder, with slashes
+ * @returns a text that names them; undefined where there are none
+ */
+export async function strangersIn(
+  folder: string,
+  isKnown: (name: string) => boolean,
+): Promise<string | undefined> {
+  const strangers: string[] = []
+  for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
+    if (entry.isDirectory()) continue
+    const path = join(entry.parentPath, entry.name)
+    if (!isKnown(relative(folder, path))) strangers.push(path)
+  }
+  if (strangers.length === 0) return undefined
+  const more = strangers.length - SHOWN
+  return strangers.sort().slice(0, SHOWN).join(', ') + (more > 0 ? ` and ${more} more` : '')
+}
+
+/**
+ * Refuses to replace a folder that holds a file which is read for what takes its place.
+ * @throws UsageError with both names
+ */
+export async function refuseInputsIn(output: string, inputs: readonly (string | undefined)[]): Promise<void> {
+  const reads = inputs.filter((path) => path !== undefined)
+  const found = await sameFile(reads, await filesAt(output))
+  if (found === undefined) return
+  throw new UsageError(
+    `${found.read} is an input and also ${found.written}, which would be replaced: choose another --output. Nothing was changed`,
+  )
 }

@@ -1,8 +1,17 @@
-import { mkdir, readdir, rm, stat, statfs } from 'node:fs/promises'
+import { readdir, rm, stat, statfs } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
-import { ExitCode, replaceFolder, syncFolder, temporaryName, WriteError } from '../../system/index.ts'
+import {
+  beginFolder,
+  ExitCode,
+  refuseInputsIn,
+  replaceFolder,
+  strangersIn,
+  syncFolder,
+  WriteError,
+} from '../../system/index.ts'
 import { BundleError } from '../errors.ts'
-import { MANIFEST_FILE } from './manifest.ts'
+import { filesOf, MANIFEST_FILE } from './manifest.ts'
+import { readManifest } from './open.ts'
 
 /** Graphs, tokenizer and manifest, beside the weights. */
 const SMALL_FILES_BYTES = 32 << 20
@@ -11,6 +20,8 @@ export interface CreateOptions {
   readonly output: string
   /** Replace a bundle that is there. Anything else that is there is never touched. */
   readonly force: boolean
+  /** Files and folders that are read meanwhile. */
+  readonly inputs: readonly (string | undefined)[]
   /** What the weights will take, or files that are gone at the end, if those take more. */
   readonly mostBytes: number
 }
@@ -28,14 +39,10 @@ export async function createBundle(
 ): Promise<void> {
   const output = resolve(options.output)
   await checkFree(output, options.force)
-  const unfinished = temporaryName(output)
-  try {
-    await mkdir(dirname(output), { recursive: true })
-    await rm(unfinished, { recursive: true, force: true })
-    await mkdir(unfinished)
-  } catch (error) {
+  await refuseInputsIn(output, options.inputs)
+  const unfinished = await beginFolder(output).catch((error) => {
     throw new WriteError(output, error)
-  }
+  })
   try {
     await checkRoom(dirname(output), output, options.mostBytes)
     await fill(unfinished)
@@ -70,6 +77,26 @@ async function checkFree(output: string, force: boolean): Promise<void> {
       { exitCode: ExitCode.cannotCreate },
     )
   }
+  await checkContent(output)
+}
+
+/** A manifest lists the files of its bundle: any other in the folder is somebody else's. */
+async function checkContent(output: string): Promise<void> {
+  const manifest = await readManifest(output).catch((cause) => {
+    throw new BundleError(
+      output,
+      `${output} holds a bundle whose manifest cannot be read, so that its files cannot be told from yours: remove the folder, or choose another.`,
+      { cause, exitCode: ExitCode.cannotCreate },
+    )
+  })
+  const names = new Set([MANIFEST_FILE, ...filesOf(manifest).map(({ path }) => path)])
+  const strangers = await strangersIn(output, (name) => names.has(name))
+  if (strangers === undefined) return
+  throw new BundleError(
+    output,
+    `${output} also holds files that are not of the bundle, and they are not removed: ${strangers}. Move them away, or choose another folder.`,
+    { exitCode: ExitCode.cannotCreate },
+  )
 }
 
 async function checkRoom(folder: string, output: string, mostBytes: number): Promise<void> {

@@ -82,7 +82,7 @@ export async function verifyBundle(nameOrPath: string, signal?: AbortSignal): Pr
   return bundle
 }
 
-async function readManifest(folder: string): Promise<Manifest> {
+export async function readManifest(folder: string): Promise<Manifest> {
   if (basename(folder) === MANIFEST_FILE) {
     throw new BundleError(
       folder,
