@@ -5,6 +5,7 @@ import { reportError } from './report.ts'
 import { root } from './root.ts'
 import { route } from './route.ts'
 import { InterruptedError } from './signals.ts'
+import { requireUtf8 } from './utf8.ts'
 import { version } from './version.ts'
 
 /**
@@ -14,6 +15,7 @@ import { version } from './version.ts'
 export async function main(argv: readonly string[]): Promise<void> {
   endWhenNobodyReads()
   try {
+    requireUtf8(argv, process.env)
     const found = route(argv)
     switch (found.kind) {
       case 'help':

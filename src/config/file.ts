@@ -29,18 +29,25 @@ export function findConfigFile(named: string | undefined, cwd: string): string |
  * @throws {UsageError} when it cannot be read or parsed, or holds an unknown key.
  */
 export async function readConfigFile(path: string, cwd: string): Promise<FileSettings> {
-  let content: string
+  let bytes: Uint8Array
   try {
-    content = await readFile(resolve(cwd, path), 'utf8')
+    bytes = await readFile(resolve(cwd, path))
   } catch (cause) {
     throw new UsageError(`cannot read the configuration file ${path}: ${reason(cause)}`, { cause })
   }
-  if (content.length > MAX_CONFIG_BYTES) {
-    throw new UsageError(
-      `${path}: expected a configuration file of at most 1 MB, got ${content.length} characters`,
-    )
+  if (bytes.length > MAX_CONFIG_BYTES) {
+    throw new UsageError(`${path}: expected a configuration file of at most 1 MB, got ${bytes.length} bytes`)
   }
-  return readKeys(await parseText(content, path), path)
+  return readKeys(await parseText(decode(bytes, path), path), path)
+}
+
+/** A byte that is replaced on the way would name another file than the one that was meant. */
+function decode(bytes: Uint8Array, path: string): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+  } catch (cause) {
+    throw new UsageError(`${path}: not valid UTF-8; save it as UTF-8`, { cause })
+  }
 }
 
 async function parseText(content: string, path: string): Promise<unknown> {
