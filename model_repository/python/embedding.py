@@ -34,7 +34,7 @@ class TritonPythonModel:
         instances = sum(group["count"] for group in config["instance_group"])
 
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = int(parameters["threads"]) or max(1, cores() // instances)
+        options.intra_op_num_threads = min(cores(), int(parameters["threads"]) or max(1, cores() // instances))
         options.inter_op_num_threads = 1
         # Every batch has another shape: an arena would keep growing.
         options.enable_cpu_mem_arena = False
