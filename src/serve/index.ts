@@ -24,3 +24,4 @@ export {
   serverCommands,
   startServer,
 } from './start.ts'
+export type { RestartPolicy } from './supervised-server.ts'

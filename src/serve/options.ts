@@ -1,4 +1,5 @@
 import type { Logger } from '../system/index.ts'
+import type { RestartPolicy } from './supervised-server.ts'
 
 /** Ports of one server. */
 export interface ServerPorts {
@@ -36,6 +37,8 @@ export interface ServeOptions {
   readonly imageTag?: string | undefined
   /** More arguments for the server; a later one replaces an earlier one of the same name. */
   readonly args?: readonly string[] | undefined
+  /** What happens when a server that was ready ends by itself. @default up to four new starts in a row */
+  readonly restart?: RestartPolicy | undefined
   readonly logger?: Logger | undefined
   /** Stops the start; a server that runs already is stopped by its `stop`. */
   readonly signal?: AbortSignal | undefined

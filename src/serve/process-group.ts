@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
+import { atExit } from './at-exit.ts'
 import type { ServerCommand } from './command.ts'
 import { ServerError } from './errors.ts'
 import { Guard } from './guard.ts'
@@ -17,6 +18,7 @@ export class ProcessGroup {
   readonly #child: ChildProcess
   readonly #guard: Guard
   readonly #regionPrefix: string | undefined
+  readonly #forget: () => void
 
   private constructor(child: ChildProcess, pid: number, regionPrefix: string | undefined) {
     this.#child = child
@@ -31,7 +33,7 @@ export class ProcessGroup {
       })
     })
     // When this process ends early, by a second Ctrl-C, the group goes with it.
-    process.once('exit', this.destroy)
+    this.#forget = atExit(this.destroy)
   }
 
   /** @param regionPrefix what the shared-memory regions that it makes are called; all of them are its own */
@@ -76,7 +78,7 @@ export class ProcessGroup {
 
   /** Ends the whole group at once and removes its shared memory; synchronous, so that it works while exiting. */
   readonly destroy = (): void => {
-    process.removeListener('exit', this.destroy)
+    this.#forget()
     if (this.running) killGroup(this.pid)
     this.#guard.dismiss()
     if (this.#regionPrefix !== undefined) removeRegions(this.#regionPrefix)

@@ -1,7 +1,9 @@
 import type { Logger } from '../system/index.ts'
+import { atExit } from './at-exit.ts'
 import type { ServerCommand } from './command.ts'
 import { ModelLoadError, ServerError, StartupTimeoutError } from './errors.ts'
 import { askHealth } from './health.ts'
+import { isRunning, type Listener, listenerOf } from './listener.ts'
 import type { ServerPlan } from './options.ts'
 import { ProcessGroup } from './process-group.ts'
 import { type LoadEvent, ServerLog } from './server-log.ts'
@@ -9,6 +11,8 @@ import { type LoadEvent, ServerLog } from './server-log.ts'
 const POLL_MS = 100
 /** How often to say that loading goes on. */
 const HEARTBEAT_MS = 15_000
+/** A server that cannot have its port ends well within this time. */
+const UNPROVEN_MS = 5000
 /** For a server without requests, one that was never ready. */
 const UNREADY_STOP_SECONDS = 5
 /** What a server takes on top of the time for requests under way: about 4 s to end its Python processes. */
@@ -26,7 +30,12 @@ export class OneServer {
   readonly #label: string
   readonly #down: ServerCommand | undefined
   readonly #started = performance.now()
+  readonly #forget: () => void
   #wasReady = false
+  #firstAnswer: number | undefined
+  /** The process that answers, where the system tells. */
+  #listener: Listener | undefined
+  #stopped: Promise<void> | undefined
 
   private constructor(start: StartOne) {
     const { plan } = start
@@ -40,7 +49,7 @@ export class OneServer {
     this.#down = start.down
     const onText = (text: string) => this.#log.add(text, (line, event) => this.#onLine(line, event))
     this.#group = ProcessGroup.start(start.command, onText, start.regionPrefix)
-    if (this.#down !== undefined) process.once('exit', this.#tidyUpNow)
+    this.#forget = this.#down === undefined ? () => {} : atExit(this.#tidyUpNow)
   }
 
   static start(start: StartOne): OneServer {
@@ -49,6 +58,15 @@ export class OneServer {
 
   get pid(): number {
     return this.#group.pid
+  }
+
+  /**
+   * Whether this server, and nobody else, is what answers at its gRPC address. To be asked before every request, since the
+   * port is free for anybody once the server has ended.
+   */
+  get serves(): boolean {
+    if (!this.#wasReady || !this.#group.running) return false
+    return this.#listener === undefined || isRunning(this.#listener)
   }
 
   /** Resolves to the exit code when the server has ended, for whatever reason. */
@@ -72,17 +90,8 @@ export class OneServer {
     let state = 'nothing answers yet'
     while (performance.now() < end) {
       signal?.throwIfAborted()
-      if (!this.#group.running) throw new ServerError(await this.#ended(), this.explanation())
-      const health = await askHealth(this.httpUrl)
-      // Another program may have taken the port and answered: what counts is this server.
-      const { pending, unreadable } = this.#log
-      const failed = [...unreadable, ...(health.kind === 'failed' ? health.models : [])]
-      if (health.kind !== 'silent' && failed.length > 0)
-        throw new ModelLoadError(this.plan.repository, failed)
-      if (health.kind === 'ready' && this.#group.running) {
-        this.#wasReady = true
-        return
-      }
+      if (await this.#isReady()) return
+      const { pending } = this.#log
       state = pending.length > 0 ? `still loading ${pending.join(', ')}` : 'it has not answered yet'
       if (performance.now() > heartbeat) {
         heartbeat += HEARTBEAT_MS
@@ -93,11 +102,37 @@ export class OneServer {
     throw new StartupTimeoutError(timeoutSeconds, state, this.explanation())
   }
 
+  async #isReady(): Promise<boolean> {
+    if (!this.#group.running) throw new ServerError(await this.#ended(), this.explanation())
+    const health = await askHealth(this.httpUrl)
+    const failed = [...this.#log.unreadable, ...(health.kind === 'failed' ? health.models : [])]
+    if (health.kind !== 'silent' && failed.length > 0) throw new ModelLoadError(this.plan.repository, failed)
+    if (health.kind !== 'ready') return false
+    this.#firstAnswer ??= performance.now()
+    this.#wasReady = this.#isItself(this.#firstAnswer) && this.#group.running
+    return this.#wasReady
+  }
+
+  /**
+   * Whether the answer came from this server: another program may have taken the ports while it loaded its models. The
+   * system tells, or else the server's own log; where neither does, as behind a wrapper that starts a container, a server
+   * that could not have its ports has some seconds to end.
+   */
+  #isItself(firstAnswer: number): boolean {
+    this.#listener = listenerOf(this.pid, this.plan.ports.grpc)
+    return this.#listener !== undefined || this.#log.listens || performance.now() - firstAnswer > UNPROVEN_MS
+  }
+
   /** Lets requests under way finish, then ends the server and everything it started. */
-  async stop(): Promise<void> {
+  stop(): Promise<void> {
+    this.#stopped ??= this.#stop()
+    return this.#stopped
+  }
+
+  async #stop(): Promise<void> {
     const { drainTimeout } = this.plan
     await this.#group.stop(this.#wasReady ? drainTimeout + STOP_MARGIN_SECONDS : UNREADY_STOP_SECONDS)
-    process.removeListener('exit', this.#tidyUpNow)
+    this.#forget()
     if (this.#down !== undefined) await Bun.spawn([...this.#down.argv], this.#tidyUpOptions()).exited
   }
 

@@ -24,6 +24,7 @@ export class ServerLog {
   readonly #tail: string[] = []
   readonly #pending = new Set<string>()
   readonly #unreadable = new Map<string, string>()
+  #listens = false
   #parserError = ''
   #rest = ''
 
@@ -32,6 +33,11 @@ export class ServerLog {
     const lines = (this.#rest + text).split('\n')
     this.#rest = lines.pop() ?? ''
     for (const line of lines) onLine(line, this.#take(line))
+  }
+
+  /** Whether it has said that it takes requests: after its models have been loaded, and its ports are its own. */
+  get listens(): boolean {
+    return this.#listens
   }
 
   /** Models that have begun to load and are not ready yet. */
@@ -61,6 +67,7 @@ export class ServerLog {
     if (!/^[|+]/.test(line)) keep(this.#tail, text)
     if (/^[EF]$/.test(found?.level ?? '') || PROBLEM.test(line)) keep(this.#problems, text)
     this.#noteUnreadable(text)
+    if (/^Started HTTPService at /.test(text)) this.#listens = true
     const event = eventOf(text)
     if (event?.kind === 'loading') this.#pending.add(event.model)
     else if (event !== undefined) this.#pending.delete(event.model)

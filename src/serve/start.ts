@@ -1,13 +1,13 @@
-import { ExitCode } from '../system/index.ts'
+import { type Logger, VirnucproError } from '../system/index.ts'
 import { nativeCommand, type ServerCommand, shellCommand } from './command.ts'
 import { containerCommands, requireDocker } from './container.ts'
-import { ServerError } from './errors.ts'
 import { findServer, requireServer } from './find-server.ts'
 import { planServers, type ServeOptions, type ServerPlan } from './options.ts'
 import { requireFreePorts } from './ports.ts'
 import { newRegionPrefix, removeStaleRegions } from './regions.ts'
 import { requireRepository } from './repository-folder.ts'
-import { describeExit, OneServer } from './running-server.ts'
+import { OneServer } from './running-server.ts'
+import { SupervisedServer } from './supervised-server.ts'
 
 /** Where one server of a {@link RunningServer} listens. */
 export interface ServerEndpoint {
@@ -23,7 +23,12 @@ export interface ServerEndpoint {
 /** Servers that are ready. Stopping them, or `await using`, leaves no process and no shared memory behind. */
 export interface RunningServer extends AsyncDisposable {
   readonly endpoints: readonly ServerEndpoint[]
-  /** Rejects with a ServerError when a server ends that nobody stopped; resolves when all have been stopped. */
+  /** Whether one of these servers, and nobody else, is what answers at an address now. */
+  serves(grpcUrl: string): boolean
+  /**
+   * Rejects with a ServerError when the last server has been given up, having ended by itself too often; resolves when all
+   * have been stopped.
+   */
   readonly ended: Promise<void>
   /** Lets requests under way finish, then ends all servers. */
   stop(): Promise<void>
@@ -38,59 +43,88 @@ export interface RunningServer extends AsyncDisposable {
 export async function startServer(options: ServeOptions): Promise<RunningServer> {
   const plans = planServers(options)
   const serverBin = options.container ? undefined : requireServer(options.serverBin)
-  const commands = serverCommands({ ...options, serverBin })
+  const known = { ...options, serverBin }
   await requireRepository(options.repository)
   if (options.container) await requireDocker()
   await requireFreePorts(plans)
   removeStaleRegions()
   options.signal?.throwIfAborted()
 
-  const servers: OneServer[] = []
+  const servers: SupervisedServer[] = []
   const stopAll = () => Promise.all(servers.map((server) => server.stop()))
   try {
-    for (const [i, plan] of plans.entries()) {
-      const { command, down, regionPrefix } = commands[i]!
-      options.logger?.debug(`starting: ${shellCommand(command)}`)
-      servers.push(OneServer.start({ plan, command, down, regionPrefix, logger: options.logger }))
-    }
-    const timeout = options.startupTimeout ?? 600
-    await Promise.all(servers.map((server) => server.ready(timeout, options.signal)))
+    for (const i of plans.keys()) servers.push(supervised(known, i))
+    await Promise.all(servers.map((server) => server.ready(options.signal)))
   } catch (error) {
     await stopAll()
     throw error
   }
-  return running(servers, stopAll)
+  return running(servers, stopAll, options.logger)
 }
 
-function running(servers: readonly OneServer[], stopAll: () => Promise<unknown>): RunningServer {
+function supervised(options: ServeOptions, index: number): SupervisedServer {
+  const { logger, startupTimeout = 600, restart } = options
+  const start = () => {
+    // Made for each start: the shared memory of a server that was killed must not be taken for that of the next one.
+    const { plan, command, down, regionPrefix } = serverCommands(options)[index]!
+    logger?.debug(`starting: ${shellCommand(command)}`)
+    return OneServer.start({ plan, command, down, regionPrefix, logger })
+  }
+  return SupervisedServer.start({
+    plan: planServers(options)[index]!,
+    start,
+    startupTimeout,
+    policy: restart,
+    logger,
+  })
+}
+
+function running(
+  servers: readonly SupervisedServer[],
+  stopAll: () => Promise<unknown>,
+  logger: Logger | undefined,
+): RunningServer {
   let stopping: Promise<unknown> | undefined
   const stop = async () => {
     stopping ??= stopAll()
     await stopping
   }
-  const ended = Promise.all(
-    servers.map(async (server) => {
-      const code = await server.exited
-      if (stopping !== undefined) return
-      throw new ServerError(`the server at ${server.grpcUrl} ${describeExit(code)}.`, server.explanation(), {
-        exitCode: ExitCode.tryAgain,
-      })
-    }),
-  ).then(() => {})
+  const ended = allGivenUp(servers, logger)
   // Whoever does not wait for it must not be ended by it.
   ended.catch(() => {})
   return {
-    endpoints: servers.map((server) => ({
-      grpcUrl: server.grpcUrl,
-      httpUrl: server.httpUrl,
-      metricsUrl: server.metricsUrl,
-      gpu: server.plan.gpu,
-      pid: server.pid,
-    })),
+    get endpoints() {
+      return servers.map(({ server }) => ({
+        grpcUrl: server.grpcUrl,
+        httpUrl: server.httpUrl,
+        metricsUrl: server.metricsUrl,
+        gpu: server.plan.gpu,
+        pid: server.pid,
+      }))
+    },
+    serves: (grpcUrl) => servers.some(({ server }) => server.grpcUrl === grpcUrl && server.serves),
     ended,
     stop,
     [Symbol.asyncDispose]: stop,
   }
+}
+
+/** Servers do not depend on each other: only when the last one has been given up is there nothing left to do. */
+async function allGivenUp(servers: readonly SupervisedServer[], logger: Logger | undefined): Promise<void> {
+  let left = servers.length
+  await Promise.all(
+    servers.map(async (server) => {
+      try {
+        await server.ended
+      } catch (error) {
+        left--
+        if (left === 0) throw error
+        const [first = '', ...more] = error instanceof VirnucproError ? error.lines : [String(error)]
+        logger?.warn(`${first}; ${left === 1 ? 'one other goes on' : `${left} others go on`}`)
+        for (const line of more) logger?.info(line)
+      }
+    }),
+  )
 }
 
 /** How each server that options ask for is started, and tidied up after. */

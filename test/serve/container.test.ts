@@ -1,10 +1,10 @@
 import { expect, test } from 'bun:test'
-import { readFileSync } from 'node:fs'
+import { chmodSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parse } from 'yaml'
 import { temporaryFolder } from '../../scripts/support/temporary.ts'
 import { repository as root, virnucpro } from '../cli/support.ts'
-import { demoRepository } from './support.ts'
+import { demoRepository, descendants, serve } from './support.ts'
 
 const composeFile = join(root, 'triton', 'compose.yaml')
 
@@ -61,6 +61,37 @@ test('a missing or silent Docker is said clearly', async () => {
   const silent = await virnucpro(args, { env: { DOCKER_HOST: `unix://${folder.join('no-daemon')}` } })
   expect(silent.err).toMatch(/Docker does not answer|needs the compose plugin of Docker/)
   expect(silent.code).toBe(69)
+})
+
+test('a container whose client ends is taken away and started again, with the same ports', async () => {
+  await using folder = temporaryFolder()
+  const log = folder.join('log')
+  // Docker's part: a program that stays until it is ended, and whose ports answer.
+  const answer =
+    "Bun.serve({ hostname: '127.0.0.1', port: process.env.VIRNUCPRO_HTTP_PORT, fetch: () => new Response('') }); console.log('Started HTTPService at 0.0.0.0:8000')"
+  writeFileSync(
+    folder.join('docker'),
+    `#!/bin/sh
+case "$*" in
+  *' up '*) echo "up $VIRNUCPRO_GRPC_PORT" >> '${log}'; exec '${process.execPath}' -e "${answer}" ;;
+  *' down') echo "down $VIRNUCPRO_GRPC_PORT" >> '${log}' ;;
+esac
+`,
+  )
+  chmodSync(folder.join('docker'), 0o755)
+  const env = { PATH: `${folder.path}:${process.env.PATH}` }
+  const running = await serve(await demoRepository(folder.join('repository')), ['--container'], env)
+  await running.ready()
+  const { child, printed, ports } = running
+  const client = () =>
+    descendants(child.pid).find((pid) => readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('Bun.serve'))
+  process.kill(client() ?? -1, 'SIGKILL')
+  while (!printed.err.includes('is ready again') && child.exitCode === null) await Bun.sleep(20)
+  expect(client()).toBeDefined()
+  child.kill('SIGTERM')
+  expect((await running.ended()).code).toBe(143)
+  const { grpc } = ports
+  expect(readFileSync(log, 'utf8')).toBe(`up ${grpc}\ndown ${grpc}\nup ${grpc}\ndown ${grpc}\n`)
 })
 
 test('options that are for a server program only do not go with a container', async () => {

@@ -6,7 +6,7 @@ import { temporaryFolder } from '../../scripts/support/temporary.ts'
 import { freePorts, hasTriton, tritonServer, versionFolder } from '../../scripts/support/triton.ts'
 import { startServer } from '../../src/serve/index.ts'
 import { virnucpro } from '../cli/support.ts'
-import { demoRepository, descendants, healthy, isAlive, regionsOf, serve } from './support.ts'
+import { demoRepository, descendants, healthy, isAlive, portsInSteps, regionsOf, serve } from './support.ts'
 
 const withServer = test.skipIf(!hasTriton)
 
@@ -56,20 +56,6 @@ withServer('a command that is killed outright takes its server and its shared me
   expect(regionsOf(child.pid).length).toBe(4)
   child.kill('SIGKILL')
   while (processes.some(isAlive) || regionsOf(child.pid).length > 0) await Bun.sleep(100)
-})
-
-withServer('a server that dies ends the command with what it said', async () => {
-  await using folder = temporaryFolder()
-  const running = await serve(await demoRepository(folder.join('repository')))
-  await running.ready()
-  const { child } = running
-  const processes = descendants(child.pid)
-  process.kill(processes[0] ?? -1, 'SIGKILL')
-  const { code, err } = await running.ended()
-  expect(err).toMatch(/error: the server at grpc:\/\/127.0.0.1:\d+ was killed/)
-  expect(code).toBe(75)
-  expect(processes.filter(isAlive)).toEqual([])
-  expect(regionsOf(child.pid)).toEqual([])
 })
 
 withServer('a broken model is named with the reason, and everything is stopped', async () => {
@@ -127,9 +113,8 @@ withServer('the time to start is limited', async () => {
 withServer('one server for each GPU, each seeing its own, on ports in steps of three', async () => {
   await using folder = temporaryFolder()
   const repository = await demoRepository(folder.join('repository'))
-  const { http } = await freePorts()
-  const first = Math.min(http, 60_000)
-  const ports = { http: first, grpc: first + 1, metrics: first + 2 }
+  const ports = await portsInSteps()
+  const first = ports.http
   await using server = await startServer({
     repository,
     serverBin: tritonServer,
@@ -183,6 +168,7 @@ test.concurrent('what cannot be served is said before anything is started', asyn
   await using folder = temporaryFolder()
   const repository = await demoRepository(folder.join('repository'))
   const path = process.env.PATH ?? ''
+  const free = String((await freePorts()).http)
   for (const [args, message, expected] of [
     [['--repository', folder.join('none')], 'no such folder', 66],
     [['--repository', folder.path], 'no model in it', 66],
@@ -193,7 +179,11 @@ test.concurrent('what cannot be served is said before anything is started', asyn
       '--grpc-port: expected a whole number from 1 to 65535',
       64,
     ],
-    [['--repository', repository, '--grpc-port', '8000'], 'port 8000 is wanted twice', 64],
+    [
+      ['--repository', repository, '--http-port', free, '--grpc-port', free],
+      `port ${free} is wanted twice`,
+      64,
+    ],
     [['--repository', repository, 'surplus'], 'unexpected argument surplus', 64],
     [['--repository', repository, '--address', '192.0.2.1'], 'this machine has no address 192.0.2.1', 69],
   ] as const) {

@@ -1,4 +1,6 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { join } from 'node:path'
 import { demoBundle } from '../../scripts/support/plans.ts'
 import { freePorts, tritonServer } from '../../scripts/support/triton.ts'
 import { buildRepository } from '../../src/repository/index.ts'
@@ -12,14 +14,12 @@ export async function demoRepository(output: string): Promise<string> {
 
 /** `virnucpro serve` with the test server on free ports, and what it prints. */
 export async function serve(repository: string, args: string[] = [], env: Record<string, string> = {}) {
-  const ports = await freePorts()
+  const ports = await portsInSteps()
   const named = ['--http-port', ports.http, '--grpc-port', ports.grpc, '--metrics-port', ports.metrics].map(
     String,
   )
-  const child = spawnCli(
-    ['serve', '--repository', repository, '--server-bin', tritonServer, ...named, ...args],
-    { env },
-  )
+  const program = args.includes('--container') ? [] : ['--server-bin', tritonServer]
+  const child = spawnCli(['serve', '--repository', repository, ...program, ...named, ...args], { env })
   const printed = { out: '', err: '' }
   const reading = [gather(child.stdout, 'out'), gather(child.stderr, 'err')]
   async function gather(stream: ReadableStream<Uint8Array>, name: 'out' | 'err') {
@@ -40,6 +40,23 @@ export async function serve(repository: string, args: string[] = [], env: Record
       return { code, ...printed }
     },
   }
+}
+
+/** Free ports, with as many free for a second server that has its own three above them. */
+export async function portsInSteps() {
+  for (;;) {
+    const { http } = await freePorts()
+    const all = Array.from({ length: 6 }, (_, i) => http + i)
+    if (http < 65_000 && (await Promise.all(all.map(isFree))).every(Boolean))
+      return { http, grpc: http + 1, metrics: http + 2 }
+  }
+}
+
+export function isFree(port: number): Promise<boolean> {
+  return new Promise((settle) => {
+    const server = createServer().once('error', () => settle(false))
+    server.listen({ port, host: '127.0.0.1', exclusive: true }, () => server.close(() => settle(true)))
+  })
 }
 
 /** Processes that a command has started, and those that they have: by their session's leader or parent. */
@@ -82,4 +99,19 @@ export async function healthy(port: number): Promise<boolean> {
     keepalive: false,
   }).catch(() => undefined)
   return answer?.ok ?? false
+}
+
+/** Lets both models take some seconds for each request, so that a run is still under way when something happens. */
+export async function slowDown(repository: string, seconds: number): Promise<void> {
+  for (const model of ['esm2', 'dnabert_s']) {
+    const folder = join(repository, model)
+    for (const name of readdirSync(folder)) {
+      const file = join(folder, name, 'model.py')
+      if (!existsSync(file)) continue
+      const text = readFileSync(file, 'utf8')
+      const head = 'def respond(self, request):'
+      if (!text.includes(head)) throw new Error(`${file} has no ${head}`)
+      writeFileSync(file, text.replace(head, `${head}\n        import time; time.sleep(${seconds})`))
+    }
+  }
 }

@@ -15,6 +15,7 @@ const help: CommandHelp = {
   groups: [serveArgs, listenArgs, containerArgs, commonArgs],
   notes: [
     'When every model is ready, the addresses for --triton are printed on standard output.',
+    'A server that ends by itself is started again, after pauses of 1 s to 60 s, and given up when it has ended five times in a row.',
     'Ctrl-C or SIGTERM lets requests under way finish and ends everything that was started.',
   ],
 }
