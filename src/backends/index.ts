@@ -14,7 +14,7 @@ export { OnnxRuntimeBackend, type OnnxRuntimeOptions } from './onnxruntime/backe
 export { TritonBackend, type TritonOptions } from './triton/backend.ts'
 export type { Contract } from './triton/contract.ts'
 export type { TritonAccess } from './triton/endpoint.ts'
-export { findServers, type UnusableServer, type UsualPorts } from './triton/find.ts'
+export { suitableServers, type UnusableServer, type UsualPorts, usualServers } from './triton/find.ts'
 export { servedVersion } from './triton/identity.ts'
 // The scheduler by itself, for benchmarks and simulations.
 export { type Clock, type Lane, PullQueue, type PullQueueOptions, type Verdict } from './triton/pull-queue.ts'

@@ -1,10 +1,11 @@
 import {
   type Contract,
   type EmbeddingBackend,
-  findServers,
   type ModelName,
   OnnxRuntimeBackend,
+  suitableServers,
   TritonBackend,
+  usualServers,
 } from '../backends/index.ts'
 import type { PredictOptions } from '../config/index.ts'
 import { type Bundle, computesOnCpu, modelDigest, sourceDigest } from '../models/index.ts'
@@ -14,6 +15,8 @@ import {
   findGpus,
   findServer,
   freePorts,
+  type OwnServer,
+  OwnServers,
   PORT_STEP,
   requireRepository,
   requireServer,
@@ -34,8 +37,8 @@ export interface BackendRequest {
 }
 
 /**
- * Opens what computes the embeddings: the servers that were named; else one that runs on this machine with the same models;
- * else one that is started for this run, where there are a GPU, a server program and a model repository; else this process,
+ * Opens what computes the embeddings: the servers that were named; else those with the same models that a `serve` of this
+ * user has started; else one that is started for this run, where there are a GPU, a server program and a model repository; else this process,
  * which it says once.
  *
  * @param stack takes what must be closed after the backend
@@ -49,14 +52,16 @@ export async function openBackend(
   if (options.backend === 'onnx') return await openEmbedded(request)
   if (options.triton.length > 0) {
     noChoiceOfGpus(request)
-    return await openTriton(request, options.triton, metrics)
+    return await openTriton(request, { endpoints: options.triton, metricsUrls: metrics })
   }
   if (options.backend === 'triton') return await openStarted(request, await serverGpus(options), stack)
   // A server that runs already has GPUs of its own choice.
-  const found = options.gpus === undefined ? await runningServers(request) : []
-  if (found.length > 0) {
-    logger.info(`using the server found at ${found.join(', ')}; --backend onnx computes in this process`)
-    return await openTriton(request, found)
+  const own = options.gpus === undefined ? await ownServers(request) : undefined
+  if (own !== undefined) {
+    logger.info(
+      `using what your "virnucpro serve" started at ${own.endpoints.join(', ')}; --backend onnx computes in this process`,
+    )
+    return await openTriton(request, own)
   }
   const gpus = await findGpus()
   if (options.repository !== undefined) await requireRepository(options.repository)
@@ -93,10 +98,55 @@ function contracts({ manifest }: Bundle): Record<ModelName, Contract> {
   return { esm2: contract('esm2'), dnabert_s: contract('dnabert_s') }
 }
 
-async function runningServers({ bundle, logger, signal }: BackendRequest): Promise<string[]> {
-  const { urls, unusable } = await findServers(contracts(bundle), SERVE_PORTS, signal)
-  for (const { url, reason } of unusable) logger.info(`not using what listens at ${url}: ${reason}`)
-  return urls
+/** Servers to use, and who says that they are still what they were. */
+interface Servers {
+  readonly endpoints: readonly string[]
+  readonly metricsUrls?: readonly string[] | undefined
+  /** @default the user has named them */
+  readonly isTrusted?: (url: string) => boolean
+}
+
+/** Those that `serve` of this user has started, as far as they have the models of the run; undefined when there is none. */
+async function ownServers({ bundle, logger, signal }: BackendRequest): Promise<Servers | undefined> {
+  const own = new OwnServers()
+  const started = own.list()
+  const wanted = contracts(bundle)
+  const { urls, unusable } = await suitableServers(
+    wanted,
+    started.map(({ grpcUrl }) => grpcUrl),
+    signal,
+  )
+  for (const { url, reason } of unusable)
+    logger.info(`not using what your "virnucpro serve" started at ${url}: ${reason}`)
+  if (urls.length === 0) {
+    await hintAtOthers(wanted, started, { logger, signal })
+    return undefined
+  }
+  const usable = started.filter(({ grpcUrl }) => urls.includes(grpcUrl))
+  return {
+    endpoints: usable.map(({ grpcUrl }) => grpcUrl),
+    metricsUrls: usable.map(({ metricsUrl }) => metricsUrl),
+    isTrusted: (url) => own.isOwn(url),
+  }
+}
+
+/** Whatever else has the models of the run is told of, and gets nothing. */
+async function hintAtOthers(
+  wanted: Record<ModelName, Contract>,
+  own: readonly OwnServer[],
+  { logger, signal }: Pick<BackendRequest, 'logger' | 'signal'>,
+): Promise<void> {
+  const others = (await usualServers(SERVE_PORTS)).filter(
+    (url) => !own.some(({ grpcUrl }) => grpcUrl === url),
+  )
+  const { urls, unusable } = await suitableServers(wanted, others, signal)
+  for (const url of urls) {
+    logger.info(
+      `a server at ${url} says that it has these models, but nobody has named it, and no "virnucpro serve" of yours ` +
+        `has started it: nothing is sent to it. To use it: --triton ${url}`,
+    )
+  }
+  for (const { url, reason } of unusable) logger.debug(`what listens at ${url} is not used: ${reason}`)
 }
 
 /** What is missing for a server of this run's own; undefined when nothing is. */
@@ -106,7 +156,7 @@ function cannotStart(options: PredictOptions, gpus: readonly string[]): string |
     // Whoever names a GPU and how to use it wants that one and nothing else: the start will say that it is not there.
     if (repository !== undefined && options.gpus !== undefined) return undefined
     return repository === undefined
-      ? 'no inference server runs on this machine, and it has no GPU'
+      ? 'no inference server was named or started, and this machine has no GPU'
       : 'this machine has no GPU; --backend triton starts the server all the same'
   }
   if (options.serverBin === undefined && findServer() === undefined)
@@ -159,21 +209,19 @@ async function openStarted(
     }),
   )
   server.ended.catch(onLost)
-  return await openTriton(
-    request,
-    server.endpoints.map(({ grpcUrl }) => grpcUrl),
-    server.endpoints.map(({ metricsUrl }) => metricsUrl),
-  )
+  return await openTriton(request, {
+    endpoints: server.endpoints.map(({ grpcUrl }) => grpcUrl),
+    metricsUrls: server.endpoints.map(({ metricsUrl }) => metricsUrl),
+    isTrusted: (url) => server.serves(url),
+  })
 }
 
 async function openTriton(
   { options, bundle, logger, signal }: BackendRequest,
-  endpoints: readonly string[],
-  metricsUrls?: readonly string[],
+  servers: Servers,
 ): Promise<EmbeddingBackend> {
   return await TritonBackend.open({
-    endpoints,
-    metricsUrls,
+    ...servers,
     access: options.tritonAccess,
     models: contracts(bundle),
     serverTimeout: options.serverTimeout,

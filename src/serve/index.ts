@@ -15,6 +15,7 @@ export {
 export { findServer, requireServer } from './find-server.ts'
 export { findGpus, visibleGpus } from './gpus.ts'
 export { DEFAULT_PORTS, PORT_STEP, type ServeOptions, type ServerPorts } from './options.ts'
+export { type OwnServer, OwnServers } from './own-servers.ts'
 export { freePorts } from './ports.ts'
 export { requireRepository } from './repository-folder.ts'
 export {

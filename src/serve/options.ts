@@ -37,6 +37,8 @@ export interface ServeOptions {
   readonly imageTag?: string | undefined
   /** More arguments for the server; a later one replaces an earlier one of the same name. */
   readonly args?: readonly string[] | undefined
+  /** Let `predict` of the same user find the servers without being told where they are. @default false */
+  readonly announce?: boolean | undefined
   /** What happens when a server that was ready ends by itself. @default up to four new starts in a row */
   readonly restart?: RestartPolicy | undefined
   readonly logger?: Logger | undefined

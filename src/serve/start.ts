@@ -3,6 +3,7 @@ import { nativeCommand, type ServerCommand, shellCommand } from './command.ts'
 import { containerCommands, requireDocker } from './container.ts'
 import { findServer, requireServer } from './find-server.ts'
 import { planServers, type ServeOptions, type ServerPlan } from './options.ts'
+import { announce, SECRET_VARIABLE } from './own-servers.ts'
 import { requireFreePorts } from './ports.ts'
 import { newRegionPrefix, removeStaleRegions } from './regions.ts'
 import { requireRepository } from './repository-folder.ts'
@@ -64,11 +65,16 @@ export async function startServer(options: ServeOptions): Promise<RunningServer>
 
 function supervised(options: ServeOptions, index: number): SupervisedServer {
   const { logger, startupTimeout = 600, restart } = options
+  // Who answers at a container's port cannot be seen: a server in one must be named.
+  const announced = options.announce && !options.container
+  let secret = ''
   const start = () => {
     // Made for each start: the shared memory of a server that was killed must not be taken for that of the next one.
     const { plan, command, down, regionPrefix } = serverCommands(options)[index]!
     logger?.debug(`starting: ${shellCommand(command)}`)
-    return OneServer.start({ plan, command, down, regionPrefix, logger })
+    secret = crypto.randomUUID()
+    const env = { ...command.env, ...(announced ? { [SECRET_VARIABLE]: secret } : {}) }
+    return OneServer.start({ plan, command: { ...command, env }, down, regionPrefix, logger })
   }
   return SupervisedServer.start({
     plan: planServers(options)[index]!,
@@ -76,6 +82,7 @@ function supervised(options: ServeOptions, index: number): SupervisedServer {
     startupTimeout,
     policy: restart,
     logger,
+    ...(announced && { onReady: (server) => announce(server, secret, logger) }),
   })
 }
 

@@ -21,6 +21,8 @@ export interface TritonOptions {
   metricsUrls?: readonly string[] | undefined
   access: TritonAccess
   models: Record<ModelName, Contract>
+  /** Whether what listens at an address now may be sent sequences; asked before each request. @default always */
+  isTrusted?: ((url: string) => boolean) | undefined
   /** Seconds in which work waits and no server finishes any of it, after which the run is given up. */
   serverTimeout: number
   /** Use servers that do not say which model they host, too. @default false */
@@ -83,7 +85,8 @@ export class TritonBackend implements EmbeddingBackend {
     const lanes = (model: ModelName) => {
       const agreement: Agreement = { contract: options.models[model], trust: options.trustServer ?? false }
       const warn = (message: string) => options.logger.warn(message)
-      return clients.map((client) => new ModelLane(client, model, { agreement, warn }))
+      const { isTrusted } = options
+      return clients.map((client) => new ModelLane(client, model, { agreement, warn, isTrusted }))
     }
     const all = { esm2: lanes('esm2'), dnabert_s: lanes('dnabert_s') }
     try {

@@ -100,6 +100,8 @@ export interface Agreement {
 export interface LaneOptions {
   readonly agreement: Agreement
   warn(message: string): void
+  /** Whether what listens at the address now may be sent sequences. @default always */
+  readonly isTrusted?: ((url: string) => boolean) | undefined
 }
 
 /** One model on one server: a lane that token batches may take. */
@@ -242,9 +244,15 @@ export class ModelLane implements Lane<TokenBatch, Float32Array> {
     })
   }
 
+  get #isTrusted(): boolean {
+    return this.#options.isTrusted?.(this.url) ?? true
+  }
+
   async #infer(batch: TokenBatch, signal: AbortSignal): Promise<Float32Array> {
     // It was down when the run began.
     if (!this.#checked) await this.#checkNow(signal)
+    // Whoever has taken the port of a server that has ended gets nothing.
+    if (!this.#isTrusted) throw new LostModelError('the server that was started there has ended')
     const { inputIds, lengths, rows, paddedLength } = batch
     const version = this.#served?.version
     const result = await this.#client
@@ -319,6 +327,7 @@ export class ModelLane implements Lane<TokenBatch, Float32Array> {
   }
 
   async probe(signal: AbortSignal): Promise<boolean> {
+    if (!this.#isTrusted) return false
     const call = { deadlineMs: PROBE_MS, signal }
     if (this.#needsReload) {
       // A Python model whose process is gone stays "ready" for ever; loading it anew is the only cure.

@@ -23,26 +23,34 @@ export interface UsualPorts {
 }
 
 /**
- * Looks for servers of this machine that host exactly these models, until nothing listens at the next port. One that
- * does not say which weights its models were made from is not used: nobody has asked for it by name.
+ * Which of some servers host exactly these models. One that does not say which weights its models were made from is not
+ * used: nobody has asked for it by name. They are asked about their models only.
  */
-export async function findServers(
+export async function suitableServers(
   models: Record<ModelName, Contract>,
-  ports: UsualPorts,
+  candidates: readonly string[],
   signal?: AbortSignal,
 ): Promise<{ urls: string[]; unusable: UnusableServer[] }> {
   const urls: string[] = []
   const unusable: UnusableServer[] = []
-  for (let i = 0; i < MOST_SERVERS; i++) {
-    const port = ports.first + i * ports.step
-    if (!(await listens(port))) break
+  for (const url of candidates) {
     signal?.throwIfAborted()
-    const url = `grpc://127.0.0.1:${port}`
     const reason = await problem(url, models, signal)
     if (reason === undefined) urls.push(url)
     else unusable.push({ url, reason })
   }
   return { urls, unusable }
+}
+
+/** Where something listens on this machine, at the ports that servers usually have, until nothing listens at the next. */
+export async function usualServers(ports: UsualPorts): Promise<string[]> {
+  const urls: string[] = []
+  for (let i = 0; i < MOST_SERVERS; i++) {
+    const port = ports.first + i * ports.step
+    if (!(await listens(port))) break
+    urls.push(`grpc://127.0.0.1:${port}`)
+  }
+  return urls
 }
 
 function listens(port: number): Promise<boolean> {

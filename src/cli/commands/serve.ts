@@ -43,7 +43,7 @@ export default strictCommand(help, async (line) => {
       logger,
       async (signal) => {
         await verifyRepository(options.repository, signal)
-        await using server = await startServer({ ...options, signal })
+        await using server = await startServer({ ...options, announce: true, signal })
         logger.info('ready; Ctrl-C stops the server')
         process.stdout.write(`${server.endpoints.map(({ grpcUrl }) => grpcUrl).join(',')}\n`)
         await Promise.race([server.ended, aborted(signal)])
