@@ -1,5 +1,6 @@
 import { relative, sep } from 'node:path'
 import type { OutputPaths } from '../outputs/index.ts'
+import { ExitCode } from '../system/index.ts'
 import type { Summary } from './summary.ts'
 import { SUMMARY_FORMAT, SUMMARY_VERSION } from './summary.ts'
 
@@ -40,6 +41,7 @@ export function summarize(
     program: { name: 'virnucpro', version: facts.programVersion },
     name: facts.name,
     outcome: counts.failedParts > 0 ? 'failed-parts' : 'finished',
+    exitCode: counts.failedParts > 0 ? ExitCode.partial : ExitCode.ok,
     ...(facts.demonstration !== undefined && { demonstration: facts.demonstration }),
     time: { start: start.toISOString(), end: end.toISOString(), seconds, continued: facts.continued },
     settings: withNull(facts.settings),

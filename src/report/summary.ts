@@ -49,6 +49,8 @@ const SummarySchema = v.object({
   program: v.object({ name: v.string(), version: v.string() }),
   name: v.string(),
   outcome: v.picklist(['finished', 'failed-parts']),
+  /** That of the command; undefined in summaries of version 0.1.0. */
+  exitCode: v.optional(whole),
   /** Undefined but for demonstration models. */
   demonstration: v.optional(v.string()),
   time: v.object({ start: time, end: time, seconds: amount, continued: v.boolean() }),
