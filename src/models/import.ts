@@ -34,6 +34,7 @@ import { MAX_RESIDUES } from './graphs/esm2.ts'
 import { FUSED_SIZES } from './graphs/fused-attention.ts'
 import { type LoadedModel, loadDnabert, loadMlp, type OpenedEsm2, openEsm2, withGraph } from './load.ts'
 import { recordSources } from './sources/provenance.ts'
+import { watchSources } from './sources/unchanged.ts'
 
 type BundlePrecision = Manifest['precision']
 
@@ -116,6 +117,7 @@ export async function importModels(options: ImportOptions): Promise<Bundle> {
   if (widths.dnabert + widths.esm2 !== widths.classifier) throw new DimensionMismatchError(widths)
   if (isFused) checkHeads({ esm2: esm2.shape, dnabert_s: dnabert.shape })
 
+  const unchanged = await watchSources([...esm2.files, ...dnabert.files, ...mlp.files])
   const output = resolve(options.output)
   const bytes = [plain, dnabert, mlp].reduce((sum, { graph }) => sum + weightBytes(graph), 0)
   const mostBytes = Math.max(bytes, await calibrationBytes(options, esm2))
@@ -171,6 +173,7 @@ export async function importModels(options: ImportOptions): Promise<Bundle> {
         },
       },
     }
+    await unchanged()
     await Bun.write(join(folder, MANIFEST_FILE), manifestText(manifest))
   })
   return await openBundle(output)

@@ -74,6 +74,19 @@ describe('bundles', () => {
     expect(readdirSync(folder.path).sort()).toEqual([...before, 'bundle'].sort())
   })
 
+  test('are not made of files that change meanwhile', async () => {
+    using folder = temporaryFolder()
+    const models = await writeRandomModels(folder.path)
+    const output = join(folder.path, 'bundle')
+    const onProgress = (message: string) => {
+      if (message.startsWith('dnabert_s')) writeFileSync(models.mlp, readFileSync(models.mlp))
+    }
+    await expect(importModels({ ...models, output, onProgress })).rejects.toThrow(
+      `${models.mlp} was changed while it was being read`,
+    )
+    expect(existsSync(output)).toBe(false)
+  })
+
   test('are refused when damaged, and the message says which file', async () => {
     using folder = temporaryFolder()
     const models = await writeRandomModels(folder.path)
