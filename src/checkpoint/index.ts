@@ -2,6 +2,7 @@
 export { AdoptedVectors } from './adopted.ts'
 // Parts that could not be computed.
 export { type FailedPart, failedFilesPath, writeFailedFiles } from './failed-files.ts'
+export { everyLine, isFastaOfRun } from './fasta-of-run.ts'
 // The files of a run.
 export { FileRecord, otherRecords, RECORD_FILE, RecordError } from './file-record.ts'
 // The embeddings of finished batches.

@@ -1,9 +1,10 @@
-import { createReadStream } from 'node:fs'
 import { lstat, readFile } from 'node:fs/promises'
 import { basename, dirname, resolve } from 'node:path'
 import {
   beginsAsCheckpoint,
+  everyLine,
   firstBytes,
+  isFastaOfRun,
   isPipelineState,
   isStateFile,
   type RunManifest,
@@ -27,8 +28,8 @@ export async function isFileOfRun(paths: OutputPaths, path: string): Promise<boo
   const name = basename(path)
   if (name.endsWith('.done')) return await isMarker(paths, path)
   if (name.endsWith('.pt')) return await isCheckpoint(paths, path)
-  if (path === resolve(paths.chunked)) return await everyLine(path, isChunkLine)
-  if (isIntermediate(paths, path)) return await everyLine(path, isFrameLine)
+  if (path === resolve(paths.chunked)) return await isFastaOfRun(path, 'chunks')
+  if (isIntermediate(paths, path)) return await isFastaOfRun(path, 'frames')
   if (path === resolve(paths.predictions)) return await everyLine(path, isFrameRow)
   if (path === resolve(paths.consensus)) return await everyLine(path, isChunkRow)
   if (path === resolve(sharedFiles(paths).broadState)) return isPipelineState(await readFile(path, 'utf8'))
@@ -105,11 +106,6 @@ async function isReportFile(path: string): Promise<boolean> {
 
 type IsLine = (line: string, number: number) => boolean
 
-const isLetters: IsLine = (line, number) => number > 1 && /^[A-Za-z*-]*$/.test(line)
-const isChunkLine: IsLine = (line, number) => /^>.+_chunk_\d+( .*)?$/.test(line) || isLetters(line, number)
-const isFrameLine: IsLine = (line, number) =>
-  /^>.+_chunk_\d+[FR][123]( .*)?$/.test(line) || isLetters(line, number)
-
 const isFrameRow: IsLine = (line, number) =>
   (number === 1 && line.startsWith('# ')) ||
   (number <= 2 && line === 'Sequence_ID\tPrediction\tscore1\tscore2') ||
@@ -122,15 +118,3 @@ const isChunkRow: IsLine = (line, number) =>
 
 const isInvalidRecordRow: IsLine = (line, number) =>
   number === 1 ? line.startsWith('source\tline\t') : line.split('\t').length >= 5
-
-/** Whether all lines of a file pass; one without a line does. */
-async function everyLine(path: string, passes: IsLine): Promise<boolean> {
-  let number = 0
-  let rest = ''
-  for await (const block of createReadStream(path, { encoding: 'utf8', highWaterMark: 1 << 20 })) {
-    const lines = (rest + block).split('\n')
-    rest = lines.pop() ?? ''
-    for (const line of lines) if (!passes(line, ++number)) return false
-  }
-  return rest === '' || passes(rest, ++number)
-}

@@ -46,7 +46,7 @@ export { messageOf, reasonOf, systemProblem } from './problems.ts'
 export { processGroupOf, processPlace, processStart } from './process-identity.ts'
 export { fileIdentity, NotRegularError, openRegular } from './regular-file.ts'
 // Folders that appear whole, and digests of files.
-export { beginFolder, refuseInputsIn, replaceFolder, strangersIn } from './replace-folder.ts'
+export { beginFolder, endFolder, refuseInputsIn, replaceFolder, strangersIn } from './replace-folder.ts'
 // Whether two names are one file.
 export { filesAt, identityAt, sameFile } from './same-file.ts'
 // What must not be printed.

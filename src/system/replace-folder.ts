@@ -32,6 +32,11 @@ export async function beginFolder(output: string): Promise<string> {
   return folder
 }
 
+/** The folder is whole now, and nobody's to remove. */
+export async function endFolder(unfinished: string): Promise<void> {
+  await rm(join(unfinished, MARKER), { force: true })
+}
+
 /** Whether a folder was begun for the same output by a process that has ended, on this machine. */
 async function isAbandoned(folder: string, output: string): Promise<boolean> {
   try {
@@ -48,7 +53,7 @@ async function isAbandoned(folder: string, output: string): Promise<boolean> {
  * place, and comes back when that fails.
  */
 export async function replaceFolder(unfinished: string, output: string): Promise<void> {
-  await rm(join(unfinished, MARKER), { force: true })
+  await endFolder(unfinished)
   const old = temporaryName(resolve(output))
   const replaced = await rename(output, old).then(
     () => true,

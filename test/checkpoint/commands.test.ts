@@ -4,7 +4,6 @@ import {
   chmodSync,
   copyFileSync,
   existsSync,
-  mkdirSync,
   readdirSync,
   readFileSync,
   rmSync,
@@ -12,6 +11,7 @@ import {
 } from 'node:fs'
 import { join, relative } from 'node:path'
 import { migrateFolder, RunLock } from '../../src/checkpoint/index.ts'
+import { processPlace } from '../../src/system/index.ts'
 import { virnucpro } from '../support/cli.ts'
 import { hasPython, runPython } from '../support/python.ts'
 import { byName, oldRuns, referenceRuns } from '../support/reference.ts'
@@ -333,8 +333,10 @@ test('a migration that was killed is done again from whatever it left', async ()
   // Killed while files were put in place: any of them may be there already, beside a staging folder.
   for (let placed = 0; placed <= names.length; placed++) {
     using half = oldRun(run.root)
-    mkdirSync(half.path('.virnucpro-migration/x_protein'), { recursive: true })
-    half.write('.virnucpro-migration/x_protein/output_1_ESM.pt', 'half')
+    const staging = `.virnucpro-${'5'.repeat(32)}.tmp`
+    const maker = { output: 'migration', pid: 2 ** 30, started: '1', place: processPlace() }
+    half.write(`${staging}/.virnucpro-unfinished.json`, JSON.stringify(maker))
+    half.write(`${staging}/x_protein/output_1_ESM.pt`, 'half')
     for (const name of names.slice(0, placed)) {
       half.write(name, '')
       copyFileSync(whole.path(name), half.path(name))
@@ -445,6 +447,39 @@ test('clean takes intermediates and unfinished states on request only, and never
     'x_protein/output_1.fa',
   ])
   expect(existsSync(run.path('.virnucpro'))).toBe(false)
+})
+
+test('migrate in place stops before it would overwrite or remove a file of the user', async () => {
+  const cases: [string, string, string?][] = [
+    ['x_nucleotide/output_7.fa', '>mine\nACGT\n'],
+    ['x_identified_nucleotide.fa', '>mine\nACGT\n'],
+    ['x_chunked500.fa', 'mine'],
+    ['.checkpoints/pipeline_state.json', '{"mine": 1}'],
+    ['x_protein/output_1_ESM.pt.done', 'mine'],
+  ]
+  for (const [name, text] of cases) {
+    using run = await smallRun()
+    run.write(name, text)
+    run.write('x.partial/mine.txt', 'mine')
+    run.write('.virnucpro-migration/mine.txt', 'mine')
+    const before = contentOf(run.root)
+    const { code, err } = await checkpoints('migrate', run.root, '--to', 'broad')
+    expect({ name, refused: code !== 0, err }).toMatchObject({ name, refused: true })
+    expect(err).toContain(name)
+    expect(contentOf(run.root)).toEqual(before)
+  }
+})
+
+test('a migrated run is still known to --force', async () => {
+  using run = oldRun()
+  run.write('x.fa', `>r\n${'ACGC'.repeat(60)}\n`)
+  const words = ['predict', run.path('x.fa'), '-o', run.root, '--bundle', 'demo', '--backend', 'onnx', '-q']
+  expect((await called(...words, '-k')).code).toBe(0)
+  expect((await checkpoints('migrate', run.root, '--to', 'broad')).code).toBe(0)
+  run.write('x_nucleotide/mine.txt', 'mine')
+  expect((await called(...words, '--layout', 'broad', '--force')).code).toBe(0)
+  expect(Object.keys(contentOf(run.root)).filter((name) => /\.pt|^x_.*\.fa/.test(name))).toEqual([])
+  expect(existsSync(run.path('x_nucleotide/mine.txt'))).toBe(true)
 })
 
 test('clean leaves files of the user alone, whatever they are called', async () => {

@@ -1,7 +1,8 @@
-import { existsSync } from 'node:fs'
+import { existsSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import type { LayoutName } from '../../outputs/index.ts'
 import type { FeatureTable } from '../../torchfile/index.ts'
+import { isFastaOfRun } from '../fasta-of-run.ts'
 import { batchFiles, namesIn, runFolders, wasResumedByBroad } from './find.ts'
 import { type PartFasta, readPartFasta } from './part-fasta.ts'
 import { readLegacyFile } from './read.ts'
@@ -54,7 +55,7 @@ export async function planRun(run: OldRun, to: LayoutName, signal?: AbortSignal)
     faults: [],
     obsolete: [],
   }
-  planSequences(plan)
+  await planSequences(plan)
   await planParts(plan, signal)
   await planBatches(plan, signal)
   for (const folder of run.mergedFolders) planResults(plan, folder)
@@ -68,14 +69,23 @@ function frameFiles(stem: string, layout: LayoutName): [string, string] {
     : [`${stem}_identified_nucleotide.fa`, `${stem}_identified_protein.faa`]
 }
 
-function planSequences({ run, to, copies, obsolete }: RunPlan): void {
+const FOREIGN = 'is no file of a run: move it away'
+
+async function planSequences({ run, to, copies, obsolete, faults }: RunPlan): Promise<void> {
   const { root, stem, chunked } = run
-  if (chunked !== undefined) copies.push([chunked, chunked])
+  if (chunked !== undefined) {
+    if (await isFastaOfRun(chunked, 'chunks')) copies.push([chunked, chunked])
+    else faults.push({ path: chunked, text: FOREIGN })
+  }
   const targets = frameFiles(stem, to)
   for (const layout of ['vanilla', 'broad'] as const) {
     for (const [i, name] of frameFiles(stem, layout).entries()) {
       const from = join(root, name)
       if (!existsSync(from)) continue
+      if (!(await isFastaOfRun(from, 'frames'))) {
+        faults.push({ path: from, text: FOREIGN })
+        continue
+      }
       copies.push([from, join(root, targets[i] as string)])
       if (name !== targets[i]) obsolete.push(from)
     }
@@ -93,8 +103,11 @@ async function planParts(plan: RunPlan, signal?: AbortSignal): Promise<void> {
     for (const name of await namesIn(folder)) {
       signal?.throwIfAborted()
       const path = join(folder, name)
-      if (/^output_\d+\.fa$/.test(name)) plan.fastas.push([path, path])
-      if (/^output_\d+.*\.pt\.done$/.test(name)) plan.obsolete.push(path)
+      if (/^output_\d+\.fa$/.test(name)) {
+        if (await isFastaOfRun(path, 'frames')) plan.fastas.push([path, path])
+        else plan.faults.push({ path, text: FOREIGN })
+      }
+      if (/^output_\d+.*\.pt\.done$/.test(name) && statSync(path).size === 0) plan.obsolete.push(path)
       if (/^output_\d+_.*\.pt$/.test(name)) await planCheckpoint(plan, path, target, resumed)
     }
   }

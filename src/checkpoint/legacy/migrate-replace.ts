@@ -1,10 +1,12 @@
 import { existsSync } from 'node:fs'
 import { mkdir, readdir, rename, rm, rmdir } from 'node:fs/promises'
-import { dirname, join, relative } from 'node:path'
+import { basename, dirname, join, relative } from 'node:path'
 import { syncFolder, WriteError } from '../../system/index.ts'
+import { FileRecord } from '../file-record.ts'
+import { runFolders } from './find.ts'
 import type { RunPlan } from './migrate-plan.ts'
 import { pipelineStatePath } from './pipeline-state.ts'
-import { moveState } from './states.ts'
+import { moveState, STATE_FOLDER } from './states.ts'
 
 /** Puts the new files in the place of the old ones. */
 export async function replaceFiles(
@@ -28,10 +30,12 @@ export async function replaceFiles(
     folders.add(dirname(to))
   }
   for (const path of folders) await syncFolder(path)
+  const removed = new Set<string>()
   for (const plan of plans) {
     for (const path of [...plan.obsolete, ...outdated(plan)]) {
       if (placed.has(path)) continue
       await rm(path, { force: true })
+      removed.add(path)
       await rmdir(dirname(path)).catch(() => {})
     }
   }
@@ -39,8 +43,27 @@ export async function replaceFiles(
     const folderOfTables = tables === undefined ? undefined : dirname(tables.to)
     const names = folderOfTables === undefined ? [] : TABLES.map((name) => join(folderOfTables, name))
     await moveState(run.root, run.stem, to, names)
+    await moveRecord(run, placed, removed)
   }
   await rm(staging, { recursive: true, force: true })
+}
+
+/** The new names of a run's files are recorded where the old ones were. */
+async function moveRecord(
+  { root, stem }: RunPlan['run'],
+  placed: ReadonlySet<string>,
+  removed: ReadonlySet<string>,
+): Promise<void> {
+  using record = await FileRecord.open({ root, state: join(root, STATE_FOLDER, stem) })
+  if (record.isEmpty) return
+  for (const path of removed) if (record.owns(path)) record.gone(path)
+  const { nucleotide, protein } = runFolders(root, stem, 'vanilla')
+  const merged = [runFolders(root, stem, 'vanilla').merged, runFolders(root, stem, 'broad').merged]
+  const isOfRun = (path: string) =>
+    [nucleotide, protein, ...merged].includes(dirname(path)) ||
+    path === pipelineStatePath(root) ||
+    (dirname(path) === root && basename(path).startsWith(`${stem}_`))
+  await record.take([...placed].filter((path) => isOfRun(path) && !record.owns(path)))
 }
 
 const TABLES = ['prediction_results.txt', 'prediction_results_highestscore.csv']

@@ -1,13 +1,16 @@
-import { createReadStream } from 'node:fs'
-import { readdir, rename, rm, rmdir } from 'node:fs/promises'
+import { createReadStream, existsSync, statSync } from 'node:fs'
+import { readdir, readFile, rm, rmdir } from 'node:fs/promises'
 import { basename, dirname, join, relative, resolve } from 'node:path'
 import { formatRecord } from '../../fasta/index.ts'
 import { type LayoutName, outputPaths } from '../../outputs/index.ts'
 import {
+  beginFolder,
   DataError,
   ExitCode,
+  endFolder,
   NoInputError,
   reasonOf,
+  replaceFolder,
   syncFolder,
   UsageError,
   writeAtomically,
@@ -19,11 +22,10 @@ import { replaceFiles } from './migrate-replace.ts'
 import { stateOf } from './migrate-state.ts'
 import { migrateTables } from './migrate-tables.ts'
 import { type PartFasta, readPartFasta } from './part-fasta.ts'
-import { pipelineStatePath } from './pipeline-state.ts'
+import { isPipelineState, pipelineStatePath } from './pipeline-state.ts'
 import { readLegacyFile } from './read.ts'
 import { ordered } from './row-order.ts'
 import { type OldRun, runsIn } from './runs.ts'
-import { STAGING } from './scan.ts'
 import { lockRuns } from './state-locks.ts'
 import { ownStates, STATE_FOLDER } from './states.ts'
 
@@ -79,21 +81,23 @@ export async function migrateFolder(options: MigrateOptions): Promise<number> {
   if (output !== undefined) await requireEmpty(output, folder)
   await using _locks = await lockRuns([folder])
   await requireFinished(folder, runs)
-  const staging = output === undefined ? join(folder, STAGING) : `${resolve(output)}.partial`
-  await rm(staging, { recursive: true, force: true })
+  const staging = await beginFolder(output ?? join(folder, 'migration'))
   try {
     const plans: RunPlan[] = []
     for (const run of runs)
       plans.push(await planRun(run, options.to === 'current' ? run.layout : options.to, signal))
     const faults = plans.flatMap((plan) => plan.faults)
     if (faults.length > 0 && !options.skipDamaged) throw new MigrationError(faults)
+    if (output === undefined) await requireFreeTargets(plans)
     for (const { path, text } of faults) options.onWarning?.(`left out: ${path} ${text}`)
     let written = 0
     for (const plan of plans) written += await new Writer(plan, staging, options).write()
     signal?.throwIfAborted()
-    if (output === undefined) await replaceFiles(folder, staging, plans)
-    else {
-      await rename(staging, resolve(output))
+    if (output === undefined) {
+      await endFolder(staging)
+      await replaceFiles(folder, staging, plans)
+    } else {
+      await replaceFolder(staging, resolve(output))
       await syncFolder(dirname(resolve(output)))
     }
     return written
@@ -118,6 +122,41 @@ async function requireEmpty(output: string, folder: string): Promise<void> {
       exitCode: ExitCode.cannotCreate,
     })
   await rmdir(output)
+}
+
+/** Nothing is overwritten but what the migration has read. */
+async function requireFreeTargets(plans: readonly RunPlan[]): Promise<void> {
+  const taken: string[] = []
+  for (const plan of plans) {
+    const { copies, fastas, checkpoints, gathered, obsolete, tables, batches } = plan
+    const both = (path: string) => [path, join(dirname(path), 'prediction_results_highestscore.csv')]
+    const known = new Set([
+      ...[...copies, ...fastas].map(([from]) => from),
+      ...checkpoints.map(({ from }) => from),
+      ...(tables === undefined ? [] : both(tables.from)),
+      ...[...obsolete, ...batches],
+    ])
+    const made = [...checkpoints, ...gathered].flatMap(({ to }) =>
+      plan.to === 'broad' ? [to, `${to}.done`] : [to],
+    )
+    const targets = [...[...copies, ...fastas].map(([, to]) => to), ...made]
+    if (tables !== undefined) targets.push(...both(tables.to))
+    for (const path of targets)
+      if (existsSync(path) && !known.has(path) && !(await isOfMigration(path))) taken.push(path)
+    const state = pipelineStatePath(plan.run.root)
+    if (existsSync(state) && !isPipelineState(await readFile(state, 'utf8'))) taken.push(state)
+  }
+  if (taken.length === 0) return
+  throw new UsageError(
+    `nothing was migrated, because these files are not of a run and would be overwritten:${taken.map((path) => `\n  ${path}`).join('')}\n` +
+      'move them away, or name another folder with --output',
+  )
+}
+
+/** A migration that was interrupted leaves whole files, and empty markers, under their new names. */
+async function isOfMigration(path: string): Promise<boolean> {
+  if (path.endsWith('.done')) return statSync(path).size === 0
+  return path.endsWith('.pt') && (await readLegacyFile(path, 'broad')).table !== undefined
 }
 
 /** What an unfinished run has done is in its own state, not in files that could be migrated. */

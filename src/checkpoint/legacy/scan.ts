@@ -44,9 +44,9 @@ async function walk(folder: string, depth: number, found: Found): Promise<void> 
   for (const entry of entries) {
     const path = join(folder, entry.name)
     if (entry.isDirectory() && entry.name === STATE_FOLDER) found.states.push(path)
-    else if (entry.isDirectory() && entry.name === STAGING) found.temporary.push(path)
     else if (entry.isDirectory()) {
-      if (depth < MAX_DEPTH && !SKIPPED.has(entry.name)) await walk(path, depth + 1, found)
+      if (depth < MAX_DEPTH && !SKIPPED.has(entry.name) && !UNFINISHED.test(entry.name))
+        await walk(path, depth + 1, found)
     } else if (TEMPORARY.test(entry.name)) found.temporary.push(path)
     else if (entry.name.endsWith('.pt.done') && !existsSync(path.slice(0, -5))) found.orphans.push(path)
     else if (CHECKPOINT.test(entry.name) || (depth === 0 && entry.name.endsWith('.pt')))
@@ -54,8 +54,8 @@ async function walk(folder: string, depth: number, found: Found): Promise<void> 
   }
 }
 
-/** Where a migration in place gathers its files. */
-export const STAGING = '.virnucpro-migration'
+/** Folders that are under construction; the former name of those of migrations in place. */
+const UNFINISHED = /^\.virnucpro-([0-9a-f]{32}\.tmp|migration)$/
 
 /** Never part of a run. */
 const SKIPPED = new Set(['.git', 'node_modules'])
