@@ -124,22 +124,23 @@ async function holdsEmbeddings({ paths }: ClaimOptions, strangers: readonly stri
 async function refusal(
   { paths, options, legacy }: ClaimOptions,
   foreign: readonly string[],
-): Promise<string> {
+): Promise<string[]> {
   const others = await otherRecords(paths.root, paths.state)
   const lines = foreign.slice(0, SHOWN).map((path) => {
     const owner = [...others].find(([, record]) => record.owns(path))?.[0]
     const shown = join(paths.root, relative(resolve(paths.root), path))
-    return `\n  ${shown}${owner === undefined ? '' : ` (of the run ${owner})`}`
+    return `  ${shown}${owner === undefined ? '' : ` (of the run ${owner})`}`
   })
   const hint =
     legacy && !options.resume && !options.force
       ? ', or use the embeddings of the old run with --resume, which then replaces its tables'
       : ''
   const more = foreign.length - SHOWN
-  if (more > 0) lines.push(`\n  and ${more} more`)
-  return (
+  if (more > 0) lines.push(`  and ${more} more`)
+  return [
     `these files have names that this run would use, and no run of ${basename(paths.state)} has recorded them as its own, ` +
-    `so they are neither overwritten nor removed${options.force ? ', with --force either' : ''}:${lines.join('')}\n` +
-    `move them away, or choose another output folder or --prefix${hint}. Nothing was changed`
-  )
+      `so they are neither overwritten nor removed${options.force ? ', with --force either' : ''}:`,
+    ...lines,
+    `move them away, or choose another output folder or --prefix${hint}. Nothing was changed`,
+  ]
 }
