@@ -86,7 +86,7 @@ export class RecordReport {
       this.#logger.warn(`${count(this.skipped, 'invalid record')} left out; the list is in ${this.#path}`)
     if (this.#unusual > 0) {
       this.#logger.warn(
-        `${count(this.#unusual, 'record')} with something unusual, read as they stand; the list is in ${this.#path}`,
+        `${count(this.#unusual, 'record')} with something unusual, read as ${this.#unusual === 1 ? 'it stands' : 'they stand'}; the list is in ${this.#path}`,
       )
     }
   }
