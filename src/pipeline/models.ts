@@ -1,4 +1,4 @@
-import type { EmbeddingBackend, ServerFacts } from '../backends/index.ts'
+import { type EmbeddingBackend, type ServerFacts, warnOfUnstated } from '../backends/index.ts'
 import { Classifier } from '../classify/index.ts'
 import type { PredictOptions } from '../config/index.ts'
 import {
@@ -64,6 +64,7 @@ export async function openModels(
   logger.info(`models: ${bundle.manifest.name}; ${backend.description}`)
   const servers = await backend.serverFacts()
   for (const server of servers) logger.info(`server ${describeServer(server)}`)
+  warnOfUnstated(servers, logger)
   const digest = imported === undefined ? bundle.digest : `${bundle.digest} classifier ${imported.sha256}`
   const inputs = [await dnabertInput(options, bundle, backend), esm2Input(options, bundle, backend, logger)]
   const closing = opened.move()

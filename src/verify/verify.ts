@@ -4,6 +4,7 @@ import {
   OnnxRuntimeBackend,
   TritonBackend,
   type TritonOptions,
+  warnOfUnstated,
 } from '../backends/index.ts'
 import { Classifier } from '../classify/index.ts'
 import { type Bundle, computesOnCpu, openBundle, readTokenizer, sourceDigest } from '../models/index.ts'
@@ -116,7 +117,17 @@ async function openServers(
     esm2: { dimension: esm2.dimension, source: sourceDigest(esm2) },
     dnabert_s: { dimension: dnabert_s.dimension, source: sourceDigest(dnabert_s) },
   }
-  return await TritonBackend.open({ endpoints, access, serverTimeout, trustServer, models, logger, signal })
+  const backend = await TritonBackend.open({
+    endpoints,
+    access,
+    serverTimeout,
+    trustServer,
+    models,
+    logger,
+    signal,
+  })
+  warnOfUnstated(await backend.serverFacts(), logger)
+  return backend
 }
 
 async function againstGolden(

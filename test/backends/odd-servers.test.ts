@@ -182,7 +182,9 @@ test('a server that does not say what it hosts is used only where it is trusted'
   )
   expect({ code: refused.code, hasTable: refused.hasTable }).toEqual({ code: 64, hasTable: false })
   const trusted = await predict([server], ['--trust-server'])
-  expect(trusted.stderr).toMatch(/warning: esm2 at \S+ does not say which model it hosts/i)
+  expect(trusted.stderr).toMatch(
+    /warning: the server \S+ does not say which model it hosts as esm2 and dnabert_s/i,
+  )
   expect(trusted.code).toBe(0)
 })
 

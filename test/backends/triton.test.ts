@@ -80,10 +80,10 @@ describe.skipIf(!hasTriton)('a run on real servers', () => {
       words(
         output,
         servers.map(({ grpcUrl }) => grpcUrl),
-        ...more,
+        ...['--verbose', '--log-file', `${output}.log`, ...more],
       ),
     )
-    await Bun.sleep(1200)
+    await someBatches(`${output}.log`)
     await disturb()
     const { code, stderr } = await run
     return { code, stderr, output }
@@ -102,7 +102,7 @@ describe.skipIf(!hasTriton)('a run on real servers', () => {
     const { code, stderr } = await virnucpro(words(folder.join('undisturbed'), [server.grpcUrl]))
     expect({ code, stderr: code === 0 ? '' : stderr }).toEqual({ code: 0, stderr: '' })
     expected = await tables(folder.join('undisturbed'))
-    // Long enough that a disturbance after 1.2 s meets a run in full swing.
+    // Long enough that a disturbance after some batches meets a run in full swing.
     expect(expected.frames.split('\n').length).toBeGreaterThan(500)
   }, 120_000)
 
@@ -251,6 +251,12 @@ describe.skipIf(!hasTriton)('a run on real servers', () => {
   })
 })
 
+/** Waits until a run has computed some batches, as its log tells. */
+async function someBatches(log: string): Promise<void> {
+  const done = async () => (await readFile(log, 'utf8').catch(() => '')).match(/computed esm2/g)?.length ?? 0
+  while ((await done()) < 4) await Bun.sleep(20)
+}
+
 /** Batches that a server has computed. */
 async function batchesOf(url: string): Promise<number> {
   const client = new TritonClient(url)
@@ -279,7 +285,7 @@ function processesOf(parent: number): { pid: number; command: string }[] {
 async function otherBundle(path: string): Promise<string> {
   await cp(join(checkout, 'examples/demo-bundle'), path, { recursive: true })
   resealBundle(path, ({ models }) => {
-    models.esm2.source.files[0]!.sha256 = '0'.repeat(64)
+    models.esm2.source.files[0]!.sha256 = 'f'.repeat(64)
   })
   return path
 }

@@ -1,5 +1,6 @@
+import type { Logger } from '../../system/index.ts'
 import { DataType, type ModelConfig } from '../../tritonclient/index.ts'
-import type { ServedModel } from '../backend.ts'
+import type { ServedModel, ServerFacts } from '../backend.ts'
 
 /** Parameters of a model's configuration that tell what it is; `repository build` writes them. */
 export const IDENTITY_PARAMETERS = { source: 'source', precision: 'precision', digest: 'digest' } as const
@@ -22,6 +23,17 @@ export function statedModel({ parameters }: ModelConfig): ServedModel | undefine
   if (digest === undefined || !/^[0-9a-f]{64}$/.test(digest)) return undefined
   if (precision === undefined || !/^[a-z0-9]{1,16}$/.test(precision)) return undefined
   return { digest, precision, version: servedVersion(digest) }
+}
+
+/** For servers that are used since the user trusts them. */
+export function warnOfUnstated(servers: readonly ServerFacts[], logger: Logger): void {
+  for (const { address, unstated } of servers) {
+    if (unstated.length === 0) continue
+    logger.warn(
+      `the server ${address} does not say which model it hosts as ${unstated.join(' and ')}, and is used since it is trusted: ` +
+        'nothing tells if another model takes its place',
+    )
+  }
 }
 
 /** A few words for messages. */

@@ -38,11 +38,6 @@ export async function askServers(
     if (Date.now() >= end) throw noServer(serverTimeout, [...problems.values()][0] ?? '')
     await Bun.sleep(PAUSE_MS)
   }
-  for (const { name } of all.filter(({ isKnown, served }) => isKnown && served === undefined)) {
-    logger.warn(
-      `${name} does not say which model it hosts, and is used since it is trusted: nothing tells if another model takes its place`,
-    )
-  }
 }
 
 /** @returns those that gave no answer, and why */
