@@ -65,6 +65,16 @@ if (none) {
   process.exit(2)
 }
 
+// Before an hour of work, and before anything is overwritten that is no result of a bench.
+if (options.json !== undefined && existsSync(options.json)) {
+  try {
+    parseDocuments(await Bun.file(options.json).text(), options.json)
+  } catch (error) {
+    console.error(`error: ${(error as Error).message}; it is not overwritten: name another file with --json`)
+    process.exit(2)
+  }
+}
+
 const documents: BenchDocument[] = []
 const failed: string[] = []
 console.log(

@@ -1,7 +1,7 @@
-import { readdir, stat } from 'node:fs/promises'
+import { lstat, readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type MetricsLine, readMetrics } from '../monitor/index.ts'
-import { NoInputError, writeAtomically } from '../system/index.ts'
+import { NoInputError, UsageError, writeAtomically } from '../system/index.ts'
 import { readCalls } from './calls.ts'
 import { MULTIQC_FILES, multiqcTables } from './multiqc.ts'
 import { reportPage } from './page.ts'
@@ -44,7 +44,27 @@ export async function rebuildReport(folder: string): Promise<string> {
   return join(folder, REPORT_FILES.page)
 }
 
+/** How each file begins that a run or `report` has written; anything else under its name is the user's. */
+const BEGINNINGS = {
+  section: '# id: virnucpro_',
+  general: '# id: virnucpro_',
+  page: '<meta name="generator" content="virnucpro',
+} as const
+
+/** @throws UsageError naming a file that would be overwritten and is none of a report */
+async function requireOwnFiles(folder: string): Promise<void> {
+  for (const [name, beginning] of Object.entries(BEGINNINGS)) {
+    const path = join(folder, REPORT_FILES[name as keyof typeof BEGINNINGS])
+    const found = await lstat(path).catch(() => undefined)
+    if (found === undefined) continue
+    const text = found.isFile() ? await Bun.file(path).slice(0, 2000).text() : ''
+    if (!text.includes(beginning))
+      throw new UsageError(`${path} is no file of a report, so it is not overwritten: move it away`)
+  }
+}
+
 async function draw(folder: string, summary: Summary): Promise<void> {
+  await requireOwnFiles(folder)
   const calls = await readCalls(join(folder, summary.files.predictions), summary)
   const { metrics } = summary.files
   const lines = metrics === null ? [] : await readMetrics(join(folder, metrics))

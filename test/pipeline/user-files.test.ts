@@ -386,3 +386,19 @@ describe.each(layouts)('%s: runs of version 0.1.0, which kept no record', (layou
     expect(readdirSync(join(root, '.virnucpro/x')).sort()).toEqual(['files.log', 'run.json'])
   })
 })
+
+test('report overwrites a report and no other file', async () => {
+  const root = folder.join(`copy_${++folders}`)
+  cpSync(finished.vanilla, root, { recursive: true })
+  expect((await virnucpro(['report', root])).code).toBe(0)
+  for (const name of ['report.html', 'virnucpro_mqc.tsv', 'virnucpro_general_stats_mqc.tsv']) {
+    const path = join(root, 'x_report', name)
+    renameSync(path, `${path}.away`)
+    writeFileSync(path, 'mine')
+    const before = snapshot(root)
+    const { code, stderr } = await virnucpro(['report', root])
+    expect({ code, stderr }).toMatchObject({ code: 64, stderr: expect.stringContaining(name) })
+    expect(snapshot(root)).toEqual(before)
+    renameSync(`${path}.away`, path)
+  }
+})
