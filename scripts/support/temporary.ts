@@ -1,14 +1,21 @@
-import { mkdtempSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-/** A new folder that goes away at the end of the scope: `await using folder = temporaryFolder()`. */
-export function temporaryFolder(): { path: string; join(...parts: string[]): string } & AsyncDisposable {
+/** A folder of its own, until it is disposed of. */
+export interface TemporaryFolder extends Disposable, AsyncDisposable {
+  readonly path: string
+  join(...parts: string[]): string
+}
+
+/** A new folder that goes away at the end of the scope: `using folder = temporaryFolder()`, or `await using`. */
+export function temporaryFolder(): TemporaryFolder {
   const path = mkdtempSync(join(tmpdir(), 'virnucpro-'))
   return {
     path,
     join: (...parts) => join(path, ...parts),
+    [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }),
     [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }),
   }
 }

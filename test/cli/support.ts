@@ -1,9 +1,8 @@
-import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { resultOf, type SpawnOptions, spawnCli as spawnIn } from '../support/cli.ts'
 
-export const repository = resolve(import.meta.dir, '../..')
-const entry = join(repository, 'src/cli/main.ts')
+export { temporaryFolder } from '../../scripts/support/temporary.ts'
+export { repository } from '../support/cli.ts'
 
 export interface Outcome {
   code: number
@@ -11,51 +10,15 @@ export interface Outcome {
   err: string
 }
 
-export interface SpawnOptions {
-  cwd?: string
-  env?: Record<string, string>
-  /** Arguments for Bun itself, before the program. */
-  runtime?: string[]
-}
-
-/** The environment of a user: what this test run was started with must not decide what the program does. */
-function cleanEnvironment(extra: Record<string, string>): Record<string, string> {
-  const inherited = Object.entries(process.env).filter(
-    ([name, value]) =>
-      value !== undefined && !/^(VIRNUCPRO_|NO_COLOR|FORCE_COLOR|TEST$|CI$|NODE_ENV$)/.test(name),
-  ) as [string, string][]
-  return { ...Object.fromEntries(inherited), ...extra }
-}
-
+/** Starts the command line outside the checkout unless another folder is named. */
 export function spawnCli(args: string[], options: SpawnOptions = {}) {
-  return Bun.spawn([process.execPath, ...(options.runtime ?? []), entry, ...args], {
-    cwd: options.cwd ?? tmpdir(),
-    env: cleanEnvironment(options.env ?? {}),
-    stdin: 'ignore',
-    stdout: 'pipe',
-    stderr: 'pipe',
-  })
+  return spawnIn(args, { cwd: tmpdir(), ...options })
 }
 
 /** Runs the command line to its end. */
 export async function virnucpro(args: string[], options: SpawnOptions = {}): Promise<Outcome> {
-  const child = spawnCli(args, options)
-  const [out, err, code] = await Promise.all([
-    new Response(child.stdout).text(),
-    new Response(child.stderr).text(),
-    child.exited,
-  ])
+  const { code, stdout: out, stderr: err } = await resultOf(spawnCli(args, options))
   return { code, out, err }
-}
-
-/** An empty folder that is removed when the scope ends: `using folder = temporaryFolder()`. */
-export function temporaryFolder() {
-  const path = mkdtempSync(join(tmpdir(), 'virnucpro-cli-'))
-  return {
-    path,
-    join: (...parts: string[]) => join(path, ...parts),
-    [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }),
-  }
 }
 
 interface Shown {

@@ -51,10 +51,9 @@ test.skipIf(!hasPython)(
   },
 )
 
-test.skipIf(!hasPython)('a run that differs from the reference is told from one that does not', async () => {
+test.skipIf(!hasPython)('the comparison of runs tells every file that differs', async () => {
   await using copy = temporaryFolder()
   cpSync(ownReference.output, copy.path, { recursive: true })
-  expect(await compareRun(ownReference, copy.path)).toBe('PASS 40 files')
   replaceIn(copy.join('contigs_identified_protein.faa'), '\nA\n', '\nG\n')
   replaceIn(copy.join('contigs_merged/prediction_results.txt'), /\t0\.\d+\n/, '\t0.125\n')
   cpSync(copy.join('contigs_protein/output_1_ESM.pt'), copy.join('contigs_protein/output_2_ESM.pt'))

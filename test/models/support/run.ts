@@ -1,17 +1,11 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { InferenceSession, Tensor } from 'onnxruntime-node'
 import type { LoadedModel } from '../../../src/models/index.ts'
 import { writeModel } from '../../../src/onnx/index.ts'
 
-export type Outputs = Record<string, Float32Array>
+export { temporaryFolder } from '../../../scripts/support/temporary.ts'
 
-/** A folder that is gone when the block ends. */
-export function temporaryFolder(): { path: string } & Disposable {
-  const path = mkdtempSync(join(tmpdir(), 'virnucpro-models-'))
-  return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }) }
-}
+export type Outputs = Record<string, Float32Array>
 
 /** Opens a graph file as the runtime would. */
 export function openGraph(path: string): Promise<InferenceSession> {
