@@ -83,7 +83,7 @@ describe.skipIf(!hasTriton)('a run on real servers', () => {
         ...['--verbose', '--log-file', `${output}.log`, ...more],
       ),
     )
-    await someBatches(`${output}.log`)
+    await Promise.race([someBatches(`${output}.log`), run])
     await disturb()
     const { code, stderr } = await run
     return { code, stderr, output }
