@@ -1,14 +1,15 @@
-import { mkdir, rename, rm, statfs } from 'node:fs/promises'
-import { dirname, join, resolve } from 'node:path'
+import { mkdir, statfs } from 'node:fs/promises'
+import { resolve } from 'node:path'
 import type { ModelName } from '../backends/index.ts'
 import { type Bundle, computesOnCpu, openBundle, TABLE_POSITIONS } from '../models/index.ts'
-import { type PlanSidecar, planFileName } from '../repository/index.ts'
-import { ExitCode, syncFolder, temporaryName, WriteError, writeAtomically } from '../system/index.ts'
+import type { PlanSidecar } from '../repository/index.ts'
+import { ExitCode, WriteError } from '../system/index.ts'
 import type { Builder, BuilderName, BuildRequest, Target } from './builder.ts'
 import { PythonBuilder } from './builder-python.ts'
 import { TrtexecBuilder } from './builder-trtexec.ts'
 import { EngineError, PrecisionError } from './errors.ts'
 import { budgetFor, memoryOf } from './memory.ts'
+import { PlanFiles } from './plan-files.ts'
 import { defaultBounds, profilesFor } from './profiles.ts'
 import { Reporter } from './reporter.ts'
 import { findEngines } from './show.ts'
@@ -124,39 +125,32 @@ async function buildOne(
         'Choose shorter --profiles, or import the models without --attention fused.',
     )
   }
-  const request: BuildRequest = {
+  const shape = {
     model,
     onnx: bundle.pathOf(bundle.manifest.models[model].graph),
-    plan: temporaryName(join(folder, 'model.plan')),
     profiles: profilesFor({
       bounds,
       tokenBudget: budgetOf(options, bundle, model, target, say),
     }),
     optimizationLevel: options.optimizationLevel ?? 3,
     workspaceBytes: options.workspaceBytes,
-    timingCache: resolve(options.timingCache ?? join(options.output, 'timing.cache')),
   }
-  const kept = options.force ? undefined : await fitting(options.output, bundle, request, target)
+  const kept = options.force ? undefined : await fitting(options.output, bundle, shape, target)
   if (kept !== undefined) {
     say(`${model}: ${kept.path} fits already; add --force to build it again`)
     return kept
   }
-  await makeRoom(folder, request, bundle, model)
+  await makeRoom(folder, bundle, model)
+  await using files = await PlanFiles.begin(resolve(options.output), model, options.timingCache)
+  const request: BuildRequest = { ...shape, plan: files.plan, timingCache: files.timingCache }
   using reporter = new Reporter(model, bundle.manifest.models[model].weights.bytes, request, say)
-  try {
-    const { graph, weights } = bundle.manifest.models[model]
-    const build = () => builder.build(request, (step) => reporter.step(step), options.signal)
-    const result = await bundle.whileVerified([graph, weights], build, options.signal)
-    const sidecar = await describePlan(bundle, model, builder, request, result)
-    const path = join(folder, planFileName(sidecar.computeCapability))
-    await writeAtomically(path.replace(/plan$/, 'json'), `${JSON.stringify(sidecar, null, 2)}\n`)
-    await rename(request.plan, path)
-    await syncFolder(folder)
-    reporter.done(path, result.seconds)
-    return { path, sidecar, isNew: true }
-  } finally {
-    await rm(request.plan, { force: true }).catch(() => {})
-  }
+  const { graph, weights } = bundle.manifest.models[model]
+  const build = () => builder.build(request, (step) => reporter.step(step), options.signal)
+  const result = await bundle.whileVerified([graph, weights], build, options.signal)
+  const sidecar = await describePlan(bundle, model, builder, request, result)
+  const path = await files.commit(sidecar)
+  reporter.done(path, result.seconds)
+  return { path, sidecar, isNew: true }
 }
 
 function budgetOf(
@@ -187,7 +181,7 @@ function budgetOf(
 async function fitting(
   folder: string,
   bundle: Bundle,
-  request: BuildRequest,
+  request: Pick<BuildRequest, 'model' | 'profiles' | 'optimizationLevel'>,
   target: Target | undefined,
 ): Promise<BuiltEngine | undefined> {
   if (target === undefined) return undefined
@@ -207,15 +201,9 @@ async function fitting(
 }
 
 /** A plan takes what its weights take, and a little. */
-async function makeRoom(
-  folder: string,
-  request: BuildRequest,
-  bundle: Bundle,
-  model: ModelName,
-): Promise<void> {
+async function makeRoom(folder: string, bundle: Bundle, model: ModelName): Promise<void> {
   try {
     await mkdir(folder, { recursive: true })
-    await mkdir(dirname(request.timingCache), { recursive: true })
   } catch (error) {
     throw new WriteError(folder, error)
   }

@@ -1,5 +1,14 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { type BuildEnginesOptions, buildEngines, findEngines } from '../../src/engines/index.ts'
@@ -105,6 +114,45 @@ describe('engines build', () => {
       `echo '{"event":"error","kind":"no-gpu","message":"no driver"}'; exit 1`,
     )
     await expect(build({ python: refused })).rejects.toThrow('Plans are built on the GPU that they are for')
+  })
+
+  test('what no build has written is not overwritten, with or without --force', async () => {
+    const mine: [string, string][] = [
+      ['esm2/model_sm90.plan', 'mine'],
+      ['esm2/model_sm90.json', '{"mine": true}'],
+      ['timing.cache', 'mine'],
+    ]
+    for (const [i, [name, text]] of mine.entries()) {
+      const output = at(`mine-${i}`)
+      mkdirSync(join(output, 'esm2'), { recursive: true })
+      writeFileSync(join(output, name), text)
+      for (const force of [false, true]) {
+        const error = await build({ output, models: ['esm2'], python: at('python'), force }).catch(String)
+        expect(error).toContain(`${join(output, name)} was not written by a build`)
+      }
+      expect(readFileSync(join(output, name), 'utf8')).toBe(text)
+      expect(readdirSync(output, { recursive: true })).not.toContain('esm2/model.plan')
+    }
+    // A plan that was changed since is not the build's any more.
+    const output = at('changed')
+    await build({ output, models: ['esm2'], python: at('python') })
+    writeFileSync(join(output, 'esm2/model_sm90.plan'), 'PLAN\n')
+    const error = await build({ output, models: ['esm2'], python: at('python'), force: true }).catch(String)
+    expect(error).toContain('model_sm90.plan was not written by a build')
+    expect(readFileSync(join(output, 'esm2/model_sm90.plan'), 'utf8')).toBe('PLAN\n')
+  })
+
+  test('the leftovers of a build that was killed go with the next one', async () => {
+    const output = at('killed')
+    const slow = fakePython('slow', '10.6.0', 'kill -KILL $PPID; sleep 1')
+    const script = `import { buildEngines } from ${JSON.stringify(resolve(import.meta.dir, '../../src/engines/index.ts'))}
+      await buildEngines(${JSON.stringify({ bundle: at('bf16'), output, models: ['esm2'], python: slow })})`
+    const child = Bun.spawn([process.execPath, '-e', script], { stdout: 'ignore', stderr: 'ignore' })
+    await child.exited
+    expect(child.signalCode).toBe('SIGKILL')
+    expect(readdirSync(join(output, 'esm2'))).toHaveLength(1)
+    await build({ output, models: ['esm2'], python: at('python') })
+    expect(readdirSync(join(output, 'esm2')).sort()).toEqual(['model_sm90.json', 'model_sm90.plan'])
   })
 
   test('a bundle in fp32 is refused before anything is started', async () => {
