@@ -9,7 +9,8 @@ export function writePlans(folder: string, bundle: string, changes: Record<strin
     mkdirSync(join(folder, model), { recursive: true })
     for (const computeCapability of ['8.9', '9.0']) {
       const stem = join(folder, model, `model_sm${computeCapability.replace('.', '')}`)
-      writeFileSync(`${stem}.plan`, `plan of ${model}`)
+      const plan = `plan of ${model}`
+      writeFileSync(`${stem}.plan`, plan)
       const sidecar = {
         format: 'virnucpro-plan',
         version: 1,
@@ -21,6 +22,7 @@ export function writePlans(folder: string, bundle: string, changes: Record<strin
           { min: [1, 1], opt: [320, 51], max: [1024, 64] },
           { min: [1, 65], opt: [96, 168], max: [256, 256] },
         ],
+        plan: { bytes: plan.length, sha256: new Bun.CryptoHasher('sha256').update(plan).digest('hex') },
         ...changes,
       }
       writeFileSync(`${stem}.json`, JSON.stringify(sidecar))

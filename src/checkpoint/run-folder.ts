@@ -95,7 +95,12 @@ export class RunFolder {
     const legacy = options.legacy && before === 'none'
     const known = typeof before === 'object' ? before : undefined
     const status = known ? await continued(known, options) : await begun({ ...options, legacy })
-    if (known && status === 'finished') return new RunFolder(path, record, known, status, manifest.inputs)
+    if (known && status === 'finished') {
+      const folder = new RunFolder(path, record, known, status, manifest.inputs)
+      // A kill right after the run was marked as finished leaves its working files.
+      await record.removeBelow(folder.#work)
+      return folder
+    }
     await options.claim()
     if (known && status === 'resumed') return new RunFolder(path, record, known, status, manifest.inputs)
     if (force) await record.removeResults()

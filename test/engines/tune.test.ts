@@ -41,7 +41,7 @@ print(json.dumps({"event": "done", "seconds": 1}))
   return at(name)
 }
 
-beforeAll(() => writePlans(at('plans'), digest, { plan: { sha256: 'of a plan', bytes: 12 } }))
+beforeAll(() => writePlans(at('plans'), digest))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 const profiles = [
