@@ -64,8 +64,8 @@ export async function openBackend(
     return await openTriton(request, own)
   }
   const gpus = await findGpus()
-  if (options.repository !== undefined) await requireRepository(options.repository)
-  if (options.serverBin !== undefined) requireServer(options.serverBin)
+  if (options.repository !== undefined) await requireStart(options.repository, options, gpus)
+  else if (options.serverBin !== undefined) requireServer(options.serverBin)
   const reason = cannotStart(options, gpus)
   if (reason === undefined) return await openStarted(request, await serverGpus(options), stack)
   if (computesOnCpu(request.bundle.manifest.precision)) {
@@ -152,18 +152,30 @@ async function hintAtOthers(
 /** What is missing for a server of this run's own; undefined when nothing is. */
 function cannotStart(options: PredictOptions, gpus: readonly string[]): string | undefined {
   const { repository } = options
-  if (gpus.length === 0) {
-    // Whoever names a GPU and how to use it wants that one and nothing else: the start will say that it is not there.
-    if (repository !== undefined && options.gpus !== undefined) return undefined
-    return repository === undefined
-      ? 'no inference server was named or started, and this machine has no GPU'
-      : 'this machine has no GPU; --backend triton starts the server all the same'
-  }
+  if (repository !== undefined) return undefined
+  if (gpus.length === 0) return 'no inference server was named or started, and this machine has no GPU'
   if (options.serverBin === undefined && findServer() === undefined)
     return 'this machine has a GPU but no Triton server; name its program with --server-bin, or start one in a container with "virnucpro serve --container --repository DIR"'
-  if (repository === undefined)
-    return 'the GPU is not used, since no model repository is named for the server; see --repository'
-  return undefined
+  return 'the GPU is not used, since no model repository is named for the server; see --repository'
+}
+
+/**
+ * Whoever names a repository asks for a server.
+ * @throws VirnucproError when none can be started
+ */
+async function requireStart(
+  repository: string,
+  { serverBin, gpus }: PredictOptions,
+  found: readonly string[],
+): Promise<void> {
+  await requireRepository(repository)
+  requireServer(serverBin)
+  // Which GPU is not there will be told when it is looked for.
+  if (found.length > 0 || gpus !== undefined) return
+  throw new UsageError(
+    '--repository asks for a server, and this machine has no GPU for it: --backend triton starts it all the same, ' +
+      '--backend onnx computes in this process',
+  )
 }
 
 /** Value of CUDA_VISIBLE_DEVICES for the server; undefined for all GPUs. */

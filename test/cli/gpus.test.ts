@@ -2,6 +2,7 @@ import { expect, test } from 'bun:test'
 import { existsSync, writeFileSync } from 'node:fs'
 import { randomFasta } from '../../scripts/support/fasta.ts'
 import { temporaryFolder } from '../../scripts/support/temporary.ts'
+import { buildRepository } from '../../src/repository/index.ts'
 import { virnucpro } from '../support/cli.ts'
 
 /** No GPU, whatever the machine has. */
@@ -45,4 +46,20 @@ test('a GPU that was asked for and cannot be used is an error, wherever it was a
   const allowed = await predict(['-d', 'cuda', '--config', broad])
   expect(allowed.code).toBe(0)
   expect(allowed.stderr).toContain('warning: GPU 0 was asked for, and none will be used')
+}, 60_000)
+
+test('a repository named for a server is an error where no server can be started', async () => {
+  await using folder = temporaryFolder()
+  const input = folder.join('reads.fa')
+  writeFileSync(input, randomFasta(1, 2))
+  const repository = folder.join('repository')
+  await buildRepository({ bundle: 'demo', backend: 'python', output: repository })
+  const words = ['predict', input, '-o', folder.join('out'), '--bundle', 'demo', '--repository', repository]
+  const withoutGpu = await virnucpro([...words, '--server-bin', process.execPath], undefined, NO_GPU)
+  expect(withoutGpu).toMatchObject({ code: 64, stderr: expect.stringContaining('has no GPU for it') })
+  const withoutServer = await virnucpro([...words, '--server-bin', '/no/server'], undefined, {
+    CUDA_VISIBLE_DEVICES: '0',
+  })
+  expect(withoutServer).toMatchObject({ code: 69, stderr: expect.stringContaining('/no/server') })
+  expect(existsSync(folder.join('out'))).toBe(false)
 }, 60_000)

@@ -161,8 +161,11 @@ const NO_CHECKSUM = '0'.repeat(64)
 
 /** The text of `manifest.json`: the manifest and, last, a checksum of all other bytes of the file. */
 export function manifestText(manifest: Manifest): string {
-  const text = `${JSON.stringify({ ...manifest, checksum: NO_CHECKSUM }, null, 2)}\n`
-  return text.replace(NO_CHECKSUM, sha256(text))
+  const { checksum: _, ...fields } = manifest as Manifest & { checksum?: string }
+  const text = `${JSON.stringify({ ...fields, checksum: NO_CHECKSUM }, null, 2)}\n`
+  // The last one: a digest of zeros may stand anywhere before it.
+  const at = text.lastIndexOf(NO_CHECKSUM)
+  return text.slice(0, at) + sha256(text) + text.slice(at + NO_CHECKSUM.length)
 }
 
 /** Fields of manifests that had no checksum yet. */
