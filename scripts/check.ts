@@ -2,7 +2,7 @@
  * Runs all checks and prints their totals: formatter and linter, types, generated files, test suites.
  * Usage: bun scripts/check.ts
  */
-import { readFile, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
@@ -21,18 +21,32 @@ async function check(...command: string[]): Promise<void> {
   else failed++
 }
 
-/** The suites of `bun test`, counted from its JUnit report. */
+/** Tests that mostly wait for servers: they take turns with those that compute. */
+const WAITING =
+  /^test\/(backends|serve|tritonclient|repository)\/|^test\/(pipeline\/auto-backend|monitor\/servers)\./
+
+/** The suites of `bun test` in two processes at a time, counted from their JUnit reports. */
 async function suites(): Promise<void> {
-  const report = join(tmpdir(), `virnucpro-junit-${process.pid}.xml`)
-  const code = await run([
-    bun,
-    'test',
-    '--timeout=120000',
-    '--reporter=junit',
-    `--reporter-outfile=${report}`,
-  ])
+  const files = [...new Bun.Glob('test/**/*.test.ts').scanSync('.')].sort()
+  const groups = [files.filter((file) => !WAITING.test(file)), files.filter((file) => WAITING.test(file))]
+  const folder = await mkdtemp(join(tmpdir(), 'virnucpro-check-'))
+  console.log(`\n$ bun test, ${groups.map(({ length }) => length).join(' and ')} files at the same time`)
+  try {
+    await Promise.all(groups.map((group, i) => suite(group, join(folder, `${i}`))))
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+}
+
+/** One process of `bun test`; what it printed is shown when it has ended. */
+async function suite(files: readonly string[], stem: string): Promise<void> {
+  const report = `${stem}.xml`
+  const output = Bun.file(`${stem}.log`)
+  const reporter = ['--reporter=junit', `--reporter-outfile=${report}`]
+  const command = [bun, 'test', '--timeout=120000', ...reporter, ...files.map((file) => `./${file}`)]
+  const code = await Bun.spawn(command, { stdin: 'ignore', stdout: output, stderr: output }).exited
+  process.stdout.write(await output.text())
   const xml = await readFile(report, 'utf8').catch(() => '')
-  await rm(report, { force: true })
   const total = (name: string) => Number(new RegExp(`<testsuites[^>]* ${name}="(\\d+)"`).exec(xml)?.[1] ?? 0)
   const bad = total('failures') + total('errors')
   passed += total('tests') - bad - total('skipped')
