@@ -9,6 +9,7 @@ import { finished } from 'node:stream/promises'
 import { dedupe, padBatch, paddingWaste, planBatches } from '../src/batching/index.ts'
 import { readSequences } from '../src/fasta/index.ts'
 import { chunkBounds, type OpenFrame, openFrames } from '../src/sequence/index.ts'
+import { peakMemory } from '../src/system/index.ts'
 import { DnaTokenizer, EsmAlphabet } from '../src/tokenizers/index.ts'
 import { codingDna, cutReads } from './dna.ts'
 import { tokenizerPath } from './tokenizer.ts'
@@ -110,7 +111,7 @@ function report(total: number): void {
     )
   }
   // What the kernel saw at most, where it tells: sampling could miss a peak.
-  const megabytes = Math.max(peak, process.resourceUsage().maxRSS * 1024) / 1e6
+  const megabytes = Math.max(peak, peakMemory()) / 1e6
   console.log(`peak resident memory ${megabytes.toFixed(0)} MB`)
   if (megabytes > MEMORY_LIMIT_MB) throw new Error(`more than ${MEMORY_LIMIT_MB} MB`)
 }

@@ -1,4 +1,4 @@
-import type { LiveTerminal } from '../system/index.ts'
+import { type LiveTerminal, peakMemory } from '../system/index.ts'
 import type { Finding } from './judgement/history.ts'
 import { Judge } from './judgement/judge.ts'
 import { OutOfMemory } from './judgement/out-of-memory.ts'
@@ -185,14 +185,12 @@ export class RunMonitor {
     if (this.#options.progress) this.#options.terminal?.hide()
     await this.#sampling
     if (outcome !== 'stopped') await this.#takeSample()
-    const { maxRSS } = process.resourceUsage()
     await this.#recorder?.end({
       seconds: this.#seconds(),
       outcome,
       stages: this.stages(),
       models: this.#work.models(),
-      // Bun gives KiB, as Linux does.
-      process: { peakRssBytes: Math.max(maxRSS * 1024, process.memoryUsage.rss()), cpuSeconds: cpuSeconds() },
+      process: { peakRssBytes: peakMemory(), cpuSeconds: cpuSeconds() },
     })
   }
 

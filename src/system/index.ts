@@ -38,6 +38,8 @@ export {
 } from './kept-files.ts'
 // Where messages for people go.
 export { type Logger, WarningKeeper } from './logger.ts'
+// How much memory it took.
+export { peakMemory } from './peak-memory.ts'
 // What others wrote, made safe to print.
 export { foreign, linesOf, type Message, printable, printableJson, printableLines } from './printable.ts'
 // Errors of the operating system in words.

@@ -5,12 +5,13 @@ import { scratch } from './support.ts'
 
 const { folder, file } = scratch()
 const room = resolve(import.meta.dir, '../../src/fasta/index.ts')
+const system = resolve(import.meta.dir, '../../src/system/index.ts')
 
 // Prints id, length and source of the records, or the error; then the peak of the memory in MB.
 const program = file(
   'read.ts',
-  `import { readFileSync } from 'node:fs'
-  import { readSequences } from ${JSON.stringify(room)}
+  `import { readSequences } from ${JSON.stringify(room)}
+  import { peakMemory } from ${JSON.stringify(system)}
   let [records, bases] = [0, 0]
   const first: unknown[] = []
   try {
@@ -24,7 +25,7 @@ const program = file(
   } catch (error) {
     first.push(String(error))
   }
-  console.log(JSON.stringify({ records, bases, first, peak: process.resourceUsage().maxRSS / 1024 }))`,
+  console.log(JSON.stringify({ records, bases, first, peak: peakMemory() / 2 ** 20 }))`,
 )
 
 interface Outcome {
