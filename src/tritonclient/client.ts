@@ -77,8 +77,8 @@ export class TritonClient {
     const { deadlineMs = 60_000 } = options
     const end = deadlineMs > 0 ? Date.now() + deadlineMs : Number.POSITIVE_INFINITY
     let last: unknown
-    while (Date.now() < end) {
-      const once: CallOptions = { ...options, deadlineMs: Math.min(5_000, end - Date.now()), retry: false }
+    for (let left = end - Date.now(); left > 0; left = end - Date.now()) {
+      const once: CallOptions = { ...options, deadlineMs: Math.min(5_000, left), retry: false }
       try {
         const asked = [this.serverReady(once), ...models.map((model) => this.modelReady(model, once))]
         if ((await Promise.all(asked)).every((ready) => ready)) return
@@ -86,7 +86,7 @@ export class TritonClient {
         if (!(error instanceof TritonError) || !(error.retryable || error.reason === 'not-found')) throw error
         last = error
       }
-      await pause(Math.min(100, end - Date.now()), options.signal)
+      await pause(Math.max(0, Math.min(100, end - Date.now())), options.signal)
     }
     throw new TritonError(`${this.url}: not ready within ${deadlineMs} ms`, {
       code: 'DEADLINE_EXCEEDED',

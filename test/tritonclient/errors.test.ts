@@ -63,6 +63,19 @@ test('nothing listens: UNAVAILABLE, retryable, after as many attempts as allowed
   expect(never).toMatchObject({ code: 'DEADLINE_EXCEEDED', cause: { code: 'UNAVAILABLE' } })
 })
 
+test('waiting for a server that accepts and stays mute ends in time, and without a word from the runtime', async () => {
+  const warnings: string[] = []
+  const listen = (warning: Error) => warnings.push(warning.name)
+  process.on('warning', listen)
+  using mute = Bun.listen({ hostname: '127.0.0.1', port: 0, socket: { data() {} } })
+  using client = new TritonClient({ url: `grpc://127.0.0.1:${mute.port}` })
+  const error = await failure(client.waitUntilReady({ models: ['echo'], deadlineMs: 200 }))
+  await Bun.sleep(1)
+  process.off('warning', listen)
+  expect(error).toMatchObject({ code: 'DEADLINE_EXCEEDED', cause: { code: 'DEADLINE_EXCEEDED' } })
+  expect(warnings).toEqual([])
+})
+
 test('requests that cannot be right never leave', async () => {
   using client = new TritonClient('grpc://127.0.0.1:1')
   for (const input of [
