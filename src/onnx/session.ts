@@ -2,7 +2,16 @@ import { dlopen } from 'bun:ffi'
 import { stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { InferenceSession } from 'onnxruntime-node'
-import { DataError, stoppedAtOnce, threadsToStart } from '../system/index.ts'
+import {
+  DataError,
+  ExitCode,
+  foreign,
+  fromSystem,
+  messageOf,
+  stoppedAtOnce,
+  threadsToStart,
+  UnavailableError,
+} from '../system/index.ts'
 
 /** An ONNX graph could not be loaded or run in this process. */
 export class InferenceError extends DataError {}
@@ -16,10 +25,33 @@ export interface SessionOptions {
 
 export type { InferenceSession }
 
-/** The runtime is loaded on first use: it is 20 MB of native code that `--help` has no need of. */
+/**
+ * The runtime is loaded on first use: it is 20 MB of native code that `--help` has no need of.
+ * @throws VirnucproError when the system cannot load it: no memory, another library of that name before it, one missing
+ */
 export async function loadRuntime(): Promise<typeof import('onnxruntime-node')> {
   turnOffTelemetry()
-  return await import('onnxruntime-node')
+  try {
+    return await import('onnxruntime-node')
+  } catch (cause) {
+    throw fromSystem(cause) ?? unloadable(cause)
+  }
+}
+
+function unloadable(cause: unknown): UnavailableError {
+  const reason = foreign(messageOf(cause))
+  // The loader says the same of a limited address space and of a file system on which no program may run.
+  if (reason.includes('failed to map segment')) {
+    return new UnavailableError(
+      `cannot load ONNX Runtime: ${reason}. End other programs or raise the limit of memory (ulimit -v), or install ` +
+        'virnucpro on a file system that lets programs run',
+      { exitCode: ExitCode.tryAgain, cause },
+    )
+  }
+  return new UnavailableError(
+    `cannot load ONNX Runtime: ${reason}. Check LD_LIBRARY_PATH for a library of the same name, and install virnucpro again if a file is missing`,
+    { cause },
+  )
 }
 
 const TELEMETRY_SWITCH = 'ORT_DISABLE_TELEMETRY'
