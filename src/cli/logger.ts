@@ -1,4 +1,4 @@
-import { closeSync, openSync, writeSync } from 'node:fs'
+import { closeSync, constants, openSync, writeSync } from 'node:fs'
 import { createConsola } from 'consola/core'
 import { type LiveTerminal, type Logger, type Message, printableLines, WriteError } from '../system/index.ts'
 
@@ -83,6 +83,18 @@ function forFile(type: string, lines: readonly string[], date: Date): string {
   return lines.map((line) => `${day} ${time} - ${level} - ${line}\n`).join('')
 }
 
+const APPEND = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT
+
+/** Opens a file to append to. Opening a named pipe would wait for a reader, for ever where there is none. */
+function openToAppend(path: string): number {
+  const tried = openSync(path, APPEND | constants.O_NONBLOCK, 0o666)
+  try {
+    return openSync(path, APPEND, 0o666)
+  } finally {
+    closeSync(tried)
+  }
+}
+
 /** The log on disk. One that cannot be written is given up with a warning: the work itself matters more. */
 class LogFile {
   readonly #path: string
@@ -96,7 +108,7 @@ class LogFile {
 
   open(): void {
     this.#attempt(() => {
-      this.#descriptor = openSync(this.#path, 'a')
+      this.#descriptor = openToAppend(this.#path)
     })
   }
 

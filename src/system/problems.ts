@@ -102,6 +102,11 @@ const PROBLEMS: Readonly<Record<string, Problem>> = {
     write: CHECK_DISK,
     exit: { write: ExitCode.inputOutput },
   },
+  ENXIO: {
+    reason: 'it is a pipe that nobody reads, a socket, or a device that is not there',
+    read: 'check the path',
+    write: 'choose another place for it',
+  },
   EMFILE: {
     reason: 'this process has too many files open',
     read: CLOSE_FILES,
@@ -130,7 +135,6 @@ const PROBLEMS: Readonly<Record<string, Problem>> = {
 const SAME: Readonly<Record<string, string>> = {
   ESTALE: 'EIO',
   ENOTCONN: 'EIO',
-  ENXIO: 'EIO',
   ENODEV: 'EIO',
   EREMOTEIO: 'EIO',
   ETIMEDOUT: 'EIO',

@@ -46,7 +46,9 @@ test.concurrent('a message of several lines has the time on each', async () => {
 test.concurrent('a log file that cannot be written is one warning, and the work goes on', async () => {
   using folder = temporaryFolder()
   const plain = await virnucpro(['config', '--json'])
-  const places = [folder.join('no/such/run.log'), folder.path, '/dev/full', '/dev/full/run.log']
+  const pipe = folder.join('nobody-reads')
+  expect(Bun.spawnSync(['mkfifo', pipe]).exitCode).toBe(0)
+  const places = [folder.join('no/such/run.log'), folder.path, '/dev/full', '/dev/full/run.log', pipe]
   for (const place of places) {
     const { code, out, err } = await virnucpro(['config', '--json', '--parallel', '-l', place])
     expect(err.match(/^warning: cannot write the log file .*; the work goes on without it$/gm)).toHaveLength(
