@@ -1,6 +1,6 @@
 import { crc32, createInflateRaw, inflateRawSync } from 'node:zlib'
 import type { ByteQueue } from './byte-queue.ts'
-import { CompressedDataError, differingBits } from './compressed-data.ts'
+import { CompressedDataError, differingBits, refuseOtherCompression } from './compressed-data.ts'
 
 /** First bytes of a member: magic and method (RFC 1952). */
 const START = [0x1f, 0x8b, 8] as const
@@ -57,6 +57,7 @@ async function anotherFollows(input: ByteQueue, end: GzipEnd): Promise<boolean> 
         : `the gzip data is damaged (no member starts at byte ${memberEnd}, where the one before it ends)`,
     )
   }
+  refuseOtherCompression('gzip', await input.peek(4), input.taken)
   end.trailingAt = input.taken
   return false
 }

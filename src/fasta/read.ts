@@ -105,10 +105,12 @@ async function* readInput(
   } catch (cause) {
     if (!(cause instanceof CompressedDataError)) throw cause
     const line = parser?.currentLine ?? 1
-    throw new FastaError(
-      `${name}: ${cause.message}, after line ${line} of its text; the file is incomplete or damaged: get it again`,
-      { source: name, line, reason: 'corrupt_compression', cause },
-    )
+    throw new FastaError(`${name}: ${cause.message}, after line ${line} of its text; ${cause.remedy}`, {
+      source: name,
+      line,
+      reason: 'corrupt_compression',
+      cause,
+    })
   }
   if (end.trailingAt !== undefined) {
     sink.invalid(

@@ -1,4 +1,4 @@
-import { CompressedDataError, differingBits } from './compressed-data.ts'
+import { CompressedDataError, differingBits, refuseOtherCompression } from './compressed-data.ts'
 
 const MAGIC = 0xfd2fb528
 const SKIPPABLE_MAGIC = 0x184d2a50
@@ -72,7 +72,10 @@ export class ZstdFrames {
       else if (isZstdMagic(word)) this.#expect('skippable_size')
       else if (differingBits(this.#field, MAGIC_BYTES) <= 3)
         throw new CompressedDataError(`no zstd frame at byte ${end - 4}, where the one before it ends`)
-      else this.trailingAt = end - 4
+      else {
+        refuseOtherCompression('zstd', this.#field, end - 4)
+        this.trailingAt = end - 4
+      }
     } else if (this.#step === 'skippable_size') this.#skipThen(word, 'magic')
     else if (this.#step === 'descriptor') this.#takeDescriptor(this.#field[0]!)
     else this.#takeBlock(word & 0xffffff)

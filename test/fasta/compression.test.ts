@@ -101,6 +101,16 @@ const DAMAGED: Record<string, [content: Uint8Array, message: RegExp]> = {
     Buffer.concat([zstd, flippedStart(zstd)]),
     /no zstd frame at byte \d+/,
   ],
+  'gzip, then zstd': [
+    Buffer.concat([gzipSync(TEXT), zstd]),
+    /the gzip data ends at byte \d+, and zstd data follows/,
+  ],
+  'bgzip, then xz': [Buffer.concat([bgzip(TEXT), Buffer.from('fd377a585a00', 'hex')]), /xz data follows/],
+  'zstd, then gzip': [
+    Buffer.concat([zstd, gzipSync(TEXT)]),
+    /the zstd data ends at byte \d+, and gzip data follows/,
+  ],
+  'zstd, then bzip2': [Buffer.concat([zstd, Buffer.from('BZh91AY&SY')]), /bzip2 data follows/],
 }
 
 test.each(Object.keys(DAMAGED))('%s is an error naming the file', async (name) => {
