@@ -465,7 +465,8 @@ test('migrate in place stops before it would overwrite or remove a file of the u
     const before = contentOf(run.root)
     const { code, err } = await checkpoints('migrate', run.root, '--to', 'broad')
     expect({ name, refused: code !== 0, err }).toMatchObject({ name, refused: true })
-    expect(err).toContain(name)
+    // On a line of its own.
+    expect(err).toContain(`\n  ${run.path(name)}`)
     expect(contentOf(run.root)).toEqual(before)
   }
 })

@@ -147,10 +147,11 @@ async function requireFreeTargets(plans: readonly RunPlan[]): Promise<void> {
     if (existsSync(state) && !isPipelineState(await readFile(state, 'utf8'))) taken.push(state)
   }
   if (taken.length === 0) return
-  throw new UsageError(
-    `nothing was migrated, because these files are not of a run and would be overwritten:${taken.map((path) => `\n  ${path}`).join('')}\n` +
-      'move them away, or name another folder with --output',
-  )
+  throw new UsageError([
+    'nothing was migrated, because these files are not of a run and would be overwritten:',
+    ...taken.map((path) => `  ${path}`),
+    'move them away, or name another folder with --output',
+  ])
 }
 
 /** A migration that was interrupted leaves whole files, and empty markers, under their new names. */
