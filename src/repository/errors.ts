@@ -1,13 +1,20 @@
-import { DataError, type Message } from '../system/index.ts'
+import { DataError, ExitCode, type Message } from '../system/index.ts'
 
 /** A model repository cannot be made. */
 export class RepositoryError extends DataError {
   /** The folder or file it is about. */
   readonly path: string
 
-  constructor(path: string, message: Message, options: { cause?: unknown } = {}) {
+  constructor(path: string, message: Message, options: { cause?: unknown; exitCode?: number } = {}) {
     super(message, options)
     this.path = path
+  }
+}
+
+/** What lies at the place of a repository is not to be replaced. */
+export class PlaceTakenError extends RepositoryError {
+  constructor(path: string, message: Message) {
+    super(path, message, { exitCode: ExitCode.cannotCreate })
   }
 }
 

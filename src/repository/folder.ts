@@ -10,7 +10,7 @@ import {
   UsageError,
   WriteError,
 } from '../system/index.ts'
-import { RepositoryError } from './errors.ts'
+import { PlaceTakenError } from './errors.ts'
 import { MARKER } from './recorded-files.ts'
 
 /**
@@ -18,7 +18,7 @@ import { MARKER } from './recorded-files.ts'
  * half a repository.
  *
  * @param about the marker but for what `fill` returns
- * @throws {RepositoryError} when something is in the way that `force` does not cover
+ * @throws {PlaceTakenError} when something is in the way that `force` does not cover
  */
 export async function createRepository(
   options: { output: string; force: boolean; about: object; inputs: readonly (string | undefined)[] },
@@ -46,31 +46,31 @@ async function checkFree(output: string, force: boolean): Promise<void> {
   const found = await stat(output).catch(() => undefined)
   if (found === undefined) return
   if (!found.isDirectory())
-    throw new RepositoryError(output, `${output} is a file: expected a folder to make. Choose another name.`)
+    throw new PlaceTakenError(output, `${output} is a file: expected a folder to make. Choose another name.`)
   const names = await readdir(output)
   if (names.length === 0) return
   if (!names.includes(MARKER)) {
-    throw new RepositoryError(
+    throw new PlaceTakenError(
       output,
       `${output} holds files that virnucpro did not make, and they are not overwritten. Choose another folder.`,
     )
   }
   if (!force) {
-    throw new RepositoryError(
+    throw new PlaceTakenError(
       output,
       `${output} holds a model repository already. Add --force to replace it, or choose another folder.`,
     )
   }
   const files = await filesOfMarker(output)
   if (files === undefined) {
-    throw new RepositoryError(
+    throw new PlaceTakenError(
       output,
       `${output} holds a model repository that does not list its files, so that these cannot be told from yours: remove the folder, or choose another.`,
     )
   }
   const strangers = await strangersIn(output, (name) => files.has(name) || isCompiled(name, files))
   if (strangers === undefined) return
-  throw new RepositoryError(
+  throw new PlaceTakenError(
     output,
     `${output} also holds files that are not of the repository, and they are not removed: ${strangers}. Move them away, or choose another folder.`,
   )

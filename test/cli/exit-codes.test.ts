@@ -56,6 +56,7 @@ test('every exit code is what a real command ends with, as docs/exit-codes.md ha
     [66, 'checkpoints list', ['none']],
     [65, 'checkpoints migrate', ['old', '--to', 'broad']],
     [66, 'checkpoints migrate', ['empty', '--to', 'broad']],
+    [73, 'repository build', ['--bundle', 'demo', '--backend', 'python', '-o', 'old']],
     [66, 'engines show', ['empty']],
     [66, 'report', ['empty']],
     [66, 'serve', ['--repository', 'none', '--server-bin', process.execPath]],
