@@ -1,6 +1,7 @@
 import { rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { sameFile } from '../system/index.ts'
 import type { HeaderBuffer } from './header.ts'
 import type { IdTable } from './idTable.ts'
 import { RecordSink } from './recordSink.ts'
@@ -57,7 +58,10 @@ async function copied(
   return { ...source, input: path, kind: 'file', descriptor: undefined }
 }
 
-/** Two FASTQ inputs whose names are the same, one by one, through the whole of both are mates. */
+/**
+ * Two FASTQ inputs whose names are the same, one by one, through the whole of both are mates, unless they are one file that
+ * was given twice.
+ */
 async function mateSuffixes(
   sources: readonly InputSource[],
   options: ReadOptions,
@@ -69,6 +73,7 @@ async function mateSuffixes(
   for (const alike of beginnings) {
     for (const [first, second, ...more] of await alikeBy(alike, readNames, () => new IdDigest())) {
       if (first === undefined || second === undefined || more.length > 0) continue
+      if ((await sameFile([first.input], [second.input])) !== undefined) continue
       suffixes[sources.indexOf(first)] = '/1'
       suffixes[sources.indexOf(second)] = '/2'
       options.onMates?.(first.name, second.name)

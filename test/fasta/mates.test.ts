@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test'
-import { readdirSync } from 'node:fs'
+import { readdirSync, symlinkSync } from 'node:fs'
 import { gzipSync } from 'node:zlib'
 import { randomSource } from '../../scripts/support/random.ts'
 import type { InternalReadOptions } from '../../src/fasta/read.ts'
@@ -46,6 +46,13 @@ test.each([
 test('a third file with the same names makes none of them mates', async () => {
   const inputs = [1, 2, 3].map((number) => file(`same_${number}.fq`, fastq(NAMES)))
   expect((await failure(inputs)).reason).toBe('duplicate_id')
+})
+
+test('a file that is given twice, under whatever name, is no mate of itself', async () => {
+  const one = file('twice.fq', fastq(NAMES))
+  const other = folder.join('twice-link.fq')
+  symlinkSync(one, other)
+  for (const second of [one, other]) expect((await failure([one, second])).reason).toBe('duplicate_id')
 })
 
 test('a suffix never makes a name that exists, before or after', async () => {
