@@ -52,7 +52,8 @@ export async function writeGpuRepository(
   const { digest, manifest } = await openBundle(demoBundle)
   const plans = `${folder}/plans`
   const profiles = PROFILES.map(([min, opt, max]) => ({ min, opt, max }))
-  writePlans(plans, digest, { profiles })
+  // The contents follow below, so that no digest of them can be given.
+  writePlans(plans, digest, { profiles, plan: undefined })
   const repository = `${folder}/repository`
   const width = (model: 'esm2' | 'dnabert_s') => options[model].width ?? manifest.models[model].dimension
   for (const model of ['esm2', 'dnabert_s'] as const) {
