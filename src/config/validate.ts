@@ -36,6 +36,12 @@ function line(name: string, message: string, given: ReadonlyMap<AnySettingName, 
   const source = given.get(name as AnySettingName)
   if (source === undefined) return `${fileKey(name)}: ${message}`
   const { file, name: label } = source.origin
-  const got = isSecret(name) ? '' : `, got ${JSON.stringify(source.value)}`
+  const value = JSON.stringify(source.value)
+  const got = isSecret(name) || mayHoldSecret(name, value) ? '' : `, got ${value}`
   return `${file === undefined ? '' : `${file}: `}${label}: ${message}${got}`
+}
+
+/** An address of a server is refused with a user name or a query in it, also where the rest of it is not right. */
+function mayHoldSecret(name: string, value: string): boolean {
+  return (name === 'triton' || name === 'tritonMetrics') && /[@?]/.test(value)
 }

@@ -65,6 +65,10 @@ test.concurrent('slips of the command line do not show it either', async () => {
     ['--triton', `grpc://user:${SECRET}@127.0.0.1:1`],
     ['--triton-metrics', `http://user:${SECRET}@127.0.0.1:1`],
     ['--triton', `grpcs://${SECRET}@h@127.0.0.1:1`],
+    ['--triton', `user:${SECRET}@127.0.0.1:1`],
+    ['--triton', `grpc://127.0.0.1:1,user:x/${SECRET},y@127.0.0.1`],
+    ['--triton', `grpc://127.0.0.1:1/?token=${SECRET}`],
+    ['--triton-metrics', `user:${SECRET}@127.0.0.1:1`],
   ]) {
     const { code, out, err } = await virnucpro([...RUN, ...args], { cwd: folder.path })
     expect(err).toStartWith('error: ')
