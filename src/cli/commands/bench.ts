@@ -46,14 +46,26 @@ export default strictCommand(help, async (line) => {
         stdin: 'ignore',
         stdout: 'inherit',
         stderr: 'inherit',
-        signal,
+        // The head of a group: the benches start programs of their own, which must not outlive them.
+        detached: true,
       })
+      const stop = () => endGroup(child.pid)
+      signal.addEventListener('abort', stop)
+      if (signal.aborted) stop()
       return await child.exited
     })
     if (code === 2) throw new UsageError('nothing was measured')
     if (code !== 0) throw new VirnucproError(`a bench has failed or missed its goal (exit code ${code})`)
   }
 })
+
+function endGroup(head: number): void {
+  try {
+    process.kill(-head, 'SIGTERM')
+  } catch {
+    // It has ended.
+  }
+}
 
 function given(flag: string, value: string | undefined): string[] {
   return value === undefined ? [] : [flag, value]
