@@ -1,7 +1,5 @@
-import { rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { sameFile } from '../system/index.ts'
+import { sameFile, temporaryFileIn } from '../system/index.ts'
 import type { HeaderBuffer } from './header.ts'
 import type { IdTable } from './idTable.ts'
 import { RecordSink } from './recordSink.ts'
@@ -52,8 +50,7 @@ async function copied(
   { tempDir = tmpdir(), signal }: ReadOptions,
   copies: AsyncDisposableStack,
 ): Promise<InputSource> {
-  const path = join(tempDir, `.virnucpro-input-${crypto.randomUUID()}`)
-  copies.defer(() => rm(path, { force: true }))
+  const { path } = copies.use(temporaryFileIn(tempDir))
   await copyStream(source, path, signal)
   return { ...source, input: path, kind: 'file', descriptor: undefined }
 }

@@ -34,6 +34,8 @@ export {
   keepFiles,
   openScratch,
   removeFile,
+  type TemporaryFile,
+  temporaryFileIn,
   temporaryName,
 } from './kept-files.ts'
 // Where messages for people go.

@@ -88,6 +88,24 @@ export async function removeFile(path: string): Promise<boolean> {
   return true
 }
 
+/** The name of a file that its user makes; the file goes when this is disposed of, or after a kill with the next run. */
+export interface TemporaryFile extends AsyncDisposable {
+  readonly path: string
+}
+
+export function temporaryFileIn(folder: string): TemporaryFile {
+  const path = join(folder, unguessableName())
+  const covering = keepersOf(path)
+  for (const keeper of covering) keeper.begins(resolve(path))
+  return {
+    path,
+    async [Symbol.asyncDispose]() {
+      await rm(path, { force: true })
+      for (const keeper of covering) keeper.dropped(resolve(path))
+    },
+  }
+}
+
 /** Opens a file for reading and writing that has no name: it is gone when it is closed, or the process ends. */
 export function openScratch(folder: string): number {
   const path = join(folder, unguessableName())

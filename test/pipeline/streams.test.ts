@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from 'bun:test'
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { gzipSync, zstdCompressSync } from 'node:zlib'
 import { randomFasta } from '../../scripts/support/fasta.ts'
 import { temporaryFolder } from '../../scripts/support/temporary.ts'
@@ -104,6 +104,30 @@ test.each([
     'Sequence_ID\tPrediction\tscore1\tscore2\n',
     'Modified_ID\tIs_Virus\n',
   ])
+})
+
+test('the copy of a stream goes with the run after a kill, and is not in its way', async () => {
+  const child = Bun.spawn(
+    [
+      process.execPath,
+      `${repository}/src/cli/main.ts`,
+      ...'predict - two.fa -o killed --bundle demo'.split(' '),
+    ],
+    { cwd: folder.path, stdin: 'pipe', stdout: 'ignore', stderr: 'ignore' },
+  )
+  child.stdin.write(readFileSync(folder.join('one.fa')))
+  await child.stdin.flush()
+  const copies = new Bun.Glob('killed/.virnucpro/stdin/work/.virnucpro-*')
+  const left = () => [...copies.scanSync({ cwd: folder.path, dot: true })]
+  const isCopied = () => left().some((path) => statSync(folder.join(path)).size > 0)
+  while (!isCopied()) await Bun.sleep(10)
+  child.kill('SIGKILL')
+  await child.exited
+  expect(left()).toHaveLength(1)
+  const { code, stderr } = await bash('cat one.fa | predict - two.fa -o killed')
+  expect({ code, stderr: code === 0 ? '' : stderr }).toEqual({ code: 0, stderr: '' })
+  expect(tables('killed', 'stdin')).toEqual(expected)
+  expect(left()).toEqual([])
 })
 
 test.each([
