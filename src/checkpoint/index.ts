@@ -49,7 +49,7 @@ export {
   type RunManifest,
 } from './manifest.ts'
 // Runs of this program in a folder.
-export { listOwnRuns, type OwnRun } from './own-runs.ts'
+export { isFileOfAnyRun, listOwnRuns, type OwnRun } from './own-runs.ts'
 // The `.pt` files of a part.
 export { damagedPartFile, type PartDigests, type PartFeatures, writePartFiles } from './part-files.ts'
 export type { PartScores } from './part-scores.ts'

@@ -1,6 +1,10 @@
-import { readdir, readFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { readdir, readFile, realpath } from 'node:fs/promises'
+import { basename, dirname, join, resolve } from 'node:path'
+import { FileRecord } from './file-record.ts'
 import { parseManifest } from './manifest.ts'
+
+/** Folder in an output folder that holds the state of its runs. */
+const STATE = '.virnucpro'
 
 /** A run of this program that a results folder holds. */
 export interface OwnRun {
@@ -13,7 +17,7 @@ export interface OwnRun {
 
 /** Runs of this program in a folder of results; their state lies in `.virnucpro/STEM`. */
 export async function listOwnRuns(folder: string): Promise<OwnRun[]> {
-  const state = join(folder, '.virnucpro')
+  const state = join(folder, STATE)
   const entries = await readdir(state, { withFileTypes: true }).catch(() => [])
   const runs: OwnRun[] = []
   for (const { name: stem } of entries.filter((entry) => entry.isDirectory())) {
@@ -29,4 +33,21 @@ export async function listOwnRuns(folder: string): Promise<OwnRun[]> {
     })
   }
   return runs.sort((a, b) => (a.stem < b.stem ? -1 : 1))
+}
+
+/**
+ * Whether a path, behind all links, is a file that a run has recorded, or one of the state of runs, there or not: in the
+ * folder it lies in, and in all above it.
+ */
+export async function isFileOfAnyRun(path: string): Promise<boolean> {
+  const folder = await realpath(dirname(path)).catch(() => resolve(dirname(path)))
+  const whole = await realpath(path).catch(() => join(folder, basename(path)))
+  if (whole.split('/').includes(STATE)) return true
+  for (let root = dirname(whole); ; root = dirname(root)) {
+    for (const stem of await readdir(join(root, STATE)).catch(() => [])) {
+      const record = await FileRecord.read({ root, state: join(root, STATE, stem) }).catch(() => undefined)
+      if (record?.owns(whole) === true) return true
+    }
+    if (root === dirname(root)) return false
+  }
 }

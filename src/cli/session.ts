@@ -52,6 +52,12 @@ async function requireOwnLog(
   { effective, file }: Configuration,
   logFile: string,
 ): Promise<void> {
+  // Loaded for this alone: it brings much that a short command does not need.
+  const { isFileOfAnyRun } = await import('../checkpoint/index.ts')
+  if (await isFileOfAnyRun(logFile))
+    throw new UsageError(
+      `${logFile} is the log file (--log-file) and also a file of a run: name another log file`,
+    )
   const { input = [], bundle, modelPath, tritonCa, tritonCert, tritonKey } = effective.values
   const others = [
     ...[...line.positionals, ...input].map((path) => ['an input', path] as const),

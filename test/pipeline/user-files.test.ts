@@ -154,6 +154,10 @@ describe.each(layouts)('%s: an input that the run would write or remove is refus
     const { code, stderr } = await predict(root, layout, ...words)
     expect({ code, stderr }).toMatchObject({ code: 64, stderr: expect.stringContaining('is the log file') })
     expect(readFileSync(join(root, 'x_merged/prediction_results.txt'), 'utf8')).toStartWith('mine')
+    // A file of a run is no log of any command: not a line is added.
+    cpSync(finished[layout], join(root, 'done'), { recursive: true })
+    for (const name of ['x_merged/prediction_results.txt', '.virnucpro/x/files.log', '.virnucpro/x.lock'])
+      await refused(root, layout, ['x.fa', '-l', `done/${name}`], [`${name} is the log file`])
     await refused(
       root,
       layout,
