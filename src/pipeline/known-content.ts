@@ -61,6 +61,8 @@ export async function isFileOfFirstVersion(
 
 /** Whether every line is one of `failed_files.txt`, to which all runs in a folder add theirs. */
 export async function isListOfFailures(path: string): Promise<boolean> {
+  // A pipe under this name would keep the run waiting.
+  if (!(await lstat(path)).isFile()) return false
   return await everyLine(path, (line) => line === '' || line.split('|').length >= 3)
 }
 

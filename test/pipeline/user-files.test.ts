@@ -195,6 +195,15 @@ describe.each(layouts)('%s: a file that no run has recorded is never overwritten
     await refused(root, layout, ['x.fa', '--force'], ['x_chunked300.fa', 'x_merged/prediction_results.txt'])
   })
 
+  test('pipes under its names are refused without waiting for them', async () => {
+    const root = own()
+    const names = ['failed_files.txt', 'x_chunked300.fa']
+    Bun.spawnSync(['mkfifo', ...names], { cwd: root })
+    const { code, stderr } = await predict(root, layout, 'x.fa', '--force')
+    expect({ code, stderr }).toMatchObject({ code: 64, stderr: expect.stringContaining('failed_files.txt') })
+    expect(names.every((name) => lstatSync(join(root, name)).isFIFO())).toBe(true)
+  })
+
   test('many are counted', async () => {
     const names = Array.from({ length: 9 }, (_, i) => `x_protein/output_${i + 1}.fa`)
     const root = own(Object.fromEntries(names.map((name) => [name, 'mine'])))

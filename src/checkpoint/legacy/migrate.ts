@@ -144,7 +144,7 @@ async function requireFreeTargets(plans: readonly RunPlan[]): Promise<void> {
     for (const path of targets)
       if (existsSync(path) && !known.has(path) && !(await isOfMigration(path))) taken.push(path)
     const state = pipelineStatePath(plan.run.root)
-    if (existsSync(state) && !isPipelineState(await readFile(state, 'utf8'))) taken.push(state)
+    if (existsSync(state) && !(await holdsPipelineState(state))) taken.push(state)
   }
   if (taken.length === 0) return
   throw new UsageError([
@@ -152,6 +152,11 @@ async function requireFreeTargets(plans: readonly RunPlan[]): Promise<void> {
     ...taken.map((path) => `  ${path}`),
     'move them away, or name another folder with --output',
   ])
+}
+
+/** What is no regular file, such as a pipe, is not read. */
+async function holdsPipelineState(path: string): Promise<boolean> {
+  return statSync(path).isFile() && isPipelineState(await readFile(path, 'utf8'))
 }
 
 /** A migration that was interrupted leaves whole files, and empty markers, under their new names. */
