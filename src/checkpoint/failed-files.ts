@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type OutputPaths, sharedFiles } from '../outputs/index.ts'
-import { foreign, printable, removeFile, writeAtomically } from '../system/index.ts'
+import { foreign, printable, READ, removeFile, writeAtomically } from '../system/index.ts'
 
 /** A part that could not be computed. */
 export interface FailedPart {
@@ -22,7 +22,7 @@ export function failedFilesPath(paths: OutputPaths): string {
  */
 export async function writeFailedFiles(paths: OutputPaths, failed: readonly FailedPart[]): Promise<void> {
   const path = failedFilesPath(paths)
-  const before = await readFile(path, 'utf8').catch(() => '')
+  const before = await readFile(path, { encoding: 'utf8', flag: READ }).catch(() => '')
   const own = [paths.nucleotideFolder, paths.proteinFolder].map((folder) =>
     printable(join(folder, 'output_')),
   )

@@ -11,6 +11,7 @@ import {
   fromSystem,
   keepersOf,
   parseJson,
+  READ,
   removeFile,
   syncFolder,
   WriteError,
@@ -348,7 +349,7 @@ export class FileRecord implements FileKeeper, Disposable {
   #openFile(): number {
     const folder = dirname(this.path)
     mkdirSync(folder, { recursive: true })
-    const flags = constants.O_WRONLY | constants.O_NOFOLLOW
+    const flags = constants.O_WRONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
     const file = this.#size === 0 ? this.#create() : openSync(this.path, flags)
     // A half line at the end goes, or the next one would be written behind its remains.
     ftruncateSync(file, this.#size)
@@ -361,7 +362,7 @@ export class FileRecord implements FileKeeper, Disposable {
       return openSync(this.path, constants.O_WRONLY | CREATE)
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
-      return openSync(this.path, constants.O_WRONLY | constants.O_NOFOLLOW)
+      return openSync(this.path, constants.O_WRONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
     }
   }
 
@@ -407,7 +408,7 @@ export async function otherRecords(root: string, state: string): Promise<Map<str
 
 async function readRegular(path: string): Promise<Buffer | undefined> {
   try {
-    const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW)
+    const file = await open(path, READ)
     try {
       return await file.readFile()
     } finally {

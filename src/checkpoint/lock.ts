@@ -1,7 +1,7 @@
 import { constants, readFileSync, rmdirSync, unlinkSync } from 'node:fs'
 import { type FileHandle, link, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import { CREATE, TryAgainError, WriteError } from '../system/index.ts'
+import { CREATE, READ, TryAgainError, WriteError } from '../system/index.ts'
 import { formatOwner, isAlive, type LockOwner, parseOwner, thisProcess } from './lock-owner.ts'
 
 /** The holder shows this often that it lives. */
@@ -181,7 +181,8 @@ export class RunLock implements AsyncDisposable {
 
   #releaseNow(): void {
     try {
-      if (parseOwner(readFileSync(this.#path, 'utf8'))?.token === this.#owner.token) unlinkSync(this.#path)
+      if (parseOwner(readFileSync(this.#path, { encoding: 'utf8', flag: READ }))?.token === this.#owner.token)
+        unlinkSync(this.#path)
     } catch {
       // Taken away, or out of reach: nothing to release.
     }
@@ -270,7 +271,7 @@ async function writeSynced(path: string, flags: number, content: string | Uint8A
 
 async function read(path: string): Promise<string | undefined> {
   try {
-    return await readFile(path, { encoding: 'utf8', flag: constants.O_RDONLY | constants.O_NOFOLLOW })
+    return await readFile(path, { encoding: 'utf8', flag: READ })
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
     if (code === 'ENOENT') return undefined

@@ -1,5 +1,6 @@
 import { readdir, readFile, realpath } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
+import { READ } from '../system/index.ts'
 import { FileRecord } from './file-record.ts'
 import { parseManifest } from './manifest.ts'
 
@@ -21,7 +22,9 @@ export async function listOwnRuns(folder: string): Promise<OwnRun[]> {
   const entries = await readdir(state, { withFileTypes: true }).catch(() => [])
   const runs: OwnRun[] = []
   for (const { name: stem } of entries.filter((entry) => entry.isDirectory())) {
-    const text = await readFile(join(state, stem, 'run.json'), 'utf8').catch(() => undefined)
+    const text = await readFile(join(state, stem, 'run.json'), { encoding: 'utf8', flag: READ }).catch(
+      () => undefined,
+    )
     // Only the record of its files is left.
     if (text === undefined) continue
     const manifest = parseManifest(text)

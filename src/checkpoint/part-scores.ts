@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { crc32 } from 'node:zlib'
-import { ReadError, writeAtomically } from '../system/index.ts'
+import { READ, ReadError, writeAtomically } from '../system/index.ts'
 import type { PartDigests } from './part-files.ts'
 
 /** Ids and scores of one finished part. */
@@ -41,7 +41,7 @@ export async function writePartScores(
 
 /** The scores of a finished part, undefined where there are none or where they are damaged. */
 export async function readPartScores(path: string): Promise<PartScores | undefined> {
-  const bytes = await readFile(path).catch((error: NodeJS.ErrnoException) => {
+  const bytes = await readFile(path, { flag: READ }).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return undefined
     throw new ReadError(path, error)
   })

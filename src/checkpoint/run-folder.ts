@@ -1,9 +1,9 @@
-import { constants } from 'node:fs'
 import { access, readdir, readFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import {
   DataError,
   makeFolder,
+  READ,
   ReadError,
   removeFile,
   sha256File,
@@ -358,12 +358,13 @@ async function firstPresent(paths: readonly string[]): Promise<string | undefine
 
 export async function readManifest(path: string): Promise<RunManifest | 'newer' | 'damaged' | 'none'> {
   const file = join(path, 'run.json')
-  const flag = constants.O_RDONLY | constants.O_NOFOLLOW
-  const text = await readFile(file, { encoding: 'utf8', flag }).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return undefined
-    // A link was not written by a run.
-    if (error.code === 'ELOOP') return ''
-    throw new ReadError(file, error)
-  })
+  const text = await readFile(file, { encoding: 'utf8', flag: READ }).catch(
+    (error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return undefined
+      // A link was not written by a run.
+      if (error.code === 'ELOOP') return ''
+      throw new ReadError(file, error)
+    },
+  )
   return text === undefined ? 'none' : (parseManifest(text) ?? 'damaged')
 }

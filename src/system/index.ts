@@ -33,6 +33,7 @@ export {
   keepersOf,
   keepFiles,
   openScratch,
+  READ,
   removeFile,
   type TemporaryFile,
   temporaryFileIn,

@@ -64,6 +64,11 @@ export function temporaryName(path: string): string {
 
 /** Flags that make a file and never open one that is there, nor follow a link. */
 export const CREATE = constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW
+/**
+ * How a file of ours is opened for reading: no link is followed, and a pipe that somebody put in its place holds up
+ * nothing (without a writer it is empty).
+ */
+export const READ = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
 
 /**
  * Removes a file of a run. What the run has not recorded stays, and so does what lies behind a link.

@@ -276,6 +276,20 @@ describe.each(layouts)('%s: a file that no run has recorded is never overwritten
   })
 })
 
+test.each(['.virnucpro/x/run.json', '.virnucpro/x/files.log', '.virnucpro/x.lock'])(
+  'a pipe in the place of %s keeps nobody waiting',
+  async (name) => {
+    const root = own({})
+    mkdirSync(join(root, '.virnucpro/x'), { recursive: true })
+    expect(Bun.spawnSync(['mkfifo', join(root, name)]).exitCode).toBe(0)
+    const { code, stderr } = await predict(root, 'vanilla', 'x.fa')
+    expect([64, 65, 73, 75]).toContain(code ?? 0)
+    expect(stderr).toContain('error: ')
+    expect(lstatSync(join(root, name)).isFIFO()).toBe(true)
+  },
+  30_000,
+)
+
 test('two runs in a folder leave the files of each other alone', async () => {
   const root = own({ 'y.fa': randomFasta(4, 8) })
   for (const layout of layouts) {

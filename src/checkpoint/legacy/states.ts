@@ -2,7 +2,7 @@ import { readdir, readFile } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import * as v from 'valibot'
 import type { LayoutName } from '../../outputs/index.ts'
-import { sha256File, writeAtomically } from '../../system/index.ts'
+import { READ, sha256File, writeAtomically } from '../../system/index.ts'
 import { formatManifest, openManifest } from '../manifest.ts'
 
 /** Folder of the states of our own runs, one folder in it for each run. */
@@ -37,7 +37,7 @@ export async function ownStates(folder: string): Promise<OwnState[]> {
 }
 
 async function readState(path: string): Promise<v.InferOutput<typeof StateSchema> | undefined> {
-  const text = await readFile(join(path, 'run.json'), 'utf8').catch(() => undefined)
+  const text = await readFile(join(path, 'run.json'), { encoding: 'utf8', flag: READ }).catch(() => undefined)
   const state = v.safeParse(StateSchema, text === undefined ? undefined : openManifest(text))
   return state.success ? state.output : undefined
 }
