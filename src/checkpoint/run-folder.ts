@@ -322,7 +322,7 @@ function anotherRun(status: RunManifest['status'], differences: readonly string[
     `the output folder holds a${status === 'finished' ? ' finished run' : 'n unfinished run'} that cannot ` +
       'be continued with this command:',
     ...differences.map((line) => `  ${line}`),
-    'choose another output folder, or start anew over the old results with --force',
+    'choose another output folder, or replace the old results with --force',
   ])
 }
 

@@ -39,7 +39,9 @@ export async function withSignals<Result>(
     const error = new InterruptedError(name)
     received = error
     const limit = patienceMs > PATIENCE_MS ? `, for ${Math.ceil(patienceMs / 1000)} s at most` : ''
-    logger.warn(`${name} received: stopping after the work at hand${limit}; once more to stop at once`)
+    logger.warn(
+      `${name} received: stopping after the current step${limit}; repeat the signal to stop at once`,
+    )
     patience = setTimeout(() => {
       logger.error(error.message)
       process.exit(error.exitCode)

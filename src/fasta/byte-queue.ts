@@ -27,7 +27,7 @@ export class ByteQueue {
     return bytes
   }
 
-  /** As many bytes as are at hand, at least one; none at the end. */
+  /** All bytes that have been read so far, at least one; none at the end. */
   async takeSome(): Promise<Uint8Array> {
     await this.peek(1)
     return await this.take(this.#rest.length)

@@ -13,9 +13,9 @@ interface Doubt {
   line: number
   /** Quality before it. */
   quality: number
-  /** All bytes from it on, but for those of the chunk at hand. */
+  /** All bytes from it on, except those of the current chunk. */
   kept: Uint8Array[]
-  /** Where it starts in the chunk at hand. */
+  /** Where it starts in the current chunk. */
   start: number
 }
 

@@ -273,7 +273,7 @@ export class RecordSink {
     }
   }
 
-  /** Names what a record holds that a sequence usually does not. It is read as it stands. */
+  /** Reports what a sequence does not usually contain. The record is read unchanged. */
   #reportOdd(id: string, { odd, unknownLetters }: SequenceBuffer, headerLine: number): void {
     const record = `record ${quoted(id)}`
     if (id === '') {

@@ -127,7 +127,7 @@ async function ofState(state: OwnState, { unfinished }: CleanOptions): Promise<R
   return [...removals, { path, reason, remove: () => removeState(place, files) }]
 }
 
-/** The record stays while it names results, so that these can be told from the user's files. */
+/** Keeps the record as long as it names results: it is what distinguishes them from the user's files. */
 async function removeState(place: RecordPlace, files: readonly string[]): Promise<void> {
   {
     using record = await FileRecord.open(place)

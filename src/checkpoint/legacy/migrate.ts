@@ -52,7 +52,7 @@ export class MigrationError extends DataError {
     super([
       'nothing was migrated, because these files cannot be used:',
       ...faults.map(({ path, text }) => `  ${path} ${text}`),
-      'leave them out with --skip-damaged; the next run computes them anew',
+      'leave them out with --skip-damaged; the next run computes them again',
     ])
     this.faults = faults
   }
