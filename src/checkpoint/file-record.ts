@@ -23,6 +23,9 @@ export const RECORD_FILE = 'files.log'
 /** First line of a record; the number is the version of its format. */
 const HEADER = 'virnucpro files 1'
 
+/** How a record is opened to be continued: no link is followed, and a pipe in its place holds up nothing. */
+const EXTEND = constants.O_WRONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
+
 /**
  * What a line says. Paths are relative to the output folder, which may be moved.
  *
@@ -349,8 +352,7 @@ export class FileRecord implements FileKeeper, Disposable {
   #openFile(): number {
     const folder = dirname(this.path)
     mkdirSync(folder, { recursive: true })
-    const flags = constants.O_WRONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
-    const file = this.#size === 0 ? this.#create() : openSync(this.path, flags)
+    const file = this.#size === 0 ? this.#create() : openSync(this.path, EXTEND)
     // A half line at the end goes, or the next one would be written behind its remains.
     ftruncateSync(file, this.#size)
     return file
@@ -362,7 +364,7 @@ export class FileRecord implements FileKeeper, Disposable {
       return openSync(this.path, constants.O_WRONLY | CREATE)
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
-      return openSync(this.path, constants.O_WRONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
+      return openSync(this.path, EXTEND)
     }
   }
 

@@ -1,4 +1,4 @@
-import { parseJson } from '../system/index.ts'
+import { parseJson, sha256 } from '../system/index.ts'
 
 const KEY = 'checksum'
 
@@ -25,5 +25,5 @@ export function unsealed(text: string): { value: Record<string, unknown>; isSeal
 }
 
 function digest(value: object): string {
-  return new Bun.CryptoHasher('sha256').update(JSON.stringify(value)).digest('hex')
+  return sha256(JSON.stringify(value))
 }

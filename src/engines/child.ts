@@ -1,3 +1,4 @@
+import { messageOf } from '../system/index.ts'
 import { EngineBuildError } from './errors.ts'
 
 export interface ChildOptions {
@@ -46,7 +47,7 @@ function start(command: readonly string[], { model, input, signal }: ChildOption
       ...(signal && { signal }),
     })
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause)
+    const reason = messageOf(cause)
     throw new EngineBuildError(model, `cannot start ${command[0]}: ${reason}`, [], { cause })
   }
 }

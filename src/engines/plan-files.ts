@@ -1,19 +1,18 @@
-import { copyFile, lstat, mkdir, readdir, readFile, rename, rm } from 'node:fs/promises'
+import { copyFile, mkdir, readdir, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import * as v from 'valibot'
-import { PlanSidecar, planFileName } from '../repository/index.ts'
+import { type PlanSidecar, planFileName } from '../repository/index.ts'
 import {
   beginFolder,
   ExitCode,
   filesAt,
-  parseJson,
+  isThere,
   ReadError,
-  sha256File,
   syncFolder,
   WriteError,
   writeAtomically,
 } from '../system/index.ts'
 import { EngineError } from './errors.ts'
+import { damage, readSidecar, sidecarOf } from './show.ts'
 
 const TIMING_CACHE = 'timing.cache'
 const CODES = /^model_sm\d+\.(plan|json)$/
@@ -71,7 +70,7 @@ export class PlanFiles {
         if (error.code !== 'ENOENT') throw error
       })
       await rm(path, { force: true })
-      await writeAtomically(descriptionOf(path), `${JSON.stringify(sidecar, null, 2)}\n`)
+      await writeAtomically(sidecarOf(path), `${JSON.stringify(sidecar, null, 2)}\n`)
       await rename(this.plan, path)
     } catch (error) {
       throw error instanceof WriteError ? error : new WriteError(path, error)
@@ -85,60 +84,39 @@ export class PlanFiles {
   }
 }
 
-function descriptionOf(plan: string): string {
-  return plan.replace(/plan$/, 'json')
-}
-
 async function refuseStrangers(output: string, folder: string, cache: string | undefined): Promise<void> {
   const names = await readdir(folder).catch(() => [])
   const stems = new Set(names.filter((name) => CODES.test(name)).map((name) => name.replace(/json$/, 'plan')))
   await refuseUnlessOurs([...stems].sort().map((name) => join(folder, name)))
   if (cache === undefined || !(await isThere(cache))) return
   // A cache has no mark of its own: it is ours where plans of ours lie beside it.
-  const descriptions = (await filesAt(output)).filter((path) => path.endsWith('.json'))
-  for (const path of descriptions) if ((await readDescription(path)) !== undefined) return
+  const plans = (await filesAt(output)).filter((path) => path.endsWith('.json'))
+  for (const path of plans) if ((await readSidecar(path.replace(/json$/, 'plan'))) !== undefined) return
   throw stranger([cache], '--timing-cache FILE names another one')
 }
 
 async function refuseUnlessOurs(plans: readonly string[]): Promise<void> {
   const strangers: string[] = []
   for (const plan of plans) {
-    const description = descriptionOf(plan)
-    const [hasPlan, hasDescription] = [await isThere(plan), await isThere(description)]
-    const sidecar = hasDescription ? await readDescription(description) : undefined
-    if (hasDescription && sidecar === undefined) strangers.push(description)
-    if (hasPlan && !(await isOurs(plan, sidecar))) strangers.push(plan)
+    const sidecar = await readSidecar(plan)
+    if (sidecar === undefined && (await isThere(sidecarOf(plan)))) strangers.push(sidecarOf(plan))
+    if ((await isThere(plan)) && !(await isOurs(plan, sidecar))) strangers.push(plan)
   }
   if (strangers.length > 0) throw stranger(strangers, 'or choose another --output')
 }
 
-/** A link that leads nowhere is somebody's, too. */
-async function isThere(path: string): Promise<boolean> {
-  return await lstat(path).then(
-    () => true,
-    () => false,
-  )
-}
-
 async function isOurs(plan: string, sidecar: PlanSidecar | undefined): Promise<boolean> {
   if (sidecar === undefined) return false
-  const digest = sidecar.plan?.sha256
-  return digest === undefined || (await sha256File(plan).catch(() => '')) === digest
-}
-
-async function readDescription(path: string): Promise<PlanSidecar | undefined> {
-  try {
-    const result = v.safeParse(PlanSidecar, parseJson(await readFile(path, 'utf8')))
-    return result.success ? result.output : undefined
-  } catch {
-    return undefined
-  }
+  return (await damage(plan, sidecar).catch(() => 'cannot be read')) === undefined
 }
 
 function stranger(paths: readonly string[], otherwise: string): EngineError {
   const are =
     paths.length === 1 ? 'was not written by a build, and is' : 'were not written by a build, and are'
-  return new EngineError(`${paths.join(', ')} ${are} not overwritten: move it away, ${otherwise}`, {
-    exitCode: ExitCode.cannotCreate,
-  })
+  return new EngineError(
+    `${paths.join(', ')} ${are} not overwritten: move ${paths.length === 1 ? 'it' : 'them'} away, ${otherwise}`,
+    {
+      exitCode: ExitCode.cannotCreate,
+    },
+  )
 }

@@ -75,14 +75,20 @@ function misplaced(path: string, bytes: number, sidecar: PlanSidecar): string | 
 }
 
 /** Reads all of a plan: the last question, of one that has passed the others. */
-async function damage(path: string, { plan }: PlanSidecar): Promise<string | undefined> {
+export async function damage(path: string, { plan }: PlanSidecar): Promise<string | undefined> {
   if (plan?.sha256 === undefined || (await sha256File(path)) === plan.sha256) return undefined
   return 'is not what was built (its SHA-256 differs): copy or build it again'
 }
 
-async function readSidecar(plan: string): Promise<PlanSidecar | undefined> {
+/** Name of the description beside a plan. */
+export function sidecarOf(plan: string): string {
+  return plan.replace(/plan$/, 'json')
+}
+
+/** The description beside a plan; undefined where there is none that can be read. */
+export async function readSidecar(plan: string): Promise<PlanSidecar | undefined> {
   try {
-    const result = v.safeParse(PlanSidecar, parseJson(await readFile(plan.replace(/plan$/, 'json'), 'utf8')))
+    const result = v.safeParse(PlanSidecar, parseJson(await readFile(sidecarOf(plan), 'utf8')))
     return result.success ? result.output : undefined
   } catch {
     return undefined

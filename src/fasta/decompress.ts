@@ -1,6 +1,7 @@
 import { constants, createZstdDecompress } from 'node:zlib'
 import { ByteQueue } from './byte-queue.ts'
 import { CompressedDataError } from './compressed-data.ts'
+import { decompressed } from './decompressor.ts'
 import { FastaError } from './errors.ts'
 import { recogniseCompression } from './formats.ts'
 import { type GzipEnd, gunzipMembers } from './gzip-members.ts'
@@ -62,7 +63,6 @@ async function* unzstd(
   const stream = createZstdDecompress({ chunkSize, params })
   const frames = new ZstdFrames()
   let wake = () => {}
-  stream.on('error', () => {}) // thrown to the reader below; here it must not be an uncaught event
   stream.on('drain', () => wake())
   stream.on('close', () => wake())
 
@@ -80,20 +80,7 @@ async function* unzstd(
     end.trailingAt = frames.trailingAt
     if (!stream.destroyed) stream.end()
   }
-  let failure: unknown
-  const feeding = feed().catch((error: Error) => {
-    failure = error
-    stream.destroy(error)
-  })
-  try {
-    for await (const chunk of stream) yield chunk as Uint8Array
-    await feeding
-    if (failure !== undefined) throw failure
-  } catch (error) {
-    throw failure ?? inWords(error)
-  } finally {
-    stream.destroy()
-  }
+  yield* decompressed(stream, feed, inWords)
 }
 
 function inWords(error: unknown): unknown {

@@ -1,6 +1,7 @@
 import { crc32, createInflateRaw, inflateRawSync } from 'node:zlib'
 import type { ByteQueue } from './byte-queue.ts'
 import { CompressedDataError, differingBits, refuseOtherCompression } from './compressed-data.ts'
+import { decompressed } from './decompressor.ts'
 
 /** First bytes of a member: magic and method (RFC 1952). */
 const START = [0x1f, 0x8b, 8] as const
@@ -115,8 +116,6 @@ async function inflateBlock(input: ByteQueue, blockBytes: number): Promise<Uint8
 async function* inflateMember(input: ByteQueue, chunkSize: number): AsyncGenerator<Uint8Array> {
   const stream = createInflateRaw({ chunkSize })
   let ended = false
-  let failure: unknown
-  stream.on('error', () => {}) // thrown to the reader below; here it must not be an uncaught event
   stream.on('end', () => {
     ended = true
   })
@@ -139,24 +138,12 @@ async function* inflateMember(input: ByteQueue, chunkSize: number): AsyncGenerat
       }
     }
   }
-  const feeding = feed().catch((error: Error) => {
-    failure = error
-    stream.destroy(error)
-  })
   let crc = 0
   let length = 0
-  try {
-    for await (const chunk of stream) {
-      crc = crc32(chunk, crc)
-      length += chunk.length
-      yield chunk as Uint8Array
-    }
-    await feeding
-    if (failure !== undefined) throw failure
-  } catch (error) {
-    throw failure ?? inWords(error)
-  } finally {
-    stream.destroy()
+  for await (const chunk of decompressed(stream, feed, inWords)) {
+    crc = crc32(chunk, crc)
+    length += chunk.length
+    yield chunk
   }
   await checkTrailer(input, crc, length)
 }

@@ -98,7 +98,7 @@ export async function openSession(
       })
     return (await loadsLong(graph)) ? await stoppedAtOnce(open) : await open()
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error)
+    const reason = messageOf(error)
     throw new InferenceError(
       `cannot load the graph${typeof graph === 'string' ? ` ${graph}` : ''}: ${reason}. Import the models anew if the file is damaged.`,
       {

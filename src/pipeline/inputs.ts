@@ -1,7 +1,7 @@
 import { type BigIntStats, statSync } from 'node:fs'
 import type { RunInput } from '../checkpoint/index.ts'
 import { digestInput, type InputDigest, type InputSource, inspectInputs } from '../fasta/index.ts'
-import { DataError } from '../system/index.ts'
+import { DataError, fileIdentity } from '../system/index.ts'
 
 interface Watched {
   readonly source: InputSource
@@ -83,7 +83,7 @@ export class RunInputs {
     for (const { source, stat, described, wasRead } of this.#inputs) {
       if (stat === undefined) continue
       const now = statOf(source.input)
-      if (now !== undefined && isSame(stat, now)) continue
+      if (now !== undefined && fileIdentity(stat) === fileIdentity(now)) continue
       // What was parsed is proven; a file that is gone by then cannot be told from one that was moved away on purpose.
       if (now === undefined && wasRead) continue
       if (now === undefined) throw changed(described, undefined)
@@ -103,11 +103,6 @@ class ChangedInputError extends DataError {}
 
 function statOf(path: string): BigIntStats | undefined {
   return statSync(path, { bigint: true, throwIfNoEntry: false })
-}
-
-/** The time of change, which nobody can put back, tells of a file changed in place. */
-function isSame(a: BigIntStats, b: BigIntStats): boolean {
-  return (['dev', 'ino', 'size', 'mtimeNs', 'ctimeNs'] as const).every((key) => a[key] === b[key])
 }
 
 function changed({ path, bytes, sha256 }: RunInput, now: InputDigest | undefined): ChangedInputError {

@@ -1,9 +1,10 @@
-import { lstat, readdir } from 'node:fs/promises'
+import { readdir } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { RECORD_FILE } from '../checkpoint/index.ts'
 import { METRICS_FILES } from '../monitor/index.ts'
 import { type OutputPaths, sharedFiles } from '../outputs/index.ts'
 import { REPORT_FILES } from '../report/index.ts'
+import { isThere } from '../system/index.ts'
 
 /** Names of the numbered files in each folder, of the original and of all versions of Broad's fork. */
 const PARTS = {
@@ -64,7 +65,7 @@ export async function takenNames(paths: OutputPaths): Promise<string[]> {
     ...reportFiles(paths),
   ]
   const taken: string[] = []
-  for (const path of fixed) if (await exists(path)) taken.push(resolve(path))
+  for (const path of fixed) if (await isThere(path)) taken.push(resolve(path))
   for (const folder of FOLDERS) {
     for (const name of await readdir(paths[folder]).catch(() => []))
       if (PARTS[folder].test(name)) taken.push(resolve(paths[folder], name))
@@ -75,11 +76,4 @@ export async function takenNames(paths: OutputPaths): Promise<string[]> {
     if (!entry.isDirectory() && path !== resolve(paths.state, RECORD_FILE)) taken.push(path)
   }
   return [...new Set(taken)]
-}
-
-async function exists(path: string): Promise<boolean> {
-  return await lstat(path).then(
-    () => true,
-    () => false,
-  )
 }

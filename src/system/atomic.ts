@@ -1,8 +1,9 @@
 import { constants } from 'node:fs'
-import { type FileHandle, link, lstat, mkdir, open, rename, rm } from 'node:fs/promises'
+import { type FileHandle, link, mkdir, open, rename, rm } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { VirnucproError } from './errors.ts'
 import { CREATE, type FileKeeper, ForeignFileError, keepersOf, temporaryName } from './kept-files.ts'
+import { isThere } from './same-file.ts'
 import { WriteError } from './system-error.ts'
 
 /** Takes the pieces of a file in order. */
@@ -147,13 +148,6 @@ async function nameUnlessTaken(temporary: string, path: string, shown: string): 
     }
   }
   await rm(temporary, { force: true })
-}
-
-async function isThere(path: string): Promise<boolean> {
-  return await lstat(path).then(
-    () => true,
-    () => false,
-  )
 }
 
 /** Makes a folder and those above it; a run records them. */

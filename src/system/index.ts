@@ -53,7 +53,7 @@ export { fileIdentity, NotRegularError, openRegular } from './regular-file.ts'
 // Folders that appear whole, and digests of files.
 export { beginFolder, endFolder, refuseInputsIn, replaceFolder, strangersIn } from './replace-folder.ts'
 // Whether two names are one file.
-export { filesAt, identityAt, sameFile } from './same-file.ts'
+export { filesAt, identityAt, isThere, sameFile } from './same-file.ts'
 // What must not be printed.
 export { Secret, withoutSecrets } from './secret.ts'
 export { sha256, sha256File, sha256Open } from './sha256.ts'

@@ -1,7 +1,8 @@
 import { closeSync, constants, openSync, unlinkSync } from 'node:fs'
-import { lstat, rm } from 'node:fs/promises'
+import { rm } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { UsageError } from './errors.ts'
+import { isThere } from './same-file.ts'
 import { WriteError } from './system-error.ts'
 
 /**
@@ -78,11 +79,7 @@ export async function removeFile(path: string): Promise<boolean> {
   const absolute = resolve(path)
   const covering = keepersOf(absolute)
   const owning = covering.filter((keeper) => keeper.owns(absolute))
-  if (covering.length > 0 && owning.length === 0)
-    return await lstat(absolute).then(
-      () => false,
-      () => true,
-    )
+  if (covering.length > 0 && owning.length === 0) return !(await isThere(absolute))
   for (const keeper of owning) keeper.goes(absolute)
   try {
     await rm(absolute, { force: true })

@@ -14,6 +14,9 @@ interface Problem {
 const FREE_SPACE = 'free some space and start the same command again'
 const CHECK_DISK = 'check the disk or the mount and start the same command again'
 const CLOSE_FILES = 'raise the limit (ulimit -n) or end other programs, and start the same command again'
+const FREE_MEMORY = 'end other programs or raise the limit (ulimit -v), and start the same command again'
+const [NOT_THERE, ON_THE_WAY] = [{ read: ExitCode.noInput }, { write: ExitCode.inputOutput }]
+const LATER = { read: ExitCode.tryAgain, write: ExitCode.tryAgain }
 export const EXIT = { read: ExitCode.inputOutput, write: ExitCode.cannotCreate } as const
 
 /**
@@ -25,37 +28,37 @@ const PROBLEMS: Readonly<Record<string, Problem>> = {
     reason: 'the disk is full',
     read: FREE_SPACE,
     write: FREE_SPACE,
-    exit: { write: ExitCode.inputOutput },
+    exit: ON_THE_WAY,
   },
   EDQUOT: {
     reason: 'the disk quota is used up',
     read: FREE_SPACE,
     write: FREE_SPACE,
-    exit: { write: ExitCode.inputOutput },
+    exit: ON_THE_WAY,
   },
   EFBIG: {
     reason: 'the file would be larger than the file system or the limit of this process (ulimit -f) allows',
     read: 'raise the limit and start the same command again',
     write: 'raise it and start the same command again',
-    exit: { write: ExitCode.inputOutput },
+    exit: ON_THE_WAY,
   },
   ENOENT: {
     reason: 'no such file or folder',
     read: 'check the name',
     write: 'its folder has vanished; check the disk or the mount and start the same command again',
-    exit: { read: ExitCode.noInput },
+    exit: NOT_THERE,
   },
   ENOTDIR: {
     reason: 'a part of the path is a file, not a folder ({code})',
     read: 'check the name',
     write: 'choose another output folder',
-    exit: { read: ExitCode.noInput },
+    exit: NOT_THERE,
   },
   EISDIR: {
     reason: 'a folder stands where a file is expected ({code})',
     read: 'name a file',
     write: 'choose another output folder',
-    exit: { read: ExitCode.noInput },
+    exit: NOT_THERE,
   },
   EEXIST: {
     reason: 'something else is there ({code})',
@@ -66,13 +69,13 @@ const PROBLEMS: Readonly<Record<string, Problem>> = {
     reason: 'the name is too long',
     read: 'check the name',
     write: 'choose a shorter one with --prefix',
-    exit: { read: ExitCode.noInput },
+    exit: NOT_THERE,
   },
   ELOOP: {
     reason: 'links lead in a circle',
     read: 'check the links',
     write: 'choose another output folder',
-    exit: { read: ExitCode.noInput },
+    exit: NOT_THERE,
   },
   EROFS: {
     reason: 'the file system is read-only',
@@ -83,13 +86,7 @@ const PROBLEMS: Readonly<Record<string, Problem>> = {
     reason: 'permission denied',
     read: 'ask for permission to read it',
     write: 'choose a folder you may write to',
-    exit: { read: ExitCode.noInput },
-  },
-  EPERM: {
-    reason: 'permission denied',
-    read: 'ask for permission to read it',
-    write: 'choose a folder you may write to',
-    exit: { read: ExitCode.noInput },
+    exit: NOT_THERE,
   },
   ETXTBSY: {
     reason: 'the file is a program that runs',
@@ -100,7 +97,7 @@ const PROBLEMS: Readonly<Record<string, Problem>> = {
     reason: 'the file system does not answer ({code})',
     read: CHECK_DISK,
     write: CHECK_DISK,
-    exit: { write: ExitCode.inputOutput },
+    exit: ON_THE_WAY,
   },
   ENXIO: {
     reason: 'it is a pipe that nobody reads, a socket, or a device that is not there',
@@ -111,28 +108,29 @@ const PROBLEMS: Readonly<Record<string, Problem>> = {
     reason: 'this process has too many files open',
     read: CLOSE_FILES,
     write: CLOSE_FILES,
-    exit: { read: ExitCode.tryAgain, write: ExitCode.tryAgain },
+    exit: LATER,
   },
   ENFILE: {
     reason: 'this machine has too many files open',
     read: CLOSE_FILES,
     write: CLOSE_FILES,
-    exit: { read: ExitCode.tryAgain, write: ExitCode.tryAgain },
+    exit: LATER,
   },
   ENOMEM: {
     reason: 'there is no memory left',
-    read: 'end other programs or raise the limit (ulimit -v), and start the same command again',
-    write: 'end other programs or raise the limit (ulimit -v), and start the same command again',
-    exit: { read: ExitCode.tryAgain, write: ExitCode.tryAgain },
+    read: FREE_MEMORY,
+    write: FREE_MEMORY,
+    exit: LATER,
   },
   EAGAIN: {
     reason: 'the system has no more processes or memory to give',
     read: 'end other programs or raise the limit (ulimit -u), and start the same command again',
     write: 'end other programs or raise the limit (ulimit -u), and start the same command again',
-    exit: { read: ExitCode.tryAgain, write: ExitCode.tryAgain },
+    exit: LATER,
   },
 }
 const SAME: Readonly<Record<string, string>> = {
+  EPERM: 'EACCES',
   ESTALE: 'EIO',
   ENOTCONN: 'EIO',
   ENODEV: 'EIO',

@@ -1,5 +1,6 @@
-import { type BigIntStats, constants } from 'node:fs'
+import type { BigIntStats } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
+import { READ } from './kept-files.ts'
 
 /** What stands at a path is not a file, but a link, a folder, a pipe or a device. */
 export class NotRegularError extends Error {
@@ -18,13 +19,11 @@ export class NotRegularError extends Error {
  * @throws NotRegularError; errors of the operating system
  */
 export async function openRegular(path: string): Promise<FileHandle> {
-  const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK).catch(
-    (error: NodeJS.ErrnoException) => {
-      if (error.code === 'ELOOP') throw new NotRegularError(path, 'a link')
-      if (error.code === 'ENXIO') throw new NotRegularError(path, 'a socket')
-      throw error
-    },
-  )
+  const file = await open(path, READ).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ELOOP') throw new NotRegularError(path, 'a link')
+    if (error.code === 'ENXIO') throw new NotRegularError(path, 'a socket')
+    throw error
+  })
   try {
     const found = await file.stat()
     if (found.isFile()) return file

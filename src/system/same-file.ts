@@ -1,5 +1,5 @@
 import { fstat } from 'node:fs'
-import { readdir, stat } from 'node:fs/promises'
+import { lstat, readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 
@@ -13,6 +13,14 @@ export async function identityAt(path: string): Promise<string | undefined> {
     : stat(path, { bigint: true })
   ).catch(() => undefined)
   return found?.isFile() ? `${found.dev} ${found.ino}` : undefined
+}
+
+/** Whether anything has the name; a link that leads nowhere counts. */
+export async function isThere(path: string): Promise<boolean> {
+  return await lstat(path).then(
+    () => true,
+    () => false,
+  )
 }
 
 /** A path itself, or all below it where it is a folder. */

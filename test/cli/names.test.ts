@@ -1,20 +1,6 @@
 import { expect, test } from 'bun:test'
 import { existsSync, readdirSync } from 'node:fs'
-import { join } from 'node:path'
-import { repository, temporaryFolder } from './support.ts'
-
-/** Runs a shell line, since only a shell can hand on bytes that are not UTF-8; `virnucpro` stands for the program. */
-async function shell(line: string, cwd: string) {
-  const program = [process.execPath, join(repository, 'src/cli/main.ts')].map((word) => `'${word}'`).join(' ')
-  const child = Bun.spawn(['bash', '-c', `virnucpro() { ${program} "$@"; }\n${line}`], {
-    cwd,
-    stdin: 'ignore',
-    stdout: 'pipe',
-    stderr: 'pipe',
-  })
-  const [out, err] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text()])
-  return { code: await child.exited, out, err }
-}
+import { shell, temporaryFolder } from './support.ts'
 
 const READ = `ATG${'GCT'.repeat(80)}TAA`
 

@@ -1,19 +1,5 @@
 import { expect, test } from 'bun:test'
-import { join } from 'node:path'
-import { repository, temporaryFolder } from './support.ts'
-
-/** Runs the command line as a shell line, with `virnucpro` for the program. */
-async function shell(line: string, cwd: string) {
-  const program = [process.execPath, join(repository, 'src/cli/main.ts')].map((word) => `'${word}'`).join(' ')
-  const child = Bun.spawn(['bash', '-c', `virnucpro() { ${program} "$@"; }\n${line}`], {
-    cwd,
-    stdin: 'ignore',
-    stdout: 'pipe',
-    stderr: 'pipe',
-  })
-  const [out, err] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text()])
-  return { code: await child.exited, out, err }
-}
+import { shell, temporaryFolder } from './support.ts'
 
 test.concurrent('results that cannot be written are an error', async () => {
   using folder = temporaryFolder()

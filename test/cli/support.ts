@@ -1,8 +1,9 @@
 import { tmpdir } from 'node:os'
-import { resultOf, type SpawnOptions, spawnCli as spawnIn } from '../support/cli.ts'
+import { join } from 'node:path'
+import { repository, resultOf, type SpawnOptions, spawnCli as spawnIn } from '../support/cli.ts'
 
 export { temporaryFolder } from '../../scripts/support/temporary.ts'
-export { repository } from '../support/cli.ts'
+export { repository }
 
 export interface Outcome {
   code: number
@@ -19,6 +20,19 @@ export function spawnCli(args: string[], options: SpawnOptions = {}) {
 export async function virnucpro(args: string[], options: SpawnOptions = {}): Promise<Outcome> {
   const { code, stdout: out, stderr: err } = await resultOf(spawnCli(args, options))
   return { code, out, err }
+}
+
+/** Runs the command line as a shell line, with `virnucpro` for the program: a shell hands on redirections and any bytes. */
+export async function shell(line: string, cwd: string): Promise<Outcome> {
+  const program = [process.execPath, join(repository, 'src/cli/main.ts')].map((word) => `'${word}'`).join(' ')
+  const child = Bun.spawn(['bash', '-c', `virnucpro() { ${program} "$@"; }\n${line}`], {
+    cwd,
+    stdin: 'ignore',
+    stdout: 'pipe',
+    stderr: 'pipe',
+  })
+  const [out, err] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text()])
+  return { code: await child.exited, out, err }
 }
 
 interface Shown {

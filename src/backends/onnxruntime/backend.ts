@@ -1,5 +1,5 @@
 import { InferenceError, type InferenceSession, loadRuntime, openSession } from '../../onnx/index.ts'
-import { threadsToStart } from '../../system/index.ts'
+import { messageOf, threadsToStart } from '../../system/index.ts'
 import type { EmbeddingBackend, LaneActivity, ModelName, TokenBatch } from '../backend.ts'
 
 export interface OnnxRuntimeOptions {
@@ -132,7 +132,7 @@ export class OnnxRuntimeBackend implements EmbeddingBackend {
       })
       data = results.embedding?.data
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error)
+      const reason = messageOf(error)
       throw new InferenceError(`${model} failed on a batch of [${shape}] tokens: ${reason}`, { cause: error })
     }
     const expected = batch.rows * this.#models[model].dimension

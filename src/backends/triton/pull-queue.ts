@@ -1,3 +1,4 @@
+import { messageOf } from '../../system/index.ts'
 /**
  * Spreads jobs over lanes of different speed, each of which may fail, stall or come back at any time.
  *
@@ -370,7 +371,7 @@ export class PullQueue<Job, Result> {
         return
       }
       if (verdict === 'job') entry.refusedBy.add(lane)
-      else this.#lose(lane, describe(error))
+      else this.#lose(lane, messageOf(error))
       if (verdict === 'distrust') this.#takeBack(lane)
       if (entry.attempts.size === 0) this.#retry(entry, error)
     }
@@ -526,10 +527,6 @@ function remaining<Job, Result>(state: LaneState<Job, Result>, now: number): Rem
     before += attempt.entry.cost / rate
     return { attempt, left: Math.max(0, before / lane.instances - (now - attempt.started)) }
   })
-}
-
-function describe(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }
 
 function sleep(ms: number, signal: AbortSignal, clock: Clock): Promise<void> {

@@ -1,4 +1,5 @@
 import type { OutputPaths } from '../../outputs/index.ts'
+import { messageOf } from '../../system/index.ts'
 import {
   BROAD_STAGES,
   type BroadStage,
@@ -39,7 +40,7 @@ export class BroadRun {
 
   /** The run has stopped. Never throws, so that it cannot hide why. */
   async fail(error: unknown): Promise<void> {
-    this.#state.stage('CHUNKING').fail(error instanceof Error ? error.message : String(error))
+    this.#state.stage('CHUNKING').fail(messageOf(error))
     await this.#state.write().catch(() => {})
   }
 }

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { basename } from 'node:path'
 import type { LayoutName } from '../../outputs/index.ts'
+import { messageOf } from '../../system/index.ts'
 import {
   decodeBroadBatch,
   decodeDnabert,
@@ -78,7 +79,7 @@ function partNumber(path: string): number | undefined {
 
 function describe(error: unknown): string {
   if (error instanceof TorchFileError) return error.problem
-  return error instanceof Error ? error.message : String(error)
+  return messageOf(error)
 }
 
 /** A pickle that asks for more than data, or tables of another form, may be whole files of something else. */

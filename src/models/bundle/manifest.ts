@@ -201,7 +201,7 @@ export function filesOf({ models }: Manifest): BundleFile[] {
  */
 export function bundleDigest(manifest: Manifest): string {
   const lines = filesOf(manifest).map(({ path, sha256 }) => `${path} ${sha256}\n`)
-  return new Bun.CryptoHasher('sha256').update(lines.join('')).digest('hex')
+  return sha256(lines.join(''))
 }
 
 /**
@@ -210,7 +210,7 @@ export function bundleDigest(manifest: Manifest): string {
  */
 export function sourceDigest({ source }: { source: SourceRecord }): string {
   const sums = source.files.map(({ sha256 }) => sha256).sort()
-  return new Bun.CryptoHasher('sha256').update(sums.join('\n')).digest('hex')
+  return sha256(sums.join('\n'))
 }
 
 /**
@@ -227,5 +227,5 @@ export function modelDigest({ models, precision, attention }: Manifest, model: '
     graph.sha256,
     weights.sha256,
   ]
-  return new Bun.CryptoHasher('sha256').update(parts.join('\n')).digest('hex')
+  return sha256(parts.join('\n'))
 }
