@@ -1,4 +1,4 @@
-import { parseJson } from '../src/system/index.ts'
+import { parseJson } from '../src/system/json.ts'
 import type { BenchDocument, Result } from './result.ts'
 import { figure } from './table.ts'
 

@@ -1,5 +1,5 @@
 import { cpus, totalmem } from 'node:os'
-import { availableCores } from '../src/system/index.ts'
+import { availableCores } from '../src/system/cores.ts'
 
 /** What a figure was measured on; enough to tell two kinds of machine apart, nothing that names one. */
 export interface Machine {

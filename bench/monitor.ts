@@ -8,7 +8,7 @@ import { randomFasta } from '../scripts/support/fasta.ts'
 import { temporaryFolder } from '../scripts/support/temporary.ts'
 import { hasTriton } from '../scripts/support/triton.ts'
 import { RunMonitor } from '../src/monitor/index.ts'
-import { LiveTerminal } from '../src/system/index.ts'
+import { LiveTerminal } from '../src/system/terminal.ts'
 import { benchOptions, finish, type Result, single, summarize } from './result.ts'
 import { openBackend, startSleeping } from './triton/sleeping.ts'
 

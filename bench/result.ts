@@ -12,7 +12,7 @@
  */
 import { parseArgs } from 'node:util'
 import pkg from '../package.json' with { type: 'json' }
-import { writeAtomically } from '../src/system/index.ts'
+import { writeAtomically } from '../src/system/atomic.ts'
 import { type Machine, thisMachine } from './machine.ts'
 import { printTable } from './table.ts'
 

@@ -23,7 +23,7 @@ async function check(...command: string[]): Promise<void> {
 
 /** Tests that mostly wait for servers: they take turns with those that compute. */
 const WAITING =
-  /^test\/(backends|serve|tritonclient|repository)\/|^test\/(pipeline\/auto-backend|monitor\/servers)\./
+  /^test\/(e2e\/(dispatch|serve|repository|predict\/auto-backend)|integration\/(tritonclient|monitor\/servers))\b/
 
 /** The suites of `bun test` in two processes at a time, counted from their JUnit reports. */
 async function suites(): Promise<void> {

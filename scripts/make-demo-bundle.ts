@@ -4,7 +4,8 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { importModels, openBundle, verifyBundle } from '../src/models/index.ts'
+import { openBundle, verifyBundle } from '../src/bundle/index.ts'
+import { importModels } from '../src/import/index.ts'
 import { writeRandomDnabert, writeRandomEsm2, writeRandomMlp } from './support/random-models.ts'
 import { randomTokenizer } from './support/random-tokenizer.ts'
 

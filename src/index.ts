@@ -1,14 +1,14 @@
 // The whole pipeline.
 
-// Backends: anything that turns token batches into embeddings.
-export { type EmbeddingBackend, OnnxRuntimeBackend, type TokenBatch } from './backends/index.ts'
 export { type Batch, dedupe, padBatch, planBatches } from './batching/index.ts'
-export type { PredictOptions } from './config/index.ts'
+export { openBundle } from './bundle/index.ts'
+// Backends: anything that turns token batches into embeddings.
+export { type EmbeddingBackend, OnnxRuntimeBackend, type TokenBatch } from './dispatch/index.ts'
 // From files to frames.
 export { type ReadOptions, readSequences, type SequenceRecord } from './fasta/index.ts'
 // Models and files of the original.
-export { importModels, openBundle } from './models/index.ts'
-export { type PredictContext, type PredictResult, predict } from './pipeline/index.ts'
+export { importModels } from './import/index.ts'
+export { type PredictContext, type PredictResult, predict } from './predict/index.ts'
 export {
   type ChunkBounds,
   chunkBounds,
@@ -16,8 +16,11 @@ export {
   type OpenFrame,
   openFrames,
 } from './sequence/index.ts'
+export type { PredictOptions } from './settings/index.ts'
+export { UsageError, VirnucproError } from './system/errors.ts'
 // Errors meant for people, and exit codes.
-export { ExitCode, type Logger, UsageError, VirnucproError } from './system/index.ts'
+export { ExitCode } from './system/exit-codes.ts'
+export type { Logger } from './system/logger.ts'
 // From frames to tokens to batches.
 export { DnaTokenizer, EsmAlphabet } from './tokenizers/index.ts'
 export { openTorchFile, readTorchFile } from './torchfile/index.ts'

@@ -1,8 +1,8 @@
 // Published shapes, and the forms of each graph worth measuring.
 
-import type { DnabertShape } from '../../src/models/graphs/dnabert.ts'
-import type { Esm2Shape } from '../../src/models/graphs/esm2.ts'
-import type { GraphOptions } from '../../src/models/index.ts'
+import type { DnabertShape } from '../../src/import/graphs/dnabert.ts'
+import type { Esm2Shape } from '../../src/import/graphs/esm2.ts'
+import type { GraphOptions } from '../../src/import/index.ts'
 
 function esm2(width: number, layers: number, heads: number): Esm2Shape {
   const fixed = { vocabulary: 33, tokenDropout: true, layerNormEps: 1e-5 }

@@ -3,10 +3,10 @@
 
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { dnabertGraph } from '../../src/models/graphs/dnabert.ts'
-import { esm2Graph } from '../../src/models/graphs/esm2.ts'
-import { defaultInverseFrequencies } from '../../src/models/graphs/rotary.ts'
-import type { GraphOptions } from '../../src/models/index.ts'
+import { dnabertGraph } from '../../src/import/graphs/dnabert.ts'
+import { esm2Graph } from '../../src/import/graphs/esm2.ts'
+import { defaultInverseFrequencies } from '../../src/import/graphs/rotary.ts'
+import type { GraphOptions } from '../../src/import/index.ts'
 import { encodeGraph, type GraphBuilder } from '../../src/onnx/index.ts'
 import { dnabertForms, dnabertShape, esm2Forms, esm2Shapes, smallEsm2Forms } from './forms.ts'
 

@@ -51,5 +51,5 @@ if [ -e "$TRT/ok" ]; then
   LD_LIBRARY_PATH="$TRT/lib:$TRT/triton/nvidia_pytriton.libs:$libraries" ldd "$server/bin/tritonserver" \
     "$server/backends/python/triton_python_backend_stub" | grep 'not found' | sort -u || true
   LD_LIBRARY_PATH="$TRT/lib" "$TRT/venv/bin/python3" -c 'import numpy, tensorrt_bindings as t; print("server Python: numpy", numpy.__version__, "TensorRT", t.__version__)'
-  "$TRT/python" "$root/src/engines/python/build_engine.py" --probe || true
+  "$TRT/python" "$root/src/server/engines/python/build_engine.py" --probe || true
 fi

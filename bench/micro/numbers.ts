@@ -2,7 +2,7 @@
 //   bun bench/micro/numbers.ts [--quick] [--json FILE]
 import { join } from 'node:path'
 import { withFolder } from '../../scripts/support/temporary.ts'
-import { formatFloat32, formatFloat64 } from '../../src/outputs/index.ts'
+import { formatFloat32, formatFloat64 } from '../../src/tables/index.ts'
 import { seededRandom } from '../dna.ts'
 import { benchOptions } from '../result.ts'
 import { runCases } from './rounds.ts'

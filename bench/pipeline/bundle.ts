@@ -1,6 +1,6 @@
 import { copyFile, mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { manifestText, openBundle } from '../../src/models/index.ts'
+import { manifestText, openBundle } from '../../src/bundle/index.ts'
 import { DataType, GraphBuilder, writeModel } from '../../src/onnx/index.ts'
 import { tokenizerPath } from '../tokenizer.ts'
 

@@ -1,4 +1,4 @@
-import { AtomicFile } from '../../src/system/index.ts'
+import { AtomicFile } from '../../src/system/atomic.ts'
 import { codingDna, cutReads, seededRandom } from '../dna.ts'
 
 export type Kind = 'reads' | 'contigs' | 'mixed'

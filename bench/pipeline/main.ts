@@ -5,7 +5,7 @@
 // With --check it exits with 1 when that share is above 3 % or memory or time grow out of proportion.
 import { join, resolve } from 'node:path'
 import { withFolder } from '../../scripts/support/temporary.ts'
-import { availableCores } from '../../src/system/index.ts'
+import { availableCores } from '../../src/system/cores.ts'
 import { benchOptions, finish, type Result, single, summarize } from '../result.ts'
 import { makeIdleBundle } from './bundle.ts'
 import { type Kind, writeInput } from './inputs.ts'

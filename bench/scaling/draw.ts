@@ -2,7 +2,7 @@
 //   bun bench/scaling/draw.ts --svg FILE JSON…
 // The files are those of --json. Of a name that several files have, the last file counts.
 import { parseArgs } from 'node:util'
-import { writeAtomically } from '../../src/system/index.ts'
+import { writeAtomically } from '../../src/system/atomic.ts'
 import { parseDocuments } from '../changes.ts'
 import type { BenchDocument } from '../result.ts'
 import { fail } from './explain.ts'

@@ -1,4 +1,4 @@
-import type { ModelName, TokenBatch, TritonBackend } from '../../src/backends/index.ts'
+import type { ModelName, TokenBatch, TritonBackend } from '../../src/dispatch/index.ts'
 import { seededRandom } from '../dna.ts'
 import type { PlannedBatch } from './workload.ts'
 

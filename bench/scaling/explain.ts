@@ -1,4 +1,4 @@
-import { VirnucproError } from '../../src/system/index.ts'
+import { VirnucproError } from '../../src/system/errors.ts'
 import { TritonError } from '../../src/tritonclient/index.ts'
 
 /** Runs a bench; what its user can put right is said in one line, with exit code 2. */

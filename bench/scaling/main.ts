@@ -9,7 +9,7 @@
 // With --check it exits with 1 when 2 instances that wait or are simulated reach less than 0.995 of the ideal or 8 less
 // than 0.985, and when 2 GPUs reach less than 0.99 or 4 less than 0.98. bench/scaling/draw.ts draws --json files together.
 import { loadavg } from 'node:os'
-import { writeAtomically } from '../../src/system/index.ts'
+import { writeAtomically } from '../../src/system/atomic.ts'
 import { type Alternative, benchOptions, finish, keep, type Result, single, summarize } from '../result.ts'
 import { constantSpeed, ESM2_3B } from './curve.ts'
 import { explained, fail } from './explain.ts'

@@ -1,4 +1,4 @@
-import { type Lane, PullQueue } from '../../src/backends/index.ts'
+import { type Lane, PullQueue } from '../../src/dispatch/index.ts'
 import { batchSeconds, type CurvePoint } from './curve.ts'
 import { VirtualTime } from './virtual-time.ts'
 import { type PlannedBatch, type PlannedWindow, runLoad } from './workload.ts'
@@ -56,7 +56,7 @@ const SENDING = 0.5
 
 /**
  * Runs a load on simulated servers. Real are the queue that spreads batches over servers (`PullQueue`), the lanes and the
- * overlap of windows (src/pipeline); simulated are time, GPUs, the network and the client's thread.
+ * overlap of windows (src/predict); simulated are time, GPUs, the network and the client's thread.
  */
 export async function simulate(windows: readonly PlannedWindow[], options: Simulation): Promise<Simulated> {
   const time = new VirtualTime()

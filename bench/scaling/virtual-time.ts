@@ -1,4 +1,4 @@
-import type { Clock } from '../../src/backends/index.ts'
+import type { Clock } from '../../src/dispatch/index.ts'
 
 interface Event {
   readonly at: number

@@ -1,5 +1,5 @@
 import { dedupe, planBatches } from '../../src/batching/index.ts'
-import { Lane, overlapped, WINDOW_FRAMES, windowsUnderWay } from '../../src/pipeline/index.ts'
+import { Lane, overlapped, WINDOW_FRAMES, windowsUnderWay } from '../../src/predict/index.ts'
 import { chunkBounds, type OpenFrame, openFrames } from '../../src/sequence/index.ts'
 import { DnaTokenizer, EsmAlphabet } from '../../src/tokenizers/index.ts'
 import { codingDna, cutReads, seededRandom } from '../dna.ts'

@@ -151,7 +151,7 @@ def read_curve(text):
 
 
 def seconds_of_batch(curve, rows, length):
-    """As batchSeconds of bench/scaling/curve.ts; test/bench-scaling holds the two together."""
+    """As batchSeconds of bench/scaling/curve.ts; test/integration/bench-scaling holds the two together."""
     above = next((known for known in curve if known >= length), None)
     below = next((known for known in reversed(curve) if known <= length), None)
     tokens = rows * length

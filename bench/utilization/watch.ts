@@ -1,4 +1,4 @@
-import { UsageError } from '../../src/system/index.ts'
+import { UsageError } from '../../src/system/errors.ts'
 
 /** What a server's metrics page says of one place that computes: a GPU, or all instances on the CPU. */
 export interface Place {

@@ -1,9 +1,10 @@
 import { type FileHandle, open } from 'node:fs/promises'
-import { ReadError, writeAtomically } from '../system/index.ts'
+import type { LegacyVector } from '../legacy/index.ts'
+import { writeAtomically } from '../system/atomic.ts'
+import { ReadError } from '../system/system-error.ts'
 import { encodeEntry, journalHeader, KEY_BYTES } from './journal-format.ts'
 import { readJournal } from './journal-read.ts'
 import { KeyIndex } from './key-index.ts'
-import type { LegacyVector } from './legacy/index.ts'
 
 /**
  * Embeddings taken over from a run of the original or of Broad's fork, in a file of our own: the old files may be

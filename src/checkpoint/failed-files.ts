@@ -1,7 +1,9 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type OutputPaths, sharedFiles } from '../outputs/index.ts'
-import { foreign, printable, READ, removeFile, writeAtomically } from '../system/index.ts'
+import { type OutputPaths, sharedFiles } from '../layout/index.ts'
+import { writeAtomically } from '../system/atomic.ts'
+import { READ, removeFile } from '../system/kept-files.ts'
+import { foreign, printable } from '../system/printable.ts'
 
 /** A part that could not be computed. */
 export interface FailedPart {

@@ -3,19 +3,12 @@ import { lstat, open, readdir, rmdir } from 'node:fs/promises'
 import { dirname, isAbsolute, join, relative, resolve, sep } from 'node:path'
 import { promisify } from 'node:util'
 import { crc32 } from 'node:zlib'
-import { sharedFiles } from '../outputs/index.ts'
-import {
-  CREATE,
-  DataError,
-  type FileKeeper,
-  fromSystem,
-  keepersOf,
-  parseJson,
-  READ,
-  removeFile,
-  syncFolder,
-  WriteError,
-} from '../system/index.ts'
+import { sharedFiles } from '../layout/index.ts'
+import { syncFolder } from '../system/atomic.ts'
+import { DataError } from '../system/errors.ts'
+import { parseJson } from '../system/json.ts'
+import { CREATE, type FileKeeper, keepersOf, READ, removeFile } from '../system/kept-files.ts'
+import { fromSystem, WriteError } from '../system/system-error.ts'
 
 /** Name of the record in the state of a run. */
 export const RECORD_FILE = 'files.log'

@@ -8,36 +8,6 @@ export { FileRecord, otherRecords, RECORD_FILE, RecordError } from './file-recor
 // The embeddings of finished batches.
 export { Journal } from './journal.ts'
 export { type JournalEntry, KEY_BYTES, REFUSED } from './journal-format.ts'
-// Old runs' files and those of runs that are done: listed, verified, brought into another layout, removed.
-export {
-  BROAD_STAGES,
-  BroadRun,
-  type BroadStage,
-  broadConfigHash,
-  type CleanOptions,
-  cleanFolder,
-  type Finding,
-  type Found,
-  findLegacyRun,
-  isPipelineState,
-  type Leftover,
-  type LegacyContent,
-  type LegacyFile,
-  type LegacyKind,
-  type LegacyVector,
-  type MigrateOptions,
-  MigrationError,
-  migrateFolder,
-  type PipelineConfig,
-  PipelineState,
-  readFolder,
-  readLegacyFile,
-  readLegacyVectors,
-  type StageOutputs,
-  scanFolder,
-  type Verification,
-  verifyFolder,
-} from './legacy/index.ts'
 // One run at a time in a folder.
 export { LockedError, LockLostError, RunLock } from './lock.ts'
 export type { LockOwner } from './lock-owner.ts'

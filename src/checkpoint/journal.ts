@@ -1,7 +1,10 @@
 import { constants, writeSync } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { removeFile, syncFolder, VirnucproError, WriteError, writeAtomically } from '../system/index.ts'
+import { syncFolder, writeAtomically } from '../system/atomic.ts'
+import { VirnucproError } from '../system/errors.ts'
+import { removeFile } from '../system/kept-files.ts'
+import { WriteError } from '../system/system-error.ts'
 import { encodeEntry, HEADER_BYTES, type JournalEntry, journalHeader } from './journal-format.ts'
 import { readJournal } from './journal-read.ts'
 

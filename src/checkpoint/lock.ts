@@ -1,7 +1,9 @@
 import { constants, readFileSync, rmdirSync, unlinkSync } from 'node:fs'
 import { type FileHandle, link, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import { CREATE, READ, TryAgainError, WriteError } from '../system/index.ts'
+import { TryAgainError } from '../system/errors.ts'
+import { CREATE, READ } from '../system/kept-files.ts'
+import { WriteError } from '../system/system-error.ts'
 import { formatOwner, isAlive, type LockOwner, parseOwner, thisProcess } from './lock-owner.ts'
 
 /** The holder shows this often that it lives. */

@@ -1,6 +1,6 @@
 import { readdir, readFile, realpath } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
-import { READ } from '../system/index.ts'
+import { READ } from '../system/kept-files.ts'
 import { FileRecord } from './file-record.ts'
 import { parseManifest } from './manifest.ts'
 

@@ -1,7 +1,8 @@
 import { access } from 'node:fs/promises'
 import { basename } from 'node:path'
-import type { OutputPaths } from '../outputs/index.ts'
-import { sha256File, writeAtomically } from '../system/index.ts'
+import type { OutputPaths } from '../layout/index.ts'
+import { writeAtomically } from '../system/atomic.ts'
+import { sha256File } from '../system/sha256.ts'
 import { type FeatureKind, type FeatureTable, writeFeatureFile } from '../torchfile/index.ts'
 
 /** Everything the three `.pt` files of a part hold. */

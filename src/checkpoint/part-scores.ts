@@ -1,6 +1,8 @@
 import { readFile } from 'node:fs/promises'
 import { crc32 } from 'node:zlib'
-import { READ, ReadError, writeAtomically } from '../system/index.ts'
+import { writeAtomically } from '../system/atomic.ts'
+import { READ } from '../system/kept-files.ts'
+import { ReadError } from '../system/system-error.ts'
 import type { PartDigests } from './part-files.ts'
 
 /** Ids and scores of one finished part. */

@@ -1,17 +1,10 @@
 import { access, readdir, readFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
-import {
-  DataError,
-  makeFolder,
-  READ,
-  ReadError,
-  removeFile,
-  sha256File,
-  UsageError,
-  VirnucproError,
-  WriteError,
-  writeAtomically,
-} from '../system/index.ts'
+import { makeFolder, writeAtomically } from '../system/atomic.ts'
+import { DataError, UsageError, VirnucproError } from '../system/errors.ts'
+import { READ, removeFile } from '../system/kept-files.ts'
+import { sha256File } from '../system/sha256.ts'
+import { ReadError, WriteError } from '../system/system-error.ts'
 import { AdoptedVectors } from './adopted.ts'
 import type { FileRecord } from './file-record.ts'
 import { Journal } from './journal.ts'

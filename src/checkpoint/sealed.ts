@@ -1,4 +1,5 @@
-import { parseJson, sha256 } from '../system/index.ts'
+import { parseJson } from '../system/json.ts'
+import { sha256 } from '../system/sha256.ts'
 
 const KEY = 'checksum'
 

@@ -1,4 +1,4 @@
-import { UsageError } from '../system/index.ts'
+import { UsageError } from '../system/errors.ts'
 import type { CommandLine } from './parse/index.ts'
 
 /**

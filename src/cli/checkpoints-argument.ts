@@ -1,5 +1,5 @@
 import { stat } from 'node:fs/promises'
-import { NoInputError, UsageError } from '../system/index.ts'
+import { NoInputError, UsageError } from '../system/errors.ts'
 import type { CommandLine } from './parse/index.ts'
 
 /**

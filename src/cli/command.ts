@@ -1,5 +1,5 @@
 import { defineCommand } from 'citty'
-import { UsageError } from '../system/index.ts'
+import { UsageError } from '../system/errors.ts'
 import { type CommandHelp, renderHelp, usageLines } from './help.ts'
 import { type CommandLine, parseCommandLine } from './parse/index.ts'
 import { version } from './version.ts'

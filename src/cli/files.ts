@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises'
 import { inspectInputs } from '../fasta/index.ts'
-import { NoInputError, systemProblem } from '../system/index.ts'
+import { NoInputError } from '../system/errors.ts'
+import { systemProblem } from '../system/problems.ts'
 
 type Named = readonly (readonly [what: string, path: string])[]
 

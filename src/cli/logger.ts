@@ -1,6 +1,9 @@
 import { closeSync, constants, openSync, writeSync } from 'node:fs'
 import { createConsola } from 'consola/core'
-import { type LiveTerminal, type Logger, type Message, printableLines, WriteError } from '../system/index.ts'
+import type { Logger } from '../system/logger.ts'
+import { type Message, printableLines } from '../system/printable.ts'
+import { WriteError } from '../system/system-error.ts'
+import type { LiveTerminal } from '../system/terminal.ts'
 
 export interface LoggerOptions {
   /** Errors only on standard error; the file still gets everything from `info` up. */

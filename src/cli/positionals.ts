@@ -1,5 +1,5 @@
-import type { Given, SettingName } from '../config/index.ts'
-import { UsageError } from '../system/index.ts'
+import type { Given, SettingName } from '../settings/index.ts'
+import { UsageError } from '../system/errors.ts'
 import type { CommandLine } from './parse/index.ts'
 
 /** The original is called as `FILE LENGTH MODEL`: exactly three words, the second a whole number. */

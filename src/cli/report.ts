@@ -1,4 +1,6 @@
-import { DataError, ExitCode, fromSystem, VirnucproError } from '../system/index.ts'
+import { DataError, VirnucproError } from '../system/errors.ts'
+import { ExitCode } from '../system/exit-codes.ts'
+import { fromSystem } from '../system/system-error.ts'
 import { CommandUsageError } from './command.ts'
 import { activeLogger } from './session.ts'
 

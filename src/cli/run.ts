@@ -1,5 +1,6 @@
 import { runCommand } from 'citty'
-import { ExitCode, WriteError } from '../system/index.ts'
+import { ExitCode } from '../system/exit-codes.ts'
+import { WriteError } from '../system/system-error.ts'
 import { renderHelp, usageLines } from './help.ts'
 import { reportError } from './report.ts'
 import { root } from './root.ts'

@@ -1,5 +1,8 @@
-import { type Configuration, type Given, resolveConfiguration, type SettingName } from '../config/index.ts'
-import { filesAt, identityAt, LiveTerminal, type Logger, UsageError } from '../system/index.ts'
+import { type Configuration, type Given, resolveConfiguration, type SettingName } from '../settings/index.ts'
+import { UsageError } from '../system/errors.ts'
+import type { Logger } from '../system/logger.ts'
+import { filesAt, identityAt } from '../system/same-file.ts'
+import { LiveTerminal } from '../system/terminal.ts'
 import { createLogger, wantsColours } from './logger.ts'
 import type { CommandLine } from './parse/index.ts'
 

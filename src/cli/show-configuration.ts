@@ -5,8 +5,8 @@ import {
   isSecret,
   type SettingName,
   settingNames,
-} from '../config/index.ts'
-import { printable, printableJson } from '../system/index.ts'
+} from '../settings/index.ts'
+import { printable, printableJson } from '../system/printable.ts'
 import { version } from './version.ts'
 
 /** A configuration file that gives the same configuration again; what is not set stands there as a comment. */

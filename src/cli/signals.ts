@@ -1,4 +1,7 @@
-import { ExitCode, type Logger, onStopSignal, type StopSignal, VirnucproError } from '../system/index.ts'
+import { VirnucproError } from '../system/errors.ts'
+import { ExitCode } from '../system/exit-codes.ts'
+import type { Logger } from '../system/logger.ts'
+import { onStopSignal, type StopSignal } from '../system/stop-signals.ts'
 
 /** The user or the system asked the run to stop. */
 export class InterruptedError extends VirnucproError {

@@ -1,5 +1,6 @@
 import { readFileSync, readlinkSync } from 'node:fs'
-import { printable, UsageError } from '../system/index.ts'
+import { UsageError } from '../system/errors.ts'
+import { printable } from '../system/printable.ts'
 
 const REPLACED = '\ufffd'
 

@@ -5,7 +5,7 @@ import { decompressed } from './decompressor.ts'
 import { FastaError } from './errors.ts'
 import { recogniseCompression } from './formats.ts'
 import { type GzipEnd, gunzipMembers } from './gzip-members.ts'
-import { isZstdMagic, ZstdFrames } from './zstdFrames.ts'
+import { isZstdMagic, ZstdFrames } from './zstd-frames.ts'
 
 /** Output of one turn of the decompressor: at 64 KiB the turns cost as much as the work. */
 const OUTPUT_BYTES = 1 << 20

@@ -1,4 +1,5 @@
-import { DataError, ExitCode } from '../system/index.ts'
+import { DataError } from '../system/errors.ts'
+import { ExitCode } from '../system/exit-codes.ts'
 import type { InputFailure, InvalidReason, Place } from './types.ts'
 
 /** Of failures that are not about what an input holds. */

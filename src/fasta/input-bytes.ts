@@ -1,4 +1,4 @@
-import { rawChunks } from './rawInput.ts'
+import { rawChunks } from './raw-input.ts'
 import type { InputSource } from './source.ts'
 import type { InputDigest, ReadStatistics } from './types.ts'
 

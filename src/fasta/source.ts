@@ -1,7 +1,9 @@
 import { fstatSync, type Stats } from 'node:fs'
 import { access, constants, stat } from 'node:fs/promises'
 import { isatty } from 'node:tty'
-import { descriptorOf, ExitCode, systemProblem } from '../system/index.ts'
+import { descriptorOf } from '../system/descriptor.ts'
+import { ExitCode } from '../system/exit-codes.ts'
+import { systemProblem } from '../system/problems.ts'
 import { FastaError } from './errors.ts'
 
 /** An input that can be read, and how. */

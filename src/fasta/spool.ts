@@ -1,7 +1,7 @@
 import { mkdtemp, open, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
-import { WriteError } from '../system/index.ts'
+import { WriteError } from '../system/system-error.ts'
 import { InputBytes } from './input-bytes.ts'
 import { type InputSource, inspectInputs } from './source.ts'
 

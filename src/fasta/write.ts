@@ -1,6 +1,7 @@
 import { closeSync, constants, fsyncSync, openSync, renameSync, rmSync, writeSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { CREATE, temporaryName, WriteError } from '../system/index.ts'
+import { CREATE, temporaryName } from '../system/kept-files.ts'
+import { WriteError } from '../system/system-error.ts'
 
 const NEWLINE = 10
 const GREATER = 62

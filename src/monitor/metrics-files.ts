@@ -10,7 +10,9 @@ import {
   writeSync,
 } from 'node:fs'
 import { join } from 'node:path'
-import { type Logger, WriteError, writeAtomically } from '../system/index.ts'
+import { writeAtomically } from '../system/atomic.ts'
+import type { Logger } from '../system/logger.ts'
+import { WriteError } from '../system/system-error.ts'
 import type { MetricsLine } from './metrics.ts'
 
 /** Names of the files in the folder of the report. */

@@ -1,4 +1,4 @@
-import { UnavailableError } from '../system/index.ts'
+import { UnavailableError } from '../system/errors.ts'
 
 const CONTENT_TYPE = 'application/openmetrics-text; version=1.0.0; charset=utf-8'
 

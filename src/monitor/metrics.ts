@@ -1,6 +1,8 @@
 import { readFile } from 'node:fs/promises'
 import * as v from 'valibot'
-import { DataError, parseJson, ReadError } from '../system/index.ts'
+import { DataError } from '../system/errors.ts'
+import { parseJson } from '../system/json.ts'
+import { ReadError } from '../system/system-error.ts'
 
 /** Version of the lines in `metrics.jsonl`; documented in docs/monitoring.md. */
 export const METRICS_VERSION = 1

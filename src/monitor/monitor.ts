@@ -1,4 +1,5 @@
-import { type LiveTerminal, peakMemory } from '../system/index.ts'
+import { peakMemory } from '../system/peak-memory.ts'
+import type { LiveTerminal } from '../system/terminal.ts'
 import type { Finding } from './judgement/history.ts'
 import { Judge } from './judgement/judge.ts'
 import { OutOfMemory } from './judgement/out-of-memory.ts'

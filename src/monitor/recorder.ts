@@ -1,4 +1,4 @@
-import type { Logger } from '../system/index.ts'
+import type { Logger } from '../system/logger.ts'
 import type { Finding } from './judgement/history.ts'
 import { METRICS_VERSION, type MetricsEnd, type MetricsSample, type WarningCode } from './metrics.ts'
 import { MetricsFiles } from './metrics-files.ts'

@@ -2,16 +2,13 @@ import { dlopen } from 'bun:ffi'
 import { stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { InferenceSession } from 'onnxruntime-node'
-import {
-  DataError,
-  ExitCode,
-  foreign,
-  fromSystem,
-  messageOf,
-  stoppedAtOnce,
-  threadsToStart,
-  UnavailableError,
-} from '../system/index.ts'
+import { threadsToStart } from '../system/cores.ts'
+import { DataError, UnavailableError } from '../system/errors.ts'
+import { ExitCode } from '../system/exit-codes.ts'
+import { foreign } from '../system/printable.ts'
+import { messageOf } from '../system/problems.ts'
+import { stoppedAtOnce } from '../system/stop-signals.ts'
+import { fromSystem } from '../system/system-error.ts'
 
 /** An ONNX graph could not be loaded or run in this process. */
 export class InferenceError extends DataError {}

@@ -1,5 +1,5 @@
-import { ConsensusBuilder, readFrameScores } from '../outputs/index.ts'
-import { DataError } from '../system/index.ts'
+import { DataError } from '../system/errors.ts'
+import { ConsensusBuilder, readFrameScores } from '../tables/index.ts'
 import type { Summary } from './summary.ts'
 
 /** Bins of a score between 0 and 1. */

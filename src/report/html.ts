@@ -1,4 +1,5 @@
-import { printable, withoutSecrets } from '../system/index.ts'
+import { printable } from '../system/printable.ts'
+import { withoutSecrets } from '../system/secret.ts'
 
 /** A piece of HTML or SVG that is safe to put into a page as it is. */
 export class Markup {

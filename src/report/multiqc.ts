@@ -1,4 +1,4 @@
-import { printable } from '../system/index.ts'
+import { printable } from '../system/printable.ts'
 import type { Summary } from './summary.ts'
 
 /** Names of the two files: MultiQC takes one kind of content from each. */

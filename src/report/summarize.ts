@@ -1,6 +1,6 @@
 import { relative, sep } from 'node:path'
-import type { OutputPaths } from '../outputs/index.ts'
-import { ExitCode } from '../system/index.ts'
+import type { OutputPaths } from '../layout/index.ts'
+import { ExitCode } from '../system/exit-codes.ts'
 import type { Summary } from './summary.ts'
 import { SUMMARY_FORMAT, SUMMARY_VERSION } from './summary.ts'
 

@@ -1,6 +1,8 @@
 import { readFile } from 'node:fs/promises'
 import * as v from 'valibot'
-import { DataError, NoInputError, parseJson, ReadError } from '../system/index.ts'
+import { DataError, NoInputError } from '../system/errors.ts'
+import { parseJson } from '../system/json.ts'
+import { ReadError } from '../system/system-error.ts'
 
 export const SUMMARY_FORMAT = 'virnucpro-summary'
 export const SUMMARY_VERSION = 1

@@ -1,4 +1,4 @@
-import { UsageError } from '../system/index.ts'
+import { UsageError } from '../system/errors.ts'
 
 /** One chunk of a record: `index` counts from 1 (the n of `_chunk_n`), the bases are `[start, end)`, 0-based. */
 export interface ChunkBounds {

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises'
-import { ReadError } from '../system/index.ts'
+import { ReadError } from '../system/system-error.ts'
 import type { EncodeWord } from './bpe.ts'
 import { mergesByMatch } from './bpe-by-match.ts'
 import { type AddedToken, parseTokenizerFile, type TokenizerSettings } from './tokenizer-file.ts'

@@ -1,4 +1,4 @@
-import { DataError } from '../system/index.ts'
+import { DataError } from '../system/errors.ts'
 
 /** A tokenizer.json that is unreadable, damaged, or of a kind this reader does not implement. */
 export class TokenizerFileError extends DataError {

@@ -1,5 +1,5 @@
 import * as v from 'valibot'
-import { parseJson } from '../system/index.ts'
+import { parseJson } from '../system/json.ts'
 import { type BpeTable, impossibleMerge } from './bpe.ts'
 import { TokenizerFileError } from './errors.ts'
 import type { Merge } from './pair-ranks.ts'

@@ -1,5 +1,5 @@
 import { type FileHandle, open } from 'node:fs/promises'
-import { reasonOf } from '../system/index.ts'
+import { reasonOf } from '../system/problems.ts'
 import { TorchFileError } from './errors.ts'
 
 /** Random access to the bytes of one file, so that a 30 GB checkpoint is never held in memory. */

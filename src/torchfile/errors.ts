@@ -1,4 +1,4 @@
-import { DataError } from '../system/index.ts'
+import { DataError } from '../system/errors.ts'
 
 const READ_AGAIN = 'Copy, download or compute the file again.'
 

@@ -1,4 +1,4 @@
-import { parseJson } from '../system/index.ts'
+import { parseJson } from '../system/json.ts'
 import { type ByteSource, fileSource, viewOf } from './byte-source.ts'
 import { ITEM_BYTES, isDType, toFloat32 } from './dtype.ts'
 import { TorchFileError } from './errors.ts'

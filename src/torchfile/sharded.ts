@@ -1,6 +1,7 @@
 import { readFile, stat } from 'node:fs/promises'
 import { basename, join } from 'node:path'
-import { parseJson, reasonOf } from '../system/index.ts'
+import { parseJson } from '../system/json.ts'
+import { reasonOf } from '../system/problems.ts'
 import { TorchFileError } from './errors.ts'
 import { MAX_INDEX_BYTES } from './limits.ts'
 import { openTorchFile } from './open.ts'

@@ -1,5 +1,5 @@
-import type { EmbeddingBackend, ModelName } from '../backends/index.ts'
 import { padBatch, planBatches } from '../batching/index.ts'
+import type { EmbeddingBackend, ModelName } from '../dispatch/index.ts'
 
 /**
  * Embeds rows of token ids in batches of near-equal length, as a run does: row-major [rows, dimension], in the order

@@ -1,6 +1,6 @@
 import { readFile, stat } from 'node:fs/promises'
-import type { ModelName } from '../backends/index.ts'
-import { DataError } from '../system/index.ts'
+import type { ModelName } from '../dispatch/index.ts'
+import { DataError } from '../system/errors.ts'
 import { decodeDnabert, decodeEsm, featureKind, readTorchFile } from '../torchfile/index.ts'
 import type { Case } from './cases.ts'
 

@@ -1,14 +1,22 @@
 import {
+  type Bundle,
+  Classifier,
+  computesOnCpu,
+  openBundle,
+  readTokenizer,
+  sourceDigest,
+} from '../bundle/index.ts'
+import {
   type EmbeddingBackend,
   type ModelName,
   OnnxRuntimeBackend,
   TritonBackend,
   type TritonOptions,
   warnOfUnstated,
-} from '../backends/index.ts'
-import { Classifier } from '../classify/index.ts'
-import { type Bundle, computesOnCpu, openBundle, readTokenizer, sourceDigest } from '../models/index.ts'
-import { type Logger, limitedThreads, UsageError } from '../system/index.ts'
+} from '../dispatch/index.ts'
+import { limitedThreads } from '../system/cores.ts'
+import { UsageError } from '../system/errors.ts'
+import type { Logger } from '../system/logger.ts'
 import { EsmAlphabet } from '../tokenizers/index.ts'
 import { builtInCases, type Case } from './cases.ts'
 import { type Comparison, compareRows } from './compare.ts'

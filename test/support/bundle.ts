@@ -1,7 +1,7 @@
 import { readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { type BundleFile, type Manifest, manifestText } from '../../src/models/index.ts'
-import { sha256 } from '../../src/system/index.ts'
+import { type BundleFile, type Manifest, manifestText } from '../../src/bundle/index.ts'
+import { sha256 } from '../../src/system/sha256.ts'
 
 /**
  * Writes the manifest of a bundle once more, after its files were changed on purpose: another bundle, which is whole.

@@ -2,7 +2,7 @@
 // where there are any.
 import { readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { importModels } from '../../src/models/index.ts'
+import { importModels } from '../../src/import/index.ts'
 import { python } from './python.ts'
 import { hasShared, shared } from './shared.ts'
 

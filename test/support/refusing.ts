@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { buildRepository } from '../../src/repository/index.ts'
+import { buildRepository } from '../../src/server/repository/index.ts'
 
 /**
  * A repository of the demonstration's models, of which DNABERT-S refuses batches in which one of its last tokens occurs: a

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
-import { UnavailableError, UsageError, VirnucproError } from '../../system/index.ts'
+import { UnavailableError, UsageError, VirnucproError } from '../../system/errors.ts'
 import { benchArgs } from '../args/bench.ts'
 import { commonArgs } from '../args/logging.ts'
 import { strictCommand } from '../command.ts'

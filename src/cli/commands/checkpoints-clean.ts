@@ -1,4 +1,4 @@
-import { printable } from '../../system/index.ts'
+import { printable } from '../../system/printable.ts'
 import { commonArgs } from '../args/logging.ts'
 import { folderArgument } from '../checkpoints-argument.ts'
 import { strictCommand } from '../command.ts'
@@ -37,7 +37,7 @@ export default strictCommand(help, async (line) => {
   const folder = await folderArgument(line)
   const { logger } = await startSession(line)
   return async () => {
-    const { cleanFolder } = await import('../../checkpoint/index.ts')
+    const { cleanFolder } = await import('../../legacy/index.ts')
     const dryRun = line.isOn('dryRun')
     const count = await withSignals(logger, (signal) =>
       cleanFolder({

@@ -1,6 +1,7 @@
 import { relative } from 'node:path'
-import type { LegacyFile, OwnRun } from '../../checkpoint/index.ts'
-import { printable, printableJson } from '../../system/index.ts'
+import type { OwnRun } from '../../checkpoint/index.ts'
+import type { LegacyFile } from '../../legacy/index.ts'
+import { printable, printableJson } from '../../system/printable.ts'
 import { commonArgs } from '../args/logging.ts'
 import { folderArgument } from '../checkpoints-argument.ts'
 import { strictCommand } from '../command.ts'
@@ -19,7 +20,8 @@ export default strictCommand(help, async (line) => {
   const folder = await folderArgument(line)
   const { logger } = await startSession(line)
   return async () => {
-    const { listOwnRuns, readFolder, scanFolder } = await import('../../checkpoint/index.ts')
+    const { listOwnRuns } = await import('../../checkpoint/index.ts')
+    const { readFolder, scanFolder } = await import('../../legacy/index.ts')
     await withSignals(logger, async (signal) => {
       const files: LegacyFile[] = []
       for await (const { file } of readFolder(await scanFolder(folder), signal)) files.push(file)

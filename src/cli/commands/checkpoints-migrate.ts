@@ -1,4 +1,4 @@
-import { UsageError } from '../../system/index.ts'
+import { UsageError } from '../../system/errors.ts'
 import { commonArgs } from '../args/logging.ts'
 import { folderArgument } from '../checkpoints-argument.ts'
 import { strictCommand } from '../command.ts'
@@ -46,7 +46,7 @@ export default strictCommand(help, async (line) => {
   const output = line.text('output')
   const { logger } = await startSession(line)
   return async () => {
-    const { migrateFolder } = await import('../../checkpoint/index.ts')
+    const { migrateFolder } = await import('../../legacy/index.ts')
     const written = await withSignals(logger, (signal) =>
       migrateFolder({
         folder,

@@ -1,4 +1,6 @@
-import { ExitCode, printable, VirnucproError } from '../../system/index.ts'
+import { VirnucproError } from '../../system/errors.ts'
+import { ExitCode } from '../../system/exit-codes.ts'
+import { printable } from '../../system/printable.ts'
 import { commonArgs } from '../args/logging.ts'
 import { folderArgument } from '../checkpoints-argument.ts'
 import { strictCommand } from '../command.ts'
@@ -21,7 +23,7 @@ export async function prepareVerify(line: CommandLine): Promise<() => Promise<vo
   const folder = await folderArgument(line)
   const { logger } = await startSession(line)
   return async () => {
-    const { verifyFolder } = await import('../../checkpoint/index.ts')
+    const { verifyFolder } = await import('../../legacy/index.ts')
     const { files, faulty } = await withSignals(logger, (signal) =>
       verifyFolder(
         folder,

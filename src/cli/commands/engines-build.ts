@@ -1,6 +1,7 @@
-import type { ModelName } from '../../backends/index.ts'
-import type { Bundle } from '../../models/index.ts'
-import { type Logger, UsageError, VirnucproError } from '../../system/index.ts'
+import type { Bundle } from '../../bundle/index.ts'
+import type { ModelName } from '../../dispatch/index.ts'
+import { UsageError, VirnucproError } from '../../system/errors.ts'
+import type { Logger } from '../../system/logger.ts'
 import { enginesArgs } from '../args/engines.ts'
 import { commonArgs } from '../args/logging.ts'
 import { strictCommand } from '../command.ts'
@@ -48,8 +49,8 @@ export default strictCommand(help, async (line) => {
   const { bundle, expectedLength } = configuration.effective.values
   if (bundle === undefined) throw new UsageError('--bundle is missing')
   return async () => {
-    const { boundsOf, buildEngines } = await import('../../engines/index.ts')
-    const { computesOnCpu, openBundle } = await import('../../models/index.ts')
+    const { boundsOf, buildEngines } = await import('../../server/engines/index.ts')
+    const { computesOnCpu, openBundle } = await import('../../bundle/index.ts')
     const opened = await openBundle(bundle)
     const { precision, attention } = opened.manifest
     const { bounds: text, ...rest } = given
@@ -91,7 +92,7 @@ async function chosenBounds(
   signal: AbortSignal,
 ): Promise<Record<ModelName, number[]>> {
   const { chooseBounds, countLengths, defaultBounds, describeLengths, MOST_RANGES } = await import(
-    '../../engines/index.ts'
+    '../../server/engines/index.ts'
   )
   const { histograms, frames, whole } = await countLengths(bundle, {
     inputs: [input],
@@ -116,7 +117,7 @@ async function printProfiles(
   bounds: readonly number[] | Record<ModelName, readonly number[]> | undefined,
   tokenBudget: number | undefined,
 ): Promise<void> {
-  const { defaultBudget, defaultBounds, profilesFor } = await import('../../engines/index.ts')
+  const { defaultBudget, defaultBounds, profilesFor } = await import('../../server/engines/index.ts')
   for (const model of models) {
     const ends = bounds === undefined ? defaultBounds[model] : 'esm2' in bounds ? bounds[model] : bounds
     process.stdout.write(`profiles of ${model}\n`)

@@ -1,5 +1,6 @@
-import type { FoundEngine } from '../../engines/index.ts'
-import { NoInputError, printable, UsageError, VirnucproError } from '../../system/index.ts'
+import type { FoundEngine } from '../../server/engines/index.ts'
+import { NoInputError, UsageError, VirnucproError } from '../../system/errors.ts'
+import { printable } from '../../system/printable.ts'
 import { commonArgs } from '../args/logging.ts'
 import { strictCommand } from '../command.ts'
 import { requirePaths } from '../files.ts'
@@ -30,8 +31,8 @@ export default strictCommand(help, async (line) => {
   const { configuration } = await startSession(line)
   const path = configuration.effective.values.bundle
   return async () => {
-    const { findEngines } = await import('../../engines/index.ts')
-    const { openBundle } = await import('../../models/index.ts')
+    const { findEngines } = await import('../../server/engines/index.ts')
+    const { openBundle } = await import('../../bundle/index.ts')
     const bundle = path === undefined ? undefined : await openBundle(path)
     const found = await findEngines(folder, { bundle })
     process.stdout.write(found.map((each) => `${describe(each).map(printable).join('\n')}\n`).join(''))

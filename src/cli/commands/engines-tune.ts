@@ -1,5 +1,5 @@
-import type { ModelName } from '../../backends/index.ts'
-import { UsageError } from '../../system/index.ts'
+import type { ModelName } from '../../dispatch/index.ts'
+import { UsageError } from '../../system/errors.ts'
 import { tuneArgs } from '../args/engines.ts'
 import { commonArgs } from '../args/logging.ts'
 import { strictCommand } from '../command.ts'
@@ -27,7 +27,7 @@ export default strictCommand(help, async (line) => {
   const force = line.isOn('retune')
   const { logger } = await startSession(line)
   return async () => {
-    const { budgetsOf, tuneEngines } = await import('../../engines/index.ts')
+    const { budgetsOf, tuneEngines } = await import('../../server/engines/index.ts')
     const entries = await withSignals(logger, (signal) =>
       tuneEngines({
         plans,

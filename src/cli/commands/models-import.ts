@@ -1,6 +1,6 @@
 import { keepInput } from '../../fasta/index.ts'
-import type { ImportOptions } from '../../models/index.ts'
-import { UsageError } from '../../system/index.ts'
+import type { ImportOptions } from '../../import/index.ts'
+import { UsageError } from '../../system/errors.ts'
 import { commonArgs } from '../args/logging.ts'
 import { strictCommand } from '../command.ts'
 import { requireInputs, requirePaths } from '../files.ts'
@@ -163,7 +163,7 @@ async function prepareImport(line: CommandLine): Promise<() => Promise<void>> {
   line.flags.delete('force')
   const { logger } = await startSession(line)
   return async () => {
-    const { importModels } = await import('../../models/index.ts')
+    const { importModels } = await import('../../import/index.ts')
     const { manifest } = await withSignals(logger, async (signal) => {
       // It is read once for each model, and what a pipe gives comes once.
       await using kept = calibrate === undefined ? undefined : await keepInput(calibrate, signal)

@@ -1,4 +1,4 @@
-import { printableJson } from '../../system/index.ts'
+import { printableJson } from '../../system/printable.ts'
 import { commonArgs } from '../args/logging.ts'
 import { bundleArgument } from '../bundle-argument.ts'
 import { strictCommand } from '../command.ts'
@@ -16,7 +16,7 @@ export default strictCommand(help, async (line) => {
   const path = bundleArgument(line)
   await startSession(line)
   return async () => {
-    const { openBundle } = await import('../../models/index.ts')
+    const { openBundle } = await import('../../bundle/index.ts')
     const bundle = await openBundle(path)
     process.stdout.write(`${printableJson(bundle.manifest, 2)}\n`)
   }

@@ -17,7 +17,7 @@ export default strictCommand(help, async (line) => {
   const path = bundleArgument(line)
   const { logger } = await startSession(line)
   return async () => {
-    const { verifyBundle } = await import('../../models/index.ts')
+    const { verifyBundle } = await import('../../bundle/index.ts')
     await withSignals(logger, (signal) => verifyBundle(path, signal)).catch(asFinding)
     logger.info(`${path}: every file is as it was imported`)
   }

@@ -1,6 +1,7 @@
-import { type PredictOptions, toPredictOptions } from '../../config/index.ts'
-import type { PredictContext } from '../../pipeline/index.ts'
-import { ExitCode, UsageError } from '../../system/index.ts'
+import type { PredictContext } from '../../predict/index.ts'
+import { type PredictOptions, toPredictOptions } from '../../settings/index.ts'
+import { UsageError } from '../../system/errors.ts'
+import { ExitCode } from '../../system/exit-codes.ts'
 import { predictGroups } from '../args/predict.ts'
 import { strictCommand } from '../command.ts'
 import { requireFiles, requireInputs, requirePaths } from '../files.ts'
@@ -41,7 +42,7 @@ async function runPredict(options: PredictOptions, context: PredictContext): Pro
   await requireInputs(options.inputs)
   if (options.mlp !== undefined) await requireFiles([['model', options.mlp]])
   // Loaded here and not above: it brings ONNX Runtime, which nothing before this line needs.
-  const { predict } = await import('../../pipeline/index.ts')
+  const { predict } = await import('../../predict/index.ts')
   const result = await withSignals(context.logger, (signal) => predict(options, { ...context, signal }))
   if (result.failedParts > 0) process.exitCode = ExitCode.partial
 }

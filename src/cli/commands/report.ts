@@ -1,5 +1,5 @@
 import { findReports, rebuildReport } from '../../report/index.ts'
-import { printable } from '../../system/index.ts'
+import { printable } from '../../system/printable.ts'
 import { commonArgs } from '../args/logging.ts'
 import { folderArgument } from '../checkpoints-argument.ts'
 import { strictCommand } from '../command.ts'

@@ -1,5 +1,5 @@
-import type { RepositoryBackend } from '../../repository/index.ts'
-import { UsageError } from '../../system/index.ts'
+import type { RepositoryBackend } from '../../server/repository/index.ts'
+import { UsageError } from '../../system/errors.ts'
 import { commonArgs } from '../args/logging.ts'
 import { repositoryArgs } from '../args/repository.ts'
 import { strictCommand } from '../command.ts'
@@ -32,7 +32,7 @@ export default strictCommand(help, async (line) => {
   const { bundle } = configuration.effective.values
   if (bundle === undefined) throw new UsageError('--bundle is missing')
   return async () => {
-    const { buildRepository } = await import('../../repository/index.ts')
+    const { buildRepository } = await import('../../server/repository/index.ts')
     const built = await buildRepository({
       bundle,
       backend,

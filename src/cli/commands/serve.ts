@@ -1,5 +1,5 @@
-import type { ServeOptions } from '../../serve/index.ts'
-import { UsageError } from '../../system/index.ts'
+import type { ServeOptions } from '../../server/serve/index.ts'
+import { UsageError } from '../../system/errors.ts'
 import { commonArgs } from '../args/logging.ts'
 import { containerArgs, listenArgs, serveArgs } from '../args/serve.ts'
 import { strictCommand } from '../command.ts'
@@ -26,7 +26,9 @@ export default strictCommand(help, async (line) => {
   const perGpu = line.isOn('perGpu')
   const dryRun = line.isOn('dryRun')
   return async () => {
-    const { serverCommands, shellCommand, startServer, visibleGpus } = await import('../../serve/index.ts')
+    const { serverCommands, shellCommand, startServer, visibleGpus } = await import(
+      '../../server/serve/index.ts'
+    )
     const options = { ...request, ...(perGpu ? { gpus: await visibleGpus() } : {}), logger }
     if (dryRun) {
       for (const { command } of serverCommands(options)) process.stdout.write(`${shellCommand(command)}\n`)
@@ -38,7 +40,7 @@ export default strictCommand(help, async (line) => {
         `the server listens on ${address}: it asks nobody who they are, and whoever reaches it can use it`,
       )
     }
-    const { verifyRepository } = await import('../../repository/index.ts')
+    const { verifyRepository } = await import('../../server/repository/index.ts')
     await withSignals(
       logger,
       async (signal) => {

@@ -1,5 +1,6 @@
 import { keepInput } from '../../fasta/index.ts'
-import { printable, UsageError, VirnucproError } from '../../system/index.ts'
+import { UsageError, VirnucproError } from '../../system/errors.ts'
+import { printable } from '../../system/printable.ts'
 import type { VerifyReport } from '../../verify/index.ts'
 import { commonArgs } from '../args/logging.ts'
 import { verifyArgs } from '../args/verify.ts'

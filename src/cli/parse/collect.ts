@@ -1,6 +1,6 @@
-import type { Given, SettingName } from '../../config/index.ts'
-import { isSecret, keptSecret, settingNames } from '../../config/index.ts'
-import { UsageError } from '../../system/index.ts'
+import type { Given, SettingName } from '../../settings/index.ts'
+import { isSecret, keptSecret, settingNames } from '../../settings/index.ts'
+import { UsageError } from '../../system/errors.ts'
 import type { GivenArg } from './tokens.ts'
 
 /** A value of the command line and how its option was spelled. */

@@ -1,4 +1,4 @@
-import type { Given, SettingName } from '../../config/index.ts'
+import type { Given, SettingName } from '../../settings/index.ts'
 import type { CommandHelp } from '../help.ts'
 import type { Arg } from './arg.ts'
 import { type Collected, collect, toFlags } from './collect.ts'

@@ -1,5 +1,5 @@
-import { didYouMean, isSecret } from '../../config/index.ts'
-import { UsageError } from '../../system/index.ts'
+import { didYouMean, isSecret } from '../../settings/index.ts'
+import { UsageError } from '../../system/errors.ts'
 import { type Arg, spellings } from './arg.ts'
 
 /** One option as it stands on the command line. */

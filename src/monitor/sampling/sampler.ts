@@ -1,5 +1,5 @@
 import { hostname } from 'node:os'
-import type { Logger } from '../../system/index.ts'
+import type { Logger } from '../../system/logger.ts'
 import type { MonitoredLane, MonitoredServer } from '../lanes.ts'
 import type { DeviceMetrics } from '../metrics.ts'
 import type { GpuReading } from './gpu.ts'

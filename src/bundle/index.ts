@@ -1,0 +1,28 @@
+// A model bundle: what it holds, whether it is whole, and the classifier that is part of it.
+
+// What chunks a classifier was made for.
+export { classifierLength, publishedLength } from './chunk-length.ts'
+export { Classifier, type ClassifierOptions } from './classifier.ts'
+// Errors.
+export {
+  BundleError,
+  CalibrationError,
+  DimensionMismatchError,
+  ModelError,
+  ModelNotFoundError,
+  TensorMismatchError,
+} from './errors.ts'
+// Manifest and identity.
+export {
+  BUNDLE_VERSION,
+  type BundleFile,
+  bundleDigest,
+  computesOnCpu,
+  Manifest,
+  manifestText,
+  modelDigest,
+  sourceDigest,
+} from './manifest.ts'
+// Opening.
+export { type Bundle, openBundle, resolveBundle, verifyBundle } from './open.ts'
+export { readTokenizer } from './tokenizer.ts'

@@ -1,0 +1,231 @@
+import * as v from 'valibot'
+import { sha256 } from '../system/sha256.ts'
+
+/** Version of the bundle's layout; raised when an older program could not use a newer bundle. */
+export const BUNDLE_VERSION = 1
+export const BUNDLE_FORMAT = 'virnucpro-bundle'
+export const MANIFEST_FILE = 'manifest.json'
+
+const Count = v.pipe(v.number(), v.safeInteger(), v.minValue(0))
+const Size = v.pipe(v.number(), v.safeInteger(), v.minValue(1))
+const Sha256 = v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/, 'expected 64 hexadecimal digits'))
+
+/** A file of the bundle. Paths stay inside it: a manifest must not name any other file of the machine. */
+const BundleFile = v.object({
+  path: v.pipe(
+    v.string(),
+    v.regex(/^[a-z0-9_]+\/[a-z0-9_]+(\.[a-z0-9]+)+$/, 'expected FOLDER/FILE inside the bundle'),
+  ),
+  bytes: Count,
+  sha256: Sha256,
+})
+
+/** What a model was made from. */
+const Source = v.object({
+  /** SPDX identifier, or 'unknown' for a model that is not a published one. */
+  licence: v.string(),
+  files: v.array(v.object({ name: v.string(), bytes: Count, sha256: Sha256 })),
+})
+
+const Transformer = {
+  layers: Size,
+  width: Size,
+  heads: Size,
+  hidden: Size,
+  /** Numbers in an embedding. */
+  dimension: Size,
+  /** Token ids the model has embeddings for. */
+  vocabulary: Size,
+  /** Id to fill the rest of a batch with; what it is makes no difference to any embedding. */
+  padId: Count,
+  graph: BundleFile,
+  weights: BundleFile,
+  source: Source,
+}
+
+/** What products in FP8 cost, found with open reading frames of a user's. */
+const Fp8 = v.object({
+  /** Scale and error of every product, and what they were found with. */
+  calibration: BundleFile,
+  /** Products in the graph, and those of them that stayed in BF16. */
+  products: v.object({ all: Size, bf16: Count }),
+  /** Embeddings against the FP32 model, simulated on frames that were not calibrated with. */
+  accuracy: v.object({
+    sequences: Size,
+    cosineMin: v.number(),
+    cosineMean: v.number(),
+    relativeErrorMax: v.number(),
+    equalCalls: Count,
+  }),
+})
+
+const distance = { cosineMin: v.number(), cosineMean: v.number(), relativeErrorMax: v.number() }
+const Distance = v.object(distance)
+
+/**
+ * What a precision costs: for INT8 and FP16 found by running the bundle's models, for BF16 by models with its weights that
+ * compute in FP32, with what embeddings get back.
+ */
+const Measured = v.object({
+  /** Nucleotides whose open reading frames were calibrated and measured with. */
+  input: v.object({ name: v.string(), bytes: Count, sha256: Sha256 }),
+  /** Embeddings against the FP32 models, of frames that were not calibrated with. */
+  accuracy: v.object({ sequences: Size, esm2: Distance, dnabert_s: Distance, equalCalls: Count }),
+  /** With FP16: the largest magnitude of any number inside the models, which its range must hold. */
+  largest: v.optional(v.number()),
+})
+
+const Described = v.object({
+  format: v.literal(BUNDLE_FORMAT),
+  version: v.literal(BUNDLE_VERSION),
+  name: v.string(),
+  /** ISO 8601, UTC. */
+  created: v.pipe(v.string(), v.isoTimestamp()),
+  /** Program that wrote the bundle. */
+  tool: v.object({ name: v.string(), version: v.string() }),
+  /**
+   * With `fp8`, the products of ESM-2 are in FP8 and everything else is in BF16; with `int8`, the products of both models
+   * are in INT8 and everything else is in FP32.
+   */
+  precision: v.picklist(['fp32', 'bf16', 'fp16', 'fp8', 'int8']),
+  /** The graphs leave attention to our own kernel: only plans in the Python backend can have that. Absent: ONNX throughout. */
+  attention: v.optional(v.literal('fused')),
+  /** Random weights made to show how the program works: what it calls means nothing. */
+  demo: v.boolean(),
+  /** Of a bundle in BF16, unless its embeddings are left as they come. */
+  bf16: v.optional(Measured),
+  /** Of a bundle in FP16, unless it was not tried. */
+  fp16: v.optional(Measured),
+  int8: v.optional(Measured),
+  models: v.object({
+    esm2: v.object({
+      kind: v.literal('esm2'),
+      ...Transformer,
+      /** Residues that enter the mean; longer proteins are still read whole. */
+      maxResidues: Size,
+      fp8: v.optional(Fp8),
+    }),
+    dnabert_s: v.object({
+      kind: v.literal('dnabert_s'),
+      ...Transformer,
+      tokenizer: BundleFile,
+      /** Beside an ESM-2 in FP8: what BF16 costs, with what embeddings get back. */
+      bf16: v.optional(v.object({ accuracy: v.object({ sequences: Size, ...distance }) })),
+    }),
+    mlp: v.object({
+      kind: v.literal('mlp'),
+      input: Size,
+      hidden: Size,
+      /** In the order of the graph's output. */
+      classes: v.array(v.string()),
+      /** Bases of the chunks that it was made for; absent where nobody has said it. */
+      chunkLength: v.optional(Size),
+      graph: BundleFile,
+      source: Source,
+    }),
+  }),
+})
+
+export const Manifest = v.pipe(
+  Described,
+  v.check(belongsTogether, 'precision, attention and what was measured do not belong together'),
+)
+
+/** What a precision alone has: a bundle of another is not what its manifest says. */
+function belongsTogether({
+  precision,
+  attention,
+  bf16,
+  fp16,
+  int8,
+  models,
+}: v.InferOutput<typeof Described>): boolean {
+  if (attention === 'fused' && computesOnCpu(precision)) return false
+  if (bf16 !== undefined && precision !== 'bf16') return false
+  if (fp16 !== undefined && precision !== 'fp16') return false
+  if ((models.esm2.fp8 !== undefined) !== (precision === 'fp8')) return false
+  return int8 === undefined || precision === 'int8'
+}
+
+export type Manifest = v.InferOutput<typeof Manifest>
+export type Measured = v.InferOutput<typeof Measured>
+export type BundleFile = v.InferOutput<typeof BundleFile>
+export type SourceRecord = v.InferOutput<typeof Source>
+
+/** Whether ONNX Runtime computes a bundle of this precision on a CPU. */
+export function computesOnCpu(precision: Manifest['precision']): boolean {
+  return precision === 'fp32' || precision === 'int8'
+}
+
+const NO_CHECKSUM = '0'.repeat(64)
+
+/** The text of `manifest.json`: the manifest and, last, a checksum of all other bytes of the file. */
+export function manifestText(manifest: Manifest): string {
+  const { checksum: _, ...fields } = manifest as Manifest & { checksum?: string }
+  const text = `${JSON.stringify({ ...fields, checksum: NO_CHECKSUM }, null, 2)}\n`
+  // The last one: a digest of zeros may stand anywhere before it.
+  const at = text.lastIndexOf(NO_CHECKSUM)
+  return text.slice(0, at) + sha256(text) + text.slice(at + NO_CHECKSUM.length)
+}
+
+/** Fields of manifests that had no checksum yet. */
+const FIRST_FIELDS: ReadonlySet<string> = new Set([
+  ...['format', 'version', 'name', 'created', 'tool', 'precision', 'attention', 'demo'],
+  ...['bf16', 'fp16', 'int8', 'models'],
+])
+
+/**
+ * Whether a manifest is as it was written. One of an older version, which has no checksum, has no field that those versions
+ * did not write: not even `checksum` with a damaged letter.
+ */
+export function isIntact(bytes: Buffer, fields: Readonly<Record<string, unknown>>): boolean {
+  const { checksum } = fields
+  if (checksum === undefined) return Object.keys(fields).every((field) => FIRST_FIELDS.has(field))
+  if (typeof checksum !== 'string' || !/^[0-9a-f]{64}$/.test(checksum)) return false
+  const at = bytes.lastIndexOf(checksum)
+  const zeroed = Buffer.from(bytes)
+  zeroed.write(NO_CHECKSUM, at, 'latin1')
+  return at >= 0 && sha256(zeroed) === checksum
+}
+
+/** Every file of a bundle except the manifest. */
+export function filesOf({ models }: Manifest): BundleFile[] {
+  const { esm2, dnabert_s, mlp } = models
+  const files = [esm2.graph, esm2.weights, dnabert_s.graph, dnabert_s.weights, dnabert_s.tokenizer, mlp.graph]
+  return esm2.fp8 === undefined ? files : [...files, esm2.fp8.calibration]
+}
+
+/**
+ * Identity of what a bundle computes: equal for bundles whose graphs, weights and tokenizer are equal byte
+ * for byte, whenever and wherever they were made. 64 hexadecimal digits.
+ */
+export function bundleDigest(manifest: Manifest): string {
+  const lines = filesOf(manifest).map(({ path, sha256 }) => `${path} ${sha256}\n`)
+  return sha256(lines.join(''))
+}
+
+/**
+ * Identity of the weight files that a model was made from: equal for bundles of different precision made from the
+ * same files. 64 hexadecimal digits.
+ */
+export function sourceDigest({ source }: { source: SourceRecord }): string {
+  const sums = source.files.map(({ sha256 }) => sha256).sort()
+  return sha256(sums.join('\n'))
+}
+
+/**
+ * Identity of the numbers that one of the models gives: of the files it was made from, its graph and weights, its precision
+ * and the form of its attention. Equal wherever and by whatever server these are computed. 64 hexadecimal digits.
+ */
+export function modelDigest({ models, precision, attention }: Manifest, model: 'esm2' | 'dnabert_s'): string {
+  const { graph, weights } = models[model]
+  const parts = [
+    model,
+    sourceDigest(models[model]),
+    precision,
+    attention ?? 'onnx',
+    graph.sha256,
+    weights.sha256,
+  ]
+  return sha256(parts.join('\n'))
+}

@@ -1,1 +1,0 @@
-export { Classifier, type ClassifierOptions } from './classifier.ts'

@@ -1,0 +1,92 @@
+import { connect as connectSocket } from 'node:net'
+import { VirnucproError } from '../../system/errors.ts'
+import { TritonError } from '../../tritonclient/index.ts'
+import type { ModelName } from '../backend.ts'
+import { type Contract, checkContract } from './contract.ts'
+import { connect, describe } from './endpoint.ts'
+
+const MOST_SERVERS = 64
+/** A program of this machine takes a connection in far less. */
+const CONNECT_MS = 500
+const ANSWER_MS = 2000
+
+/** Something that listens where a server would, and why it cannot be used. */
+export interface UnusableServer {
+  readonly url: string
+  readonly reason: string
+}
+
+/** Ports to look at: the first server's, and how far apart those of further GPUs are. */
+export interface UsualPorts {
+  readonly first: number
+  readonly step: number
+}
+
+/**
+ * Which of some servers host exactly these models. One that does not say which weights its models were made from is not
+ * used: nobody has asked for it by name. They are asked about their models only.
+ */
+export async function suitableServers(
+  models: Record<ModelName, Contract>,
+  candidates: readonly string[],
+  signal?: AbortSignal,
+): Promise<{ urls: string[]; unusable: UnusableServer[] }> {
+  const urls: string[] = []
+  const unusable: UnusableServer[] = []
+  for (const url of candidates) {
+    signal?.throwIfAborted()
+    const reason = await problem(url, models, signal)
+    if (reason === undefined) urls.push(url)
+    else unusable.push({ url, reason })
+  }
+  return { urls, unusable }
+}
+
+/** Where something listens on this machine, at the ports that servers usually have, until nothing listens at the next. */
+export async function usualServers(ports: UsualPorts): Promise<string[]> {
+  const urls: string[] = []
+  for (let i = 0; i < MOST_SERVERS; i++) {
+    const port = ports.first + i * ports.step
+    if (!(await listens(port))) break
+    urls.push(`grpc://127.0.0.1:${port}`)
+  }
+  return urls
+}
+
+function listens(port: number): Promise<boolean> {
+  return new Promise((settle) => {
+    const socket = connectSocket({ port, host: '127.0.0.1' })
+    const end = (answer: boolean) => {
+      socket.destroy()
+      settle(answer)
+    }
+    socket.setTimeout(CONNECT_MS, () => end(false))
+    socket.once('connect', () => end(true)).once('error', () => end(false))
+  })
+}
+
+async function problem(
+  url: string,
+  models: Record<ModelName, Contract>,
+  signal: AbortSignal | undefined,
+): Promise<string | undefined> {
+  const client = connect(url, {})
+  try {
+    for (const model of ['esm2', 'dnabert_s'] as const) {
+      const call = { deadlineMs: ANSWER_MS, signal }
+      if (!(await client.modelReady(model, call))) return `${model} is not ready there`
+      const config = await client.modelConfig(model, call)
+      const served = checkContract(model, config, models[model])
+      const version = served?.version
+      if (version === undefined || !(await client.modelReady(model, { ...call, version })))
+        return `it does not say which model it hosts as ${model}; build its repository with this version`
+    }
+    return undefined
+  } catch (error) {
+    signal?.throwIfAborted()
+    if (error instanceof VirnucproError || error instanceof TritonError) return describe(error)
+    throw error
+  } finally {
+    client.close()
+  }
+}

@@ -1,0 +1,112 @@
+import type { SpoolEntry } from './id-spool.ts'
+import { IdSpool } from './id-spool.ts'
+
+const FIRST_SLOTS = 1 << 12
+/** Linear probing stays near 8 probes for an unseen id at this load. */
+const MAX_LOAD = 0.75
+/** 32-bit words of a slot: hash, low half of the offset, then 16 more bits of each. One cache line a lookup. */
+const WORDS = 3
+
+/**
+ * Ids seen so far. Open addressing over one typed array, 12 bytes a slot (48 bits of hash, 48 of the entry's
+ * offset in the spool): 16 to 32 bytes an id. Equal hashes are confirmed against the id itself, so the answer
+ * is exact and the hash decides only how often that is needed (hundreds of times in 10^8 ids).
+ */
+export class IdTable {
+  readonly #spool: IdSpool
+  #slots = FIRST_SLOTS
+  #count = 0
+  #table = new Uint32Array(FIRST_SLOTS * WORDS)
+
+  readonly #hashMask: number
+
+  /** @param hashMask bits of the hash to use; tests narrow it so that different ids share one */
+  constructor(tempDir: string, hashMask = 0xffffffff) {
+    this.#hashMask = hashMask
+    this.#spool = new IdSpool(tempDir)
+  }
+
+  /** Whether the id is known. */
+  has(id: Uint8Array): boolean {
+    return this.#seek(id, 0, id.length).entry !== undefined
+  }
+
+  /** Adds the id `bytes[start..end)` unless it is known. @returns its first occurrence, undefined for a new id */
+  add(
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    line: number,
+    sourceIndex: number,
+  ): SpoolEntry | undefined {
+    if (this.#count >= this.#slots * MAX_LOAD) this.#grow()
+    const { entry, slot, low, high } = this.#seek(bytes, start, end)
+    if (entry !== undefined) return entry
+    const table = this.#table
+    const offset = this.#spool.append(bytes, start, end, line, sourceIndex)
+    table[slot * WORDS] = low
+    table[slot * WORDS + 1] = offset
+    table[slot * WORDS + 2] = ((high << 16) | Math.floor(offset / 2 ** 32)) >>> 0
+    this.#count++
+    return undefined
+  }
+
+  /** The entry of an id, or the free slot where it would be, with the hash it would have there. */
+  #seek(
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+  ): { entry: SpoolEntry | undefined; slot: number; low: number; high: number } {
+    // Two-lane multiply-and-shift with a murmur3-like end.
+    let a = 0x9e3779b9
+    let b = end - start
+    for (let index = start; index < end; index++) {
+      const byte = bytes[index]!
+      a = Math.imul(a ^ byte, 0x85ebca6b)
+      a ^= a >>> 15
+      b = Math.imul(((b << 13) | (b >>> 19)) + byte, 0xc2b2ae35)
+    }
+    a = Math.imul(a ^ (b >>> 16), 0x85ebca6b)
+    a = Math.imul(a ^ (a >>> 13), 0xc2b2ae35)
+    b = Math.imul(b ^ (b >>> 15) ^ a, 0x27d4eb2f)
+    const low = ((a ^ (a >>> 16)) & this.#hashMask) >>> 0
+    const high = (b >>> 16) & this.#hashMask
+
+    const table = this.#table
+    const mask = this.#slots - 1
+    let slot = (low & mask) >>> 0
+    for (; ; slot = ((slot + 1) & mask) >>> 0) {
+      const at = slot * WORDS
+      const rest = table[at + 2]!
+      const offset = (rest & 0xffff) * 2 ** 32 + table[at + 1]!
+      if (offset === 0) break
+      if (table[at] !== low || rest >>> 16 !== high) continue
+      const entry = this.#spool.read(offset)
+      if (Buffer.compare(entry.id, bytes.subarray(start, end)) === 0) return { entry, slot, low, high }
+    }
+    return { entry: undefined, slot, low, high }
+  }
+
+  close(): void {
+    this.#spool.close()
+  }
+
+  #grow(): void {
+    const slots = this.#slots * 2
+    const mask = slots - 1
+    const old = this.#table
+    const table = new Uint32Array(slots * WORDS)
+    for (let from = 0; from < old.length; from += WORDS) {
+      if (old[from + 1] === 0 && (old[from + 2]! & 0xffff) === 0) continue
+      let slot = (old[from]! & mask) >>> 0
+      while (table[slot * WORDS + 1] !== 0 || (table[slot * WORDS + 2]! & 0xffff) !== 0) {
+        slot = ((slot + 1) & mask) >>> 0
+      }
+      table[slot * WORDS] = old[from]!
+      table[slot * WORDS + 1] = old[from + 1]!
+      table[slot * WORDS + 2] = old[from + 2]!
+    }
+    this.#slots = slots
+    this.#table = table
+  }
+}

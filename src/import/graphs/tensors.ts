@@ -1,0 +1,139 @@
+import { ModelError } from '../../bundle/errors.ts'
+import { type FloatSource, roundToBfloat16 } from '../../onnx/index.ts'
+
+/** Weights of one model by the names its graph uses, as float32 in row-major order. */
+export interface Tensors {
+  read(name: string): Promise<Float32Array>
+}
+
+/** Rows of a transposed matrix that are made at a time: enough to fill cache lines, little memory. */
+const PIECE_BYTES = 4 << 20
+
+/** A tensor as it is stored, each element times `scale`. */
+export function asStored(tensors: Tensors, name: string, scale = 1): FloatSource {
+  return async function* () {
+    const values = await tensors.read(name)
+    yield scale === 1 ? values : values.map((value) => value * scale)
+  }
+}
+
+/**
+ * The matrix that MatMul multiplies by on the right: PyTorch keeps a linear layer as [out, in], and ONNX
+ * Runtime and TensorRT are fastest with [in, out]. Holds one copy of the tensor and a few rows.
+ */
+export function transposed(tensors: Tensors, name: string, inputs: number, scale = 1): FloatSource {
+  return async function* () {
+    const values = await tensors.read(name)
+    const outputs = values.length / inputs
+    const rows = Math.max(1, Math.floor(PIECE_BYTES / (4 * outputs)))
+    for (let start = 0; start < inputs; start += rows) {
+      const end = Math.min(inputs, start + rows)
+      const piece = new Float32Array((end - start) * outputs)
+      for (let column = 0; column < outputs; column++) {
+        const row = column * inputs
+        for (let k = start, to = column; k < end; k++, to += outputs) piece[to] = values[row + k]! * scale
+      }
+      yield piece
+    }
+  }
+}
+
+/** Each row of a matrix of `columns` times its own factor. */
+export function timesRows(source: FloatSource, factors: Float32Array, columns: number): FloatSource {
+  return async function* () {
+    let at = 0
+    for await (const piece of source()) {
+      const from = at
+      yield piece.map((value, i) => value * factors[Math.floor((from + i) / columns)]!)
+      at += piece.length
+    }
+  }
+}
+
+/** The elements of a source divided by those of `divisor`, one by one. */
+export function dividedBy(source: FloatSource, divisor: Float32Array): FloatSource {
+  return async function* () {
+    let at = 0
+    for await (const piece of source()) {
+      const from = at
+      yield piece.map((value, i) => value / divisor[from + i]!)
+      at += piece.length
+    }
+  }
+}
+
+/** The elements of a source as BF16 has them. */
+export function asBfloat16(source: FloatSource): FloatSource {
+  return async function* () {
+    for await (const piece of source()) yield roundToBfloat16(piece)
+  }
+}
+
+/** The largest number of FP16. */
+export const FP16_END = 65_504
+
+/** The same elements. @throws ModelError, while reading, for one that FP16 does not have */
+export function fittingHalf(source: FloatSource, name: string): FloatSource {
+  return async function* () {
+    for await (const piece of source()) {
+      let largest = 0
+      for (let i = 0; i < piece.length; i++) {
+        const magnitude = Math.abs(piece[i]!)
+        if (magnitude > largest) largest = magnitude
+      }
+      if (largest > FP16_END)
+        throw new ModelError(
+          `${name} has a number of magnitude ${largest.toLocaleString('en-US')}, and FP16 ends at ` +
+            `${FP16_END.toLocaleString('en-US')}. Import the models with --precision bf16.`,
+        )
+      yield piece
+    }
+  }
+}
+
+/** The elements of one source after those of another. */
+export function oneAfterAnother(sources: readonly FloatSource[]): FloatSource {
+  return async function* () {
+    for (const source of sources) yield* source()
+  }
+}
+
+/** The elements of a source plus those of `change`, one by one. */
+export function plus(source: FloatSource, change: Float32Array): FloatSource {
+  return async function* () {
+    let at = 0
+    for await (const piece of source()) {
+      const from = at
+      yield piece.map((value, i) => value + change[from + i]!)
+      at += piece.length
+    }
+  }
+}
+
+/**
+ * Matrices of [rows, columns] beside each other: [rows, sources * columns]. Row by row, with one piece of each
+ * source in memory, so that joining large products costs little.
+ */
+export function sideBySide(sources: readonly FloatSource[], rows: number, columns: number): FloatSource {
+  return async function* () {
+    const readers = sources.map((source) => rowsOf(source(), columns))
+    for (let row = 0; row < rows; row++) {
+      const joined = new Float32Array(sources.length * columns)
+      for (const [i, reader] of readers.entries()) {
+        const { value, done } = await reader.next()
+        if (done) throw new RangeError(`a matrix of ${rows} rows has only ${row}`)
+        joined.set(value, i * columns)
+      }
+      yield joined
+    }
+  }
+}
+
+async function* rowsOf(
+  pieces: AsyncIterable<Float32Array> | Iterable<Float32Array>,
+  columns: number,
+): AsyncGenerator<Float32Array, undefined> {
+  for await (const piece of pieces) {
+    for (let at = 0; at < piece.length; at += columns) yield piece.subarray(at, at + columns)
+  }
+}

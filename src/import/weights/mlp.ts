@@ -1,0 +1,62 @@
+import { ModelError } from '../../bundle/errors.ts'
+import type { WeightSource } from '../../torchfile/index.ts'
+import type { MlpShape } from '../graphs/mlp.ts'
+import type { Tensors } from '../graphs/tensors.ts'
+import { checkTensors, mapped, type TensorMap, type TensorOrigin } from './tensor-map.ts'
+
+export interface MlpWeights {
+  readonly shape: MlpShape
+  readonly tensors: Tensors
+}
+
+/**
+ * Reads VirNucPro's classifier. Its parts are told apart by their shapes, since people name them as they
+ * like: the batch normalization has running statistics, and the two linear layers meet at its width.
+ *
+ * @param batchNormEps by the name of the part, where the file holds it; PyTorch's 1e-5 otherwise
+ * @throws ModelError when it is not made of linear, batch normalization, linear with two classes
+ */
+export function readMlp(
+  source: WeightSource,
+  batchNormEps: ReadonlyMap<string, number> = new Map(),
+): MlpWeights {
+  const parts = Map.groupBy(source.names(), (name) => name.slice(0, name.lastIndexOf('.') + 1))
+  const norms = [...parts.keys()].filter((part) => source.get(`${part}running_mean`) !== undefined)
+  const linears = [...parts.keys()].filter((part) => source.get(`${part}weight`)?.shape.length === 2)
+  const [norm] = norms
+  if (norm === undefined || norms.length > 1 || linears.length !== 2) {
+    throw notAnMlp(source, `${linears.length} linear layers and ${norms.length} batch normalizations`)
+  }
+  const width = source.get(`${norm}running_mean`)?.shape[0] ?? 0
+  const shapeOf = (part: string) => source.get(`${part}weight`)!.shape
+  const last = linears.find((part) => shapeOf(part)[0] === 2 && shapeOf(part)[1] === width)
+  const first = linears.find((part) => part !== last && shapeOf(part)[0] === width)
+  if (first === undefined || last === undefined) {
+    const found = linears.map((part) => `${part}weight [${shapeOf(part).join(', ')}]`).join(', ')
+    throw notAnMlp(source, `a batch normalization of ${width} between ${found}`)
+  }
+
+  const input = shapeOf(first)[1]!
+  const map = new Map<string, TensorOrigin>([
+    ['hidden.weight', { from: `${first}weight`, shape: [width, input] }],
+    ['hidden.bias', { from: `${first}bias`, shape: [width] }],
+    ...['weight', 'bias', 'running_mean', 'running_var'].map((name): [string, TensorOrigin] => [
+      `norm.${name}`,
+      { from: norm + name, shape: [width] },
+    ]),
+    ['output.weight', { from: `${last}weight`, shape: [2, width] }],
+    ['output.bias', { from: `${last}bias`, shape: [2] }],
+  ])
+  checkTensors("VirNucPro's classifier", source, map satisfies TensorMap, (name) =>
+    name.endsWith('num_batches_tracked'),
+  )
+  const shape = { input, hidden: width, classes: 2, batchNormEps: batchNormEps.get(norm) ?? 1e-5 }
+  return { shape, tensors: mapped(source, map) }
+}
+
+function notAnMlp(source: WeightSource, found: string): ModelError {
+  return new ModelError(
+    `${source.path} is not VirNucPro's classifier: expected a linear layer, a batch normalization and a linear layer ` +
+      `to two classes (others, virus), found ${found}. Give 300_model.pth, 500_model.pth or one trained like them.`,
+  )
+}

@@ -1,0 +1,64 @@
+import { stat } from 'node:fs/promises'
+import { basename, join } from 'node:path'
+import type { SourceRecord } from '../../bundle/manifest.ts'
+import { sha256File } from '../../system/sha256.ts'
+
+/**
+ * Licences of the published models, as their authors state them. A model counts as published when its name
+ * and its dimensions both are; for anything else only its owner knows.
+ */
+const LICENCES = { esm2: 'MIT', dnabert_s: 'Apache-2.0', mlp: 'MIT' } as const
+
+/** layers, width, heads of ESM-2 as published. */
+const PUBLISHED_ESM2 = ['6,320,20', '12,480,20', '30,640,20', '33,1280,20', '36,2560,40', '48,5120,40']
+
+export type ModelFacts =
+  | {
+      readonly kind: 'esm2'
+      readonly name: string
+      readonly layers: number
+      readonly width: number
+      readonly heads: number
+    }
+  | { readonly kind: 'dnabert_s'; readonly name: string; readonly layers: number; readonly width: number }
+  | { readonly kind: 'mlp'; readonly name: string; readonly input: number; readonly hidden: number }
+
+/** Licence of a published model, 'unknown' for any other. */
+export function licenceOf(model: ModelFacts): string {
+  return isPublished(model) ? LICENCES[model.kind] : 'unknown'
+}
+
+function isPublished(model: ModelFacts): boolean {
+  switch (model.kind) {
+    case 'esm2':
+      return (
+        /esm2_t\d+_\d+[MB]_UR50D/.test(model.name) &&
+        PUBLISHED_ESM2.includes(`${[model.layers, model.width, model.heads]}`)
+      )
+    case 'dnabert_s':
+      return /dnabert/i.test(model.name) && model.layers === 12 && model.width === 768
+    case 'mlp':
+      return /^(300|500)_model\.pth$/.test(model.name) && model.input === 3328 && model.hidden === 512
+  }
+}
+
+/** Names, sizes and checksums of the files a model was read from; paths are left out, they are the user's business. */
+export async function recordSources(
+  files: readonly string[],
+  licence: string,
+  signal?: AbortSignal,
+): Promise<SourceRecord> {
+  const records = []
+  for (const path of files) {
+    const { size } = await stat(path)
+    records.push({ name: basename(path), bytes: size, sha256: await sha256File(path, signal) })
+  }
+  return { licence, files: records }
+}
+
+/** Names of files that exist in a folder. */
+export async function existing(folder: string, names: readonly string[]): Promise<string[]> {
+  const paths = names.map((name) => join(folder, name))
+  const present = await Promise.all(paths.map((path) => Bun.file(path).exists()))
+  return paths.filter((_, i) => present[i])
+}

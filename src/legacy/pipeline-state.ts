@@ -1,0 +1,184 @@
+import { createHash } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import * as v from 'valibot'
+import { writeAtomically } from '../system/atomic.ts'
+import { parseJson } from '../system/json.ts'
+import { PythonFloat, type PythonJson, pythonJson } from './python-json.ts'
+
+/** The stages of Broad's pipeline in their order. */
+export const BROAD_STAGES = [
+  'CHUNKING',
+  'TRANSLATION',
+  'NUCLEOTIDE_SPLITTING',
+  'PROTEIN_SPLITTING',
+  'NUCLEOTIDE_FEATURES',
+  'PROTEIN_FEATURES',
+  'FEATURE_MERGING',
+  'PREDICTION',
+  'CONSENSUS',
+] as const
+
+export type BroadStage = (typeof BROAD_STAGES)[number]
+
+/** What Broad's fork compares before it resumes. */
+export interface PipelineConfig {
+  expectedLength: number
+  /** As typed: the same file under another spelling is another configuration there. */
+  modelPath: string
+  /** @default 256 */
+  batchSize?: number
+  /** @default 4 */
+  numWorkers?: number
+  /** Digest of a run that Broad's fork began; replaces the computed one. */
+  hash?: string
+}
+
+/** Lists of files under Broad's keys, such as `{ files: [...] }` or `{ prediction_file: '...' }`. */
+export type StageOutputs = Readonly<Record<string, string | readonly string[]>>
+
+interface StageState {
+  status: 'not_started' | 'in_progress' | 'completed' | 'failed'
+  startedAt: Date | undefined
+  endedAt: Date | undefined
+  outputs: StageOutputs
+  error: string | undefined
+}
+
+/** Broad's digest of its configuration: SHA-256 of the JSON with sorted keys. */
+export function broadConfigHash(config: PipelineConfig): string {
+  const text = pythonJson({
+    batch_size: config.batchSize ?? 256,
+    expected_length: config.expectedLength,
+    model_path: config.modelPath,
+    num_workers: config.numWorkers ?? 4,
+  })
+  return createHash('sha256').update(text).digest('hex')
+}
+
+/**
+ * `.checkpoints/pipeline_state.json` of Broad's fork, which lets it resume a run made here. Times are UTC without
+ * a zone, as there.
+ */
+export class PipelineState {
+  readonly #path: string
+  readonly #config: PipelineConfig
+  readonly #created: Date
+  readonly #stages = new Map<BroadStage, StageState>()
+
+  private constructor(path: string, config: PipelineConfig, created: Date) {
+    this.#path = path
+    this.#config = config
+    this.#created = created
+    for (const stage of BROAD_STAGES) this.#stages.set(stage, notStarted())
+  }
+
+  /** @param root folder of the run */
+  static create(root: string, config: PipelineConfig, now = new Date()): PipelineState {
+    return new PipelineState(pipelineStatePath(root), config, now)
+  }
+
+  /** Changes of one stage; `write` puts them on disk. */
+  stage(name: BroadStage) {
+    const stage = this.#stages.get(name) as StageState
+    return {
+      start: (now = new Date()) => {
+        Object.assign(stage, notStarted(), { status: 'in_progress', startedAt: now })
+      },
+      complete: (outputs: StageOutputs, now = new Date()) => {
+        Object.assign(stage, {
+          status: 'completed',
+          startedAt: stage.startedAt ?? now,
+          endedAt: now,
+          outputs,
+        })
+      },
+      fail: (error: string, now = new Date()) => {
+        Object.assign(stage, { status: 'failed', startedAt: stage.startedAt ?? now, endedAt: now, error })
+      },
+    }
+  }
+
+  /** The first stage that is not completed. */
+  get current(): BroadStage | undefined {
+    return BROAD_STAGES.find((name) => this.#stages.get(name)?.status !== 'completed')
+  }
+
+  async write(now = new Date()): Promise<void> {
+    await writeAtomically(this.#path, this.toJson(now))
+  }
+
+  /** Exactly as Broad's fork writes it: two spaces, no line end at the end. */
+  toJson(now = new Date()): string {
+    const stages = BROAD_STAGES.map((name) => [name, stageJson(this.#stages.get(name) as StageState)])
+    return pythonJson(
+      {
+        created_at: isoformat(this.#created),
+        pipeline_config: {
+          config_hash: this.#config.hash ?? broadConfigHash(this.#config),
+          expected_length: this.#config.expectedLength,
+          model_path: this.#config.modelPath,
+        },
+        stages: Object.fromEntries(stages),
+        updated_at: isoformat(now),
+      },
+      2,
+    )
+  }
+}
+
+/** The configuration of a state that lies there; undefined where there is none. */
+export async function readPipelineConfig(root: string): Promise<PipelineConfig | undefined> {
+  try {
+    const text = await readFile(pipelineStatePath(root), 'utf8')
+    const { config_hash, expected_length, model_path } = v.parse(StateSchema, parseJson(text)).pipeline_config
+    return { expectedLength: expected_length, modelPath: model_path, hash: config_hash }
+  } catch {
+    return undefined
+  }
+}
+
+/** Whether a text is a state that Broad's fork, or a run here, has written. */
+export function isPipelineState(text: string): boolean {
+  try {
+    return v.is(StateSchema, parseJson(text))
+  } catch {
+    return false
+  }
+}
+
+const StateSchema = v.object({
+  pipeline_config: v.object({ config_hash: v.string(), expected_length: v.number(), model_path: v.string() }),
+})
+
+export function pipelineStatePath(root: string): string {
+  return join(root, '.checkpoints', 'pipeline_state.json')
+}
+
+function notStarted(): StageState {
+  return { status: 'not_started', startedAt: undefined, endedAt: undefined, outputs: {}, error: undefined }
+}
+
+function stageJson({ status, startedAt, endedAt, outputs, error }: StageState): PythonJson {
+  const seconds =
+    startedAt === undefined || endedAt === undefined
+      ? undefined
+      : (endedAt.getTime() - startedAt.getTime()) / 1e3
+  const failed = status === 'failed'
+  return {
+    status,
+    started_at: startedAt === undefined ? null : isoformat(startedAt),
+    completed_at: failed || endedAt === undefined ? null : isoformat(endedAt),
+    duration_seconds: failed || seconds === undefined ? null : new PythonFloat(seconds),
+    inputs: {},
+    outputs,
+    error: error ?? null,
+    ...(failed && endedAt !== undefined ? { failed_at: isoformat(endedAt) } : {}),
+  }
+}
+
+/** Python's `datetime.isoformat()`: six digits of a second, or none where they are all 0. */
+function isoformat(time: Date): string {
+  const text = time.toISOString().slice(0, -1)
+  return text.endsWith('.000') ? text.slice(0, -4) : `${text}000`
+}

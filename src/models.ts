@@ -1,0 +1,3 @@
+/** `virnucpro/models`: bundles, and the import of the weights they are made from. */
+export * from './bundle/index.ts'
+export * from './import/index.ts'

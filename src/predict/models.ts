@@ -1,0 +1,184 @@
+import { type Bundle, Classifier, modelDigest, openBundle, readTokenizer } from '../bundle/index.ts'
+import { type EmbeddingBackend, type ServerFacts, warnOfUnstated } from '../dispatch/index.ts'
+import { type ImportedClassifier, importClassifier } from '../import/index.ts'
+import type { PredictOptions } from '../settings/index.ts'
+import { UsageError } from '../system/errors.ts'
+import type { Logger } from '../system/logger.ts'
+import { EsmAlphabet } from '../tokenizers/index.ts'
+import { openBackend } from './backend.ts'
+import { checkChunkLength } from './chunk-length.ts'
+import type { WorkCounts } from './embed.ts'
+import type { ModelInput } from './model-work.ts'
+import { count } from './result.ts'
+
+/** Printed in everything a demonstration writes. */
+const DEMONSTRATION = 'DEMONSTRATION: made with random models, these calls mean nothing'
+
+/** The three models of a run, ready to compute. */
+export interface RunModels extends AsyncDisposable {
+  backend: EmbeddingBackend
+  classifier: Classifier
+  /** What the bundle calls itself. */
+  name: string
+  /** Numbers in the embedding of each model. */
+  widths: { dnabert: number; esm: number }
+  /** Of the bundle, and of a classifier in place of its own. */
+  digest: string
+  /** Changes when anything does that changes the numbers: a model of the run, or what servers compute it in. */
+  identity: string
+  /** Set when the calls of these models mean nothing. */
+  stamp: string | undefined
+  /** How each model reads frames, in the order of the columns of the features. */
+  inputs: readonly ModelInput[]
+}
+
+/**
+ * Opens the bundle and the backend of a run.
+ *
+ * @param onLost told when a server that was started for this run ends by itself
+ * @throws UsageError when the options ask for what the bundle or this program does not have
+ */
+export async function openModels(
+  options: PredictOptions,
+  logger: Logger,
+  onLost: (error: unknown) => void,
+  signal?: AbortSignal,
+): Promise<RunModels> {
+  if (options.bundle === undefined) throw new UsageError('no model bundle given: name one with --bundle')
+  const bundle = await openBundle(options.bundle, signal)
+  const { esm2, dnabert_s } = bundle.manifest.models
+  const widths = { dnabert: dnabert_s.dimension, esm: esm2.dimension }
+  await using opened = new AsyncDisposableStack()
+  const imported = options.mlp === undefined ? undefined : await importClassifier(options.mlp)
+  checkChunkLength(options, bundle, imported, logger)
+  const classifier = opened.use(await openClassifier(options, bundle, imported))
+  const backend = opened.use(await openBackend({ options, bundle, logger, signal, onLost }, opened))
+  const stamp = bundle.manifest.demo ? DEMONSTRATION : undefined
+  if (stamp !== undefined) logger.warn(stamp)
+  logger.info(`models: ${bundle.manifest.name}; ${backend.description}`)
+  const servers = await backend.serverFacts()
+  for (const server of servers) logger.info(`server ${describeServer(server)}`)
+  warnOfUnstated(servers, logger)
+  const digest = imported === undefined ? bundle.digest : `${bundle.digest} classifier ${imported.sha256}`
+  const inputs = [await dnabertInput(options, bundle, backend), esm2Input(options, bundle, backend, logger)]
+  const closing = opened.move()
+  return {
+    backend,
+    classifier,
+    name: bundle.manifest.name,
+    widths,
+    digest,
+    identity: [digest, ...foreignModels(bundle, servers)].join(', '),
+    stamp,
+    inputs,
+    [Symbol.asyncDispose]: () => closing.disposeAsync(),
+  }
+}
+
+/**
+ * What the servers compute that is not the bundle's own, for the identity of the run: a part of a run in one precision is
+ * not continued in another. Nothing where they host the very models of the bundle, so that it makes no difference then
+ * whether a server computes or this process.
+ */
+function foreignModels({ manifest }: Bundle, servers: readonly ServerFacts[]): string[] {
+  return (['esm2', 'dnabert_s'] as const).flatMap((model) => {
+    if (servers.some(({ unstated }) => unstated.includes(model)))
+      return [`${model} of a server that does not say what it is`]
+    // All that have been asked agree.
+    const served = servers.find(({ models }) => models[model] !== undefined)?.models[model]
+    if (served === undefined || served.digest === modelDigest(manifest, model)) return []
+    return [`${model} in ${served.precision} ${served.digest}`]
+  })
+}
+
+/** One line about a server. */
+export function describeServer({ address, program, models }: ServerFacts): string {
+  const parts = Object.entries(models).map(([name, served]) =>
+    served === undefined
+      ? `${name} unknown`
+      : `${name} in ${served.precision}, digest ${served.digest.slice(0, 12)}, version ${served.version}`,
+  )
+  return `${address}: ${[program ?? 'program unknown', ...parts].join('; ')}`
+}
+
+async function openClassifier(
+  options: PredictOptions,
+  bundle: Bundle,
+  imported: ImportedClassifier | undefined,
+): Promise<Classifier> {
+  const { esm2, dnabert_s, mlp } = bundle.manifest.models
+  const width = dnabert_s.dimension + esm2.dimension
+  if (imported !== undefined && imported.input !== width) {
+    throw new UsageError(
+      `${options.mlp} classifies vectors of ${imported.input} numbers, but the bundle's models give ` +
+        `${dnabert_s.dimension} + ${esm2.dimension} = ${width}. Use the bundle that this classifier was trained with.`,
+    )
+  }
+  return await Classifier.open({
+    graph: imported?.graph ?? (await bundle.read(mlp.graph)),
+    width,
+    batchSize: options.mlpBatchSize,
+    threads: options.threads,
+  })
+}
+
+async function dnabertInput(
+  options: PredictOptions,
+  bundle: Bundle,
+  backend: EmbeddingBackend,
+): Promise<ModelInput> {
+  const tokenizer = await readTokenizer(bundle)
+  return {
+    model: 'dnabert_s',
+    column: 0,
+    tokenBudget: options.dnabertTokenBudget ?? backend.tokenBudget('dnabert_s'),
+    maxSequences: backend.maxSequences('dnabert_s'),
+    tapers: backend.tapers,
+    padId: tokenizer.padId,
+    sequences: (part) => part.nucleotides,
+    encode: (sequence) => tokenizer.encode(sequence),
+  }
+}
+
+function esm2Input(
+  options: PredictOptions,
+  bundle: Bundle,
+  backend: EmbeddingBackend,
+  logger: Logger,
+): ModelInput {
+  const alphabet = new EsmAlphabet()
+  const { maxResidues } = bundle.manifest.models.esm2
+  const cut = options.layout === 'broad'
+  let said = false
+  return {
+    model: 'esm2',
+    column: bundle.manifest.models.dnabert_s.dimension,
+    tokenBudget: options.esmTokenBudget ?? backend.tokenBudget('esm2'),
+    maxSequences: backend.maxSequences('esm2'),
+    tapers: backend.tapers,
+    padId: alphabet.padId,
+    sequences: (part) => part.proteins,
+    encode(sequence) {
+      if (sequence.length > maxResidues && !said) {
+        said = true
+        logger.warn(
+          cut
+            ? `frames of more than ${maxResidues} residues are cut to ${maxResidues}, as in Broad's fork`
+            : `frames of more than ${maxResidues} residues: the mean covers the first ${maxResidues}, as in the original`,
+        )
+      }
+      return alphabet.encode(cut ? sequence.subarray(0, maxResidues) : sequence)
+    },
+  }
+}
+
+/** One line about the work the models did. */
+export function describeWork({ esm2, dnabert_s }: WorkCounts): string {
+  const line = (name: string, { sequences, tokens, paddedTokens }: WorkCounts['esm2']) =>
+    `${name}: ${count(sequences, 'different sequence')}, ${count(tokens, 'token')}, ${padding(tokens, paddedTokens)} padding`
+  return `${line('DNABERT-S', dnabert_s)}; ${line('ESM-2', esm2)}`
+}
+
+function padding(tokens: number, paddedTokens: number): string {
+  return paddedTokens === 0 ? 'no' : `${(100 * (1 - tokens / paddedTokens)).toFixed(1)} %`
+}

@@ -1,0 +1,137 @@
+import { basename } from 'node:path'
+import { version } from '../../package.json' with { type: 'json' }
+import {
+  FileRecord,
+  RUN_FORMAT,
+  RunFolder,
+  RunLock,
+  type RunManifest,
+  readManifest,
+} from '../checkpoint/index.ts'
+import { madeBy, outputPaths } from '../layout/index.ts'
+import { findLegacyRun } from '../legacy/index.ts'
+import { requireMetricsPort } from '../monitor/index.ts'
+import type { PredictOptions } from '../settings/index.ts'
+import { limitedThreads } from '../system/cores.ts'
+import { keepFiles } from '../system/kept-files.ts'
+import { type Logger, WarningKeeper } from '../system/logger.ts'
+import type { LiveTerminal } from '../system/terminal.ts'
+import { checkNames, filesInUse, type InUse, refuseFilesInUse } from './claim.ts'
+import { withGrace } from './grace.ts'
+import { RunInputs } from './inputs.ts'
+import { openModels, type RunModels } from './models.ts'
+import type { PredictResult } from './result.ts'
+import { Run } from './run.ts'
+
+export interface PredictContext {
+  logger: Logger
+  /** Warnings that were shown before, such as those of the command line: the report has them too. */
+  warnings?: readonly string[]
+  signal?: AbortSignal
+  /** Where the run is shown while it goes on; without it a line in the log says now and then how far it is. */
+  terminal?: LiveTerminal | undefined
+  /** Files that are read besides those of the options, such as the configuration file: they are never written. */
+  inUse?: readonly InUse[]
+}
+
+/**
+ * The whole pipeline: chunks, six frames, parts, DNABERT-S, ESM-2, features, classifier, tables of frames and of
+ * chunks. Memory does not grow with the input; every finished batch and part is safe on disk, and the same call
+ * continues an interrupted run. One run at a time works in an output folder under one name.
+ *
+ * @throws VirnucproError with a message for the user; the output folder then holds a state that can be continued
+ */
+export async function predict(asked: PredictOptions, context: PredictContext): Promise<PredictResult> {
+  const { terminal } = context
+  const logger = new WarningKeeper(context.logger, context.warnings)
+  const options = { ...asked, threads: limitedThreads(asked.threads, logger) }
+  const paths = outputPaths({ ...options, input: options.inputs[0] ?? '-' })
+  if (options.metricsPort !== undefined) await requireMetricsPort(options.metricsPort)
+  await refuseFilesInUse(paths, [...filesInUse(options), ...(context.inUse ?? [])])
+  await using lock = await RunLock.acquire(`${paths.state}.lock`)
+  using record = await FileRecord.open({ root: paths.root, state: paths.state, covers: madeBy(paths) })
+  using _kept = keepFiles(record)
+  const legacy = (await findLegacyRun(paths.root, basename(paths.state), paths.layout)) !== undefined
+  let ours: Promise<string[]> | undefined
+  const check = () => {
+    ours ??= checkNames({ paths, record, options, legacy })
+    return ours
+  }
+  // Before the models are loaded, which may take minutes. A run that has finished writes nothing.
+  if (options.force || !(await hasFinished(paths.state))) await check()
+  const lostServer = new AbortController()
+  const stops = [lock.signal, lostServer.signal, ...(context.signal === undefined ? [] : [context.signal])]
+  const signal = AbortSignal.any(stops)
+  const models = await openModels(options, logger, (error) => lostServer.abort(error), signal)
+  let begun = false
+  let inputs: RunInputs | undefined
+  try {
+    const opened = await RunInputs.open(options.inputs, signal)
+    inputs = opened
+    const manifest = describeRun(options, models, opened)
+    const folder = await RunFolder.open({
+      path: paths.state,
+      results: [paths.predictions, paths.consensus],
+      manifest,
+      force: options.force,
+      resume: options.resume,
+      legacy,
+      digestStreams: () => opened.digestStreams(signal),
+      record,
+      claim: async () => await record.take(await check()),
+    })
+    begun = folder.status !== 'finished'
+    const result = await new Run({
+      options,
+      paths,
+      models,
+      inputs: opened,
+      folder,
+      record,
+      lock,
+      terminal,
+      logger,
+      signal,
+    }).execute()
+    if (signal.aborted)
+      logger.info(`the run had finished by then: its results in ${paths.mergedFolder} stand`)
+    return result
+  } catch (error) {
+    if (begun && signal.aborted) logger.info(howToContinue(inputs, paths.root))
+    throw error
+  } finally {
+    // A batch that takes minutes must not hold up a run that was told to stop.
+    await withGrace(Promise.resolve(models[Symbol.asyncDispose]()), signal).catch((error) => {
+      if (!signal.aborted) throw error
+    })
+  }
+}
+
+async function hasFinished(state: string): Promise<boolean> {
+  const manifest = await readManifest(state)
+  return typeof manifest === 'object' && manifest.status === 'finished'
+}
+
+function howToContinue(inputs: RunInputs | undefined, root: string): string {
+  const again = inputs?.hasStreams === true ? ', given the same bytes,' : ''
+  return `what has been computed is kept in ${root}: the same command${again} continues from there`
+}
+
+/** What decides whether an interrupted run may be continued. Speed settings are left out: they change no result. */
+function describeRun(options: PredictOptions, models: RunModels, inputs: RunInputs): RunManifest {
+  return {
+    format: RUN_FORMAT,
+    version,
+    status: 'unfinished',
+    inputs: [...inputs.described],
+    settings: {
+      expectedLength: options.expectedLength,
+      sequencesPerFile: options.sequencesPerFile,
+      layout: options.layout,
+      keepIntermediate: options.keepIntermediate,
+      onInvalid: options.onInvalid,
+      duplicateIds: options.duplicateIds,
+    },
+    models: models.identity,
+  }
+}

@@ -1,0 +1,103 @@
+import { type InvalidRecord, newReadStatistics, type OnInvalid, type ReadOptions } from '../fasta/index.ts'
+import { AtomicFile } from '../system/atomic.ts'
+import type { Logger } from '../system/logger.ts'
+import { printable } from '../system/printable.ts'
+import { count } from './result.ts'
+
+/** Warnings about records left out that are shown one by one; the list goes on. */
+const SHOWN = 20
+/** The same for each kind of what is only unusual. */
+const SHOWN_UNUSUAL = 5
+
+/** Records that a run leaves out or finds something unusual in: each one is named in a list, none is passed over silently. */
+export class RecordReport {
+  readonly #path: string
+  readonly #logger: Logger
+  readonly #statistics = newReadStatistics()
+  #pending: InvalidRecord[] = []
+  #file: AtomicFile | undefined
+  #unusual = 0
+  #lastUnusual = ''
+  readonly #shown = new Map<string, number>()
+  /** Records left out so far. */
+  skipped = 0
+
+  constructor(path: string, logger: Logger) {
+    this.#path = path
+    this.#logger = logger
+  }
+
+  /** Whether there is a list. */
+  get isListed(): boolean {
+    return this.#file !== undefined
+  }
+
+  /** What has been read so far. */
+  get read(): { readonly bytes: number; readonly bases: number } {
+    return this.#statistics
+  }
+
+  readOptions(onInvalid: OnInvalid, tempDir: string, signal: AbortSignal | undefined): ReadOptions {
+    return {
+      onInvalid,
+      skipHint: '--on-invalid skip',
+      tempDir,
+      statistics: this.#statistics,
+      ...(signal === undefined ? {} : { signal }),
+      onInvalidRecord: (record) => {
+        this.#pending.push(record)
+        this.#tell(record)
+      },
+    }
+  }
+
+  #tell({ outcome, reason, message, source, id }: InvalidRecord): void {
+    if (outcome === 'left_out') {
+      this.skipped++
+      if (this.skipped <= SHOWN) this.#logger.warn(`left out: ${message}`)
+      return
+    }
+    if (outcome === 'kept') {
+      // What is unusual in one record is reported at once.
+      const record = `${source}\n${id}`
+      if (record !== this.#lastUnusual) this.#unusual++
+      this.#lastUnusual = record
+    }
+    const shown = (this.#shown.get(reason) ?? 0) + 1
+    this.#shown.set(reason, shown)
+    if (shown <= SHOWN_UNUSUAL) this.#logger.warn(message)
+  }
+
+  /** Writes what was left out since the last call. */
+  async drain(): Promise<void> {
+    if (this.#pending.length === 0) return
+    if (this.#file === undefined) {
+      this.#file = await AtomicFile.create(this.#path)
+      await this.#file.write('source\tline\tid\treason\tmessage\toutcome\n')
+    }
+    for (const { source, line, id, reason, message, outcome } of this.#pending.splice(0)) {
+      await this.#file.write(`${[source, line, id, reason, message, outcome].map(cell).join('\t')}\n`)
+    }
+  }
+
+  /** Closes the table, where there is one, and says what was left out or taken with a doubt. */
+  async finish(): Promise<void> {
+    await this.drain()
+    await this.#file?.commit()
+    if (this.skipped > 0)
+      this.#logger.warn(`${count(this.skipped, 'invalid record')} left out; the list is in ${this.#path}`)
+    if (this.#unusual > 0) {
+      this.#logger.warn(
+        `${count(this.#unusual, 'record')} with something unusual, read as ${this.#unusual === 1 ? 'it stands' : 'they stand'}; the list is in ${this.#path}`,
+      )
+    }
+  }
+
+  async abandon(): Promise<void> {
+    await this.#file?.abandon()
+  }
+}
+
+function cell(value: string | number): string {
+  return printable(String(value))
+}

@@ -1,0 +1,117 @@
+import { UsageError } from '../../system/errors.ts'
+import type { Profile } from '../repository/index.ts'
+
+/** One batch size that was timed. */
+export interface Measurement {
+  readonly rows: number
+  /** Tokens of each row. */
+  readonly tokens: number
+  readonly milliseconds: number
+}
+
+/** A batch to time, and the token budget that it stands for. */
+export interface Trial {
+  readonly budget: number
+  readonly rows: number
+  readonly tokens: number
+}
+
+export interface RangeChoice {
+  /** Shortest and longest row of the profile. */
+  readonly from: number
+  readonly to: number
+  readonly tokenBudget: number
+  /** At that budget, at the length where it is lowest. */
+  readonly tokensPerSecond: number
+}
+
+export interface BudgetChoice {
+  readonly tokenBudget: number
+  readonly ranges: readonly RangeChoice[]
+}
+
+/** From a few rows of a read's frame to what no GPU is faster with. */
+export const defaultBudgets: readonly number[] = [4096, 8192, 16_384, 32_768, 65_536]
+
+/** A smaller batch this near to the fastest is as good: measurements differ by as much. */
+const NEARLY = 0.99
+
+/** Rows in the middle of a profile's lengths and at their end, in batches of each budget that the profile takes. */
+export function trialsOf(profiles: readonly Profile[], budgets: readonly number[]): Trial[] {
+  return profiles.flatMap(({ min, max }) => {
+    const middle = Math.ceil((min[1] + max[1]) / 2)
+    return [...new Set([middle, max[1]])].flatMap((tokens) =>
+      budgets.flatMap((budget) => {
+        const rows = Math.floor(budget / tokens)
+        return rows >= min[0] && rows <= max[0] ? [{ budget, rows, tokens }] : []
+      }),
+    )
+  })
+}
+
+/**
+ * The smallest budget that is within 1 % of the fastest at every length, for each profile and for the model; where none
+ * is, the one that falls behind least. Small batches balance better over GPUs and take less memory.
+ *
+ * @returns undefined when nothing was measured
+ */
+export function chooseBudgets(
+  profiles: readonly Profile[],
+  trials: readonly Trial[],
+  measurements: readonly Measurement[],
+): BudgetChoice | undefined {
+  const speeds = speedsOf(trials, measurements)
+  const ranges = profiles.flatMap(({ min, max }) => {
+    const own = speeds.filter(({ tokens }) => min[1] <= tokens && tokens <= max[1])
+    const tokenBudget = bestOf(own)
+    if (tokenBudget === undefined) return []
+    const at = own.filter(({ budget }) => budget === tokenBudget).map(({ speed }) => speed)
+    return [{ from: min[1], to: max[1], tokenBudget, tokensPerSecond: Math.round(Math.min(...at)) }]
+  })
+  const tokenBudget = bestOf(speeds)
+  return tokenBudget === undefined ? undefined : { tokenBudget, ranges }
+}
+
+interface Speed {
+  readonly budget: number
+  readonly tokens: number
+  /** Tokens per second. */
+  readonly speed: number
+}
+
+function speedsOf(trials: readonly Trial[], measurements: readonly Measurement[]): Speed[] {
+  return trials.flatMap(({ budget, rows, tokens }) => {
+    const found = measurements.find((each) => each.rows === rows && each.tokens === tokens)
+    return found === undefined ? [] : [{ budget, tokens, speed: (1000 * rows * tokens) / found.milliseconds }]
+  })
+}
+
+function bestOf(speeds: readonly Speed[]): number | undefined {
+  const fastest = new Map<number, number>()
+  for (const { tokens, speed } of speeds) fastest.set(tokens, Math.max(speed, fastest.get(tokens) ?? 0))
+  let best: { budget: number; share: number } | undefined
+  for (const budget of [...new Set(speeds.map((each) => each.budget))].sort((a, b) => a - b)) {
+    // A budget too large for the profile at one length goes there in pieces, as fast as the largest that it takes.
+    const shares = [...fastest].flatMap(([tokens, most]) => {
+      const at = speeds.filter((each) => each.tokens === tokens && each.budget <= budget)
+      const nearest = at.toSorted((a, b) => b.budget - a.budget)[0]
+      return nearest === undefined ? [] : [nearest.speed / most]
+    })
+    const share = Math.min(...shares)
+    if (share >= NEARLY) return budget
+    if (best === undefined || share > best.share) best = { budget, share }
+  }
+  return best?.budget
+}
+
+/** `4096,8192` as numbers. @throws {UsageError} */
+export function budgetsOf(text: string): number[] {
+  const budgets = text.split(',').map(Number)
+  const ascending = budgets.every(
+    (n, i) => Number.isSafeInteger(n) && n > (budgets[i - 1] ?? 0) && n < 2 ** 24,
+  )
+  if (ascending) return budgets
+  throw new UsageError(
+    `--budgets: expected tokens of batches, ascending, such as 8192,16384,32768; got ${JSON.stringify(text)}`,
+  )
+}

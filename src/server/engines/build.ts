@@ -1,0 +1,225 @@
+import { mkdir, statfs } from 'node:fs/promises'
+import { resolve } from 'node:path'
+import { type Bundle, computesOnCpu, openBundle } from '../../bundle/index.ts'
+import type { ModelName } from '../../dispatch/index.ts'
+import { TABLE_POSITIONS } from '../../import/index.ts'
+import { ExitCode } from '../../system/exit-codes.ts'
+import { WriteError } from '../../system/system-error.ts'
+import type { PlanSidecar } from '../repository/index.ts'
+import type { Builder, BuilderName, BuildRequest, Target } from './builder.ts'
+import { PythonBuilder } from './builder-python.ts'
+import { TrtexecBuilder } from './builder-trtexec.ts'
+import { EngineError, PrecisionError } from './errors.ts'
+import { budgetFor, memoryOf } from './memory.ts'
+import { PlanFiles } from './plan-files.ts'
+import { defaultBounds, profilesFor } from './profiles.ts'
+import { Reporter } from './reporter.ts'
+import { findEngines } from './show.ts'
+import { describePlan } from './sidecar.ts'
+
+export interface BuildEnginesOptions {
+  /** Folder of a bundle in BF16, FP16 or FP8. */
+  readonly bundle: string
+  /** Folder for the plans: `esm2/model_smXX.plan` and `dnabert_s/model_smXX.plan`. */
+  readonly output: string
+  /** @default both */
+  readonly models?: readonly ModelName[]
+  /** Longest length of each profile, in tokens, for all models or for each. @default {@link defaultBounds} */
+  readonly bounds?: readonly number[] | Record<ModelName, readonly number[]>
+  /** @default 16,384 for ESM-2 and 65,536 for DNABERT-S, halved until it fits the GPU */
+  readonly tokenBudget?: number
+  /** @default 'python' */
+  readonly builder?: BuilderName
+  /** @default 'python3' */
+  readonly python?: string
+  /** @default 'trtexec' */
+  readonly trtexec?: string
+  /** 0 to 5: how long TensorRT looks for faster kernels. @default 3 */
+  readonly optimizationLevel?: number
+  /** @default `timing.cache` in the output folder */
+  readonly timingCache?: string
+  /** Scratch memory that TensorRT's kernels may ask for. @default all */
+  readonly workspaceBytes?: number
+  /** Build even where a plan that fits is there. @default false */
+  readonly force?: boolean
+  /** Told in words what is being done. */
+  readonly onProgress?: (message: string) => void
+  readonly signal?: AbortSignal
+}
+
+export interface BuiltEngine {
+  readonly path: string
+  readonly sidecar: PlanSidecar
+  /** False when the plan was there already and fitted. */
+  readonly isNew: boolean
+}
+
+/** Tokens of the batches that plans are tuned for, where the GPU has room for them. */
+export const defaultBudget: Record<ModelName, number> = { esm2: 16_384, dnabert_s: 65_536 }
+
+/**
+ * Builds strongly typed TensorRT plans from a bundle, for the GPU of this machine. A plan and its description appear
+ * under their names only when both are whole. A plan that fits bundle, GPU, TensorRT and profiles is kept.
+ *
+ * @throws {PrecisionError} {@link EngineError} {@link EngineBuildError} and those of `openBundle`
+ */
+export async function buildEngines(options: BuildEnginesOptions): Promise<BuiltEngine[]> {
+  const bundle = await openBundle(options.bundle, options.signal)
+  if (computesOnCpu(bundle.manifest.precision))
+    throw new PrecisionError(bundle.folder, bundle.manifest.precision)
+  if (bundle.manifest.attention === 'fused' && options.builder === 'trtexec') {
+    throw new EngineError(
+      `the bundle ${bundle.folder} has fused attention, which trtexec does not know. Build through TensorRT's Python ` +
+        'bindings (--builder python), or import the models without --attention fused.',
+    )
+  }
+  const say = options.onProgress ?? (() => {})
+  const builder = builderOf(options)
+  const target = await builder.probe()
+  if (target !== undefined) {
+    say(`TensorRT ${target.tensorrt} on ${target.gpu}, compute capability ${target.computeCapability}`)
+    checkFp8(bundle, target)
+  }
+  const built: BuiltEngine[] = []
+  for (const model of options.models ?? (['esm2', 'dnabert_s'] as const)) {
+    built.push(await buildOne(options, bundle, model, { builder, target, say }))
+  }
+  return built
+}
+
+/** Ada (8.9) is the first GPU with products in FP8. A builder that tells its GPU only by building refuses by itself. */
+function checkFp8({ folder, manifest }: Bundle, { gpu, computeCapability }: Target): void {
+  if (manifest.precision !== 'fp8' || Number(computeCapability) >= 8.9) return
+  throw new EngineError(
+    `the bundle ${folder} is in fp8, which needs a GPU of compute capability 8.9 or higher (L4, L40S, H100, H200, ` +
+      `B200); ${gpu} has ${computeCapability}. Build from a bundle made with --precision bf16.`,
+  )
+}
+
+interface Tools {
+  readonly builder: Builder
+  readonly target: Target | undefined
+  readonly say: (message: string) => void
+}
+
+function boundsFor(bounds: BuildEnginesOptions['bounds'], model: ModelName): readonly number[] {
+  if (bounds === undefined) return defaultBounds[model]
+  return 'esm2' in bounds ? bounds[model] : bounds
+}
+
+function builderOf(options: BuildEnginesOptions): Builder {
+  if (options.builder === 'trtexec') return new TrtexecBuilder(options.trtexec ?? 'trtexec')
+  return new PythonBuilder(options.python ?? 'python3')
+}
+
+async function buildOne(
+  options: BuildEnginesOptions,
+  bundle: Bundle,
+  model: ModelName,
+  { builder, target, say }: Tools,
+): Promise<BuiltEngine> {
+  const folder = resolve(options.output, model)
+  const bounds = boundsFor(options.bounds, model)
+  const longest = Math.max(...bounds)
+  if (bundle.manifest.attention === 'fused' && longest > TABLE_POSITIONS) {
+    throw new EngineError(
+      `a profile of ${longest} tokens: the attention kernel has angles for ${TABLE_POSITIONS}. ` +
+        'Choose shorter --profiles, or import the models without --attention fused.',
+    )
+  }
+  const shape = {
+    model,
+    onnx: bundle.pathOf(bundle.manifest.models[model].graph),
+    profiles: profilesFor({
+      bounds,
+      tokenBudget: budgetOf(options, bundle, model, target, say),
+    }),
+    optimizationLevel: options.optimizationLevel ?? 3,
+    workspaceBytes: options.workspaceBytes,
+  }
+  const kept = options.force ? undefined : await fitting(options.output, bundle, shape, target)
+  if (kept !== undefined) {
+    say(`${model}: ${kept.path} fits already; add --force to build it again`)
+    return kept
+  }
+  await makeRoom(folder, bundle, model)
+  await using files = await PlanFiles.begin(resolve(options.output), model, options.timingCache)
+  const request: BuildRequest = { ...shape, plan: files.plan, timingCache: files.timingCache }
+  using reporter = new Reporter(model, bundle.manifest.models[model].weights.bytes, request, say)
+  const { graph, weights } = bundle.manifest.models[model]
+  const build = () => builder.build(request, (step) => reporter.step(step), options.signal)
+  const result = await bundle.whileVerified([graph, weights], build, options.signal)
+  const sidecar = await describePlan(bundle, model, builder, request, result)
+  const path = await files.commit(sidecar)
+  reporter.done(path, result.seconds)
+  return { path, sidecar, isNew: true }
+}
+
+function budgetOf(
+  { tokenBudget }: BuildEnginesOptions,
+  bundle: Bundle,
+  model: ModelName,
+  target: Target | undefined,
+  say: (message: string) => void,
+): number {
+  const wanted = tokenBudget ?? defaultBudget[model]
+  if (target?.memoryBytes === undefined) return wanted
+  const dimensions = bundle.manifest.models[model]
+  const { bytes } = dimensions.weights
+  const budget = budgetFor(dimensions, bytes, wanted, target.memoryBytes)
+  if (budget === undefined) {
+    const { weightBytes, activationBytes } = memoryOf(dimensions, bytes, 4 * 512)
+    throw new EngineError(
+      `${model} needs about ${gigabytes(weightBytes + activationBytes)} of GPU memory even with small batches, ` +
+        `${target.gpu} has ${gigabytes(target.memoryBytes)}. Use a larger GPU or a smaller model.`,
+    )
+  }
+  if (budget < wanted)
+    say(`${model}: batches of ${budget} tokens instead of ${wanted}, to fit ${gigabytes(target.memoryBytes)}`)
+  return budget
+}
+
+/** The plan that is there, when it is what would be built. */
+async function fitting(
+  folder: string,
+  bundle: Bundle,
+  request: Pick<BuildRequest, 'model' | 'profiles' | 'optimizationLevel'>,
+  target: Target | undefined,
+): Promise<BuiltEngine | undefined> {
+  if (target === undefined) return undefined
+  const { computeCapability, tensorrt } = target
+  for (const { path, sidecar, problem } of await findEngines(folder, {
+    bundle,
+    computeCapability,
+    tensorrt,
+  })) {
+    if (problem !== undefined || sidecar === undefined || sidecar.model !== request.model) continue
+    const same =
+      JSON.stringify(sidecar.profiles) === JSON.stringify(request.profiles) &&
+      (sidecar as Record<string, unknown>).optimizationLevel === request.optimizationLevel
+    if (same) return { path, sidecar, isNew: false }
+  }
+  return undefined
+}
+
+/** A plan takes what its weights take, and a little. */
+async function makeRoom(folder: string, bundle: Bundle, model: ModelName): Promise<void> {
+  try {
+    await mkdir(folder, { recursive: true })
+  } catch (error) {
+    throw new WriteError(folder, error)
+  }
+  const { bavail, bsize } = await statfs(folder)
+  const needed = 1.1 * bundle.manifest.models[model].weights.bytes + (64 << 20)
+  if (bavail * bsize < needed) {
+    throw new EngineError(
+      `${folder}: the plan of ${model} needs about ${gigabytes(needed)}, the disk has ${gigabytes(bavail * bsize)} left. ` +
+        'Free some space or choose another disk.',
+      { exitCode: ExitCode.inputOutput },
+    )
+  }
+}
+
+function gigabytes(bytes: number): string {
+  return `${(bytes / 1e9).toFixed(1)} GB`
+}

@@ -1,0 +1,78 @@
+import { type Bundle, readTokenizer } from '../../bundle/index.ts'
+import type { ModelName } from '../../dispatch/index.ts'
+import { readSequences } from '../../fasta/index.ts'
+import { chunkBounds, openFrames } from '../../sequence/index.ts'
+import type { LengthHistogram } from './profiles.ts'
+
+export interface LengthOptions {
+  readonly inputs: readonly string[]
+  /** Bases of a chunk, as `predict` will be told. */
+  readonly expectedLength: number
+  /** Frames after which the rest of the input is not looked at. @default 1,000,000 */
+  readonly frames?: number
+  readonly signal?: AbortSignal | undefined
+}
+
+export interface Lengths {
+  readonly histograms: Record<ModelName, LengthHistogram>
+  readonly frames: number
+  /** False where the input goes on after what was counted. */
+  readonly whole: boolean
+}
+
+const ENOUGH = 1_000_000
+/** `<cls>` and `<eos>`; every residue is one token. */
+const ESM_SPECIAL = 2
+
+/** Counts the tokens of every open frame of an input, for both models, just as `predict` makes them. */
+export async function countLengths(bundle: Bundle, options: LengthOptions): Promise<Lengths> {
+  const tokenizer = await readTokenizer(bundle)
+  const most = options.frames ?? ENOUGH
+  const histograms = { esm2: [] as number[], dnabert_s: [] as number[] }
+  let frames = 0
+  for await (const records of readSequences(options.inputs, options.signal && { signal: options.signal })) {
+    options.signal?.throwIfAborted()
+    for (const { sequence } of records) {
+      for (const { start, end } of chunkBounds(sequence.length, options.expectedLength)) {
+        for (const { nucleotide, protein } of openFrames(sequence.subarray(start, end))) {
+          if (frames === most) return { histograms, frames, whole: false }
+          frames++
+          count(histograms.esm2, protein.length + ESM_SPECIAL)
+          count(histograms.dnabert_s, tokenizer.encode(nucleotide).length)
+        }
+      }
+    }
+  }
+  return { histograms, frames, whole: true }
+}
+
+function count(histogram: number[], length: number): void {
+  while (histogram.length <= length) histogram.push(0)
+  histogram[length]!++
+}
+
+const BAR = 40
+
+/** A histogram for people: one line for each 16 lengths that occur, with their share of all tokens. */
+export function describeLengths(histogram: LengthHistogram): string {
+  const rows: { from: number; sequences: number; tokens: number }[] = []
+  for (let t = 0; t < histogram.length; t++) {
+    const sequences = histogram[t]!
+    if (sequences === 0) continue
+    const from = t - ((t - 1) % 16)
+    if (rows.at(-1)?.from !== from) rows.push({ from, sequences: 0, tokens: 0 })
+    const row = rows.at(-1)!
+    row.sequences += sequences
+    row.tokens += t * sequences
+  }
+  const all = rows.reduce((sum, { tokens }) => sum + tokens, 0)
+  const most = Math.max(...rows.map(({ tokens }) => tokens))
+  return rows
+    .map(({ from, sequences, tokens }) => {
+      const range = `${from} to ${from + 15}`.padStart(14)
+      const share = `${((100 * tokens) / all).toFixed(1)} %`.padStart(8)
+      const bar = '#'.repeat(Math.round((BAR * tokens) / most))
+      return `${range} tokens ${String(sequences).padStart(10)} sequences ${share}  ${bar}`.trimEnd()
+    })
+    .join('\n')
+}

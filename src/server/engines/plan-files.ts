@@ -1,0 +1,117 @@
+import { copyFile, mkdir, readdir, rename, rm } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { syncFolder, writeAtomically } from '../../system/atomic.ts'
+import { ExitCode } from '../../system/exit-codes.ts'
+import { beginFolder } from '../../system/replace-folder.ts'
+import { filesAt, isThere } from '../../system/same-file.ts'
+import { ReadError, WriteError } from '../../system/system-error.ts'
+import { type PlanSidecar, planFileName } from '../repository/index.ts'
+import { EngineError } from './errors.ts'
+import { damage, readSidecar, sidecarOf } from './show.ts'
+
+const TIMING_CACHE = 'timing.cache'
+const CODES = /^model_sm\d+\.(plan|json)$/
+
+/** Where a plan is built, and the files that it and its description become. A kill leaves nothing that the next build keeps. */
+export class PlanFiles {
+  readonly #folder: string
+  readonly #unfinished: string
+  readonly #timingCache: string
+  /** The builder writes the plan here. */
+  readonly plan: string
+  /** The builder's own copy of the timing cache, which it reads and replaces. */
+  readonly timingCache: string
+
+  private constructor(folder: string, unfinished: string, timingCache: string) {
+    this.#folder = folder
+    this.#unfinished = unfinished
+    this.#timingCache = timingCache
+    this.plan = join(unfinished, 'model.plan')
+    this.timingCache = join(unfinished, TIMING_CACHE)
+  }
+
+  /**
+   * @param output folder of the plans
+   * @param timingCache file that the user names for it; undefined for the one in the folder of the plans
+   * @throws EngineError for files that no build has written and that would be overwritten
+   */
+  static async begin(output: string, model: string, timingCache: string | undefined): Promise<PlanFiles> {
+    const folder = join(output, model)
+    const cache = timingCache ?? join(output, TIMING_CACHE)
+    await refuseStrangers(output, folder, timingCache === undefined ? cache : undefined)
+    try {
+      await mkdir(dirname(cache), { recursive: true })
+      const files = new PlanFiles(folder, await beginFolder(join(folder, 'model.plan')), cache)
+      await copyFile(cache, files.timingCache).catch((error: NodeJS.ErrnoException) => {
+        if (error.code !== 'ENOENT') throw new ReadError(cache, error)
+      })
+      return files
+    } catch (error) {
+      throw error instanceof ReadError ? error : new WriteError(folder, error)
+    }
+  }
+
+  /**
+   * Gives the plan and its description their names; the old plan goes first, so that a kill never leaves it beside the
+   * description of the new one.
+   * @returns the path of the plan
+   */
+  async commit(sidecar: PlanSidecar): Promise<string> {
+    const path = join(this.#folder, planFileName(sidecar.computeCapability))
+    // Something else may have taken the name meanwhile.
+    await refuseUnlessOurs([path])
+    try {
+      await rename(this.timingCache, this.#timingCache).catch((error: NodeJS.ErrnoException) => {
+        if (error.code !== 'ENOENT') throw error
+      })
+      await rm(path, { force: true })
+      await writeAtomically(sidecarOf(path), `${JSON.stringify(sidecar, null, 2)}\n`)
+      await rename(this.plan, path)
+    } catch (error) {
+      throw error instanceof WriteError ? error : new WriteError(path, error)
+    }
+    await syncFolder(this.#folder)
+    return path
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await rm(this.#unfinished, { recursive: true, force: true }).catch(() => {})
+  }
+}
+
+async function refuseStrangers(output: string, folder: string, cache: string | undefined): Promise<void> {
+  const names = await readdir(folder).catch(() => [])
+  const stems = new Set(names.filter((name) => CODES.test(name)).map((name) => name.replace(/json$/, 'plan')))
+  await refuseUnlessOurs([...stems].sort().map((name) => join(folder, name)))
+  if (cache === undefined || !(await isThere(cache))) return
+  // A cache has no mark of its own: it is ours where plans of ours lie beside it.
+  const plans = (await filesAt(output)).filter((path) => path.endsWith('.json'))
+  for (const path of plans) if ((await readSidecar(path.replace(/json$/, 'plan'))) !== undefined) return
+  throw stranger([cache], '--timing-cache FILE names another one')
+}
+
+async function refuseUnlessOurs(plans: readonly string[]): Promise<void> {
+  const strangers: string[] = []
+  for (const plan of plans) {
+    const sidecar = await readSidecar(plan)
+    if (sidecar === undefined && (await isThere(sidecarOf(plan)))) strangers.push(sidecarOf(plan))
+    if ((await isThere(plan)) && !(await isOurs(plan, sidecar))) strangers.push(plan)
+  }
+  if (strangers.length > 0) throw stranger(strangers, 'or choose another --output')
+}
+
+async function isOurs(plan: string, sidecar: PlanSidecar | undefined): Promise<boolean> {
+  if (sidecar === undefined) return false
+  return (await damage(plan, sidecar).catch(() => 'cannot be read')) === undefined
+}
+
+function stranger(paths: readonly string[], otherwise: string): EngineError {
+  const are =
+    paths.length === 1 ? 'was not written by a build, and is' : 'were not written by a build, and are'
+  return new EngineError(
+    `${paths.join(', ')} ${are} not overwritten: move ${paths.length === 1 ? 'it' : 'them'} away, ${otherwise}`,
+    {
+      exitCode: ExitCode.cannotCreate,
+    },
+  )
+}

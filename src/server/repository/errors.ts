@@ -1,0 +1,24 @@
+import { DataError } from '../../system/errors.ts'
+import { ExitCode } from '../../system/exit-codes.ts'
+import type { Message } from '../../system/printable.ts'
+
+/** A model repository cannot be made. */
+export class RepositoryError extends DataError {
+  /** The folder or file it is about. */
+  readonly path: string
+
+  constructor(path: string, message: Message, options: { cause?: unknown; exitCode?: number } = {}) {
+    super(message, options)
+    this.path = path
+  }
+}
+
+/** What lies at the place of a repository is not to be replaced. */
+export class PlaceTakenError extends RepositoryError {
+  constructor(path: string, message: Message) {
+    super(path, message, { exitCode: ExitCode.cannotCreate })
+  }
+}
+
+/** TensorRT plans are missing, or do not fit the bundle. */
+export class PlanError extends RepositoryError {}

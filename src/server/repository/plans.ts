@@ -1,0 +1,121 @@
+import { readdir, readFile } from 'node:fs/promises'
+import { basename, join } from 'node:path'
+import * as v from 'valibot'
+import { parseJson } from '../../system/json.ts'
+import { PlanError } from './errors.ts'
+
+const Size = v.pipe(v.number(), v.safeInteger(), v.minValue(1))
+/** Rows and tokens of a row: the shape [B,T] of `input_ids`. */
+const Shape = v.tuple([Size, Size])
+
+/**
+ * What is known of a TensorRT plan, in `model_smXX.json` beside `model_smXX.plan`.
+ *
+ * Profiles must not overlap in T: the server's TensorRT backend chooses among those that fit by a distance that
+ * does not look at T when `max_batch_size` is 0.
+ */
+export const PlanSidecar = v.pipe(
+  v.looseObject({
+    format: v.literal('virnucpro-plan'),
+    version: v.literal(1),
+    model: v.picklist(['esm2', 'dnabert_s']),
+    /** `bundleDigest` of the bundle whose graph it was built from. */
+    bundle: v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/)),
+    /** Of the GPU it was built on and runs on. */
+    computeCapability: v.pipe(v.string(), v.regex(/^\d+\.\d$/)),
+    /** Version of TensorRT: a plan loads in the same one only. */
+    tensorrt: v.string(),
+    /** The plan itself; absent where another program wrote the description. */
+    plan: v.optional(
+      v.object({
+        bytes: v.optional(Size),
+        sha256: v.optional(v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/))),
+      }),
+    ),
+    profiles: v.pipe(
+      v.array(v.strictObject({ min: Shape, opt: Shape, max: Shape })),
+      v.minLength(1),
+      v.check((profiles) => disjoint(profiles), 'profiles overlap in length'),
+    ),
+  }),
+)
+export type PlanSidecar = v.InferOutput<typeof PlanSidecar>
+export type Profile = PlanSidecar['profiles'][number]
+
+export interface Plan {
+  /** The plan itself. */
+  readonly path: string
+  readonly sidecar: PlanSidecar
+}
+
+/** Name of a plan's file for GPUs of one compute capability: `model_sm90.plan`. */
+export function planFileName(computeCapability: string): string {
+  return `model_sm${computeCapability.replace('.', '')}.plan`
+}
+
+const HOW = 'Plans are made on the GPU that they are for, by: virnucpro engines build'
+
+/**
+ * Finds the plans of one model, in `FOLDER/MODEL/` with one file for each compute capability.
+ *
+ * @throws {PlanError} when there is none, or one is not of this bundle, or they have different profiles
+ */
+export async function findPlans(
+  folder: string,
+  model: 'esm2' | 'dnabert_s',
+  bundle: string,
+): Promise<Plan[]> {
+  const place = join(folder, model)
+  const names = (await readdir(place).catch(() => [])).filter((name) => /^model_sm\d+\.plan$/.test(name))
+  if (names.length === 0) {
+    throw new PlanError(place, `no TensorRT plan in ${place}: expected model_smXX.plan. ${HOW}`)
+  }
+  const plans: Plan[] = []
+  for (const name of names.sort()) {
+    const path = join(place, name)
+    const sidecar = await readSidecar(path)
+    const problem = mismatch(path, sidecar, model, bundle)
+    if (problem !== undefined) throw new PlanError(path, `${path} ${problem} ${HOW}`)
+    plans.push({ path, sidecar })
+  }
+  const profiles = new Set(plans.map(({ sidecar }) => JSON.stringify(sidecar.profiles)))
+  if (profiles.size > 1) {
+    throw new PlanError(
+      place,
+      `the plans in ${place} have different profiles; one model serves one set of them. Build all with the same options.`,
+    )
+  }
+  return plans
+}
+
+async function readSidecar(plan: string): Promise<PlanSidecar> {
+  const path = plan.replace(/plan$/, 'json')
+  let json: unknown
+  try {
+    json = parseJson(await readFile(path, 'utf8'))
+  } catch (cause) {
+    throw new PlanError(path, `${path}, which describes ${basename(plan)}, cannot be read. ${HOW}`, { cause })
+  }
+  const result = v.safeParse(PlanSidecar, json)
+  if (result.success) return result.output
+  const problems = result.issues.map((issue) => `${v.getDotPath(issue) ?? 'file'}: ${issue.message}`)
+  throw new PlanError(path, [
+    `${path} does not describe a plan:`,
+    ...problems.map((line) => `  ${line}`),
+    HOW,
+  ])
+}
+
+function mismatch(path: string, sidecar: PlanSidecar, model: string, bundle: string): string | undefined {
+  if (sidecar.model !== model) return `is a plan of ${sidecar.model}, expected one of ${model}.`
+  if (sidecar.bundle !== bundle) return 'was built from another bundle.'
+  const name = planFileName(sidecar.computeCapability)
+  return basename(path) === name
+    ? undefined
+    : `is for compute capability ${sidecar.computeCapability}: expected the name ${name}.`
+}
+
+function disjoint(profiles: readonly { min: [number, number]; max: [number, number] }[]): boolean {
+  const byLength = profiles.toSorted((a, b) => a.min[1] - b.min[1])
+  return byLength.every((profile, i) => i === 0 || profile.min[1] > byLength[i - 1]!.max[1])
+}

@@ -1,0 +1,99 @@
+import { readFile, realpath } from 'node:fs/promises'
+import { join, relative, sep } from 'node:path'
+import * as v from 'valibot'
+import { JsonError, parseJson } from '../../system/json.ts'
+import { NotRegularError, openRegular } from '../../system/regular-file.ts'
+import { sha256Open } from '../../system/sha256.ts'
+import { fromSystem } from '../../system/system-error.ts'
+import { RepositoryError } from './errors.ts'
+import { type Placement, place } from './place.ts'
+
+/** Tells a repository of this program from any other folder; the server looks at folders only. */
+export const MARKER = 'virnucpro-repository.json'
+
+const RecordedFile = v.object({ path: v.string(), bytes: v.number(), sha256: v.string() })
+/** What the server computes with: graphs, weights, plans, tokenizer. Absent in repositories of version 0.1.0. */
+const Record = v.looseObject({ files: v.optional(v.array(RecordedFile)) })
+
+/** What a file is known to be. */
+interface Content {
+  readonly bytes: number
+  readonly sha256: string
+}
+
+/** The files that a repository under construction has got, each read where it lies then. */
+export class RecordedFiles {
+  readonly #folder: string
+  readonly #placement: Placement
+  readonly files: v.InferOutput<typeof RecordedFile>[] = []
+
+  constructor(folder: string, placement: Placement) {
+    this.#folder = folder
+    this.#placement = placement
+  }
+
+  /**
+   * Puts a file into place.
+   * @param expected - what it is known to be; undefined where nobody has written that down
+   * @throws RepositoryError when it is something else
+   */
+  async add(from: string, to: string, expected: { sha256?: string | undefined } | undefined): Promise<void> {
+    // A link to a link would be a link.
+    await place(await realpath(from), to, this.#placement)
+    const content = await contentOf(to)
+    if (expected?.sha256 !== undefined && expected.sha256 !== content.sha256) {
+      throw new RepositoryError(
+        from,
+        `${from} is damaged: it is not what was written (its SHA-256 differs). Make or copy it again.`,
+      )
+    }
+    this.files.push({ path: relative(this.#folder, to).split(sep).join('/'), ...content })
+  }
+}
+
+async function contentOf(path: string, signal?: AbortSignal): Promise<Content> {
+  await using file = await openRegular(path)
+  const { size } = await file.stat()
+  return { bytes: size, sha256: await sha256Open(file, signal) }
+}
+
+const HOW = 'Make the repository again: virnucpro repository build --force'
+
+/**
+ * Compares what a server is to compute with, with what `repository build` has put there. Anybody else's repository, and
+ * configurations and code, which may be changed, are the user's business.
+ *
+ * @throws RepositoryError naming the file
+ */
+export async function verifyRepository(folder: string, signal?: AbortSignal): Promise<void> {
+  for (const { path, bytes, sha256 } of await recordOf(folder)) {
+    const problem = await contentOf(join(folder, path), signal).then(
+      (found) => {
+        if (found.bytes !== bytes) return `has ${found.bytes} bytes instead of ${bytes}`
+        return found.sha256 === sha256 ? undefined : 'is not what was put there (its SHA-256 differs)'
+      },
+      (error: unknown) => {
+        if (error instanceof NotRegularError) return `is ${error.kind}`
+        if ((error as NodeJS.ErrnoException).code === 'ENOENT') return 'is missing'
+        throw fromSystem(error) ?? error
+      },
+    )
+    if (problem !== undefined)
+      throw new RepositoryError(folder, `the repository ${folder} is damaged: ${path} ${problem}. ${HOW}`)
+  }
+}
+
+async function recordOf(folder: string): Promise<NonNullable<v.InferOutput<typeof Record>['files']>> {
+  const path = join(folder, MARKER)
+  const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return undefined
+    throw fromSystem(error) ?? error
+  })
+  if (text === undefined) return []
+  try {
+    return v.parse(Record, parseJson(text)).files ?? []
+  } catch (cause) {
+    if (!(cause instanceof JsonError) && !v.isValiError(cause)) throw cause
+    throw new RepositoryError(folder, `${path} is damaged: ${cause.message}. ${HOW}`, { cause })
+  }
+}

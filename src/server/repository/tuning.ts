@@ -1,0 +1,69 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import * as v from 'valibot'
+import { parseJson } from '../../system/json.ts'
+import { ReadError } from '../../system/system-error.ts'
+import { PlanError } from './errors.ts'
+import type { Plan } from './plans.ts'
+
+const Whole = v.pipe(v.number(), v.safeInteger(), v.minValue(1))
+
+const Entry = v.looseObject({
+  model: v.picklist(['esm2', 'dnabert_s']),
+  /** Name of the GPU it was measured on. */
+  gpu: v.string(),
+  computeCapability: v.string(),
+  tensorrt: v.string(),
+  /** SHA-256 of the plan that was measured. */
+  plan: v.string(),
+  /** Smallest budget that is nearly the fastest at all lengths. */
+  tokenBudget: Whole,
+  /** The same for each profile of the plan by itself. */
+  ranges: v.array(v.looseObject({ from: Whole, to: Whole, tokenBudget: Whole, tokensPerSecond: v.number() })),
+  /** Time of the measurement, UTC. */
+  tuned: v.string(),
+})
+export type TuningEntry = v.InferOutput<typeof Entry>
+
+/** What `engines tune` has measured, in one file beside the plans: one entry for each plan. */
+export const Tuning = v.object({
+  format: v.literal('virnucpro-tuning'),
+  version: v.literal(1),
+  entries: v.array(Entry),
+})
+export type Tuning = v.InferOutput<typeof Tuning>
+
+export const TUNING_FILE = 'tuning.json'
+
+/** @returns undefined where nothing was tuned. @throws {PlanError} when the file is damaged */
+export async function readTuning(plans: string): Promise<Tuning | undefined> {
+  const path = join(plans, TUNING_FILE)
+  let text: string
+  try {
+    text = await readFile(path, 'utf8')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    throw new ReadError(path, error)
+  }
+  try {
+    return v.parse(Tuning, parseJson(text))
+  } catch (cause) {
+    throw new PlanError(
+      path,
+      `${path} holds no results of "virnucpro engines tune": remove it, or tune again`,
+      { cause },
+    )
+  }
+}
+
+/** The smallest budget measured for these very plans; undefined unless each was. */
+export function tunedBudget(tuning: Tuning | undefined, plans: readonly Plan[]): number | undefined {
+  const budgets = plans.map(({ sidecar }) => {
+    const sha256 = (sidecar as { plan?: { sha256?: unknown } }).plan?.sha256
+    // GPUs of one compute capability share a plan, and each has an entry.
+    const entries = tuning?.entries.filter(({ model, plan }) => model === sidecar.model && plan === sha256)
+    return Math.min(...(entries ?? []).map(({ tokenBudget }) => tokenBudget))
+  })
+  const smallest = Math.min(...budgets)
+  return budgets.every(Number.isFinite) && Number.isFinite(smallest) ? smallest : undefined
+}

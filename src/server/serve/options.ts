@@ -1,0 +1,76 @@
+import type { Logger } from '../../system/logger.ts'
+import type { RestartPolicy } from './supervised-server.ts'
+
+/** Ports of one server. */
+export interface ServerPorts {
+  readonly http: number
+  readonly grpc: number
+  readonly metrics: number
+}
+
+export const DEFAULT_PORTS: ServerPorts = { http: 8000, grpc: 8001, metrics: 8002 }
+
+/** Each server of `gpus` has its three ports so much above those of the one before. */
+export const PORT_STEP = 3
+
+export interface ServeOptions {
+  /** Folder made by `repository build`, or any other model repository. */
+  readonly repository: string
+  /** Server program. @default `tritonserver` of PATH, else /opt/tritonserver/bin/tritonserver */
+  readonly serverBin?: string | undefined
+  /** Where the server finds its backends. @default what the server does by itself */
+  readonly backendDirectory?: string | undefined
+  /** Put before LD_LIBRARY_PATH, separated by colons. */
+  readonly libraryPath?: string | undefined
+  readonly ports?: Partial<ServerPorts> | undefined
+  /** What HTTP, gRPC and metrics listen on. @default '127.0.0.1' */
+  readonly address?: string | undefined
+  /** One server for each of these GPUs, by number or UUID, on ports in steps of 3; otherwise one server for all. */
+  readonly gpus?: readonly string[] | undefined
+  /** Seconds until every model must be ready. @default 600 */
+  readonly startupTimeout?: number | undefined
+  /** Seconds that requests under way get when the server stops. @default 30 */
+  readonly drainTimeout?: number | undefined
+  /** Run the container of triton/compose.yaml in place of a program of this machine. */
+  readonly container?: boolean | undefined
+  /** Image tag of the container. @default that of triton/compose.yaml */
+  readonly imageTag?: string | undefined
+  /** More arguments for the server; a later one replaces an earlier one of the same name. */
+  readonly args?: readonly string[] | undefined
+  /** Let `predict` of the same user find the servers without being told where they are. @default false */
+  readonly announce?: boolean | undefined
+  /** What happens when a server that was ready ends by itself. @default up to four new starts in a row */
+  readonly restart?: RestartPolicy | undefined
+  readonly logger?: Logger | undefined
+  /** Stops the start; a server that runs already is stopped by its `stop`. */
+  readonly signal?: AbortSignal | undefined
+}
+
+/** One server with every choice made. */
+export interface ServerPlan {
+  readonly repository: string
+  readonly address: string
+  readonly ports: ServerPorts
+  /** The only GPU it sees; all of them when undefined. */
+  readonly gpu: string | undefined
+  readonly drainTimeout: number
+  readonly args: readonly string[]
+}
+
+/** The servers that options ask for: one, or one for each GPU. */
+export function planServers(options: ServeOptions): ServerPlan[] {
+  const base = { ...DEFAULT_PORTS, ...options.ports }
+  const gpus = options.gpus ?? [undefined]
+  return gpus.map((gpu, index) => ({
+    repository: options.repository,
+    address: options.address ?? '127.0.0.1',
+    ports: {
+      http: base.http + index * PORT_STEP,
+      grpc: base.grpc + index * PORT_STEP,
+      metrics: base.metrics + index * PORT_STEP,
+    },
+    gpu,
+    drainTimeout: options.drainTimeout ?? 30,
+    args: options.args ?? [],
+  }))
+}

@@ -1,0 +1,61 @@
+import { lstatSync, readdirSync, readlinkSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { processStart } from '../../system/process-identity.ts'
+
+export const SHARED_MEMORY = '/dev/shm'
+
+/** Who made a region: process id, start of that process, namespace of process ids. */
+const OURS = /^virnucpro_(?<pid>\d+)_(?<start>\d+)_(?<place>\d+)_[0-9a-f]{8}_/
+
+/**
+ * What the shared-memory regions of one server are called. The name tells which process started the server, so that a
+ * later one can see whether anybody is left to remove them.
+ */
+export function newRegionPrefix(): string {
+  const start = processStart(process.pid) ?? '0'
+  return `virnucpro_${process.pid}_${start}_${processNamespace()}_${crypto.randomUUID().slice(0, 8)}_`
+}
+
+export function removeRegions(prefix: string): void {
+  for (const name of regions()) {
+    if (name.startsWith(prefix)) rmSync(join(SHARED_MEMORY, name), { force: true })
+  }
+}
+
+/**
+ * Removes what is left of servers whose starter was killed together with everything that watched it, as by SIGKILL for
+ * a whole control group. Other users' regions, and those made in another namespace of process ids, are left alone.
+ */
+export function removeStaleRegions(): void {
+  const place = processNamespace()
+  if (place === '0') return
+  for (const name of regions()) {
+    const made = OURS.exec(name)?.groups
+    if (made === undefined || made.place !== place || made.start === '0') continue
+    if (processStart(Number(made.pid)) === made.start) continue
+    const path = join(SHARED_MEMORY, name)
+    try {
+      if (lstatSync(path).uid === process.getuid?.()) rmSync(path, { force: true })
+    } catch {
+      // Somebody else has removed it.
+    }
+  }
+}
+
+/** Number of the namespace that process ids of this process belong to; 0 where that cannot be seen. */
+function processNamespace(): string {
+  try {
+    return /\d+/.exec(readlinkSync('/proc/self/ns/pid'))?.[0] ?? '0'
+  } catch {
+    return '0'
+  }
+}
+
+function regions(): string[] {
+  try {
+    return readdirSync(SHARED_MEMORY)
+  } catch {
+    // Systems without this folder have no such regions.
+    return []
+  }
+}

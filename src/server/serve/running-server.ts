@@ -1,0 +1,188 @@
+import type { Logger } from '../../system/logger.ts'
+import { atExit } from './at-exit.ts'
+import type { ServerCommand } from './command.ts'
+import { ModelLoadError, ServerError, StartupTimeoutError } from './errors.ts'
+import { askHealth } from './health.ts'
+import { isRunning, type Listener, listenerOf } from './listener.ts'
+import type { ServerPlan } from './options.ts'
+import { ProcessGroup } from './process-group.ts'
+import { type LoadEvent, ServerLog } from './server-log.ts'
+
+const POLL_MS = 100
+/** How often to say that loading goes on. */
+const HEARTBEAT_MS = 15_000
+/** A server that cannot have its port ends well within this time. */
+const UNPROVEN_MS = 5000
+/** For a server without requests, one that was never ready. */
+const UNREADY_STOP_SECONDS = 5
+/** What a server takes on top of the time for requests under way: about 4 s to end its Python processes. */
+const STOP_MARGIN_SECONDS = 15
+
+/** One server: a process group and where it listens. */
+export class OneServer {
+  readonly plan: ServerPlan
+  readonly grpcUrl: string
+  readonly httpUrl: string
+  readonly metricsUrl: string
+  readonly #group: ProcessGroup
+  readonly #log = new ServerLog()
+  readonly #logger: Logger | undefined
+  readonly #label: string
+  readonly #down: ServerCommand | undefined
+  readonly #started = performance.now()
+  readonly #forget: () => void
+  #wasReady = false
+  #firstAnswer: number | undefined
+  /** The process that answers, where the system tells. */
+  #listener: Listener | undefined
+  #stopped: Promise<void> | undefined
+
+  private constructor(start: StartOne) {
+    const { plan } = start
+    this.plan = plan
+    const host = reachable(plan.address)
+    this.grpcUrl = `grpc://${host}:${plan.ports.grpc}`
+    this.httpUrl = `http://${host}:${plan.ports.http}`
+    this.metricsUrl = `http://${host}:${plan.ports.metrics}/metrics`
+    this.#logger = start.logger
+    this.#label = plan.gpu === undefined ? '' : `GPU ${plan.gpu}: `
+    this.#down = start.down
+    const onText = (text: string) => this.#log.add(text, (line, event) => this.#onLine(line, event))
+    this.#group = ProcessGroup.start(start.command, onText, start.regionPrefix)
+    this.#forget = this.#down === undefined ? () => {} : atExit(this.#tidyUpNow)
+  }
+
+  static start(start: StartOne): OneServer {
+    return new OneServer(start)
+  }
+
+  get pid(): number {
+    return this.#group.pid
+  }
+
+  /**
+   * Whether this server, and nobody else, is what answers at its gRPC address. To be asked before every request, since the
+   * port is free for anybody once the server has ended.
+   */
+  get serves(): boolean {
+    if (!this.#wasReady || !this.#group.running) return false
+    return this.#listener === undefined || isRunning(this.#listener)
+  }
+
+  /** Resolves to the exit code when the server has ended, for whatever reason. */
+  get exited(): Promise<number> {
+    return this.#group.exited
+  }
+
+  /** The lines of its log that tell why it ended. */
+  explanation(): string[] {
+    return this.#log.explanation()
+  }
+
+  /**
+   * Resolves when every model is ready.
+   *
+   * @throws {ModelLoadError} {@link ServerError} when it ended, {@link StartupTimeoutError}
+   */
+  async ready(timeoutSeconds: number, signal: AbortSignal | undefined): Promise<void> {
+    const end = performance.now() + timeoutSeconds * 1000
+    let heartbeat = performance.now() + HEARTBEAT_MS
+    let state = 'nothing answers yet'
+    while (performance.now() < end) {
+      signal?.throwIfAborted()
+      if (await this.#isReady()) return
+      const { pending } = this.#log
+      state = pending.length > 0 ? `still loading ${pending.join(', ')}` : 'it has not answered yet'
+      if (performance.now() > heartbeat) {
+        heartbeat += HEARTBEAT_MS
+        this.#say(`${state} (${this.#seconds()} s)`)
+      }
+      await Bun.sleep(POLL_MS)
+    }
+    throw new StartupTimeoutError(timeoutSeconds, state, this.explanation())
+  }
+
+  async #isReady(): Promise<boolean> {
+    if (!this.#group.running) throw new ServerError(await this.#ended(), this.explanation())
+    const health = await askHealth(this.httpUrl)
+    const failed = [...this.#log.unreadable, ...(health.kind === 'failed' ? health.models : [])]
+    if (health.kind !== 'silent' && failed.length > 0) throw new ModelLoadError(this.plan.repository, failed)
+    if (health.kind !== 'ready') return false
+    this.#firstAnswer ??= performance.now()
+    this.#wasReady = this.#isItself(this.#firstAnswer) && this.#group.running
+    return this.#wasReady
+  }
+
+  /**
+   * Whether the answer came from this server: another program may have taken the ports while it loaded its models. The
+   * system tells, or else the server's own log; where neither does, as behind a wrapper that starts a container, a server
+   * that could not have its ports has some seconds to end.
+   */
+  #isItself(firstAnswer: number): boolean {
+    this.#listener = listenerOf(this.pid, this.plan.ports.grpc)
+    return this.#listener !== undefined || this.#log.listens || performance.now() - firstAnswer > UNPROVEN_MS
+  }
+
+  /** Lets requests under way finish, then ends the server and everything it started. */
+  stop(): Promise<void> {
+    this.#stopped ??= this.#stop()
+    return this.#stopped
+  }
+
+  async #stop(): Promise<void> {
+    const { drainTimeout } = this.plan
+    await this.#group.stop(this.#wasReady ? drainTimeout + STOP_MARGIN_SECONDS : UNREADY_STOP_SECONDS)
+    this.#forget()
+    if (this.#down !== undefined) await Bun.spawn([...this.#down.argv], this.#tidyUpOptions()).exited
+  }
+
+  /** A container belongs to its daemon and outlives the program that started it: a second Ctrl-C must end it too. */
+  readonly #tidyUpNow = (): void => {
+    if (this.#down !== undefined) Bun.spawnSync([...this.#down.argv], this.#tidyUpOptions())
+  }
+
+  #tidyUpOptions() {
+    const env = { ...process.env, ...this.#down?.env }
+    return { env, stdin: 'ignore', stdout: 'ignore', stderr: 'ignore' } as const
+  }
+
+  async #ended(): Promise<string> {
+    return `${this.#label}the server ${describeExit(await this.exited)} before it was ready.`
+  }
+
+  #onLine(line: string, event: LoadEvent | undefined): void {
+    this.#logger?.debug(`${this.#label}${line}`)
+    if (event?.kind === 'loading') this.#say(`loading ${event.model}`)
+    if (event?.kind === 'loaded') this.#say(`${event.model} is ready (${this.#seconds()} s)`)
+    if (event?.kind === 'failed') this.#say(`${event.model} could not be loaded`)
+  }
+
+  #say(message: string): void {
+    this.#logger?.info(`${this.#label}${message}`)
+  }
+
+  #seconds(): string {
+    return ((performance.now() - this.#started) / 1000).toFixed(1)
+  }
+}
+
+export interface StartOne {
+  readonly plan: ServerPlan
+  readonly command: ServerCommand
+  /** Tidies up after it. */
+  readonly down?: ServerCommand | undefined
+  readonly regionPrefix?: string | undefined
+  readonly logger?: Logger | undefined
+}
+
+/** How a server ended, as part of a sentence. */
+export function describeExit(code: number): string {
+  return code < 0 ? 'was killed (was the memory used up?)' : `ended with exit code ${code}`
+}
+
+/** Where this machine reaches a server that listens on every address. */
+function reachable(address: string): string {
+  if (address === '0.0.0.0') return '127.0.0.1'
+  if (address === '::') return '[::1]'
+  return address.includes(':') ? `[${address}]` : address
+}

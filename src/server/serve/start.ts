@@ -1,0 +1,162 @@
+import { VirnucproError } from '../../system/errors.ts'
+import type { Logger } from '../../system/logger.ts'
+import { nativeCommand, type ServerCommand, shellCommand } from './command.ts'
+import { containerCommands, requireDocker } from './container.ts'
+import { findServer, requireServer } from './find-server.ts'
+import { planServers, type ServeOptions, type ServerPlan } from './options.ts'
+import { announce, SECRET_VARIABLE } from './own-servers.ts'
+import { requireFreePorts } from './ports.ts'
+import { newRegionPrefix, removeStaleRegions } from './regions.ts'
+import { requireRepository } from './repository-folder.ts'
+import { OneServer } from './running-server.ts'
+import { SupervisedServer } from './supervised-server.ts'
+
+/** Where one server of a {@link RunningServer} listens. */
+export interface ServerEndpoint {
+  /** `grpc://127.0.0.1:8001`, as `--triton` takes it. */
+  readonly grpcUrl: string
+  readonly httpUrl: string
+  readonly metricsUrl: string
+  /** The GPU it has to itself; undefined when it has all of them. */
+  readonly gpu: string | undefined
+  readonly pid: number
+}
+
+/** Servers that are ready. Stopping them, or `await using`, leaves no process and no shared memory behind. */
+export interface RunningServer extends AsyncDisposable {
+  readonly endpoints: readonly ServerEndpoint[]
+  /** Whether one of these servers, and nobody else, is what answers at an address now. */
+  serves(grpcUrl: string): boolean
+  /**
+   * Rejects with a ServerError when the last server has been given up, having ended by itself too often; resolves when all
+   * have been stopped.
+   */
+  readonly ended: Promise<void>
+  /** Lets requests under way finish, then ends all servers. */
+  stop(): Promise<void>
+}
+
+/**
+ * Starts one server, or one for each GPU of `gpus`, and waits until every model is ready.
+ *
+ * @throws {ServerNotFoundError} {@link PortInUseError} before anything is started; {@link ModelLoadError},
+ *   {@link StartupTimeoutError} or {@link ServerError} after it has been stopped again
+ */
+export async function startServer(options: ServeOptions): Promise<RunningServer> {
+  const plans = planServers(options)
+  const serverBin = options.container ? undefined : requireServer(options.serverBin)
+  const known = { ...options, serverBin }
+  await requireRepository(options.repository)
+  if (options.container) await requireDocker()
+  await requireFreePorts(plans)
+  removeStaleRegions()
+  options.signal?.throwIfAborted()
+
+  const servers: SupervisedServer[] = []
+  const stopAll = () => Promise.all(servers.map((server) => server.stop()))
+  try {
+    for (const i of plans.keys()) servers.push(supervised(known, i))
+    await Promise.all(servers.map((server) => server.ready(options.signal)))
+  } catch (error) {
+    await stopAll()
+    throw error
+  }
+  return running(servers, stopAll, options.logger)
+}
+
+function supervised(options: ServeOptions, index: number): SupervisedServer {
+  const { logger, startupTimeout = 600, restart } = options
+  // Who answers at a container's port cannot be seen: a server in one must be named.
+  const announced = options.announce && !options.container
+  let secret = ''
+  const start = () => {
+    // Made for each start: the shared memory of a server that was killed must not be taken for that of the next one.
+    const { plan, command, down, regionPrefix } = serverCommands(options)[index]!
+    logger?.debug(`starting: ${shellCommand(command)}`)
+    secret = crypto.randomUUID()
+    const env = { ...command.env, ...(announced ? { [SECRET_VARIABLE]: secret } : {}) }
+    return OneServer.start({ plan, command: { ...command, env }, down, regionPrefix, logger })
+  }
+  return SupervisedServer.start({
+    plan: planServers(options)[index]!,
+    start,
+    startupTimeout,
+    policy: restart,
+    logger,
+    ...(announced && { onReady: (server) => announce(server, secret, logger) }),
+  })
+}
+
+function running(
+  servers: readonly SupervisedServer[],
+  stopAll: () => Promise<unknown>,
+  logger: Logger | undefined,
+): RunningServer {
+  let stopping: Promise<unknown> | undefined
+  const stop = async () => {
+    stopping ??= stopAll()
+    await stopping
+  }
+  const ended = allGivenUp(servers, logger)
+  // Whoever does not wait for it must not be ended by it.
+  ended.catch(() => {})
+  return {
+    get endpoints() {
+      return servers.map(({ server }) => ({
+        grpcUrl: server.grpcUrl,
+        httpUrl: server.httpUrl,
+        metricsUrl: server.metricsUrl,
+        gpu: server.plan.gpu,
+        pid: server.pid,
+      }))
+    },
+    serves: (grpcUrl) => servers.some(({ server }) => server.grpcUrl === grpcUrl && server.serves),
+    ended,
+    stop,
+    [Symbol.asyncDispose]: stop,
+  }
+}
+
+/** Servers do not depend on each other: only when the last one has been given up is there nothing left to do. */
+async function allGivenUp(servers: readonly SupervisedServer[], logger: Logger | undefined): Promise<void> {
+  let left = servers.length
+  await Promise.all(
+    servers.map(async (server) => {
+      try {
+        await server.ended
+      } catch (error) {
+        left--
+        if (left === 0) throw error
+        const [first = '', ...more] = error instanceof VirnucproError ? error.lines : [String(error)]
+        logger?.warn(`${first}; ${left === 1 ? 'one other goes on' : `${left} others go on`}`)
+        for (const line of more) logger?.info(line)
+      }
+    }),
+  )
+}
+
+/** How each server that options ask for is started, and tidied up after. */
+export interface PlannedCommand {
+  readonly plan: ServerPlan
+  readonly command: ServerCommand
+  readonly down: ServerCommand | undefined
+  readonly regionPrefix: string | undefined
+}
+
+/** The commands that `startServer` runs, without running them; they need not run on this machine. */
+export function serverCommands(options: ServeOptions): PlannedCommand[] {
+  const plans = planServers(options)
+  if (options.container) {
+    return plans.map((plan) => {
+      const { up, down } = containerCommands(plan, options.imageTag)
+      return { plan, command: up, down, regionPrefix: undefined }
+    })
+  }
+  const serverBin = options.serverBin ?? findServer() ?? 'tritonserver'
+  const { backendDirectory, libraryPath } = options
+  return plans.map((plan) => {
+    const regionPrefix = newRegionPrefix()
+    const native = { serverBin, backendDirectory, libraryPath, regionPrefix }
+    return { plan, command: nativeCommand(plan, native), down: undefined, regionPrefix }
+  })
+}

@@ -1,0 +1,118 @@
+import { afterAll, beforeAll, expect, test } from 'bun:test'
+import { cpSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { randomFasta } from '../../../scripts/support/fasta.ts'
+import { temporaryFolder } from '../../../scripts/support/temporary.ts'
+import { classifierLength, openBundle } from '../../../src/bundle/index.ts'
+import { importModels } from '../../../src/import/index.ts'
+import { resealBundle } from '../../support/bundle.ts'
+import { repository, virnucpro } from '../../support/cli.ts'
+
+const folder = temporaryFolder()
+const tiny = (name: string) => join(repository, 'test/data/tiny/models', name)
+const models = {
+  esm: tiny('esm2_t2_tiny.pt'),
+  dnabert: tiny('dnabert_s_tiny'),
+  mlp: folder.join('classifier.pth'),
+}
+const input = () => folder.join('reads.fa')
+
+const importing = (mlp: string, output: string) =>
+  virnucpro([
+    ...['models', 'import', '--esm', models.esm, '--dnabert', models.dnabert],
+    ...['--mlp', mlp, '--output', folder.join(output)],
+  ])
+
+beforeAll(async () => {
+  cpSync(tiny('500_model.pth'), models.mlp)
+  writeFileSync(input(), randomFasta(1, 2))
+  expect((await importing(`500=${models.mlp}`, 'for500')).code).toBe(0)
+  const unknown = await importing(models.mlp, 'unknown')
+  expect(unknown.stderr).toContain('warning: which chunk length the classifier')
+  expect(unknown.stderr).toContain('--mlp 500=FILE')
+}, 60_000)
+afterAll(() => folder[Symbol.asyncDispose]())
+
+let runs = 0
+async function predict(bundle: string, words: readonly string[], env: Record<string, string> = {}) {
+  const output = folder.join(`out${++runs}`)
+  const all = ['predict', '--input', input(), '-o', output, '--bundle', folder.join(bundle), ...words]
+  const { code, stderr } = await virnucpro(all, undefined, env)
+  const summary = () => JSON.parse(readFileSync(join(output, 'reads_report', 'summary.json'), 'utf8'))
+  return { code, stderr, summary, output }
+}
+
+test('a bundle knows the length, from LENGTH=FILE or from a published name and nothing like it', async () => {
+  const lengthOf = (name: string) =>
+    openBundle(folder.join(name)).then(({ manifest }) => classifierLength(manifest))
+  expect(await lengthOf('for500')).toBe(500)
+  for (const [name, length] of [
+    ['300_model.pth', 300],
+    ['500_model.pth', 500],
+    ['my_500_model.pth', undefined],
+    ['501_model.pth', undefined],
+  ] as const) {
+    const mlp = folder.join(name)
+    cpSync(models.mlp, mlp)
+    await importModels({ ...models, mlp, output: folder.join(`from-${name}`) })
+    expect([name, await lengthOf(`from-${name}`)]).toEqual([name, length])
+    // Older bundles have the name of the file only.
+    resealBundle(folder.join(`from-${name}`), (manifest) => {
+      manifest.models.mlp.chunkLength = undefined
+    })
+    expect([name, await lengthOf(`from-${name}`)]).toEqual([name, length])
+  }
+})
+
+test('another length is an error, however it is asked for, unless --any-length', async () => {
+  for (const [words, env] of [
+    [['-m', '300'], {}],
+    [['-e', '1000'], {}],
+    [['-m', '300', '-e', '500'], {}],
+    [[], { VIRNUCPRO_EXPECTED_LENGTH: '300' }],
+  ] as const) {
+    const { code, stderr } = await predict('for500', words, env)
+    expect([words, code]).toEqual([words, 64])
+    expect(stderr).toContain('was made for chunks of 500 bases')
+    expect(stderr).toContain('--any-length')
+    if (words.join(' ') !== '-m 300') continue
+    const forced = await predict('for500', [...words, '--any-length'], env)
+    expect([words, forced.code]).toEqual([words, 0])
+    const warning = /^warning: (the classifier .* was made for chunks of 500 bases.*)$/m.exec(
+      forced.stderr,
+    )?.[1]
+    expect(forced.summary().warnings).toContain(warning)
+    expect(forced.summary().settings.anyLength).toBe(true)
+    expect(readFileSync(join(forced.output, 'reads_report', 'report.html'), 'utf8')).toContain(
+      'was made for chunks of 500 bases',
+    )
+  }
+  // The original's form, whose classifier replaces that of the bundle.
+  const words = [input(), '300', tiny('500_model.pth'), '--bundle', folder.join('unknown')]
+  const original = await virnucpro(['predict', ...words], folder.path)
+  expect(original.code).toBe(64)
+  expect(original.stderr).toContain(
+    '500_model.pth was made for chunks of 500 bases, and chunks here have 300',
+  )
+  const right = await predict('for500', [])
+  expect(right.code).toBe(0)
+  expect(right.stderr).not.toContain('chunk length')
+  expect(right.summary().warnings).toEqual([])
+}, 60_000)
+
+test('where nobody says the length, runs say so, or the user does', async () => {
+  const { code, stderr, summary } = await predict('unknown', ['-e', '700'])
+  expect(code).toBe(0)
+  expect(stderr).toContain('warning: which chunk length the classifier')
+  expect(summary().warnings.join()).toContain('which chunk length the classifier')
+  const said = await predict('unknown', ['-m', '300'])
+  expect(said.code).toBe(0)
+  expect(said.stderr).not.toContain('is not known')
+  expect((await predict('unknown', ['-m', '300', '-e', '700'])).code).toBe(64)
+})
+
+test('--mlp 500=FILE names a length in bases', async () => {
+  const { code, stderr } = await importing(`0=${models.mlp}`, 'nothing')
+  expect(code).toBe(64)
+  expect(stderr).toContain('expected the chunk length in bases before =')
+})

@@ -1,0 +1,101 @@
+import { expect, test } from 'bun:test'
+import { chmodSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { parse } from 'yaml'
+import { temporaryFolder } from '../../../scripts/support/temporary.ts'
+import { repository as root, virnucpro } from '../cli/support.ts'
+import { demoRepository, descendants, serve } from './support.ts'
+
+const composeFile = join(root, 'triton', 'compose.yaml')
+
+test('--dry-run prints the command for the container, ready for a shell', async () => {
+  const folder = '/data/it is here'
+  const args = ['--grpc-port', '9001', '--image-tag', '26.07-py3', '--dry-run']
+  const { code, out } = await virnucpro(['serve', '--container', '--repository', folder, ...args])
+  expect(out).toBe(
+    [
+      `VIRNUCPRO_REPOSITORY='/data/it is here' VIRNUCPRO_ADDRESS=127.0.0.1`,
+      'VIRNUCPRO_HTTP_PORT=8000 VIRNUCPRO_GRPC_PORT=9001 VIRNUCPRO_METRICS_PORT=8002 VIRNUCPRO_DRAIN_TIMEOUT=45s',
+      `VIRNUCPRO_SERVER_ARGS='--disable-auto-complete-config --exit-on-error=false --exit-timeout-secs=30'`,
+      'VIRNUCPRO_TRITON_TAG=26.07-py3',
+      `docker compose --project-name virnucpro-9001 --file ${composeFile}`,
+      'up --no-color --no-log-prefix --abort-on-container-exit\n',
+    ].join(' '),
+  )
+  expect(code).toBe(0)
+})
+
+test('--dry-run --per-gpu gives each container its own GPU and ports', async () => {
+  const args = ['serve', '--container', '--repository', '/data', '--per-gpu', '--dry-run']
+  const { out } = await virnucpro(args, { env: { CUDA_VISIBLE_DEVICES: 'GPU-a,GPU-b' } })
+  const [first = '', second = ''] = out.trim().split('\n')
+  expect(first).toContain('VIRNUCPRO_GRPC_PORT=8001 ')
+  expect(first).toContain('CUDA_VISIBLE_DEVICES=GPU-a ')
+  expect(second).toContain('VIRNUCPRO_GRPC_PORT=8004 ')
+  expect(second).toContain('CUDA_VISIBLE_DEVICES=GPU-b ')
+  expect(second).toContain('--project-name virnucpro-8004 ')
+})
+
+test('the compose file knows every variable, listens on this machine only and reserves GPUs', async () => {
+  const text = readFileSync(composeFile, 'utf8')
+  const { out } = await virnucpro([
+    ...['serve', '--container', '--repository', '/data', '--image-tag', 'x', '--dry-run'],
+  ])
+  for (const [, name] of out.matchAll(/\b(VIRNUCPRO_\w+)=/g)) expect(text).toContain(`\${${name}:`)
+  const { triton } = parse(text).services
+  expect(triton.image).toMatch(/tritonserver:\$\{VIRNUCPRO_TRITON_TAG:-\d\d\.\d\d-py3\}$/)
+  expect(triton.ports).toHaveLength(3)
+  for (const port of triton.ports) expect(port).toStartWith(`\${VIRNUCPRO_ADDRESS:-127.0.0.1}:`)
+  expect(triton.deploy.resources.reservations.devices[0].capabilities).toEqual(['gpu'])
+  expect(triton.healthcheck.test.join(' ')).toContain('/v2/health/ready')
+})
+
+test('a missing or silent Docker is said clearly', async () => {
+  await using folder = temporaryFolder()
+  const repository = await demoRepository(folder.join('repository'))
+  const args = ['serve', '--container', '--repository', repository]
+  const missing = await virnucpro(args, { env: { PATH: folder.path } })
+  expect(missing.err).toContain('--container needs Docker, and there is no docker on PATH')
+  expect(missing.code).toBe(69)
+  if (Bun.which('docker') === null) return
+  const silent = await virnucpro(args, { env: { DOCKER_HOST: `unix://${folder.join('no-daemon')}` } })
+  expect(silent.err).toMatch(/Docker does not answer|needs the compose plugin of Docker/)
+  expect(silent.code).toBe(69)
+})
+
+test('a container whose client ends is taken away and started again, with the same ports', async () => {
+  await using folder = temporaryFolder()
+  const log = folder.join('log')
+  // Docker's part: a program that stays until it is ended, and whose ports answer.
+  const answer =
+    "Bun.serve({ hostname: '127.0.0.1', port: process.env.VIRNUCPRO_HTTP_PORT, fetch: () => new Response('') }); console.log('Started HTTPService at 0.0.0.0:8000')"
+  writeFileSync(
+    folder.join('docker'),
+    `#!/bin/sh
+case "$*" in
+  *' up '*) echo "up $VIRNUCPRO_GRPC_PORT" >> '${log}'; exec '${process.execPath}' -e "${answer}" ;;
+  *' down') echo "down $VIRNUCPRO_GRPC_PORT" >> '${log}' ;;
+esac
+`,
+  )
+  chmodSync(folder.join('docker'), 0o755)
+  const env = { PATH: `${folder.path}:${process.env.PATH}` }
+  const running = await serve(await demoRepository(folder.join('repository')), ['--container'], env)
+  await running.ready()
+  const { child, printed, ports } = running
+  const client = () =>
+    descendants(child.pid).find((pid) => readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('Bun.serve'))
+  process.kill(client() ?? -1, 'SIGKILL')
+  while (!printed.err.includes('is ready again') && child.exitCode === null) await Bun.sleep(20)
+  expect(client()).toBeDefined()
+  child.kill('SIGTERM')
+  expect((await running.ended()).code).toBe(143)
+  const { grpc } = ports
+  expect(readFileSync(log, 'utf8')).toBe(`up ${grpc}\ndown ${grpc}\nup ${grpc}\ndown ${grpc}\n`)
+})
+
+test('options that are for a server program only do not go with a container', async () => {
+  const both = await virnucpro(['serve', '--repository', '.', '--container', '--server-bin', 'x'])
+  expect(both.err).toContain('--server-bin and --container contradict each other')
+  expect(both.code).toBe(64)
+})

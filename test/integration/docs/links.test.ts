@@ -1,0 +1,49 @@
+import { expect, test } from 'bun:test'
+import { existsSync, readFileSync } from 'node:fs'
+import { dirname, join, normalize, resolve } from 'node:path'
+
+const root = resolve(import.meta.dir, '../../..')
+const pages = ['*.md', 'docs/**/*.md', 'model_repository/*.md', 'src/**/*.md']
+  .flatMap((pattern) => [...new Bun.Glob(pattern).scanSync(root)])
+  .sort()
+const textOf = (page: string) => readFileSync(join(root, page), 'utf8').replace(/^```.*?^```/gms, '')
+
+/** Names that a page's headings can be linked by, as GitHub makes them. */
+function anchorsOf(page: string): Set<string> {
+  const headings = [...textOf(page).matchAll(/^#+ (.*)$/gm)].map(([, heading = '']) =>
+    heading
+      .toLowerCase()
+      .replace(/[^\p{L}\p{N}_\- ]/gu, '')
+      .replaceAll(' ', '-'),
+  )
+  return new Set(headings)
+}
+
+test('every link between pages leads to a file, and to a heading where it names one', () => {
+  expect(pages).toContain('docs/adr/README.md')
+  const broken = pages.flatMap((page) =>
+    [...textOf(page).matchAll(/\]\(([^)\s]+)\)/g)]
+      .map(([, link = '']) => link)
+      .filter((link) => !/^[a-z]+:/.test(link))
+      .filter((link) => {
+        const [path = '', anchor] = link.split('#')
+        const target = path === '' ? page : normalize(join(dirname(page), path))
+        if (!existsSync(join(root, target))) return true
+        return anchor !== undefined && target.endsWith('.md') && !anchorsOf(target).has(anchor)
+      })
+      .map((link) => `${page}: ${link}`),
+  )
+  expect(broken).toEqual([])
+})
+
+test('every decision is in the list of decisions, with the title and the date of its page', () => {
+  const list = textOf('docs/adr/README.md')
+  const decisions = pages.filter((page) => /^docs\/adr\/\d{4}-/.test(page))
+  expect(decisions.length).toBeGreaterThan(5)
+  for (const page of decisions) {
+    const [name] = page.split('/').slice(-1)
+    const [, title] = /^# \d+\. (.*)$/m.exec(textOf(page)) ?? []
+    const [date] = /\d{4}-\d\d-\d\d/.exec(textOf(page)) ?? []
+    expect(list).toContain(`| [${name?.slice(0, 4)}](${name}) | ${title} | ${date} |`)
+  }
+})
