@@ -21,7 +21,9 @@ export {
   Manifest,
   manifestText,
   modelDigest,
+  servedVersion,
   sourceDigest,
+  TABLE_POSITIONS,
 } from './manifest.ts'
 // Opening.
 export { type Bundle, openBundle, resolveBundle, verifyBundle } from './open.ts'

@@ -229,3 +229,17 @@ export function modelDigest({ models, precision, attention }: Manifest, model: '
   ]
   return sha256(parts.join('\n'))
 }
+
+/**
+ * The version number under which a server has the model of a digest. A request names it, so that a server which has
+ * another model by then, for whatever reason, answers that there is no such version instead of computing.
+ *
+ * A decimal number of 60 bits whose first bit is set: Triton reads versions as signed integers of 64 bits, takes no
+ * leading zeros, and hand-made repositories have small numbers.
+ */
+export function servedVersion(digest: string): string {
+  return String(BigInt(`0x${digest.slice(0, 15)}`) | (1n << 59n))
+}
+
+/** Positions that the table of angles of a graph covers, that of the attention kernel included. */
+export const TABLE_POSITIONS = 4096

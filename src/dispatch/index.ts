@@ -15,7 +15,7 @@ export { TritonBackend, type TritonOptions } from './triton/backend.ts'
 export type { Contract } from './triton/contract.ts'
 export type { TritonAccess } from './triton/endpoint.ts'
 export { suitableServers, type UnusableServer, type UsualPorts, usualServers } from './triton/find.ts'
-export { servedVersion, warnOfUnstated } from './triton/identity.ts'
+export { warnOfUnstated } from './triton/identity.ts'
 // The scheduler by itself, for benchmarks and simulations.
 export { type Clock, type Lane, PullQueue, type PullQueueOptions, type Verdict } from './triton/pull-queue.ts'
 export { NoServerError } from './triton/start.ts'

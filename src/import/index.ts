@@ -2,7 +2,6 @@
 
 // Graphs and readers by themselves, for comparing implementations.
 export type { GraphOptions } from './graphs/common.ts'
-export { TABLE_POSITIONS } from './graphs/form.ts'
 export { type ImportOptions, importModels } from './import.ts'
 // A classifier alone, for the original's command line, which names its file in each run.
 export { type ImportedClassifier, importClassifier } from './import-classifier.ts'

@@ -1,20 +1,10 @@
+import { servedVersion } from '../../bundle/index.ts'
 import type { Logger } from '../../system/logger.ts'
 import { DataType, type ModelConfig } from '../../tritonclient/index.ts'
 import type { ServedModel, ServerFacts } from '../backend.ts'
 
 /** Parameters of a model's configuration that tell what it is; `repository build` writes them. */
 export const IDENTITY_PARAMETERS = { source: 'source', precision: 'precision', digest: 'digest' } as const
-
-/**
- * The version number under which a server has the model of a digest. A request names it, so that a server which has
- * another model by then, for whatever reason, answers that there is no such version instead of computing.
- *
- * A decimal number of 60 bits whose first bit is set: Triton reads versions as signed integers of 64 bits, takes no
- * leading zeros, and hand-made repositories have small numbers.
- */
-export function servedVersion(digest: string): string {
-  return String(BigInt(`0x${digest.slice(0, 15)}`) | (1n << 59n))
-}
 
 /** @returns undefined where the configuration does not say what the model is */
 export function statedModel({ parameters }: ModelConfig): ServedModel | undefined {

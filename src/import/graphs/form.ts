@@ -59,6 +59,3 @@ export const fp8Form: Partial<GraphForm> = { projection: 'query-key' }
 
 /** The same with attention as our own operator, which takes queries, keys and values as one product gives them. */
 export const fusedFp8Form: Partial<GraphForm> = { attention: 'fused', projection: 'joined' }
-
-/** Positions that a table of angles covers; longer inputs need the form `computed`. */
-export const TABLE_POSITIONS = 4096

@@ -1,6 +1,6 @@
+import { TABLE_POSITIONS } from '../../bundle/index.ts'
 import { DataType, type GraphBuilder, type Value } from '../../onnx/index.ts'
 import { alibiSlopes } from './alibi.ts'
-import { TABLE_POSITIONS } from './form.ts'
 import type { Layers } from './layers.ts'
 import { joinedProjections, type ProjectionOptions } from './projections.ts'
 import { onceForEach } from './rotary.ts'

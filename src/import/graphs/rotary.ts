@@ -1,6 +1,7 @@
+import { TABLE_POSITIONS } from '../../bundle/index.ts'
 import { DataType, type GraphBuilder, roundToHalf, type Value } from '../../onnx/index.ts'
 import { floatType, fromFloat, type Precision } from './common.ts'
-import { type GraphForm, TABLE_POSITIONS } from './form.ts'
+import type { GraphForm } from './form.ts'
 
 /** cos and sin of every angle: [T,size] each, half of it for ONNX Runtime's operator, or [T,1,size] for the form that rotates in tokens. */
 export interface Rotation {

@@ -1,7 +1,6 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { modelDigest, sourceDigest } from '../../bundle/index.ts'
-import { servedVersion } from '../../dispatch/index.ts'
+import { modelDigest, servedVersion, sourceDigest } from '../../bundle/index.ts'
 import { limitEntries } from './limits.ts'
 import { place } from './place.ts'
 import { planFileName } from './plans.ts'

@@ -1,7 +1,6 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { modelDigest } from '../../bundle/index.ts'
-import { servedVersion } from '../../dispatch/index.ts'
+import { modelDigest, servedVersion } from '../../bundle/index.ts'
 import { shapesOf } from './limits.ts'
 import { place } from './place.ts'
 import type { ModelRequest } from './request.ts'

@@ -7,8 +7,7 @@ import {
   type sendUnaryData,
   status,
 } from '@grpc/grpc-js'
-import { modelDigest, openBundle, sourceDigest } from '../../../../src/bundle/index.ts'
-import { servedVersion } from '../../../../src/dispatch/index.ts'
+import { modelDigest, openBundle, servedVersion, sourceDigest } from '../../../../src/bundle/index.ts'
 import {
   GRPCInferenceService,
   type ModelInferRequest,

@@ -1,0 +1,40 @@
+/**
+ * Counts the files and lines of our own TypeScript that each subpath of the package loads, imports that are awaited later
+ * left out. Usage: bun scripts/import-cost.ts [--files] [SUBPATH | FILE ...]
+ */
+import { readFile } from 'node:fs/promises'
+import { dirname, relative, resolve } from 'node:path'
+import manifest from '../package.json' with { type: 'json' }
+
+const root = resolve(import.meta.dir, '..')
+const transpiler = new Bun.Transpiler({
+  loader: 'ts',
+  tsconfig: JSON.stringify({ compilerOptions: { verbatimModuleSyntax: true } }),
+})
+
+/** Lines by path, of the file and everything that it imports. */
+async function load(path: string, lines: Map<string, number>): Promise<void> {
+  if (lines.has(path)) return
+  const text = await readFile(path, 'utf8')
+  lines.set(path, text.split('\n').length - 1)
+  for (const { path: name, kind } of transpiler.scanImports(text)) {
+    if (kind !== 'import-statement') continue
+    const found = Bun.resolveSync(name, dirname(path))
+    if (/\.ts$/.test(found) && !found.includes('/node_modules/')) await load(found, lines)
+  }
+}
+
+const words = process.argv.slice(2)
+const named = words.filter((word) => word !== '--files')
+const exported: Record<string, string> = manifest.exports
+const subpaths = Object.keys(exported).filter((subpath) => exported[subpath]?.endsWith('.ts'))
+for (const subpath of named.length > 0 ? named : subpaths) {
+  const key = subpath.replace(/^virnucpro(?=\/|$)/, '.')
+  const lines = new Map<string, number>()
+  await load(resolve(root, exported[key] ?? subpath), lines)
+  const total = lines.values().reduce((sum, count) => sum + count, 0)
+  console.log(`${lines.size}\t${total}\t${subpath}`)
+  if (!words.includes('--files')) continue
+  for (const [path, count] of [...lines].sort(([, a], [, b]) => b - a))
+    console.log(`\t${count}\t${relative(root, path)}`)
+}
