@@ -4,6 +4,8 @@ export { type Batch, dedupe, padBatch, planBatches } from './batching/index.ts'
 export { openBundle } from './bundle/index.ts'
 // Backends: anything that turns token batches into embeddings.
 export { type EmbeddingBackend, OnnxRuntimeBackend, type TokenBatch } from './dispatch/index.ts'
+// Errors meant for people, and exit codes.
+export { ExitCode } from './exit-codes.ts'
 // From files to frames.
 export { type ReadOptions, readSequences, type SequenceRecord } from './fasta/index.ts'
 // Models and files of the original.
@@ -18,8 +20,6 @@ export {
 } from './sequence/index.ts'
 export type { PredictOptions } from './settings/index.ts'
 export { UsageError, VirnucproError } from './system/errors.ts'
-// Errors meant for people, and exit codes.
-export { ExitCode } from './system/exit-codes.ts'
 export type { Logger } from './system/logger.ts'
 // From frames to tokens to batches.
 export { DnaTokenizer, EsmAlphabet } from './tokenizers/index.ts'

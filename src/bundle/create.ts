@@ -1,7 +1,6 @@
 import { readdir, rm, stat, statfs } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { syncFolder } from '../system/atomic.ts'
-import { ExitCode } from '../system/exit-codes.ts'
 import { beginFolder, refuseInputsIn, replaceFolder, strangersIn } from '../system/replace-folder.ts'
 import { WriteError } from '../system/system-error.ts'
 import { BundleError } from './errors.ts'
@@ -54,7 +53,7 @@ async function checkFree(output: string, force: boolean): Promise<void> {
   if (found === undefined) return
   if (!found.isDirectory())
     throw new BundleError(output, `${output} is a file: expected a folder to make. Choose another name.`, {
-      exitCode: ExitCode.cannotCreate,
+      kind: 'cannotCreate',
     })
   const names = await readdir(output)
   if (names.length === 0) return
@@ -62,15 +61,14 @@ async function checkFree(output: string, force: boolean): Promise<void> {
     throw new BundleError(
       output,
       `${output} holds files that are no bundle, and they are not overwritten. Choose another folder.`,
-      { exitCode: ExitCode.cannotCreate },
+      { kind: 'cannotCreate' },
     )
   }
   if (!force) {
-    throw new BundleError(
-      output,
-      `${output} holds a bundle already. Add --force to replace it, or choose another folder.`,
-      { exitCode: ExitCode.cannotCreate },
-    )
+    throw new BundleError(output, `${output} holds a bundle already`, {
+      kind: 'cannotCreate',
+      detail: { code: 'place-taken', data: { path: output } },
+    })
   }
   await checkContent(output)
 }
@@ -81,7 +79,7 @@ async function checkContent(output: string): Promise<void> {
     throw new BundleError(
       output,
       `${output} holds a bundle whose manifest cannot be read, so that its files cannot be told from yours: remove the folder, or choose another.`,
-      { cause, exitCode: ExitCode.cannotCreate },
+      { cause, kind: 'cannotCreate' },
     )
   })
   const names = new Set([MANIFEST_FILE, ...filesOf(manifest).map(({ path }) => path)])
@@ -90,7 +88,7 @@ async function checkContent(output: string): Promise<void> {
   throw new BundleError(
     output,
     `${output} also holds files that are not of the bundle, and they are not removed: ${strangers}. Move them away, or choose another folder.`,
-    { exitCode: ExitCode.cannotCreate },
+    { kind: 'cannotCreate' },
   )
 }
 
@@ -103,7 +101,7 @@ async function checkRoom(folder: string, output: string, mostBytes: number): Pro
     output,
     `the bundle needs ${gigabytes(needed)} and the disk of ${output} has ${gigabytes(bavail * bsize)} left. ` +
       'Free some space or choose another disk.',
-    { exitCode: ExitCode.inputOutput },
+    { kind: 'inputOutput' },
   )
 }
 

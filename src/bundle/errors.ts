@@ -1,5 +1,4 @@
-import { DataError } from '../system/errors.ts'
-import { ExitCode } from '../system/exit-codes.ts'
+import { DataError, type ErrorOptions } from '../system/errors.ts'
 import type { Message } from '../system/printable.ts'
 
 /** A weight file, a folder of one, or a bundle cannot be used. */
@@ -10,7 +9,7 @@ export class ModelNotFoundError extends ModelError {
   readonly path: string
 
   constructor(path: string, message: string) {
-    super(message, { exitCode: ExitCode.noInput })
+    super(message, { kind: 'noInput' })
     this.path = path
   }
 }
@@ -67,7 +66,7 @@ export class DimensionMismatchError extends ModelError {
 export class BundleError extends ModelError {
   readonly path: string
 
-  constructor(path: string, message: Message, options: { cause?: unknown; exitCode?: number } = {}) {
+  constructor(path: string, message: Message, options: ErrorOptions = {}) {
     super(message, options)
     this.path = path
   }

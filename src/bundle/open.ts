@@ -1,6 +1,5 @@
 import { basename, dirname, join, resolve } from 'node:path'
 import * as v from 'valibot'
-import { ExitCode } from '../system/exit-codes.ts'
 import { parseJson } from '../system/json.ts'
 import { NotRegularError, openRegular } from '../system/regular-file.ts'
 import { fromSystem } from '../system/system-error.ts'
@@ -137,7 +136,7 @@ async function readWhole(path: string, folder: string): Promise<Buffer> {
         : `it has no ${MANIFEST_FILE}`
     throw new BundleError(folder, `${folder} is no bundle: ${why}. Make one with: virnucpro models import`, {
       cause,
-      ...(cause instanceof NotRegularError ? {} : { exitCode: ExitCode.noInput }),
+      ...(cause instanceof NotRegularError ? {} : { kind: 'noInput' }),
     })
   }
 }

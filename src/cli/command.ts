@@ -9,7 +9,7 @@ export class CommandUsageError extends UsageError {
   readonly usage: string[]
 
   constructor(error: UsageError, help: CommandHelp) {
-    super(error.lines, { cause: error, exitCode: error.exitCode })
+    super(error.lines, { cause: error, kind: error.kind, detail: error.detail })
     this.usage = [...usageLines(help), `Run "${help.name} --help" for all options.`]
   }
 }

@@ -4,6 +4,7 @@ import type { Logger } from '../system/logger.ts'
 import { type Message, printableLines } from '../system/printable.ts'
 import { WriteError } from '../system/system-error.ts'
 import type { LiveTerminal } from '../system/terminal.ts'
+import { withAdvice } from './errors.ts'
 
 export interface LoggerOptions {
   /** Errors only on standard error; the file still gets everything from `info` up. */
@@ -57,9 +58,10 @@ export function createLogger(options: LoggerOptions = {}): Logger {
   file?.open()
   return {
     debug: (message) => consola.debug(message),
-    info: (message) => consola.info(message),
-    warn: (message) => consola.warn(message),
-    error: (message) => consola.error(message),
+    info: (message, detail) => consola.info(withAdvice(message, detail)),
+    warn: (message, detail) => consola.warn(withAdvice(message, detail)),
+    error: (message, detail) => consola.error(withAdvice(message, detail)),
+    wording: withAdvice,
   }
 }
 

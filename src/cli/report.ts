@@ -1,22 +1,23 @@
+import { ExitCode } from '../exit-codes.ts'
 import { DataError, VirnucproError } from '../system/errors.ts'
-import { ExitCode } from '../system/exit-codes.ts'
 import { fromSystem } from '../system/system-error.ts'
 import { CommandUsageError } from './command.ts'
+import { exitCodeOf } from './errors.ts'
 import { activeLogger } from './session.ts'
 
-/** Says what went wrong on standard error and returns the exit code. The one place where errors become exit codes. */
+/** Says what went wrong on standard error and returns the exit code. */
 export function reportError(error: unknown): number {
   const logger = activeLogger()
   const system = error instanceof VirnucproError ? undefined : fromSystem(error)
   if (system !== undefined) return reportError(system)
   if (error instanceof VirnucproError) {
-    logger.error(error.lines)
+    logger.error(error.lines.length === 1 ? error.message : error.lines, error.detail)
     // Usage is for people at a terminal, not for the log.
     if (error instanceof CommandUsageError) process.stderr.write(`${error.usage.join('\n')}\n`)
     else if (error.cause !== undefined) {
       for (const line of stackOf(error.cause).split('\n')) logger.debug(line)
     }
-    return error.exitCode
+    return exitCodeOf(error)
   }
   logger.error([
     ...stackOf(error).split('\n'),
@@ -27,8 +28,8 @@ export function reportError(error: unknown): number {
 
 /** What a checking command finds wrong is its result, not a failure to read: exit code 1. */
 export function asFinding(error: unknown): never {
-  if (error instanceof DataError && error.exitCode === ExitCode.badData)
-    throw new VirnucproError(error.lines, { cause: error, exitCode: ExitCode.failure })
+  if (error instanceof DataError && error.kind === 'badData')
+    throw new VirnucproError(error.lines, { cause: error, kind: 'failure', detail: error.detail })
   throw error
 }
 

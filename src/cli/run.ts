@@ -1,11 +1,11 @@
 import { runCommand } from 'citty'
-import { ExitCode } from '../system/exit-codes.ts'
+import { ExitCode } from '../exit-codes.ts'
 import { WriteError } from '../system/system-error.ts'
 import { renderHelp, usageLines } from './help.ts'
 import { reportError } from './report.ts'
 import { root } from './root.ts'
 import { route } from './route.ts'
-import { InterruptedError } from './signals.ts'
+import { InterruptedError, SIGNAL_CODES } from './signals.ts'
 import { requireUtf8 } from './utf8.ts'
 import { version } from './version.ts'
 
@@ -35,7 +35,7 @@ export async function main(argv: readonly string[]): Promise<void> {
     }
   } catch (error) {
     process.exitCode = reportError(error)
-    if (error instanceof InterruptedError) leaveNow(error.exitCode)
+    if (error instanceof InterruptedError) leaveNow(SIGNAL_CODES[error.signal])
   }
 }
 

@@ -1,5 +1,5 @@
+import { ExitCode } from '../exit-codes.ts'
 import { VirnucproError } from '../system/errors.ts'
-import { ExitCode } from '../system/exit-codes.ts'
 import type { Logger } from '../system/logger.ts'
 import { onStopSignal, type StopSignal } from '../system/stop-signals.ts'
 
@@ -8,12 +8,13 @@ export class InterruptedError extends VirnucproError {
   readonly signal: StopSignal
 
   constructor(signal: StopSignal) {
-    super(`stopped by ${signal}`, { exitCode: exitCodes[signal] })
+    super(`stopped by ${signal}`)
     this.signal = signal
   }
 }
 
-const exitCodes: Readonly<Record<StopSignal, number>> = {
+/** 128 plus the number of the signal, as shells count. */
+export const SIGNAL_CODES: Readonly<Record<StopSignal, number>> = {
   SIGINT: ExitCode.interrupted,
   SIGTERM: ExitCode.terminated,
   SIGHUP: ExitCode.hungUp,
@@ -38,7 +39,7 @@ export async function withSignals<Result>(
   let received: InterruptedError | undefined
   let patience: ReturnType<typeof setTimeout> | undefined
   using _listener = onStopSignal((name) => {
-    if (received !== undefined) process.exit(exitCodes[name])
+    if (received !== undefined) process.exit(SIGNAL_CODES[name])
     const error = new InterruptedError(name)
     received = error
     const limit = patienceMs > PATIENCE_MS ? `, for ${Math.ceil(patienceMs / 1000)} s at most` : ''
@@ -47,7 +48,7 @@ export async function withSignals<Result>(
     )
     patience = setTimeout(() => {
       logger.error(error.message)
-      process.exit(error.exitCode)
+      process.exit(SIGNAL_CODES[name])
     }, patienceMs)
     controller.abort(error)
   })

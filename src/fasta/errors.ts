@@ -1,13 +1,12 @@
-import { DataError } from '../system/errors.ts'
-import { ExitCode } from '../system/exit-codes.ts'
+import { DataError, type ErrorKind } from '../system/errors.ts'
 import type { InputFailure, InvalidReason, Place } from './types.ts'
 
 /** Of failures that are not about what an input holds. */
-const CODES: Partial<Record<InvalidReason | InputFailure, number>> = {
-  not_found: ExitCode.noInput,
-  directory: ExitCode.noInput,
-  not_a_file: ExitCode.noInput,
-  stream_twice: ExitCode.usage,
+const KINDS: Partial<Record<InvalidReason | InputFailure, ErrorKind>> = {
+  not_found: 'noInput',
+  directory: 'noInput',
+  not_a_file: 'noInput',
+  stream_twice: 'usage',
 }
 
 /** An input cannot be read, or holds what the policy does not accept. The message starts with file and line. */
@@ -31,11 +30,11 @@ export class FastaError extends DataError {
       id?: string
       first?: Place | undefined
       cause?: unknown
-      exitCode?: number
+      kind?: ErrorKind
     },
   ) {
-    const exitCode = data.exitCode ?? CODES[data.reason]
-    super(message, { cause: data.cause, ...(exitCode !== undefined && { exitCode }) })
+    const kind = data.kind ?? KINDS[data.reason]
+    super(message, { cause: data.cause, ...(kind !== undefined && { kind }) })
     this.source = data.source
     this.line = data.line
     this.reason = data.reason

@@ -2,7 +2,6 @@ import { fstatSync, type Stats } from 'node:fs'
 import { access, constants, stat } from 'node:fs/promises'
 import { isatty } from 'node:tty'
 import { descriptorOf } from '../system/descriptor.ts'
-import { ExitCode } from '../system/exit-codes.ts'
 import { systemProblem } from '../system/problems.ts'
 import { FastaError } from './errors.ts'
 
@@ -115,13 +114,13 @@ function unreadableDescriptor(found: Stats, descriptor: number): string | undefi
 export function openError(name: string, cause: unknown): FastaError {
   const { code } = cause as NodeJS.ErrnoException
   const problem = systemProblem(cause, 'read')
-  const exitCode = problem === undefined ? {} : { exitCode: problem.exitCode }
+  const kind = problem === undefined ? {} : { kind: problem.kind }
   if (code === 'ENOENT' || code === 'ENOTDIR') {
-    const data = { source: name, reason: 'not_found', cause, ...exitCode } as const
+    const data = { source: name, reason: 'not_found', cause, ...kind } as const
     return new FastaError(`${name}: no such file; check the path`, data)
   }
   if (code === 'EBADF') {
-    const data = { source: name, reason: 'not_found', cause, exitCode: ExitCode.noInput } as const
+    const data = { source: name, reason: 'not_found', cause, kind: 'noInput' } as const
     return new FastaError(`${name}: this process was given no such open file; check the command`, data)
   }
   const why =
@@ -130,6 +129,6 @@ export function openError(name: string, cause: unknown): FastaError {
     source: name,
     reason: 'unreadable',
     cause,
-    ...exitCode,
+    ...kind,
   })
 }

@@ -5,7 +5,6 @@ import { formatRecord } from '../fasta/index.ts'
 import { type LayoutName, outputPaths } from '../layout/index.ts'
 import { syncFolder, writeAtomically } from '../system/atomic.ts'
 import { DataError, NoInputError, UsageError } from '../system/errors.ts'
-import { ExitCode } from '../system/exit-codes.ts'
 import { reasonOf } from '../system/problems.ts'
 import { beginFolder, endFolder, replaceFolder } from '../system/replace-folder.ts'
 import { type FeatureKind, type FeatureTable, writeFeatureFile } from '../torchfile/index.ts'
@@ -106,13 +105,13 @@ async function requireEmpty(output: string, folder: string): Promise<void> {
   const names = await readdir(output).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return undefined
     throw new UsageError(`--output ${output}: expected a folder (${reasonOf(error)})`, {
-      exitCode: ExitCode.cannotCreate,
+      kind: 'cannotCreate',
     })
   })
   if (names === undefined) return
   if (names.length > 0)
     throw new UsageError(`--output ${output} is not empty; choose a new folder`, {
-      exitCode: ExitCode.cannotCreate,
+      kind: 'cannotCreate',
     })
   await rmdir(output)
 }

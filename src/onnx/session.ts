@@ -4,7 +4,6 @@ import { dirname, join } from 'node:path'
 import type { InferenceSession } from 'onnxruntime-node'
 import { threadsToStart } from '../system/cores.ts'
 import { DataError, UnavailableError } from '../system/errors.ts'
-import { ExitCode } from '../system/exit-codes.ts'
 import { foreign } from '../system/printable.ts'
 import { messageOf } from '../system/problems.ts'
 import { stoppedAtOnce } from '../system/stop-signals.ts'
@@ -42,7 +41,7 @@ function unloadable(cause: unknown): UnavailableError {
     return new UnavailableError(
       `cannot load ONNX Runtime: ${reason}. End other programs or raise the limit of memory (ulimit -v), or install ` +
         'virnucpro on a file system that lets programs run',
-      { exitCode: ExitCode.tryAgain, cause },
+      { kind: 'tryAgain', cause },
     )
   }
   return new UnavailableError(

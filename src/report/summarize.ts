@@ -1,6 +1,6 @@
 import { relative, sep } from 'node:path'
+import { ExitCode } from '../exit-codes.ts'
 import type { OutputPaths } from '../layout/index.ts'
-import { ExitCode } from '../system/exit-codes.ts'
 import type { Summary } from './summary.ts'
 import { SUMMARY_FORMAT, SUMMARY_VERSION } from './summary.ts'
 

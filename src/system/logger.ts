@@ -1,3 +1,4 @@
+import type { Detail } from './error-codes.ts'
 import type { Message } from './printable.ts'
 import { withoutSecrets } from './secret.ts'
 
@@ -7,9 +8,12 @@ import { withoutSecrets } from './secret.ts'
  */
 export interface Logger {
   debug(message: string): void
-  info(message: string): void
-  warn(message: string): void
-  error(message: Message): void
+  /** @param detail - what a front end can give advice on */
+  info(message: string, detail?: Detail): void
+  warn(message: string, detail?: Detail): void
+  error(message: Message, detail?: Detail): void
+  /** The message as it is shown, with the advice of this front end. */
+  wording?(message: string, detail: Detail | undefined): string
 }
 
 /** More say nothing that these do not. */
@@ -34,16 +38,17 @@ export class WarningKeeper implements Logger {
     this.#logger.debug(message)
   }
 
-  info(message: string): void {
-    this.#logger.info(message)
+  info(message: string, detail?: Detail): void {
+    this.#logger.info(message, detail)
   }
 
-  warn(message: string): void {
-    if (this.#warnings.size < KEPT_WARNINGS) this.#warnings.add(withoutSecrets(message))
-    this.#logger.warn(message)
+  warn(message: string, detail?: Detail): void {
+    const shown = this.#logger.wording?.(message, detail) ?? message
+    if (this.#warnings.size < KEPT_WARNINGS) this.#warnings.add(withoutSecrets(shown))
+    this.#logger.warn(message, detail)
   }
 
-  error(message: Message): void {
-    this.#logger.error(message)
+  error(message: Message, detail?: Detail): void {
+    this.#logger.error(message, detail)
   }
 }

@@ -1,4 +1,4 @@
-import { ExitCode } from './exit-codes.ts'
+import type { ErrorKind } from './errors.ts'
 
 /** What an error of the operating system means to the user. */
 interface Problem {
@@ -7,17 +7,18 @@ interface Problem {
   read: string
   /** What to do when a file was to be written. */
   write: string
-  /** Exit codes where they are not those of `EXIT`. */
-  exit?: { read?: number; write?: number }
+  /** Kinds of error where they are not those of `KIND`. */
+  kind?: { read?: ErrorKind; write?: ErrorKind }
 }
 
 const FREE_SPACE = 'free some space and start the same command again'
 const CHECK_DISK = 'check the disk or the mount and start the same command again'
 const CLOSE_FILES = 'raise the limit (ulimit -n) or end other programs, and start the same command again'
 const FREE_MEMORY = 'end other programs or raise the limit (ulimit -v), and start the same command again'
-const [NOT_THERE, ON_THE_WAY] = [{ read: ExitCode.noInput }, { write: ExitCode.inputOutput }]
-const LATER = { read: ExitCode.tryAgain, write: ExitCode.tryAgain }
-export const EXIT = { read: ExitCode.inputOutput, write: ExitCode.cannotCreate } as const
+const NOT_THERE = { read: 'noInput' } as const
+const ON_THE_WAY = { write: 'inputOutput' } as const
+const LATER = { read: 'tryAgain', write: 'tryAgain' } as const
+export const KIND = { read: 'inputOutput', write: 'cannotCreate' } as const
 
 /**
  * The one place that turns an error number into words. Names: errno(3); libuv's and Bun's own where they differ.
@@ -28,37 +29,37 @@ const PROBLEMS: Readonly<Record<string, Problem>> = {
     reason: 'the disk is full',
     read: FREE_SPACE,
     write: FREE_SPACE,
-    exit: ON_THE_WAY,
+    kind: ON_THE_WAY,
   },
   EDQUOT: {
     reason: 'the disk quota is used up',
     read: FREE_SPACE,
     write: FREE_SPACE,
-    exit: ON_THE_WAY,
+    kind: ON_THE_WAY,
   },
   EFBIG: {
     reason: 'the file would be larger than the file system or the limit of this process (ulimit -f) allows',
     read: 'raise the limit and start the same command again',
     write: 'raise it and start the same command again',
-    exit: ON_THE_WAY,
+    kind: ON_THE_WAY,
   },
   ENOENT: {
     reason: 'no such file or folder',
     read: 'check the name',
     write: 'its folder has vanished; check the disk or the mount and start the same command again',
-    exit: NOT_THERE,
+    kind: NOT_THERE,
   },
   ENOTDIR: {
     reason: 'a part of the path is a file, not a folder ({code})',
     read: 'check the name',
     write: 'choose another output folder',
-    exit: NOT_THERE,
+    kind: NOT_THERE,
   },
   EISDIR: {
     reason: 'a folder stands where a file is expected ({code})',
     read: 'name a file',
     write: 'choose another output folder',
-    exit: NOT_THERE,
+    kind: NOT_THERE,
   },
   EEXIST: {
     reason: 'something else is there ({code})',
@@ -69,13 +70,13 @@ const PROBLEMS: Readonly<Record<string, Problem>> = {
     reason: 'the name is too long',
     read: 'check the name',
     write: 'choose a shorter one with --prefix',
-    exit: NOT_THERE,
+    kind: NOT_THERE,
   },
   ELOOP: {
     reason: 'links lead in a circle',
     read: 'check the links',
     write: 'choose another output folder',
-    exit: NOT_THERE,
+    kind: NOT_THERE,
   },
   EROFS: {
     reason: 'the file system is read-only',
@@ -86,7 +87,7 @@ const PROBLEMS: Readonly<Record<string, Problem>> = {
     reason: 'permission denied',
     read: 'ask for permission to read it',
     write: 'choose a folder you may write to',
-    exit: NOT_THERE,
+    kind: NOT_THERE,
   },
   ETXTBSY: {
     reason: 'the file is a program that runs',
@@ -97,7 +98,7 @@ const PROBLEMS: Readonly<Record<string, Problem>> = {
     reason: 'the file system does not answer ({code})',
     read: CHECK_DISK,
     write: CHECK_DISK,
-    exit: ON_THE_WAY,
+    kind: ON_THE_WAY,
   },
   ENXIO: {
     reason: 'it is a pipe that nobody reads, a socket, or a device that is not there',
@@ -108,25 +109,25 @@ const PROBLEMS: Readonly<Record<string, Problem>> = {
     reason: 'this process has too many files open',
     read: CLOSE_FILES,
     write: CLOSE_FILES,
-    exit: LATER,
+    kind: LATER,
   },
   ENFILE: {
     reason: 'this machine has too many files open',
     read: CLOSE_FILES,
     write: CLOSE_FILES,
-    exit: LATER,
+    kind: LATER,
   },
   ENOMEM: {
     reason: 'there is no memory left',
     read: FREE_MEMORY,
     write: FREE_MEMORY,
-    exit: LATER,
+    kind: LATER,
   },
   EAGAIN: {
     reason: 'the system has no more processes or memory to give',
     read: 'end other programs or raise the limit (ulimit -u), and start the same command again',
     write: 'end other programs or raise the limit (ulimit -u), and start the same command again',
-    exit: LATER,
+    kind: LATER,
   },
 }
 const SAME: Readonly<Record<string, string>> = {
@@ -144,7 +145,7 @@ export type Access = 'read' | 'write'
 export function systemProblem(
   error: unknown,
   access: Access,
-): { reason: string; remedy: string; exitCode: number } | undefined {
+): { reason: string; remedy: string; kind: ErrorKind } | undefined {
   const { code: named, path } = (error ?? {}) as NodeJS.ErrnoException
   const code = isOutOfMemory(error) ? 'ENOMEM' : named
   if (typeof code !== 'string') return undefined
@@ -153,12 +154,12 @@ export function systemProblem(
   if (problem === undefined) {
     if (!/^E[A-Z0-9]+$/.test(code) || (path === undefined && !('errno' in (error as object))))
       return undefined
-    return { reason: messageOf(error), remedy: CHECK_DISK, exitCode: EXIT[access] }
+    return { reason: messageOf(error), remedy: CHECK_DISK, kind: KIND[access] }
   }
   return {
     reason: problem.reason.replace('{code}', code),
     remedy: problem[access],
-    exitCode: problem.exit?.[access] ?? EXIT[access],
+    kind: problem.kind?.[access] ?? KIND[access],
   }
 }
 

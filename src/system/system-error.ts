@@ -1,6 +1,5 @@
-import { VirnucproError } from './errors.ts'
-import { ExitCode } from './exit-codes.ts'
-import { type Access, EXIT, messageOf, systemProblem } from './problems.ts'
+import { type ErrorKind, VirnucproError } from './errors.ts'
+import { type Access, KIND, messageOf, systemProblem } from './problems.ts'
 
 /** What a message says in place of the path, and in place of the usual remedy. */
 interface Wording {
@@ -13,11 +12,11 @@ function sentence(
   cause: unknown,
   access: Access,
   { what = path, remedy }: Wording,
-): { text: string; exitCode: number } {
+): { text: string; kind: ErrorKind } {
   const start = `cannot ${access} ${what}`
   const problem = systemProblem(cause, access)
-  if (problem === undefined) return { text: `${start}: ${messageOf(cause)}`, exitCode: EXIT[access] }
-  return { text: `${start}: ${problem.reason}; ${remedy ?? problem.remedy}`, exitCode: problem.exitCode }
+  if (problem === undefined) return { text: `${start}: ${messageOf(cause)}`, kind: KIND[access] }
+  return { text: `${start}: ${problem.reason}; ${remedy ?? problem.remedy}`, kind: problem.kind }
 }
 
 /** A file or folder could not be written: full disk, read-only folder, quota, vanished mount. */
@@ -25,8 +24,8 @@ export class WriteError extends VirnucproError {
   readonly path: string
 
   constructor(path: string, cause: unknown, wording: Wording = {}) {
-    const { text, exitCode } = sentence(path, cause, 'write', wording)
-    super(text, { exitCode, cause })
+    const { text, kind } = sentence(path, cause, 'write', wording)
+    super(text, { kind, cause })
     this.path = path
   }
 }
@@ -36,8 +35,8 @@ export class ReadError extends VirnucproError {
   readonly path: string
 
   constructor(path: string, cause: unknown, wording: Wording = {}) {
-    const { text, exitCode } = sentence(path, cause, 'read', wording)
-    super(text, { exitCode, cause })
+    const { text, kind } = sentence(path, cause, 'read', wording)
+    super(text, { kind, cause })
     this.path = path
   }
 }
@@ -52,13 +51,13 @@ export function fromSystem(error: unknown): VirnucproError | undefined {
   const access: Access = WRITING.test(syscall) ? 'write' : 'read'
   const problem = systemProblem(error, access)
   if (problem === undefined) return undefined
-  if (problem.exitCode === ExitCode.tryAgain && path === undefined) {
-    const { reason, remedy, exitCode } = problem
-    return new VirnucproError(`${reason}; ${remedy}`, { exitCode, cause: error })
+  if (problem.kind === 'tryAgain' && path === undefined) {
+    const { reason, remedy, kind } = problem
+    return new VirnucproError(`${reason}; ${remedy}`, { kind, cause: error })
   }
   if (syscall.endsWith('getcwd') || syscall === 'uv_cwd') {
     return new VirnucproError('the current folder was removed, or may not be read; change to another one', {
-      exitCode: problem.exitCode,
+      kind: problem.kind,
       cause: error,
     })
   }

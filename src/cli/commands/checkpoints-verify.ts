@@ -1,5 +1,5 @@
+import { ExitCode } from '../../exit-codes.ts'
 import { VirnucproError } from '../../system/errors.ts'
-import { ExitCode } from '../../system/exit-codes.ts'
 import { printable } from '../../system/printable.ts'
 import { commonArgs } from '../args/logging.ts'
 import { folderArgument } from '../checkpoints-argument.ts'
@@ -34,8 +34,11 @@ export async function prepareVerify(line: CommandLine): Promise<() => Promise<vo
         signal,
       ),
     )
-    if (files === 0)
-      throw new VirnucproError(`${folder}: no checkpoints found`, { exitCode: ExitCode.noCheckpoints })
+    if (files === 0) {
+      logger.error(`${folder}: no checkpoints found`)
+      process.exitCode = ExitCode.noCheckpoints
+      return
+    }
     if (faulty > 0)
       throw new VirnucproError(
         `${folder}: ${faulty} of ${files} checkpoint files cannot be used; a run computes them anew`,

@@ -1,7 +1,7 @@
+import { ExitCode } from '../../exit-codes.ts'
 import type { PredictContext } from '../../predict/index.ts'
 import { type PredictOptions, toPredictOptions } from '../../settings/index.ts'
 import { UsageError } from '../../system/errors.ts'
-import { ExitCode } from '../../system/exit-codes.ts'
 import { predictGroups } from '../args/predict.ts'
 import { strictCommand } from '../command.ts'
 import { requireFiles, requireInputs, requirePaths } from '../files.ts'

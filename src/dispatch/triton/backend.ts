@@ -1,5 +1,4 @@
 import { InferenceError } from '../../onnx/index.ts'
-import { ExitCode } from '../../system/exit-codes.ts'
 import type { Logger } from '../../system/logger.ts'
 import { foreign } from '../../system/printable.ts'
 import { type TritonClient, TritonError } from '../../tritonclient/index.ts'
@@ -133,7 +132,7 @@ export class TritonBackend implements EmbeddingBackend {
       const shape = `${batch.rows} sequences of up to ${batch.paddedLength} tokens`
       throw new InferenceError(`${model} failed on a batch of ${shape}: ${describe(error)}`, {
         cause: error,
-        exitCode: ExitCode.unavailable,
+        kind: 'unavailable',
       })
     }
   }
@@ -205,7 +204,7 @@ function queueOf(
       new NoServerError(
         `no inference server has finished a batch for ${serverTimeout} s, though work was waiting (${foreign(reason) || 'they are ready and give no answer'}). ` +
           `What is done is kept: look at the servers and give the same command again; ${TIMEOUT_ADVICE}`,
-        { exitCode: ExitCode.tryAgain },
+        { kind: 'tryAgain' },
       ),
   })
 }

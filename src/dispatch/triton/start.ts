@@ -1,5 +1,4 @@
 import { VirnucproError } from '../../system/errors.ts'
-import { ExitCode } from '../../system/exit-codes.ts'
 import { type TritonClient, TritonError } from '../../tritonclient/index.ts'
 import type { ModelName } from '../backend.ts'
 import type { TritonOptions } from './backend.ts'
@@ -71,7 +70,7 @@ function noServer(seconds: number, reason: string): NoServerError {
   return new NoServerError(
     `no inference server with both models has answered for ${seconds} s (${reason}). ` +
       `Start the servers and give the same command again; ${TIMEOUT_ADVICE}`,
-    { exitCode: ExitCode.unavailable },
+    { kind: 'unavailable' },
   )
 }
 
@@ -109,7 +108,7 @@ async function anyReady(
     if (first instanceof TritonError && first.reason === 'deadline')
       throw noServer(serverTimeout, describe(first))
     throw new NoServerError(`no inference server can be used: ${describe(first)}`, {
-      exitCode: ExitCode.unavailable,
+      kind: 'unavailable',
     })
   } finally {
     done.abort()

@@ -2,7 +2,6 @@ import { mkdir, statfs } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { type Bundle, computesOnCpu, openBundle, TABLE_POSITIONS } from '../../bundle/index.ts'
 import type { ModelName } from '../../dispatch/index.ts'
-import { ExitCode } from '../../system/exit-codes.ts'
 import { WriteError } from '../../system/system-error.ts'
 import type { PlanSidecar } from '../repository/index.ts'
 import type { Builder, BuilderName, BuildRequest, Target } from './builder.ts'
@@ -214,7 +213,7 @@ async function makeRoom(folder: string, bundle: Bundle, model: ModelName): Promi
     throw new EngineError(
       `${folder}: the plan of ${model} needs about ${gigabytes(needed)}, the disk has ${gigabytes(bavail * bsize)} left. ` +
         'Free some space or choose another disk.',
-      { exitCode: ExitCode.inputOutput },
+      { kind: 'inputOutput' },
     )
   }
 }

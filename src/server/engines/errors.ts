@@ -1,5 +1,4 @@
 import { UsageError } from '../../system/errors.ts'
-import { ExitCode } from '../../system/exit-codes.ts'
 import { foreign } from '../../system/printable.ts'
 
 /** Something about TensorRT plans that the user can put right; what was asked for does not fit what is there. */
@@ -31,7 +30,7 @@ export class EngineBuildError extends EngineError {
     options: { cause?: unknown } = {},
   ) {
     const said = output.length === 0 ? [] : ['Its last words:', ...output.map((line) => `  ${foreign(line)}`)]
-    super([`${model}: ${problem}`, ...said], { ...options, exitCode: ExitCode.unavailable })
+    super([`${model}: ${problem}`, ...said], { ...options, kind: 'unavailable' })
     this.model = model
     this.output = output
   }

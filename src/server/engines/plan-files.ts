@@ -1,7 +1,6 @@
 import { copyFile, mkdir, readdir, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { syncFolder, writeAtomically } from '../../system/atomic.ts'
-import { ExitCode } from '../../system/exit-codes.ts'
 import { beginFolder } from '../../system/replace-folder.ts'
 import { filesAt, isThere } from '../../system/same-file.ts'
 import { ReadError, WriteError } from '../../system/system-error.ts'
@@ -111,7 +110,7 @@ function stranger(paths: readonly string[], otherwise: string): EngineError {
   return new EngineError(
     `${paths.join(', ')} ${are} not overwritten: move ${paths.length === 1 ? 'it' : 'them'} away, ${otherwise}`,
     {
-      exitCode: ExitCode.cannotCreate,
+      kind: 'cannotCreate',
     },
   )
 }

@@ -1,7 +1,6 @@
 import { join } from 'node:path'
 import type { ModelName } from '../../dispatch/index.ts'
 import { writeAtomically } from '../../system/atomic.ts'
-import { ExitCode } from '../../system/exit-codes.ts'
 import { readTuning, TUNING_FILE, type Tuning, type TuningEntry } from '../repository/index.ts'
 import { chooseBudgets, defaultBudgets, type Trial, trialsOf } from './budgets.ts'
 import type { Target } from './builder.ts'
@@ -38,7 +37,7 @@ export async function tuneEngines(options: TuneOptions): Promise<TuningEntry[]> 
   // Said before a missing GPU is: a wrong folder is the more likely slip.
   if ((await findEngines(options.plans)).length === 0) {
     throw new EngineError(`no TensorRT plan in ${options.plans}: make plans with virnucpro engines build`, {
-      exitCode: ExitCode.noInput,
+      kind: 'noInput',
     })
   }
   const tuner = new Tuner(options.python ?? 'python3')

@@ -1,5 +1,4 @@
-import { DataError } from '../../system/errors.ts'
-import { ExitCode } from '../../system/exit-codes.ts'
+import { DataError, type ErrorOptions } from '../../system/errors.ts'
 import type { Message } from '../../system/printable.ts'
 
 /** A model repository cannot be made. */
@@ -7,7 +6,7 @@ export class RepositoryError extends DataError {
   /** The folder or file it is about. */
   readonly path: string
 
-  constructor(path: string, message: Message, options: { cause?: unknown; exitCode?: number } = {}) {
+  constructor(path: string, message: Message, options: ErrorOptions = {}) {
     super(message, options)
     this.path = path
   }
@@ -15,8 +14,8 @@ export class RepositoryError extends DataError {
 
 /** What lies at the place of a repository is not to be replaced. */
 export class PlaceTakenError extends RepositoryError {
-  constructor(path: string, message: Message) {
-    super(path, message, { exitCode: ExitCode.cannotCreate })
+  constructor(path: string, message: Message, options: ErrorOptions = {}) {
+    super(path, message, { ...options, kind: 'cannotCreate' })
   }
 }
 

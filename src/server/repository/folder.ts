@@ -52,10 +52,9 @@ async function checkFree(output: string, force: boolean): Promise<void> {
     )
   }
   if (!force) {
-    throw new PlaceTakenError(
-      output,
-      `${output} holds a model repository already. Add --force to replace it, or choose another folder.`,
-    )
+    throw new PlaceTakenError(output, `${output} holds a model repository already`, {
+      detail: { code: 'place-taken', data: { path: output } },
+    })
   }
   const files = await filesOfMarker(output)
   if (files === undefined) {

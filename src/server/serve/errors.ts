@@ -1,4 +1,4 @@
-import { UnavailableError } from '../../system/errors.ts'
+import { type ErrorKind, UnavailableError } from '../../system/errors.ts'
 import { foreign, linesOf, type Message } from '../../system/printable.ts'
 
 /** Lines of a model's failure that are shown; a traceback of Python has some more. */
@@ -12,7 +12,7 @@ export class ServerError extends UnavailableError {
   constructor(
     message: Message,
     log: readonly string[] = [],
-    options: { cause?: unknown; exitCode?: number } = {},
+    options: { cause?: unknown; kind?: ErrorKind } = {},
   ) {
     const said = log.length === 0 ? [] : ['The server said:', ...log.map((line) => `  ${foreign(line)}`)]
     super([...linesOf(message), ...said], options)

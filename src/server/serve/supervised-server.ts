@@ -1,5 +1,4 @@
 import { VirnucproError } from '../../system/errors.ts'
-import { ExitCode } from '../../system/exit-codes.ts'
 import type { Logger } from '../../system/logger.ts'
 import { ServerError } from './errors.ts'
 import { askHealth } from './health.ts'
@@ -220,7 +219,7 @@ export class SupervisedServer {
 function continued(problem: ServerError, next: string): ServerError {
   const [first = '', ...more] = problem.lines
   // It was ready once: the same command may succeed later.
-  return new ServerError([`${first}; ${next}`, ...more], [], { exitCode: ExitCode.tryAgain })
+  return new ServerError([`${first}; ${next}`, ...more], [], { kind: 'tryAgain' })
 }
 
 function linesOf(error: Error): readonly string[] {

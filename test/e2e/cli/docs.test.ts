@@ -14,6 +14,7 @@ import { help as enginesTuneHelp } from '../../../src/cli/commands/engines-tune.
 import { help as reportHelp } from '../../../src/cli/commands/report.ts'
 import { help as validateHelp } from '../../../src/cli/commands/utils-validate-checkpoints.ts'
 import { help as embeddingsHelp } from '../../../src/cli/commands/verify.ts'
+import { ExitCode } from '../../../src/exit-codes.ts'
 import {
   broadKeys,
   environmentName,
@@ -21,7 +22,6 @@ import {
   ignoredBroadKeys,
   settingNames,
 } from '../../../src/settings/index.ts'
-import { ExitCode } from '../../../src/system/exit-codes.ts'
 import { repository } from './support.ts'
 
 const page = (name: string) => readFileSync(join(repository, 'docs', name), 'utf8')

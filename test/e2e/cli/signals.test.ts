@@ -89,7 +89,7 @@ test.concurrent('a signal ends the process at once while the JavaScript thread i
   const busy = `
     const { withSignals } = await import(${JSON.stringify(join(repository, 'src/cli/signals.ts'))})
     const { activeLogger } = await import(${JSON.stringify(join(repository, 'src/cli/session.ts'))})
-    const { stoppedAtOnce } = await import(${JSON.stringify(join(repository, 'src/system/index.ts'))})
+    const { stoppedAtOnce } = await import(${JSON.stringify(join(repository, 'src/system/stop-signals.ts'))})
     await withSignals(activeLogger(), () =>
       stoppedAtOnce(async () => {
         require('node:fs').writeSync(1, 'working\\n')

@@ -81,7 +81,7 @@ test.each(Object.keys(CHANGES))('an input that is %s while the run is under way 
   expect(`${error?.message} (after ${wait} ms)`).toContain(
     `the input ${path} has changed since the run began`,
   )
-  expect((error as { exitCode?: number }).exitCode).toBe(65)
+  expect((error as { kind?: string }).kind).toBe('badData')
   expect(outputs(output).size).toBe(0)
   expect(JSON.parse(readFileSync(manifest, 'utf8')).status).toBe('unfinished')
 

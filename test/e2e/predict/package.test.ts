@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs'
 import { mkdir, readdir, readFile, symlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { temporaryFolder } from '../../../scripts/support/temporary.ts'
-import { ExitCode } from '../../../src/system/exit-codes.ts'
+import { ExitCode } from '../../../src/exit-codes.ts'
 import { repository } from '../../support/cli.ts'
 
 async function run(words: string[], cwd: string, path = process.env.PATH) {

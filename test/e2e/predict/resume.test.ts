@@ -88,7 +88,7 @@ describe('the same command', () => {
       const { error } = await predictHere(file ?? input, output, change)
       expect(error?.message).toContain('cannot be continued')
       expect(error?.message).toContain(difference)
-      expect(error).toMatchObject({ exitCode: 64 })
+      expect(error).toMatchObject({ kind: 'usage' })
     }
     const anew = await predictHere(other, output, { force: true })
     expect(anew.error).toBeUndefined()

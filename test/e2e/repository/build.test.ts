@@ -215,7 +215,7 @@ test('only a repository of this program is replaced, and only on request', async
   await using folder = temporaryFolder()
   const output = folder.join('out')
   await build(output)
-  await expect(build(output)).rejects.toThrow('Add --force')
+  await expect(build(output)).rejects.toMatchObject({ code: 'place-taken' })
   for (const instances of [0, 1.5])
     await expect(build(folder.join('none'), { instances })).rejects.toThrow('expected a whole number from 1')
   await build(output, { force: true, instances: 3, threads: 2 })

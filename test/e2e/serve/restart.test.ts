@@ -136,7 +136,7 @@ withServer(
     process.kill(second?.pid ?? -1, 'SIGKILL')
     await server.ended.catch(() => {})
     expect(String(ended)).toContain(`the server at ${second?.grpcUrl} could not be started again`)
-    expect(ended).toMatchObject({ exitCode: 75 })
+    expect(ended).toMatchObject({ kind: 'tryAgain' })
   },
 )
 

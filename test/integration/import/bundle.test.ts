@@ -35,7 +35,10 @@ describe('bundles', () => {
     const output = join(folder.path, 'bundle')
     mkdirSync(output)
     await importModels({ ...models, output })
-    await expect(importModels({ ...models, output })).rejects.toThrow('--force')
+    await expect(importModels({ ...models, output })).rejects.toMatchObject({
+      code: 'place-taken',
+      kind: 'cannotCreate',
+    })
     await importModels({ ...models, output, precision: 'bf16', force: true })
     expect((await openBundle(output)).manifest.precision).toBe('bf16')
 
@@ -63,7 +66,7 @@ describe('bundles', () => {
 
     const killed = script(
       '-e',
-      `const { importModels } = await import('./src/models/index.ts')
+      `const { importModels } = await import('./src/models.ts')
        await importModels({ ...JSON.parse(process.argv[1]), onProgress: (message) => {
          if (message.startsWith('dnabert_s')) process.kill(process.pid, 'SIGKILL') } })`,
       JSON.stringify({ ...models, output }),

@@ -85,7 +85,7 @@ describe('the configuration file', () => {
     ['prototype', { 'a.json': '{"__proto__": {"threads": 1}}' }, 'a.json', 'a.json: unknown key __proto__.'],
   ] as const)('%s is an error that names the file', async (_, contents, configFile, message) => {
     const error = await resolved({ files: contents, configFile }).catch((thrown: unknown) => thrown)
-    expect(error).toMatchObject({ exitCode: String(message).includes('no such file') ? 66 : 64 })
+    expect(error).toMatchObject({ kind: String(message).includes('no such file') ? 'noInput' : 'usage' })
     expect((error as Error).message).toMatch(message)
   })
 })

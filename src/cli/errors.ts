@@ -1,0 +1,25 @@
+import { ExitCode } from '../exit-codes.ts'
+import type { Detail, ErrorCodes } from '../system/error-codes.ts'
+import type { VirnucproError } from '../system/errors.ts'
+import { linesOf, type Message } from '../system/printable.ts'
+import { InterruptedError, SIGNAL_CODES } from './signals.ts'
+
+/** What to do about an error or a warning, in terms of the command line: whole sentences without the last full stop. */
+const ADVICE: { [Code in keyof ErrorCodes]: (data: ErrorCodes[Code]) => string } = {
+  'place-taken': () => 'Add --force to replace it, or choose another folder',
+}
+
+/** A message with the advice that goes with it: after its one line, or below its lines. */
+export function withAdvice(message: string, detail: Detail | undefined): string
+export function withAdvice(message: Message, detail: Detail | undefined): Message
+export function withAdvice(message: Message, detail: Detail | undefined): Message {
+  if (detail === undefined) return message
+  // The table has the function for just this code; TypeScript cannot see that the two belong together.
+  const advice = (ADVICE[detail.code] as (data: Detail['data']) => string)(detail.data)
+  return typeof message === 'string' ? `${message}. ${advice}` : [...linesOf(message), advice]
+}
+
+/** The one place where errors become exit codes. */
+export function exitCodeOf(error: VirnucproError): number {
+  return error instanceof InterruptedError ? SIGNAL_CODES[error.signal] : ExitCode[error.kind]
+}

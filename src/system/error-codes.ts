@@ -1,0 +1,13 @@
+/**
+ * Every code of an error or warning about which a front end has more to say, with the data that comes with it. The
+ * message says what happened and where; what to do about it depends on who asks: the command line names its options.
+ */
+export interface ErrorCodes {
+  /** Something of an earlier call stands where a result is to go. */
+  'place-taken': { path: string }
+}
+
+export type ErrorCode = keyof ErrorCodes
+
+/** A code and its data. */
+export type Detail = { [Code in ErrorCode]: { code: Code; data: ErrorCodes[Code] } }[ErrorCode]
