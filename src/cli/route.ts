@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
-import { didYouMean } from '../settings/index.ts'
 import { UsageError } from '../system/errors.ts'
+import { didYouMean } from '../text/suggest.ts'
 import { commonArgs } from './args/logging.ts'
 import { predictGroups } from './args/predict.ts'
 import { CommandUsageError } from './command.ts'

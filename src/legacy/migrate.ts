@@ -7,6 +7,7 @@ import { syncFolder, writeAtomically } from '../system/atomic.ts'
 import { DataError, NoInputError, UsageError } from '../system/errors.ts'
 import { reasonOf } from '../system/problems.ts'
 import { beginFolder, endFolder, replaceFolder } from '../system/replace-folder.ts'
+import { count } from '../text/numbers.ts'
 import { type FeatureKind, type FeatureTable, writeFeatureFile } from '../torchfile/index.ts'
 import { gatherParts } from './gather.ts'
 import { planRun, type RunPlan } from './migrate-plan.ts'
@@ -276,8 +277,4 @@ class Writer {
     await writeAtomically(this.#staged(target), state.toJson())
     this.#done(target)
   }
-}
-
-function count(n: number, noun: string): string {
-  return `${n} ${n === 1 ? noun : `${noun}s`}`
 }

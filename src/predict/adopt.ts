@@ -2,7 +2,7 @@ import type { RunFolder } from '../checkpoint/index.ts'
 import type { OutputPaths } from '../layout/index.ts'
 import { readLegacyVectors } from '../legacy/index.ts'
 import type { Logger } from '../system/logger.ts'
-import { count } from './result.ts'
+import { count } from '../text/numbers.ts'
 
 export interface AdoptOptions {
   paths: OutputPaths

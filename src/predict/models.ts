@@ -4,12 +4,12 @@ import { type ImportedClassifier, importClassifier } from '../import/index.ts'
 import type { PredictOptions } from '../settings/index.ts'
 import { UsageError } from '../system/errors.ts'
 import type { Logger } from '../system/logger.ts'
+import { count } from '../text/numbers.ts'
 import { EsmAlphabet } from '../tokenizers/index.ts'
 import { openBackend } from './backend.ts'
 import { checkChunkLength } from './chunk-length.ts'
 import type { WorkCounts } from './embed.ts'
 import type { ModelInput } from './model-work.ts'
-import { count } from './result.ts'
 
 /** Printed in everything a demonstration writes. */
 const DEMONSTRATION = 'DEMONSTRATION: made with random models, these calls mean nothing'

@@ -2,7 +2,7 @@ import { type InvalidRecord, newReadStatistics, type OnInvalid, type ReadOptions
 import { AtomicFile } from '../system/atomic.ts'
 import type { Logger } from '../system/logger.ts'
 import { printable } from '../system/printable.ts'
-import { count } from './result.ts'
+import { count } from '../text/numbers.ts'
 
 /** Warnings about records left out that are shown one by one; the list goes on. */
 const SHOWN = 20

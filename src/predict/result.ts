@@ -1,6 +1,7 @@
 import type { OutputPaths } from '../layout/index.ts'
 import type { Logger } from '../system/logger.ts'
 import type { TableCounts } from '../tables/index.ts'
+import { count } from '../text/numbers.ts'
 import type { PrepareCounts } from './prepare.ts'
 
 /** What a run did. */
@@ -39,8 +40,4 @@ export function warnOfEmptyTables(
   if (chunksWithoutFrame === chunks)
     logger.warn('no chunk has an open reading frame: the tables hold their headers only')
   else if (frames === 0) logger.warn('no frame could be computed: the tables hold their headers only')
-}
-
-export function count(n: number, noun: string): string {
-  return `${n} ${n === 1 ? noun : `${noun}s`}`
 }

@@ -1,7 +1,7 @@
+import { duration } from '../text/numbers.ts'
 import type { Calls } from './calls.ts'
 import { resetIds } from './chart/frame.ts'
 import { html } from './html.ts'
-import { duration, moment } from './numbers.ts'
 import { inputs, settings, steps, warnings } from './sections/about.ts'
 import { course } from './sections/course.ts'
 import { distributions } from './sections/distributions.ts'
@@ -52,4 +52,9 @@ ${settings(summary)}
 <footer class="soft">Made by ${program.name} ${program.version} from <code>summary.json</code>, the metrics and the tables beside it; <code>virnucpro report</code> makes it anew.${demonstration && ` ${demonstration}`}</footer>
 </body>
 </html>`}\n`
+}
+
+/** `2026-11-24 10:14 UTC` of an ISO time. */
+function moment(time: string): string {
+  return time.replace(/^(\d{4}-\d\d-\d\d)T(\d\d:\d\d).*$/, '$1 $2 UTC')
 }

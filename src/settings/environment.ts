@@ -1,7 +1,7 @@
+import { didYouMean } from '../text/suggest.ts'
 import { environmentName } from './names.ts'
 import type { Given } from './origins.ts'
 import { keptSecret, type SettingName, settingNames } from './schema.ts'
-import { didYouMean } from './suggest.ts'
 
 /** Variables of Broad's fork that switch parts of its own implementation. */
 const BROAD_VARIABLES = [

@@ -1,9 +1,9 @@
 import { UsageError } from '../system/errors.ts'
+import { didYouMean } from '../text/suggest.ts'
 import { broadKeys, ignoredBroadKeys } from './broad-keys.ts'
 import { fileKey } from './names.ts'
 import type { Given } from './origins.ts'
 import { type AnySettingName, keptSecret, settingNames } from './schema.ts'
-import { didYouMean } from './suggest.ts'
 
 const settingOfKey = new Map<string, AnySettingName>([
   ...settingNames.map((name): [string, AnySettingName] => [fileKey(name), name]),

@@ -10,6 +10,5 @@ export { type Configuration, type ConfigurationRequest, resolveConfiguration } f
 // Names: one setting, three spellings. The documentation test and `virnucpro config` go through them all.
 export { isSecret, keptSecret, type SettingName, type Settings, settingNames } from './schema.ts'
 // Did-you-mean.
-export { didYouMean } from './suggest.ts'
 export { toPredictOptions } from './to-predict-options.ts'
 export { InvalidSettingsError } from './validate.ts'

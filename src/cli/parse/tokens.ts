@@ -1,5 +1,6 @@
-import { didYouMean, isSecret } from '../../settings/index.ts'
+import { isSecret } from '../../settings/index.ts'
 import { UsageError } from '../../system/errors.ts'
+import { didYouMean } from '../../text/suggest.ts'
 import { type Arg, spellings } from './arg.ts'
 
 /** One option as it stands on the command line. */

@@ -1,7 +1,7 @@
+import { brief, clock, gibibytes, integer } from '../../text/numbers.ts'
 import type { DeviceMetrics, ModelMetrics } from '../metrics.ts'
 import type { Speed } from '../pace.ts'
 import { MODEL_NAMES, MODELS, type MonitoredModel } from '../work.ts'
-import { clock, gibibytes, percent, short, whole } from './format.ts'
 import type { Field, Row } from './line.ts'
 
 /** What the display and the log lines tell of a run, as of now. */
@@ -41,7 +41,7 @@ function readingRow({ frames, inputRead, share }: Status): Row {
         : share === undefined
           ? []
           : [{ text: percent(share), rank: 0 }]),
-      { text: `${whole(frames.prepared)} frames`, rank: 2 },
+      { text: `${integer(frames.prepared)} frames`, rank: 2 },
     ],
   }
 }
@@ -57,10 +57,10 @@ function modelRow(model: MonitoredModel, { models, speeds, tokensLeft }: Status)
     fields: [
       ...(done === undefined ? [] : [{ text: percent(done), rank: 0 }]),
       ...(speed === undefined
-        ? [{ text: `${whole(sequences)} sequences`, rank: 1 }]
+        ? [{ text: `${integer(sequences)} sequences`, rank: 1 }]
         : [
-            { text: `${short(speed.sequencesPerSecond)} seq/s`, rank: 1 },
-            { text: `${short(speed.tokensPerSecond)} tokens/s`, rank: 2 },
+            { text: `${brief(speed.sequencesPerSecond)} seq/s`, rank: 1 },
+            { text: `${brief(speed.tokensPerSecond)} tokens/s`, rank: 2 },
           ]),
       { text: `${inFlight} in flight`, rank: 4 },
       { text: `${waiting} queued`, rank: 3 },
@@ -70,14 +70,14 @@ function modelRow(model: MonitoredModel, { models, speeds, tokensLeft }: Status)
 
 function framesRow({ frames }: Status): Row {
   const { done, known, expected, prepared } = frames
-  const all = expected === undefined ? `${whole(prepared)}+` : whole(expected)
+  const all = expected === undefined ? `${integer(prepared)}+` : integer(expected)
   return {
     label: 'Finished',
     bar: expected === undefined || expected === 0 ? undefined : done / expected,
     fields: [
       ...(expected === undefined || expected === 0 ? [] : [{ text: percent(done / expected), rank: 0 }]),
-      { text: `${whole(done)} of ${all} frames`, rank: 1 },
-      ...(known === 0 ? [] : [{ text: `${whole(known)} known before`, rank: 3 }]),
+      { text: `${integer(done)} of ${all} frames`, rank: 1 },
+      ...(known === 0 ? [] : [{ text: `${integer(known)} known before`, rank: 3 }]),
     ],
   }
 }
@@ -89,7 +89,7 @@ function deviceRow(device: DeviceMetrics, inFlight: number | undefined): Row {
   if (memoryUsedBytes !== undefined)
     fields.push({ text: gibibytes(memoryUsedBytes, memoryTotalBytes), rank: 2 })
   if (device.sequencesPerSecond !== undefined)
-    fields.push({ text: `${short(device.sequencesPerSecond)} seq/s`, rank: 1 })
+    fields.push({ text: `${brief(device.sequencesPerSecond)} seq/s`, rank: 1 })
   if (inFlight !== undefined) fields.push({ text: `${inFlight} in flight`, rank: 3 })
   if (temperatureCelsius !== undefined) fields.push({ text: `${Math.round(temperatureCelsius)} °C`, rank: 5 })
   if (powerWatts !== undefined) fields.push({ text: `${Math.round(powerWatts)} W`, rank: 4 })
@@ -108,4 +108,9 @@ function runRow({ seconds, secondsLeft, inputRead, checkpointAgeSeconds: age }: 
       ...(age === undefined ? [] : [{ text: `saved ${clock(age)} ago`, rank: 1, colour: 'dim' as const }]),
     ],
   }
+}
+
+/** Rounded down: what is not done must not read as done. */
+function percent(share: number): string {
+  return `${Math.floor(100 * share)} %`
 }

@@ -1,5 +1,5 @@
+import { compact, integer } from '../../text/numbers.ts'
 import { html, type Markup } from '../html.ts'
-import { compact, integer } from '../numbers.ts'
 import { framed, plotOf, round, type Tick } from './frame.ts'
 import { decades, ticks } from './scale.ts'
 

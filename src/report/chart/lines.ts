@@ -1,5 +1,5 @@
+import { compact } from '../../text/numbers.ts'
 import { html, type Markup } from '../html.ts'
-import { compact } from '../numbers.ts'
 import { framed, plotOf, round } from './frame.ts'
 import { ticks, timeLabel, timeTicks } from './scale.ts'
 

@@ -1,5 +1,5 @@
+import { integer } from '../../text/numbers.ts'
 import { html, type Markup } from '../html.ts'
-import { integer } from '../numbers.ts'
 
 export interface Share {
   name: string

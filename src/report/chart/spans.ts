@@ -1,5 +1,5 @@
+import { duration } from '../../text/numbers.ts'
 import { html, type Markup } from '../html.ts'
-import { duration } from '../numbers.ts'
 import { framed, type Plot, plotOf, round } from './frame.ts'
 import { timeLabel, timeTicks } from './scale.ts'
 

@@ -1,5 +1,5 @@
+import { bytes, duration, integer, plural } from '../../text/numbers.ts'
 import { html, type Markup } from '../html.ts'
-import { bytes, duration, integer, plural } from '../numbers.ts'
 import { rest, table } from '../parts.ts'
 import type { Summary } from '../summary.ts'
 import type { Timeline } from '../timeline.ts'

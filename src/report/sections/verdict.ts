@@ -1,7 +1,7 @@
+import { integer, percent, plural } from '../../text/numbers.ts'
 import type { Calls } from '../calls.ts'
 import { shareBar } from '../chart/shares.ts'
 import { html, type Markup } from '../html.ts'
-import { integer, percent, plural } from '../numbers.ts'
 import { legend, rest, table } from '../parts.ts'
 import type { Summary } from '../summary.ts'
 

@@ -1,6 +1,7 @@
 import { expect, test } from 'bun:test'
 import fc from 'fast-check'
-import { didYouMean, toPredictOptions } from '../../../src/settings/index.ts'
+import { toPredictOptions } from '../../../src/settings/index.ts'
+import { didYouMean } from '../../../src/text/suggest.ts'
 import { resolved } from './support.ts'
 
 test('the options of a run with nothing but an input', async () => {
