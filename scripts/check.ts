@@ -23,11 +23,11 @@ async function check(...command: string[]): Promise<void> {
 
 /** Tests that mostly wait for servers: they take turns with those that compute. */
 const WAITING =
-  /^test\/(e2e\/(dispatch|serve|repository|predict\/auto-backend)|integration\/(tritonclient|monitor\/servers))\b/
+  /^packages\/tritonclient-ts\/|^test\/(e2e\/(dispatch|serve|repository|predict\/auto-backend)|integration\/monitor\/servers)\b/
 
 /** The suites of `bun test` in two processes at a time, counted from their JUnit reports. */
 async function suites(): Promise<void> {
-  const files = [...new Bun.Glob('test/**/*.test.ts').scanSync('.')].sort()
+  const files = [...new Bun.Glob('{test,packages/*/test}/**/*.test.ts').scanSync('.')].sort()
   const groups = [files.filter((file) => !WAITING.test(file)), files.filter((file) => WAITING.test(file))]
   const folder = await mkdtemp(join(tmpdir(), 'virnucpro-check-'))
   console.log(`\n$ bun test, ${groups.map(({ length }) => length).join(' and ')} files at the same time`)

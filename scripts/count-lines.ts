@@ -1,9 +1,9 @@
 /**
- * Counts the lines of hand-written TypeScript in src, packages and bench: of the working tree, or of a commit.
+ * Counts the lines of hand-written TypeScript in src, packages and bench, without tests: of the working tree, or of a commit.
  * Usage: bun scripts/count-lines.ts [COMMIT]
  */
 const [commit] = process.argv.slice(2)
-const files = ['src/*.ts', 'packages/*.ts', 'bench/*.ts', ':!*_pb.ts']
+const files = ['src/*.ts', 'packages/*.ts', 'bench/*.ts', ':!*_pb.ts', ':!packages/*/test/*']
 const child = Bun.spawnSync(['git', 'grep', '--count', '', ...(commit ? [commit] : []), '--', ...files])
 if (!child.success) {
   console.error(

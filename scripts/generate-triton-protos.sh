@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Regenerates src/tritonclient/proto/*_pb.ts from the .proto files beside them. Needs `npm ci`; no network.
+# Regenerates packages/tritonclient-ts/src/proto/*_pb.ts from the .proto files beside them. Needs `npm ci`; no network.
 # With --check it changes nothing and fails when a committed file is out of date.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-protos=src/tritonclient/proto
+protos=packages/tritonclient-ts/src/proto
 out=$protos
 if [[ ${1:-} == --check ]]; then
   out=$(mktemp -d)

@@ -28,7 +28,6 @@ const ROOMS = [
   'fasta',
   'onnx',
   'torchfile',
-  'tritonclient',
   'text',
   'system',
 ]

@@ -1,7 +1,7 @@
 // Loads a Triton server with batches of one shape, a fixed number on their way at once, through this project's own
 // client, and prints one line of JSON. Usage: bun triton-client.ts URL MODEL ROWS LENGTH IN_FLIGHT SECONDS
 
-import { TritonClient } from '../../src/tritonclient/index.ts'
+import { TritonClient } from 'tritonclient-ts'
 
 const [url = '', model = '', ...numbers] = process.argv.slice(2)
 const [rows = 0, length = 0, inFlight = 0, seconds = 0] = numbers.map(Number)

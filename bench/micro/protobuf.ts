@@ -3,15 +3,15 @@
 //   bun bench/micro/protobuf.ts [--quick] [--json FILE]
 import { join, resolve } from 'node:path'
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
+import { ModelInferResponseSchema } from '../../packages/tritonclient-ts/src/proto/service_pb.ts'
+import { encodeRequest } from '../../packages/tritonclient-ts/src/request.ts'
+import { InferResult } from '../../packages/tritonclient-ts/src/result.ts'
 import { withFolder } from '../../scripts/support/temporary.ts'
-import { ModelInferResponseSchema } from '../../src/tritonclient/proto/service_pb.ts'
-import { encodeRequest } from '../../src/tritonclient/request.ts'
-import { InferResult } from '../../src/tritonclient/result.ts'
 import { benchOptions } from '../result.ts'
 import { runCases } from './rounds.ts'
 
 const options = benchOptions('bun bench/micro/protobuf.ts')
-const proto = resolve(import.meta.dir, '../../src/tritonclient/proto/service.proto')
+const proto = resolve(import.meta.dir, '../../packages/tritonclient-ts/src/proto/service.proto')
 const rows = options.quick ? 8 : 320
 const LENGTH = 51
 const WIDTH = 2560

@@ -1,5 +1,5 @@
+import { TritonError } from 'tritonclient-ts'
 import { VirnucproError } from '../../src/system/errors.ts'
-import { TritonError } from '../../src/tritonclient/index.ts'
 
 /** Runs a bench; what its user can put right is said in one line, with exit code 2. */
 export async function explained(bench: () => Promise<void>): Promise<void> {

@@ -1,7 +1,7 @@
+import { TritonClient } from 'tritonclient-ts'
 import { type ModelName, TritonBackend } from '../../src/dispatch/index.ts'
 import { findGpus, freePorts, type ServerEndpoint, startServer } from '../../src/server/serve/index.ts'
 import { UsageError } from '../../src/system/errors.ts'
-import { TritonClient } from '../../src/tritonclient/index.ts'
 import { metricsBeside, parsePage, readPage } from '../utilization/watch.ts'
 import { embed } from './embed.ts'
 import { type PlannedWindow, runLoad, totals } from './workload.ts'

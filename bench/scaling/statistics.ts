@@ -1,4 +1,4 @@
-import { TritonClient } from '../../src/tritonclient/index.ts'
+import { TritonClient } from 'tritonclient-ts'
 
 /** What a server says of a model since it was loaded. */
 export interface ModelTimes {

@@ -3,9 +3,9 @@
 //   bun bench/triton/overhead.ts [--check] [--dimension 64] [--rounds 3]
 // With --check it exits with 1 when 8 instances reach less than 0.98 of their speed.
 import { parseArgs } from 'node:util'
+import { TritonClient } from 'tritonclient-ts'
 import { temporaryFolder } from '../../scripts/support/temporary.ts'
 import type { TritonServer } from '../../scripts/support/triton.ts'
-import { TritonClient } from '../../src/tritonclient/index.ts'
 import { drive, LENGTH, median, openBackend, ROWS, startSleeping } from './sleeping.ts'
 
 const { values } = parseArgs({

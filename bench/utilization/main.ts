@@ -5,7 +5,7 @@
 //     a run of yours: --command "virnucpro predict …"
 // --python names one with PyTorch, which measures the ceiling on this machine before the load.
 import { resolve } from 'node:path'
-import { ModelInstanceGroup_Kind, TritonClient } from '../../src/tritonclient/index.ts'
+import { ModelInstanceGroup_Kind, TritonClient } from 'tritonclient-ts'
 import { esm2Shapes } from '../gpu/forms.ts'
 import { benchOptions, finish, type Result, single } from '../result.ts'
 import { embed } from '../scaling/embed.ts'

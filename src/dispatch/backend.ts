@@ -1,4 +1,4 @@
-import type { TritonClient } from '../tritonclient/index.ts'
+import type { TritonClient } from 'tritonclient-ts'
 
 /** The two models that turn a frame into vectors. */
 export type ModelName = 'esm2' | 'dnabert_s'

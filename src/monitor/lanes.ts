@@ -1,4 +1,4 @@
-import type { TritonClient } from '../tritonclient/index.ts'
+import type { TritonClient } from 'tritonclient-ts'
 import type { MonitoredModel } from './work.ts'
 
 /** One place that computes, as the backend sees it. */

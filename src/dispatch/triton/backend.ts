@@ -1,7 +1,7 @@
+import { type TritonClient, TritonError } from 'tritonclient-ts'
 import { InferenceError } from '../../onnx/index.ts'
 import type { Logger } from '../../system/logger.ts'
 import { foreign } from '../../system/printable.ts'
-import { type TritonClient, TritonError } from '../../tritonclient/index.ts'
 import type {
   BackendServer,
   EmbeddingBackend,

@@ -1,4 +1,4 @@
-import { TritonError } from '../../tritonclient/index.ts'
+import { TritonError } from 'tritonclient-ts'
 import type { TokenBatch } from '../backend.ts'
 
 /** How TensorRT, CUDA and ONNX Runtime say it, in the text that the server passes on. */

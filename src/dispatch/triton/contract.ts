@@ -1,5 +1,5 @@
+import type { ModelConfig } from 'tritonclient-ts'
 import { UsageError } from '../../system/errors.ts'
-import type { ModelConfig } from '../../tritonclient/index.ts'
 import type { ServedModel } from '../backend.ts'
 import { describeModel, IDENTITY_PARAMETERS, statedModel, tensorsOf } from './identity.ts'
 

@@ -1,14 +1,14 @@
 import { readFileSync } from 'node:fs'
-import { UnavailableError, UsageError, VirnucproError } from '../../system/errors.ts'
-import { foreign } from '../../system/printable.ts'
-import { ReadError } from '../../system/system-error.ts'
 import {
   type InferResult,
   type ModelConfig,
   ModelInstanceGroup_Kind,
   TritonClient,
   TritonError,
-} from '../../tritonclient/index.ts'
+} from 'tritonclient-ts'
+import { UnavailableError, UsageError, VirnucproError } from '../../system/errors.ts'
+import { foreign } from '../../system/printable.ts'
+import { ReadError } from '../../system/system-error.ts'
 import type { ModelName, ServedModel, TokenBatch } from '../backend.ts'
 import { BatchFit } from './batch-fit.ts'
 import { type Contract, checkContract, OtherModelError } from './contract.ts'

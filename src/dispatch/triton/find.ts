@@ -1,6 +1,6 @@
 import { connect as connectSocket } from 'node:net'
+import { TritonError } from 'tritonclient-ts'
 import { VirnucproError } from '../../system/errors.ts'
-import { TritonError } from '../../tritonclient/index.ts'
 import type { ModelName } from '../backend.ts'
 import { type Contract, checkContract } from './contract.ts'
 import { connect, describe } from './endpoint.ts'

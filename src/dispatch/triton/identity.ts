@@ -1,6 +1,6 @@
+import { DataType, type ModelConfig } from 'tritonclient-ts'
 import { servedVersion } from '../../bundle/index.ts'
 import type { Logger } from '../../system/logger.ts'
-import { DataType, type ModelConfig } from '../../tritonclient/index.ts'
 import type { ServedModel, ServerFacts } from '../backend.ts'
 
 /** Parameters of a model's configuration that tell what it is; `repository build` writes them. */

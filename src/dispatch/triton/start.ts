@@ -1,5 +1,5 @@
+import { type TritonClient, TritonError } from 'tritonclient-ts'
 import { VirnucproError } from '../../system/errors.ts'
-import { type TritonClient, TritonError } from '../../tritonclient/index.ts'
 import type { ModelName } from '../backend.ts'
 import type { TritonOptions } from './backend.ts'
 import { OtherModelError } from './contract.ts'

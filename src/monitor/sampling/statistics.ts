@@ -1,4 +1,4 @@
-import type { ModelStatistics, TritonClient } from '../../tritonclient/index.ts'
+import type { ModelStatistics, TritonClient } from 'tritonclient-ts'
 
 /** Nanoseconds that each model of a server has computed since it was loaded; instances add up. */
 export type ComputeTimes = ReadonlyMap<string, bigint>

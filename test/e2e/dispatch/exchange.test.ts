@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { cp, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { TritonClient } from 'tritonclient-ts'
 import { temporaryFolder } from '../../../scripts/support/temporary.ts'
 import {
   freePorts,
@@ -10,7 +11,6 @@ import {
   versionFolder,
 } from '../../../scripts/support/triton.ts'
 import { buildRepository } from '../../../src/server/repository/index.ts'
-import { TritonClient } from '../../../src/tritonclient/index.ts'
 import { resealBundle } from '../../support/bundle.ts'
 import { repository as checkout, virnucpro } from '../../support/cli.ts'
 

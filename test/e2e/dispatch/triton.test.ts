@@ -2,6 +2,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { cp, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { TritonClient } from 'tritonclient-ts'
+import { makeAuthority } from '../../../packages/tritonclient-ts/test/certificates.ts'
 import { temporaryFolder } from '../../../scripts/support/temporary.ts'
 import {
   freePorts,
@@ -11,8 +13,6 @@ import {
   versionFolder,
 } from '../../../scripts/support/triton.ts'
 import { buildRepository } from '../../../src/server/repository/index.ts'
-import { TritonClient } from '../../../src/tritonclient/index.ts'
-import { makeAuthority } from '../../integration/tritonclient/certificates.ts'
 import { resealBundle } from '../../support/bundle.ts'
 import { repository as checkout, virnucpro } from '../../support/cli.ts'
 

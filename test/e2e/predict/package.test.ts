@@ -37,16 +37,20 @@ test('the packed tarball installs into another folder and runs there', async () 
 
   const program = `import { chunkBounds } from 'virnucpro'
     import { openFrames } from 'virnucpro/sequence'
-    console.log(chunkBounds(501, 500).length, openFrames(new TextEncoder().encode('ATGGCT')).length)`
-  expect(await run([process.execPath, '-e', program], folder.join('app'))).toBe('2 6\n')
+    import { TritonClient } from 'virnucpro/tritonclient'
+    const { url } = new TritonClient('grpc://gpu1')
+    console.log(chunkBounds(501, 500).length, openFrames(new TextEncoder().encode('ATGGCT')).length, url)`
+  expect(await run([process.execPath, '-e', program], folder.join('app'))).toBe('2 6 grpc://gpu1\n')
 
   // It has what the program runs with, and neither benches nor what only they and tests use.
   const installed = folder.join('app/node_modules/virnucpro')
   const files = (await readdir(installed, { recursive: true })).filter((name) => name.includes('/'))
   expect(files).toContain('src/server/engines/python/build_engine.py')
   expect(files).toContain('model_repository/python/plan.py')
+  // The client is bundled, with nothing that the package depends on itself.
+  expect(await readdir(join(installed, 'node_modules'))).toEqual(['tritonclient-ts'])
   expect(files.filter((name) => name.startsWith('scripts/'))).toEqual(['scripts/test-triton.sh'])
-  expect(files.filter((name) => /^(bench|test)\/|__pycache__/.test(name))).toEqual([])
+  expect(files.filter((name) => /^(.*\/tritonclient-ts\/)?(bench|test)\/|__pycache__/.test(name))).toEqual([])
   expect(existsSync(folder.join('app/node_modules/mitata'))).toBe(false)
   const bench = Bun.spawn([process.execPath, 'x', 'virnucpro', 'bench'], {
     cwd: folder.join('app'),

@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { TritonClient } from 'tritonclient-ts'
 import { writeGpuRepository } from '../../../scripts/support/gpu.ts'
 import { demoBundle } from '../../../scripts/support/plans.ts'
 import { temporaryFolder } from '../../../scripts/support/temporary.ts'
 import { hasTriton, startTriton, type TritonServer } from '../../../scripts/support/triton.ts'
 import { openBundle, sourceDigest } from '../../../src/bundle/index.ts'
 import { TritonBackend } from '../../../src/dispatch/index.ts'
-import { TritonClient } from '../../../src/tritonclient/index.ts'
 
 const MILLISECONDS = 120
 /** Of the other model, with which one sees what happens during a batch. */

@@ -7,13 +7,13 @@ import {
   type sendUnaryData,
   status,
 } from '@grpc/grpc-js'
-import { modelDigest, openBundle, servedVersion, sourceDigest } from '../../../../src/bundle/index.ts'
 import {
   GRPCInferenceService,
   type ModelInferRequest,
   ModelInferRequestSchema,
   type ModelInferResponseSchema,
-} from '../../../../src/tritonclient/proto/service_pb.ts'
+} from '../../../../packages/tritonclient-ts/src/proto/service_pb.ts'
+import { modelDigest, openBundle, servedVersion, sourceDigest } from '../../../../src/bundle/index.ts'
 
 export type StatusName = keyof typeof status
 

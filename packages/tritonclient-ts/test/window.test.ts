@@ -1,7 +1,7 @@
 import { expect, test } from 'bun:test'
 import { createServer } from 'node:http2'
 import type { AddressInfo } from 'node:net'
-import { TritonClient } from '../../../src/tritonclient/index.ts'
+import { TritonClient } from '../src/index.ts'
 
 test('a server may send a whole answer of 3 MB before it waits for the client', async () => {
   const server = createServer()

@@ -1,12 +1,12 @@
 import { afterEach, expect, test } from 'bun:test'
 import { create, fromBinary, type MessageInitShape, toBinary } from '@bufbuild/protobuf'
 import { Metadata, Server, ServerCredentials, type ServerUnaryCall, status } from '@grpc/grpc-js'
-import { type CallOptions, type ClientOptions, TritonClient } from '../../../src/tritonclient/index.ts'
+import { type CallOptions, type ClientOptions, TritonClient } from '../src/index.ts'
 import {
   ModelInferRequestSchema,
   ModelInferResponseSchema,
   ServerLiveResponseSchema,
-} from '../../../src/tritonclient/proto/service_pb.ts'
+} from '../src/proto/service_pb.ts'
 
 // Servers that answer as Triton does not on demand, or as other KServe v2 servers and proxies do.
 

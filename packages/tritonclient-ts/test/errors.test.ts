@@ -1,12 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { temporaryFolder } from '../../../scripts/support/temporary.ts'
 import { freePorts, hasTriton, startTriton, type TritonServer } from '../../../scripts/support/triton.ts'
-import {
-  type InferRequest,
-  type InputTensor,
-  TritonClient,
-  TritonError,
-} from '../../../src/tritonclient/index.ts'
+import { type InferRequest, type InputTensor, TritonClient, TritonError } from '../src/index.ts'
 import { writeRepository } from './repository.ts'
 
 const once = { retry: false } as const

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import type * as triton from '../../../../src/tritonclient/index.ts'
+import type * as triton from '../../src/index.ts'
 
 const FP32 = [1, -2.5, 3e-3, 70_000, Number.NaN, Number.NEGATIVE_INFINITY]
 

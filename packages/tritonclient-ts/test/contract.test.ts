@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { temporaryFolder } from '../../../scripts/support/temporary.ts'
 import { hasTriton, startTriton, type TritonServer } from '../../../scripts/support/triton.ts'
-import * as source from '../../../src/tritonclient/index.ts'
+import * as source from '../src/index.ts'
 import { installPackage, underNode } from './node.ts'
 import { CONTRACT, contract, type Measured } from './programs/contract.ts'
 import { writeRepository } from './repository.ts'

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'bun:test'
 import { create, fromBinary } from '@bufbuild/protobuf'
 import fc from 'fast-check'
-import { packBytes, texts, unpackBytes } from '../../../src/tritonclient/bytes.ts'
-import { decodeContents, decodeTensor } from '../../../src/tritonclient/decode.ts'
-import { encodeTensor } from '../../../src/tritonclient/encode.ts'
+import { packBytes, texts, unpackBytes } from '../src/bytes.ts'
+import { decodeContents, decodeTensor } from '../src/decode.ts'
+import { encodeTensor } from '../src/encode.ts'
 import {
   bfloat16Bits,
   type Datatype,
@@ -12,12 +12,9 @@ import {
   fromFloat16Bits,
   type InputData,
   ITEM_BYTES,
-} from '../../../src/tritonclient/index.ts'
-import {
-  InferTensorContentsSchema,
-  ModelInferRequestSchema,
-} from '../../../src/tritonclient/proto/service_pb.ts'
-import { encodeRequest } from '../../../src/tritonclient/request.ts'
+} from '../src/index.ts'
+import { InferTensorContentsSchema, ModelInferRequestSchema } from '../src/proto/service_pb.ts'
+import { encodeRequest } from '../src/request.ts'
 
 /** Elements of each datatype that has a typed array of its own. */
 const ELEMENTS = {

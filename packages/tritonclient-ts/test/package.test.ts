@@ -4,7 +4,7 @@ import { join, relative, resolve } from 'node:path'
 import { temporaryFolder } from '../../../scripts/support/temporary.ts'
 import { installPackage, packageFiles, run } from './node.ts'
 
-const SOURCE = resolve(import.meta.dir, '../../../src/tritonclient')
+const SOURCE = resolve(import.meta.dir, '../src')
 const folder = temporaryFolder()
 let installed: string
 
@@ -32,8 +32,8 @@ test('the package holds what it needs and nothing else', () => {
   ).toEqual([])
   const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
   expect(manifest.scripts).toBeUndefined()
-  const project = JSON.parse(readFileSync(resolve(SOURCE, '../../package.json'), 'utf8'))
-  for (const [name, range] of Object.entries(manifest.dependencies))
+  const project = JSON.parse(readFileSync(resolve(SOURCE, '../../../package.json'), 'utf8'))
+  for (const [name, range] of Object.entries(manifest.peerDependencies))
     expect(range).toBe(`^${project.dependencies[name]}`)
 })
 
@@ -87,7 +87,7 @@ export async function use(): Promise<number> {
   const configuration = { compilerOptions: options, files: ['program.ts'] }
   writeFileSync(join(installed, 'tsconfig.json'), JSON.stringify(configuration))
   writeFileSync(join(installed, 'package.json'), '{"type":"module"}')
-  await run([resolve(SOURCE, '../../node_modules/.bin/tsc'), '-p', join(installed, 'tsconfig.json')])
+  await run([resolve(SOURCE, '../../../node_modules/.bin/tsc'), '-p', join(installed, 'tsconfig.json')])
 }, 60_000)
 
 test('Node imports it', async () => {

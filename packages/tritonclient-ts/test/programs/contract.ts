@@ -1,4 +1,4 @@
-import type * as triton from '../../../../src/tritonclient/index.ts'
+import type * as triton from '../../src/index.ts'
 
 /** Requests of one size, several at a time. */
 export interface Load {

@@ -1,5 +1,5 @@
 /** Runs one of the programs beside this file with a package that is installed: `main PACKAGE PROGRAM ARGUMENT…`. */
-import type * as triton from '../../../../src/tritonclient/index.ts'
+import type * as triton from '../../src/index.ts'
 import { contract } from './contract.ts'
 import { secure } from './secure.ts'
 import { tour } from './tour.ts'

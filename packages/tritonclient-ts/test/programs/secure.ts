@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import type * as triton from '../../../../src/tritonclient/index.ts'
+import type * as triton from '../../src/index.ts'
 
 /** What comes of an encrypted call with good and with bad certificates. Paths are without `.crt` and `.key`. */
 export async function secure(
