@@ -1,37 +1,34 @@
-/** Element types that models and feature files use; named as safetensors names them. */
-export type DType = 'F64' | 'F32' | 'F16' | 'BF16' | 'I64' | 'I32' | 'I16' | 'I8' | 'U8' | 'BOOL'
+/** Element types that models and feature files use, named as safetensors names them, with their other names. */
+export const DTYPES = {
+  F64: { bytes: 8, storage: 'DoubleStorage', numpy: 'f8', array: Float64Array },
+  F32: { bytes: 4, storage: 'FloatStorage', numpy: 'f4', array: Float32Array },
+  F16: { bytes: 2, storage: 'HalfStorage', numpy: 'f2', array: undefined },
+  BF16: { bytes: 2, storage: 'BFloat16Storage', numpy: undefined, array: undefined },
+  I64: { bytes: 8, storage: 'LongStorage', numpy: 'i8', array: BigInt64Array },
+  I32: { bytes: 4, storage: 'IntStorage', numpy: 'i4', array: Int32Array },
+  I16: { bytes: 2, storage: 'ShortStorage', numpy: 'i2', array: Int16Array },
+  I8: { bytes: 1, storage: 'CharStorage', numpy: 'i1', array: Int8Array },
+  U8: { bytes: 1, storage: 'ByteStorage', numpy: 'u1', array: Uint8Array },
+  BOOL: { bytes: 1, storage: 'BoolStorage', numpy: 'b1', array: Uint8Array },
+} as const
+
+export type DType = keyof typeof DTYPES
+
+const names = Object.keys(DTYPES) as DType[]
 
 /** Bytes per element. */
-export const ITEM_BYTES: Readonly<Record<DType, number>> = {
-  F64: 8,
-  F32: 4,
-  F16: 2,
-  BF16: 2,
-  I64: 8,
-  I32: 4,
-  I16: 2,
-  I8: 1,
-  U8: 1,
-  BOOL: 1,
-}
+export const ITEM_BYTES = Object.fromEntries(names.map((name) => [name, DTYPES[name].bytes])) as Readonly<
+  Record<DType, number>
+>
 
-/** torch.<key>Storage; `Untyped` counts bytes. */
+/** torch.<key>; `UntypedStorage` counts bytes. */
 export const STORAGE_DTYPES: ReadonlyMap<string, DType> = new Map([
-  ['DoubleStorage', 'F64'],
-  ['FloatStorage', 'F32'],
-  ['HalfStorage', 'F16'],
-  ['BFloat16Storage', 'BF16'],
-  ['LongStorage', 'I64'],
-  ['IntStorage', 'I32'],
-  ['ShortStorage', 'I16'],
-  ['CharStorage', 'I8'],
-  ['ByteStorage', 'U8'],
-  ['BoolStorage', 'BOOL'],
+  ...names.map((name): [string, DType] => [DTYPES[name].storage, name]),
   ['UntypedStorage', 'U8'],
 ])
 
 export function isDType(text: string): text is DType {
-  return Object.hasOwn(ITEM_BYTES, text)
+  return Object.hasOwn(DTYPES, text)
 }
 
 let halfTable: Float32Array | undefined
@@ -53,55 +50,27 @@ function float16Table(): Float32Array {
   return table
 }
 
-/** The bytes at an address the element type can view; copies only when they are not aligned. */
-function aligned(bytes: Uint8Array, itemBytes: number): Uint8Array {
-  return bytes.byteOffset % itemBytes === 0 ? bytes : new Uint8Array(bytes)
-}
-
 /**
  * Widens (or for F64 and integers rounds) little-endian elements to float32, as `tensor.float()` does.
  * BOOL gives 0 and 1. May return a view of `raw` when it is float32 already.
  */
 export function toFloat32(raw: Uint8Array, dtype: DType): Float32Array {
-  const bytes = aligned(raw, ITEM_BYTES[dtype])
-  const { buffer, byteOffset } = bytes
-  const count = Math.floor(bytes.length / ITEM_BYTES[dtype])
-  switch (dtype) {
-    case 'F32':
-      return new Float32Array(buffer, byteOffset, count)
-    case 'F64':
-      return Float32Array.from(new Float64Array(buffer, byteOffset, count))
-    case 'F16': {
-      const table = float16Table()
-      const halves = new Uint16Array(buffer, byteOffset, count)
-      // Copied as bits: a signalling NaN must not become a quiet one on the way.
-      const from = new Uint32Array(table.buffer)
-      const out = new Uint32Array(count)
-      for (let i = 0; i < count; i++) out[i] = from[halves[i]!]!
-      return new Float32Array(out.buffer)
-    }
-    case 'BF16': {
-      const halves = new Uint16Array(buffer, byteOffset, count)
-      const out = new Uint32Array(count)
-      for (let i = 0; i < count; i++) out[i] = halves[i]! << 16
-      return new Float32Array(out.buffer)
-    }
-    case 'I64': {
-      const whole = new BigInt64Array(buffer, byteOffset, count)
-      const out = new Float32Array(count)
-      // Safe integers are rounded once. Beyond 2^53, Number() rounds first; torch rounds the integer directly.
-      for (let i = 0; i < count; i++) out[i] = Number(whole[i]!)
-      return out
-    }
-    case 'I32':
-      return Float32Array.from(new Int32Array(buffer, byteOffset, count))
-    case 'I16':
-      return Float32Array.from(new Int16Array(buffer, byteOffset, count))
-    case 'I8':
-      return Float32Array.from(new Int8Array(buffer, byteOffset, count))
-    case 'U8':
-      return Float32Array.from(bytes)
-    case 'BOOL':
-      return Float32Array.from(bytes, (byte) => (byte === 0 ? 0 : 1))
+  const { bytes: itemBytes, array: Numbers } = DTYPES[dtype]
+  const { buffer, byteOffset } = raw.byteOffset % itemBytes === 0 ? raw : Uint8Array.from(raw)
+  const count = Math.floor(raw.length / itemBytes)
+  if (Numbers === undefined) {
+    const halves = new Uint16Array(buffer, byteOffset, count)
+    // Copied as bits: a signalling NaN must not become a quiet one on the way.
+    const table = dtype === 'F16' ? new Uint32Array(float16Table().buffer) : undefined
+    const out = new Uint32Array(count)
+    for (let i = 0; i < count; i++) out[i] = table === undefined ? halves[i]! << 16 : table[halves[i]!]!
+    return new Float32Array(out.buffer)
   }
+  const numbers = new Numbers(buffer as ArrayBuffer, byteOffset, count)
+  if (numbers instanceof Float32Array) return numbers
+  if (dtype === 'BOOL') return Float32Array.from(raw, (byte) => (byte === 0 ? 0 : 1))
+  const out = new Float32Array(count)
+  // Safe integers are rounded once. Beyond 2^53, Number() rounds first; torch rounds the integer directly.
+  for (let i = 0; i < count; i++) out[i] = Number(numbers[i]!)
+  return out
 }

@@ -1,4 +1,4 @@
-import { viewOf } from './byte-source.ts'
+import { DTYPES } from './dtype.ts'
 import { NumpyArray, NumpyDType, PyTuple, type PyValue } from './values.ts'
 
 type Fail = (what: string) => Error
@@ -59,23 +59,8 @@ export function numpyFromBuffer(args: readonly PyValue[], fail: Fail): NumpyArra
 export function numpyScalar(args: readonly PyValue[], fail: Fail): PyValue {
   const array = new NumpyArray()
   fill(array, new PyTuple([]), args[0], args[1], fail)
-  const view = viewOf(array.data)
-  switch (array.dtype) {
-    case '|b1':
-      return view.getUint8(0) !== 0
-    case '|i1':
-      return view.getInt8(0)
-    case '|u1':
-      return view.getUint8(0)
-    case '<i4':
-      return view.getInt32(0, true)
-    case '<i8':
-      return Number(view.getBigInt64(0, true))
-    case '<f4':
-      return view.getFloat32(0, true)
-    case '<f8':
-      return view.getFloat64(0, true)
-    default:
-      throw fail(`a numpy scalar of type ${array.dtype}`)
-  }
+  const type = Object.values(DTYPES).find(({ numpy }) => numpy === array.dtype.slice(1))
+  if (type?.array === undefined) throw fail(`a numpy scalar of type ${array.dtype}`)
+  const [value] = new type.array(Uint8Array.from(array.data).buffer)
+  return type.numpy === 'b1' ? value !== 0 : Number(value)
 }

@@ -1,33 +1,48 @@
 import { STORAGE_DTYPES } from './dtype.ts'
 import { TorchFileError, UnsafePickleError } from './errors.ts'
 import { buildNumpyArray, buildNumpyDType, numpyDType, numpyFromBuffer, numpyScalar } from './numpy.ts'
-import type { PickleHost } from './pickle-reader.ts'
 import { rowMajorStride, StorageRef, TensorRef, tensorRef } from './tensor.ts'
 import { NumpyArray, NumpyDType, PickleObject, PyGlobal, PyTuple, type PyValue } from './values.ts'
 
-/** Names any file may use: what torch and numpy write for data, and Namespace, which fair-esm keeps its settings in. */
+type Call = (args: readonly PyValue[], at: Place, callable: PyGlobal) => PyValue
+
+/** The calls that are carried out, all on data. */
+const CALLS: Readonly<Record<string, Call>> = {
+  'collections.OrderedDict': ([pairs], at) => orderedDict(pairs, at),
+  'torch._utils._rebuild_tensor': rebuildTensor,
+  'torch._utils._rebuild_tensor_v2': rebuildTensor,
+  'torch._utils._rebuild_parameter': parameter,
+  'torch._utils._rebuild_parameter_with_state': parameter,
+  // (function, type, arguments, attributes): a tensor with Python attributes, which carry no weights.
+  'torch._tensor._rebuild_from_type_v2': ([callable, , args], at) => call(callable, args, at),
+  'torch.Size': ([sizes], at) => (sizes instanceof PyTuple ? sizes : new PyTuple(list(sizes, 'sizes', at))),
+  'torch.device': inert,
+  'torch.serialization._get_layout': inert,
+  // fair-esm keeps its settings in one.
+  'argparse.Namespace': inert,
+  'builtins.set': set,
+  'builtins.frozenset': set,
+  'builtins.bytes': (args, at, callable) => {
+    if (args.length > 0) throw at.unsafe('calls with arguments', callable)
+    return new Uint8Array(0)
+  },
+  // How protocol 2 writes bytes: text of the code points 0 to 255.
+  '_codecs.encode': ([text, encoding], at) => {
+    if (typeof text !== 'string' || encoding !== 'latin1') throw at.damaged('bytes in an unknown encoding')
+    return Uint8Array.from(Buffer.from(text, 'latin1'))
+  },
+  'numpy.dtype': (args, at) => numpyDType(args, at.damaged),
+  'numpy._core.multiarray._reconstruct': () => new NumpyArray(),
+  'numpy._core.multiarray.scalar': (args, at) => numpyScalar(args, at.damaged),
+  'numpy._core.numeric._frombuffer': (args, at) => numpyFromBuffer(args, at.damaged),
+}
+
+/** Names any file may use: what torch and numpy write for data. */
 const DATA_GLOBALS: ReadonlySet<string> = new Set([
-  'collections.OrderedDict',
-  'torch._utils._rebuild_tensor',
-  'torch._utils._rebuild_tensor_v2',
-  'torch._utils._rebuild_parameter',
-  'torch._utils._rebuild_parameter_with_state',
-  'torch._tensor._rebuild_from_type_v2',
-  'torch.Size',
-  'torch.device',
+  ...Object.keys(CALLS),
   'torch.Tensor',
   'torch.nn.parameter.Parameter',
-  'torch.serialization._get_layout',
-  'argparse.Namespace',
-  'builtins.set',
-  'builtins.frozenset',
-  'builtins.bytes',
-  '_codecs.encode',
   'numpy.ndarray',
-  'numpy.dtype',
-  'numpy._core.multiarray._reconstruct',
-  'numpy._core.multiarray.scalar',
-  'numpy._core.numeric._frombuffer',
 ])
 
 const TORCH_DTYPE =
@@ -50,8 +65,8 @@ function canonical(module: string): string {
   return module.replace(/^numpy\.core(?=\.|$)/, 'numpy._core')
 }
 
-/** Maps a persistent id's storage to a checked reference; differs between the zip and the legacy format. */
-export type StorageLoader = (fields: readonly PyValue[], position: number) => PyValue
+/** Checks a storage against the file and gives the one reference to it; differs between the two formats. */
+export type StorageLoader = (storage: StorageRef, id: readonly PyValue[]) => StorageRef
 
 /** Options of `openTorchFile`. */
 export interface PickleOptions {
@@ -63,8 +78,28 @@ export interface PickleOptions {
   allowModules?: boolean
 }
 
-/** The allow-list: which names a pickle may mention, and the few calls that are carried out, all on data. */
-export class TorchPickleHost implements PickleHost {
+/** One opcode of one file, for messages. */
+class Place {
+  readonly file: string
+  readonly position: number
+
+  constructor(file: string, position: number) {
+    this.file = file
+    this.position = position
+  }
+
+  readonly damaged = (what: string): TorchFileError =>
+    new TorchFileError(this.file, `the pickle is damaged: ${what} at byte ${this.position}`)
+
+  unsafe(what: string, target: PyValue | undefined): UnsafePickleError {
+    const isNamed = target instanceof PyGlobal || target instanceof PickleObject
+    const name = isNamed ? `${target.module}.${target.name}` : 'a value that is no function'
+    return new UnsafePickleError(this.file, name, this.position, what)
+  }
+}
+
+/** The allow-list: which names a pickle may mention, and the few calls that are carried out. */
+export class PickleHost {
   readonly name: string
   readonly #allowModules: boolean
   readonly #loadStorage: StorageLoader
@@ -75,159 +110,97 @@ export class TorchPickleHost implements PickleHost {
     this.#loadStorage = loadStorage
   }
 
-  #unsafe(what: string, target: PyValue | string, position: number): UnsafePickleError {
-    let name = typeof target === 'string' ? target : 'a value that is no function'
-    if (target instanceof PyGlobal) name = target.qualified
-    if (target instanceof PickleObject) name = `${target.module}.${target.name}`
-    return new UnsafePickleError(this.name, name, position, what)
-  }
-
-  #damaged(what: string, position: number): TorchFileError {
-    return new TorchFileError(this.name, `the pickle is damaged: ${what} at byte ${position}`)
-  }
-
   findGlobal(module: string, name: string, position: number): PyGlobal {
     const global = new PyGlobal(canonical(module), name)
     const qualified = global.qualified
     if (DATA_GLOBALS.has(qualified) || TORCH_DTYPE.test(qualified) || storageName(global)) return global
     const hostile =
       HOSTILE_MODULES.has(global.module.split('.', 1)[0]!) || qualified === 'torch.storage._load_from_bytes'
-    if (!this.#allowModules || hostile) throw this.#unsafe('names', `${module}.${name}`, position)
-    return global
+    if (this.#allowModules && !hostile) return global
+    throw new Place(this.name, position).unsafe('names', new PyGlobal(module, name))
   }
 
   reduce(callable: PyValue, args: PyValue, position: number): PyValue {
-    if (!(callable instanceof PyGlobal)) throw this.#unsafe('calls', callable, position)
-    const items = this.#items(args, 'arguments', position)
-    switch (callable.qualified) {
-      case 'collections.OrderedDict':
-        return this.#orderedDict(items, position)
-      case 'torch._utils._rebuild_tensor':
-      case 'torch._utils._rebuild_tensor_v2':
-        return this.#tensor(items, position)
-      case 'torch._utils._rebuild_parameter':
-      case 'torch._utils._rebuild_parameter_with_state':
-        return this.#parameter(items[0], position)
-      case 'torch._tensor._rebuild_from_type_v2':
-        // (function, type, arguments, attributes): a tensor with Python attributes, which carry no weights.
-        return this.reduce(items[0] ?? null, items[2] ?? null, position)
-      case 'torch.Size':
-        return this.#size(items[0], position)
-      case 'torch.device':
-      case 'torch.serialization._get_layout':
-      case 'argparse.Namespace':
-        return new PickleObject(callable.module, callable.name, items)
-      case 'builtins.set':
-      case 'builtins.frozenset':
-        return this.#set(items, position)
-      case 'builtins.bytes':
-        if (items.length > 0) throw this.#unsafe('calls with arguments', callable, position)
-        return new Uint8Array(0)
-      case '_codecs.encode':
-        return this.#latin1Bytes(items, position)
-      case 'numpy._core.multiarray._reconstruct':
-        return new NumpyArray()
-      case 'numpy.dtype':
-        return numpyDType(items, (what) => this.#damaged(what, position))
-      case 'numpy._core.multiarray.scalar':
-        return numpyScalar(items, (what) => this.#damaged(what, position))
-      case 'numpy._core.numeric._frombuffer':
-        return numpyFromBuffer(items, (what) => this.#damaged(what, position))
-      case 'copyreg._reconstructor':
-      case 'copy_reg._reconstructor':
-        return this.#plainObject(callable, items, position)
-      default:
-        throw this.#unsafe('calls', callable, position)
-    }
+    return call(callable, args, new Place(this.name, position))
   }
 
   newObject(cls: PyValue, args: PyValue, position: number): PyValue {
-    if (!(cls instanceof PyGlobal)) throw this.#unsafe('instantiates', cls, position)
-    const items = this.#items(args, 'arguments', position)
-    if (cls.qualified === 'collections.OrderedDict') return this.#orderedDict(items, position)
+    const at = new Place(this.name, position)
+    if (!(cls instanceof PyGlobal)) throw at.unsafe('instantiates', cls)
+    const items = tupleItems(args, 'arguments', at)
+    if (cls.qualified === 'collections.OrderedDict') return orderedDict(items[0], at)
     const dataOnly = DATA_GLOBALS.has(cls.qualified) || storageName(cls) !== undefined
-    if (dataOnly && cls.qualified !== 'argparse.Namespace') throw this.#unsafe('instantiates', cls, position)
-    return new PickleObject(cls.module, cls.name, items)
+    if (dataOnly && cls.qualified !== 'argparse.Namespace') throw at.unsafe('instantiates', cls)
+    return inert(items, at, cls)
   }
 
   build(object: PyValue, state: PyValue, position: number): PyValue {
+    const { damaged } = new Place(this.name, position)
     if (object instanceof PickleObject) object.state = state
-    else if (object instanceof NumpyDType)
-      buildNumpyDType(object, state, (what) => this.#damaged(what, position))
-    else if (object instanceof NumpyArray)
-      buildNumpyArray(object, state, (what) => this.#damaged(what, position))
+    else if (object instanceof NumpyDType) buildNumpyDType(object, state, damaged)
+    else if (object instanceof NumpyArray) buildNumpyArray(object, state, damaged)
     // A state_dict() carries version numbers of its modules as an attribute of the OrderedDict.
-    else if (!(object instanceof Map)) throw this.#damaged('a state for something that takes none', position)
+    else if (!(object instanceof Map)) throw damaged('a state for something that takes none')
     return object
   }
 
   persistentLoad(id: PyValue, position: number): PyValue {
-    const fields = this.#items(id, 'a persistent id', position)
+    const at = new Place(this.name, position)
+    const fields = tupleItems(id, 'a persistent id', at)
     // Old module pickles carry the source text of each class; only its name is kept.
     if (fields[0] === 'module' && fields[1] instanceof PyGlobal) return fields[1]
-    if (fields[0] !== 'storage') throw this.#damaged('an unknown persistent id', position)
-    return this.#loadStorage(fields, position)
+    if (fields[0] !== 'storage') throw at.damaged('an unknown persistent id')
+    return this.#loadStorage(storageFromId(fields, at), fields)
   }
+}
 
-  #parameter(tensor: PyValue | undefined, position: number): TensorRef {
-    if (!(tensor instanceof TensorRef)) throw this.#damaged('a parameter without a tensor', position)
-    return tensor
-  }
+function call(callable: PyValue | undefined, args: PyValue | undefined, at: Place): PyValue {
+  const carryOut = callable instanceof PyGlobal ? CALLS[callable.qualified] : undefined
+  if (carryOut === undefined) throw at.unsafe('calls', callable)
+  return carryOut(tupleItems(args, 'arguments', at), at, callable as PyGlobal)
+}
 
-  #size(sizes: PyValue | undefined, position: number): PyTuple {
-    return sizes instanceof PyTuple ? sizes : new PyTuple(this.#list(sizes, 'sizes', position))
-  }
+function inert(args: readonly PyValue[], _at: Place, { module, name }: PyGlobal): PickleObject {
+  return new PickleObject(module, name, args)
+}
 
-  #set(items: readonly PyValue[], position: number): Set<PyValue> {
-    return new Set(items.length === 0 ? [] : this.#list(items[0], 'members', position))
-  }
+function parameter([tensor]: readonly PyValue[], at: Place): TensorRef {
+  if (!(tensor instanceof TensorRef)) throw at.damaged('a parameter without a tensor')
+  return tensor
+}
 
-  /** How protocol 2 writes bytes: text of the code points 0 to 255. */
-  #latin1Bytes([text, encoding]: readonly PyValue[], position: number): Uint8Array {
-    if (typeof text !== 'string' || encoding !== 'latin1')
-      throw this.#damaged('bytes in an unknown encoding', position)
-    return Uint8Array.from(Buffer.from(text, 'latin1'))
-  }
+function set(args: readonly PyValue[], at: Place): Set<PyValue> {
+  return new Set(args.length === 0 ? [] : list(args[0], 'members', at))
+}
 
-  /** (class, base, state of the base): how protocols 0 and 1 write a plain object. */
-  #plainObject(callable: PyGlobal, [cls, base]: readonly PyValue[], position: number): PyValue {
-    if (!(cls instanceof PyGlobal) || !(base instanceof PyGlobal) || base.qualified !== 'builtins.object')
-      throw this.#unsafe('calls', callable, position)
-    return this.newObject(cls, new PyTuple([]), position)
-  }
+function tupleItems(value: PyValue | undefined, what: string, at: Place): readonly PyValue[] {
+  if (value instanceof PyTuple) return value.items
+  throw at.damaged(`${what} that are no tuple`)
+}
 
-  #items(value: PyValue | undefined, what: string, position: number): readonly PyValue[] {
-    if (value instanceof PyTuple) return value.items
-    throw this.#damaged(`${what} that are no tuple`, position)
-  }
+function list(value: PyValue | undefined, what: string, at: Place): readonly PyValue[] {
+  if (value instanceof Set) return [...value]
+  return Array.isArray(value) ? value : tupleItems(value, what, at)
+}
 
-  #list(value: PyValue | undefined, what: string, position: number): readonly PyValue[] {
-    if (value instanceof Set) return [...value]
-    return Array.isArray(value) ? value : this.#items(value, what, position)
+function orderedDict(pairs: PyValue | undefined, at: Place): Map<PyValue, PyValue> {
+  const map = new Map<PyValue, PyValue>()
+  for (const pair of pairs === undefined ? [] : list(pairs, 'pairs', at)) {
+    const [key, value] = list(pair, 'a pair', at)
+    if (key === undefined || value === undefined) throw at.damaged('a pair that is none')
+    map.set(key, value)
   }
+  return map
+}
 
-  #orderedDict(items: readonly PyValue[], position: number): Map<PyValue, PyValue> {
-    const map = new Map<PyValue, PyValue>()
-    if (items.length === 0) return map
-    for (const pair of this.#list(items[0], 'pairs', position)) {
-      const [key, value] = this.#list(pair, 'a pair', position)
-      if (key === undefined || value === undefined) throw this.#damaged('a pair that is none', position)
-      map.set(key, value)
-    }
-    return map
-  }
-
-  #tensor(items: readonly PyValue[], position: number): TensorRef {
-    const [storage, offset, size, stride] = items
-    if (!(storage instanceof StorageRef)) throw this.#damaged('a tensor without storage', position)
-    const metadata = items[6]
-    if (metadata instanceof Map && metadata.size > 0)
-      throw this.#damaged('a conjugate or negative view, which cannot be read,', position)
-    const shape = this.#list(size, 'sizes', position)
-    const strides =
-      stride === undefined ? rowMajorStride(shape as number[]) : this.#list(stride, 'strides', position)
-    return tensorRef(this.name, storage, offset, shape, strides)
-  }
+function rebuildTensor(args: readonly PyValue[], at: Place): TensorRef {
+  const [storage, offset, size, stride, , , metadata] = args
+  if (!(storage instanceof StorageRef)) throw at.damaged('a tensor without storage')
+  if (metadata instanceof Map && metadata.size > 0)
+    throw at.damaged('a conjugate or negative view, which cannot be read,')
+  const shape = list(size, 'sizes', at)
+  const strides = stride === undefined ? rowMajorStride(shape as number[]) : list(stride, 'strides', at)
+  return tensorRef(at.file, storage, offset, shape, strides)
 }
 
 /** `FloatStorage` and the like; undefined for any other name. */
@@ -239,11 +212,11 @@ function storageName(global: PyGlobal): string | undefined {
 }
 
 /** The fields every storage id starts with: 'storage', type, key, location, number of elements. */
-export function storageFromId(file: string, fields: readonly PyValue[], position: number): StorageRef {
+function storageFromId(fields: readonly PyValue[], at: Place): StorageRef {
   const [, type, key, location, numel] = fields
   const dtype = type instanceof PyGlobal ? STORAGE_DTYPES.get(storageName(type) ?? '') : undefined
   const counts = typeof numel === 'number' && Number.isSafeInteger(numel * 8) && numel >= 0
   if (!dtype || typeof key !== 'string' || typeof location !== 'string' || !counts)
-    throw new TorchFileError(file, `the pickle is damaged: a malformed storage at byte ${position}`)
+    throw at.damaged('a malformed storage')
   return new StorageRef(key, dtype, numel, location)
 }

@@ -2,8 +2,8 @@ import { type ByteSource, viewOf } from './byte-source.ts'
 import { ITEM_BYTES } from './dtype.ts'
 import { TorchFileError } from './errors.ts'
 import { MAX_PICKLE_BYTES } from './limits.ts'
-import { type PickleOptions, storageFromId, TorchPickleHost } from './pickle-host.ts'
-import { type PickleHost, PickleReader, PickleTruncatedError } from './pickle-reader.ts'
+import { PickleHost, type PickleOptions } from './pickle-host.ts'
+import { PickleReader, PickleTruncatedError } from './pickle-reader.ts'
 import type { StorageRef } from './tensor.ts'
 import type { TorchContainer } from './torch-file.ts'
 import type { PyValue } from './values.ts'
@@ -46,7 +46,7 @@ export async function openTorchLegacy(source: ByteSource, options: PickleOptions
   const fail = (what: string) => new TorchFileError(source.name, `the file is truncated or damaged: ${what}`)
   const sequence = new PickleSequence(source)
   const plain = () =>
-    new TorchPickleHost(source.name, {}, () => {
+    new PickleHost(source.name, {}, () => {
       throw fail('a storage before the object')
     })
   if ((await sequence.next(plain)) !== MAGIC)
@@ -64,9 +64,8 @@ export async function openTorchLegacy(source: ByteSource, options: PickleOptions
   const root = await sequence.next(() => {
     const found = new Map<string, StorageRef>()
     storages = found
-    return new TorchPickleHost(source.name, options, (fields, position) => {
-      const storage = storageFromId(source.name, fields, position)
-      if (fields[5] !== null && fields[5] !== undefined)
+    return new PickleHost(source.name, options, (storage, id) => {
+      if (id[5] !== null && id[5] !== undefined)
         throw new TorchFileError(source.name, 'has storage views, which only torch before 0.4 wrote', {
           advice: 'Load and save it again with a current torch.',
         })

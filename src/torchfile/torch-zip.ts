@@ -1,7 +1,7 @@
 import type { ByteSource } from './byte-source.ts'
 import { TorchFileError } from './errors.ts'
 import { MAX_PICKLE_BYTES } from './limits.ts'
-import { type PickleOptions, storageFromId, TorchPickleHost } from './pickle-host.ts'
+import { PickleHost, type PickleOptions } from './pickle-host.ts'
 import { PickleReader } from './pickle-reader.ts'
 import type { StorageRef } from './tensor.ts'
 import type { TorchContainer } from './torch-file.ts'
@@ -41,8 +41,7 @@ export async function openTorchZip(source: ByteSource, options: PickleOptions): 
       advice: 'Save it again on a little-endian machine.',
     })
   const storages = new Map<string, StorageRef>()
-  const host = new TorchPickleHost(source.name, options, (fields, position) => {
-    const storage = storageFromId(source.name, fields, position)
+  const host = new PickleHost(source.name, options, (storage) => {
     const known = storages.get(storage.key)
     if (known?.dtype === storage.dtype && known.numel === storage.numel) return known
     const member = zip.member(`${prefix}data/${storage.key}`)
