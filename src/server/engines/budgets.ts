@@ -1,5 +1,5 @@
 import { UsageError } from '../../system/errors.ts'
-import type { Profile } from '../repository/index.ts'
+import type { Profile, TuningEntry } from '../repository/index.ts'
 
 /** One batch size that was timed. */
 export interface Measurement {
@@ -16,19 +16,8 @@ export interface Trial {
   readonly tokens: number
 }
 
-export interface RangeChoice {
-  /** Shortest and longest row of the profile. */
-  readonly from: number
-  readonly to: number
-  readonly tokenBudget: number
-  /** At that budget, at the length where it is lowest. */
-  readonly tokensPerSecond: number
-}
-
-export interface BudgetChoice {
-  readonly tokenBudget: number
-  readonly ranges: readonly RangeChoice[]
-}
+/** The best budgets: of the model, and of each of its profiles by itself at the length where that is slowest. */
+export type BudgetChoice = Pick<TuningEntry, 'tokenBudget' | 'ranges'>
 
 /** From a few rows of a read's frame to what no GPU is faster with. */
 export const defaultBudgets: readonly number[] = [4096, 8192, 16_384, 32_768, 65_536]

@@ -1,19 +1,18 @@
-import { mkdir, statfs } from 'node:fs/promises'
+import { mkdir, stat, statfs } from 'node:fs/promises'
 import { resolve } from 'node:path'
+import packageManifest from '../../../package.json' with { type: 'json' }
 import { type Bundle, computesOnCpu, openBundle, TABLE_POSITIONS } from '../../bundle/index.ts'
 import type { ModelName } from '../../dispatch/index.ts'
 import { WriteError } from '../../system/system-error.ts'
 import type { PlanSidecar } from '../repository/index.ts'
-import type { Builder, BuilderName, BuildRequest, Target } from './builder.ts'
-import { PythonBuilder } from './builder-python.ts'
-import { TrtexecBuilder } from './builder-trtexec.ts'
+import { type Builder, type BuilderName, type BuildRequest, type BuildResult, builders } from './builders.ts'
 import { EngineError, PrecisionError } from './errors.ts'
-import { budgetFor, memoryOf } from './memory.ts'
+import { activationBytes, budgetFor } from './memory.ts'
 import { PlanFiles } from './plan-files.ts'
-import { defaultBounds, profilesFor } from './profiles.ts'
-import { Reporter } from './reporter.ts'
-import { findEngines } from './show.ts'
-import { describePlan } from './sidecar.ts'
+import { defaultBounds, defaultBudget, profilesFor } from './profiles.ts'
+import { reportBuild } from './reporter.ts'
+import { findEngines, planDigest } from './show.ts'
+import type { Target } from './tensorrt.ts'
 
 export interface BuildEnginesOptions {
   /** Folder of a bundle in BF16, FP16 or FP8. */
@@ -40,7 +39,7 @@ export interface BuildEnginesOptions {
   readonly workspaceBytes?: number
   /** Build even where a plan that fits is there. @default false */
   readonly force?: boolean
-  /** Told in words what is being done. */
+  /** Called with what is being done. */
   readonly onProgress?: (message: string) => void
   readonly signal?: AbortSignal
 }
@@ -51,9 +50,6 @@ export interface BuiltEngine {
   /** False when the plan was there already and fitted. */
   readonly isNew: boolean
 }
-
-/** Tokens of the batches that plans are tuned for, where the GPU has room for them. */
-export const defaultBudget: Record<ModelName, number> = { esm2: 16_384, dnabert_s: 65_536 }
 
 /**
  * Builds strongly typed TensorRT plans from a bundle, for the GPU of this machine. A plan and its description appear
@@ -72,7 +68,10 @@ export async function buildEngines(options: BuildEnginesOptions): Promise<BuiltE
     )
   }
   const say = options.onProgress ?? (() => {})
-  const builder = builderOf(options)
+  const name = options.builder ?? 'python'
+  const builder = builders[name](
+    name === 'python' ? (options.python ?? 'python3') : (options.trtexec ?? name),
+  )
   const target = await builder.probe()
   if (target !== undefined) {
     say(`TensorRT ${target.tensorrt} on ${target.gpu}, compute capability ${target.computeCapability}`)
@@ -105,11 +104,6 @@ function boundsFor(bounds: BuildEnginesOptions['bounds'], model: ModelName): rea
   return 'esm2' in bounds ? bounds[model] : bounds
 }
 
-function builderOf(options: BuildEnginesOptions): Builder {
-  if (options.builder === 'trtexec') return new TrtexecBuilder(options.trtexec ?? 'trtexec')
-  return new PythonBuilder(options.python ?? 'python3')
-}
-
 async function buildOne(
   options: BuildEnginesOptions,
   bundle: Bundle,
@@ -128,10 +122,7 @@ async function buildOne(
   const shape = {
     model,
     onnx: bundle.pathOf(bundle.manifest.models[model].graph),
-    profiles: profilesFor({
-      bounds,
-      tokenBudget: budgetOf(options, bundle, model, target, say),
-    }),
+    profiles: profilesFor({ bounds, tokenBudget: budgetOf(options, bundle, model, target, say) }),
     optimizationLevel: options.optimizationLevel ?? 3,
     workspaceBytes: options.workspaceBytes,
   }
@@ -143,14 +134,47 @@ async function buildOne(
   await makeRoom(folder, bundle, model)
   await using files = await PlanFiles.begin(resolve(options.output), model, options.timingCache)
   const request: BuildRequest = { ...shape, plan: files.plan, timingCache: files.timingCache }
-  using reporter = new Reporter(model, bundle.manifest.models[model].weights.bytes, request, say)
   const { graph, weights } = bundle.manifest.models[model]
-  const build = () => builder.build(request, (step) => reporter.step(step), options.signal)
+  using reporter = reportBuild(request, weights.bytes, say)
+  const build = () => builder.build(request, reporter.step, options.signal)
   const result = await bundle.whileVerified([graph, weights], build, options.signal)
-  const sidecar = await describePlan(bundle, model, builder, request, result)
+  const sidecar = await describePlan(bundle, model, options.builder ?? 'python', request, result)
   const path = await files.commit(sidecar)
   reporter.done(path, result.seconds)
   return { path, sidecar, isNew: true }
+}
+
+/** All that is known of a plan, for the file beside it. Times are UTC. */
+async function describePlan(
+  { manifest, digest }: Bundle,
+  model: ModelName,
+  builder: BuilderName,
+  { plan, profiles, optimizationLevel, workspaceBytes }: BuildRequest,
+  { target, seconds }: BuildResult,
+): Promise<PlanSidecar> {
+  const { graph, weights } = manifest.models[model]
+  return {
+    format: 'virnucpro-plan',
+    version: 1,
+    model,
+    bundle: digest,
+    computeCapability: target.computeCapability,
+    tensorrt: target.tensorrt,
+    profiles: [...profiles],
+    gpu: target.gpu,
+    ...(target.memoryBytes !== undefined && { gpuMemoryBytes: target.memoryBytes }),
+    graph: { sha256: graph.sha256 },
+    weights: { sha256: weights.sha256, bytes: weights.bytes },
+    plan: { bytes: (await stat(plan)).size, sha256: await planDigest(plan) },
+    precision: manifest.precision,
+    attention: manifest.attention ?? 'standard',
+    optimizationLevel,
+    ...(workspaceBytes !== undefined && { workspaceBytes }),
+    builder,
+    buildSeconds: Math.round(seconds * 10) / 10,
+    built: new Date().toISOString(),
+    tool: { name: packageManifest.name, version: packageManifest.version },
+  }
 }
 
 function budgetOf(
@@ -166,9 +190,9 @@ function budgetOf(
   const { bytes } = dimensions.weights
   const budget = budgetFor(dimensions, bytes, wanted, target.memoryBytes)
   if (budget === undefined) {
-    const { weightBytes, activationBytes } = memoryOf(dimensions, bytes, 4 * 512)
+    const least = bytes + activationBytes(dimensions, 4 * 512)
     throw new EngineError(
-      `${model} needs about ${gigabytes(weightBytes + activationBytes)} of GPU memory even with small batches, ` +
+      `${model} needs about ${gigabytes(least)} of GPU memory even with small batches, ` +
         `${target.gpu} has ${gigabytes(target.memoryBytes)}. Use a larger GPU or a smaller model.`,
     )
   }
@@ -181,7 +205,7 @@ function budgetOf(
 async function fitting(
   folder: string,
   bundle: Bundle,
-  request: Pick<BuildRequest, 'model' | 'profiles' | 'optimizationLevel'>,
+  { model, profiles, optimizationLevel }: Pick<BuildRequest, 'model' | 'profiles' | 'optimizationLevel'>,
   target: Target | undefined,
 ): Promise<BuiltEngine | undefined> {
   if (target === undefined) return undefined
@@ -191,11 +215,9 @@ async function fitting(
     computeCapability,
     tensorrt,
   })) {
-    if (problem !== undefined || sidecar === undefined || sidecar.model !== request.model) continue
-    const same =
-      JSON.stringify(sidecar.profiles) === JSON.stringify(request.profiles) &&
-      (sidecar as Record<string, unknown>).optimizationLevel === request.optimizationLevel
-    if (same) return { path, sidecar, isNew: false }
+    if (problem !== undefined || sidecar?.model !== model) continue
+    const same = JSON.stringify(sidecar.profiles) === JSON.stringify(profiles)
+    if (same && sidecar.optimizationLevel === optimizationLevel) return { path, sidecar, isNew: false }
   }
   return undefined
 }

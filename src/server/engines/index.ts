@@ -2,24 +2,24 @@
 
 // How large batches should be.
 export { type BudgetChoice, budgetsOf, chooseBudgets, defaultBudgets, trialsOf } from './budgets.ts'
-export { type BuildEnginesOptions, type BuiltEngine, buildEngines, defaultBudget } from './build.ts'
+export { type BuildEnginesOptions, type BuiltEngine, buildEngines } from './build.ts'
 // The two programs that can build.
-export type { BuilderName } from './builder.ts'
+export type { BuilderName } from './builders.ts'
 // Errors.
 export { EngineBuildError, EngineError, PrecisionError } from './errors.ts'
 export { countLengths, describeLengths, type LengthOptions, type Lengths } from './lengths.ts'
-export { budgetFor, type MemoryEstimate, memoryOf } from './memory.ts'
+export { activationBytes, budgetFor } from './memory.ts'
 // Which shapes a plan serves.
 export {
   boundsOf,
   chooseBounds,
   defaultBounds,
+  defaultBudget,
   type LengthHistogram,
   MOST_RANGES,
-  mostRows,
   type ProfileOptions,
   profilesFor,
 } from './profiles.ts'
 // What is there, and whether it fits.
-export { type Circumstances, type FoundEngine, findEngines, planProblem } from './show.ts'
+export { type Circumstances, type FoundEngine, findEngines } from './show.ts'
 export { type TuneOptions, tuneEngines } from './tune.ts'

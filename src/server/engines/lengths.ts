@@ -32,18 +32,21 @@ export async function countLengths(bundle: Bundle, options: LengthOptions): Prom
   let frames = 0
   for await (const records of readSequences(options.inputs, options.signal && { signal: options.signal })) {
     options.signal?.throwIfAborted()
-    for (const { sequence } of records) {
-      for (const { start, end } of chunkBounds(sequence.length, options.expectedLength)) {
-        for (const { nucleotide, protein } of openFrames(sequence.subarray(start, end))) {
-          if (frames === most) return { histograms, frames, whole: false }
-          frames++
-          count(histograms.esm2, protein.length + ESM_SPECIAL)
-          count(histograms.dnabert_s, tokenizer.encode(nucleotide).length)
-        }
-      }
+    for (const { nucleotide, protein } of framesOf(records, options.expectedLength)) {
+      if (frames === most) return { histograms, frames, whole: false }
+      frames++
+      count(histograms.esm2, protein.length + ESM_SPECIAL)
+      count(histograms.dnabert_s, tokenizer.encode(nucleotide).length)
     }
   }
   return { histograms, frames, whole: true }
+}
+
+function* framesOf(records: readonly { sequence: Uint8Array }[], expectedLength: number) {
+  for (const { sequence } of records) {
+    for (const { start, end } of chunkBounds(sequence.length, expectedLength))
+      yield* openFrames(sequence.subarray(start, end))
+  }
 }
 
 function count(histogram: number[], length: number): void {

@@ -4,12 +4,12 @@ import { syncFolder, writeAtomically } from '../../system/atomic.ts'
 import { beginFolder } from '../../system/replace-folder.ts'
 import { filesAt, isThere } from '../../system/same-file.ts'
 import { ReadError, WriteError } from '../../system/system-error.ts'
-import { type PlanSidecar, planFileName } from '../repository/index.ts'
+import { type PlanSidecar, planFileName, readSidecar, sidecarPath } from '../repository/index.ts'
 import { EngineError } from './errors.ts'
-import { damage, readSidecar, sidecarOf } from './show.ts'
+import { damage } from './show.ts'
 
 const TIMING_CACHE = 'timing.cache'
-const CODES = /^model_sm\d+\.(plan|json)$/
+const PLAN_OR_SIDECAR = /^model_sm\d+\.(plan|json)$/
 
 /** Where a plan is built, and the files that it and its description become. A kill leaves nothing that the next build keeps. */
 export class PlanFiles {
@@ -37,7 +37,11 @@ export class PlanFiles {
   static async begin(output: string, model: string, timingCache: string | undefined): Promise<PlanFiles> {
     const folder = join(output, model)
     const cache = timingCache ?? join(output, TIMING_CACHE)
-    await refuseStrangers(output, folder, timingCache === undefined ? cache : undefined)
+    const names = await readdir(folder).catch(() => [])
+    await refuseStrangers(
+      names.filter((name) => PLAN_OR_SIDECAR.test(name)).map((name) => join(folder, name)),
+    )
+    if (timingCache === undefined && (await isThere(cache))) await refuseStrangeCache(output, cache)
     try {
       await mkdir(dirname(cache), { recursive: true })
       const files = new PlanFiles(folder, await beginFolder(join(folder, 'model.plan')), cache)
@@ -58,13 +62,13 @@ export class PlanFiles {
   async commit(sidecar: PlanSidecar): Promise<string> {
     const path = join(this.#folder, planFileName(sidecar.computeCapability))
     // Something else may have taken the name meanwhile.
-    await refuseUnlessOurs([path])
+    await refuseStrangers([path])
     try {
       await rename(this.timingCache, this.#timingCache).catch((error: NodeJS.ErrnoException) => {
         if (error.code !== 'ENOENT') throw error
       })
       await rm(path, { force: true })
-      await writeAtomically(sidecarOf(path), `${JSON.stringify(sidecar, null, 2)}\n`)
+      await writeAtomically(sidecarPath(path), `${JSON.stringify(sidecar, null, 2)}\n`)
       await rename(this.plan, path)
     } catch (error) {
       throw error instanceof WriteError ? error : new WriteError(path, error)
@@ -78,22 +82,13 @@ export class PlanFiles {
   }
 }
 
-async function refuseStrangers(output: string, folder: string, cache: string | undefined): Promise<void> {
-  const names = await readdir(folder).catch(() => [])
-  const stems = new Set(names.filter((name) => CODES.test(name)).map((name) => name.replace(/json$/, 'plan')))
-  await refuseUnlessOurs([...stems].sort().map((name) => join(folder, name)))
-  if (cache === undefined || !(await isThere(cache))) return
-  // A cache has no mark of its own: it is ours where plans of ours lie beside it.
-  const plans = (await filesAt(output)).filter((path) => path.endsWith('.json'))
-  for (const path of plans) if ((await readSidecar(path.replace(/json$/, 'plan'))) !== undefined) return
-  throw stranger([cache], '--timing-cache FILE names another one')
-}
-
-async function refuseUnlessOurs(plans: readonly string[]): Promise<void> {
+/** @param paths of plans and descriptions: each stands for both */
+async function refuseStrangers(paths: readonly string[]): Promise<void> {
+  const plans = new Set(paths.map((path) => path.replace(/json$/, 'plan')))
   const strangers: string[] = []
-  for (const plan of plans) {
-    const sidecar = await readSidecar(plan)
-    if (sidecar === undefined && (await isThere(sidecarOf(plan)))) strangers.push(sidecarOf(plan))
+  for (const plan of [...plans].sort()) {
+    const sidecar = await readSidecar(plan).catch(() => undefined)
+    if (sidecar === undefined && (await isThere(sidecarPath(plan)))) strangers.push(sidecarPath(plan))
     if ((await isThere(plan)) && !(await isOurs(plan, sidecar))) strangers.push(plan)
   }
   if (strangers.length > 0) throw stranger(strangers, 'or choose another --output')
@@ -104,13 +99,21 @@ async function isOurs(plan: string, sidecar: PlanSidecar | undefined): Promise<b
   return (await damage(plan, sidecar).catch(() => 'cannot be read')) === undefined
 }
 
+/** A timing cache has no mark of its own: it is ours where plans of ours lie beside it. */
+async function refuseStrangeCache(output: string, cache: string): Promise<void> {
+  for (const path of await filesAt(output)) {
+    if (!path.endsWith('.json')) continue
+    if ((await readSidecar(path.replace(/json$/, 'plan')).catch(() => undefined)) !== undefined) return
+  }
+  throw stranger([cache], '--timing-cache FILE names another one')
+}
+
 function stranger(paths: readonly string[], otherwise: string): EngineError {
-  const are =
-    paths.length === 1 ? 'was not written by a build, and is' : 'were not written by a build, and are'
-  return new EngineError(
-    `${paths.join(', ')} ${are} not overwritten: move ${paths.length === 1 ? 'it' : 'them'} away, ${otherwise}`,
-    {
-      kind: 'cannotCreate',
-    },
-  )
+  const [are, them] =
+    paths.length === 1
+      ? ['was not written by a build, and is', 'it']
+      : ['were not written by a build, and are', 'them']
+  return new EngineError(`${paths.join(', ')} ${are} not overwritten: move ${them} away, ${otherwise}`, {
+    kind: 'cannotCreate',
+  })
 }

@@ -21,15 +21,18 @@ export const defaultBounds: Record<ModelName, readonly number[]> = {
   dnabert_s: [64, 160, 512],
 }
 
+/** Tokens of the batches that plans are tuned for, where the GPU has room for them. */
+export const defaultBudget: Record<ModelName, number> = { esm2: 16_384, dnabert_s: 65_536 }
+
 /**
  * How far a batch may exceed the budget at the longest length of its range. A batch of full budget then fits where
- * sequences are at least a quarter of that length; shorter ones go in smaller batches (`mostRows`).
+ * sequences are at least a quarter of that length; shorter ones go in smaller batches.
  */
 const SPARE = 4
 
 /**
- * One profile per range. Ranges never overlap: the server's backend picks a profile by a distance that does not look at
- * the length, so that only one may fit.
+ * One optimization profile per range. Ranges never overlap: the server's backend picks a profile by a distance that does
+ * not look at the length, so that only one may fit.
  */
 export function profilesFor({ bounds, tokenBudget }: ProfileOptions): Profile[] {
   return bounds.map((longest, i) => ({
@@ -37,11 +40,6 @@ export function profilesFor({ bounds, tokenBudget }: ProfileOptions): Profile[] 
     opt: [Math.max(1, Math.floor(tokenBudget / longest)), longest],
     max: [Math.max(1, Math.floor((SPARE * tokenBudget) / longest)), longest],
   }))
-}
-
-/** Most rows of a batch padded to `length` that a plan takes; undefined for a length it has no profile for. */
-export function mostRows(profiles: readonly Profile[], length: number): number | undefined {
-  return profiles.find(({ min, max }) => min[1] <= length && length <= max[1])?.max[0]
 }
 
 /** Profiles of a plan where the builder is told nothing else. Each takes build time of its own. */
@@ -60,6 +58,15 @@ export function boundsOf(text: string): number[] {
 /** Kernels compute tiles of so many positions. */
 const TILE = 16
 
+/** Ranges that cover all lengths up to a tile, and how far off their tokens are in all. */
+interface Cover {
+  readonly cost: number
+  /** The last tile of each range. */
+  readonly ends: readonly number[]
+}
+
+const NO_COVER: Cover = { cost: Number.POSITIVE_INFINITY, ends: [] }
+
 /**
  * Ends of ranges for an input. A plan is tuned for the longest length of each range, so that every token counts as far
  * off as its sequence is shorter than that, as a share of it; the ends are those with the smallest sum. Found by dynamic
@@ -69,33 +76,33 @@ const TILE = 16
  * @param longest length that must be covered even when the histogram ends before it
  */
 export function chooseBounds(histogram: LengthHistogram, ranges: number, longest = 0): number[] {
-  let last = Math.max(longest, 2)
-  for (let t = 0; t < histogram.length; t++) if (histogram[t]! > 0) last = Math.max(last, t)
-  const tiles = Math.ceil(last / TILE)
-  const cost = costOfRanges(histogram, tiles)
-  // least[n][end]: smallest cost of covering lengths up to that tile with n ranges, and where the last one begins.
-  const least = [Array.from({ length: tiles + 1 }, (_, end) => (end === 0 ? 0 : Number.POSITIVE_INFINITY))]
-  const begins: number[][] = [[]]
+  const last = Array.from(histogram).findLastIndex((sequences) => sequences > 0)
+  const tiles = Math.ceil(Math.max(longest, last, 2) / TILE)
+  const costOf = costOfRanges(histogram, tiles)
+  let best = NO_COVER
+  // The best cover up to each tile; without a range, of none.
+  let covers = Array.from({ length: tiles + 1 }, (_, end) => (end === 0 ? { cost: 0, ends: [] } : NO_COVER))
   for (let n = 1; n <= ranges; n++) {
-    const costs = new Array<number>(tiles + 1).fill(Number.POSITIVE_INFINITY)
-    const from = new Array<number>(tiles + 1).fill(0)
-    for (let end = 1; end <= tiles; end++) {
-      for (let begin = 0; begin < end; begin++) {
-        const total = least[n - 1]![begin]! + cost(begin, end)
-        if (total < costs[end]!) [costs[end], from[end]] = [total, begin]
-      }
-    }
-    least.push(costs)
-    begins.push(from)
+    const shorter = covers
+    covers = shorter.map((_, end) => withRange(shorter, end, costOf))
+    const whole = covers[tiles]!
+    if (whole.cost < best.cost - 1e-9) best = whole
   }
-  let best = 1
-  for (let n = 2; n <= ranges; n++) if (least[n]![tiles]! < least[best]![tiles]! - 1e-9) best = n
-  const bounds: number[] = []
-  for (let n = best, end = tiles; n > 0; n--) {
-    bounds.unshift(end * TILE)
-    end = begins[n]![end]!
+  return best.ends.map((end) => end * TILE)
+}
+
+/** The best cover that is one of `shorter` and a range up to `end`. */
+function withRange(
+  shorter: readonly Cover[],
+  end: number,
+  costOf: (begin: number, end: number) => number,
+): Cover {
+  let [cost, begin] = [Number.POSITIVE_INFINITY, 0]
+  for (let at = 0; at < end; at++) {
+    const total = shorter[at]!.cost + costOf(at, end)
+    if (total < cost) [cost, begin] = [total, at]
   }
-  return bounds
+  return { cost, ends: [...shorter[begin]!.ends, end] }
 }
 
 /** Sum over the tokens of sequences between two tiles of how far off each is; in constant time. */

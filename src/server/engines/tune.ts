@@ -1,12 +1,17 @@
 import { join } from 'node:path'
 import type { ModelName } from '../../dispatch/index.ts'
 import { writeAtomically } from '../../system/atomic.ts'
-import { readTuning, TUNING_FILE, type Tuning, type TuningEntry } from '../repository/index.ts'
-import { chooseBudgets, defaultBudgets, type Trial, trialsOf } from './budgets.ts'
-import type { Target } from './builder.ts'
+import {
+  type PlanSidecar,
+  readTuning,
+  TUNING_FILE,
+  type Tuning,
+  type TuningEntry,
+} from '../repository/index.ts'
+import { chooseBudgets, defaultBudgets, type Measurement, trialsOf } from './budgets.ts'
 import { EngineError } from './errors.ts'
 import { type FoundEngine, findEngines } from './show.ts'
-import { Tuner } from './tuner.ts'
+import { probeTensorRt, runScript, type ScriptEvent, type Target } from './tensorrt.ts'
 
 export interface TuneOptions {
   /** Folder of `engines build`; `tuning.json` is written into it. */
@@ -19,10 +24,13 @@ export interface TuneOptions {
   readonly python?: string
   /** Measure plans that have been measured already. @default false */
   readonly force?: boolean
-  /** Told in words what is being done. */
+  /** Called with what is being done. */
   readonly onProgress?: (message: string) => void
   readonly signal?: AbortSignal
 }
+
+/** Each batch is run for about so long. */
+const MILLISECONDS = 400
 
 /**
  * Times the plans for the GPU of this machine with batches of many sizes and writes the token budget that is best for
@@ -40,30 +48,31 @@ export async function tuneEngines(options: TuneOptions): Promise<TuningEntry[]> 
       kind: 'noInput',
     })
   }
-  const tuner = new Tuner(options.python ?? 'python3')
-  const target = await tuner.probe()
+  const target = await probeTensorRt(options.python ?? 'python3')
   const { gpu, computeCapability, tensorrt } = target
   say(`TensorRT ${tensorrt} on ${gpu}, compute capability ${computeCapability}`)
   const models = options.models ?? (['esm2', 'dnabert_s'] as const)
   const entries: TuningEntry[] = []
   for (const engine of await plansFor(options.plans, models, target)) {
-    const tuning = await readTuning(options.plans)
-    const known = tuning?.entries.find((entry) => isAbout(entry, engine, target))
-    if (known !== undefined && options.force !== true) {
-      say(
-        `${known.model}: batches of ${known.tokenBudget} tokens, measured ${known.tuned}; --force measures again`,
-      )
-      entries.push(known)
+    const known = (await readTuning(options.plans))?.entries ?? []
+    const own = known.filter((entry) => isAbout(entry, engine, target))
+    const measured = own.find((entry) => entry.tensorrt === tensorrt)
+    if (measured !== undefined && options.force !== true) {
+      const { model, tokenBudget, tuned } = measured
+      say(`${model}: batches of ${tokenBudget} tokens, measured ${tuned}; --force measures again`)
+      entries.push(measured)
       continue
     }
-    const entry = await measure(engine, target, tuner, options, say)
-    await store(options.plans, tuning, engine, entry)
+    const entry = await measure(engine, target, options, say)
+    const others = known.filter((each) => !own.includes(each))
+    const content: Tuning = { format: 'virnucpro-tuning', version: 1, entries: [...others, entry] }
+    await writeAtomically(join(options.plans, TUNING_FILE), `${JSON.stringify(content, null, 2)}\n`)
     entries.push(entry)
   }
   return entries
 }
 
-type Usable = FoundEngine & { sidecar: NonNullable<FoundEngine['sidecar']> }
+type Usable = FoundEngine & { sidecar: PlanSidecar }
 
 async function plansFor(folder: string, models: readonly ModelName[], target: Target): Promise<Usable[]> {
   const { computeCapability, tensorrt, gpu } = target
@@ -82,29 +91,32 @@ async function plansFor(folder: string, models: readonly ModelName[], target: Ta
 async function measure(
   { path, sidecar }: Usable,
   { gpu, computeCapability, tensorrt }: Target,
-  tuner: Tuner,
   options: TuneOptions,
   say: (message: string) => void,
 ): Promise<TuningEntry> {
   const { model, profiles } = sidecar
   const trials = trialsOf(profiles, options.budgets ?? defaultBudgets)
-  const batches = different(trials)
+  // Two budgets may come to the same batch.
+  const batches = [
+    ...new Map(trials.map(({ rows, tokens }) => [`${rows}x${tokens}`, [rows, tokens]])).values(),
+  ]
   say(`${model}: timing ${batches.length} batches of ${path}; under a minute for most models`)
+  const measured: Measurement[] = []
   let done = 0
   const start = performance.now()
-  const measured = await tuner.time(
-    { model, plan: path, batches },
-    (skipped) => {
-      done++
-      if (skipped !== undefined) say(`${model}: left out ${skipped}`)
-      else if (done % 5 === 0 || done === batches.length) {
-        say(
-          `${model}: ${done} of ${batches.length} batches after ${Math.round((performance.now() - start) / 1000)} s`,
-        )
-      }
-    },
-    options.signal,
-  )
+  const onEvent = (event: ScriptEvent) => {
+    if (event.event === 'measured') measured.push(event)
+    else if (event.event === 'skipped')
+      say(`${model}: left out ${event.rows} x ${event.tokens}: ${event.reason}`)
+    else return
+    done++
+    if (done % 5 !== 0 && done !== batches.length) return
+    const seconds = Math.round((performance.now() - start) / 1000)
+    say(`${model}: ${done} of ${batches.length} batches after ${seconds} s`)
+  }
+  const request = { plan: path, batches, milliseconds: MILLISECONDS }
+  const { python = 'python3', signal } = options
+  await runScript({ python, script: 'tune_engine.py', subject: model, request, onEvent, signal })
   const choice = chooseBudgets(profiles, trials, measured)
   if (choice === undefined) {
     throw new EngineError(
@@ -118,8 +130,7 @@ async function measure(
     computeCapability,
     tensorrt,
     plan: digestOf(sidecar),
-    tokenBudget: choice.tokenBudget,
-    ranges: choice.ranges.map((range) => ({ ...range })),
+    ...choice,
     measured: measured.map(({ rows, tokens, milliseconds }) => ({
       rows,
       tokens,
@@ -130,35 +141,11 @@ async function measure(
   }
 }
 
-/** Two budgets may come to the same batch. */
-function different(trials: readonly Trial[]): [rows: number, tokens: number][] {
-  const shapes = new Map(
-    trials.map(({ rows, tokens }) => [`${rows}x${tokens}`, [rows, tokens] as [number, number]]),
-  )
-  return [...shapes.values()]
+/** Whether an entry is of this plan, measured on this GPU. */
+function isAbout({ model, plan, gpu }: TuningEntry, { sidecar }: Usable, target: Target): boolean {
+  return model === sidecar.model && plan === digestOf(sidecar) && gpu === target.gpu
 }
 
-async function store(
-  folder: string,
-  tuning: Tuning | undefined,
-  engine: Usable,
-  entry: TuningEntry,
-): Promise<void> {
-  const others = (tuning?.entries ?? []).filter(
-    (each) => each.model !== entry.model || each.plan !== digestOf(engine.sidecar) || each.gpu !== entry.gpu,
-  )
-  const content: Tuning = { format: 'virnucpro-tuning', version: 1, entries: [...others, entry] }
-  await writeAtomically(join(folder, TUNING_FILE), `${JSON.stringify(content, null, 2)}\n`)
-}
-
-function isAbout(entry: TuningEntry, { sidecar }: Usable, { gpu, tensorrt }: Target): boolean {
-  const { model, plan } = entry
-  return (
-    model === sidecar.model && plan === digestOf(sidecar) && entry.gpu === gpu && entry.tensorrt === tensorrt
-  )
-}
-
-function digestOf(sidecar: Usable['sidecar']): string {
-  const digest = (sidecar as { plan?: { sha256?: unknown } }).plan?.sha256
-  return typeof digest === 'string' ? digest : 'unknown'
+function digestOf({ plan }: PlanSidecar): string {
+  return plan?.sha256 ?? 'unknown'
 }

@@ -37,6 +37,14 @@ export const PlanSidecar = v.pipe(
       v.minLength(1),
       v.check((profiles) => disjoint(profiles), 'profiles overlap in length'),
     ),
+    /** Name of the GPU it was built on. */
+    gpu: v.optional(v.string()),
+    graph: v.optional(v.looseObject({ sha256: v.string() })),
+    weights: v.optional(v.looseObject({ sha256: v.string() })),
+    optimizationLevel: v.optional(v.number()),
+    /** When it was built, UTC, and how long that took. */
+    built: v.optional(v.string()),
+    buildSeconds: v.optional(v.number()),
   }),
 )
 export type PlanSidecar = v.InferOutput<typeof PlanSidecar>
@@ -88,8 +96,14 @@ export async function findPlans(
   return plans
 }
 
-async function readSidecar(plan: string): Promise<PlanSidecar> {
-  const path = plan.replace(/plan$/, 'json')
+/** Path of the description beside a plan. */
+export function sidecarPath(plan: string): string {
+  return plan.replace(/plan$/, 'json')
+}
+
+/** The description beside a plan. @throws {PlanError} where there is none that can be read */
+export async function readSidecar(plan: string): Promise<PlanSidecar> {
+  const path = sidecarPath(plan)
   let json: unknown
   try {
     json = parseJson(await readFile(path, 'utf8'))

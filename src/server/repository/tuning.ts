@@ -59,9 +59,10 @@ export async function readTuning(plans: string): Promise<Tuning | undefined> {
 /** The smallest budget measured for these very plans; undefined unless each was. */
 export function tunedBudget(tuning: Tuning | undefined, plans: readonly Plan[]): number | undefined {
   const budgets = plans.map(({ sidecar }) => {
-    const sha256 = (sidecar as { plan?: { sha256?: unknown } }).plan?.sha256
     // GPUs of one compute capability share a plan, and each has an entry.
-    const entries = tuning?.entries.filter(({ model, plan }) => model === sidecar.model && plan === sha256)
+    const entries = tuning?.entries.filter(
+      ({ model, plan }) => model === sidecar.model && plan === sidecar.plan?.sha256,
+    )
     return Math.min(...(entries ?? []).map(({ tokenBudget }) => tokenBudget))
   })
   const smallest = Math.min(...budgets)

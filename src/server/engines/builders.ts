@@ -1,0 +1,117 @@
+import type { Profile } from '../repository/index.ts'
+import { EngineBuildError } from './errors.ts'
+import { probeTensorRt, runChild, runScript, type Target } from './tensorrt.ts'
+
+/** What a builder is asked for. */
+export interface BuildRequest {
+  readonly model: string
+  readonly onnx: string
+  /** File to write. */
+  readonly plan: string
+  readonly profiles: readonly Profile[]
+  readonly optimizationLevel: number
+  readonly workspaceBytes: number | undefined
+  readonly timingCache: string
+}
+
+export interface BuildResult {
+  readonly target: Target
+  readonly seconds: number
+}
+
+/** A program that turns graphs into plans. */
+export interface Builder {
+  /** What it would build for; undefined when it tells only by building. @throws {EngineBuildError} */
+  probe(): Promise<Target | undefined>
+  /** @param onStep called with what is being done @throws {EngineBuildError} */
+  build(request: BuildRequest, onStep: (step: string) => void, signal?: AbortSignal): Promise<BuildResult>
+}
+
+/** How to make a builder from the name or path of its program. */
+export const builders = {
+  /** TensorRT's Python bindings. */
+  python: (python: string): Builder => ({
+    probe: () => probeTensorRt(python),
+    build: ({ model, ...request }, onStep, signal) =>
+      runScript({
+        python,
+        script: 'build_engine.py',
+        subject: model,
+        request,
+        onEvent: (event) => {
+          if (event.event === 'phase') onStep(event.phase)
+          else if (event.event === 'progress') onStep(`${event.step} ${event.done} of ${event.of}`)
+        },
+        signal,
+      }),
+  }),
+  /** trtexec, which comes with Triton's and TensorRT's containers. */
+  trtexec: (program: string): Builder => ({
+    probe: () => Promise.resolve(undefined),
+    build: (request, onStep, signal) => runTrtexec(program, request, onStep, signal),
+  }),
+}
+export type BuilderName = keyof typeof builders
+
+async function runTrtexec(
+  program: string,
+  request: BuildRequest,
+  onStep: (step: string) => void,
+  signal?: AbortSignal,
+): Promise<BuildResult> {
+  const start = performance.now()
+  const lines: string[] = []
+  const onLine = (line: string) => {
+    lines.push(line)
+    if (/Start parsing|Finished parsing|Engine built|Serializ/i.test(line))
+      onStep(line.replace(/^(\[[^\]]*\]\s*)+/, ''))
+  }
+  const { code, last } = await runChild([program, ...argumentsOf(request)], {
+    subject: request.model,
+    onLine,
+    signal,
+  })
+  // trtexec prints its errors to standard output as well.
+  const words = [...last, ...lines.filter((line) => /\[E\]/.test(line))].slice(-12)
+  if (code !== 0) throw new EngineBuildError(request.model, `trtexec ended with exit code ${code}`, words)
+  return { target: targetIn(lines, request.model), seconds: (performance.now() - start) / 1000 }
+}
+
+/** Strong typing is asked for always: TensorRT 10 needs the flag, 11 takes it and knows nothing else. */
+function argumentsOf(request: BuildRequest): string[] {
+  const { profiles, workspaceBytes } = request
+  const shapes = (profile: Profile) =>
+    (['min', 'opt', 'max'] as const).map((which) => {
+      const [rows, length] = profile[which]
+      return `--${which}Shapes=input_ids:${rows}x${length},lengths:${rows}`
+    })
+  return [
+    `--onnx=${request.onnx}`,
+    `--saveEngine=${request.plan}`,
+    '--stronglyTyped',
+    ...profiles.flatMap((profile, i) => [`--profile=${i}`, ...shapes(profile)]),
+    `--builderOptimizationLevel=${request.optimizationLevel}`,
+    ...(workspaceBytes === undefined
+      ? []
+      : [`--memPoolSize=workspace:${Math.floor(workspaceBytes / 2 ** 20)}M`]),
+    `--timingCacheFile=${request.timingCache}`,
+    '--profilingVerbosity=detailed',
+    '--skipInference',
+  ]
+}
+
+function targetIn(lines: readonly string[], model: string): Target {
+  const find = (pattern: RegExp) =>
+    lines.map((line) => pattern.exec(line)?.[1]).find((found) => found !== undefined)
+  const computeCapability = find(/Compute Capability:\s*(\d+\.\d)/)
+  const tensorrt = find(/TensorRT version:\s*(\d+(?:\.\d+)+)/)
+  if (computeCapability === undefined || tensorrt === undefined) {
+    throw new EngineBuildError(
+      model,
+      'trtexec did not say which GPU and TensorRT it built for: expected lines with "Compute Capability:" and "TensorRT version:"',
+      lines.slice(-12),
+    )
+  }
+  const gpu = find(/Selected Device:\s*(.+?)\s*$/) ?? 'unknown'
+  return { gpu, computeCapability, tensorrt, memoryBytes: undefined }
+}

@@ -1,0 +1,167 @@
+import { resolve } from 'node:path'
+import { createInterface } from 'node:readline'
+import { Readable } from 'node:stream'
+import * as v from 'valibot'
+import { parseJson } from '../../system/json.ts'
+import { messageOf } from '../../system/problems.ts'
+import { EngineBuildError } from './errors.ts'
+
+/** The GPU and TensorRT that a plan is for. */
+export interface Target {
+  readonly gpu: string
+  /** Such as `9.0`. */
+  readonly computeCapability: string
+  readonly tensorrt: string
+  readonly memoryBytes: number | undefined
+}
+
+/** Lines of JSON that the scripts of TensorRT write; see `serve_events` in python/build_engine.py. */
+const Event = v.variant('event', [
+  v.object({
+    event: v.literal('gpu'),
+    name: v.string(),
+    computeCapability: v.string(),
+    memoryBytes: v.number(),
+    tensorrt: v.string(),
+  }),
+  v.object({ event: v.literal('phase'), phase: v.string(), seconds: v.number() }),
+  v.object({ event: v.literal('progress'), step: v.string(), done: v.number(), of: v.number() }),
+  v.object({
+    event: v.literal('measured'),
+    rows: v.number(),
+    tokens: v.number(),
+    milliseconds: v.number(),
+  }),
+  v.object({ event: v.literal('skipped'), rows: v.number(), tokens: v.number(), reason: v.string() }),
+  v.object({ event: v.literal('done'), seconds: v.number() }),
+  v.object({ event: v.literal('error'), kind: v.string(), message: v.string() }),
+])
+export type ScriptEvent = v.InferOutput<typeof Event>
+
+const ADVICE: Readonly<Record<string, string>> = {
+  'no-tensorrt':
+    'Install TensorRT for this Python (the version of the server that will load the plan), name another with --python, ' +
+    'or use --builder trtexec.',
+  'no-gpu': 'Plans are built on the GPU that they are for: run this on a machine with one.',
+}
+
+export interface ScriptRun {
+  readonly python: string
+  readonly script: 'build_engine.py' | 'tune_engine.py'
+  /** What messages are about. */
+  readonly subject: string
+  readonly request: object
+  /** Called with each event but `gpu`, `done` and `error`. */
+  readonly onEvent: (event: ScriptEvent) => void
+  readonly signal?: AbortSignal | undefined
+}
+
+/**
+ * Runs a script with TensorRT's Python bindings, in a process of its own.
+ *
+ * @throws {EngineBuildError}
+ */
+export async function runScript(run: ScriptRun): Promise<{ target: Target; seconds: number }> {
+  const { target, seconds } = await runEvents(run, [])
+  if (seconds !== undefined) return { target, seconds }
+  throw new EngineBuildError(run.subject, `${run.script} ended before it was done`)
+}
+
+/** The GPU and TensorRT of this machine. @throws {EngineBuildError} */
+export async function probeTensorRt(python: string): Promise<Target> {
+  const run = {
+    python,
+    script: 'build_engine.py',
+    subject: 'TensorRT',
+    request: {},
+    onEvent: () => {},
+  } as const
+  return (await runEvents(run, ['--probe'])).target
+}
+
+async function runEvents(
+  { python, script, subject, request, onEvent, signal }: ScriptRun,
+  flags: readonly string[],
+): Promise<{ target: Target; seconds: number | undefined }> {
+  const seen: { target?: Target; seconds?: number; problem?: string } = {}
+  const onLine = (line: string) => {
+    const event = parseEvent(line)
+    if (event?.event === 'gpu') {
+      const { name, computeCapability, tensorrt, memoryBytes } = event
+      seen.target = { gpu: name, computeCapability, tensorrt, memoryBytes }
+    } else if (event?.event === 'done') seen.seconds = event.seconds
+    else if (event?.event === 'error')
+      seen.problem = `${event.message}. ${ADVICE[event.kind] ?? ''}`.trimEnd()
+    else if (event !== undefined) onEvent(event)
+  }
+  const command = [python, resolve(import.meta.dir, 'python', script), ...flags]
+  const input = JSON.stringify(request)
+  const { code, last } = await runChild(command, { subject, input, onLine, signal })
+  if (seen.problem !== undefined) throw new EngineBuildError(subject, seen.problem, last)
+  if (code !== 0 || seen.target === undefined)
+    throw new EngineBuildError(subject, `${python} ended with exit code ${code}`, last)
+  return { target: seen.target, seconds: seen.seconds }
+}
+
+/** Undefined for whatever else a program prints. */
+function parseEvent(line: string): ScriptEvent | undefined {
+  try {
+    return v.parse(Event, parseJson(line))
+  } catch {
+    return undefined
+  }
+}
+
+export interface ChildOptions {
+  /** What messages are about. */
+  readonly subject: string
+  readonly input?: string
+  readonly onLine: (line: string) => void
+  readonly signal?: AbortSignal | undefined
+}
+
+/** Lines kept for the message of a failure. */
+const KEPT = 12
+
+/**
+ * Runs a program to its end, its lines passed on as they come. Those of standard error are only kept for messages.
+ *
+ * @returns its exit code and last lines
+ * @throws {EngineBuildError} when it cannot be started
+ */
+export async function runChild(
+  command: readonly string[],
+  options: ChildOptions,
+): Promise<{ code: number; last: string[] }> {
+  const last: string[] = []
+  const keep = (line: string) => {
+    if (line.trim() === '') return
+    last.push(line)
+    if (last.length > KEPT) last.shift()
+  }
+  const child = start(command, options)
+  const [, , code] = await Promise.all([
+    eachLine(child.stdout, options.onLine),
+    eachLine(child.stderr, keep),
+    child.exited,
+  ])
+  options.signal?.throwIfAborted()
+  return { code, last }
+}
+
+function start(command: readonly string[], { subject, input, signal }: ChildOptions) {
+  try {
+    return Bun.spawn([...command], {
+      stdin: input === undefined ? 'ignore' : new TextEncoder().encode(input),
+      stdout: 'pipe',
+      stderr: 'pipe',
+      ...(signal && { signal }),
+    })
+  } catch (cause) {
+    throw new EngineBuildError(subject, `cannot start ${command[0]}: ${messageOf(cause)}`, [], { cause })
+  }
+}
+
+async function eachLine(stream: ReadableStream<Uint8Array>, onLine: (line: string) => void): Promise<void> {
+  for await (const line of createInterface({ input: Readable.fromWeb(stream) })) onLine(line)
+}
