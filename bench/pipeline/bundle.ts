@@ -22,7 +22,7 @@ export async function makeIdleBundle(folder: string): Promise<string> {
   const input = WIDTHS.dnabert_s + WIDTHS.esm2
   const { graph } = await write(folder, 'mlp', classifierGraph(input), true)
   Object.assign(manifest.models.mlp, { input, hidden: HIDDEN, graph })
-  const { tokenizer } = manifest.models.dnabert_s
+  const tokenizer = manifest.models.dnabert_s.tokenizer!
   const own = tokenizerPath().path
   await copyFile(own, join(folder, tokenizer.path))
   const content = await Bun.file(own).bytes()

@@ -1,4 +1,5 @@
-import type { ModelName, TokenBatch, TritonBackend } from '../../src/dispatch/index.ts'
+import type { ModelName } from '../../src/bundle/index.ts'
+import type { TokenBatch, TritonBackend } from '../../src/dispatch/index.ts'
 import { seededRandom } from '../dna.ts'
 import type { PlannedBatch } from './workload.ts'
 

@@ -1,5 +1,6 @@
 import { TritonClient } from 'tritonclient-ts'
-import { type ModelName, TritonBackend } from '../../src/dispatch/index.ts'
+import type { ModelName } from '../../src/bundle/index.ts'
+import { TritonBackend } from '../../src/dispatch/index.ts'
 import { findGpus, freePorts, type ServerEndpoint, startServer } from '../../src/server/serve/index.ts'
 import { UsageError } from '../../src/system/errors.ts'
 import { metricsBeside, parsePage, readPage } from '../utilization/watch.ts'

@@ -1,4 +1,4 @@
-import type { ModelName } from '../../src/dispatch/index.ts'
+import type { ModelName } from '../../src/bundle/index.ts'
 import { median, type Result, single, summarize } from '../result.ts'
 import { tokenizerPath } from '../tokenizer.ts'
 import { fail } from './explain.ts'

@@ -1,4 +1,7 @@
-import { InferenceError, type InferenceSession, loadRuntime, openSession } from '../onnx/index.ts'
+import type { InferenceSession } from '../onnx/index.ts'
+
+// Loaded when a classifier is: whoever only reads a manifest does without the runtime.
+const onnx = () => import('../onnx/index.ts')
 
 export interface ClassifierOptions {
   /** Content of the graph, weights and all: `features` [n, width] to `probabilities` [n, 2]. */
@@ -26,6 +29,7 @@ export class Classifier {
   }
 
   static async open(options: ClassifierOptions): Promise<Classifier> {
+    const { openSession } = await onnx()
     return new Classifier(await openSession(options.graph, { threads: options.threads }), options)
   }
 
@@ -34,6 +38,7 @@ export class Classifier {
    * @returns row-major [n, 2] float32: probability of `others`, of `virus`
    */
   async classify(features: Float32Array): Promise<Float32Array> {
+    const { InferenceError, loadRuntime } = await onnx()
     const { Tensor } = await loadRuntime()
     const rows = features.length / this.#width
     const scores = new Float32Array(2 * rows)
@@ -45,7 +50,7 @@ export class Classifier {
       })
       const data = probabilities?.data
       if (!(data instanceof Float32Array) || data.length !== 2 * count) {
-        throw new InferenceError('the classifier gave no two scores per frame: import the models anew')
+        throw new InferenceError('the classifier did not give two scores per frame: import the models again')
       }
       scores.set(data, 2 * row)
     }

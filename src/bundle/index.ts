@@ -17,7 +17,7 @@ export {
   BUNDLE_VERSION,
   type BundleFile,
   bundleDigest,
-  computesOnCpu,
+  graphFiles,
   Manifest,
   manifestText,
   modelDigest,
@@ -25,6 +25,23 @@ export {
   sourceDigest,
   TABLE_POSITIONS,
 } from './manifest.ts'
+export {
+  FEATURE_ORDER,
+  forModels,
+  GRAPH_TENSORS,
+  MODEL_NAMES,
+  MODELS,
+  type ModelName,
+  modelFacts,
+} from './models.ts'
 // Opening.
 export { type Bundle, openBundle, resolveBundle, verifyBundle } from './open.ts'
-export { readTokenizer } from './tokenizer.ts'
+export {
+  computesOnCpu,
+  PRECISION_NAMES,
+  PRECISIONS,
+  type Precision,
+  precisionFacts,
+  precisionsWhere,
+} from './precisions.ts'
+export { readTokenizers, type Tokenizer } from './tokenizer.ts'

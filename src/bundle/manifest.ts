@@ -1,5 +1,7 @@
 import * as v from 'valibot'
 import { sha256 } from '../system/sha256.ts'
+import { forModels, MODEL_NAMES, type ModelName, modelFacts } from './models.ts'
+import { computesOnCpu, PRECISION_NAMES, type Precision } from './precisions.ts'
 
 /** Version of the bundle's layout; raised when an older program could not use a newer bundle. */
 export const BUNDLE_VERSION = 1
@@ -27,21 +29,8 @@ const Source = v.object({
   files: v.array(v.object({ name: v.string(), bytes: Count, sha256: Sha256 })),
 })
 
-const Transformer = {
-  layers: Size,
-  width: Size,
-  heads: Size,
-  hidden: Size,
-  /** Numbers in an embedding. */
-  dimension: Size,
-  /** Token ids the model has embeddings for. */
-  vocabulary: Size,
-  /** Id to fill the rest of a batch with; what it is makes no difference to any embedding. */
-  padId: Count,
-  graph: BundleFile,
-  weights: BundleFile,
-  source: Source,
-}
+const distance = { cosineMin: v.number(), cosineMean: v.number(), relativeErrorMax: v.number() }
+const Distance = v.object(distance)
 
 /** What products in FP8 cost, found with open reading frames of a user's. */
 const Fp8 = v.object({
@@ -50,17 +39,33 @@ const Fp8 = v.object({
   /** Products in the graph, and those of them that stayed in BF16. */
   products: v.object({ all: Size, bf16: Count }),
   /** Embeddings against the FP32 model, simulated on frames that were not calibrated with. */
-  accuracy: v.object({
-    sequences: Size,
-    cosineMin: v.number(),
-    cosineMean: v.number(),
-    relativeErrorMax: v.number(),
-    equalCalls: Count,
-  }),
+  accuracy: v.object({ sequences: Size, ...distance, equalCalls: Count }),
 })
 
-const distance = { cosineMin: v.number(), cosineMean: v.number(), relativeErrorMax: v.number() }
-const Distance = v.object(distance)
+const languageModel = (kind: ModelName) =>
+  v.object({
+    kind: v.literal(kind),
+    layers: Size,
+    width: Size,
+    heads: Size,
+    hidden: Size,
+    /** Numbers in an embedding. */
+    dimension: Size,
+    /** Token ids the model has embeddings for. */
+    vocabulary: Size,
+    /** Letters that enter the mean; longer sequences are still read whole. Absent: all. */
+    maxResidues: v.optional(Size),
+    /** Id to fill the rest of a batch with; what it is makes no difference to any embedding. */
+    padId: Count,
+    graph: BundleFile,
+    weights: BundleFile,
+    source: Source,
+    /** Of a model that reads byte pairs. */
+    tokenizer: v.optional(BundleFile),
+    fp8: v.optional(Fp8),
+    /** Beside a model in FP8: what BF16 costs, after the correction of embeddings. */
+    bf16: v.optional(v.object({ accuracy: v.object({ sequences: Size, ...distance }) })),
+  })
 
 /**
  * What a precision costs: for INT8 and FP16 found by running the bundle's models, for BF16 by models with its weights that
@@ -70,7 +75,7 @@ const Measured = v.object({
   /** Nucleotides whose open reading frames were calibrated and measured with. */
   input: v.object({ name: v.string(), bytes: Count, sha256: Sha256 }),
   /** Embeddings against the FP32 models, of frames that were not calibrated with. */
-  accuracy: v.object({ sequences: Size, esm2: Distance, dnabert_s: Distance, equalCalls: Count }),
+  accuracy: v.object({ sequences: Size, ...forModels(() => Distance), equalCalls: Count }),
   /** With FP16: the largest magnitude of any number inside the models, which its range must hold. */
   largest: v.optional(v.number()),
 })
@@ -83,35 +88,18 @@ const Described = v.object({
   created: v.pipe(v.string(), v.isoTimestamp()),
   /** Program that wrote the bundle. */
   tool: v.object({ name: v.string(), version: v.string() }),
-  /**
-   * With `fp8`, the products of ESM-2 are in FP8 and everything else is in BF16; with `int8`, the products of both models
-   * are in INT8 and everything else is in FP32.
-   */
-  precision: v.picklist(['fp32', 'bf16', 'fp16', 'fp8', 'int8']),
+  precision: v.picklist(PRECISION_NAMES),
   /** The graphs leave attention to our own kernel: only plans in the Python backend can have that. Absent: ONNX throughout. */
   attention: v.optional(v.literal('fused')),
   /** Random weights made to show how the program works: what it calls means nothing. */
   demo: v.boolean(),
-  /** Of a bundle in BF16, unless its embeddings are left as they come. */
-  bf16: v.optional(Measured),
-  /** Of a bundle in FP16, unless it was not tried. */
-  fp16: v.optional(Measured),
-  int8: v.optional(Measured),
+  /** Under the name of the precision, unless nothing was measured. FP8 has its own with each model. */
+  ...(Object.fromEntries(PRECISION_NAMES.map((name) => [name, v.optional(Measured)])) as Record<
+    Precision,
+    v.OptionalSchema<typeof Measured, undefined>
+  >),
   models: v.object({
-    esm2: v.object({
-      kind: v.literal('esm2'),
-      ...Transformer,
-      /** Residues that enter the mean; longer proteins are still read whole. */
-      maxResidues: Size,
-      fp8: v.optional(Fp8),
-    }),
-    dnabert_s: v.object({
-      kind: v.literal('dnabert_s'),
-      ...Transformer,
-      tokenizer: BundleFile,
-      /** Beside an ESM-2 in FP8: what BF16 costs, with what embeddings get back. */
-      bf16: v.optional(v.object({ accuracy: v.object({ sequences: Size, ...distance }) })),
-    }),
+    ...forModels(languageModel),
     mlp: v.object({
       kind: v.literal('mlp'),
       input: Size,
@@ -128,34 +116,30 @@ const Described = v.object({
 
 export const Manifest = v.pipe(
   Described,
-  v.check(belongsTogether, 'precision, attention and what was measured do not belong together'),
+  v.check(belongsTogether, 'precision, attention, models and what was measured do not belong together'),
 )
 
-/** What a precision alone has: a bundle of another is not what its manifest says. */
-function belongsTogether({
-  precision,
-  attention,
-  bf16,
-  fp16,
-  int8,
-  models,
-}: v.InferOutput<typeof Described>): boolean {
+/** What a precision or a model alone has: a bundle of another is not what its manifest says. */
+function belongsTogether(manifest: v.InferOutput<typeof Described>): boolean {
+  const { precision, attention, models } = manifest
   if (attention === 'fused' && computesOnCpu(precision)) return false
-  if (bf16 !== undefined && precision !== 'bf16') return false
-  if (fp16 !== undefined && precision !== 'fp16') return false
-  if ((models.esm2.fp8 !== undefined) !== (precision === 'fp8')) return false
-  return int8 === undefined || precision === 'int8'
+  if (PRECISION_NAMES.some((name) => name !== precision && manifest[name] !== undefined)) return false
+  const isQuantized = MODEL_NAMES.some((name) => models[name].fp8 !== undefined)
+  if (isQuantized !== (precision === 'fp8')) return false
+  return MODEL_NAMES.every((name) => {
+    const { tokenizer, maxResidues } = modelFacts(name)
+    const found = models[name]
+    return (
+      (found.tokenizer !== undefined) === (tokenizer === 'file') &&
+      (found.maxResidues !== undefined) === (maxResidues !== undefined)
+    )
+  })
 }
 
 export type Manifest = v.InferOutput<typeof Manifest>
 export type Measured = v.InferOutput<typeof Measured>
 export type BundleFile = v.InferOutput<typeof BundleFile>
 export type SourceRecord = v.InferOutput<typeof Source>
-
-/** Whether ONNX Runtime computes a bundle of this precision on a CPU. */
-export function computesOnCpu(precision: Manifest['precision']): boolean {
-  return precision === 'fp32' || precision === 'int8'
-}
 
 const NO_CHECKSUM = '0'.repeat(64)
 
@@ -190,9 +174,17 @@ export function isIntact(bytes: Buffer, fields: Readonly<Record<string, unknown>
 
 /** Every file of a bundle except the manifest. */
 export function filesOf({ models }: Manifest): BundleFile[] {
-  const { esm2, dnabert_s, mlp } = models
-  const files = [esm2.graph, esm2.weights, dnabert_s.graph, dnabert_s.weights, dnabert_s.tokenizer, mlp.graph]
-  return esm2.fp8 === undefined ? files : [...files, esm2.fp8.calibration]
+  const languageModels = MODEL_NAMES.map((name) => models[name])
+  return [
+    ...languageModels.flatMap(({ graph, weights, tokenizer }) => [graph, weights, tokenizer ?? []].flat()),
+    models.mlp.graph,
+    ...languageModels.flatMap(({ fp8 }) => fp8?.calibration ?? []),
+  ]
+}
+
+/** Graph and weights of every language model: what ONNX Runtime opens by path. */
+export function graphFiles({ models }: Manifest): BundleFile[] {
+  return MODEL_NAMES.flatMap((name) => [models[name].graph, models[name].weights])
 }
 
 /**
@@ -217,7 +209,7 @@ export function sourceDigest({ source }: { source: SourceRecord }): string {
  * Identity of the numbers that one of the models gives: of the files it was made from, its graph and weights, its precision
  * and the form of its attention. Equal wherever and by whatever server these are computed. 64 hexadecimal digits.
  */
-export function modelDigest({ models, precision, attention }: Manifest, model: 'esm2' | 'dnabert_s'): string {
+export function modelDigest({ models, precision, attention }: Manifest, model: ModelName): string {
   const { graph, weights } = models[model]
   const parts = [
     model,

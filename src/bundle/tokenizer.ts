@@ -1,8 +1,20 @@
-import { DnaTokenizer } from '../tokenizers/index.ts'
+import { MODEL_NAMES, type ModelName } from './models.ts'
 import type { Bundle } from './open.ts'
 
-/** The tokenizer of a bundle, made of the bytes that were compared with its checksum. */
-export async function readTokenizer(bundle: Bundle): Promise<DnaTokenizer> {
-  const { tokenizer } = bundle.manifest.models.dnabert_s
-  return DnaTokenizer.fromJson((await bundle.read(tokenizer)).toString('utf8'), bundle.pathOf(tokenizer))
+/** From the letters of a sequence to the token ids of one model. */
+export interface Tokenizer {
+  readonly padId: number
+  encode(sequence: Uint8Array): Int32Array
+}
+
+/** The tokenizers of a bundle; those in files are made of the bytes that were compared with their checksums. */
+export async function readTokenizers(bundle: Bundle): Promise<Record<ModelName, Tokenizer>> {
+  const { DnaTokenizer, EsmAlphabet } = await import('../tokenizers/index.ts')
+  const read = async (name: ModelName): Promise<[ModelName, Tokenizer]> => {
+    const { tokenizer } = bundle.manifest.models[name]
+    if (tokenizer === undefined) return [name, new EsmAlphabet()]
+    const text = (await bundle.read(tokenizer)).toString('utf8')
+    return [name, DnaTokenizer.fromJson(text, bundle.pathOf(tokenizer))]
+  }
+  return Object.fromEntries(await Promise.all(MODEL_NAMES.map(read))) as Record<ModelName, Tokenizer>
 }

@@ -1,7 +1,5 @@
 import type { TritonClient } from 'tritonclient-ts'
-
-/** The two models that turn a frame into vectors. */
-export type ModelName = 'esm2' | 'dnabert_s'
+import type { ModelName } from '../bundle/index.ts'
 
 /** Token ids of some sequences, padded to the longest of them. */
 export interface TokenBatch {

@@ -3,7 +3,6 @@ export type {
   BackendServer,
   EmbeddingBackend,
   LaneActivity,
-  ModelName,
   ServedModel,
   ServerFacts,
   TokenBatch,

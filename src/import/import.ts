@@ -8,13 +8,13 @@ import {
   BUNDLE_FORMAT,
   BUNDLE_VERSION,
   type BundleFile,
-  computesOnCpu,
   MANIFEST_FILE,
   type Manifest,
   type Measured,
   manifestText,
 } from '../bundle/manifest.ts'
 import { type Bundle, openBundle } from '../bundle/open.ts'
+import { computesOnCpu } from '../bundle/precisions.ts'
 import { type WrittenFile, weightBytes, writeModel } from '../onnx/index.ts'
 import { UsageError } from '../system/errors.ts'
 import type { GraphOptions } from './graphs/common.ts'

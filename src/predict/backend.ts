@@ -1,8 +1,8 @@
-import { type Bundle, computesOnCpu, modelDigest, sourceDigest } from '../bundle/index.ts'
+import type { ModelName } from '../bundle/index.ts'
+import { type Bundle, computesOnCpu, forModels, modelDigest, sourceDigest } from '../bundle/index.ts'
 import {
   type Contract,
   type EmbeddingBackend,
-  type ModelName,
   OnnxRuntimeBackend,
   suitableServers,
   TritonBackend,
@@ -92,11 +92,10 @@ function metricsUrls({ triton, tritonMetrics }: PredictOptions): string[] | unde
 
 function contracts({ manifest }: Bundle): Record<ModelName, Contract> {
   const { models, precision } = manifest
-  const contract = (model: ModelName) => {
+  return forModels((model) => {
     const { dimension } = models[model]
     return { dimension, source: sourceDigest(models[model]), precision, digest: modelDigest(manifest, model) }
-  }
-  return { esm2: contract('esm2'), dnabert_s: contract('dnabert_s') }
+  })
 }
 
 /** Servers to use, and who says that they are still what they were. */
@@ -276,17 +275,5 @@ async function openEmbedded(
     )
   }
   requireNoGpu(options, reason, logger)
-  const { esm2, dnabert_s } = bundle.manifest.models
-  const open = (unchanged: () => Promise<void>) =>
-    OnnxRuntimeBackend.open({
-      models: {
-        esm2: { graph: bundle.pathOf(esm2.graph), dimension: esm2.dimension },
-        dnabert_s: { graph: bundle.pathOf(dnabert_s.graph), dimension: dnabert_s.dimension },
-      },
-      threads: options.threads,
-      precision: bundle.manifest.precision,
-      unchanged,
-    })
-  const files = [esm2.graph, esm2.weights, dnabert_s.graph, dnabert_s.weights]
-  return await bundle.whileVerified(files, open, signal)
+  return await OnnxRuntimeBackend.openBundle(bundle, options.threads, signal)
 }

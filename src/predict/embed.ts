@@ -1,4 +1,5 @@
 import { type Batch, padBatch } from '../batching/index.ts'
+import type { ModelName } from '../bundle/index.ts'
 import {
   type AdoptedVectors,
   type Journal,
@@ -6,7 +7,7 @@ import {
   KEY_BYTES,
   REFUSED,
 } from '../checkpoint/index.ts'
-import type { EmbeddingBackend, ModelName, TokenBatch } from '../dispatch/index.ts'
+import type { EmbeddingBackend, TokenBatch } from '../dispatch/index.ts'
 import type { RunMonitor } from '../monitor/index.ts'
 import { InferenceError } from '../onnx/index.ts'
 import { areFinite } from '../system/finite.ts'

@@ -1,6 +1,6 @@
 import { type Batch, type BatchOptions, dedupe, planBatches } from '../batching/index.ts'
+import type { ModelName } from '../bundle/index.ts'
 import { type FailedPart, type JournalEntry, KEY_BYTES, REFUSED } from '../checkpoint/index.ts'
-import type { ModelName } from '../dispatch/index.ts'
 import { areFinite } from '../system/finite.ts'
 import type { Part } from './part.ts'
 

@@ -1,11 +1,21 @@
-import { type Bundle, Classifier, modelDigest, openBundle, readTokenizer } from '../bundle/index.ts'
+import {
+  type Bundle,
+  Classifier,
+  FEATURE_ORDER,
+  MODEL_NAMES,
+  MODELS,
+  type ModelName,
+  modelDigest,
+  openBundle,
+  readTokenizers,
+  type Tokenizer,
+} from '../bundle/index.ts'
 import { type EmbeddingBackend, type ServerFacts, warnOfUnstated } from '../dispatch/index.ts'
 import { type ImportedClassifier, importClassifier } from '../import/index.ts'
 import type { PredictOptions } from '../settings/index.ts'
 import { UsageError } from '../system/errors.ts'
 import type { Logger } from '../system/logger.ts'
 import { count } from '../text/numbers.ts'
-import { EsmAlphabet } from '../tokenizers/index.ts'
 import { openBackend } from './backend.ts'
 import { checkChunkLength } from './chunk-length.ts'
 import type { WorkCounts } from './embed.ts'
@@ -60,7 +70,7 @@ export async function openModels(
   for (const server of servers) logger.info(`server ${describeServer(server)}`)
   warnOfUnstated(servers, logger)
   const digest = imported === undefined ? bundle.digest : `${bundle.digest} classifier ${imported.sha256}`
-  const inputs = [await dnabertInput(options, bundle, backend), esm2Input(options, bundle, backend, logger)]
+  const inputs = modelInputs(options, bundle, await readTokenizers(bundle), backend, logger)
   const closing = opened.move()
   return {
     backend,
@@ -81,7 +91,7 @@ export async function openModels(
  * whether a server computes or this process.
  */
 function foreignModels({ manifest }: Bundle, servers: readonly ServerFacts[]): string[] {
-  return (['esm2', 'dnabert_s'] as const).flatMap((model) => {
+  return MODEL_NAMES.flatMap((model) => {
     if (servers.some(({ unstated }) => unstated.includes(model)))
       return [`${model} of a server that does not say what it is`]
     // All that have been asked agree.
@@ -106,77 +116,84 @@ async function openClassifier(
   bundle: Bundle,
   imported: ImportedClassifier | undefined,
 ): Promise<Classifier> {
-  const { esm2, dnabert_s, mlp } = bundle.manifest.models
-  const width = dnabert_s.dimension + esm2.dimension
+  const { models } = bundle.manifest
+  const dimensions = FEATURE_ORDER.map((model) => models[model].dimension)
+  const width = dimensions.reduce((sum, dimension) => sum + dimension, 0)
   if (imported !== undefined && imported.input !== width) {
     throw new UsageError(
       `${options.mlp} classifies vectors of ${imported.input} numbers, but the bundle's models give ` +
-        `${dnabert_s.dimension} + ${esm2.dimension} = ${width}. Use the bundle that this classifier was trained with.`,
+        `${dimensions.join(' + ')} = ${width}. Use the bundle that this classifier was trained with.`,
     )
   }
   return await Classifier.open({
-    graph: imported?.graph ?? (await bundle.read(mlp.graph)),
+    graph: imported?.graph ?? (await bundle.read(models.mlp.graph)),
     width,
     batchSize: options.mlpBatchSize,
     threads: options.threads,
   })
 }
 
-async function dnabertInput(
+/** In the order of the columns of the features. */
+function modelInputs(
   options: PredictOptions,
-  bundle: Bundle,
-  backend: EmbeddingBackend,
-): Promise<ModelInput> {
-  const tokenizer = await readTokenizer(bundle)
-  return {
-    model: 'dnabert_s',
-    column: 0,
-    tokenBudget: options.dnabertTokenBudget ?? backend.tokenBudget('dnabert_s'),
-    maxSequences: backend.maxSequences('dnabert_s'),
-    tapers: backend.tapers,
-    padId: tokenizer.padId,
-    sequences: (part) => part.nucleotides,
-    encode: (sequence) => tokenizer.encode(sequence),
-  }
-}
-
-function esm2Input(
-  options: PredictOptions,
-  bundle: Bundle,
+  { manifest }: Bundle,
+  tokenizers: Record<ModelName, Tokenizer>,
   backend: EmbeddingBackend,
   logger: Logger,
-): ModelInput {
-  const alphabet = new EsmAlphabet()
-  const { maxResidues } = bundle.manifest.models.esm2
-  const cut = options.layout === 'broad'
+): ModelInput[] {
+  const budgets = { esm2: options.esmTokenBudget, dnabert_s: options.dnabertTokenBudget }
+  let columns = 0
+  return FEATURE_ORDER.map((model) => {
+    const { dimension, maxResidues } = manifest.models[model]
+    const column = columns
+    columns += dimension
+    const tokenizer = tokenizers[model]
+    return {
+      model,
+      column,
+      tokenBudget: budgets[model] ?? backend.tokenBudget(model),
+      maxSequences: backend.maxSequences(model),
+      tapers: backend.tapers,
+      padId: tokenizer.padId,
+      sequences: (part) => (MODELS[model].sequence === 'protein' ? part.proteins : part.nucleotides),
+      encode:
+        maxResidues === undefined
+          ? (sequence) => tokenizer.encode(sequence)
+          : cutting(tokenizer, maxResidues, options.layout === 'broad', logger),
+    }
+  })
+}
+
+/** Encodes sequences of any length; the first that is longer than the mean is worth a warning. */
+function cutting(
+  tokenizer: Tokenizer,
+  maxResidues: number,
+  cut: boolean,
+  logger: Logger,
+): ModelInput['encode'] {
   let said = false
-  return {
-    model: 'esm2',
-    column: bundle.manifest.models.dnabert_s.dimension,
-    tokenBudget: options.esmTokenBudget ?? backend.tokenBudget('esm2'),
-    maxSequences: backend.maxSequences('esm2'),
-    tapers: backend.tapers,
-    padId: alphabet.padId,
-    sequences: (part) => part.proteins,
-    encode(sequence) {
-      if (sequence.length > maxResidues && !said) {
-        said = true
-        logger.warn(
-          cut
-            ? `frames of more than ${maxResidues} residues are cut to ${maxResidues}, as in Broad's fork`
-            : `frames of more than ${maxResidues} residues: the mean covers the first ${maxResidues}, as in the original`,
-        )
-      }
-      return alphabet.encode(cut ? sequence.subarray(0, maxResidues) : sequence)
-    },
+  return (sequence) => {
+    if (sequence.length > maxResidues && !said) {
+      said = true
+      logger.warn(
+        cut
+          ? `frames of more than ${maxResidues} residues are cut to ${maxResidues}, as in Broad's fork`
+          : `frames of more than ${maxResidues} residues: the mean covers the first ${maxResidues}, as in the original`,
+      )
+    }
+    return tokenizer.encode(cut ? sequence.subarray(0, maxResidues) : sequence)
   }
 }
 
 /** One line about the work the models did. */
-export function describeWork({ esm2, dnabert_s }: WorkCounts): string {
-  const line = (name: string, { sequences, tokens, paddedTokens }: WorkCounts['esm2']) =>
-    `${name}: ${count(sequences, 'different sequence')}, ${count(tokens, 'token')}, ${padding(tokens, paddedTokens)} padding`
-  return `${line('DNABERT-S', dnabert_s)}; ${line('ESM-2', esm2)}`
+export function describeWork(work: WorkCounts): string {
+  return FEATURE_ORDER.map((model) => {
+    const { sequences, tokens, paddedTokens } = work[model]
+    return (
+      `${MODELS[model].label}: ${count(sequences, 'different sequence')}, ${count(tokens, 'token')}, ` +
+      `${padding(tokens, paddedTokens)} padding`
+    )
+  }).join('; ')
 }
 
 function padding(tokens: number, paddedTokens: number): string {

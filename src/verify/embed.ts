@@ -1,5 +1,6 @@
 import { padBatch, planBatches } from '../batching/index.ts'
-import type { EmbeddingBackend, ModelName } from '../dispatch/index.ts'
+import type { ModelName } from '../bundle/index.ts'
+import type { EmbeddingBackend } from '../dispatch/index.ts'
 
 /**
  * Embeds rows of token ids in batches of near-equal length, as a run does: row-major [rows, dimension], in the order

@@ -1,5 +1,5 @@
 import { readFile, stat } from 'node:fs/promises'
-import type { ModelName } from '../dispatch/index.ts'
+import type { ModelName } from '../bundle/index.ts'
 import { DataError } from '../system/errors.ts'
 import { decodeDnabert, decodeEsm, featureKind, readTorchFile } from '../torchfile/index.ts'
 import type { Case } from './cases.ts'

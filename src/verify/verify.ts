@@ -2,13 +2,17 @@ import {
   type Bundle,
   Classifier,
   computesOnCpu,
+  FEATURE_ORDER,
+  forModels,
+  MODELS,
+  type ModelName,
   openBundle,
-  readTokenizer,
+  readTokenizers,
   sourceDigest,
+  type Tokenizer,
 } from '../bundle/index.ts'
 import {
   type EmbeddingBackend,
-  type ModelName,
   OnnxRuntimeBackend,
   TritonBackend,
   type TritonOptions,
@@ -17,7 +21,6 @@ import {
 import { limitedThreads } from '../system/cores.ts'
 import { UsageError } from '../system/errors.ts'
 import type { Logger } from '../system/logger.ts'
-import { EsmAlphabet } from '../tokenizers/index.ts'
 import { builtInCases, type Case } from './cases.ts'
 import { type Comparison, compareRows } from './compare.ts'
 import { embedAll } from './embed.ts'
@@ -70,7 +73,7 @@ export async function verify(options: VerifyOptions): Promise<VerifyReport> {
     options.triton === undefined
       ? graphs!
       : opened.use(await openServers(bundle, { ...options, ...options.triton }))
-  const inputs = await inputsOf(bundle)
+  const inputs = await readTokenizers(bundle)
   if (options.golden !== undefined && options.golden.length > 0) {
     const models: ModelReport[] = []
     for (const path of options.golden) models.push(await againstGolden(path, options, checked, inputs))
@@ -79,17 +82,7 @@ export async function verify(options: VerifyOptions): Promise<VerifyReport> {
   return await againstGraphs(bundle, options, checked, graphs!, inputs)
 }
 
-/** How each model reads a sequence. */
-type Inputs = Record<ModelName, { padId: number; encode: (sequence: Uint8Array) => Int32Array }>
-
-async function inputsOf(bundle: Bundle): Promise<Inputs> {
-  const tokenizer = await readTokenizer(bundle)
-  const alphabet = new EsmAlphabet()
-  return {
-    esm2: { padId: alphabet.padId, encode: (sequence) => alphabet.encode(sequence) },
-    dnabert_s: { padId: tokenizer.padId, encode: (sequence) => tokenizer.encode(sequence) },
-  }
-}
+type Inputs = Readonly<Record<ModelName, Tokenizer>>
 
 async function openGraphs(
   bundle: Bundle,
@@ -101,30 +94,17 @@ async function openGraphs(
         'fp32 bundle made from the same files, or compare with files of the original: --golden',
     )
   }
-  const { esm2, dnabert_s } = bundle.manifest.models
-  const open = (unchanged: () => Promise<void>) =>
-    OnnxRuntimeBackend.open({
-      models: {
-        esm2: { graph: bundle.pathOf(esm2.graph), dimension: esm2.dimension },
-        dnabert_s: { graph: bundle.pathOf(dnabert_s.graph), dimension: dnabert_s.dimension },
-      },
-      threads: limitedThreads(threads, logger),
-      precision: bundle.manifest.precision,
-      unchanged,
-    })
-  const files = [esm2.graph, esm2.weights, dnabert_s.graph, dnabert_s.weights]
-  return await bundle.whileVerified(files, open, signal)
+  return await OnnxRuntimeBackend.openBundle(bundle, limitedThreads(threads, logger), signal)
 }
 
 async function openServers(
   bundle: Bundle,
   { endpoints, access, serverTimeout, trustServer = false, logger, signal }: Omit<TritonOptions, 'models'>,
 ): Promise<TritonBackend> {
-  const { esm2, dnabert_s } = bundle.manifest.models
-  const models = {
-    esm2: { dimension: esm2.dimension, source: sourceDigest(esm2) },
-    dnabert_s: { dimension: dnabert_s.dimension, source: sourceDigest(dnabert_s) },
-  }
+  const models = forModels((name) => {
+    const model = bundle.manifest.models[name]
+    return { dimension: model.dimension, source: sourceDigest(model) }
+  })
   const backend = await TritonBackend.open({
     endpoints,
     access,
@@ -162,13 +142,11 @@ async function againstGraphs(
   inputs: Inputs,
 ): Promise<VerifyReport> {
   const count = options.count ?? 32
-  const { proteins, dna } = builtInCases(count, options.seed ?? 1)
+  const built = builtInCases(count, options.seed ?? 1)
   const vectors = {} as Record<ModelName, { ours: Float32Array; theirs: Float32Array }>
   const models: ModelReport[] = []
-  for (const [model, cases] of [
-    ['dnabert_s', dna],
-    ['esm2', proteins],
-  ] as const) {
+  for (const model of FEATURE_ORDER) {
+    const cases = MODELS[model].sequence === 'protein' ? built.proteins : built.dna
     options.logger.info(`${model}: embedding ${count} sequences twice`)
     const ours = await embedCases(checked, model, cases, inputs, checked.tokenBudget(model), options.signal)
     const theirs = await embedCases(graphs, model, cases, inputs, 1, options.signal)
@@ -183,10 +161,12 @@ async function againstGraphs(
       ),
     )
   }
-  const widths = { dna: graphs.dimension('dnabert_s'), protein: graphs.dimension('esm2') }
   const features = (which: 'ours' | 'theirs') =>
-    sideBySide(vectors.dnabert_s[which], widths.dna, vectors.esm2[which], widths.protein)
-  const width = widths.dna + widths.protein
+    sideBySide(
+      count,
+      FEATURE_ORDER.map((model) => vectors[model][which]),
+    )
+  const width = FEATURE_ORDER.reduce((sum, model) => sum + graphs.dimension(model), 0)
   await using classifier = await Classifier.open({
     graph: await bundle.read(bundle.manifest.models.mlp.graph),
     width,
@@ -219,20 +199,19 @@ function report(
   return { ...comparison, model, reference, worstId: cases[comparison.worst]?.id ?? '' }
 }
 
-function sideBySide(
-  left: Float32Array,
-  leftWidth: number,
-  right: Float32Array,
-  rightWidth: number,
-): Float32Array {
-  const rows = left.length / leftWidth
-  const width = leftWidth + rightWidth
-  const both = new Float32Array(rows * width)
-  for (let row = 0; row < rows; row++) {
-    both.set(left.subarray(row * leftWidth, (row + 1) * leftWidth), row * width)
-    both.set(right.subarray(row * rightWidth, (row + 1) * rightWidth), row * width + leftWidth)
+/** Matrices of as many rows beside each other. */
+function sideBySide(rows: number, matrices: readonly Float32Array[]): Float32Array {
+  const width = matrices.reduce((sum, { length }) => sum + length, 0) / rows
+  const all = new Float32Array(rows * width)
+  let column = 0
+  for (const matrix of matrices) {
+    const own = matrix.length / rows
+    for (let row = 0; row < rows; row++) {
+      all.set(matrix.subarray(row * own, (row + 1) * own), row * width + column)
+    }
+    column += own
   }
-  return both
+  return all
 }
 
 /** Of each row of [rows,2]: whether virus is the likelier. */

@@ -13,7 +13,14 @@ export function resealBundle(folder: string, change: (manifest: Manifest) => voi
     checksum?: string
   }
   const { esm2, dnabert_s, mlp } = manifest.models
-  const files = [esm2.graph, esm2.weights, dnabert_s.graph, dnabert_s.weights, dnabert_s.tokenizer, mlp.graph]
+  const files = [
+    esm2.graph,
+    esm2.weights,
+    dnabert_s.graph,
+    dnabert_s.weights,
+    dnabert_s.tokenizer!,
+    mlp.graph,
+  ]
   for (const file of files) Object.assign(file, described(folder, file))
   change(manifest)
   writeFileSync(path, manifestText(manifest))

@@ -1,5 +1,4 @@
-import type { Bundle } from '../../bundle/index.ts'
-import type { ModelName } from '../../dispatch/index.ts'
+import { type Bundle, forModels, MODEL_NAMES, MODELS, type ModelName } from '../../bundle/index.ts'
 import { UsageError, VirnucproError } from '../../system/errors.ts'
 import type { Logger } from '../../system/logger.ts'
 import { enginesArgs } from '../args/engines.ts'
@@ -91,7 +90,7 @@ async function chosenBounds(
   logger: Logger,
   signal: AbortSignal,
 ): Promise<Record<ModelName, number[]>> {
-  const { chooseBounds, countLengths, defaultBounds, describeLengths, MOST_RANGES } = await import(
+  const { chooseBounds, countLengths, describeLengths, MOST_RANGES } = await import(
     '../../server/engines/index.ts'
   )
   const { histograms, frames, whole } = await countLengths(bundle, {
@@ -107,9 +106,9 @@ async function chosenBounds(
   const chosen = (model: ModelName) => {
     process.stdout.write(`${model}\n${describeLengths(histograms[model])}\n`)
     // Whatever comes later can be computed too.
-    return chooseBounds(histograms[model], MOST_RANGES, defaultBounds[model].at(-1))
+    return chooseBounds(histograms[model], MOST_RANGES, MODELS[model].profiles.at(-1))
   }
-  return { esm2: chosen('esm2'), dnabert_s: chosen('dnabert_s') }
+  return forModels(chosen)
 }
 
 async function printProfiles(
@@ -117,13 +116,13 @@ async function printProfiles(
   bounds: readonly number[] | Record<ModelName, readonly number[]> | undefined,
   tokenBudget: number | undefined,
 ): Promise<void> {
-  const { defaultBudget, defaultBounds, profilesFor } = await import('../../server/engines/index.ts')
+  const { profilesFor } = await import('../../server/engines/index.ts')
   for (const model of models) {
-    const ends = bounds === undefined ? defaultBounds[model] : 'esm2' in bounds ? bounds[model] : bounds
+    const ends = bounds === undefined ? MODELS[model].profiles : 'esm2' in bounds ? bounds[model] : bounds
     process.stdout.write(`profiles of ${model}\n`)
     for (const { min, opt, max } of profilesFor({
       bounds: ends,
-      tokenBudget: tokenBudget ?? defaultBudget[model],
+      tokenBudget: tokenBudget ?? MODELS[model].tokenBudget,
     })) {
       process.stdout.write(
         `  ${min[1]} to ${max[1]} tokens, tuned for ${opt[0]} rows of ${opt[1]}, up to ${max[0]} rows\n`,
@@ -133,8 +132,8 @@ async function printProfiles(
 }
 
 function modelsOf(line: CommandLine): readonly ModelName[] {
-  const model = oneOf(line, 'model', ['all', 'esm2', 'dnabert_s'] as const)
-  return model === 'all' ? ['esm2', 'dnabert_s'] : [model]
+  const model = oneOf(line, 'model', ['all', ...MODEL_NAMES] as const)
+  return model === 'all' ? MODEL_NAMES : [model]
 }
 
 /** The two models count tokens differently, so that one list of lengths cannot be meant for both. */

@@ -1,4 +1,4 @@
-import type { ModelName } from '../../dispatch/index.ts'
+import { MODEL_NAMES, type ModelName } from '../../bundle/index.ts'
 import { UsageError } from '../../system/errors.ts'
 import { tuneArgs } from '../args/engines.ts'
 import { commonArgs } from '../args/logging.ts'
@@ -52,7 +52,10 @@ export default strictCommand(help, async (line) => {
 })
 
 function modelsOf(model = 'all'): readonly ModelName[] {
-  if (model === 'all') return ['esm2', 'dnabert_s']
-  if (model === 'esm2' || model === 'dnabert_s') return [model]
-  throw new UsageError(`--model: expected one of all, esm2, dnabert_s, got ${JSON.stringify(model)}`)
+  if (model === 'all') return MODEL_NAMES
+  const found = MODEL_NAMES.find((name) => name === model)
+  if (found !== undefined) return [found]
+  throw new UsageError(
+    `--model: expected one of ${['all', ...MODEL_NAMES].join(', ')}, got ${JSON.stringify(model)}`,
+  )
 }

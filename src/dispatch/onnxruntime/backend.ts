@@ -1,7 +1,8 @@
+import { type Bundle, forModels, graphFiles, MODEL_NAMES, type ModelName } from '../../bundle/index.ts'
 import { InferenceError, type InferenceSession, loadRuntime, openSession } from '../../onnx/index.ts'
 import { threadsToStart } from '../../system/cores.ts'
 import { messageOf } from '../../system/problems.ts'
-import type { EmbeddingBackend, LaneActivity, ModelName, TokenBatch } from '../backend.ts'
+import type { EmbeddingBackend, LaneActivity, TokenBatch } from '../backend.ts'
 
 export interface OnnxRuntimeOptions {
   /** Path of each model's graph and the width of its embedding. */
@@ -18,7 +19,7 @@ export interface OnnxRuntimeOptions {
 }
 
 /**
- * Runs both models in this process on the CPU, the embedded default.
+ * Runs the models in this process on the CPU, the embedded default.
  *
  * One batch at a time: every call already uses all threads, so two at once would only fight for the cores.
  */
@@ -52,14 +53,34 @@ export class OnnxRuntimeBackend implements EmbeddingBackend {
 
   static async open(options: OnnxRuntimeOptions): Promise<OnnxRuntimeBackend> {
     const threads = threadsToStart(options.threads)
-    const dnabert = await openSession(options.models.dnabert_s.graph, { threads })
+    const opened = new Map<ModelName, InferenceSession>()
     try {
-      const esm = await openSession(options.models.esm2.graph, { threads })
-      return new OnnxRuntimeBackend(options, { dnabert_s: dnabert, esm2: esm }, threads)
+      for (const name of MODEL_NAMES)
+        opened.set(name, await openSession(options.models[name].graph, { threads }))
+      const sessions = forModels((name) => opened.get(name)!)
+      return new OnnxRuntimeBackend(options, sessions, threads)
     } catch (error) {
-      await dnabert.release()
+      for (const session of opened.values()) await session.release()
       throw error
     }
+  }
+
+  /** Runs the models of a bundle for CPUs; its files are compared with their checksums. @throws BundleError */
+  static openBundle(
+    bundle: Bundle,
+    threads: number | undefined,
+    signal: AbortSignal | undefined,
+  ): Promise<OnnxRuntimeBackend> {
+    const { models, precision } = bundle.manifest
+    const files = forModels((name) => ({
+      graph: bundle.pathOf(models[name].graph),
+      dimension: models[name].dimension,
+    }))
+    return bundle.whileVerified(
+      graphFiles(bundle.manifest),
+      (unchanged) => OnnxRuntimeBackend.open({ models: files, threads, precision, unchanged }),
+      signal,
+    )
   }
 
   dimension(model: ModelName): number {
@@ -140,7 +161,7 @@ export class OnnxRuntimeBackend implements EmbeddingBackend {
     if (!(data instanceof Float32Array) || data.length !== expected) {
       throw new InferenceError(
         `${model} gave no float32 embedding of ${expected} values for a batch of [${shape}] tokens; ` +
-          'its graph does not fit the bundle: import the models anew',
+          'its graph does not fit the bundle: import the models again',
       )
     }
     return data
@@ -148,7 +169,6 @@ export class OnnxRuntimeBackend implements EmbeddingBackend {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#last
-    await this.#sessions.esm2.release()
-    await this.#sessions.dnabert_s.release()
+    for (const session of Object.values(this.#sessions)) await session.release()
   }
 }

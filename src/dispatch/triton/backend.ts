@@ -1,19 +1,13 @@
 import { type TritonClient, TritonError } from 'tritonclient-ts'
+import { forModels, MODEL_NAMES, MODELS, type ModelName } from '../../bundle/index.ts'
 import { InferenceError } from '../../onnx/index.ts'
 import type { Logger } from '../../system/logger.ts'
 import { foreign } from '../../system/printable.ts'
-import type {
-  BackendServer,
-  EmbeddingBackend,
-  LaneActivity,
-  ModelName,
-  ServerFacts,
-  TokenBatch,
-} from '../backend.ts'
+import type { BackendServer, EmbeddingBackend, LaneActivity, ServerFacts, TokenBatch } from '../backend.ts'
 import type { Contract } from './contract.ts'
 import { AccessError, type Agreement, connect, describe, ModelLane, type TritonAccess } from './endpoint.ts'
 import { PullQueue } from './pull-queue.ts'
-import { askServers, MODELS, NoServerError, TIMEOUT_ADVICE } from './start.ts'
+import { askServers, NoServerError, TIMEOUT_ADVICE } from './start.ts'
 
 export interface TritonOptions {
   /** `grpc://HOST:PORT` or `grpcs://HOST:PORT`, at least one. */
@@ -67,9 +61,9 @@ export class TritonBackend implements EmbeddingBackend {
       metricsUrl: options.metricsUrls?.[i] ?? usualMetricsUrl(client.url),
     }))
     this.#models = options.models
-    this.#queues = { esm2: queueOf(lanes.esm2, options), dnabert_s: queueOf(lanes.dnabert_s, options) }
-    this.concurrency = Math.max(this.#queues.esm2.depth, this.#queues.dnabert_s.depth)
-    const instances = MODELS.map((model) => {
+    this.#queues = forModels((model) => queueOf(lanes[model], options))
+    this.concurrency = Math.max(...MODEL_NAMES.map((model) => this.#queues[model].depth))
+    const instances = MODEL_NAMES.map((model) => {
       const count = lanes[model].reduce((sum, lane) => sum + lane.instances, 0)
       return `${count} of ${model}`
     })
@@ -89,7 +83,7 @@ export class TritonBackend implements EmbeddingBackend {
       const { isTrusted } = options
       return clients.map((client) => new ModelLane(client, model, { agreement, warn, isTrusted }))
     }
-    const all = { esm2: lanes('esm2'), dnabert_s: lanes('dnabert_s') }
+    const all = forModels(lanes)
     try {
       await askServers(clients, all, options)
     } catch (error) {
@@ -109,12 +103,11 @@ export class TritonBackend implements EmbeddingBackend {
     const tuned = known.flatMap(({ tokenBudget }) => tokenBudget ?? [])
     if (tuned.length > 0 && tuned.length === known.length) return Math.min(...tuned)
     if (known.length > 0 && known.every(({ onCpu }) => onCpu)) return CPU_TOKEN_BUDGET
-    return model === 'esm2' ? 16_384 : 65_536
+    return MODELS[model].tokenBudget
   }
 
-  /** TensorRT plans are built for shapes up to a limit; very short sequences would exceed it within the budget. */
   maxSequences(model: ModelName): number {
-    return model === 'esm2' ? 1024 : 4096
+    return MODELS[model].maxSequences
   }
 
   dimension(model: ModelName): number {
@@ -138,7 +131,7 @@ export class TritonBackend implements EmbeddingBackend {
   }
 
   activity(): LaneActivity[] {
-    return MODELS.flatMap((model) => {
+    return MODEL_NAMES.flatMap((model) => {
       const states = this.#queues[model].state()
       return this.#lanes[model].map((lane, i) => ({
         name: `${model} at ${hostPort(lane.url)}`,
@@ -161,8 +154,8 @@ export class TritonBackend implements EmbeddingBackend {
           const about = await client.serverMetadata({ deadlineMs: METADATA_MS }).catch(() => undefined)
           if (about !== undefined) this.#programs.set(name, foreign(`${about.name} ${about.version}`, 80))
         }
-        const models = { esm2: this.#lanes.esm2[i]?.served, dnabert_s: this.#lanes.dnabert_s[i]?.served }
-        const unstated = MODELS.filter(
+        const models = forModels((model) => this.#lanes[model][i]?.served)
+        const unstated = MODEL_NAMES.filter(
           (model) => this.#lanes[model][i]?.isKnown && models[model] === undefined,
         )
         return { address: name, program: this.#programs.get(name), models, unstated }
@@ -171,7 +164,7 @@ export class TritonBackend implements EmbeddingBackend {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const model of MODELS) this.#queues[model].close()
+    for (const model of MODEL_NAMES) this.#queues[model].close()
     for (const client of this.#clients) client.close()
   }
 }

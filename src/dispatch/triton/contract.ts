@@ -1,4 +1,5 @@
 import type { ModelConfig } from 'tritonclient-ts'
+import { GRAPH_TENSORS, precisionsWhere } from '../../bundle/index.ts'
 import { UsageError } from '../../system/errors.ts'
 import type { ServedModel } from '../backend.ts'
 import { describeModel, IDENTITY_PARAMETERS, statedModel, tensorsOf } from './identity.ts'
@@ -15,7 +16,7 @@ export interface Contract {
   digest?: string
 }
 
-const EIGHT_BITS = ['int8', 'fp8']
+const EIGHT_BITS: readonly string[] = precisionsWhere(({ eightBits }) => eightBits === true)
 
 /** A server hosts something else under the model's name, or does not say what. */
 export class OtherModelError extends UsageError {}
@@ -31,8 +32,8 @@ export function checkContract(
 ): ServedModel | undefined {
   const { dimension, source } = contract
   const inputs = tensorsOf(config)
-  const output = config.output.find((each) => each.name === 'embedding')
-  const wanted = ['input_ids INT32[-1,-1]', 'lengths INT32[-1]']
+  const output = config.output.find((each) => each.name === GRAPH_TENSORS.embedding)
+  const wanted = [`${GRAPH_TENSORS.ids} INT32[-1,-1]`, `${GRAPH_TENSORS.lengths} INT32[-1]`]
   if (inputs.join() !== wanted.join() || output === undefined) {
     throw new OtherModelError(
       `${name} takes ${inputs.join(', ') || 'nothing'}: expected ${wanted.join(', ')} and an output "embedding". ` +

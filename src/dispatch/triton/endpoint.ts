@@ -6,10 +6,11 @@ import {
   TritonClient,
   TritonError,
 } from 'tritonclient-ts'
+import type { ModelName } from '../../bundle/index.ts'
 import { UnavailableError, UsageError, VirnucproError } from '../../system/errors.ts'
 import { foreign } from '../../system/printable.ts'
 import { ReadError } from '../../system/system-error.ts'
-import type { ModelName, ServedModel, TokenBatch } from '../backend.ts'
+import type { ServedModel, TokenBatch } from '../backend.ts'
 import { BatchFit } from './batch-fit.ts'
 import { type Contract, checkContract, OtherModelError } from './contract.ts'
 import { describeModel, IDENTITY_PARAMETERS, statedModel } from './identity.ts'

@@ -1,7 +1,7 @@
 import { connect as connectSocket } from 'node:net'
 import { TritonError } from 'tritonclient-ts'
+import { MODEL_NAMES, type ModelName } from '../../bundle/index.ts'
 import { VirnucproError } from '../../system/errors.ts'
-import type { ModelName } from '../backend.ts'
 import { type Contract, checkContract } from './contract.ts'
 import { connect, describe } from './endpoint.ts'
 
@@ -72,7 +72,7 @@ async function problem(
 ): Promise<string | undefined> {
   const client = connect(url, {})
   try {
-    for (const model of ['esm2', 'dnabert_s'] as const) {
+    for (const model of MODEL_NAMES) {
       const call = { deadlineMs: ANSWER_MS, signal }
       if (!(await client.modelReady(model, call))) return `${model} is not ready there`
       const config = await client.modelConfig(model, call)

@@ -1,6 +1,6 @@
 import { type TritonClient, TritonError } from 'tritonclient-ts'
+import { MODEL_NAMES, type ModelName } from '../../bundle/index.ts'
 import { VirnucproError } from '../../system/errors.ts'
-import type { ModelName } from '../backend.ts'
 import type { TritonOptions } from './backend.ts'
 import { OtherModelError } from './contract.ts'
 import { AccessError, accessError, describe, type ModelLane } from './endpoint.ts'
@@ -8,7 +8,6 @@ import { AccessError, accessError, describe, type ModelLane } from './endpoint.t
 /** No server answers, or none finishes anything; the run can be continued. */
 export class NoServerError extends VirnucproError {}
 
-export const MODELS = ['esm2', 'dnabert_s'] as const satisfies ModelName[]
 /** Between two rounds of questions. */
 const PAUSE_MS = 200
 
@@ -26,11 +25,11 @@ export async function askServers(
 ): Promise<void> {
   const { serverTimeout, logger, signal } = options
   const end = Date.now() + serverTimeout * 1000
-  const all = MODELS.flatMap((model) => lanes[model])
+  const all = MODEL_NAMES.flatMap((model) => lanes[model])
   for (;;) {
     await anyReady(clients, end, options)
     const problems = await askAll(all, signal)
-    if (MODELS.every((model) => lanes[model].some(({ isKnown }) => isKnown))) {
+    if (MODEL_NAMES.every((model) => lanes[model].some(({ isKnown }) => isKnown))) {
       for (const [{ name }, problem] of problems) logger.warn(`${name} does not answer yet: ${problem}`)
       break
     }
@@ -81,7 +80,7 @@ async function anyReady(
 ): Promise<void> {
   const done = new AbortController()
   const wait = {
-    models: MODELS,
+    models: MODEL_NAMES,
     deadlineMs: Math.max(1, end - Date.now()),
     signal: either(signal, done.signal),
   }

@@ -1,15 +1,23 @@
 import { mkdir, stat, statfs } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import packageManifest from '../../../package.json' with { type: 'json' }
-import { type Bundle, computesOnCpu, openBundle, TABLE_POSITIONS } from '../../bundle/index.ts'
-import type { ModelName } from '../../dispatch/index.ts'
+import {
+  type Bundle,
+  computesOnCpu,
+  MODEL_NAMES,
+  MODELS,
+  type ModelName,
+  openBundle,
+  precisionFacts,
+  TABLE_POSITIONS,
+} from '../../bundle/index.ts'
 import { WriteError } from '../../system/system-error.ts'
 import type { PlanSidecar } from '../repository/index.ts'
 import { type Builder, type BuilderName, type BuildRequest, type BuildResult, builders } from './builders.ts'
 import { EngineError, PrecisionError } from './errors.ts'
 import { activationBytes, budgetFor } from './memory.ts'
 import { PlanFiles } from './plan-files.ts'
-import { defaultBounds, defaultBudget, profilesFor } from './profiles.ts'
+import { profilesFor } from './profiles.ts'
 import { reportBuild } from './reporter.ts'
 import { findEngines, planDigest } from './show.ts'
 import type { Target } from './tensorrt.ts'
@@ -21,7 +29,7 @@ export interface BuildEnginesOptions {
   readonly output: string
   /** @default both */
   readonly models?: readonly ModelName[]
-  /** Longest length of each profile, in tokens, for all models or for each. @default {@link defaultBounds} */
+  /** Longest length of each profile, in tokens, for all models or for each. @default those of {@link MODELS} */
   readonly bounds?: readonly number[] | Record<ModelName, readonly number[]>
   /** @default 16,384 for ESM-2 and 65,536 for DNABERT-S, halved until it fits the GPU */
   readonly tokenBudget?: number
@@ -75,20 +83,21 @@ export async function buildEngines(options: BuildEnginesOptions): Promise<BuiltE
   const target = await builder.probe()
   if (target !== undefined) {
     say(`TensorRT ${target.tensorrt} on ${target.gpu}, compute capability ${target.computeCapability}`)
-    checkFp8(bundle, target)
+    checkCapability(bundle, target)
   }
   const built: BuiltEngine[] = []
-  for (const model of options.models ?? (['esm2', 'dnabert_s'] as const)) {
+  for (const model of options.models ?? MODEL_NAMES) {
     built.push(await buildOne(options, bundle, model, { builder, target, say }))
   }
   return built
 }
 
-/** Ada (8.9) is the first GPU with products in FP8. A builder that tells its GPU only by building refuses by itself. */
-function checkFp8({ folder, manifest }: Bundle, { gpu, computeCapability }: Target): void {
-  if (manifest.precision !== 'fp8' || Number(computeCapability) >= 8.9) return
+/** A builder that tells its GPU only by building refuses by itself. */
+function checkCapability({ folder, manifest }: Bundle, { gpu, computeCapability }: Target): void {
+  const { computeCapability: first = 0 } = precisionFacts(manifest.precision)
+  if (Number(computeCapability) >= first) return
   throw new EngineError(
-    `the bundle ${folder} is in fp8, which needs a GPU of compute capability 8.9 or higher (L4, L40S, H100, H200, ` +
+    `the bundle ${folder} is in ${manifest.precision}, which needs a GPU of compute capability ${first} or higher (L4, L40S, H100, H200, ` +
       `B200); ${gpu} has ${computeCapability}. Build from a bundle made with --precision bf16.`,
   )
 }
@@ -100,7 +109,7 @@ interface Tools {
 }
 
 function boundsFor(bounds: BuildEnginesOptions['bounds'], model: ModelName): readonly number[] {
-  if (bounds === undefined) return defaultBounds[model]
+  if (bounds === undefined) return MODELS[model].profiles
   return 'esm2' in bounds ? bounds[model] : bounds
 }
 
@@ -184,7 +193,7 @@ function budgetOf(
   target: Target | undefined,
   say: (message: string) => void,
 ): number {
-  const wanted = tokenBudget ?? defaultBudget[model]
+  const wanted = tokenBudget ?? MODELS[model].tokenBudget
   if (target?.memoryBytes === undefined) return wanted
   const dimensions = bundle.manifest.models[model]
   const { bytes } = dimensions.weights

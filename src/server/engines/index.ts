@@ -13,8 +13,6 @@ export { activationBytes, budgetFor } from './memory.ts'
 export {
   boundsOf,
   chooseBounds,
-  defaultBounds,
-  defaultBudget,
   type LengthHistogram,
   MOST_RANGES,
   type ProfileOptions,

@@ -1,5 +1,11 @@
-import { type Bundle, readTokenizer } from '../../bundle/index.ts'
-import type { ModelName } from '../../dispatch/index.ts'
+import {
+  type Bundle,
+  forModels,
+  MODEL_NAMES,
+  MODELS,
+  type ModelName,
+  readTokenizers,
+} from '../../bundle/index.ts'
 import { readSequences } from '../../fasta/index.ts'
 import { chunkBounds, openFrames } from '../../sequence/index.ts'
 import type { LengthHistogram } from './profiles.ts'
@@ -21,22 +27,21 @@ export interface Lengths {
 }
 
 const ENOUGH = 1_000_000
-/** `<cls>` and `<eos>`; every residue is one token. */
-const ESM_SPECIAL = 2
 
-/** Counts the tokens of every open frame of an input, for both models, just as `predict` makes them. */
+/** Counts the tokens of every open frame of an input, for every model, just as `predict` makes them. */
 export async function countLengths(bundle: Bundle, options: LengthOptions): Promise<Lengths> {
-  const tokenizer = await readTokenizer(bundle)
+  const tokenizers = await readTokenizers(bundle)
   const most = options.frames ?? ENOUGH
-  const histograms = { esm2: [] as number[], dnabert_s: [] as number[] }
+  const histograms = forModels((): number[] => [])
   let frames = 0
   for await (const records of readSequences(options.inputs, options.signal && { signal: options.signal })) {
     options.signal?.throwIfAborted()
-    for (const { nucleotide, protein } of framesOf(records, options.expectedLength)) {
+    for (const frame of framesOf(records, options.expectedLength)) {
       if (frames === most) return { histograms, frames, whole: false }
       frames++
-      count(histograms.esm2, protein.length + ESM_SPECIAL)
-      count(histograms.dnabert_s, tokenizer.encode(nucleotide).length)
+      for (const model of MODEL_NAMES) {
+        count(histograms[model], tokenizers[model].encode(frame[MODELS[model].sequence]).length)
+      }
     }
   }
   return { histograms, frames, whole: true }

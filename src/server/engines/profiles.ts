@@ -1,4 +1,3 @@
-import type { ModelName } from '../../dispatch/index.ts'
 import { UsageError } from '../../system/errors.ts'
 import type { Profile } from '../repository/index.ts'
 
@@ -11,18 +10,6 @@ export interface ProfileOptions {
   /** Tokens of the batches that the plan is tuned for, padding counted. */
   readonly tokenBudget: number
 }
-
-/**
- * Ends of ranges where nothing is known of the input: reads of 150 bp and less, chunks of 300 and 500 bp, the longest
- * proteins that enter the mean whole. DNABERT-S needs 1 token for about 4.6 bp, and 1 per base at worst.
- */
-export const defaultBounds: Record<ModelName, readonly number[]> = {
-  esm2: [64, 176, 1088],
-  dnabert_s: [64, 160, 512],
-}
-
-/** Tokens of the batches that plans are tuned for, where the GPU has room for them. */
-export const defaultBudget: Record<ModelName, number> = { esm2: 16_384, dnabert_s: 65_536 }
 
 /**
  * How far a batch may exceed the budget at the longest length of its range. A batch of full budget then fits where

@@ -1,11 +1,9 @@
 import { readdir, stat } from 'node:fs/promises'
 import { basename, join } from 'node:path'
-import type { Bundle } from '../../bundle/index.ts'
+import { type Bundle, MODEL_NAMES } from '../../bundle/index.ts'
 import { fileIdentity } from '../../system/regular-file.ts'
 import { sha256File } from '../../system/sha256.ts'
 import { type PlanSidecar, planFileName, readSidecar } from '../repository/index.ts'
-
-const MODELS = ['esm2', 'dnabert_s'] as const
 
 /** A plan in a folder; without a sidecar that can be read it is only a file. */
 export interface FoundEngine {
@@ -26,7 +24,7 @@ export interface Circumstances {
 /** Every plan below a folder of plans, `FOLDER/MODEL/model_smXX.plan`. */
 export async function findEngines(folder: string, at: Circumstances = {}): Promise<FoundEngine[]> {
   const found: FoundEngine[] = []
-  for (const model of MODELS) {
+  for (const model of MODEL_NAMES) {
     const names = await readdir(join(folder, model)).catch(() => [])
     for (const name of names.filter((each) => each.endsWith('.plan') && !each.startsWith('.')).sort()) {
       found.push(await examine(join(folder, model, name), at))

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import type { ModelName } from '../../dispatch/index.ts'
+import { MODEL_NAMES, type ModelName } from '../../bundle/index.ts'
 import { writeAtomically } from '../../system/atomic.ts'
 import {
   type PlanSidecar,
@@ -51,7 +51,7 @@ export async function tuneEngines(options: TuneOptions): Promise<TuningEntry[]> 
   const target = await probeTensorRt(options.python ?? 'python3')
   const { gpu, computeCapability, tensorrt } = target
   say(`TensorRT ${tensorrt} on ${gpu}, compute capability ${computeCapability}`)
-  const models = options.models ?? (['esm2', 'dnabert_s'] as const)
+  const models = options.models ?? MODEL_NAMES
   const entries: TuningEntry[] = []
   for (const engine of await plansFor(options.plans, models, target)) {
     const known = (await readTuning(options.plans))?.entries ?? []

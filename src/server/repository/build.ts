@@ -1,4 +1,11 @@
-import { type Bundle, computesOnCpu, openBundle } from '../../bundle/index.ts'
+import {
+  type Bundle,
+  computesOnCpu,
+  forModels,
+  MODEL_NAMES,
+  type ModelName,
+  openBundle,
+} from '../../bundle/index.ts'
 import { UsageError } from '../../system/errors.ts'
 import { writeEmbeddingModel } from './embedding-model.ts'
 import { PlanError } from './errors.ts'
@@ -12,10 +19,6 @@ import { readTuning, tunedBudget } from './tuning.ts'
 /** Which backend of the server runs the two models. */
 export const repositoryBackends = ['tensorrt', 'onnxruntime', 'python'] as const
 export type RepositoryBackend = (typeof repositoryBackends)[number]
-
-/** The two models that a repository serves; each has a second one, `_sequence`, that takes sequences. */
-export const embeddingModels = ['esm2', 'dnabert_s'] as const
-export type EmbeddingModel = (typeof embeddingModels)[number]
 
 export interface BuildOptions {
   /** Folder of a bundle, or `demo`. */
@@ -73,7 +76,7 @@ export async function buildRepository(options: BuildOptions): Promise<BuiltRepos
   const inputs = [bundle.folder, options.plans]
   await createRepository({ output, force, about, inputs }, async (folder) => {
     const files = new RecordedFiles(folder, options.placement ?? 'link')
-    for (const model of embeddingModels) {
+    for (const model of MODEL_NAMES) {
       const tuned = tunedBudget(tuning, plans[model])
       const request = { ...options, folder, files, model, bundle, plans: plans[model], tuned }
       models.push(await writeEmbeddingModel(request), await writeSequenceModel(request))
@@ -83,7 +86,7 @@ export async function buildRepository(options: BuildOptions): Promise<BuiltRepos
   return { output: options.output, models }
 }
 
-async function plansOf(options: BuildOptions, bundle: Bundle): Promise<Record<EmbeddingModel, Plan[]>> {
+async function plansOf(options: BuildOptions, bundle: Bundle): Promise<Record<ModelName, Plan[]>> {
   const { backend, plans } = options
   if (bundle.manifest.attention === 'fused' && (backend !== 'python' || plans === undefined)) {
     throw new PlanError(
@@ -101,7 +104,7 @@ async function plansOf(options: BuildOptions, bundle: Bundle): Promise<Record<Em
     )
   }
   if (backend === 'onnxruntime' || (backend === 'python' && plans === undefined)) {
-    return { esm2: [], dnabert_s: [] }
+    return forModels(() => [])
   }
   if (plans === undefined) {
     throw new PlanError(
@@ -110,8 +113,7 @@ async function plansOf(options: BuildOptions, bundle: Bundle): Promise<Record<Em
         'Plans are made on the GPU that they are for, by: virnucpro engines build',
     )
   }
-  return {
-    esm2: await findPlans(plans, 'esm2', bundle.digest),
-    dnabert_s: await findPlans(plans, 'dnabert_s', bundle.digest),
-  }
+  const found = new Map<ModelName, Plan[]>()
+  for (const model of MODEL_NAMES) found.set(model, await findPlans(plans, model, bundle.digest))
+  return forModels((model) => found.get(model)!)
 }

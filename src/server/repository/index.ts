@@ -4,8 +4,6 @@ export {
   type BuildOptions,
   type BuiltRepository,
   buildRepository,
-  type EmbeddingModel,
-  embeddingModels,
   type RepositoryBackend,
   repositoryBackends,
 } from './build.ts'

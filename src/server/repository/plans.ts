@@ -1,6 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import * as v from 'valibot'
+import { MODEL_NAMES, type ModelName } from '../../bundle/index.ts'
 import { parseJson } from '../../system/json.ts'
 import { PlanError } from './errors.ts'
 
@@ -18,7 +19,7 @@ export const PlanSidecar = v.pipe(
   v.looseObject({
     format: v.literal('virnucpro-plan'),
     version: v.literal(1),
-    model: v.picklist(['esm2', 'dnabert_s']),
+    model: v.picklist(MODEL_NAMES),
     /** `bundleDigest` of the bundle whose graph it was built from. */
     bundle: v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/)),
     /** Of the GPU it was built on and runs on. */
@@ -68,11 +69,7 @@ const HOW = 'Plans are made on the GPU that they are for, by: virnucpro engines 
  *
  * @throws {PlanError} when there is none, or one is not of this bundle, or they have different profiles
  */
-export async function findPlans(
-  folder: string,
-  model: 'esm2' | 'dnabert_s',
-  bundle: string,
-): Promise<Plan[]> {
+export async function findPlans(folder: string, model: ModelName, bundle: string): Promise<Plan[]> {
   const place = join(folder, model)
   const names = (await readdir(place).catch(() => [])).filter((name) => /^model_sm\d+\.plan$/.test(name))
   if (names.length === 0) {

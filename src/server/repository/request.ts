@@ -1,5 +1,5 @@
-import type { Bundle } from '../../bundle/index.ts'
-import type { BuildOptions, EmbeddingModel } from './build.ts'
+import type { Bundle, ModelName } from '../../bundle/index.ts'
+import type { BuildOptions } from './build.ts'
 import type { Plan } from './plans.ts'
 import type { RecordedFiles } from './recorded-files.ts'
 
@@ -9,7 +9,7 @@ export interface ModelRequest extends Omit<BuildOptions, 'bundle' | 'plans'> {
   readonly folder: string
   /** What the server computes with goes in through these. */
   readonly files: RecordedFiles
-  readonly model: EmbeddingModel
+  readonly model: ModelName
   readonly bundle: Bundle
   /** With one set of profiles; empty where graphs are served. */
   readonly plans: readonly Plan[]

@@ -13,7 +13,7 @@ const GPU_IN_FLIGHT = 24
 /** Writes `esm2_sequence` or `dnabert_s_sequence`, which take sequences, and returns its name. */
 export async function writeSequenceModel(request: ModelRequest): Promise<string> {
   const { model, bundle, backend } = request
-  const { dimension, padId } = bundle.manifest.models[model]
+  const { dimension, padId, tokenizer } = bundle.manifest.models[model]
   const name = `${model}_sequence`
   const hasPlans = request.plans.length > 0
   // Its own version says whose embeddings it gives, too.
@@ -39,8 +39,7 @@ export async function writeSequenceModel(request: ModelRequest): Promise<string>
   for (const [from, to] of Object.entries(code)) {
     await place(templatePath('python', from), join(files, to), 'copy')
   }
-  if (model === 'dnabert_s') {
-    const { tokenizer } = bundle.manifest.models.dnabert_s
+  if (tokenizer !== undefined) {
     await request.files.add(bundle.pathOf(tokenizer), join(files, 'tokenizer.json'), tokenizer)
   }
   return name

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import * as v from 'valibot'
+import { MODEL_NAMES } from '../../bundle/index.ts'
 import { parseJson } from '../../system/json.ts'
 import { ReadError } from '../../system/system-error.ts'
 import { PlanError } from './errors.ts'
@@ -9,7 +10,7 @@ import type { Plan } from './plans.ts'
 const Whole = v.pipe(v.number(), v.safeInteger(), v.minValue(1))
 
 const Entry = v.looseObject({
-  model: v.picklist(['esm2', 'dnabert_s']),
+  model: v.picklist(MODEL_NAMES),
   /** Name of the GPU it was measured on. */
   gpu: v.string(),
   computeCapability: v.string(),

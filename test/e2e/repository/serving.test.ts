@@ -30,7 +30,7 @@ async function expectedRows(bundle: Bundle, model: Model, sequences: readonly st
   const tokenizer =
     model === 'esm2'
       ? new EsmAlphabet()
-      : await DnaTokenizer.fromFile(bundle.pathOf(bundle.manifest.models.dnabert_s.tokenizer))
+      : await DnaTokenizer.fromFile(bundle.pathOf(bundle.manifest.models.dnabert_s.tokenizer!))
   const session = await openSession(bundle.pathOf(bundle.manifest.models[model].graph), { threads: 1 })
   const rows: number[][] = []
   for (const sequence of sequences) {

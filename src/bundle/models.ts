@@ -1,0 +1,77 @@
+/** What is known of a language model before any bundle is opened. */
+interface ModelFacts {
+  /** As people call it. */
+  readonly label: string
+  /** Place of its embedding in a row of features, from 0. */
+  readonly column: number
+  /** The sequence of a frame that it embeds. */
+  readonly sequence: 'nucleotide' | 'protein'
+  /** What a letter of that sequence is. */
+  readonly unit: 'base' | 'residue'
+  /** The alphabet of ESM-1b, or byte pairs from a tokenizer.json in the bundle. */
+  readonly tokenizer: 'alphabet' | 'file'
+  /** Letters that enter the mean; undefined for all. VirNucPro cuts the mean there, not the input. */
+  readonly maxResidues?: number
+  /** Padded tokens of a batch that fill a GPU. */
+  readonly tokenBudget: number
+  /** Most sequences of a batch for a server: plans are built for shapes up to a limit, which very short sequences would exceed
+   * within the budget. */
+  readonly maxSequences: number
+  /**
+   * Longest lengths of the profiles of its plans, in tokens, where nothing is known of the input: reads of 150 bases and
+   * fewer, chunks of 300 and 500 bases, the longest sequences that enter the mean whole.
+   */
+  readonly profiles: readonly number[]
+  /** What it is called in the feature files of the original. */
+  readonly featureFile: 'dnabert' | 'esm'
+}
+
+/** The language models of a bundle, in the order of its manifest. Everything that treats each of them iterates over this table. */
+export const MODELS = {
+  esm2: {
+    label: 'ESM-2',
+    column: 1,
+    sequence: 'protein',
+    unit: 'residue',
+    tokenizer: 'alphabet',
+    maxResidues: 1024,
+    tokenBudget: 16_384,
+    maxSequences: 1024,
+    profiles: [64, 176, 1088],
+    featureFile: 'esm',
+  },
+  // One token stands for about 4.6 bases, and at worst for one.
+  dnabert_s: {
+    label: 'DNABERT-S',
+    column: 0,
+    sequence: 'nucleotide',
+    unit: 'base',
+    tokenizer: 'file',
+    tokenBudget: 65_536,
+    maxSequences: 4096,
+    profiles: [64, 160, 512],
+    featureFile: 'dnabert',
+  },
+} as const satisfies Readonly<Record<string, ModelFacts>>
+
+export type ModelName = keyof typeof MODELS
+
+export const MODEL_NAMES = Object.keys(MODELS) as readonly ModelName[]
+
+/** In the order of their columns in a row of features, which is the order in which a run computes them. */
+export const FEATURE_ORDER: readonly ModelName[] = MODEL_NAMES.toSorted(
+  (a, b) => MODELS[a].column - MODELS[b].column,
+)
+
+/** The facts of a model, in their general type. */
+export function modelFacts(model: ModelName): ModelFacts {
+  return MODELS[model]
+}
+
+/** One value for each model. */
+export function forModels<T>(make: (model: ModelName) => T): Record<ModelName, T> {
+  return Object.fromEntries(MODEL_NAMES.map((model) => [model, make(model)])) as Record<ModelName, T>
+}
+
+/** Inputs and output of every model's graph, in this process and on servers. */
+export const GRAPH_TENSORS = { ids: 'input_ids', lengths: 'lengths', embedding: 'embedding' } as const
