@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type OutputPaths, sharedFiles } from '../layout/index.ts'
+import type { OutputPaths } from '../layout/index.ts'
 import { writeAtomically } from '../system/atomic.ts'
 import { READ, removeFile } from '../system/kept-files.ts'
 import { foreign, printable } from '../system/printable.ts'
@@ -13,17 +13,12 @@ export interface FailedPart {
   reason: string
 }
 
-/** `failed_files.txt` of the output folder, the name and the form of Broad's fork. */
-export function failedFilesPath(paths: OutputPaths): string {
-  return sharedFiles(paths).failed
-}
-
 /**
- * Lists the failed parts, one `FASTA|STEP|REASON` a line; without any the file goes. Lines of other runs into the
+ * Lists the failed parts in `failed_files.txt`, in the form of Broad's fork: one `FASTA|STEP|REASON` a line; without any the file goes. Lines of other runs into the
  * same folder stay.
  */
 export async function writeFailedFiles(paths: OutputPaths, failed: readonly FailedPart[]): Promise<void> {
-  const path = failedFilesPath(paths)
+  const path = paths.failed
   const before = await readFile(path, { encoding: 'utf8', flag: READ }).catch(() => '')
   const own = [paths.nucleotideFolder, paths.proteinFolder].map((folder) =>
     printable(join(folder, 'output_')),

@@ -3,15 +3,12 @@ import { lstat, open, readdir, rmdir } from 'node:fs/promises'
 import { dirname, isAbsolute, join, relative, resolve, sep } from 'node:path'
 import { promisify } from 'node:util'
 import { crc32 } from 'node:zlib'
-import { sharedFiles } from '../layout/index.ts'
+import { sharedFiles, statePaths } from '../layout/index.ts'
 import { syncFolder } from '../system/atomic.ts'
 import { DataError } from '../system/errors.ts'
 import { parseJson } from '../system/json.ts'
 import { CREATE, type FileKeeper, keepersOf, READ, removeFile } from '../system/kept-files.ts'
 import { fromSystem, WriteError } from '../system/system-error.ts'
-
-/** Name of the record in the state of a run. */
-export const RECORD_FILE = 'files.log'
 
 /** First line of a record; the number is the version of its format. */
 const HEADER = 'virnucpro files 1'
@@ -69,7 +66,7 @@ export class FileRecord implements FileKeeper, Disposable {
 
   private constructor({ root, state, covers = () => false }: RecordPlace) {
     this.#root = resolve(root)
-    this.path = resolve(state, RECORD_FILE)
+    this.path = resolve(statePaths(state).record)
     this.#covers = covers
   }
 
@@ -188,14 +185,14 @@ export class FileRecord implements FileKeeper, Disposable {
 
   /** Removes the state of the run, the manifest first: without it the rest is nothing. */
   async removeState(): Promise<void> {
-    await this.removeBelow(join(dirname(this.path), 'run.json'))
+    await this.removeBelow(statePaths(dirname(this.path)).manifest)
     await this.removeBelow(dirname(this.path))
   }
 
   /** Removes all else; what other runs in the folder write into as well stays. */
   async removeResults(): Promise<void> {
     const state = resolve(dirname(this.path)) + sep
-    const shared = new Set(Object.values(sharedFiles({ root: this.#root })))
+    const shared = new Set(Object.values(sharedFiles(this.#root)))
     await this.remove((path) => !path.startsWith(state) && !shared.has(path))
   }
 

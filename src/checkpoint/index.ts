@@ -1,10 +1,10 @@
 // Embeddings taken over from a run of another program.
 export { AdoptedVectors } from './adopted.ts'
 // Parts that could not be computed.
-export { type FailedPart, failedFilesPath, writeFailedFiles } from './failed-files.ts'
+export { type FailedPart, writeFailedFiles } from './failed-files.ts'
 export { everyLine, isFastaOfRun } from './fasta-of-run.ts'
 // The files of a run.
-export { FileRecord, otherRecords, RECORD_FILE, RecordError } from './file-record.ts'
+export { FileRecord, otherRecords, RecordError } from './file-record.ts'
 // The embeddings of finished batches.
 export { Journal } from './journal.ts'
 export { type JournalEntry, KEY_BYTES, REFUSED } from './journal-format.ts'

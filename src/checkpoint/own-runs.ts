@@ -1,11 +1,9 @@
 import { readdir, readFile, realpath } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
+import { STATES_FOLDER, statePaths } from '../layout/index.ts'
 import { READ } from '../system/kept-files.ts'
 import { FileRecord } from './file-record.ts'
 import { parseManifest } from './manifest.ts'
-
-/** Folder in an output folder that holds the state of its runs. */
-const STATE = '.virnucpro'
 
 /** A run of this program that a results folder holds. */
 export interface OwnRun {
@@ -18,13 +16,14 @@ export interface OwnRun {
 
 /** Runs of this program in a folder of results; their state lies in `.virnucpro/STEM`. */
 export async function listOwnRuns(folder: string): Promise<OwnRun[]> {
-  const state = join(folder, STATE)
+  const state = join(folder, STATES_FOLDER)
   const entries = await readdir(state, { withFileTypes: true }).catch(() => [])
   const runs: OwnRun[] = []
   for (const { name: stem } of entries.filter((entry) => entry.isDirectory())) {
-    const text = await readFile(join(state, stem, 'run.json'), { encoding: 'utf8', flag: READ }).catch(
-      () => undefined,
-    )
+    const text = await readFile(statePaths(join(state, stem)).manifest, {
+      encoding: 'utf8',
+      flag: READ,
+    }).catch(() => undefined)
     // Only the record of its files is left.
     if (text === undefined) continue
     const manifest = parseManifest(text)
@@ -45,10 +44,12 @@ export async function listOwnRuns(folder: string): Promise<OwnRun[]> {
 export async function isFileOfAnyRun(path: string): Promise<boolean> {
   const folder = await realpath(dirname(path)).catch(() => resolve(dirname(path)))
   const whole = await realpath(path).catch(() => join(folder, basename(path)))
-  if (whole.split('/').includes(STATE)) return true
+  if (whole.split('/').includes(STATES_FOLDER)) return true
   for (let root = dirname(whole); ; root = dirname(root)) {
-    for (const stem of await readdir(join(root, STATE)).catch(() => [])) {
-      const record = await FileRecord.read({ root, state: join(root, STATE, stem) }).catch(() => undefined)
+    for (const stem of await readdir(join(root, STATES_FOLDER)).catch(() => [])) {
+      const record = await FileRecord.read({ root, state: join(root, STATES_FOLDER, stem) }).catch(
+        () => undefined,
+      )
       if (record?.owns(whole) === true) return true
     }
     if (root === dirname(root)) return false

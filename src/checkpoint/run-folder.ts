@@ -1,5 +1,6 @@
 import { access, readdir, readFile } from 'node:fs/promises'
-import { basename, join } from 'node:path'
+import { basename } from 'node:path'
+import { reader, STATE_FILES, statePaths } from '../layout/index.ts'
 import { makeFolder, writeAtomically } from '../system/atomic.ts'
 import { DataError, UsageError, VirnucproError } from '../system/errors.ts'
 import { READ, removeFile } from '../system/kept-files.ts'
@@ -48,9 +49,12 @@ export interface RunFolderOptions {
  */
 export type RunStatus = 'fresh' | 'adopting' | 'resumed' | 'finished'
 
+const partOfScores = reader(basename(STATE_FILES.scores))
+
 /** The state of a run on disk: what it works on, the batches and the parts that are done. */
 export class RunFolder {
-  readonly #path: string
+  /** What is in the folder. */
+  readonly files: ReturnType<typeof statePaths>
   readonly status: RunStatus
   /** The inputs were compared with those of the run that is continued, by digest; those of a stream are not yet. */
   readonly inputsProven: boolean
@@ -64,7 +68,7 @@ export class RunFolder {
     status: RunStatus,
     now: readonly RunInput[],
   ) {
-    this.#path = path
+    this.files = statePaths(path)
     this.#record = record
     this.#manifest = manifest
     this.status = status
@@ -91,7 +95,7 @@ export class RunFolder {
     if (known && status === 'finished') {
       const folder = new RunFolder(path, record, known, status, manifest.inputs)
       // A kill right after the run was marked as finished leaves its working files.
-      await record.removeBelow(folder.#work)
+      await record.removeBelow(folder.files.work)
       return folder
     }
     await options.claim()
@@ -115,7 +119,7 @@ export class RunFolder {
   }
 
   async #save(): Promise<void> {
-    await writeAtomically(join(this.#path, 'run.json'), formatManifest(this.#manifest))
+    await writeAtomically(this.files.manifest, formatManifest(this.#manifest))
   }
 
   /**
@@ -123,23 +127,19 @@ export class RunFolder {
    * @returns what `AdoptedVectors.copy` returns
    */
   async adopt(source: Parameters<typeof AdoptedVectors.copy>[2]): ReturnType<typeof AdoptedVectors.copy> {
-    const counts = await AdoptedVectors.copy(this.#adoptedPath, this.#manifest.models, source)
+    const counts = await AdoptedVectors.copy(this.files.adopted, this.#manifest.models, source)
     await this.#save()
     return counts
   }
 
   /** The embeddings taken over; undefined where there were none. */
   async adoptedVectors(): Promise<AdoptedVectors | undefined> {
-    return this.adopted ? await AdoptedVectors.open(this.#adoptedPath, this.#manifest.models) : undefined
-  }
-
-  get #adoptedPath(): string {
-    return this.file('adopted.journal')
+    return this.adopted ? await AdoptedVectors.open(this.files.adopted, this.#manifest.models) : undefined
   }
 
   /** Folder for the run's own files, removed at the end. */
   async makeWorkFolder(): Promise<string> {
-    const path = this.#work
+    const path = this.files.work
     try {
       await makeFolder(path)
     } catch (error) {
@@ -148,35 +148,18 @@ export class RunFolder {
     return path
   }
 
-  /** File for a purpose of the run's own, removed with the rest at the end. */
-  file(name: string): string {
-    return join(this.#work, name)
-  }
-
-  get #work(): string {
-    return join(this.#path, 'work')
-  }
-
-  #part(number: number): string {
-    return this.file(`part_${padded(number)}.scores`)
-  }
-
   /**
    * The journal of the batches of some parts.
    * @param first - number of the first of the parts
    * @param visit - is given every entry that an interrupted run left
    */
   async openJournal(first: number, visit: (entry: JournalEntry) => void): Promise<Journal> {
-    return await Journal.open(this.#journal(first), this.#manifest.models, visit)
+    return await Journal.open(this.files.journal(first), this.#manifest.models, visit)
   }
 
   /** For parts that are all done: a run that was killed in between may have left their journal. */
   async removeJournal(first: number): Promise<void> {
-    await removeFile(this.#journal(first))
-  }
-
-  #journal(first: number): string {
-    return this.file(`parts_from_${padded(first)}.journal`)
+    await removeFile(this.files.journal(first))
   }
 
   /**
@@ -190,7 +173,7 @@ export class RunFolder {
     ids: readonly string[],
     content: string,
   ): Promise<PartScores | 'other' | undefined> {
-    const found = await readPartScores(this.#part(number))
+    const found = await readPartScores(this.files.scores(number))
     if (found === undefined) return undefined
     // Version 0.1.0 kept no digest of a part: what it has done counts where that of the whole input was compared.
     if (found.content === undefined && !this.inputsProven) return undefined
@@ -218,21 +201,17 @@ export class RunFolder {
 
   /** Whether parts after the last one are done, as a run over a longer input has left them. */
   async hasPartsAfter(last: number): Promise<boolean> {
-    const names = await readdir(join(this.#path, 'work')).catch(() => [])
-    return names.some((name) => Number(/^part_(\d+)\.scores$/.exec(name)?.[1] ?? 0) > last)
+    const names = await readdir(this.files.work).catch(() => [])
+    return names.some((name) => (partOfScores(name)?.part ?? 0) > last)
   }
 
   async finishPart(number: number, scores: PartScores): Promise<void> {
-    await writePartScores(this.#part(number), scores)
+    await writePartScores(this.files.scores(number), scores)
   }
 
   /** Keeps the scores of those frames of a failed part that could be computed, for the tables of this run. */
   async keepPartially(number: number, scores: PartScores): Promise<void> {
-    await writePartScores(this.#partial(number), scores)
-  }
-
-  #partial(number: number): string {
-    return this.file(`part_${padded(number)}.partial`)
+    await writePartScores(this.files.partial(number), scores)
   }
 
   /** The scores of all parts in order; of those that failed, what was kept. */
@@ -244,14 +223,14 @@ export class RunFolder {
     for (let number = 1; number <= parts; number++) {
       signal?.throwIfAborted()
       if (failed.has(number)) {
-        const kept = await readPartScores(this.#partial(number))
+        const kept = await readPartScores(this.files.partial(number))
         if (kept !== undefined) yield kept
         continue
       }
-      const scores = await readPartScores(this.#part(number))
+      const scores = await readPartScores(this.files.scores(number))
       if (scores === undefined) {
         throw new DataError(
-          `the scores of part ${number} in ${this.#part(number)} are missing or damaged; start the same command again`,
+          `the scores of part ${number} in ${this.files.scores(number)} are missing or damaged; start the same command again`,
         )
       }
       yield scores
@@ -264,12 +243,8 @@ export class RunFolder {
     for (const path of tables) digests[basename(path)] = await sha256File(path)
     this.#manifest = { ...this.#manifest, status: 'finished', result, tables: digests }
     await this.#save()
-    await this.#record.removeBelow(this.#work)
+    await this.#record.removeBelow(this.files.work)
   }
-}
-
-function padded(number: number): string {
-  return String(number).padStart(6, '0')
 }
 
 /** What becomes of a run that the folder holds. */
@@ -321,7 +296,7 @@ function anotherRun(status: RunManifest['status'], differences: readonly string[
 
 /** True where embeddings or scores are kept in the state of a run. */
 async function hasProgress(path: string): Promise<boolean> {
-  const names = await readdir(join(path, 'work')).catch(() => [])
+  const names = await readdir(statePaths(path).work).catch(() => [])
   return names.some((name) => /\.(journal|scores|partial)$/.test(name))
 }
 
@@ -350,7 +325,7 @@ async function firstPresent(paths: readonly string[]): Promise<string | undefine
 }
 
 export async function readManifest(path: string): Promise<RunManifest | 'newer' | 'damaged' | 'none'> {
-  const file = join(path, 'run.json')
+  const file = statePaths(path).manifest
   const text = await readFile(file, { encoding: 'utf8', flag: READ }).catch(
     (error: NodeJS.ErrnoException) => {
       if (error.code === 'ENOENT') return undefined

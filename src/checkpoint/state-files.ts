@@ -1,5 +1,11 @@
 import { lstat, open } from 'node:fs/promises'
 import { basename, resolve } from 'node:path'
+import { reader, STATE_FILES } from '../layout/index.ts'
+
+const { manifest, sorted, scores, partial, journal, adopted } = STATE_FILES
+const isSorted = reader(sorted)
+/** With a magic number. */
+const MARKED = [scores, partial, journal, adopted].map(reader)
 
 /**
  * Whether a file in the state of a run without a record, one of version 0.1.0, is of the run: by its name, and by how it
@@ -9,10 +15,9 @@ export async function isStateFile(state: string, path: string): Promise<boolean>
   if (!(await lstat(path)).isFile()) return false
   const name = resolve(path).slice(resolve(state).length + 1)
   // Whoever asks has read it as one.
-  if (name === 'run.json') return true
-  if (/^(work\/)?\.[\w.]+\.tmp$/.test(name) || /^work\/sort_\d+\.tsv$/.test(name)) return true
-  if (!/^work\/(part_\d+\.(scores|partial)|parts_from_\d+\.journal|adopted\.journal)$/.test(name))
-    return false
+  if (name === manifest) return true
+  if (/^(work\/)?\.[\w.]+\.tmp$/.test(name) || isSorted(name) !== undefined) return true
+  if (MARKED.every((read) => read(name) === undefined)) return false
   const magic = await firstBytes(path, 8)
   return magic === '' || /^VNP(SCOR|JRNL)\d$/.test(magic)
 }

@@ -1,33 +1,36 @@
 import { basename, dirname, join, resolve, sep } from 'node:path'
 import { descriptorOf } from '../system/descriptor.ts'
+import {
+  FILES,
+  type FileName,
+  FOLDERS,
+  filled,
+  isNumbered,
+  type LayoutName,
+  type Numbered,
+  STATE_FILES,
+} from './catalogue.ts'
 
-export type LayoutName = 'vanilla' | 'broad'
-
-/** Names of everything a run writes. Part numbers count from 1. */
-export interface OutputPaths {
-  layout: LayoutName
-  /** The folder everything lies in. */
-  root: string
-  chunked: string
-  nucleotide: string
-  protein: string
-  nucleotideFolder: string
-  proteinFolder: string
-  mergedFolder: string
-  nucleotidePart(part: number): string
-  proteinPart(part: number): string
-  dnabertPart(part: number): string
-  esmPart(part: number): string
-  mergedPart(part: number): string
-  predictions: string
-  consensus: string
-  /** Records left out of the run, and records with something unusual, with the reason. */
-  invalidRecords: string
-  /** Folder of the state that lets an interrupted run go on. */
-  state: string
-  /** Folder of what tells how the run went: metrics, summary, report. */
-  report: string
+type Paths<Names extends Readonly<Record<string, unknown>>> = {
+  readonly [Key in Exclude<keyof Names, Numbered<Names>>]: string
+} & {
+  /** By the number of the part, from 1. */
+  readonly [Key in Numbered<Names>]: (part: number) => string
 }
+
+/** What the names of a run depend on. */
+export interface RunName {
+  layout: LayoutName
+  /** The output folder. */
+  root: string
+  /** How all names begin. */
+  stem: string
+  /** Length of chunks, in bases. */
+  expectedLength: number
+}
+
+/** The names of everything that a run leaves. Part numbers count from 1. */
+export type OutputPaths = Readonly<RunName> & Paths<typeof FOLDERS> & Paths<typeof FILES>
 
 export interface PathOptions {
   layout: LayoutName
@@ -42,8 +45,7 @@ export interface PathOptions {
 
 /** Names of the files of a run, in the original's layout or in that of Broad's fork. */
 export function outputPaths(options: PathOptions): OutputPaths {
-  const { root, stem } = place(options)
-  return options.layout === 'broad' ? broad(root, stem, options) : vanilla(root, stem, options)
+  return runPaths({ ...place(options), layout: options.layout, expectedLength: options.expectedLength })
 }
 
 /**
@@ -68,73 +70,68 @@ function pythonStem(name: string): string {
   return dot > 0 && dot < name.length - 1 ? name.slice(0, dot) : name
 }
 
-function vanilla(root: string, stem: string, { expectedLength }: PathOptions): OutputPaths {
-  const nucleotideFolder = join(root, `${stem}_nucleotide`)
-  const proteinFolder = join(root, `${stem}_protein`)
+/** Names of the files of a run, by the stem. */
+export function runPaths(run: RunName): OutputPaths {
+  const { layout, root, stem, expectedLength: length } = run
+  const folders: Record<string, string> = { root }
+  for (const [key, template] of Object.entries(FOLDERS)) folders[key] = join(root, filled(template, { stem }))
   // The original replaces every "nucleotide" of the path, so one in the stem changes too.
-  const mergedFolder = join(root, `${stem}_nucleotide`.replaceAll('nucleotide', 'merged'))
-  return {
-    layout: 'vanilla',
-    root,
-    chunked: join(root, `${stem}_chunked${expectedLength}.fa`),
-    nucleotide: join(root, `${stem}_identified_nucleotide.fa`),
-    protein: join(root, `${stem}_identified_protein.faa`),
-    ...parts(nucleotideFolder, proteinFolder, mergedFolder),
-    ...extras(root, stem),
+  if (layout === 'vanilla')
+    folders.mergedFolder = join(
+      root,
+      filled(FOLDERS.nucleotideFolder, { stem }).replaceAll('nucleotide', 'merged'),
+    )
+  const files: Record<string, unknown> = {}
+  for (const key of Object.keys(FILES) as FileName[]) {
+    const template = templateOf(key, layout)
+    const path = (part: number) =>
+      join(folders[FILES[key].folder] as string, filled(template, { stem, length, part }))
+    files[key] = isNumbered(template) ? path : path(0)
   }
+  return { ...run, ...folders, ...files } as unknown as OutputPaths
 }
 
-function broad(root: string, stem: string, { expectedLength }: PathOptions): OutputPaths {
-  return {
-    layout: 'broad',
-    root,
-    chunked: join(root, `${stem}_chunked${expectedLength}.fa`),
-    nucleotide: join(root, `${stem}_nucleotide.fa`),
-    protein: join(root, `${stem}_protein.faa`),
-    ...parts(join(root, `${stem}_nucleotide`), join(root, `${stem}_protein`), join(root, `${stem}_merged`)),
-    ...extras(root, stem),
-  }
+/** The name of a file in one layout, with its placeholders. */
+export function templateOf(file: FileName, layout: LayoutName): string {
+  const { name } = FILES[file]
+  return typeof name === 'string' ? name : name[layout]
 }
 
-function parts(nucleotideFolder: string, proteinFolder: string, mergedFolder: string) {
-  return {
-    nucleotideFolder,
-    proteinFolder,
-    mergedFolder,
-    nucleotidePart: (part: number) => join(nucleotideFolder, `output_${part}.fa`),
-    proteinPart: (part: number) => join(proteinFolder, `output_${part}.fa`),
-    dnabertPart: (part: number) => join(nucleotideFolder, `output_${part}_DNABERT_S.pt`),
-    esmPart: (part: number) => join(proteinFolder, `output_${part}_ESM.pt`),
-    mergedPart: (part: number) => join(mergedFolder, `output_${part}_merged.pt`),
-    predictions: join(mergedFolder, 'prediction_results.txt'),
-    consensus: join(mergedFolder, 'prediction_results_highestscore.csv'),
-  }
-}
-
-/** What the reference programs do not have. */
-function extras(root: string, stem: string) {
-  return {
-    invalidRecords: join(root, `${stem}_invalid_records.tsv`),
-    state: join(root, '.virnucpro', stem),
-    report: join(root, `${stem}_report`),
-  }
+/** The names of what is in the state of a run. */
+export function statePaths(state: string): Paths<typeof STATE_FILES> {
+  return Object.fromEntries(
+    Object.entries(STATE_FILES).map(([key, template]) => [
+      key,
+      isNumbered(template)
+        ? (part: number) => join(state, filled(template, { part }))
+        : join(state, template),
+    ]),
+  ) as unknown as Paths<typeof STATE_FILES>
 }
 
 /** Files of all runs in an output folder, in the form of Broad's fork. */
-export function sharedFiles({ root }: Pick<OutputPaths, 'root'>): { failed: string; broadState: string } {
-  return {
-    failed: join(root, 'failed_files.txt'),
-    broadState: join(root, '.checkpoints', 'pipeline_state.json'),
-  }
+export function sharedFiles(root: string): { failed: string; broadState: string } {
+  return { failed: join(root, FILES.failed.name), broadState: join(root, FILES.broadState.name) }
+}
+
+/** The tables: a run that has finished has them all. */
+export function resultFiles(paths: OutputPaths): string[] {
+  return fixedFiles(paths).flatMap(([file, path]) => (FILES[file].role === 'result' ? [path] : []))
+}
+
+/** All files of which a run has one, with their paths. */
+export function fixedFiles(paths: OutputPaths): [file: FileName, path: string][] {
+  return (Object.keys(FILES) as FileName[]).flatMap((file) => {
+    const path = paths[file]
+    return typeof path === 'string' ? [[file, path]] : []
+  })
 }
 
 /** Tells of a path, absolute, whether it is the name of a file that the run makes. */
 export function madeBy(paths: OutputPaths): (path: string) => boolean {
-  const { chunked, nucleotide, protein, invalidRecords } = paths
-  const files = [chunked, nucleotide, protein, invalidRecords, ...Object.values(sharedFiles(paths))]
-  const { nucleotideFolder, proteinFolder, mergedFolder, report, state } = paths
-  const folders = [nucleotideFolder, proteinFolder, mergedFolder, report, state]
-  const names = new Set(files.map((path) => resolve(path)))
-  const starts = folders.map((path) => resolve(path) + sep)
+  const names = new Set(fixedFiles(paths).map(([, path]) => resolve(path)))
+  const starts = (Object.keys(FOLDERS) as (keyof typeof FOLDERS)[]).map(
+    (folder) => resolve(paths[folder]) + sep,
+  )
   return (path) => names.has(path) || starts.some((start) => path.startsWith(start))
 }

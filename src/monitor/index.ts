@@ -19,6 +19,5 @@ export {
   type WarningCode,
 } from './metrics.ts'
 // Watching a run.
-export { METRICS_FILES } from './metrics-files.ts'
 export { requireMetricsPort } from './metrics-server.ts'
 export { type MonitorOptions, RunMonitor } from './monitor.ts'

@@ -10,13 +10,11 @@ import {
   writeSync,
 } from 'node:fs'
 import { join } from 'node:path'
+import { FILES } from '../layout/index.ts'
 import { writeAtomically } from '../system/atomic.ts'
 import type { Logger } from '../system/logger.ts'
 import { WriteError } from '../system/system-error.ts'
 import type { MetricsLine } from './metrics.ts'
-
-/** Names of the files in the folder of the report. */
-export const METRICS_FILES = { lines: 'metrics.jsonl', openMetrics: 'metrics.prom' } as const
 
 /**
  * Files that a run writes about itself. One that cannot be written is given up with a warning: the results of the run
@@ -32,7 +30,7 @@ export class MetricsFiles {
   constructor(folder: string, append: boolean, logger: Logger) {
     this.#folder = folder
     this.#logger = logger
-    const path = join(folder, METRICS_FILES.lines)
+    const path = join(folder, FILES.metrics.name)
     try {
       mkdirSync(folder, { recursive: true })
       const { O_RDWR, O_APPEND, O_CREAT, O_NOFOLLOW } = constants
@@ -55,14 +53,14 @@ export class MetricsFiles {
       writeSync(this.#lines, `${JSON.stringify(line, rounded)}\n`)
       if (line.kind === 'end') fsyncSync(this.#lines)
     } catch (error) {
-      this.#giveUp(new WriteError(join(this.#folder, METRICS_FILES.lines), error))
+      this.#giveUp(new WriteError(join(this.#folder, FILES.metrics.name), error))
     }
   }
 
   async writeOpenMetrics(text: string): Promise<void> {
     if (this.#failed) return
     try {
-      await writeAtomically(join(this.#folder, METRICS_FILES.openMetrics), text)
+      await writeAtomically(join(this.#folder, FILES.openMetrics.name), text)
     } catch (error) {
       if (!(error instanceof WriteError)) throw error
       this.#giveUp(error)

@@ -1,11 +1,10 @@
-import { basename, join, relative, resolve } from 'node:path'
+import { join, relative, resolve } from 'node:path'
 import { FileRecord, otherRecords, readManifest } from '../checkpoint/index.ts'
-import { type OutputPaths, sharedFiles } from '../layout/index.ts'
+import { FILES, type FileName, type OutputPaths, recognizer, takenNames } from '../layout/index.ts'
 import type { PredictOptions } from '../settings/index.ts'
 import { UsageError } from '../system/errors.ts'
 import { sameFile } from '../system/same-file.ts'
 import { isFileOfFirstVersion, isFileOfRun, isListOfFailures } from './known-content.ts'
-import { isIntermediate, takenNames } from './run-files.ts'
 
 /** Names that a message lists. */
 const SHOWN = 5
@@ -84,7 +83,7 @@ type Judge = (path: string) => Promise<'take' | 'leave' | 'refuse'>
 
 async function judgeOf(claim: ClaimOptions, strangers: readonly string[]): Promise<Judge> {
   const { paths, record, options } = claim
-  const { failed, broadState } = mapped(sharedFiles(paths))
+  const recognize = recognizer(paths)
   const others = [...(await otherRecords(paths.root, paths.state)).values()]
   const manifest = record.isEmpty ? await readManifest(paths.state) : undefined
   const first = typeof manifest === 'object' ? manifest : undefined
@@ -92,25 +91,26 @@ async function judgeOf(claim: ClaimOptions, strangers: readonly string[]): Promi
     first?.adopted === true || (first === undefined && (await holdsEmbeddings(claim, strangers)))
   // Once a run has taken over the embeddings, it goes on with them.
   const asked = (options.resume || first?.adopted === true) && !options.force
-  const isLeft = (path: string) =>
-    isIntermediate(paths, path) ? !options.keepIntermediate : path === broadState && !options.force
-  const ofShared = async (path: string) => {
+  const ofShared = async (path: string, file: FileName) => {
     if (others.some((other) => other.owns(path))) return true
-    return path === failed && (await isListOfFailures(path))
+    return file === 'failed' && (await isListOfFailures(path))
   }
   const ofFirst = async (path: string) =>
     first !== undefined && (await isFileOfFirstVersion(paths, first, path))
   return async (path) => {
-    if ((path === failed || path === broadState) && (await ofShared(path))) return 'take'
+    // Undefined in the state.
+    const file = recognize(path)?.file
+    if (file !== undefined && FILES[file].role === 'shared' && (await ofShared(path, file))) return 'take'
     if (await ofFirst(path)) return 'take'
-    if (!isOldRun || path === failed) return 'refuse'
-    if (isLeft(path)) return 'leave'
+    if (!isOldRun || file === 'failed') return 'refuse'
+    if (file !== undefined && isLeft(file, options)) return 'leave'
     return asked && (await isFileOfRun(paths, path)) ? 'take' : 'refuse'
   }
 }
 
-function mapped(files: ReturnType<typeof sharedFiles>): ReturnType<typeof sharedFiles> {
-  return { failed: resolve(files.failed), broadState: resolve(files.broadState) }
+/** Whether a run with these options does not write what another program has left. */
+function isLeft(file: FileName, { keepIntermediate, force }: PredictOptions): boolean {
+  return FILES[file].role === 'intermediate' ? !keepIntermediate : file === 'broadState' && !force
 }
 
 /** Whether one of the files is whole and holds embeddings: a name alone says nothing. */
@@ -139,7 +139,7 @@ async function refusal(
   const more = foreign.length - SHOWN
   if (more > 0) lines.push(`  and ${more} more`)
   return [
-    `these files have names that this run would use, and no run of ${basename(paths.state)} has recorded them as its own, ` +
+    `these files have names that this run would use, and no run of ${paths.stem} has recorded them as its own, ` +
       `so they are neither overwritten nor removed${options.force ? ', with --force either' : ''}:`,
     ...lines,
     `move them away, or choose another output folder or --prefix${hint}. Nothing was changed`,

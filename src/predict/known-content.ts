@@ -8,12 +8,44 @@ import {
   isStateFile,
   type RunManifest,
 } from '../checkpoint/index.ts'
-import { type OutputPaths, sharedFiles } from '../layout/index.ts'
+import { FILES, type FileContent, type OutputPaths, recognizer } from '../layout/index.ts'
 import { isPipelineState, readLegacyFile } from '../legacy/index.ts'
-import { METRICS_FILES, readMetrics } from '../monitor/index.ts'
-import { REPORT_FILES, readSummary } from '../report/index.ts'
+import { readMetrics } from '../monitor/index.ts'
+import { readSummary } from '../report/index.ts'
 import { sha256File } from '../system/sha256.ts'
-import { demonstrationFile, isIntermediate } from './run-files.ts'
+
+type IsContent = (path: string, paths: OutputPaths) => Promise<boolean>
+
+/** What all of a file must be that the original, Broad's fork or this program has written. */
+const OF_ANY_PROGRAM: Partial<Record<FileContent, IsContent>> = {
+  chunks: (path) => isFastaOfRun(path, 'chunks'),
+  frames: (path) => isFastaOfRun(path, 'frames'),
+  embeddings: isCheckpoint,
+  frameCalls: (path) => everyLine(path, isFrameRow),
+  chunkCalls: (path) => everyLine(path, isChunkRow),
+  pipelineState: async (path) => isPipelineState(await readFile(path, 'utf8')),
+}
+
+/** The same for what only this program writes. */
+const OF_THIS_PROGRAM: Partial<Record<FileContent, IsContent>> = {
+  demonstration: async (path, paths) =>
+    (await readFile(path, 'utf8')).startsWith(`${basename(paths.mergedFolder)}: `),
+  invalidRecords: (path) => everyLine(path, isInvalidRecordRow),
+  summary: (path) =>
+    readSummary(path).then(
+      () => true,
+      () => false,
+    ),
+  page: async (path) => (await firstBytes(path, 2000)).includes('<meta name="generator" content="virnucpro'),
+  multiqc: async (path) => (await firstBytes(path, 40)).startsWith('# id: virnucpro_'),
+  metrics: (path) =>
+    readMetrics(path).then(
+      (lines) => lines[0]?.kind === 'start',
+      () => false,
+    ),
+  openMetrics: (path) =>
+    everyLine(path, (line) => line === '# EOF' || /^(# (TYPE|HELP|UNIT) )?virnucpro/.test(line)),
+}
 
 /**
  * Whether a file without a record is, by all of its content, what its name says: an intermediate or a table of a run of
@@ -22,17 +54,15 @@ import { demonstrationFile, isIntermediate } from './run-files.ts'
  * @param path - absolute
  */
 export async function isFileOfRun(paths: OutputPaths, path: string): Promise<boolean> {
+  const found = recognizer(paths)(path)
+  const isContent = found && OF_ANY_PROGRAM[FILES[found.file].content]
+  if (isContent === undefined) return false
   // What lies behind a link was not written under this name.
-  if (!(await lstat(path)).isFile()) return false
-  const name = basename(path)
-  if (name.endsWith('.done')) return await isMarker(paths, path)
-  if (name.endsWith('.pt')) return await isCheckpoint(paths, path)
-  if (path === resolve(paths.chunked)) return await isFastaOfRun(path, 'chunks')
-  if (isIntermediate(paths, path)) return await isFastaOfRun(path, 'frames')
-  if (path === resolve(paths.predictions)) return await everyLine(path, isFrameRow)
-  if (path === resolve(paths.consensus)) return await everyLine(path, isChunkRow)
-  if (path === resolve(sharedFiles(paths).broadState)) return isPipelineState(await readFile(path, 'utf8'))
-  return false
+  const there = await lstat(path)
+  if (!there.isFile()) return false
+  if (found?.isMarker !== true) return await isContent(path, paths)
+  const of = path.slice(0, -'.done'.length)
+  return there.size === 0 && (await isFileOfRun(paths, of).catch(() => true))
 }
 
 /**
@@ -45,17 +75,15 @@ export async function isFileOfFirstVersion(
   path: string,
 ): Promise<boolean> {
   if (!(await lstat(path)).isFile()) return false
-  const name = basename(path)
   if (path.startsWith(`${resolve(paths.state)}/`)) return await isStateFile(paths.state, path)
-  const digest = dirname(path) === resolve(paths.mergedFolder) ? manifest.tables?.[name] : undefined
+  const digest = dirname(path) === resolve(paths.mergedFolder) ? manifest.tables?.[basename(path)] : undefined
   if (digest !== undefined) return (await sha256File(path)) === digest
-  if (path === resolve(demonstrationFile(paths)))
-    return (await readFile(path, 'utf8')).startsWith(`${basename(paths.mergedFolder)}: `)
-  if (path === resolve(paths.invalidRecords)) return await everyLine(path, isInvalidRecordRow)
-  if (dirname(path) === resolve(paths.report)) return await isReportFile(path)
+  const found = recognizer(paths)(path)
+  if (found === undefined) return false
+  const { content, role } = FILES[found.file]
   // Without the option such a run had no intermediates.
-  if (isIntermediate(paths, path) && manifest.settings.keepIntermediate !== true) return false
-  return await isFileOfRun(paths, path)
+  if (role === 'intermediate' && manifest.settings.keepIntermediate !== true) return false
+  return (await OF_THIS_PROGRAM[content]?.(path, paths)) ?? (await isFileOfRun(paths, path))
 }
 
 /** Whether every line is one of `failed_files.txt`, to which all runs in a folder add theirs. */
@@ -65,13 +93,7 @@ export async function isListOfFailures(path: string): Promise<boolean> {
   return await everyLine(path, (line) => line === '' || line.split('|').length >= 3)
 }
 
-async function isMarker(paths: OutputPaths, path: string): Promise<boolean> {
-  if ((await lstat(path)).size > 0) return false
-  const of = path.slice(0, -'.done'.length)
-  return await isFileOfRun(paths, of).catch(() => true)
-}
-
-async function isCheckpoint(paths: OutputPaths, path: string): Promise<boolean> {
+async function isCheckpoint(path: string, paths: OutputPaths): Promise<boolean> {
   const places = { dnabert: paths.nucleotideFolder, esm: paths.proteinFolder, merged: paths.mergedFolder }
   const { file, table } = await readLegacyFile(path, paths.layout)
   if (file.kind === undefined || file.kind === 'batch') {
@@ -79,30 +101,6 @@ async function isCheckpoint(paths: OutputPaths, path: string): Promise<boolean> 
     return file.damaged && (file.bytes === 0 || (await beginsAsCheckpoint(path)))
   }
   return table !== undefined && resolve(places[file.kind]) === dirname(path)
-}
-
-async function isReportFile(path: string): Promise<boolean> {
-  switch (basename(path)) {
-    case REPORT_FILES.summary:
-      return await readSummary(path).then(
-        () => true,
-        () => false,
-      )
-    case REPORT_FILES.page:
-      return (await firstBytes(path, 2000)).includes('<meta name="generator" content="virnucpro')
-    case METRICS_FILES.lines:
-      return await readMetrics(path).then(
-        (lines) => lines.length > 0 && lines[0]?.kind === 'start',
-        () => false,
-      )
-    case METRICS_FILES.openMetrics:
-      return await everyLine(
-        path,
-        (line) => line === '# EOF' || /^(# (TYPE|HELP|UNIT) )?virnucpro/.test(line),
-      )
-    default:
-      return (await firstBytes(path, 40)).startsWith('# id: virnucpro_')
-  }
 }
 
 type IsLine = (line: string, number: number) => boolean

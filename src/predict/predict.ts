@@ -1,4 +1,3 @@
-import { basename } from 'node:path'
 import { version } from '../../package.json' with { type: 'json' }
 import {
   FileRecord,
@@ -8,7 +7,7 @@ import {
   type RunManifest,
   readManifest,
 } from '../checkpoint/index.ts'
-import { madeBy, outputPaths } from '../layout/index.ts'
+import { madeBy, outputPaths, resultFiles } from '../layout/index.ts'
 import { findLegacyRun } from '../legacy/index.ts'
 import { requireMetricsPort } from '../monitor/index.ts'
 import type { PredictOptions } from '../settings/index.ts'
@@ -51,7 +50,7 @@ export async function predict(asked: PredictOptions, context: PredictContext): P
   await using lock = await RunLock.acquire(`${paths.state}.lock`)
   using record = await FileRecord.open({ root: paths.root, state: paths.state, covers: madeBy(paths) })
   using _kept = keepFiles(record)
-  const legacy = (await findLegacyRun(paths.root, basename(paths.state), paths.layout)) !== undefined
+  const legacy = (await findLegacyRun(paths.root, paths.stem, paths.layout)) !== undefined
   let ours: Promise<string[]> | undefined
   const check = () => {
     ours ??= checkNames({ paths, record, options, legacy })
@@ -71,7 +70,7 @@ export async function predict(asked: PredictOptions, context: PredictContext): P
     const manifest = describeRun(options, models, opened)
     const folder = await RunFolder.open({
       path: paths.state,
-      results: [paths.predictions, paths.consensus],
+      results: resultFiles(paths),
       manifest,
       force: options.force,
       resume: options.resume,

@@ -1,8 +1,7 @@
-import { basename } from 'node:path'
 import { version } from '../../package.json' with { type: 'json' }
 import type { FailedPart, RunInput } from '../checkpoint/index.ts'
 import type { OutputPaths } from '../layout/index.ts'
-import { REPORT_FILES, type RunFacts, writeReport } from '../report/index.ts'
+import { type RunFacts, writeReport } from '../report/index.ts'
 import type { PredictOptions } from '../settings/index.ts'
 import { VirnucproError } from '../system/errors.ts'
 import type { Logger } from '../system/logger.ts'
@@ -49,7 +48,7 @@ export async function reportRun(end: RunEnd, logger: Logger): Promise<void> {
   }
   try {
     await writeReport(await factsOf(end))
-    logger.info(`report: ${paths.report}/${REPORT_FILES.page}`)
+    logger.info(`report: ${paths.page}`)
   } catch (error) {
     if (!(error instanceof VirnucproError)) throw error
     logger.warn(`the report is not complete: ${error.message}. The results are`)
@@ -61,7 +60,7 @@ async function factsOf(end: RunEnd): Promise<RunFacts> {
   return {
     ...end,
     programVersion: version,
-    name: basename(end.paths.state),
+    name: end.paths.stem,
     demonstration: models.stamp,
     end: new Date(),
     settings: settingsOf(end.options),

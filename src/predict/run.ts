@@ -1,18 +1,17 @@
-import { basename, join } from 'node:path'
+import { basename } from 'node:path'
 import {
   type AdoptedVectors,
   damagedPartFile,
   type FileRecord,
-  failedFilesPath,
   type RunFolder,
   type RunLock,
   writeFailedFiles,
   writePartFiles,
 } from '../checkpoint/index.ts'
 import type { ReadOptions } from '../fasta/index.ts'
-import type { OutputPaths } from '../layout/index.ts'
+import { FILES, type OutputPaths, recognizer, resultFiles } from '../layout/index.ts'
 import { BroadRun } from '../legacy/index.ts'
-import { METRICS_FILES, type RunMonitor } from '../monitor/index.ts'
+import type { RunMonitor } from '../monitor/index.ts'
 import { InferenceError } from '../onnx/index.ts'
 import type { PredictOptions } from '../settings/index.ts'
 import { writeAtomically } from '../system/atomic.ts'
@@ -23,7 +22,6 @@ import type { LiveTerminal } from '../system/terminal.ts'
 import { type TableCounts, writeTables } from '../tables/index.ts'
 import { count } from '../text/numbers.ts'
 import { adoptOldRun } from './adopt.ts'
-import { removeIntermediates, removePartsAfter, stampFolder } from './cleanup.ts'
 import { type EmbeddedWindow, WindowEmbedder, type WorkCounts } from './embed.ts'
 import type { RunInputs } from './inputs.ts'
 import { PreparedFiles } from './intermediates.ts'
@@ -107,7 +105,7 @@ export class Run {
 
   /** The monitor adds lines to a file, which has to be a recorded one first. */
   async #beginMetrics(): Promise<void> {
-    const path = join(this.#paths.report, METRICS_FILES.lines)
+    const path = this.#paths.metrics
     if (!this.#options.metrics || (this.#folder.status === 'resumed' && this.#record.owns(path))) return
     // The monitor meets the same error, and says it: the results of a run do not hang on its metrics.
     await writeAtomically(path, '').catch((error) => {
@@ -145,7 +143,7 @@ export class Run {
       case 'adopting':
         await adoptOldRun(this.#folder, {
           paths: this.#paths,
-          stem: basename(this.#paths.state),
+          stem: this.#paths.stem,
           widths: this.#models.widths,
           logger: this.#logger,
           signal: this.#signal,
@@ -371,11 +369,13 @@ export class Run {
     const counts = await this.#monitor.during('tables', () =>
       writeTables(this.#paths, this.#folder.scores(parts, failed, this.#signal), {
         stamp: this.#models.stamp,
-        spillPath: (run) => this.#folder.file(`sort_${run}.tsv`),
+        spillPath: (run) => this.#folder.files.sorted(run),
       }),
     )
-    if (this.#models.stamp !== undefined) await stampFolder(this.#paths, this.#models.stamp)
-    await this.#record.share(failedFilesPath(this.#paths))
+    const { stamp } = this.#models
+    if (stamp !== undefined)
+      await writeAtomically(this.#paths.demonstration, `${basename(this.#paths.mergedFolder)}: ${stamp}\n`)
+    await this.#record.share(this.#paths.failed)
     await writeFailedFiles(this.#paths, this.#failed)
     const result = { ...this.#counts, ...counts, skippedRecords: this.#records.skipped }
     await this.#monitor.end(failed.size > 0 ? 'failed-parts' : 'finished')
@@ -384,7 +384,7 @@ export class Run {
     if (failed.size > 0) {
       this.#logger.warn(
         `${failed.size} of ${count(parts, 'part')} failed, ${count(this.#failedFrames, 'frame')} missing from the tables: ` +
-          `${failedFilesPath(this.#paths)} says why. The same command computes only what is missing`,
+          `${this.#paths.failed} says why. The same command computes only what is missing`,
       )
     }
     await this.#report(parts, counts)
@@ -424,10 +424,14 @@ export class Run {
   }
 
   async #close(result: Record<string, number>, parts: number): Promise<void> {
-    // What another program's run left is not recorded, so that it stays.
-    if (this.#options.keepIntermediate) await removePartsAfter(this.#paths, this.#record, parts)
-    else await removeIntermediates(this.#paths, this.#record)
-    await this.#folder.finish(result, [this.#paths.predictions, this.#paths.consensus])
+    const recognize = recognizer(this.#paths)
+    // An earlier start may have had other settings or a longer input. What another program left is not recorded, and stays.
+    await this.#record.remove((path) => {
+      const found = recognize(path)
+      if (found === undefined || FILES[found.file].role !== 'intermediate') return false
+      return !this.#options.keepIntermediate || (found.part ?? 0) > parts
+    })
+    await this.#folder.finish(result, resultFiles(this.#paths))
     await this.#broad?.complete(parts)
   }
 

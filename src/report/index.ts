@@ -4,4 +4,4 @@
 export { LengthCounter, type LengthSummary } from './lengths.ts'
 export type { RunFacts } from './summarize.ts'
 export { type InputSummary, readSummary, type Summary } from './summary.ts'
-export { findReports, REPORT_FILES, rebuildReport, writeReport } from './write.ts'
+export { findReports, rebuildReport, writeReport } from './write.ts'

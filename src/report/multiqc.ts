@@ -1,12 +1,6 @@
 import { printable } from '../system/printable.ts'
 import type { Summary } from './summary.ts'
 
-/** Names of the two files: MultiQC takes one kind of content from each. */
-export const MULTIQC_FILES = {
-  section: 'virnucpro_mqc.tsv',
-  general: 'virnucpro_general_stats_mqc.tsv',
-} as const
-
 /**
  * MultiQC custom content, one row for this sample; MultiQC joins the rows of all samples it finds.
  * Source: https://docs.seqera.io/multiqc/custom_content

@@ -1,20 +1,26 @@
 import { lstat, readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import { FILES } from '../layout/index.ts'
 import { type MetricsLine, readMetrics } from '../monitor/index.ts'
 import { writeAtomically } from '../system/atomic.ts'
 import { NoInputError, UsageError } from '../system/errors.ts'
 import { readCalls } from './calls.ts'
-import { MULTIQC_FILES, multiqcTables } from './multiqc.ts'
+import { multiqcTables } from './multiqc.ts'
 import { reportPage } from './page.ts'
 import { type RunFacts, summarize } from './summarize.ts'
 import { readSummary, type Summary, summaryText } from './summary.ts'
 import { timelineOf } from './timeline.ts'
 
 /** Names of the files in the folder of a report. */
-export const REPORT_FILES = { summary: 'summary.json', page: 'report.html', ...MULTIQC_FILES } as const
+export const REPORT_FILES = {
+  summary: FILES.summary.name,
+  page: FILES.page.name,
+  section: FILES.multiqcSection.name,
+  general: FILES.multiqcGeneral.name,
+} as const
 
 /** What the monitor writes there. */
-const METRICS = 'metrics.jsonl'
+const METRICS = FILES.metrics.name
 
 /** Writes all files of a report, each whole or not at all; the monitor's last line must be written by then. */
 export async function writeReport(facts: RunFacts): Promise<void> {

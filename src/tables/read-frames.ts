@@ -1,4 +1,4 @@
-import type { LayoutName } from '../layout/paths.ts'
+import type { LayoutName } from '../layout/index.ts'
 import { DataError } from '../system/errors.ts'
 import type { FrameScore } from './consensus.ts'
 import { linesOf } from './lines.ts'

@@ -1,4 +1,4 @@
-import type { OutputPaths } from '../layout/paths.ts'
+import type { OutputPaths } from '../layout/index.ts'
 import { AtomicFile } from '../system/atomic.ts'
 import { type ChunkCall, ConsensusBuilder } from './consensus.ts'
 import { formatFloat32, formatFloat64, parseLikePandas } from './numbers.ts'

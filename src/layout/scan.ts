@@ -1,0 +1,82 @@
+import { readdir } from 'node:fs/promises'
+import { basename, dirname, join, resolve } from 'node:path'
+import { isThere } from '../system/same-file.ts'
+import { FILES, type FileName, reader } from './catalogue.ts'
+import { fixedFiles, type OutputPaths, statePaths, templateOf } from './paths.ts'
+
+/** What a path is of a run. */
+export interface FoundFile {
+  file: FileName
+  /** Of a file of a part. */
+  part?: number
+  /** The empty `NAME.done` beside the file. */
+  isMarker?: boolean
+}
+
+/** Recognizes the files of a run, by their paths; those of its state are not among them. */
+export function recognizer(paths: OutputPaths): (path: string) => FoundFile | undefined {
+  const fixed = new Map(fixedFiles(paths).map(([file, path]) => [resolve(path), file]))
+  const numbered = numberedFiles(paths)
+  return (path) => {
+    const whole = resolve(path)
+    const file = fixed.get(whole)
+    if (file !== undefined) return { file }
+    const folder = dirname(whole)
+    const name = basename(whole)
+    for (const { file, folder: place, read } of numbered) {
+      const found = place === folder ? read(name) : undefined
+      if (found !== undefined) return { file, ...found }
+    }
+    return undefined
+  }
+}
+
+interface NumberedFile {
+  file: FileName
+  /** Absolute. */
+  folder: string
+  read(name: string): { part: number; isMarker: boolean } | undefined
+}
+
+function numberedFiles(paths: OutputPaths): NumberedFile[] {
+  return (Object.keys(FILES) as FileName[]).flatMap((file) => {
+    const path = paths[file]
+    if (typeof path === 'string') return []
+    const { content, ...entry } = FILES[file]
+    const names = [templateOf(file, paths.layout), ...('formerly' in entry ? entry.formerly : [])]
+    const readers = names.map(reader)
+    const isMarked = content === 'embeddings'
+    const read = (name: string) => {
+      const isMarker = isMarked && name.endsWith('.done')
+      const own = isMarker ? name.slice(0, -'.done'.length) : name
+      for (const each of readers) {
+        const part = each(own)?.part
+        if (part !== undefined) return { part, isMarker }
+      }
+      return undefined
+    }
+    return [{ file, folder: resolve(dirname(path(1))), read }]
+  })
+}
+
+/**
+ * All that lies under a name which a run of these paths may write, absolute. Links count, and so do parts that an
+ * earlier run over a longer input would have had.
+ */
+export async function takenNames(paths: OutputPaths): Promise<string[]> {
+  const taken: string[] = []
+  for (const [file, path] of fixedFiles(paths)) {
+    const { only } = { only: undefined, ...FILES[file] }
+    if ((only ?? paths.layout) === paths.layout && (await isThere(path))) taken.push(resolve(path))
+  }
+  for (const { folder, read } of numberedFiles(paths)) {
+    for (const name of await readdir(folder).catch(() => []))
+      if (read(name) !== undefined) taken.push(join(folder, name))
+  }
+  // The state folder is the run's alone.
+  for (const entry of await readdir(paths.state, { recursive: true, withFileTypes: true }).catch(() => [])) {
+    const path = resolve(entry.parentPath, entry.name)
+    if (!entry.isDirectory() && path !== resolve(statePaths(paths.state).record)) taken.push(path)
+  }
+  return taken
+}
