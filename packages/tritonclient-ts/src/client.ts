@@ -6,9 +6,7 @@ import {
   toBinary,
 } from '@bufbuild/protobuf'
 import { Connection } from './connection.ts'
-import { invalidArgument, TritonError } from './errors.ts'
-import { badAnswer } from './explain.ts'
-import { type LoadOverrides, loadRequest } from './model-load.ts'
+import { badAnswer, invalidArgument, TritonError } from './errors.ts'
 import type { CallOptions, ClientOptions, StreamOptions } from './options.ts'
 import type { ModelConfig } from './proto/model_config_pb.ts'
 import { GRPCInferenceService, ModelInferResponseSchema, type ModelStatistics } from './proto/service_pb.ts'
@@ -174,9 +172,9 @@ export class TritonClient {
   }
 
   /** Loads a model, or loads it again; needs `--model-control-mode=explicit`. Resolves when it is ready. */
-  async loadModel(model: string, options: CallOptions & LoadOverrides = {}): Promise<void> {
+  async loadModel(model: string, options: CallOptions & views.LoadOverrides = {}): Promise<void> {
     const limit = { model, changes: true, defaultDeadlineMs: LOAD_DEADLINE_MS }
-    await this.#ask(rpc.repositoryModelLoad, loadRequest(model, options), options, limit)
+    await this.#ask(rpc.repositoryModelLoad, views.loadRequest(model, options), options, limit)
   }
 
   /** Takes a model out; resolves before the last requests in flight are done. */

@@ -1,15 +1,17 @@
 import { type DescMessage, fromBinary, type MessageShape } from '@bufbuild/protobuf'
-import type { Client, ClientDuplexStream, Metadata, ServiceError } from '@grpc/grpc-js'
-import { onAbort } from './abort.ts'
-import { openChannel } from './channel.ts'
-import { isWorthAnotherAttempt } from './classify.ts'
-import { parseEndpoint } from './endpoint.ts'
-import { TritonError } from './errors.ts'
-import { badAnswer, type CallContext, statusError } from './explain.ts'
-import { callMetadata } from './metadata.ts'
-import type { CallOptions, ClientOptions } from './options.ts'
-import { pause, retryDelay, retryPolicy } from './retry.ts'
-import { statusName } from './status.ts'
+import { type Client, type ClientDuplexStream, Metadata, type ServiceError } from '@grpc/grpc-js'
+import { openChannel, parseEndpoint } from './channel.ts'
+import {
+  badAnswer,
+  type CallContext,
+  invalidArgument,
+  isWorthAnotherAttempt,
+  statusError,
+  statusName,
+  TritonError,
+} from './errors.ts'
+import type { CallOptions, ClientOptions, Headers } from './options.ts'
+import { onAbort, pause, retryDelay, retryPolicy } from './retry.ts'
 
 const SERVICE = '/inference.GRPCInferenceService/'
 
@@ -169,5 +171,29 @@ export function decode<O extends DescMessage>(
     return fromBinary(schema, bytes)
   } catch (cause) {
     throw badAnswer(context, `the answer is not a ${schema.typeName}`, cause)
+  }
+}
+
+/** What goes with a call as HTTP/2 headers: the client's, then those of the call, which replace. */
+async function callMetadata(common: ClientOptions['headers'], call: CallOptions): Promise<Metadata> {
+  const metadata = new Metadata({ waitForReady: call.waitForReady ?? false })
+  const first = typeof common === 'function' ? await common() : common
+  for (const headers of [first, call.headers]) if (headers !== undefined) set(metadata, headers)
+  return metadata
+}
+
+function set(metadata: Metadata, headers: Headers): void {
+  for (const [name, value] of Object.entries(headers)) {
+    try {
+      metadata.remove(name)
+      const values = typeof value === 'string' || value instanceof Uint8Array ? [value] : value
+      for (const each of values) metadata.add(name, typeof each === 'string' ? each : Buffer.from(each))
+    } catch (cause) {
+      // The value may be a secret: it is not shown, nor is grpc-js's message, which shows it.
+      throw invalidArgument(
+        `header "${name}" cannot be sent: names are letters, digits, "-", "_" and "."; values are printable ASCII, and bytes need a name that ends in "-bin"`,
+        cause instanceof TypeError ? { cause } : {},
+      )
+    }
   }
 }

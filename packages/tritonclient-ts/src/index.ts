@@ -1,8 +1,5 @@
 // A client of KServe v2 inference servers, such as Triton, over gRPC. Depends on nothing else of this project.
 
-export { texts } from './bytes.ts'
-// What went wrong, and whether to try again.
-export type { FailureReason } from './classify.ts'
 export { TritonClient } from './client.ts'
 // Element types and what holds them.
 export {
@@ -12,11 +9,13 @@ export {
   ITEM_BYTES,
   isDatatype,
   type OutputData,
-} from './datatypes.ts'
+  texts,
+} from './codec.ts'
+// What went wrong, and whether to try again.
+export type { FailureReason, StatusName } from './errors.ts'
 export { TritonError, type TritonErrorData } from './errors.ts'
 // 16-bit floats, for tensors in shared memory and raw bytes.
 export { bfloat16Bits, float16Bits, fromBfloat16Bits, fromFloat16Bits } from './half.ts'
-export type { LoadOverrides } from './model-load.ts'
 export type {
   CallOptions,
   ClientOptions,
@@ -54,7 +53,6 @@ export {
   type StatisticDuration,
 } from './proto/service_pb.ts'
 export { InferResult } from './result.ts'
-export type { StatusName } from './status.ts'
 export type { StreamAnswer } from './stream.ts'
 // Requests and answers.
 export type {
@@ -68,6 +66,7 @@ export type {
 } from './tensors.ts'
 export type {
   CudaSharedMemoryRegion,
+  LoadOverrides,
   LogSettings,
   ModelMetadata,
   RepositoryModel,

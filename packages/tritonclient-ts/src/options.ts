@@ -46,7 +46,7 @@ export interface ClientOptions {
   /** `grpc://HOST[:PORT]`, `grpcs://HOST[:PORT]` or `unix:PATH`. */
   readonly url: string
   readonly tls?: TlsOptions
-  /** Sent with every call, such as `authorization`; a function is asked anew for each attempt. */
+  /** Sent with every call, such as `authorization`; a function is called for each attempt. */
   readonly headers?: Headers | (() => Headers | Promise<Headers>)
   /**
    * Longest time of a call, all attempts together, in milliseconds; 0 for no limit. Default 60,000, for loading and

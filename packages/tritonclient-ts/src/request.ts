@@ -1,5 +1,5 @@
 import { create, toBinary } from '@bufbuild/protobuf'
-import { checkRaw, encodeTensor } from './encode.ts'
+import { checkRaw, encodeTensor } from './codec.ts'
 import { invalidArgument, TritonError } from './errors.ts'
 import { type Parameters, writeParameters } from './parameters.ts'
 import {

@@ -1,6 +1,12 @@
-import { type Datatype, elementCount, isDatatype } from './datatypes.ts'
-import { DecodeFault, decodeContents, decodeTensor } from './decode.ts'
-import { badAnswer, type CallContext } from './explain.ts'
+import {
+  type Datatype,
+  DecodeFault,
+  decodeContents,
+  decodeTensor,
+  elementCount,
+  isDatatype,
+} from './codec.ts'
+import { badAnswer, type CallContext } from './errors.ts'
 import { type Parameters, readParameters } from './parameters.ts'
 import type { ModelInferResponse, ModelInferResponse_InferOutputTensor } from './proto/service_pb.ts'
 import type { OutputTensor, OutputTensorOf } from './tensors.ts'

@@ -1,4 +1,4 @@
-import { onAbort } from './abort.ts'
+import { setMaxListeners } from 'node:events'
 import { invalidArgument } from './errors.ts'
 import type { RetryOptions } from './options.ts'
 
@@ -36,4 +36,17 @@ export function pause(ms: number, ...signals: readonly (AbortSignal | undefined)
     const timer = setTimeout(done, ms)
     const release = onAbort(signals, done)
   })
+}
+
+/** Runs `stop` when one of the signals aborts; returns what ends that. */
+export function onAbort(signals: readonly (AbortSignal | undefined)[], stop: () => void): () => void {
+  const watched = signals.filter((signal) => signal !== undefined)
+  for (const signal of watched) {
+    // Many calls may share a signal; above ten listeners Node would warn of a leak.
+    setMaxListeners(0, signal)
+    signal.addEventListener('abort', stop, { once: true })
+  }
+  return () => {
+    for (const signal of watched) signal.removeEventListener('abort', stop)
+  }
 }

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import type { Connection, MessageStream } from './connection.ts'
 import { decode } from './connection.ts'
 import type { TritonError } from './errors.ts'
-import { type CallContext, statusError } from './explain.ts'
+import { type CallContext, statusError } from './errors.ts'
 import type { StreamOptions } from './options.ts'
 import { ModelStreamInferResponseSchema } from './proto/service_pb.ts'
 import { encodeRequest, sharedOutputs } from './request.ts'
@@ -125,7 +125,7 @@ function readAnswer(context: CallContext, message: Uint8Array, shared: ReadonlyS
   const model = inferResponse?.modelName === '' ? undefined : inferResponse?.modelName
   const call = { ...context, model }
   if (errorMessage !== '' || inferResponse === undefined)
-    // The status does not travel inside a stream: UNKNOWN, unless the text tells.
+    // The status does not travel inside a stream: UNKNOWN, unless the text says which.
     return { id, error: statusError(call, statusOfText(errorMessage), errorMessage, { attempts: 1 }) }
   return { id, result: new InferResult(call, inferResponse, shared) }
 }

@@ -1,4 +1,4 @@
-import type { Datatype, InputData, OutputData } from './datatypes.ts'
+import type { Datatype, InputData, OutputData } from './codec.ts'
 import type { Parameters } from './parameters.ts'
 
 interface NamedTensor<D extends Datatype> {
@@ -51,7 +51,7 @@ export interface OutputTensorOf<D extends Datatype> extends NamedTensor<D> {
   readonly parameters: Parameters
 }
 
-/** An output: `datatype` tells the type of `data`. */
+/** An output: `datatype` determines the type of `data`. */
 export type OutputTensor = { [D in Datatype]: OutputTensorOf<D> }[Datatype]
 
 /** One inference. */

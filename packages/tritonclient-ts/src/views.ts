@@ -1,8 +1,14 @@
+import { create, type MessageInitShape } from '@bufbuild/protobuf'
+import { invalidArgument } from './errors.ts'
 import { smallest } from './parameters.ts'
-import type {
-  LogSettingsResponse,
-  ModelMetadataResponse_TensorMetadata,
-  TraceSettingResponse,
+import {
+  type CudaSharedMemoryStatusResponse_RegionStatus,
+  type LogSettingsResponse,
+  type ModelMetadataResponse_TensorMetadata,
+  ModelRepositoryParameterSchema,
+  type RepositoryModelLoadRequestSchema,
+  type SystemSharedMemoryStatusResponse_RegionStatus,
+  type TraceSettingResponse,
 } from './proto/service_pb.ts'
 
 /** Who the server is. */
@@ -60,6 +66,34 @@ export type TraceSettings = Readonly<Record<string, readonly string[]>>
 /** Settings by name, such as `log_verbose_level: 1`. */
 export type LogSettings = Readonly<Record<string, boolean | number | string>>
 
+/** Instead of what lies in the repository. */
+export interface LoadOverrides {
+  /** A model configuration: an object in the form of Triton's JSON, or its text. */
+  readonly config?: object | string
+  /** Files of the model by their paths in the model's folder, such as `1/model.onnx`; needs `config`. */
+  readonly files?: Readonly<Record<string, Uint8Array>>
+}
+
+export function loadRequest(
+  model: string,
+  { config, files = {} }: LoadOverrides,
+): MessageInitShape<typeof RepositoryModelLoadRequestSchema> {
+  if (config === undefined && Object.keys(files).length > 0)
+    throw invalidArgument(`model "${model}": to load files, give its config too`, { model })
+  const parameters = Object.entries(files).map(([path, bytes]) => [
+    `file:${path}`,
+    create(ModelRepositoryParameterSchema, { parameterChoice: { case: 'bytesParam', value: bytes } }),
+  ])
+  if (config !== undefined) {
+    const value = typeof config === 'string' ? config : JSON.stringify(config)
+    parameters.push([
+      'config',
+      create(ModelRepositoryParameterSchema, { parameterChoice: { case: 'stringParam', value } }),
+    ])
+  }
+  return { modelName: model, parameters: Object.fromEntries(parameters) }
+}
+
 export function tensorMetadata(tensor: ModelMetadataResponse_TensorMetadata): TensorMetadata {
   return { name: tensor.name, datatype: tensor.datatype, shape: tensor.shape.map(Number) }
 }
@@ -75,21 +109,19 @@ export function logSettings({ settings }: LogSettingsResponse): LogSettings {
   return read
 }
 
-export function systemRegion(region: {
-  name: string
-  key: string
-  byteSize: bigint
-  offset: bigint
-}): SystemSharedMemoryRegion {
-  const { name, key, byteSize, offset } = region
+export function systemRegion({
+  name,
+  key,
+  byteSize,
+  offset,
+}: SystemSharedMemoryStatusResponse_RegionStatus): SystemSharedMemoryRegion {
   return { name, key, byteSize: smallest(byteSize), offset: smallest(offset) }
 }
 
-export function cudaRegion(region: {
-  name: string
-  deviceId: bigint
-  byteSize: bigint
-}): CudaSharedMemoryRegion {
-  const { name, deviceId, byteSize } = region
+export function cudaRegion({
+  name,
+  deviceId,
+  byteSize,
+}: CudaSharedMemoryStatusResponse_RegionStatus): CudaSharedMemoryRegion {
   return { name, deviceId: smallest(deviceId), byteSize: smallest(byteSize) }
 }

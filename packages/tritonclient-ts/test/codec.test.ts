@@ -1,9 +1,7 @@
 import { describe, expect, test } from 'bun:test'
 import { create, fromBinary } from '@bufbuild/protobuf'
 import fc from 'fast-check'
-import { packBytes, texts, unpackBytes } from '../src/bytes.ts'
-import { decodeContents, decodeTensor } from '../src/decode.ts'
-import { encodeTensor } from '../src/encode.ts'
+import { decodeContents, decodeTensor, encodeTensor, packBytes, texts, unpackBytes } from '../src/codec.ts'
 import {
   bfloat16Bits,
   type Datatype,

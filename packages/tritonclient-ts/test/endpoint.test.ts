@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test'
-import { parseEndpoint } from '../src/endpoint.ts'
+import { parseEndpoint } from '../src/channel.ts'
 
 test('addresses', () => {
   const read = (url: string) => {
