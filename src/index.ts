@@ -1,9 +1,9 @@
 // The whole pipeline.
 
-export { type Batch, dedupe, padBatch, planBatches } from './batching/index.ts'
+export { type Batch, dedupe, padBatch, planBatches, type TokenBatch } from './batching/index.ts'
 export { openBundle } from './bundle/index.ts'
 // Backends: anything that turns token batches into embeddings.
-export { type EmbeddingBackend, OnnxRuntimeBackend, type TokenBatch } from './dispatch/index.ts'
+export { type EmbeddingBackend, OnnxRuntimeBackend } from './dispatch/index.ts'
 // Errors meant for people, and exit codes.
 export { ExitCode } from './exit-codes.ts'
 // From files to frames.

@@ -1,5 +1,6 @@
+import type { TokenBatch } from '../../src/batching/index.ts'
 import type { ModelName } from '../../src/bundle/index.ts'
-import type { TokenBatch, TritonBackend } from '../../src/dispatch/index.ts'
+import type { TritonBackend } from '../../src/dispatch/index.ts'
 import { seededRandom } from '../dna.ts'
 import type { PlannedBatch } from './workload.ts'
 

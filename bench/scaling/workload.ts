@@ -1,5 +1,6 @@
 import { dedupe, planBatches } from '../../src/batching/index.ts'
-import { Lane, overlapped, WINDOW_FRAMES, windowsUnderWay } from '../../src/predict/index.ts'
+import { Limiter } from '../../src/dispatch/index.ts'
+import { overlapped, WINDOW_FRAMES, windowsUnderWay } from '../../src/predict/index.ts'
 import { chunkBounds, type OpenFrame, openFrames } from '../../src/sequence/index.ts'
 import { DnaTokenizer, EsmAlphabet } from '../../src/tokenizers/index.ts'
 import { codingDna, cutReads, seededRandom } from '../dna.ts'
@@ -138,13 +139,13 @@ export async function runLoad(
   windows: readonly PlannedWindow[],
   { concurrency, prepare, embed }: LoadOptions,
 ): Promise<void> {
-  const lane = new Lane(concurrency, {})
+  const limiter = new Limiter(concurrency)
   async function* items() {
     yield* windows
   }
   const done = overlapped(items(), windowsUnderWay(concurrency), async (window) => {
     await prepare?.(window)
-    await Promise.all(window.batches.map((batch) => lane.run(() => embed(batch))))
+    await Promise.all(window.batches.map((batch) => limiter.run(() => embed(batch))))
   })
   for await (const _ of done);
 }

@@ -1,7 +1,8 @@
 import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { hasTriton, startTriton, type TritonServer } from '../../scripts/support/triton.ts'
-import { type TokenBatch, TritonBackend } from '../../src/dispatch/index.ts'
+import type { TokenBatch } from '../../src/batching/index.ts'
+import { TritonBackend } from '../../src/dispatch/index.ts'
 
 export interface Sleeping {
   /** What ESM-2 takes for a request, in milliseconds. */

@@ -1,15 +1,6 @@
 import type { TritonClient } from 'tritonclient-ts'
+import type { TokenBatch } from '../batching/index.ts'
 import type { ModelName } from '../bundle/index.ts'
-
-/** Token ids of some sequences, padded to the longest of them. */
-export interface TokenBatch {
-  /** Row-major [rows, paddedLength]. */
-  inputIds: Int32Array
-  /** [rows]: tokens of each row, special ones included; what follows them is padding. */
-  lengths: Int32Array
-  rows: number
-  paddedLength: number
-}
 
 /** One place that computes, and what it is at: for displays, metrics and warnings. */
 export interface LaneActivity {
@@ -83,7 +74,7 @@ export interface EmbeddingBackend extends AsyncDisposable {
    * Mean embedding of each sequence.
    *
    * @returns row-major [rows, dimension] float32
-   * @throws VirnucproError when the model fails
+   * @throws {InferenceError} when the model fails on this batch; any other error ends the run
    */
   embed(model: ModelName, batch: TokenBatch, signal?: AbortSignal): Promise<Float32Array>
   /** What every place that computes is at now. */

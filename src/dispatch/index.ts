@@ -5,10 +5,12 @@ export type {
   LaneActivity,
   ServedModel,
   ServerFacts,
-  TokenBatch,
 } from './backend.ts'
+// Batches computed whatever happens to them.
+export { type BatchRequest, type Computed, Dispatcher, type WorkCounts } from './dispatcher.ts'
+export { Limiter } from './limiter.ts'
 // The embedded default.
-export { OnnxRuntimeBackend, type OnnxRuntimeOptions } from './onnxruntime/backend.ts'
+export { OnnxRuntimeBackend, type OnnxRuntimeOptions } from './onnxruntime.ts'
 // Inference servers.
 export { TritonBackend, type TritonOptions } from './triton/backend.ts'
 export type { Contract } from './triton/contract.ts'

@@ -21,3 +21,4 @@ export {
 // Watching a run.
 export { requireMetricsPort } from './metrics-server.ts'
 export { type MonitorOptions, RunMonitor } from './monitor.ts'
+export type { BatchDone } from './work.ts'

@@ -2,7 +2,6 @@ import { peakMemory } from '../system/peak-memory.ts'
 import type { LiveTerminal } from '../system/terminal.ts'
 import type { Finding } from './judgement/history.ts'
 import { Judge } from './judgement/judge.ts'
-import { OutOfMemory } from './judgement/out-of-memory.ts'
 import type { MonitoredLane, MonitoredServer } from './lanes.ts'
 import type { DeviceMetrics, Outcome, StageMetrics, StageName } from './metrics.ts'
 import { Pace } from './pace.ts'
@@ -40,7 +39,6 @@ export class RunMonitor {
   readonly #work = new Work()
   readonly #pace = new Pace(this.#work)
   readonly #judge = new Judge()
-  readonly #memory = new OutOfMemory()
   readonly #sampler: Sampler
   #recorder: Recorder | undefined
   readonly #timers: ReturnType<typeof setInterval>[] = []
@@ -160,12 +158,6 @@ export class RunMonitor {
       end()
       this.#work.batchEnded(model, plannedTokens, done)
     }
-  }
-
-  /** A model has refused a batch, with this reason. */
-  batchFailed(model: MonitoredModel, reason: string, paddedTokens: number): void {
-    const finding = this.#memory.failed(model, reason, paddedTokens)
-    if (finding !== undefined && this.#judge.isNew(finding)) this.#warn(finding)
   }
 
   /** Something has been made durable. */

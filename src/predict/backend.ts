@@ -275,5 +275,5 @@ async function openEmbedded(
     )
   }
   requireNoGpu(options, reason, logger)
-  return await OnnxRuntimeBackend.openBundle(bundle, options.threads, signal)
+  return await OnnxRuntimeBackend.openBundle(bundle, { threads: options.threads, logger, signal })
 }

@@ -1,4 +1,4 @@
-import { type Batch, padBatch } from '../batching/index.ts'
+import { padBatch } from '../batching/index.ts'
 import type { ModelName } from '../bundle/index.ts'
 import {
   type AdoptedVectors,
@@ -7,27 +7,12 @@ import {
   KEY_BYTES,
   REFUSED,
 } from '../checkpoint/index.ts'
-import type { EmbeddingBackend, TokenBatch } from '../dispatch/index.ts'
+import { type Computed, Dispatcher, type EmbeddingBackend, type WorkCounts } from '../dispatch/index.ts'
 import type { RunMonitor } from '../monitor/index.ts'
-import { InferenceError } from '../onnx/index.ts'
 import { areFinite } from '../system/finite.ts'
 import type { Logger } from '../system/logger.ts'
-import { withGrace } from './grace.ts'
-import { type Halt, Lane } from './lane.ts'
-import { type EmbeddedPart, type ModelInput, ModelWork, type Plan } from './model-work.ts'
+import { type EmbeddedPart, type ModelInput, ModelWork, type PlannedBatch } from './model-work.ts'
 import type { Window } from './windows.ts'
-
-/** What the models were given, for the closing lines and the report. */
-export interface EmbedCounts {
-  /** Real tokens computed, special ones included. */
-  tokens: number
-  /** Tokens computed including padding. */
-  paddedTokens: number
-  /** Sequences computed; identical ones of a window only once. */
-  sequences: number
-}
-
-export type WorkCounts = Record<ModelName, EmbedCounts>
 
 /** What is known before anything is computed, and where it is kept once it is. */
 export interface EmbeddingMemory {
@@ -52,17 +37,6 @@ export interface EmbeddedWindow {
   journal: Journal
 }
 
-/** A batch is tried so often before it is taken apart. */
-const ATTEMPTS = 3
-/** After so many refused sequences without one that was taken, the model is what is wrong: nothing is taken apart. */
-const HOPELESS = 8
-/** Before the second attempt; four times as long before each further one. */
-const FIRST_PAUSE_MS = 50
-
-const NOT_FINITE =
-  'the embedding has NaN or infinity, and will have it again: the weights are damaged (virnucpro models verify), or numbers ' +
-  'inside the model are too large for its precision (virnucpro models import --precision bf16)'
-
 const STEPS: Record<ModelName, 'DNABERT-S' | 'ESM-2'> = { dnabert_s: 'DNABERT-S', esm2: 'ESM-2' }
 
 /**
@@ -74,14 +48,8 @@ const STEPS: Record<ModelName, 'DNABERT-S' | 'ESM-2'> = { dnabert_s: 'DNABERT-S'
 export class WindowEmbedder implements AsyncDisposable {
   readonly #options: EmbedderOptions
   readonly #width: number
-  readonly #lanes: Map<ModelName, Lane>
-  readonly #halt: Halt = {}
+  readonly #dispatcher: Dispatcher
   readonly #journals = new Set<Journal>()
-  readonly counts: WorkCounts = {
-    esm2: { tokens: 0, paddedTokens: 0, sequences: 0 },
-    dnabert_s: { tokens: 0, paddedTokens: 0, sequences: 0 },
-  }
-  readonly #refused: Record<ModelName, number> = { esm2: 0, dnabert_s: 0 }
   /** Frames' sequences whose embedding was taken over from an old run. */
   adopted = 0
 
@@ -89,7 +57,12 @@ export class WindowEmbedder implements AsyncDisposable {
     const { backend, inputs } = options
     this.#options = options
     this.#width = inputs.reduce((sum, { model }) => sum + backend.dimension(model), 0)
-    this.#lanes = new Map(inputs.map(({ model }) => [model, new Lane(backend.concurrency, this.#halt)]))
+    this.#dispatcher = new Dispatcher(options)
+  }
+
+  /** What was computed so far. */
+  get counts(): WorkCounts {
+    return this.#dispatcher.counts
   }
 
   /**
@@ -117,7 +90,7 @@ export class WindowEmbedder implements AsyncDisposable {
       if (--unplanned === 0) this.#tellFrames(window)
     }
     await Promise.all(works.map((work) => this.#embedModel(work, last, journal, planned)))
-    if (this.#halt.failure !== undefined) throw this.#halt.failure.error
+    this.#dispatcher.throwIfStopped()
     return { parts: targets.flatMap(({ target }) => target ?? []), journal }
   }
 
@@ -133,19 +106,17 @@ export class WindowEmbedder implements AsyncDisposable {
         planned()
         return
       }
+      const { model, padId } = work.input
       const plan = work.plan(last)
-      this.#options.monitor.batchesPlanned(
-        work.input.model,
-        plan.batches.map((batch) => tokensOf(plan, batch)),
-      )
+      this.#options.monitor.batchesPlanned(model, plan.map(tokensOf))
       planned()
-      const lane = this.#lanes.get(work.input.model) as Lane
-      const batches = plan.batches.map((batch) =>
-        lane.run(() => this.#watchBatch(work, plan, batch, journal)),
-      )
+      const batches = plan.map((batch) => {
+        const request = { model, tokens: tokensOf(batch), pad: () => padBatch(batch.rows, padId) }
+        return this.#dispatcher.compute(request, (computed) => this.#keep(work, batch, journal, computed))
+      })
       await Promise.allSettled(batches)
     } catch (error) {
-      this.#halt.failure ??= { error }
+      this.#dispatcher.stop(error)
     }
   }
 
@@ -158,140 +129,40 @@ export class WindowEmbedder implements AsyncDisposable {
     }
   }
 
-  async #watchBatch(work: ModelWork, plan: Plan, batch: Batch, journal: Journal): Promise<void> {
-    const end = this.#options.monitor.batchStarted(work.input.model, tokensOf(plan, batch))
-    let done: EmbedCounts | undefined
-    try {
-      done = await this.#embedBatch(work, plan, batch, journal)
-    } finally {
-      end(done)
-    }
-  }
-
-  /** @returns what was computed; undefined when it had to be given up */
-  async #embedBatch(
-    work: ModelWork,
-    plan: Plan,
-    batch: Batch,
-    journal: Journal,
-  ): Promise<EmbedCounts | undefined> {
+  #keep(work: ModelWork, { groups }: PlannedBatch, journal: Journal, { vectors, refused }: Computed): void {
     const { input, dimension } = work
-    const members = Array.from(batch.members)
-    const refused = new Map<number, string>()
-    let vectors = await this.#tryMembers(input, plan, members, members, ATTEMPTS, refused)
-    if (vectors === undefined && members.length > 1) {
-      vectors = await this.#withoutRefused(input, plan, members, refused)
-    }
-    if (vectors !== undefined) refuseNotFinite(vectors, dimension, members, refused)
-    for (const [member, reason] of refused)
-      work.fail(plan.groups[member] as number, STEPS[input.model], reason)
-    this.#keepRefused(work, plan, refused, journal)
-    if (vectors === undefined) return undefined
-    const taken = members.flatMap((member, at) => (refused.has(member) ? [] : [{ member, at }]))
+    for (const [row, reason] of refused) work.fail(groups[row] as number, STEPS[input.model], reason)
+    this.#keepRefused(work, groups, refused, journal)
+    if (vectors === undefined) return
+    const taken = Array.from(groups.keys()).filter((row) => !refused.has(row))
     const keys = new Uint8Array(taken.length * KEY_BYTES)
     const kept = new Float32Array(taken.length * dimension)
-    let tokens = 0
-    for (const [to, { member, at }] of taken.entries()) {
-      const group = plan.groups[member] as number
-      const vector = vectors.subarray(at * dimension, (at + 1) * dimension)
+    for (const [to, row] of taken.entries()) {
+      const group = groups[row] as number
+      const vector = vectors.subarray(row * dimension, (row + 1) * dimension)
       work.fill(group, vector)
       keys.set(work.keyOf(group), to * KEY_BYTES)
       kept.set(vector, to * dimension)
-      tokens += (plan.rows[member] as Int32Array).length
     }
-    this.#options.logger.debug(`computed ${input.model}: ${taken.length} sequences`)
     journal.append({ model: input.model, keys, vectors: kept, dimension })
     this.#options.monitor.checkpointWritten()
-    const done = { tokens, sequences: taken.length, paddedTokens: members.length * batch.paddedLength }
-    const counts = this.counts[input.model]
-    counts.tokens += done.tokens
-    counts.sequences += done.sequences
-    counts.paddedTokens += done.paddedTokens
-    return done
   }
 
   /**
    * Leaves word of what was refused, for the next start to try by itself. Before the embeddings of the batch: killed in
    * between, the whole batch is computed once more.
    */
-  #keepRefused(work: ModelWork, plan: Plan, refused: ReadonlyMap<number, string>, journal: Journal): void {
-    const groups = Array.from(refused.keys(), (member) => plan.groups[member] as number)
-    const keys = groups.filter((group) => !work.wasRefused(group)).map((group) => work.keyOf(group))
+  #keepRefused(
+    work: ModelWork,
+    groups: readonly number[],
+    refused: ReadonlyMap<number, string>,
+    journal: Journal,
+  ): void {
+    const found = Array.from(refused.keys(), (row) => groups[row] as number)
+    const keys = found.filter((group) => !work.wasRefused(group)).map((group) => work.keyOf(group))
     if (keys.length === 0) return
     const none = new Float32Array()
     journal.append({ model: work.input.model, keys: Buffer.concat(keys), vectors: none, dimension: REFUSED })
-  }
-
-  /**
-   * A batch of which the model does not take some sequences: each half is tried by itself, down to those. Then the
-   * batch is computed with another of its sequences in their places, so that the embeddings of the others are to the
-   * last digit those of the whole batch.
-   */
-  async #withoutRefused(
-    input: ModelInput,
-    plan: Plan,
-    members: readonly number[],
-    refused: Map<number, string>,
-  ): Promise<Float32Array | undefined> {
-    refused.clear()
-    const search = async (some: readonly number[]): Promise<void> => {
-      const found = new Map<number, string>()
-      const taken = await this.#tryMembers(input, plan, some, some, 1, found)
-      if (taken !== undefined) this.#refused[input.model] = 0
-      else if (some.length === 1 || this.#refused[input.model] >= HOPELESS) {
-        this.#refused[input.model]++
-        for (const [member, reason] of found) refused.set(member, reason)
-      } else {
-        await search(some.slice(0, some.length >> 1))
-        await search(some.slice(some.length >> 1))
-      }
-    }
-    await search(members.slice(0, members.length >> 1))
-    await search(members.slice(members.length >> 1))
-    const stand = members.find((member) => !refused.has(member))
-    if (stand === undefined) return undefined
-    const replaced = members.map((member) => (refused.has(member) ? stand : member))
-    return await this.#tryMembers(input, plan, members, replaced, ATTEMPTS, refused)
-  }
-
-  /** @returns the vectors; undefined, and every one of `members` in `refused` with the reason, when it fails */
-  async #tryMembers(
-    input: ModelInput,
-    plan: Plan,
-    members: readonly number[],
-    computed: readonly number[],
-    attempts: number,
-    refused: Map<number, string>,
-  ): Promise<Float32Array | undefined> {
-    this.#options.signal?.throwIfAborted()
-    const rows = computed.map((member) => plan.rows[member] as Int32Array)
-    const width = members.reduce(
-      (most, member) => Math.max(most, (plan.rows[member] as Int32Array).length),
-      1,
-    )
-    try {
-      return await this.#compute(input.model, padBatch(rows, input.padId, width), attempts)
-    } catch (error) {
-      if (!(error instanceof InferenceError)) throw error
-      for (const member of members) refused.set(member, error.message)
-      return undefined
-    }
-  }
-
-  async #compute(model: ModelName, batch: TokenBatch, attempts: number): Promise<Float32Array> {
-    const { backend, logger, signal } = this.#options
-    for (let attempt = 1; ; attempt++) {
-      try {
-        return await withGrace(backend.embed(model, batch, signal), signal)
-      } catch (error) {
-        if (!(error instanceof InferenceError)) throw error
-        this.#options.monitor.batchFailed(model, error.message, batch.rows * batch.paddedLength)
-        if (attempt === attempts) throw error
-        logger.debug(`attempt ${attempt} failed: ${error.message}`)
-        await Bun.sleep(FIRST_PAUSE_MS * 4 ** (attempt - 1))
-        signal?.throwIfAborted()
-      }
-    }
   }
 
   /**
@@ -310,23 +181,6 @@ export class WindowEmbedder implements AsyncDisposable {
   }
 }
 
-/**
- * Numbers that overflow inside a model, or damaged weights, come out as an embedding that would be called all the same. No
- * second attempt: a model gives the same again.
- */
-function refuseNotFinite(
-  vectors: Float32Array,
-  dimension: number,
-  members: readonly number[],
-  refused: Map<number, string>,
-): void {
-  for (const [at, member] of members.entries()) {
-    if (refused.has(member) || areFinite(vectors.subarray(at * dimension, (at + 1) * dimension))) continue
-    refused.set(member, NOT_FINITE)
-  }
-}
-
-/** Real tokens of a batch. */
-function tokensOf({ rows }: Plan, { members }: Batch): number {
-  return members.reduce((sum, member) => sum + (rows[member] as Int32Array).length, 0)
+function tokensOf({ rows }: PlannedBatch): number {
+  return rows.reduce((sum, row) => sum + row.length, 0)
 }

@@ -1,6 +1,5 @@
-// The order in which a run works, by itself: for benchmarks and simulations.
-export { Lane } from './lane.ts'
 // The whole pipeline.
 export { type PredictContext, predict } from './predict.ts'
 export type { PredictResult } from './result.ts'
+// The order in which a run works, by itself: for benchmarks and simulations.
 export { overlapped, WINDOW_FRAMES, windowsUnderWay } from './windows.ts'

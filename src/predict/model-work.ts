@@ -1,4 +1,4 @@
-import { type Batch, type BatchOptions, dedupe, planBatches } from '../batching/index.ts'
+import { dedupe, planBatches } from '../batching/index.ts'
 import type { ModelName } from '../bundle/index.ts'
 import { type FailedPart, type JournalEntry, KEY_BYTES, REFUSED } from '../checkpoint/index.ts'
 import { areFinite } from '../system/finite.ts'
@@ -41,12 +41,12 @@ interface Slot {
   row: number
 }
 
-/** Tokens of every sequence that is planned, and the batches. */
-export interface Plan {
-  rows: readonly Int32Array[]
-  /** For each row, its group of equal sequences. */
-  groups: readonly number[]
-  batches: readonly Batch[]
+/** Sequences of a window that are computed together. */
+export interface PlannedBatch {
+  /** The group of equal sequences that each row is of. */
+  readonly groups: readonly number[]
+  /** Token ids of each row. */
+  readonly rows: readonly Int32Array[]
 }
 
 /**
@@ -179,47 +179,39 @@ export class ModelWork {
     }
   }
 
-  /** @param last - whether the window is the last one of the run */
-  plan(last: boolean): Plan {
-    const rows: Int32Array[] = []
-    const groups: number[] = []
-    for (const group of this.groups()) {
-      if (this.#adopted[group] === 1) continue
-      rows.push(this.input.encode(this.#sequence(group)))
-      groups.push(group)
-    }
-    const lengths = Uint32Array.from(rows, (row) => row.length)
+  /**
+   * The batches in which something is missing, and after them what an earlier start had refused, less what is computed
+   * or in another batch.
+   *
+   * @param last - whether the window is the last one of the run
+   */
+  plan(last: boolean): PlannedBatch[] {
     const { tokenBudget, maxSequences, tapers } = this.input
     const options = { tokenBudget, ...(maxSequences !== undefined && { maxSequences }) }
-    const isMissing = (member: number) => this.#known[groups[member] as number] === 0
-    const batches = planBatches(lengths, { ...options, taper: tapers && last }).filter(({ members }) =>
-      members.some((member) => isMissing(member) && !this.wasRefused(groups[member] as number)),
-    )
-    return {
-      rows,
-      groups,
-      batches: [...batches, ...this.#secondAttempts({ rows, groups, batches }, options)],
+    const tokens = new Map<number, Int32Array>()
+    for (const group of this.groups())
+      if (this.#adopted[group] === 0) tokens.set(group, this.input.encode(this.#sequence(group)))
+    const pack = (groups: readonly number[], taper: boolean) => {
+      const lengths = groups.map((group) => tokens.get(group)!.length)
+      return planBatches(lengths, { ...options, taper }).map(({ members }) =>
+        Array.from(members, (at) => groups[at]!),
+      )
     }
-  }
-
-  /** Batches of what an earlier start had refused, less what was computed since or is in another batch. */
-  #secondAttempts({ rows, groups, batches }: Plan, options: Omit<BatchOptions, 'taper'>): Batch[] {
-    if (this.#refusals.length === 0) return []
-    const memberOf = new Map(groups.map((group, member) => [group, member]))
-    const planned = new Set(batches.flatMap(({ members }) => Array.from(members)))
-    return this.#refusals.flatMap((refused) => {
-      const together = refused.flatMap((group) => memberOf.get(group) ?? [])
-      const lengths = Uint32Array.from(together, (member) => (rows[member] as Int32Array).length)
-      return planBatches(lengths, { ...options, taper: false }).flatMap((batch) => {
-        const members = Array.from(batch.members, (at) => together[at] as number).filter(
-          (member) => this.#known[groups[member] as number] === 0 && !planned.has(member),
-        )
-        if (members.length === 0) return []
-        const paddedLength = Math.max(...members.map((member) => (rows[member] as Int32Array).length))
-        const tokens = members.length * paddedLength
-        return [{ ...batch, members: Uint32Array.from(members), paddedLength, tokens }]
-      })
-    })
+    const isMissing = (group: number) => this.#known[group] === 0
+    const batches = pack([...tokens.keys()], tapers && last).filter((groups) =>
+      groups.some((group) => isMissing(group) && !this.wasRefused(group)),
+    )
+    const planned = new Set(batches.flat())
+    for (const refused of this.#refusals) {
+      for (const groups of pack(
+        refused.filter((group) => tokens.has(group)),
+        false,
+      )) {
+        const left = groups.filter((group) => isMissing(group) && !planned.has(group))
+        if (left.length > 0) batches.push(left)
+      }
+    }
+    return batches.map((groups) => ({ groups, rows: groups.map((group) => tokens.get(group)!) }))
   }
 }
 

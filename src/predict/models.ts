@@ -10,7 +10,12 @@ import {
   readTokenizers,
   type Tokenizer,
 } from '../bundle/index.ts'
-import { type EmbeddingBackend, type ServerFacts, warnOfUnstated } from '../dispatch/index.ts'
+import {
+  type EmbeddingBackend,
+  type ServerFacts,
+  type WorkCounts,
+  warnOfUnstated,
+} from '../dispatch/index.ts'
 import { type ImportedClassifier, importClassifier } from '../import/index.ts'
 import type { PredictOptions } from '../settings/index.ts'
 import { UsageError } from '../system/errors.ts'
@@ -18,7 +23,6 @@ import type { Logger } from '../system/logger.ts'
 import { count } from '../text/numbers.ts'
 import { openBackend } from './backend.ts'
 import { checkChunkLength } from './chunk-length.ts'
-import type { WorkCounts } from './embed.ts'
 import type { ModelInput } from './model-work.ts'
 
 /** Printed in everything a demonstration writes. */

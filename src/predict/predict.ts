@@ -14,9 +14,9 @@ import type { PredictOptions } from '../settings/index.ts'
 import { limitedThreads } from '../system/cores.ts'
 import { keepFiles } from '../system/kept-files.ts'
 import { type Logger, WarningKeeper } from '../system/logger.ts'
+import { settleWithin } from '../system/settle-within.ts'
 import type { LiveTerminal } from '../system/terminal.ts'
 import { checkNames, filesInUse, type InUse, refuseFilesInUse } from './claim.ts'
-import { withGrace } from './grace.ts'
 import { RunInputs } from './inputs.ts'
 import { openModels, type RunModels } from './models.ts'
 import type { PredictResult } from './result.ts'
@@ -100,7 +100,7 @@ export async function predict(asked: PredictOptions, context: PredictContext): P
     throw error
   } finally {
     // A batch that takes minutes must not hold up a run that was told to stop.
-    await withGrace(Promise.resolve(models[Symbol.asyncDispose]()), signal).catch((error) => {
+    await settleWithin(Promise.resolve(models[Symbol.asyncDispose]()), signal).catch((error) => {
       if (!signal.aborted) throw error
     })
   }

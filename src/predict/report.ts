@@ -1,12 +1,12 @@
 import { version } from '../../package.json' with { type: 'json' }
 import type { FailedPart, RunInput } from '../checkpoint/index.ts'
+import type { WorkCounts } from '../dispatch/index.ts'
 import type { OutputPaths } from '../layout/index.ts'
 import { type RunFacts, writeReport } from '../report/index.ts'
 import type { PredictOptions } from '../settings/index.ts'
 import { VirnucproError } from '../system/errors.ts'
 import type { Logger } from '../system/logger.ts'
 import type { TableCounts } from '../tables/index.ts'
-import type { WorkCounts } from './embed.ts'
 import type { RunModels } from './models.ts'
 import type { PrepareCounts } from './prepare.ts'
 import type { Tally } from './tally.ts'

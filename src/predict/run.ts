@@ -8,6 +8,7 @@ import {
   writeFailedFiles,
   writePartFiles,
 } from '../checkpoint/index.ts'
+import type { WorkCounts } from '../dispatch/index.ts'
 import type { ReadOptions } from '../fasta/index.ts'
 import { FILES, type OutputPaths, recognizer, resultFiles } from '../layout/index.ts'
 import { BroadRun } from '../legacy/index.ts'
@@ -22,7 +23,7 @@ import type { LiveTerminal } from '../system/terminal.ts'
 import { type TableCounts, writeTables } from '../tables/index.ts'
 import { count } from '../text/numbers.ts'
 import { adoptOldRun } from './adopt.ts'
-import { type EmbeddedWindow, WindowEmbedder, type WorkCounts } from './embed.ts'
+import { type EmbeddedWindow, WindowEmbedder } from './embed.ts'
 import type { RunInputs } from './inputs.ts'
 import { PreparedFiles } from './intermediates.ts'
 import type { EmbeddedPart, WindowPart } from './model-work.ts'

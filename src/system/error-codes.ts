@@ -5,6 +5,10 @@
 export interface ErrorCodes {
   /** Something of an earlier call stands where a result is to go. */
   'place-taken': { path: string }
+  /** The memory of a device does not hold batches as large as planned; those of so many padded tokens it does. */
+  'memory-too-small': { model: 'esm2' | 'dnabert_s'; tokens: number }
+  /** A model makes embeddings with NaN or infinity. */
+  'not-finite': Record<string, never>
 }
 
 export type ErrorCode = keyof ErrorCodes

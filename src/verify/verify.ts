@@ -94,7 +94,11 @@ async function openGraphs(
         'fp32 bundle made from the same files, or compare with files of the original: --golden',
     )
   }
-  return await OnnxRuntimeBackend.openBundle(bundle, limitedThreads(threads, logger), signal)
+  return await OnnxRuntimeBackend.openBundle(bundle, {
+    threads: limitedThreads(threads, logger),
+    logger,
+    signal,
+  })
 }
 
 async function openServers(

@@ -1,9 +1,10 @@
 import { type TritonClient, TritonError } from 'tritonclient-ts'
+import type { TokenBatch } from '../../batching/index.ts'
 import { forModels, MODEL_NAMES, MODELS, type ModelName } from '../../bundle/index.ts'
 import { InferenceError } from '../../onnx/index.ts'
 import type { Logger } from '../../system/logger.ts'
 import { foreign } from '../../system/printable.ts'
-import type { BackendServer, EmbeddingBackend, LaneActivity, ServerFacts, TokenBatch } from '../backend.ts'
+import type { BackendServer, EmbeddingBackend, LaneActivity, ServerFacts } from '../backend.ts'
 import type { Contract } from './contract.ts'
 import { AccessError, type Agreement, connect, describe, ModelLane, type TritonAccess } from './endpoint.ts'
 import { PullQueue } from './pull-queue.ts'
@@ -79,9 +80,8 @@ export class TritonBackend implements EmbeddingBackend {
     const clients = options.endpoints.map((url) => connect(url, options.access))
     const lanes = (model: ModelName) => {
       const agreement: Agreement = { contract: options.models[model], trust: options.trustServer ?? false }
-      const warn = (message: string) => options.logger.warn(message)
-      const { isTrusted } = options
-      return clients.map((client) => new ModelLane(client, model, { agreement, warn, isTrusted }))
+      const { logger, isTrusted } = options
+      return clients.map((client) => new ModelLane(client, model, { agreement, logger, isTrusted }))
     }
     const all = forModels(lanes)
     try {

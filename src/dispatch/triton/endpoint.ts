@@ -6,12 +6,14 @@ import {
   TritonClient,
   TritonError,
 } from 'tritonclient-ts'
+import type { TokenBatch } from '../../batching/index.ts'
 import type { ModelName } from '../../bundle/index.ts'
 import { UnavailableError, UsageError, VirnucproError } from '../../system/errors.ts'
+import type { Logger } from '../../system/logger.ts'
 import { foreign } from '../../system/printable.ts'
 import { ReadError } from '../../system/system-error.ts'
-import type { ServedModel, TokenBatch } from '../backend.ts'
-import { BatchFit } from './batch-fit.ts'
+import type { ServedModel } from '../backend.ts'
+import { BatchFit } from '../batch-fit.ts'
 import { type Contract, checkContract, OtherModelError } from './contract.ts'
 import { describeModel, IDENTITY_PARAMETERS, statedModel } from './identity.ts'
 import type { Lane, Verdict } from './pull-queue.ts'
@@ -102,7 +104,7 @@ export interface Agreement {
 
 export interface LaneOptions {
   readonly agreement: Agreement
-  warn(message: string): void
+  readonly logger: Logger
   /** Whether what listens at the address now may be sent sequences. @default always */
   readonly isTrusted?: ((url: string) => boolean) | undefined
 }
@@ -124,20 +126,13 @@ export class ModelLane implements Lane<TokenBatch, Float32Array> {
   /** What was said last about why it is not used. */
   #told = ''
   readonly #fit: BatchFit
-  /** Work that it has answered. */
-  readonly done = { batches: 0, sequences: 0, paddedTokens: 0 }
 
   constructor(client: TritonClient, model: ModelName, options: LaneOptions) {
     this.#client = client
     this.#model = model
     this.#options = options
     this.name = `${model} at ${client.url}`
-    this.#fit = new BatchFit((tokens) =>
-      options.warn(
-        `${this.name}: the GPU ran out of memory; from now on batches of more than ${tokens} tokens are computed there ` +
-          `in pieces. ${model === 'esm2' ? '--esm-batch-size' : '--dnabert-batch-size'} ${tokens} makes such batches from the start`,
-      ),
-    )
+    this.#fit = new BatchFit(this.name, model, options.logger)
     this.url = client.url
   }
 
@@ -168,6 +163,11 @@ export class ModelLane implements Lane<TokenBatch, Float32Array> {
   /** Most padded tokens that its memory holds, once it has run out. */
   get memoryTokens(): number | undefined {
     return this.#fit.memoryTokens
+  }
+
+  /** Work that it has answered. */
+  get done(): BatchFit['done'] {
+    return this.#fit.done
   }
 
   get capacity(): number {
@@ -275,11 +275,7 @@ export class ModelLane implements Lane<TokenBatch, Float32Array> {
       .catch((error) => {
         throw this.#explained(error)
       })
-    const data = this.#checkedData(result, rows)
-    this.done.batches++
-    this.done.sequences += rows
-    this.done.paddedTokens += rows * paddedLength
-    return data
+    return this.#checkedData(result, rows)
   }
 
   /** @throws OtherAnswerError where the answer is not one of the model that was asked */
@@ -374,7 +370,7 @@ export class ModelLane implements Lane<TokenBatch, Float32Array> {
   #tell(message: string): void {
     if (this.#told === message) return
     this.#told = message
-    this.#options.warn(message)
+    this.#options.logger.warn(message)
   }
 }
 

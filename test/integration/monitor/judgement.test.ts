@@ -2,7 +2,6 @@ import { expect, test } from 'bun:test'
 import type { DeviceMetrics } from '../../../src/monitor/index.ts'
 import type { Finding, Observation } from '../../../src/monitor/judgement/history.ts'
 import { Judge } from '../../../src/monitor/judgement/judge.ts'
-import { OutOfMemory } from '../../../src/monitor/judgement/out-of-memory.ts'
 
 // What real servers cannot be made to do in a test: hours of memory, GPUs, heat.
 
@@ -176,18 +175,4 @@ test('a lane that gives no answers though its server does is stalled', () => {
     'stalled esm2 at host0:8001',
     'stalled esm2 at host1:8001',
   ])
-})
-
-test('the second batch without memory names the flag and a value to try', () => {
-  const memory = new OutOfMemory()
-  const reason = 'CUDA error: out of memory'
-  expect(memory.failed('esm2', 'unexpected shape', 16_384)).toBeUndefined()
-  expect(memory.failed('esm2', reason, 16_384)).toBeUndefined()
-  expect(memory.failed('dnabert_s', reason, 65_536)).toBeUndefined()
-  const finding = memory.failed('esm2', reason, 16_384)
-  expect(finding).toMatchObject({ code: 'out-of-memory', device: 'ESM-2' })
-  expect(finding?.message).toContain('--esm-batch-size 8192')
-  expect(finding?.message).toContain('--token-budget 8192')
-  const small = memory.failed('dnabert_s', 'Failed to allocate memory for requested buffer of size 99', 700)
-  expect(small?.message).toContain('--dnabert-batch-size 320')
 })

@@ -1,8 +1,11 @@
-import { type Bundle, forModels, graphFiles, MODEL_NAMES, type ModelName } from '../../bundle/index.ts'
-import { InferenceError, type InferenceSession, loadRuntime, openSession } from '../../onnx/index.ts'
-import { threadsToStart } from '../../system/cores.ts'
-import { messageOf } from '../../system/problems.ts'
-import type { EmbeddingBackend, LaneActivity, TokenBatch } from '../backend.ts'
+import type { TokenBatch } from '../batching/index.ts'
+import { type Bundle, forModels, graphFiles, MODEL_NAMES, type ModelName } from '../bundle/index.ts'
+import { InferenceError, type InferenceSession, loadRuntime, openSession } from '../onnx/index.ts'
+import { threadsToStart } from '../system/cores.ts'
+import type { Logger } from '../system/logger.ts'
+import { messageOf } from '../system/problems.ts'
+import type { EmbeddingBackend, LaneActivity } from './backend.ts'
+import { BatchFit } from './batch-fit.ts'
 
 export interface OnnxRuntimeOptions {
   /** Path of each model's graph and the width of its embedding. */
@@ -16,6 +19,14 @@ export interface OnnxRuntimeOptions {
    * their file enters the next batch.
    */
   unchanged?: (() => Promise<void>) | undefined
+  /** Gets a warning when the memory does not hold a batch. */
+  logger?: Logger | undefined
+}
+
+interface Model {
+  readonly session: InferenceSession
+  readonly dimension: number
+  readonly fit: BatchFit
 }
 
 /**
@@ -27,40 +38,42 @@ export class OnnxRuntimeBackend implements EmbeddingBackend {
   readonly description: string
   readonly concurrency = 1
   readonly tapers = false
-  readonly #sessions: Record<ModelName, InferenceSession>
-  readonly #models: OnnxRuntimeOptions['models']
-  readonly #unchanged: OnnxRuntimeOptions['unchanged']
   readonly servers = []
   readonly serverFacts = () => Promise.resolve([])
+  readonly #models: Record<ModelName, Model>
+  readonly #unchanged: OnnxRuntimeOptions['unchanged']
   #last: Promise<unknown> = Promise.resolve()
-  readonly #done = { batches: 0, sequences: 0, paddedTokens: 0 }
   #submitted = 0
   #busyMs = 0
   #callStart: number | undefined
 
   private constructor(
-    options: OnnxRuntimeOptions,
-    sessions: Record<ModelName, InferenceSession>,
+    { precision = 'fp32', unchanged }: OnnxRuntimeOptions,
+    models: Record<ModelName, Model>,
     threads: number,
   ) {
-    const { precision = 'fp32' } = options
     const how = precision === 'fp32' ? '' : ` in ${precision}`
     this.description = `ONNX Runtime in this process${how}, ${threads} ${threads === 1 ? 'thread' : 'threads'}`
-    this.#models = options.models
-    this.#unchanged = options.unchanged
-    this.#sessions = sessions
+    this.#models = models
+    this.#unchanged = unchanged
   }
 
   static async open(options: OnnxRuntimeOptions): Promise<OnnxRuntimeBackend> {
     const threads = threadsToStart(options.threads)
-    const opened = new Map<ModelName, InferenceSession>()
+    const opened = new Map<ModelName, Model>()
     try {
-      for (const name of MODEL_NAMES)
-        opened.set(name, await openSession(options.models[name].graph, { threads }))
-      const sessions = forModels((name) => opened.get(name)!)
-      return new OnnxRuntimeBackend(options, sessions, threads)
+      for (const name of MODEL_NAMES) {
+        const { graph, dimension } = options.models[name]
+        const fit = new BatchFit(`${name} in this process`, name, options.logger)
+        opened.set(name, { session: await openSession(graph, { threads }), dimension, fit })
+      }
+      return new OnnxRuntimeBackend(
+        options,
+        forModels((name) => opened.get(name)!),
+        threads,
+      )
     } catch (error) {
-      for (const session of opened.values()) await session.release()
+      for (const { session } of opened.values()) await session.release()
       throw error
     }
   }
@@ -68,8 +81,11 @@ export class OnnxRuntimeBackend implements EmbeddingBackend {
   /** Runs the models of a bundle for CPUs; its files are compared with their checksums. @throws BundleError */
   static openBundle(
     bundle: Bundle,
-    threads: number | undefined,
-    signal: AbortSignal | undefined,
+    {
+      threads,
+      logger,
+      signal,
+    }: Pick<OnnxRuntimeOptions, 'threads' | 'logger'> & { signal?: AbortSignal | undefined },
   ): Promise<OnnxRuntimeBackend> {
     const { models, precision } = bundle.manifest
     const files = forModels((name) => ({
@@ -78,7 +94,7 @@ export class OnnxRuntimeBackend implements EmbeddingBackend {
     }))
     return bundle.whileVerified(
       graphFiles(bundle.manifest),
-      (unchanged) => OnnxRuntimeBackend.open({ models: files, threads, precision, unchanged }),
+      (unchanged) => OnnxRuntimeBackend.open({ models: files, threads, precision, unchanged, logger }),
       signal,
     )
   }
@@ -100,7 +116,7 @@ export class OnnxRuntimeBackend implements EmbeddingBackend {
     this.#submitted++
     const run = this.#last.then(() => {
       signal?.throwIfAborted()
-      return this.#timed(model, batch)
+      return this.#models[model].fit.run(batch, (piece) => this.#timed(model, piece))
     })
     this.#last = run
       .catch(() => {})
@@ -111,6 +127,9 @@ export class OnnxRuntimeBackend implements EmbeddingBackend {
   }
 
   activity(): LaneActivity[] {
+    const fits = Object.values(this.#models).map(({ fit }) => fit)
+    const sum = (of: keyof BatchFit['done']) => fits.reduce((all, { done }) => all + done[of], 0)
+    const limits = fits.flatMap(({ memoryTokens }) => memoryTokens ?? [])
     const current = this.#callStart === undefined ? 0 : performance.now() - this.#callStart
     return [
       {
@@ -120,9 +139,11 @@ export class OnnxRuntimeBackend implements EmbeddingBackend {
         instances: 1,
         inOrder: true,
         inFlight: this.#submitted,
-        ...this.#done,
+        batches: sum('batches'),
+        sequences: sum('sequences'),
+        paddedTokens: sum('paddedTokens'),
         busySeconds: (this.#busyMs + current) / 1000,
-        memoryTokens: undefined,
+        memoryTokens: limits.length === 0 ? undefined : Math.min(...limits),
       },
     ]
   }
@@ -133,9 +154,6 @@ export class OnnxRuntimeBackend implements EmbeddingBackend {
     try {
       const vectors = await this.#run(model, batch)
       await this.#unchanged?.()
-      this.#done.batches++
-      this.#done.sequences += batch.rows
-      this.#done.paddedTokens += batch.rows * batch.paddedLength
       return vectors
     } finally {
       this.#busyMs += performance.now() - start
@@ -145,10 +163,11 @@ export class OnnxRuntimeBackend implements EmbeddingBackend {
 
   async #run(model: ModelName, batch: TokenBatch): Promise<Float32Array> {
     const { Tensor } = await loadRuntime()
+    const { session, dimension } = this.#models[model]
     const shape = [batch.rows, batch.paddedLength]
     let data: unknown
     try {
-      const results = await this.#sessions[model].run({
+      const results = await session.run({
         input_ids: new Tensor('int32', batch.inputIds, shape),
         lengths: new Tensor('int32', batch.lengths, [batch.rows]),
       })
@@ -157,7 +176,7 @@ export class OnnxRuntimeBackend implements EmbeddingBackend {
       const reason = messageOf(error)
       throw new InferenceError(`${model} failed on a batch of [${shape}] tokens: ${reason}`, { cause: error })
     }
-    const expected = batch.rows * this.#models[model].dimension
+    const expected = batch.rows * dimension
     if (!(data instanceof Float32Array) || data.length !== expected) {
       throw new InferenceError(
         `${model} gave no float32 embedding of ${expected} values for a batch of [${shape}] tokens; ` +
@@ -169,6 +188,6 @@ export class OnnxRuntimeBackend implements EmbeddingBackend {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#last
-    for (const session of Object.values(this.#sessions)) await session.release()
+    for (const { session } of Object.values(this.#models)) await session.release()
   }
 }

@@ -2,7 +2,7 @@
 const GRACE_MS = 2000
 
 /** The promise's result; after an abort only for a moment, then the reason of the abort is thrown. */
-export async function withGrace<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+export async function settleWithin<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (signal === undefined) return await promise
   let timer: ReturnType<typeof setTimeout> | undefined
   let onAbort = () => {}

@@ -1,0 +1,41 @@
+/** Token ids of some sequences as the models take them. */
+export interface TokenBatch {
+  /** Row-major [rows, paddedLength], INT32. */
+  inputIds: Int32Array
+  /** [rows], INT32: tokens of each row, special ones included; what follows them is padding. */
+  lengths: Int32Array
+  rows: number
+  paddedLength: number
+}
+
+/**
+ * Lays rows of token ids under each other and fills them up with `padId`.
+ *
+ * @param paddedLength width to fill up to; the longest row where it is shorter or not given
+ */
+export function padBatch(tokenRows: readonly Int32Array[], padId: number, paddedLength = 1): TokenBatch {
+  const width = tokenRows.reduce((longest, row) => Math.max(longest, row.length), paddedLength)
+  const inputIds = new Int32Array(tokenRows.length * width).fill(padId)
+  const lengths = new Int32Array(tokenRows.length)
+  for (const [i, row] of tokenRows.entries()) {
+    inputIds.set(row, i * width)
+    lengths[i] = row.length
+  }
+  return { inputIds, lengths, rows: tokenRows.length, paddedLength: width }
+}
+
+/** The rows at these places, as wide as the batch they come from; a place may occur more than once. */
+export function takeRows(
+  { inputIds, lengths, paddedLength }: TokenBatch,
+  places: readonly number[],
+): TokenBatch {
+  const taken = new Int32Array(places.length * paddedLength)
+  for (const [to, from] of places.entries())
+    taken.set(inputIds.subarray(from * paddedLength, (from + 1) * paddedLength), to * paddedLength)
+  return {
+    inputIds: taken,
+    lengths: Int32Array.from(places, (place) => lengths[place]!),
+    rows: places.length,
+    paddedLength,
+  }
+}

@@ -1,0 +1,213 @@
+import { type TokenBatch, takeRows } from '../batching/index.ts'
+import { forModels, type ModelName } from '../bundle/index.ts'
+import type { BatchDone, RunMonitor } from '../monitor/index.ts'
+import { InferenceError } from '../onnx/index.ts'
+import { areFinite } from '../system/finite.ts'
+import type { Logger } from '../system/logger.ts'
+import { settleWithin } from '../system/settle-within.ts'
+import type { EmbeddingBackend } from './backend.ts'
+import { Limiter } from './limiter.ts'
+
+export interface DispatcherOptions {
+  backend: EmbeddingBackend
+  monitor: Pick<RunMonitor, 'batchStarted'>
+  logger: Logger
+  signal?: AbortSignal | undefined
+}
+
+/** Sequences to be computed together, padded when their turn comes. */
+export interface BatchRequest {
+  readonly model: ModelName
+  /** Real tokens of the batch, special ones included. */
+  readonly tokens: number
+  pad(): TokenBatch
+}
+
+/** What became of a batch. */
+export interface Computed {
+  /** Row-major [rows, dimension]; undefined where the model has taken no row. */
+  readonly vectors: Float32Array | undefined
+  /** Rows that have no embedding, and why. */
+  readonly refused: ReadonlyMap<number, string>
+}
+
+export type WorkCounts = Record<ModelName, BatchDone>
+
+/** A batch is tried so often before it is taken apart. */
+const ATTEMPTS = 3
+/** After so many refused sequences without one that was taken, the model is what is wrong: nothing is taken apart. */
+const HOPELESS = 8
+/** Before the second attempt; four times as long before each further one. */
+const FIRST_PAUSE_MS = 50
+
+const NOT_FINITE =
+  'the embedding has NaN or infinity, and will have it again: the weights are damaged, or numbers inside the model are too large for its precision'
+
+/**
+ * Has batches computed, as many at once as the backend wants, counts them, and is the one place that decides what happens to a
+ * batch that fails, in this process and on servers alike:
+ *
+ * - an `InferenceError` is tried again; a batch that fails each time is halved down to the sequences that the model
+ *   refuses, and those alone have no embedding;
+ * - an embedding that is not finite counts as refused;
+ * - any other error, and an abort, ends everything: batches that wait are not begun.
+ *
+ * Below it, `BatchFit` has a batch computed in pieces where memory or a plan does not take it whole, and `PullQueue` moves a batch from a
+ * server that fails to another.
+ */
+export class Dispatcher {
+  readonly #options: DispatcherOptions
+  readonly #limiters: Record<ModelName, Limiter>
+  /** Sequences refused since the last one that was taken. */
+  readonly #refused = forModels(() => 0)
+  readonly #warned = new Set<ModelName>()
+  #failure: { readonly error: unknown } | undefined
+  /** What was computed so far. */
+  readonly counts: WorkCounts = forModels(() => ({ sequences: 0, tokens: 0, paddedTokens: 0 }))
+
+  constructor(options: DispatcherOptions) {
+    const { concurrency } = options.backend
+    this.#options = options
+    this.#limiters = forModels(() => new Limiter(concurrency))
+  }
+
+  /** Begins no further batch, since something else of the run has failed. */
+  stop(error: unknown): void {
+    this.#failure ??= { error }
+  }
+
+  /** @throws what has ended the batches */
+  throwIfStopped(): void {
+    if (this.#failure !== undefined) throw this.#failure.error
+  }
+
+  /**
+   * @param take - gets the result, still within the batch's turn
+   * @throws anything but `InferenceError`
+   */
+  compute(request: BatchRequest, take: (computed: Computed) => void): Promise<void> {
+    const { model, tokens } = request
+    return this.#limiters[model].run(async () => {
+      this.throwIfStopped()
+      const end = this.#options.monitor.batchStarted(model, tokens)
+      let done: BatchDone | undefined
+      try {
+        const batch = request.pad()
+        const computed = await this.#embed(model, batch)
+        take(computed)
+        done = this.#count(model, batch, computed)
+      } catch (error) {
+        this.stop(error)
+        throw error
+      } finally {
+        end(done)
+      }
+    })
+  }
+
+  #count(model: ModelName, batch: TokenBatch, { vectors, refused }: Computed): BatchDone | undefined {
+    if (vectors === undefined) return undefined
+    const taken = batch.lengths.filter((_, row) => !refused.has(row))
+    const done = {
+      sequences: taken.length,
+      tokens: taken.reduce((sum, length) => sum + length, 0),
+      paddedTokens: batch.rows * batch.paddedLength,
+    }
+    const counts = this.counts[model]
+    counts.sequences += done.sequences
+    counts.tokens += done.tokens
+    counts.paddedTokens += done.paddedTokens
+    this.#options.logger.debug(`computed ${model}: ${done.sequences} sequences`)
+    return done
+  }
+
+  async #embed(model: ModelName, batch: TokenBatch): Promise<Computed> {
+    const rows = Array.from({ length: batch.rows }, (_, row) => row)
+    const refused = new Map<number, string>()
+    let vectors = await this.#attempt(model, batch, rows, ATTEMPTS, refused)
+    if (vectors === undefined && rows.length > 1)
+      vectors = await this.#withoutRefused(model, batch, rows, refused)
+    if (vectors !== undefined) this.#refuseNotFinite(model, vectors, rows, refused)
+    return { vectors, refused }
+  }
+
+  /**
+   * A batch of which the model does not take some sequences: each half is tried by itself, down to those. Then the
+   * batch is computed with another of its sequences in their places, so that the embeddings of the others are to the
+   * last digit those of the whole batch.
+   */
+  async #withoutRefused(
+    model: ModelName,
+    batch: TokenBatch,
+    rows: readonly number[],
+    refused: Map<number, string>,
+  ): Promise<Float32Array | undefined> {
+    refused.clear()
+    const search = async (some: readonly number[]): Promise<void> => {
+      const found = new Map<number, string>()
+      const taken = await this.#attempt(model, takeRows(batch, some), some, 1, found)
+      if (taken !== undefined) this.#refused[model] = 0
+      else if (some.length === 1 || this.#refused[model] >= HOPELESS) {
+        this.#refused[model]++
+        for (const [row, reason] of found) refused.set(row, reason)
+      } else await halves(some)
+    }
+    const halves = async (some: readonly number[]) => {
+      await search(some.slice(0, some.length >> 1))
+      await search(some.slice(some.length >> 1))
+    }
+    await halves(rows)
+    const stand = rows.find((row) => !refused.has(row))
+    if (stand === undefined) return undefined
+    const replaced = rows.map((row) => (refused.has(row) ? stand : row))
+    return await this.#attempt(model, takeRows(batch, replaced), rows, ATTEMPTS, refused)
+  }
+
+  /** @returns the vectors; undefined, and every one of `rows` in `refused` with the reason, when it fails */
+  async #attempt(
+    model: ModelName,
+    batch: TokenBatch,
+    rows: readonly number[],
+    attempts: number,
+    refused: Map<number, string>,
+  ): Promise<Float32Array | undefined> {
+    const { backend, logger, signal } = this.#options
+    for (let attempt = 1; ; attempt++) {
+      signal?.throwIfAborted()
+      try {
+        return await settleWithin(backend.embed(model, batch, signal), signal)
+      } catch (error) {
+        if (!(error instanceof InferenceError)) throw error
+        if (attempt === attempts) {
+          for (const row of rows) refused.set(row, error.message)
+          return undefined
+        }
+        logger.debug(`attempt ${attempt} failed: ${error.message}`)
+        await Bun.sleep(FIRST_PAUSE_MS * 4 ** (attempt - 1))
+      }
+    }
+  }
+
+  /**
+   * Numbers that overflow inside a model, or damaged weights, come out as an embedding that would be called all the same. No
+   * second attempt: a model gives the same again.
+   */
+  #refuseNotFinite(
+    model: ModelName,
+    vectors: Float32Array,
+    rows: readonly number[],
+    refused: Map<number, string>,
+  ): void {
+    const dimension = vectors.length / rows.length
+    for (const row of rows) {
+      if (refused.has(row) || areFinite(vectors.subarray(row * dimension, (row + 1) * dimension))) continue
+      refused.set(row, NOT_FINITE)
+      if (this.#warned.has(model)) continue
+      this.#warned.add(model)
+      this.#options.logger.warn(`${model} makes embeddings with NaN or infinity, which are not used`, {
+        code: 'not-finite',
+        data: {},
+      })
+    }
+  }
+}
