@@ -14,7 +14,7 @@
 #   together   one server that has all GPUs: bench/scaling, then predict on $FEW reads
 #   verify     the plans against the models in FP32, on the last GPU, with no server running; nothing where there are no plans
 #   long       predict on $MANY reads with all GPUs: a run of some minutes, on one GPU a quarter of an hour
-#   table      what all this comes to: $WORK/out/multi.md
+#   table      what all this comes to: $WORK/out/multi.txt and multi.json
 # The servers stop when the script ends: "multi.sh serve" alone leaves none for a program that comes after it. A step that
 # needs servers starts them itself, once "serve" has made the repository. For a server that stays there is "whole.sh serve".
 # Settings: those of whole.sh, READS, FEW, MANY (1,000,000; without a GPU as FEW), KILL_AFTER, SECONDS_EACH (of a load on
@@ -243,8 +243,8 @@ step_verify() {
 }
 
 step_table() {
-  (cd "$root" && exec "$BUN" bench/gpu/multi-table.ts "$LOG" "$count" "127.0.0.1:$((GRPC + 3 * last))") > "$LOG/multi.md"
-  cat "$LOG/multi.md"
+  (cd "$root" && exec "$BUN" bench/gpu/multi-table.ts "$LOG" "$count" "127.0.0.1:$((GRPC + 3 * last))" --json "$LOG/multi.json") > "$LOG/multi.txt"
+  cat "$LOG/multi.txt"
 }
 
 # A step in a process of its own, which can be ended with everything that it has started but the servers. Then it still

@@ -3,7 +3,8 @@ import type { ModelName } from '../../src/bundle/index.ts'
 import { TritonBackend } from '../../src/dispatch/index.ts'
 import { findGpus, freePorts, type ServerEndpoint, startServer } from '../../src/server/serve/index.ts'
 import { UsageError } from '../../src/system/errors.ts'
-import { metricsBeside, parsePage, readPage } from '../utilization/watch.ts'
+import { peakMemory } from '../../src/system/peak-memory.ts'
+import { metricsBeside, Watch } from '../utilization/watch.ts'
 import { embed } from './embed.ts'
 import { type PlannedWindow, runLoad, totals } from './workload.ts'
 
@@ -38,6 +39,7 @@ export interface GpuRun {
   readonly clientMs: number
   /** Cores that the client kept busy. */
   readonly clientCores: number
+  /** Peak of resident memory so far. */
   readonly clientMB: number
 }
 
@@ -78,12 +80,11 @@ export async function runOnGpus(
 ): Promise<GpuRun> {
   await using backend = await openBackend(servers.map(({ grpcUrl }) => grpcUrl))
   const dimension = backend.dimension(model)
-  const pages = new Sampler(servers.map(({ metricsUrl }) => metricsUrl))
+  const watch = new Watch(servers.map(({ metricsUrl }) => metricsUrl))
   const lanes = () => backend.activity().filter((lane) => lane.model === model)
   const instances = lanes().map((lane) => lane.instances)
   const ends = instances.map(() => ({ batches: 0, at: 0 }))
-  const before = await pages.computed(model)
-  pages.start()
+  await watch.start()
   const cpu = process.cpuUsage()
   const start = performance.now()
   await runLoad(windows, {
@@ -97,15 +98,14 @@ export async function runOnGpus(
   })
   const seconds = (performance.now() - start) / 1000
   const { user, system } = process.cpuUsage(cpu)
-  const { utilization, megabytes } = await pages.stop()
-  const after = await pages.computed(model)
-  const places = after.flatMap((found, server) =>
-    [...found].map(([gpu, us]) => ({
-      busy:
-        (us - (before[server]?.get(gpu) ?? 0)) / 1e6 / seconds / Math.max(1, instances[server]! / found.size),
-      utilization: gpu === '' ? undefined : utilization(server, gpu),
-    })),
-  )
+  const watched = await watch.stop()
+  const places = servers.flatMap(({ metricsUrl }, server) => {
+    const own = watched.filter((place) => place.server === metricsUrl && place.computed.has(model))
+    return own.map(({ computed, utilization }) => ({
+      busy: computed.get(model)! / seconds / Math.max(1, instances[server]! / own.length),
+      utilization,
+    }))
+  })
   const last = ends.map(({ at }) => at)
   const all = totals(windows)
   return {
@@ -115,7 +115,7 @@ export async function runOnGpus(
     tailSeconds: (Math.max(...last) - Math.min(...last)) / 1000,
     clientMs: (user + system) / 1000 / all.batches,
     clientCores: (user + system) / 1e6 / seconds,
-    clientMB: megabytes,
+    clientMB: peakMemory() / 1e6,
   }
 }
 
@@ -163,79 +163,5 @@ export async function openBackend(urls: readonly string[]): Promise<TritonBacken
     })
   } finally {
     client.close()
-  }
-}
-
-/** How often the metrics are read. */
-const SAMPLE_MS = 500
-/** Triton renews what it says of GPUs every two seconds: before that it speaks of the time before the load. */
-const STALE_MS = 3000
-
-/** Reads what the servers say of their GPUs, and what memory this process has, until it is stopped. */
-class Sampler {
-  readonly #urls: readonly string[]
-  readonly #readings: { server: number; gpu: string; at: number; share: number }[] = []
-  readonly #stop = new AbortController()
-  #running: Promise<void> = Promise.resolve()
-  #megabytes = 0
-
-  constructor(urls: readonly string[]) {
-    this.#urls = urls
-  }
-
-  /** For each server, microseconds of computing since its start by GPU. */
-  async computed(model: ModelName): Promise<Map<string, number>[]> {
-    return await Promise.all(
-      this.#urls.map(async (url) => {
-        const places = parsePage(await readPage(url), performance.now())
-        return new Map(
-          [...places].flatMap(([gpu, { computed }]) => {
-            const us = computed.get(model)
-            return us === undefined ? [] : [[gpu, us]]
-          }),
-        )
-      }),
-    )
-  }
-
-  start(): void {
-    this.#running = this.#run(performance.now())
-  }
-
-  async #run(start: number): Promise<void> {
-    while (!this.#stop.signal.aborted) {
-      this.#megabytes = Math.max(this.#megabytes, process.memoryUsage.rss() / 1e6)
-      await Promise.all(
-        this.#urls.map(async (url, server) => {
-          // A server that is busy may miss one.
-          const page = await readPage(url).catch(() => '')
-          const at = performance.now() - start
-          for (const [gpu, { utilization }] of parsePage(page, at))
-            if (utilization !== undefined) this.#readings.push({ server, gpu, at, share: utilization })
-        }),
-      )
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, SAMPLE_MS)
-        const stop = () => {
-          clearTimeout(timer)
-          resolve()
-        }
-        this.#stop.signal.addEventListener('abort', stop, { once: true })
-      })
-    }
-  }
-
-  async stop() {
-    this.#stop.abort()
-    await this.#running
-    return {
-      megabytes: this.#megabytes,
-      utilization: (server: number, gpu: string): number | undefined => {
-        const list = this.#readings.filter((one) => one.server === server && one.gpu === gpu)
-        const fresh = list.filter(({ at }) => at >= STALE_MS)
-        const shares = (fresh.length > 0 ? fresh : list).map(({ share }) => share)
-        return shares.length === 0 ? undefined : shares.reduce((a, b) => a + b) / shares.length
-      },
-    }
   }
 }

@@ -145,7 +145,3 @@ export async function drive(
   )
   return (performance.now() - start) / 1000
 }
-
-export function median(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[values.length >> 1] ?? Number.NaN
-}

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { UsageError } from '../../src/system/errors.ts'
 
 /** What a server's metrics page says of one place that computes: a GPU, or all instances on the CPU. */
@@ -12,11 +13,11 @@ interface Reading {
   /** Milliseconds of `performance.now()`. */
   readonly at: number
   /** Microseconds of computing since the server was started, by model. */
-  readonly computed: ReadonlyMap<string, number>
+  readonly computed: Map<string, number>
   /** Requests answered since then, by model. */
-  readonly requests: ReadonlyMap<string, number>
+  readonly requests: Map<string, number>
   /** nv_gpu_utilization, 0 to 1; undefined where there is no GPU. */
-  readonly utilization: number | undefined
+  utilization: number | undefined
 }
 
 /** A place over the time from its first request to its last. */
@@ -30,6 +31,8 @@ export interface Watched extends Place {
 }
 
 const EVERY_MS = 500
+/** Triton renews what it says of GPUs every two seconds: before that it speaks of the time before the load. */
+const STALE_MS = 3000
 const DEADLINE_MS = 2000
 
 /** Reads the metrics pages of servers again and again until it is stopped. */
@@ -59,14 +62,7 @@ export class Watch {
   async #run(): Promise<void> {
     const { signal } = this.#stop
     while (!signal.aborted) {
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, EVERY_MS)
-        const stop = () => {
-          clearTimeout(timer)
-          resolve()
-        }
-        signal.addEventListener('abort', stop, { once: true })
-      })
+      await sleep(EVERY_MS, undefined, { signal }).catch(() => {})
       if (!signal.aborted) await this.#readAll(false)
     }
   }
@@ -93,7 +89,7 @@ export class Watch {
 }
 
 /** @throws where it does not answer in time */
-export async function readPage(url: string): Promise<string> {
+async function readPage(url: string): Promise<string> {
   const answer = await fetch(url, {
     keepalive: false,
     headers: { connection: 'close' },
@@ -109,12 +105,6 @@ export function metricsBeside(url: string): string {
   return `http://${hostname}:${Number(port || 8001) + 1}/metrics`
 }
 
-interface Mutable {
-  readonly computed: Map<string, number>
-  readonly requests: Map<string, number>
-  utilization: number | undefined
-}
-
 const LINE = /^(nv_[a-z_]+)\{([^}]*)\}\s+(\S+)/
 
 /**
@@ -122,13 +112,9 @@ const LINE = /^(nv_[a-z_]+)\{([^}]*)\}\s+(\S+)/
  * Source: Triton's documentation, "Metrics".
  */
 export function parsePage(page: string, at: number): Map<string, Reading> {
-  const places = new Map<string, Mutable>()
+  const places = new Map<string, Reading>()
   const place = (gpu: string) => {
-    const found: Mutable = places.get(gpu) ?? {
-      computed: new Map(),
-      requests: new Map(),
-      utilization: undefined,
-    }
+    const found = places.get(gpu) ?? { at, computed: new Map(), requests: new Map(), utilization: undefined }
     places.set(gpu, found)
     return found
   }
@@ -140,12 +126,7 @@ export function parsePage(page: string, at: number): Map<string, Reading> {
     else if (name === 'nv_inference_compute_infer_duration_us') add(place(gpu).computed, model, Number(value))
     else if (name === 'nv_inference_request_success') add(place(gpu).requests, model, Number(value))
   }
-  return new Map(
-    [...places].map(([gpu, { computed, requests, utilization }]) => [
-      gpu,
-      { at, computed, requests, utilization },
-    ]),
-  )
+  return places
 }
 
 function label(labels: string, name: string): string {
@@ -164,7 +145,8 @@ function summary(place: Place, list: readonly Reading[]): Watched {
   const last = all.indexOf(all.at(-1)!)
   const [begin, end] = [list[Math.min(first, last)]!, list[Math.max(first, last)]!]
   const inside = list.slice(list.indexOf(begin) + 1, list.indexOf(end) + 1)
-  const gauges = inside.flatMap(({ utilization }) => utilization ?? [])
+  const fresh = inside.filter(({ at }) => at >= begin.at + STALE_MS)
+  const gauges = (fresh.length > 0 ? fresh : inside).flatMap(({ utilization }) => utilization ?? [])
   return {
     ...place,
     seconds: (end.at - begin.at) / 1000,
