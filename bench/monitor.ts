@@ -7,7 +7,7 @@ import { resolve } from 'node:path'
 import { randomFasta } from '../scripts/support/fasta.ts'
 import { temporaryFolder } from '../scripts/support/temporary.ts'
 import { hasTriton } from '../scripts/support/triton.ts'
-import { RunMonitor } from '../src/monitor/index.ts'
+import { RunMonitor, RunStats } from '../src/monitor/index.ts'
 import { LiveTerminal } from '../src/system/terminal.ts'
 import { benchOptions, finish, type Result, single, summarize } from './result.ts'
 import { openBackend, startSleeping } from './triton/sleeping.ts'
@@ -80,6 +80,7 @@ async function monitorAlone(): Promise<Result[]> {
     new RunMonitor({
       program: 'bench',
       backend: backend.description,
+      stats: new RunStats([], 300),
       lanes: () => backend.activity(),
       servers: backend.servers,
       inputShare: () => 0.5,

@@ -1,6 +1,6 @@
 import { type TokenBatch, takeRows } from '../batching/index.ts'
 import { forModels, type ModelName } from '../bundle/index.ts'
-import type { BatchDone, RunMonitor } from '../monitor/index.ts'
+import type { ModelCounts, RunMonitor } from '../monitor/index.ts'
 import { InferenceError } from '../onnx/index.ts'
 import { areFinite } from '../system/finite.ts'
 import type { Logger } from '../system/logger.ts'
@@ -31,8 +31,6 @@ export interface Computed {
   readonly refused: ReadonlyMap<number, string>
 }
 
-export type WorkCounts = Record<ModelName, BatchDone>
-
 /** A batch is tried so often before it is taken apart. */
 const ATTEMPTS = 3
 /** After so many refused sequences without one that was taken, the model is what is wrong: nothing is taken apart. */
@@ -44,7 +42,7 @@ const NOT_FINITE =
   'the embedding has NaN or infinity, and will have it again: the weights are damaged, or numbers inside the model are too large for its precision'
 
 /**
- * Has batches computed, as many at once as the backend wants, counts them, and is the one place that decides what happens to a
+ * Has batches computed, as many at once as the backend wants, and is the one place that decides what happens to a
  * batch that fails, in this process and on servers alike:
  *
  * - an `InferenceError` is tried again; a batch that fails each time is halved down to the sequences that the model
@@ -62,8 +60,6 @@ export class Dispatcher {
   readonly #refused = forModels(() => 0)
   readonly #warned = new Set<ModelName>()
   #failure: { readonly error: unknown } | undefined
-  /** What was computed so far. */
-  readonly counts: WorkCounts = forModels(() => ({ sequences: 0, tokens: 0, paddedTokens: 0 }))
 
   constructor(options: DispatcherOptions) {
     const { concurrency } = options.backend
@@ -90,7 +86,7 @@ export class Dispatcher {
     return this.#limiters[model].run(async () => {
       this.throwIfStopped()
       const end = this.#options.monitor.batchStarted(model, tokens)
-      let done: BatchDone | undefined
+      let done: ModelCounts | undefined
       try {
         const batch = request.pad()
         const computed = await this.#embed(model, batch)
@@ -105,20 +101,15 @@ export class Dispatcher {
     })
   }
 
-  #count(model: ModelName, batch: TokenBatch, { vectors, refused }: Computed): BatchDone | undefined {
+  #count(model: ModelName, batch: TokenBatch, { vectors, refused }: Computed): ModelCounts | undefined {
     if (vectors === undefined) return undefined
     const taken = batch.lengths.filter((_, row) => !refused.has(row))
-    const done = {
+    this.#options.logger.debug(`computed ${model}: ${taken.length} sequences`)
+    return {
       sequences: taken.length,
       tokens: taken.reduce((sum, length) => sum + length, 0),
       paddedTokens: batch.rows * batch.paddedLength,
     }
-    const counts = this.counts[model]
-    counts.sequences += done.sequences
-    counts.tokens += done.tokens
-    counts.paddedTokens += done.paddedTokens
-    this.#options.logger.debug(`computed ${model}: ${done.sequences} sequences`)
-    return done
   }
 
   async #embed(model: ModelName, batch: TokenBatch): Promise<Computed> {

@@ -7,7 +7,7 @@ export type {
   ServerFacts,
 } from './backend.ts'
 // Batches computed whatever happens to them.
-export { type BatchRequest, type Computed, Dispatcher, type WorkCounts } from './dispatcher.ts'
+export { type BatchRequest, type Computed, Dispatcher } from './dispatcher.ts'
 export { Limiter } from './limiter.ts'
 // The embedded default.
 export { OnnxRuntimeBackend, type OnnxRuntimeOptions } from './onnxruntime.ts'

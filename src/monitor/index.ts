@@ -1,6 +1,8 @@
-// What a run writes about itself, line by line.
+// What a run counts, what is sampled, shown and warned of while it goes on.
 
 export type { MonitoredLane, MonitoredServer } from './lanes.ts'
+// What a run counts.
+export type { LengthSummary } from './lengths.ts'
 export {
   type DeviceMetrics,
   METRICS_VERSION,
@@ -10,15 +12,24 @@ export {
   type MetricsSample,
   type MetricsStart,
   type MetricsWarning,
-  type ModelMetrics,
   metricsSchema,
   type Outcome,
   readMetrics,
   type StageMetrics,
-  type StageName,
   type WarningCode,
 } from './metrics.ts'
 // Watching a run.
 export { requireMetricsPort } from './metrics-server.ts'
 export { type MonitorOptions, RunMonitor } from './monitor.ts'
-export type { BatchDone } from './work.ts'
+export {
+  INPUT_COUNTS,
+  MODEL_COUNTS,
+  type ModelCounts,
+  pick,
+  RUN_COUNTS,
+  type RunCounts,
+  RunStats,
+  STAGES,
+  type StageName,
+  zeros,
+} from './run-stats.ts'

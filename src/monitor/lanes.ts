@@ -1,11 +1,11 @@
 import type { TritonClient } from 'tritonclient-ts'
-import type { MonitoredModel } from './work.ts'
+import type { ModelName } from '../bundle/index.ts'
 
 /** One place that computes, as the backend sees it. */
 export interface MonitoredLane {
   readonly name: string
   /** Undefined for both models. */
-  readonly model: MonitoredModel | undefined
+  readonly model: ModelName | undefined
   /** `HOST:PORT`; undefined in this process. */
   readonly server: string | undefined
   readonly instances: number

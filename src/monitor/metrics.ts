@@ -1,59 +1,103 @@
 import { readFile } from 'node:fs/promises'
 import * as v from 'valibot'
+import { forModels } from '../bundle/index.ts'
 import { DataError } from '../system/errors.ts'
 import { parseJson } from '../system/json.ts'
 import { ReadError } from '../system/system-error.ts'
+import { STAGES } from './run-stats.ts'
 
 /** Version of the lines in `metrics.jsonl`; documented in docs/monitoring.md. */
 export const METRICS_VERSION = 1
 
 const count = v.pipe(v.number(), v.integer(), v.minValue(0))
 const amount = v.pipe(v.number(), v.minValue(0))
+const share = v.pipe(amount, v.maxValue(1))
 const time = v.pipe(v.string(), v.isoTimestamp())
 
-/** Work of one model; cumulative since the start of this process, but for `inFlight` and `waiting`. */
-const modelSchema = v.object({
-  /** Sequences embedded; identical ones of a window only once. */
-  sequences: count,
-  /** Real tokens of them, special ones included. */
-  tokens: count,
-  /** The same with padding. */
-  paddedTokens: count,
-  batches: count,
-  /** Batches at the backend now. */
-  inFlight: count,
-  /** Batches planned and not yet sent. */
-  waiting: count,
-  /** Real tokens of all batches planned so far. */
-  plannedTokens: count,
-})
+/** A number of a sample: its name, type and help in OpenMetrics, and what stands for it in `metrics.jsonl`. */
+export interface Measure<S = unknown> {
+  metric: string
+  type: 'counter' | 'gauge'
+  help: string
+  schema: S
+}
+
+function counter(metric: string, help: string): Measure<typeof count>
+function counter<S>(metric: string, help: string, schema: S): Measure<S>
+function counter(metric: string, help: string, schema: unknown = count): Measure {
+  return { metric, type: 'counter', help, schema }
+}
+
+function gauge<S>(metric: string, help: string, schema: S): Measure<S> {
+  return { metric, type: 'gauge', help, schema }
+}
+
+/** Why the clocks of a GPU are held down. */
+export const THROTTLE_REASONS = ['power', 'thermal'] as const
+
+/** Every number of a sample, by its place there, in the order of OpenMetrics. Counters begin at 0 in each process. */
+export const MEASURES = {
+  frames: {
+    prepared: counter('frames_prepared', 'Frames read.'),
+    done: counter('frames_done', 'Frames of finished parts.'),
+    known: counter('frames_known', 'Frames that an earlier process had finished.'),
+  },
+  models: {
+    sequences: counter('sequences', 'Sequences embedded.'),
+    tokens: counter('tokens', 'Tokens embedded.'),
+    paddedTokens: counter('padded_tokens', 'Tokens embedded, padding counted.'),
+    plannedTokens: counter('planned_tokens', 'Tokens of all batches planned.'),
+    batches: counter('batches', 'Batches computed.'),
+    inFlight: gauge('batches_in_flight', 'Batches at the backend.', count),
+    waiting: gauge('batches_waiting', 'Batches planned and not sent.', count),
+  },
+  /** Of what is not known of a device there is nothing. */
+  devices: {
+    busy: gauge('device_busy_ratio', 'Share of time in which it computed.', v.exactOptional(share)),
+    memoryUsedBytes: gauge('device_memory_used_bytes', 'Memory in use.', v.exactOptional(amount)),
+    memoryTotalBytes: gauge('device_memory_size_bytes', 'Memory there is.', v.exactOptional(amount)),
+    temperatureCelsius: gauge('device_temperature_celsius', 'Temperature.', v.exactOptional(v.number())),
+    powerWatts: gauge('device_power_watts', 'Power drawn.', v.exactOptional(amount)),
+    throttled: gauge(
+      'device_throttled',
+      'Whether its clocks are lowered, by reason.',
+      v.exactOptional(v.array(v.picklist(THROTTLE_REASONS))),
+    ),
+    sequencesPerSecond: gauge(
+      'device_sequences_per_second',
+      'Speed since the sample before.',
+      v.exactOptional(amount),
+    ),
+  },
+  process: {
+    rssBytes: gauge('process_resident_memory_bytes', 'Memory of this process.', count),
+    cpuSeconds: counter('process_cpu_seconds', 'Processor time of this process.', amount),
+  },
+}
+
+type Schemas<T extends Record<string, Measure>> = { [K in keyof T]: T[K]['schema'] }
+
+function schemas<T extends Record<string, Measure>>(measures: T): Schemas<T> {
+  return Object.fromEntries(Object.entries(measures).map(([key, { schema }]) => [key, schema])) as Schemas<T>
+}
+
+const modelsSchema = v.object(forModels(() => v.object(schemas(MEASURES.models))))
 
 const deviceSchema = v.object({
   name: v.string(),
   /** A GPU, the instances of one server where its GPUs are unknown, or the processor of this machine. */
   kind: v.picklist(['gpu', 'instance', 'cpu']),
-  /** Share of the time since the last sample in which it computed, 0 to 1. */
-  busy: v.exactOptional(v.pipe(v.number(), v.minValue(0), v.maxValue(1))),
-  memoryUsedBytes: v.exactOptional(amount),
-  memoryTotalBytes: v.exactOptional(amount),
-  temperatureCelsius: v.exactOptional(v.number()),
-  powerWatts: v.exactOptional(amount),
-  /** Why its clocks are held down now. */
-  throttled: v.exactOptional(v.array(v.picklist(['power', 'thermal']))),
-  /** Of its model, or of both where it computes both, since the sample before. */
-  sequencesPerSecond: v.exactOptional(amount),
+  ...schemas(MEASURES.devices),
 })
 
 const stageSchema = v.object({
-  name: v.picklist(['reading', 'dnabert_s', 'esm2', 'classifier', 'checkpoint', 'tables']),
+  name: v.picklist([...STAGES.keys()]),
   /** Seconds since the start of this process; stages overlap. */
   start: amount,
   end: amount,
   /** Seconds in which at least one of its kind was under way. */
   busySeconds: amount,
 })
-
-const modelsSchema = v.object({ esm2: modelSchema, dnabert_s: modelSchema })
 
 const startSchema = v.object({
   kind: v.literal('start'),
@@ -71,11 +115,10 @@ const sampleSchema = v.object({
   kind: v.literal('sample'),
   time,
   seconds: amount,
-  /** Frames of parts: read, finished, and finished by an earlier process. */
-  frames: v.object({ prepared: count, done: count, known: count }),
+  frames: v.object(schemas(MEASURES.frames)),
   models: modelsSchema,
   devices: v.array(deviceSchema),
-  process: v.object({ rssBytes: count, cpuSeconds: amount }),
+  process: v.object(schemas(MEASURES.process)),
   /** Seconds since anything was last made durable; absent before the first time. */
   checkpointAgeSeconds: v.exactOptional(amount),
 })
@@ -115,10 +158,8 @@ export type MetricsStart = v.InferOutput<typeof startSchema>
 export type MetricsSample = v.InferOutput<typeof sampleSchema>
 export type MetricsWarning = v.InferOutput<typeof warningSchema>
 export type MetricsEnd = v.InferOutput<typeof endSchema>
-export type ModelMetrics = v.InferOutput<typeof modelSchema>
 export type DeviceMetrics = v.InferOutput<typeof deviceSchema>
 export type StageMetrics = v.InferOutput<typeof stageSchema>
-export type StageName = StageMetrics['name']
 export type WarningCode = MetricsWarning['code']
 export type Outcome = MetricsEnd['outcome']
 

@@ -1,19 +1,21 @@
+import { forModels, type ModelName } from '../bundle/index.ts'
 import { peakMemory } from '../system/peak-memory.ts'
 import type { LiveTerminal } from '../system/terminal.ts'
 import type { Finding } from './judgement/history.ts'
 import { Judge } from './judgement/judge.ts'
 import type { MonitoredLane, MonitoredServer } from './lanes.ts'
-import type { DeviceMetrics, Outcome, StageMetrics, StageName } from './metrics.ts'
+import type { DeviceMetrics, Outcome, StageMetrics } from './metrics.ts'
 import { Pace } from './pace.ts'
 import { Recorder, type RecorderOptions } from './recorder.ts'
+import type { ModelCounts, RunStats, StageName } from './run-stats.ts'
 import { Sampler } from './sampling/sampler.ts'
 import { StageClocks } from './stage-clock.ts'
 import { heartbeat } from './view/heartbeat.ts'
 import { layOut } from './view/line.ts'
 import { rowsOf, type Status } from './view/picture.ts'
-import { type BatchDone, type MonitoredModel, Work } from './work.ts'
 
 export interface MonitorOptions extends RecorderOptions {
+  stats: RunStats
   lanes(): readonly MonitoredLane[]
   servers: readonly MonitoredServer[]
   /** Share of the input that has been read, 0 to 1; undefined where its size is unknown. */
@@ -29,15 +31,15 @@ const HEARTBEAT_MS = 30_000
 const REFRESH_MS = 500
 
 /**
- * Watches a run: counts what the pipeline tells it, samples what the devices do, writes both down, shows them and says
- * when something is wrong. Nothing that goes wrong here ends the run.
+ * Watches a run: samples what it has counted and what the devices do, writes both down, shows them and says when
+ * something is wrong. Nothing that goes wrong here ends the run.
  */
 export class RunMonitor {
   readonly #options: MonitorOptions
   readonly #started = performance.now()
   readonly #clocks = new StageClocks(() => this.#seconds())
-  readonly #work = new Work()
-  readonly #pace = new Pace(this.#work)
+  readonly #stats: RunStats
+  readonly #pace: Pace
   readonly #judge = new Judge()
   readonly #sampler: Sampler
   #recorder: Recorder | undefined
@@ -49,6 +51,8 @@ export class RunMonitor {
 
   constructor(options: MonitorOptions) {
     this.#options = options
+    this.#stats = options.stats
+    this.#pace = new Pace(options.stats)
     this.#sampler = new Sampler(options)
   }
 
@@ -117,46 +121,13 @@ export class RunMonitor {
     }
   }
 
-  framesPrepared(frames: number): void {
-    this.#work.frames.prepared += frames
-  }
-
-  /** Frames of a part that is over, whether this process or an earlier one has computed it. */
-  framesDone(frames: number, known = false): void {
-    this.#work.frames.done += frames
-    if (known) this.#work.frames.known += frames
-  }
-
-  /** No frame is to come any more. */
-  inputRead(): void {
-    this.#work.inputRead = true
-  }
-
-  /**
-   * All batches of some frames have been told.
-   * @param known - how many of the frames need none, since an earlier process has finished them
-   */
-  framesPlanned(frames: number, known: number): void {
-    this.#work.framesPlanned += frames
-    this.#work.framesPlannedAnew += frames - known
-  }
-
-  /** @param tokens - real tokens of each of the batches */
-  batchesPlanned(model: MonitoredModel, tokens: readonly number[]): void {
-    this.#work.planned(
-      model,
-      tokens.length,
-      tokens.reduce((sum, each) => sum + each, 0),
-    )
-  }
-
   /** @returns what ends the batch; without an argument it was given up */
-  batchStarted(model: MonitoredModel, plannedTokens: number): (done?: BatchDone) => void {
+  batchStarted(model: ModelName, plannedTokens: number): (done?: ModelCounts) => void {
     const end = this.stage(model)
-    this.#work.batchStarted(model)
+    const ended = this.#stats.models[model].started(plannedTokens)
     return (done) => {
       end()
-      this.#work.batchEnded(model, plannedTokens, done)
+      ended(done)
     }
   }
 
@@ -182,7 +153,7 @@ export class RunMonitor {
       seconds: this.#seconds(),
       outcome,
       stages: this.stages(),
-      models: this.#work.models(),
+      models: this.#models(),
       process: { peakRssBytes: peakMemory(), cpuSeconds: cpuSeconds() },
     })
   }
@@ -203,15 +174,24 @@ export class RunMonitor {
     this.#pace.note(seconds)
     const counts = {
       seconds,
-      frames: { ...this.#work.frames },
-      models: this.#work.models(),
+      frames: this.#frames(),
+      models: this.#models(),
       devices,
       process: { rssBytes: process.memoryUsage.rss(), cpuSeconds: cpuSeconds() },
       ...(this.#saved !== undefined && { checkpointAgeSeconds: seconds - this.#saved }),
     }
     await this.#recorder?.sample(counts, this.#pace.secondsLeft(this.#options.inputShare()))
-    const moreToCome = !this.#work.inputRead
+    const moreToCome = !this.#stats.inputRead
     for (const finding of this.#judge.judge({ sample: counts, lanes, moreToCome })) this.#warn(finding)
+  }
+
+  #frames() {
+    const { prepared, done } = this.#stats.frames
+    return { prepared, done, known: this.#stats.counts.framesDoneBefore }
+  }
+
+  #models() {
+    return forModels((model) => this.#stats.models[model].metrics)
   }
 
   #warn(finding: Finding): void {
@@ -222,18 +202,14 @@ export class RunMonitor {
     const share = this.#options.inputShare()
     const seconds = this.#seconds()
     this.#pace.note(seconds)
-    const each = <T>(of: (model: MonitoredModel) => T): Record<MonitoredModel, T> => ({
-      esm2: of('esm2'),
-      dnabert_s: of('dnabert_s'),
-    })
     return {
       seconds,
-      frames: { ...this.#work.frames, expected: this.#pace.framesExpected(share) },
-      inputRead: this.#work.inputRead,
+      frames: { ...this.#frames(), expected: this.#pace.framesExpected(share) },
+      inputRead: this.#stats.inputRead,
       share,
-      models: this.#work.models(),
-      speeds: each((model) => this.#pace.speed(model)),
-      tokensLeft: each((model) => this.#pace.tokensLeft(model, share)),
+      models: this.#stats.models,
+      speeds: forModels((model) => this.#pace.speed(model)),
+      tokensLeft: forModels((model) => this.#pace.tokensLeft(model, share)),
       secondsLeft: this.#pace.secondsLeft(share),
       checkpointAgeSeconds: this.#saved === undefined ? undefined : seconds - this.#saved,
       devices: this.#devices,

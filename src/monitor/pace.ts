@@ -1,4 +1,5 @@
-import { MODELS, type MonitoredModel, type Work } from './work.ts'
+import { FEATURE_ORDER, forModels, type ModelName } from '../bundle/index.ts'
+import type { ModelCounts, RunStats } from './run-stats.ts'
 
 /** Speeds are those of the last minute: long enough for batches of some seconds, short enough to see a change. */
 const SPAN_SECONDS = 60
@@ -7,8 +8,7 @@ const LONG_SPAN_SECONDS = 600
 
 interface Point {
   seconds: number
-  tokens: Record<MonitoredModel, number>
-  sequences: Record<MonitoredModel, number>
+  models: Record<ModelName, Pick<ModelCounts, 'tokens' | 'sequences'>>
 }
 
 export interface Speed {
@@ -18,16 +18,16 @@ export interface Speed {
 
 /** How fast a run is, and how long it will take from the tokens that are left. */
 export class Pace {
-  readonly #work: Work
+  readonly #stats: RunStats
   readonly #points: Point[] = []
 
-  constructor(work: Work) {
-    this.#work = work
+  constructor(stats: RunStats) {
+    this.#stats = stats
   }
 
   /** Remembers where the run stands; called at least every few seconds. */
   note(seconds: number): void {
-    const models = this.#work.models()
+    const { models } = this.#stats
     const last = this.#points.at(-1)
     // Nothing computed so far: the wait before the first batch says nothing about the speed.
     const idle = models.esm2.tokens + models.dnabert_s.tokens === 0
@@ -35,11 +35,11 @@ export class Pace {
       if (idle) last.seconds = seconds
       return
     }
-    this.#points.push({
-      seconds,
-      tokens: { esm2: models.esm2.tokens, dnabert_s: models.dnabert_s.tokens },
-      sequences: { esm2: models.esm2.sequences, dnabert_s: models.dnabert_s.sequences },
+    const done = (model: ModelName) => ({
+      tokens: models[model].tokens,
+      sequences: models[model].sequences,
     })
+    this.#points.push({ seconds, models: forModels(done) })
     // Every second point goes once there are many: the long stretch needs no fine steps.
     if (this.#points.length > 2000) this.#thin(seconds)
   }
@@ -54,15 +54,15 @@ export class Pace {
   }
 
   /** Undefined before anything has been computed. */
-  speed(model: MonitoredModel, span: number = SPAN_SECONDS): Speed | undefined {
+  speed(model: ModelName, span: number = SPAN_SECONDS): Speed | undefined {
     const last = this.#points.at(-1)
     if (last === undefined) return undefined
     const first = this.#points.find((point) => last.seconds - point.seconds <= span)
     const passed = last.seconds - (first?.seconds ?? last.seconds)
     if (first === undefined || passed <= 0) return undefined
     return {
-      sequencesPerSecond: (last.sequences[model] - first.sequences[model]) / passed,
-      tokensPerSecond: (last.tokens[model] - first.tokens[model]) / passed,
+      sequencesPerSecond: (last.models[model].sequences - first.models[model].sequences) / passed,
+      tokensPerSecond: (last.models[model].tokens - first.models[model].tokens) / passed,
     }
   }
 
@@ -72,19 +72,18 @@ export class Pace {
    *
    * @param share - of the input that has been read, 0 to 1
    */
-  tokensLeft(model: MonitoredModel, share: number | undefined): number | undefined {
-    const work = this.#work
-    const planned = work.tokensLeft(model)
-    if (work.inputRead && work.framesPlanned >= work.frames.prepared) return planned
-    const frames = this.framesExpected(share)
-    if (frames === undefined || work.framesPlannedAnew === 0) return undefined
-    const perFrame = work.models()[model].plannedTokens / work.framesPlannedAnew
-    return planned + Math.max(0, frames - work.framesPlanned) * perFrame
+  tokensLeft(model: ModelName, share: number | undefined): number | undefined {
+    const { inputRead, framesPlanned, framesToCompute, frames, models } = this.#stats
+    const { tokensLeft, plannedTokens } = models[model]
+    if (inputRead && framesPlanned >= frames.prepared) return tokensLeft
+    const expected = this.framesExpected(share)
+    if (expected === undefined || framesToCompute === 0) return undefined
+    return tokensLeft + (Math.max(0, expected - framesPlanned) * plannedTokens) / framesToCompute
   }
 
   /** Frames of the whole input; an estimate until it has been read. */
   framesExpected(share: number | undefined): number | undefined {
-    const { inputRead, frames } = this.#work
+    const { inputRead, frames } = this.#stats
     if (inputRead) return frames.prepared
     // The first hundredth of an input says little about the rest.
     if (share === undefined || share < 0.001 || frames.prepared === 0) return undefined
@@ -94,7 +93,7 @@ export class Pace {
   /** Seconds to the end; the models run side by side, so that the one that needs longer decides. */
   secondsLeft(share: number | undefined): number | undefined {
     let longest = 0
-    for (const model of MODELS) {
+    for (const model of FEATURE_ORDER) {
       const left = this.tokensLeft(model, share)
       if (left === undefined) return undefined
       if (left === 0) continue

@@ -1,14 +1,5 @@
-import type { StageMetrics, StageName } from './metrics.ts'
-
-/** In the order of the pipeline. */
-const STAGES = [
-  'reading',
-  'dnabert_s',
-  'esm2',
-  'classifier',
-  'checkpoint',
-  'tables',
-] as const satisfies StageName[]
+import type { StageMetrics } from './metrics.ts'
+import { STAGES, type StageName } from './run-stats.ts'
 
 interface Clock {
   start: number
@@ -51,7 +42,7 @@ export class StageClocks {
   /** Stages that have begun; those under way end now. */
   summary(): StageMetrics[] {
     const now = this.#now()
-    return STAGES.flatMap((name) => {
+    return [...STAGES.keys()].flatMap((name) => {
       const clock = this.#clocks.get(name)
       if (clock === undefined) return []
       const { start, end, busy, open, since } = clock

@@ -7,8 +7,8 @@ import {
   KEY_BYTES,
   REFUSED,
 } from '../checkpoint/index.ts'
-import { type Computed, Dispatcher, type EmbeddingBackend, type WorkCounts } from '../dispatch/index.ts'
-import type { RunMonitor } from '../monitor/index.ts'
+import { type Computed, Dispatcher, type EmbeddingBackend } from '../dispatch/index.ts'
+import type { RunMonitor, RunStats } from '../monitor/index.ts'
 import { areFinite } from '../system/finite.ts'
 import type { Logger } from '../system/logger.ts'
 import { type EmbeddedPart, type ModelInput, ModelWork, type PlannedBatch } from './model-work.ts'
@@ -26,6 +26,7 @@ export interface EmbedderOptions {
   backend: EmbeddingBackend
   inputs: readonly ModelInput[]
   memory: EmbeddingMemory
+  stats: RunStats
   monitor: RunMonitor
   logger: Logger
   signal?: AbortSignal | undefined
@@ -50,19 +51,12 @@ export class WindowEmbedder implements AsyncDisposable {
   readonly #width: number
   readonly #dispatcher: Dispatcher
   readonly #journals = new Set<Journal>()
-  /** Frames' sequences whose embedding was taken over from an old run. */
-  adopted = 0
 
   constructor(options: EmbedderOptions) {
     const { backend, inputs } = options
     this.#options = options
     this.#width = inputs.reduce((sum, { model }) => sum + backend.dimension(model), 0)
     this.#dispatcher = new Dispatcher(options)
-  }
-
-  /** What was computed so far. */
-  get counts(): WorkCounts {
-    return this.#dispatcher.counts
   }
 
   /**
@@ -96,7 +90,8 @@ export class WindowEmbedder implements AsyncDisposable {
 
   #tellFrames(window: Window['parts']): void {
     const count = (parts: Window['parts']) => parts.reduce((sum, { part }) => sum + part.ids.length, 0)
-    this.#options.monitor.framesPlanned(count(window), count(window.filter(({ done }) => done)))
+    this.#options.stats.framesPlanned += count(window)
+    this.#options.stats.framesToCompute += count(window.filter(({ done }) => !done))
   }
 
   async #embedModel(work: ModelWork, last: boolean, journal: Journal, planned: () => void): Promise<void> {
@@ -108,7 +103,7 @@ export class WindowEmbedder implements AsyncDisposable {
       }
       const { model, padId } = work.input
       const plan = work.plan(last)
-      this.#options.monitor.batchesPlanned(model, plan.map(tokensOf))
+      this.#options.stats.models[model].planned(plan.map(tokensOf))
       planned()
       const batches = plan.map((batch) => {
         const request = { model, tokens: tokensOf(batch), pad: () => padBatch(batch.rows, padId) }
@@ -125,7 +120,8 @@ export class WindowEmbedder implements AsyncDisposable {
     if (adopted === undefined) return
     for (const group of work.groups()) {
       const vector = await adopted.find(work.input.model, work.keyOf(group))
-      if (vector?.length === work.dimension && areFinite(vector) && work.adopt(group, vector)) this.adopted++
+      if (vector?.length === work.dimension && areFinite(vector) && work.adopt(group, vector))
+        this.#options.stats.counts.adoptedSequences++
     }
   }
 

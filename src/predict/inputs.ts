@@ -45,6 +45,12 @@ export class RunInputs {
     return this.#inputs.some(({ source }) => source.kind === 'stream')
   }
 
+  /** Of all inputs, as stored; undefined while nobody knows how long a stream is. */
+  get bytes(): number | undefined {
+    const sizes = this.described.map(({ bytes }) => bytes)
+    return sizes.includes(null) ? undefined : sizes.reduce<number>((sum, bytes) => sum + (bytes ?? 0), 0)
+  }
+
   /** As they are known now. */
   get described(): readonly RunInput[] {
     return this.#inputs.map(({ described }) => described)

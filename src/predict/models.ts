@@ -10,13 +10,9 @@ import {
   readTokenizers,
   type Tokenizer,
 } from '../bundle/index.ts'
-import {
-  type EmbeddingBackend,
-  type ServerFacts,
-  type WorkCounts,
-  warnOfUnstated,
-} from '../dispatch/index.ts'
+import { type EmbeddingBackend, type ServerFacts, warnOfUnstated } from '../dispatch/index.ts'
 import { type ImportedClassifier, importClassifier } from '../import/index.ts'
+import type { ModelCounts } from '../monitor/index.ts'
 import type { PredictOptions } from '../settings/index.ts'
 import { UsageError } from '../system/errors.ts'
 import type { Logger } from '../system/logger.ts'
@@ -190,7 +186,7 @@ function cutting(
 }
 
 /** One line about the work the models did. */
-export function describeWork(work: WorkCounts): string {
+export function describeWork(work: Readonly<Record<ModelName, ModelCounts>>): string {
   return FEATURE_ORDER.map((model) => {
     const { sequences, tokens, paddedTokens } = work[model]
     return (

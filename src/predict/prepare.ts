@@ -1,8 +1,8 @@
 import { type ReadOptions, readSequences, type SequenceRecord } from '../fasta/index.ts'
+import type { RunStats } from '../monitor/index.ts'
 import { chunkBounds, openFrames } from '../sequence/index.ts'
 import type { PreparedFiles } from './intermediates.ts'
 import { emptyPart, type Part } from './part.ts'
-import type { Tally } from './tally.ts'
 
 export interface PrepareOptions {
   inputs: readonly string[]
@@ -14,33 +14,19 @@ export interface PrepareOptions {
   keepEmpty: boolean
   /** Where chunks and frames are written as files, when they are to be kept; parts are not. */
   files: PreparedFiles | undefined
-  tally: Tally
+  stats: RunStats
   signal: AbortSignal | undefined
   read: ReadOptions
-}
-
-/** What went in and what came out, for the closing lines of a run. */
-export interface PrepareCounts {
-  records: number
-  bases: number
-  chunks: number
-  /** Chunks in which every frame has a stop codon: they have no row in any table. */
-  chunksWithoutFrame: number
-  frames: number
 }
 
 /**
  * Stages one to three: cuts the records into chunks, translates each chunk in six frames, keeps the frames without
  * a stop codon and gathers them into parts. Holds one record and one part at a time.
  */
-export async function* prepareParts(options: PrepareOptions, counts: PrepareCounts): AsyncGenerator<Part> {
+export async function* prepareParts(options: PrepareOptions): AsyncGenerator<Part> {
   let part = emptyPart(1)
   for await (const records of readSequences(options.inputs, options.read)) {
-    for (const record of records) {
-      counts.records++
-      counts.bases += record.sequence.length
-      yield* addRecord(record)
-    }
+    for (const record of records) yield* addRecord(record)
     await options.files?.drain()
     options.signal?.throwIfAborted()
   }
@@ -48,22 +34,19 @@ export async function* prepareParts(options: PrepareOptions, counts: PrepareCoun
 
   /** Yields each part that a record fills. */
   function* addRecord({ id, sequence, source }: SequenceRecord): Generator<Part> {
-    options.tally.record(source, sequence.length)
+    options.stats.record(source, sequence.length)
     for (const { index, start, end } of chunkBounds(sequence.length, options.expectedLength)) {
       const chunkId = `${id}_chunk_${index}`
       const chunk = sequence.subarray(start, end)
       options.files?.addChunk(chunkId, chunk)
-      counts.chunks++
       const frames = openFrames(chunk, { keepEmpty: options.keepEmpty })
-      if (frames.length === 0) counts.chunksWithoutFrame++
-      options.tally.chunk(chunk.length, frames.length)
+      options.stats.chunk(chunk.length, frames.length)
       for (const { frame, nucleotide, protein } of frames) {
         const frameId = chunkId + frame
         part.ids.push(frameId)
         part.nucleotides.push(nucleotide)
         part.proteins.push(protein)
         options.files?.addFrame(frameId, nucleotide, protein)
-        counts.frames++
         if (part.ids.length === options.sequencesPerFile) {
           const full = part
           part = emptyPart(full.number + 1)

@@ -1,4 +1,5 @@
 import { type InvalidRecord, newReadStatistics, type OnInvalid, type ReadOptions } from '../fasta/index.ts'
+import type { RunCounts } from '../monitor/index.ts'
 import { AtomicFile } from '../system/atomic.ts'
 import type { Logger } from '../system/logger.ts'
 import { printable } from '../system/printable.ts'
@@ -19,11 +20,11 @@ export class RecordReport {
   #unusual = 0
   #lastUnusual = ''
   readonly #shown = new Map<string, number>()
-  /** Records left out so far. */
-  skipped = 0
+  readonly #counts: RunCounts
 
-  constructor(path: string, logger: Logger) {
+  constructor(path: string, counts: RunCounts, logger: Logger) {
     this.#path = path
+    this.#counts = counts
     this.#logger = logger
   }
 
@@ -53,8 +54,8 @@ export class RecordReport {
 
   #tell({ outcome, reason, message, source, id }: InvalidRecord): void {
     if (outcome === 'left_out') {
-      this.skipped++
-      if (this.skipped <= SHOWN) this.#logger.warn(`left out: ${message}`)
+      this.#counts.skippedRecords++
+      if (this.#counts.skippedRecords <= SHOWN) this.#logger.warn(`left out: ${message}`)
       return
     }
     if (outcome === 'kept') {
@@ -84,8 +85,9 @@ export class RecordReport {
   async finish(): Promise<void> {
     await this.drain()
     await this.#file?.commit()
-    if (this.skipped > 0)
-      this.#logger.warn(`${count(this.skipped, 'invalid record')} left out; the list is in ${this.#path}`)
+    const { skippedRecords } = this.#counts
+    if (skippedRecords > 0)
+      this.#logger.warn(`${count(skippedRecords, 'invalid record')} left out; the list is in ${this.#path}`)
     if (this.#unusual > 0) {
       this.#logger.warn(
         `${count(this.#unusual, 'record')} with something unusual, read as ${this.#unusual === 1 ? 'it stands' : 'they stand'}; the list is in ${this.#path}`,

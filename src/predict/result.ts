@@ -1,28 +1,40 @@
 import type { OutputPaths } from '../layout/index.ts'
+import { pick, type RunCounts, zeros } from '../monitor/index.ts'
 import type { Logger } from '../system/logger.ts'
-import type { TableCounts } from '../tables/index.ts'
 import { count } from '../text/numbers.ts'
-import type { PrepareCounts } from './prepare.ts'
+
+/** In the order of `run.json`. */
+const COUNTS = [
+  'records',
+  'bases',
+  'chunks',
+  'chunksWithoutFrame',
+  'frames',
+  'viralFrames',
+  'calledChunks',
+  'viralChunks',
+  'skippedRecords',
+] as const
+
+/** Counts of the tables, and of what they were made from. `frames` are those with a row. */
+export type ResultCounts = Pick<RunCounts, (typeof COUNTS)[number]>
 
 /** What a run did. */
-export interface PredictResult extends PrepareCounts, TableCounts {
+export interface PredictResult extends ResultCounts {
   /** Parts that could not be computed; their frames are in no table. */
   failedParts: number
-  /** Records that were left out as invalid. */
-  skippedRecords: number
   /** True when an earlier run had already finished: nothing was computed. */
   alreadyFinished: boolean
   paths: OutputPaths
 }
 
-/** Counts of a run of which nothing is known. */
-export function emptyCounts(): PrepareCounts & TableCounts {
-  const prepared = { records: 0, bases: 0, chunks: 0, chunksWithoutFrame: 0, frames: 0 }
-  return { ...prepared, viralFrames: 0, calledChunks: 0, viralChunks: 0 }
+/** @param counts - undefined for a run of which nothing is known */
+export function resultCounts(counts: RunCounts | undefined): ResultCounts {
+  return counts === undefined ? zeros(COUNTS) : { ...pick(counts, COUNTS), frames: counts.scoredFrames }
 }
 
 /** The closing lines of a run. */
-export function reportCounts(result: PrepareCounts & TableCounts, folder: string, logger: Logger): void {
+export function reportCounts(result: ResultCounts, folder: string, logger: Logger): void {
   const { records, chunks, chunksWithoutFrame, frames, viralFrames, calledChunks, viralChunks } = result
   logger.info(
     `${count(records, 'record')}, ${count(chunks, 'chunk')}; ${chunksWithoutFrame} without an open frame (no row in any table)`,
@@ -34,7 +46,7 @@ export function reportCounts(result: PrepareCounts & TableCounts, folder: string
 
 /** Says why the tables hold no row, where they hold none. */
 export function warnOfEmptyTables(
-  { chunks, chunksWithoutFrame, frames }: PrepareCounts & TableCounts,
+  { chunks, chunksWithoutFrame, frames }: ResultCounts,
   logger: Logger,
 ): void {
   if (chunksWithoutFrame === chunks)

@@ -1,4 +1,5 @@
 import { basename } from 'node:path'
+import { version } from '../../package.json' with { type: 'json' }
 import {
   type AdoptedVectors,
   damagedPartFile,
@@ -8,11 +9,10 @@ import {
   writeFailedFiles,
   writePartFiles,
 } from '../checkpoint/index.ts'
-import type { WorkCounts } from '../dispatch/index.ts'
 import type { ReadOptions } from '../fasta/index.ts'
 import { FILES, type OutputPaths, recognizer, resultFiles } from '../layout/index.ts'
 import { BroadRun } from '../legacy/index.ts'
-import type { RunMonitor } from '../monitor/index.ts'
+import { RunMonitor, RunStats } from '../monitor/index.ts'
 import { InferenceError } from '../onnx/index.ts'
 import type { PredictOptions } from '../settings/index.ts'
 import { writeAtomically } from '../system/atomic.ts'
@@ -29,12 +29,10 @@ import { PreparedFiles } from './intermediates.ts'
 import type { EmbeddedPart, WindowPart } from './model-work.ts'
 import { describeWork, type RunModels } from './models.ts'
 import { contentOf, type Part } from './part.ts'
-import { type PrepareCounts, prepareParts } from './prepare.ts'
-import { monitorOf } from './progress.ts'
+import { prepareParts } from './prepare.ts'
 import { RecordReport } from './records.ts'
 import { type FailedRows, reportRun } from './report.ts'
-import { emptyCounts, type PredictResult, reportCounts, warnOfEmptyTables } from './result.ts'
-import { Tally } from './tally.ts'
+import { type PredictResult, reportCounts, resultCounts, warnOfEmptyTables } from './result.ts'
 import { overlapped, windowsOf, windowsUnderWay } from './windows.ts'
 
 /** What a run is made of. */
@@ -65,14 +63,9 @@ export class Run {
   readonly #signal: AbortSignal | undefined
   readonly #records: RecordReport
   readonly #monitor: RunMonitor
-  readonly #counts: PrepareCounts = { records: 0, bases: 0, chunks: 0, chunksWithoutFrame: 0, frames: 0 }
-  readonly #tally: Tally
+  readonly #stats: RunStats
   readonly #start = new Date()
   readonly #failed: FailedRows[] = []
-  #failedFrames = 0
-  #framesDoneBefore = 0
-  #computed: WorkCounts | undefined
-  #adopted = 0
   #broad: BroadRun | undefined
 
   constructor({ options, paths, models, inputs, folder, record, lock, terminal, logger, signal }: RunParts) {
@@ -80,16 +73,29 @@ export class Run {
     this.#paths = paths
     this.#models = models
     this.#inputs = inputs
-    this.#tally = new Tally(options.inputs, options.expectedLength)
+    const stats = new RunStats(options.inputs, options.expectedLength)
+    this.#stats = stats
     this.#folder = folder
     this.#record = record
     this.#lock = lock
     this.#logger = logger
     this.#signal = signal
-    this.#records = new RecordReport(paths.invalidRecords, logger)
-    const { counts, records } = { counts: this.#counts, records: this.#records }
-    const resumed = folder.status === 'resumed'
-    this.#monitor = monitorOf({ options, paths, models, inputs, counts, records, resumed, terminal, logger })
+    this.#records = new RecordReport(paths.invalidRecords, stats.counts, logger)
+    this.#monitor = new RunMonitor({
+      program: version,
+      backend: models.backend.description,
+      stats,
+      lanes: () => models.backend.activity(),
+      servers: models.backend.servers,
+      inputShare: () => stats.share(this.#records.read, inputs.bytes),
+      resumed: folder.status === 'resumed',
+      intervalSeconds: options.metricsInterval,
+      folder: options.metrics ? paths.report : undefined,
+      port: options.metricsPort,
+      terminal,
+      progress: options.progress && !options.quiet,
+      logger,
+    })
   }
 
   async execute(): Promise<PredictResult> {
@@ -170,24 +176,22 @@ export class Run {
     await using embedder = new WindowEmbedder({
       backend: this.#models.backend,
       inputs: this.#models.inputs,
+      stats: this.#stats,
       memory: { openJournal: (first, visit) => folder.openJournal(first, visit), adopted },
       monitor: this.#monitor,
       logger: this.#logger,
       signal: this.#signal,
     })
-    const prepared = prepareParts(
-      {
-        inputs: this.#options.inputs,
-        expectedLength: this.#options.expectedLength,
-        sequencesPerFile: this.#options.sequencesPerFile,
-        keepEmpty: this.#options.layout === 'broad',
-        files,
-        tally: this.#tally,
-        signal: this.#signal,
-        read: await this.#readOptions(),
-      },
-      this.#counts,
-    )
+    const prepared = prepareParts({
+      inputs: this.#options.inputs,
+      expectedLength: this.#options.expectedLength,
+      sequencesPerFile: this.#options.sequencesPerFile,
+      keepEmpty: this.#options.layout === 'broad',
+      files,
+      stats: this.#stats,
+      signal: this.#signal,
+      read: await this.#readOptions(),
+    })
     let parts = 0
     const compared = this.#compared(this.#monitor.timed('reading', prepared), files, (part) => {
       parts = part.number
@@ -198,7 +202,7 @@ export class Run {
       async (window) => {
         if (window.parts.some(({ done }) => !done)) return await embedder.embed(window)
         const frames = window.parts.reduce((sum, { part }) => sum + part.ids.length, 0)
-        this.#monitor.framesPlanned(frames, frames)
+        this.#stats.framesPlanned += frames
         await folder.removeJournal(window.parts[0]?.part.number ?? 0)
         return undefined
       },
@@ -208,11 +212,10 @@ export class Run {
       const whole = await this.#finishWindow(window)
       await embedder.close(window, !whole)
     }
-    this.#computed = embedder.counts
-    this.#adopted = embedder.adopted
-    if (this.#counts.frames > 0) this.#logger.info(describeWork(embedder.counts))
+    const { counts, models: work } = this.#stats
+    if (counts.frames > 0) this.#logger.info(describeWork(work))
     if (adopted !== undefined)
-      this.#logger.info(`${count(embedder.adopted, 'sequence')} had an embedding of the old run`)
+      this.#logger.info(`${count(counts.adoptedSequences, 'sequence')} had an embedding of the old run`)
     return parts
   }
 
@@ -242,27 +245,23 @@ export class Run {
     files: PreparedFiles | undefined,
     seen: (part: Part) => void,
   ): AsyncGenerator<WindowPart> {
-    let frames = 0
     let last = 0
     for await (const part of parts) {
       seen(part)
       last = part.number
-      this.#monitor.framesPrepared(part.ids.length)
+      this.#stats.frames.prepared += part.ids.length
       await this.#records.drain()
       const done = this.#folder.status === 'resumed' && (await this.#isFinished(part))
       await files?.writePart(part)
-      if (done) {
-        frames += part.ids.length
-        this.#monitor.framesDone(part.ids.length, true)
-      }
+      if (done) this.#stats.framesDone(part.ids.length, true)
       yield { part, done }
     }
     if (!this.#folder.inputsProven && (await this.#folder.hasPartsAfter(last)))
       throw this.#otherStream(last + 1)
     await this.#folder.recordInputs(this.#inputs.described)
-    this.#monitor.inputRead()
-    this.#framesDoneBefore = frames
-    if (frames > 0) this.#logger.info(`${frames} frames were already done`)
+    this.#stats.inputRead = true
+    const { framesDoneBefore } = this.#stats.counts
+    if (framesDoneBefore > 0) this.#logger.info(`${framesDoneBefore} frames were already done`)
   }
 
   async #isFinished(part: Part): Promise<boolean> {
@@ -301,11 +300,10 @@ export class Run {
         const { step, rows } = failure
         const reason = `${rows.size} of ${count(part.ids.length, 'frame')}; ${failure.reason}`
         this.#failed.push({ part: part.number, step, reason, rows })
-        this.#failedFrames += rows.size
         this.#logger.warn(`part ${part.number} failed: ${step}: ${reason}`)
         if (rows.size < part.ids.length) await this.#keepPartially(embedded, rows)
       }
-      this.#monitor.framesDone(part.ids.length)
+      this.#stats.framesDone(part.ids.length)
     }
     return whole
   }
@@ -367,7 +365,7 @@ export class Run {
   async #finish(parts: number): Promise<PredictResult> {
     await this.#lock.check()
     const failed = new Set(this.#failed.map(({ part }) => part))
-    const counts = await this.#monitor.during('tables', () =>
+    const tables = await this.#monitor.during('tables', () =>
       writeTables(this.#paths, this.#folder.scores(parts, failed, this.#signal), {
         stamp: this.#models.stamp,
         spillPath: (run) => this.#folder.files.sorted(run),
@@ -378,46 +376,56 @@ export class Run {
       await writeAtomically(this.#paths.demonstration, `${basename(this.#paths.mergedFolder)}: ${stamp}\n`)
     await this.#record.share(this.#paths.failed)
     await writeFailedFiles(this.#paths, this.#failed)
-    const result = { ...this.#counts, ...counts, skippedRecords: this.#records.skipped }
+    this.#count(parts, tables)
+    const { failedFrames } = this.#stats.counts
+    const result = resultCounts(this.#stats.counts)
     await this.#monitor.end(failed.size > 0 ? 'failed-parts' : 'finished')
     // Before the report, which holds every warning.
     warnOfEmptyTables(result, this.#logger)
     if (failed.size > 0) {
       this.#logger.warn(
-        `${failed.size} of ${count(parts, 'part')} failed, ${count(this.#failedFrames, 'frame')} missing from the tables: ` +
+        `${failed.size} of ${count(parts, 'part')} failed, ${count(failedFrames, 'frame')} missing from the tables: ` +
           `${this.#paths.failed} says why. The same command computes only what is missing`,
       )
     }
-    await this.#report(parts, counts)
+    await this.#report()
     if (failed.size === 0) await this.#close({ ...result }, parts)
     reportCounts(result, this.#paths.mergedFolder, this.#logger)
     return { ...result, failedParts: failed.size, alreadyFinished: false, paths: this.#paths }
+  }
+
+  /** What is known once the tables are written. */
+  #count(parts: number, { frames, viralFrames, calledChunks, viralChunks }: TableCounts): void {
+    const failedParts = this.#failed.length
+    Object.assign(this.#stats.counts, {
+      parts,
+      failedParts,
+      scoredFrames: frames,
+      viralFrames,
+      calledChunks,
+      viralChunks,
+    })
+    for (const { part, rows } of this.#failed)
+      for (const row of rows) this.#stats.frameFailed((part - 1) * this.#options.sequencesPerFile + row)
   }
 
   /**
    * Before the state is closed: a run that is killed meanwhile is continued, and makes its report then. After the last
    * line of the monitor, from which it has the stages.
    */
-  async #report(parts: number, tables: TableCounts): Promise<void> {
-    if (!this.#options.report || this.#computed === undefined) return
+  async #report(): Promise<void> {
+    if (!this.#options.report) return
     await reportRun(
       {
         options: this.#options,
         paths: this.#paths,
         models: this.#models,
+        stats: this.#stats,
         inputs: this.#inputs.described,
         start: this.#start,
         continued: this.#folder.status === 'resumed',
-        tally: this.#tally,
-        prepared: this.#counts,
-        tables,
-        skippedRecords: this.#records.skipped,
         recordsListed: this.#records.isListed,
-        framesDoneBefore: this.#framesDoneBefore,
-        parts,
         failed: this.#failed,
-        computed: this.#computed,
-        adoptedSequences: this.#adopted,
         warnings: this.#logger.warnings,
       },
       this.#logger,
@@ -440,7 +448,7 @@ export class Run {
     this.#logger.info(
       `this run has finished before; its results are in ${this.#paths.mergedFolder}. --force computes them anew`,
     )
-    const result = { ...emptyCounts(), skippedRecords: 0, ...this.#folder.result }
+    const result = { ...resultCounts(undefined), ...this.#folder.result }
     return { ...result, failedParts: 0, alreadyFinished: true, paths: this.#paths }
   }
 }

@@ -1,26 +1,26 @@
 import { relative, sep } from 'node:path'
+import { version } from '../../package.json' with { type: 'json' }
+import { forModels } from '../bundle/index.ts'
 import { ExitCode } from '../exit-codes.ts'
 import type { OutputPaths } from '../layout/index.ts'
+import { MODEL_COUNTS, pick, type RunStats } from '../monitor/index.ts'
+import type { PredictOptions } from '../settings/index.ts'
 import type { Summary } from './summary.ts'
 import { SUMMARY_FORMAT, SUMMARY_VERSION } from './summary.ts'
 
 /** What a run knows about itself at its end. */
-export interface RunFacts
-  extends Pick<
-    Summary,
-    'inputs' | 'models' | 'servers' | 'counts' | 'computed' | 'failures' | 'lengths' | 'warnings'
-  > {
-  programVersion: string
-  name: string
-  demonstration: string | undefined
+export interface RunFacts extends Pick<Summary, 'name' | 'models' | 'servers' | 'failures'> {
+  stats: RunStats
+  options: PredictOptions
+  paths: OutputPaths
+  inputs: readonly Pick<Summary['inputs'][number], 'path' | 'bytes' | 'sha256'>[]
   start: Date
-  end: Date
   /** True where an earlier start had been interrupted. */
   continued: boolean
-  /** The options of the run; what lets one into a server must not be among them. */
-  settings: Readonly<Record<string, unknown>>
-  paths: OutputPaths
-  invalidRecords: boolean
+  demonstration: string | undefined
+  /** Whether there is a list of records left out or unusual. */
+  recordsListed: boolean
+  warnings: readonly string[]
 }
 
 /**
@@ -31,48 +31,54 @@ export function summarize(
   facts: RunFacts,
   metrics: { file: string; stages: Summary['stages'] } | undefined,
 ): Summary {
-  const { counts, computed, paths, start, end } = facts
+  const { stats, paths, start, demonstration } = facts
+  const { counts } = stats
+  const end = new Date()
   const seconds = Math.max(0, end.getTime() - start.getTime()) / 1000
-  const each = (amount: number) => (seconds > 0 ? rounded(amount / seconds) : 0)
+  const each = (amount: number) => (seconds > 0 ? Number((amount / seconds).toPrecision(6)) : 0)
   const here = (path: string) => relative(paths.report, path).split(sep).join('/')
+  const failed = counts.failedParts > 0
+  const { dnabert_s, esm2 } = stats.models
   return {
     format: SUMMARY_FORMAT,
     version: SUMMARY_VERSION,
-    program: { name: 'virnucpro', version: facts.programVersion },
+    program: { name: 'virnucpro', version },
     name: facts.name,
-    outcome: counts.failedParts > 0 ? 'failed-parts' : 'finished',
-    exitCode: counts.failedParts > 0 ? ExitCode.partial : ExitCode.ok,
-    ...(facts.demonstration !== undefined && { demonstration: facts.demonstration }),
+    outcome: failed ? 'failed-parts' : 'finished',
+    exitCode: failed ? ExitCode.partial : ExitCode.ok,
+    ...(demonstration !== undefined && { demonstration }),
     time: { start: start.toISOString(), end: end.toISOString(), seconds, continued: facts.continued },
-    settings: withNull(facts.settings),
+    settings: settingsOf(facts.options),
     models: facts.models,
-    servers: facts.servers ?? [],
-    inputs: facts.inputs,
+    servers: facts.servers,
+    inputs: facts.inputs.map((input, i) => ({ ...input, ...stats.inputs[i]! })),
     counts,
-    computed,
+    computed: forModels((model) => pick(stats.models[model], MODEL_COUNTS)),
     speed: {
       framesPerSecond: each(counts.scoredFrames - Math.min(counts.scoredFrames, counts.framesDoneBefore)),
-      tokensPerSecond: { dnabert_s: each(computed.dnabert_s.tokens), esm2: each(computed.esm2.tokens) },
+      tokensPerSecond: { dnabert_s: each(dnabert_s.tokens), esm2: each(esm2.tokens) },
     },
     stages: metrics?.stages ?? [],
-    lengths: facts.lengths,
+    lengths: { records: stats.lengths.records.summary(), chunks: stats.lengths.chunks.summary() },
     failures: facts.failures,
-    warnings: facts.warnings,
+    warnings: [...facts.warnings],
     files: {
       layout: paths.layout,
       predictions: here(paths.predictions),
       consensus: here(paths.consensus),
-      invalidRecords: facts.invalidRecords ? here(paths.invalidRecords) : null,
+      invalidRecords: facts.recordsListed ? here(paths.invalidRecords) : null,
       metrics: metrics?.file ?? null,
     },
   }
 }
 
-/** JSON has no undefined: a setting that is not set stands there as null. */
-function withNull(settings: Readonly<Record<string, unknown>>): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(settings).map(([name, value]) => [name, value ?? null]))
-}
-
-function rounded(value: number): number {
-  return Number(value.toPrecision(6))
+/**
+ * A key or a header lets one into a server: of these only that they were given. JSON has no undefined: a setting that is
+ * not set stands there as null.
+ */
+function settingsOf({ inputs: _, tritonAccess, ...rest }: PredictOptions): Record<string, unknown> {
+  const { ca, cert, key, header } = tritonAccess
+  const given = (secret: string | undefined) => (secret === undefined ? undefined : 'given')
+  const all = { ...rest, tritonCa: ca, tritonCert: cert, tritonKey: given(key), tritonHeader: given(header) }
+  return Object.fromEntries(Object.entries(all).map(([name, value]) => [name, value ?? null]))
 }

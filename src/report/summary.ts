@@ -1,5 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import * as v from 'valibot'
+import { forModels } from '../bundle/index.ts'
+import { INPUT_COUNTS, MODEL_COUNTS, RUN_COUNTS } from '../monitor/index.ts'
 import { DataError, NoInputError } from '../system/errors.ts'
 import { parseJson } from '../system/json.ts'
 import { ReadError } from '../system/system-error.ts'
@@ -10,6 +12,10 @@ export const SUMMARY_VERSION = 1
 const whole = v.pipe(v.number(), v.integer(), v.minValue(0))
 const amount = v.pipe(v.number(), v.minValue(0))
 const time = v.pipe(v.string(), v.isoTimestamp())
+
+function each<K extends string>(names: readonly K[]) {
+  return Object.fromEntries(names.map((name) => [name, whole])) as Record<K, typeof whole>
+}
 
 const LengthsSchema = v.object({
   count: whole,
@@ -23,15 +29,8 @@ const InputSchema = v.object({
   path: v.string(),
   bytes: v.nullable(whole),
   sha256: v.nullable(v.string()),
-  records: whole,
-  bases: whole,
-  chunks: whole,
-  chunksWithoutFrame: whole,
-  frames: whole,
-  failedFrames: whole,
+  ...each(INPUT_COUNTS),
 })
-
-const ModelSchema = v.object({ sequences: whole, tokens: whole, paddedTokens: whole })
 
 const ServedSchema = v.nullable(v.object({ digest: v.string(), precision: v.string(), version: v.string() }))
 
@@ -61,28 +60,9 @@ const SummarySchema = v.object({
   /** Absent in summaries of version 0.1.0. */
   servers: v.optional(v.array(ServerSchema)),
   inputs: v.array(InputSchema),
-  counts: v.object({
-    records: whole,
-    skippedRecords: whole,
-    bases: whole,
-    chunks: whole,
-    chunksWithoutFrame: whole,
-    frames: whole,
-    framesDoneBefore: whole,
-    failedFrames: whole,
-    scoredFrames: whole,
-    viralFrames: whole,
-    calledChunks: whole,
-    viralChunks: whole,
-    parts: whole,
-    failedParts: whole,
-    adoptedSequences: whole,
-  }),
-  computed: v.object({ dnabert_s: ModelSchema, esm2: ModelSchema }),
-  speed: v.object({
-    framesPerSecond: amount,
-    tokensPerSecond: v.object({ dnabert_s: amount, esm2: amount }),
-  }),
+  counts: v.object(each(RUN_COUNTS)),
+  computed: v.object(forModels(() => v.object(each(MODEL_COUNTS)))),
+  speed: v.object({ framesPerSecond: amount, tokensPerSecond: v.object(forModels(() => amount)) }),
   stages: v.array(StageSchema),
   lengths: v.object({ records: LengthsSchema, chunks: LengthsSchema }),
   failures: v.array(v.object({ part: whole, step: v.string(), frames: whole, reason: v.string() })),
@@ -98,7 +78,6 @@ const SummarySchema = v.object({
 })
 
 export type Summary = v.InferOutput<typeof SummarySchema>
-export type InputSummary = Summary['inputs'][number]
 
 /** The text of `summary.json`. */
 export function summaryText(summary: Summary): string {

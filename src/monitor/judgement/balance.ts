@@ -1,4 +1,4 @@
-import { MODEL_NAMES, MODELS, type MonitoredModel } from '../work.ts'
+import { FEATURE_ORDER, MODELS, type ModelName } from '../../bundle/index.ts'
 import { type Finding, latest, type Observation, type Rule, SAMPLES, waitingFor } from './history.ts'
 
 /** Devices of one kind that differ by more are not as they should be. */
@@ -11,10 +11,10 @@ export const imbalance: Rule = (history) => {
   // What was done in three samples needs the state before the first of them.
   const recent = latest(history, SAMPLES + 1)
   if (recent === undefined) return []
-  return MODELS.flatMap((model) => slowLanes(model, recent))
+  return FEATURE_ORDER.flatMap((model) => slowLanes(model, recent))
 }
 
-function slowLanes(model: MonitoredModel, recent: readonly Observation[]): Finding[] {
+function slowLanes(model: ModelName, recent: readonly Observation[]): Finding[] {
   const [first, last] = [recent[0], recent.at(-1)]
   if (first === undefined || last === undefined) return []
   // Without a queue a lane has done less because it was given less.
@@ -42,7 +42,7 @@ function slowLanes(model: MonitoredModel, recent: readonly Observation[]): Findi
       const less = Math.round(100 * (1 - atLeast / fastest.atLeast))
       const message =
         `imbalanced: ${name} is ${less} % slower than ${fastest.name} for each instance; the run gives it less to do. ` +
-        `Look for another program on its machine, lowered clocks, or another precision or plan of ${MODEL_NAMES[model]}`
+        `Look for another program on its machine, lowered clocks, or another precision or plan of ${MODELS[model].label}`
       return { code: 'imbalance', device: name, message }
     })
 }
@@ -54,10 +54,12 @@ export const clientBound: Rule = (history) => {
   const spans = recent.slice(1)
   const starved = spans.every(({ sample, lanes, moreToCome }, i) => {
     const before = recent[i]?.sample.models
-    const computed = MODELS.some((model) => sample.models[model].tokens > (before?.[model].tokens ?? 0))
+    const computed = FEATURE_ORDER.some(
+      (model) => sample.models[model].tokens > (before?.[model].tokens ?? 0),
+    )
     const known = lanes.flatMap(({ busy }) => busy ?? [])
     const busy = known.reduce((most, share) => Math.max(most, share), 0)
-    const empty = MODELS.every((model) => sample.models[model].waiting === 0)
+    const empty = FEATURE_ORDER.every((model) => sample.models[model].waiting === 0)
     return moreToCome && computed && empty && known.length > 0 && busy < LEAST_BUSY
   })
   if (!starved) return []

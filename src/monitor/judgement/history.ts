@@ -1,6 +1,6 @@
+import type { ModelName } from '../../bundle/index.ts'
 import type { MetricsSample, WarningCode } from '../metrics.ts'
 import type { LaneSample } from '../sampling/sampler.ts'
-import type { MonitoredModel } from '../work.ts'
 
 /** A sample with what only the run itself knows. */
 export interface Observation {
@@ -45,7 +45,7 @@ export function lasting(
 }
 
 /** Batches that could be sent to a lane. */
-export function waitingFor({ sample }: Observation, model: MonitoredModel | undefined): number {
+export function waitingFor({ sample }: Observation, model: ModelName | undefined): number {
   const { esm2, dnabert_s } = sample.models
   return model === undefined ? esm2.waiting + dnabert_s.waiting : sample.models[model].waiting
 }

@@ -1,13 +1,13 @@
+import { FEATURE_ORDER, MODELS } from '../../bundle/index.ts'
 import { brief, estimate, integer } from '../../text/numbers.ts'
-import { MODEL_NAMES, MODELS } from '../work.ts'
 import type { Status } from './picture.ts'
 
 /** A sign of life in one line, for logs. */
 export function heartbeat({ frames, models, speeds, secondsLeft, inputRead }: Status): string {
-  const embedded = MODELS.map((model) => `${MODEL_NAMES[model]} ${integer(models[model].sequences)}`).join(
-    ', ',
-  )
-  const speed = MODELS.reduce((sum, model) => sum + (speeds[model]?.tokensPerSecond ?? 0), 0)
+  const embedded = FEATURE_ORDER.map(
+    (model) => `${MODELS[model].label} ${integer(models[model].sequences)}`,
+  ).join(', ')
+  const speed = FEATURE_ORDER.reduce((sum, model) => sum + (speeds[model]?.tokensPerSecond ?? 0), 0)
   const all =
     frames.expected === undefined ? '' : ` of ${inputRead ? '' : 'about '}${integer(frames.expected)}`
   const left = secondsLeft === undefined ? 'time left unknown yet' : `about ${estimate(secondsLeft)} left`

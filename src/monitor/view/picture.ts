@@ -1,7 +1,8 @@
+import { FEATURE_ORDER, MODELS, type ModelName } from '../../bundle/index.ts'
 import { brief, clock, gibibytes, integer } from '../../text/numbers.ts'
-import type { DeviceMetrics, ModelMetrics } from '../metrics.ts'
+import type { DeviceMetrics } from '../metrics.ts'
 import type { Speed } from '../pace.ts'
-import { MODEL_NAMES, MODELS, type MonitoredModel } from '../work.ts'
+import type { ModelStats } from '../run-stats.ts'
 import type { Field, Row } from './line.ts'
 
 /** What the display and the log lines tell of a run, as of now. */
@@ -11,9 +12,9 @@ export interface Status {
   inputRead: boolean
   /** Share of the input that has been read; undefined for standard input. */
   share: number | undefined
-  models: Record<MonitoredModel, ModelMetrics>
-  speeds: Record<MonitoredModel, Speed | undefined>
-  tokensLeft: Record<MonitoredModel, number | undefined>
+  models: Readonly<Record<ModelName, Pick<ModelStats, 'sequences' | 'tokens' | 'inFlight' | 'waiting'>>>
+  speeds: Record<ModelName, Speed | undefined>
+  tokensLeft: Record<ModelName, number | undefined>
   secondsLeft: number | undefined
   checkpointAgeSeconds: number | undefined
   devices: readonly DeviceMetrics[]
@@ -24,7 +25,7 @@ export interface Status {
 export function rowsOf(status: Status): Row[] {
   return [
     readingRow(status),
-    ...MODELS.map((model) => modelRow(model, status)),
+    ...FEATURE_ORDER.map((model) => modelRow(model, status)),
     framesRow(status),
     ...status.devices.map((device) => deviceRow(device, status.inFlight.get(device.name))),
     runRow(status),
@@ -46,13 +47,13 @@ function readingRow({ frames, inputRead, share }: Status): Row {
   }
 }
 
-function modelRow(model: MonitoredModel, { models, speeds, tokensLeft }: Status): Row {
+function modelRow(model: ModelName, { models, speeds, tokensLeft }: Status): Row {
   const { tokens, sequences, inFlight, waiting } = models[model]
   const left = tokensLeft[model]
   const done = left === undefined ? undefined : left === 0 ? 1 : tokens / (tokens + left)
   const speed = speeds[model]
   return {
-    label: MODEL_NAMES[model],
+    label: MODELS[model].label,
     bar: done,
     fields: [
       ...(done === undefined ? [] : [{ text: percent(done), rank: 0 }]),

@@ -1,9 +1,9 @@
+import type { LengthSummary } from '../../monitor/index.ts'
 import { compact, decimal, integer, plural } from '../../text/numbers.ts'
 import { type Calls, SCORE_BINS, type ScoreHistogram } from '../calls.ts'
 import { type BarChart, barChart } from '../chart/bars.ts'
 import { decades, ticks } from '../chart/scale.ts'
 import { html, type Markup } from '../html.ts'
-import type { LengthSummary } from '../lengths.ts'
 import { type Column, figure, legend, table } from '../parts.ts'
 import type { Summary } from '../summary.ts'
 

@@ -4,8 +4,9 @@ import { cp, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { randomFasta } from '../../../scripts/support/fasta.ts'
 import { temporaryFolder } from '../../../scripts/support/temporary.ts'
-import { Tally } from '../../../src/predict/tally.ts'
-import { LengthCounter, readSummary } from '../../../src/report/index.ts'
+import { RunStats } from '../../../src/monitor/index.ts'
+import { LengthCounter } from '../../../src/monitor/lengths.ts'
+import { readSummary } from '../../../src/report/index.ts'
 import { sha256File } from '../../../src/system/sha256.ts'
 import { breakGraph } from '../../support/broken-graph.ts'
 import { resealBundle } from '../../support/bundle.ts'
@@ -185,15 +186,15 @@ test('a report that cannot be written spoils no run', async () => {
 })
 
 test('failed frames count where they came from', () => {
-  const tally = new Tally(['a.fa', 'b.fa', '-'], 300)
-  tally.record('a.fa', 300)
-  tally.chunk(300, 3)
-  tally.record('<stdin>', 600)
-  tally.chunk(300, 2)
-  tally.chunk(300, 0)
-  for (const frame of [0, 2, 3, 4]) tally.failed(frame)
-  expect(tally.inputs.map(({ failedFrames }) => failedFrames)).toEqual([2, 0, 2])
-  expect(tally.inputs[2]).toMatchObject({ records: 1, chunks: 2, chunksWithoutFrame: 1, frames: 2 })
+  const stats = new RunStats(['a.fa', 'b.fa', '-'], 300)
+  stats.record('a.fa', 300)
+  stats.chunk(300, 3)
+  stats.record('<stdin>', 600)
+  stats.chunk(300, 2)
+  stats.chunk(300, 0)
+  for (const frame of [0, 2, 3, 4]) stats.frameFailed(frame)
+  expect(stats.inputs.map(({ failedFrames }) => failedFrames)).toEqual([2, 0, 2])
+  expect(stats.inputs[2]).toMatchObject({ records: 1, chunks: 2, chunksWithoutFrame: 1, frames: 2 })
 })
 
 test('every length falls into the bin that says so', () => {
