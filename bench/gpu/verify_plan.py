@@ -64,8 +64,8 @@ def fitting(lines, limits):
     most = {model: min(longest[-1] for (other, _), longest in limits.items() if other == model) for model in PAD}
     fit = [line for line in lines if all(len(line[model]) <= most[model] for model in most)]
     if len(fit) < len(lines):
-        told = ", ".join(f"{model} {length}" for model, length in most.items())
-        print(f"left out: {len(lines) - len(fit)} of {len(lines)} rows, longer than the plans take: {told}", file=sys.stderr)
+        longest = ", ".join(f"{model} {length}" for model, length in most.items())
+        print(f"left out: {len(lines) - len(fit)} of {len(lines)} rows, longer than the plans take: {longest}", file=sys.stderr)
     if not fit:
         raise SystemExit("error: no row is short enough for the plans")
     return fit
@@ -154,7 +154,7 @@ def main():
     # One in memory at a time, and none beside the model in FP32.
     limits = {plan: bounds(Engine(plan[1])) for plan in shown}
     if len(lines) > options.judge and "viral" not in lines[0]:
-        raise SystemExit(f"error: {options.rows} does not say which rows are viral: make it anew with make-reads.ts --rows")
+        raise SystemExit(f"error: {options.rows} does not say which rows are viral: make it again with make-reads.ts --rows")
     given = len(lines)
     lines = fitting(lines, limits)
     judged, others = lines[: options.judge], lines[options.judge :]

@@ -75,7 +75,7 @@ def main():
     thread.start()
     start = time.time()
     child = subprocess.Popen(command)
-    # A run that takes too long is told so; what was seen until then is said all the same.
+    # A run that takes too long is asked to stop; what was seen until then is still reported.
     signal.signal(signal.SIGTERM, lambda *_: child.terminate())
     code = child.wait()
     seconds = time.time() - start

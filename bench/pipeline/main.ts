@@ -16,7 +16,7 @@ const GPU_SPEED = { esm2: 97_000, dnabert_s: 1_950_000 }
 const GOAL = 0.03
 /** Time may grow with the input and by this factor more. */
 const SLACK = 1.5
-/** Two windows of features, 133 MB each, what the collector has not yet taken back of those before, and the program. */
+/** Two windows of features, 133 MB each, what the collector has not yet freed of those before, and the program. */
 const MEMORY_LIMIT_MB = 1200
 const SEED = 7
 

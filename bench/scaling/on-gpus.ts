@@ -47,7 +47,7 @@ const GOALS: Readonly<Record<number, number>> = { 2: 0.99, 4: 0.98 }
 /** Seconds of load before anything is measured: clocks and memory of a GPU are then as they stay. */
 const WARM_UP_SECONDS = 3
 
-/** @param keep - told what is known, after every measurement */
+/** @param keep - receives the results so far after every measurement */
 export async function scaleOnGpus(
   options: ScaleOptions,
   keep: (results: readonly Result[]) => Promise<void>,

@@ -161,7 +161,7 @@ class Server implements Lane<PlannedBatch, void> {
     await this.#thread.use(client.requestMs * (1 - SENDING) + client.megabyteMs * megabytes)
   }
 
-  /** A request taken back leaves the queue; one that a GPU has begun is computed to its end. */
+  /** A cancelled request leaves the queue; one that a GPU has begun is computed to its end. */
   #compute(batch: PlannedBatch, signal: AbortSignal): Promise<void> {
     return new Promise((done, reject) => {
       signal.throwIfAborted()
