@@ -10,8 +10,7 @@ import { writeAtomically } from '../src/system/atomic.ts'
 import { availableCores } from '../src/system/cores.ts'
 import { parseDocuments } from './changes.ts'
 import { benchPython, NO_PYTHON } from './python.ts'
-import { type BenchDocument, benchOptions } from './result.ts'
-import { renderTable } from './table.ts'
+import { type BenchDocument, benchOptions, renderTable } from './result.ts'
 
 interface Program {
   readonly group: string

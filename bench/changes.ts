@@ -1,6 +1,6 @@
 import { parseJson } from '../src/system/json.ts'
 import type { BenchDocument, Result } from './result.ts'
-import { figure } from './table.ts'
+import { figure } from './result.ts'
 
 /** How one figure has changed between two documents. */
 export interface Change {

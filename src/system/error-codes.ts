@@ -1,3 +1,14 @@
+/** What an error means to whoever called; the command line has an exit code for each (docs/exit-codes.md). */
+export type ErrorKind =
+  | 'failure'
+  | 'usage'
+  | 'badData'
+  | 'noInput'
+  | 'unavailable'
+  | 'cannotCreate'
+  | 'inputOutput'
+  | 'tryAgain'
+
 /**
  * Every code of an error or warning about which a front end has more to say, with the data that comes with it. The
  * message says what happened and where; what to do about it depends on who asks: the command line names its options.

@@ -1,17 +1,8 @@
-import type { Detail, ErrorCode } from './error-codes.ts'
+import type { Detail, ErrorCode, ErrorKind } from './error-codes.ts'
 import { linesOf, type Message } from './printable.ts'
 import { systemProblem } from './problems.ts'
 
-/** What an error means to whoever called; the command line has an exit code for each (docs/exit-codes.md). */
-export type ErrorKind =
-  | 'failure'
-  | 'usage'
-  | 'badData'
-  | 'noInput'
-  | 'unavailable'
-  | 'cannotCreate'
-  | 'inputOutput'
-  | 'tryAgain'
+export type { ErrorKind } from './error-codes.ts'
 
 export interface ErrorOptions {
   kind?: ErrorKind

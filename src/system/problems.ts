@@ -1,4 +1,4 @@
-import type { ErrorKind } from './errors.ts'
+import type { ErrorKind } from './error-codes.ts'
 
 /** What an error of the operating system means to the user. */
 interface Problem {
