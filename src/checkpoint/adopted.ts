@@ -1,10 +1,16 @@
 import { type FileHandle, open } from 'node:fs/promises'
-import type { LegacyVector } from '../legacy/index.ts'
 import { writeAtomically } from '../system/atomic.ts'
 import { ReadError } from '../system/system-error.ts'
 import { encodeEntry, journalHeader, KEY_BYTES } from './journal-format.ts'
 import { readJournal } from './journal-read.ts'
 import { KeyIndex } from './key-index.ts'
+
+/** An embedding of an old run, with what was embedded; undefined where the old run does not say it. */
+export interface KnownVector {
+  model: string
+  vector: Float32Array
+  sequence: Uint8Array | undefined
+}
 
 /**
  * Embeddings taken over from a run of the original or of Broad's fork, in a file of our own: the old files may be
@@ -30,7 +36,7 @@ export class AdoptedVectors implements AsyncDisposable {
   static async copy(
     path: string,
     models: string,
-    source: AsyncIterable<readonly LegacyVector[]>,
+    source: AsyncIterable<readonly KnownVector[]>,
   ): Promise<{ taken: number; unknown: number }> {
     const counts = { taken: 0, unknown: 0 }
     await writeAtomically(path, async (sink) => {

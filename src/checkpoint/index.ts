@@ -2,7 +2,6 @@
 export { AdoptedVectors } from './adopted.ts'
 // Parts that could not be computed.
 export { type FailedPart, writeFailedFiles } from './failed-files.ts'
-export { everyLine, isFastaOfRun } from './fasta-of-run.ts'
 // The files of a run.
 export { FileRecord, otherRecords, RecordError } from './file-record.ts'
 // The embeddings of finished batches.
@@ -26,4 +25,4 @@ export type { PartScores } from './part-scores.ts'
 // The state of a run on disk.
 export { RunFolder, type RunFolderOptions, type RunStatus, readManifest } from './run-folder.ts'
 // What files without a record are.
-export { beginsAsCheckpoint, firstBytes, isStateFile } from './state-files.ts'
+export { beginsAsCheckpoint, firstBytes, isFastaOfRun, isStateFile } from './state-files.ts'

@@ -1,6 +1,7 @@
 import { lstat, open } from 'node:fs/promises'
 import { basename, resolve } from 'node:path'
 import { reader, STATE_FILES } from '../layout/index.ts'
+import { everyLine } from '../system/lines.ts'
 
 const { manifest, sorted, scores, partial, journal, adopted } = STATE_FILES
 const isSorted = reader(sorted)
@@ -44,4 +45,15 @@ export async function firstBytes(path: string, count: number): Promise<string> {
   } finally {
     await file.close()
   }
+}
+
+/** Names that runs give to records. */
+const NAMES = { chunks: /^>.+_chunk_\d+( .*)?$/, frames: /^>.+_chunk_\d+[FR][123]( .*)?$/ }
+
+/** Whether every record of a FASTA file has a name as runs give it to chunks, or to frames. */
+export async function isFastaOfRun(path: string, of: keyof typeof NAMES): Promise<boolean> {
+  return await everyLine(
+    path,
+    (line, number) => NAMES[of].test(line) || (number > 1 && !line.startsWith('>')),
+  )
 }

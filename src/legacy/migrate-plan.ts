@@ -1,6 +1,6 @@
 import { existsSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { isFastaOfRun } from '../checkpoint/fasta-of-run.ts'
+import { isFastaOfRun } from '../checkpoint/state-files.ts'
 import type { LayoutName } from '../layout/index.ts'
 import type { FeatureTable } from '../torchfile/index.ts'
 import { batchFiles, namesIn, runFolders, wasResumedByBroad } from './find.ts'

@@ -2,7 +2,6 @@ import { lstat, readFile } from 'node:fs/promises'
 import { basename, dirname, resolve } from 'node:path'
 import {
   beginsAsCheckpoint,
-  everyLine,
   firstBytes,
   isFastaOfRun,
   isStateFile,
@@ -12,7 +11,9 @@ import { FILES, type FileContent, type OutputPaths, recognizer } from '../layout
 import { isPipelineState, readLegacyFile } from '../legacy/index.ts'
 import { readMetrics } from '../monitor/index.ts'
 import { readSummary } from '../report/index.ts'
+import { everyLine } from '../system/lines.ts'
 import { sha256File } from '../system/sha256.ts'
+import { isChunkLine, isFrameLine } from '../tables/index.ts'
 
 type IsContent = (path: string, paths: OutputPaths) => Promise<boolean>
 
@@ -21,8 +22,8 @@ const OF_ANY_PROGRAM: Partial<Record<FileContent, IsContent>> = {
   chunks: (path) => isFastaOfRun(path, 'chunks'),
   frames: (path) => isFastaOfRun(path, 'frames'),
   embeddings: isCheckpoint,
-  frameCalls: (path) => everyLine(path, isFrameRow),
-  chunkCalls: (path) => everyLine(path, isChunkRow),
+  frameCalls: (path) => everyLine(path, isFrameLine),
+  chunkCalls: (path) => everyLine(path, isChunkLine),
   pipelineState: async (path) => isPipelineState(await readFile(path, 'utf8')),
 }
 
@@ -30,7 +31,7 @@ const OF_ANY_PROGRAM: Partial<Record<FileContent, IsContent>> = {
 const OF_THIS_PROGRAM: Partial<Record<FileContent, IsContent>> = {
   demonstration: async (path, paths) =>
     (await readFile(path, 'utf8')).startsWith(`${basename(paths.mergedFolder)}: `),
-  invalidRecords: (path) => everyLine(path, isInvalidRecordRow),
+  invalidRecords: (path) => everyLine(path, isInvalidRecordLine),
   summary: (path) =>
     readSummary(path).then(
       () => true,
@@ -103,17 +104,6 @@ async function isCheckpoint(path: string, paths: OutputPaths): Promise<boolean> 
   return table !== undefined && resolve(places[file.kind]) === dirname(path)
 }
 
-type IsLine = (line: string, number: number) => boolean
-
-const isFrameRow: IsLine = (line, number) =>
-  (number === 1 && line.startsWith('# ')) ||
-  (number <= 2 && line === 'Sequence_ID\tPrediction\tscore1\tscore2') ||
-  /^[^\t]*\t(virus|others)\t[^\t]*\t[^\t]*$/.test(line)
-
-const isChunkRow: IsLine = (line, number) =>
-  (number === 1 && (line === '' || line.startsWith('# '))) ||
-  (number <= 2 && /^(Modified_ID\tIs_Virus(\tmax_score_0\tmax_score_1)?)?$/.test(line)) ||
-  /^("[^\t]*"|[^\t]*)\t(True|False)(\t[^\t]*\t[^\t]*)?$/.test(line)
-
-const isInvalidRecordRow: IsLine = (line, number) =>
-  number === 1 ? line.startsWith('source\tline\t') : line.split('\t').length >= 5
+function isInvalidRecordLine(line: string, number: number): boolean {
+  return number === 1 ? line.startsWith('source\tline\t') : line.split('\t').length >= 5
+}

@@ -1,7 +1,7 @@
 import { writeAtomically } from '../system/atomic.ts'
 import { removeFile } from '../system/kept-files.ts'
+import { linesOf } from '../system/lines.ts'
 import { type ChunkCall, combineCalls } from './consensus.ts'
-import { linesOf } from './lines.ts'
 import { compareCodePoints } from './pandas.ts'
 
 /** Rows kept in memory before a sorted run goes to disk: some 100 bytes each, so about 50 MB. */
@@ -84,12 +84,17 @@ export class ChunkCallSorter {
       return
     }
     // A run that was spilled before the first surrogate was seen has none, so that its order is the same.
-    const heap = new CursorHeap(this.#compare)
-    for (const source of [...this.#runs.map(readRun), inMemory(this.#rows)]) await heap.push(source)
+    // The one with the smallest head is the last.
+    const cursors: Cursor[] = []
+    for (const rest of [...this.#runs.map(readRun), inMemory(this.#rows)]) {
+      const cursor = { rows: [], at: 0, rest }
+      if (await refill(cursor)) insert(cursors, cursor, this.#compare)
+    }
     let some: ChunkCall[] = []
-    while (!heap.isEmpty) {
-      some.push(heap.least)
-      if (!heap.advance()) await heap.refill()
+    for (let least = cursors.pop(); least !== undefined; least = cursors.pop()) {
+      some.push(headOf(least))
+      least.at++
+      if (least.at < least.rows.length || (await refill(least))) insert(cursors, least, this.#compare)
       if (some.length < SOME_ROWS) continue
       yield some
       some = []
@@ -130,92 +135,30 @@ interface Cursor {
   rest: AsyncGenerator<ChunkCall[]>
 }
 
-/** The sorted sources, the one with the smallest head on top. */
-class CursorHeap {
-  readonly #cursors: Cursor[] = []
-  readonly #compareIds: Compare
-
-  constructor(compare: Compare) {
-    this.#compareIds = compare
-  }
-
-  get isEmpty(): boolean {
-    return this.#cursors.length === 0
-  }
-
-  /** The smallest row of all. */
-  get least(): ChunkCall {
-    return headOf(this.#cursors[0] as Cursor)
-  }
-
-  async push(rest: AsyncGenerator<ChunkCall[]>): Promise<void> {
-    const rows = await nextRows(rest)
-    if (rows === undefined) return
-    this.#cursors.push({ rows, at: 0, rest })
-    for (let at = this.#cursors.length - 1; at > 0; ) {
-      const parent = (at - 1) >> 1
-      if (this.#compare(parent, at) <= 0) break
-      this.#swap(parent, at)
-      at = parent
-    }
-  }
-
-  /** Goes on behind the smallest row; false when its source has to be read first, see {@link refill}. */
-  advance(): boolean {
-    const top = this.#cursors[0] as Cursor
-    top.at++
-    if (top.at === top.rows.length) return false
-    this.#sink()
-    return true
-  }
-
-  /** Reads on in the source of the smallest row, of which nothing is left in memory. */
-  async refill(): Promise<void> {
-    const top = this.#cursors[0] as Cursor
-    const rows = await nextRows(top.rest)
-    if (rows !== undefined) {
-      top.rows = rows
-      top.at = 0
-    } else {
-      const last = this.#cursors.pop() as Cursor
-      if (this.#cursors.length === 0) return
-      this.#cursors[0] = last
-    }
-    this.#sink()
-  }
-
-  #sink(): void {
-    for (let at = 0; ; ) {
-      let least = at
-      for (const child of [2 * at + 1, 2 * at + 2]) {
-        if (child < this.#cursors.length && this.#compare(child, least) < 0) least = child
-      }
-      if (least === at) return
-      this.#swap(least, at)
-      at = least
-    }
-  }
-
-  #compare(a: number, b: number): number {
-    return this.#compareIds(headOf(this.#cursors[a] as Cursor).id, headOf(this.#cursors[b] as Cursor).id)
-  }
-
-  #swap(a: number, b: number): void {
-    const held = this.#cursors[a] as Cursor
-    this.#cursors[a] = this.#cursors[b] as Cursor
-    this.#cursors[b] = held
-  }
-}
-
 function headOf({ rows, at }: Cursor): ChunkCall {
   return rows[at] as ChunkCall
 }
 
-/** Undefined at the end. */
-async function nextRows(source: AsyncGenerator<ChunkCall[]>): Promise<ChunkCall[] | undefined> {
+/** Reads on once all rows are used. @returns false at the end */
+async function refill(cursor: Cursor): Promise<boolean> {
   for (;;) {
-    const { done, value } = await source.next()
-    if (done) return undefined
-    if (value.length > 0) return value
+    const { done, value } = await cursor.rest.next()
+    if (done) return false
+    if (value.length === 0) continue
+    cursor.rows = value
+    cursor.at = 0
+    return true
   }
+}
+
+/** Runs are few, so that moving them costs less than a heap. */
+function insert(cursors: Cursor[], cursor: Cursor, compare: Compare): void {
+  const { id } = headOf(cursor)
+  let low = 0
+  for (let high = cursors.length; low < high; ) {
+    const middle = (low + high) >> 1
+    if (compare(headOf(cursors[middle] as Cursor).id, id) > 0) low = middle + 1
+    else high = middle
+  }
+  cursors.splice(low, 0, cursor)
 }

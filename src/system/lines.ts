@@ -1,6 +1,6 @@
 import { createReadStream } from 'node:fs'
-import { VirnucproError } from '../system/errors.ts'
-import { ReadError } from '../system/system-error.ts'
+import { VirnucproError } from './errors.ts'
+import { ReadError } from './system-error.ts'
 
 /** Bytes that are read at a time. */
 const READ_BYTES = 1 << 18
@@ -20,4 +20,14 @@ export async function* linesOf(path: string): AsyncGenerator<string[]> {
     throw new ReadError(path, error)
   }
   if (rest !== '') yield [rest]
+}
+
+/** Whether all lines of a file pass; one without a line does. @throws ReadError when it cannot be read */
+export async function everyLine(
+  path: string,
+  passes: (line: string, number: number) => boolean,
+): Promise<boolean> {
+  let number = 0
+  for await (const lines of linesOf(path)) for (const line of lines) if (!passes(line, ++number)) return false
+  return true
 }
