@@ -24,14 +24,19 @@ export function padBatch(tokenRows: readonly Int32Array[], padId: number, padded
   return { inputIds, lengths, rows: tokenRows.length, paddedLength: width }
 }
 
-/** The rows at these places, as wide as the batch they come from; a place may occur more than once. */
+/**
+ * The rows at these places; a place may occur more than once.
+ *
+ * @param paddedLength at least the longest of the rows; by default as wide as the batch they come from
+ */
 export function takeRows(
-  { inputIds, lengths, paddedLength }: TokenBatch,
+  { inputIds, lengths, paddedLength: width }: TokenBatch,
   places: readonly number[],
+  paddedLength = width,
 ): TokenBatch {
   const taken = new Int32Array(places.length * paddedLength)
   for (const [to, from] of places.entries())
-    taken.set(inputIds.subarray(from * paddedLength, (from + 1) * paddedLength), to * paddedLength)
+    taken.set(inputIds.subarray(from * width, from * width + paddedLength), to * paddedLength)
   return {
     inputIds: taken,
     lengths: Int32Array.from(places, (place) => lengths[place]!),

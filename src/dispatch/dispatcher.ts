@@ -136,7 +136,9 @@ export class Dispatcher {
     refused.clear()
     const search = async (some: readonly number[]): Promise<void> => {
       const found = new Map<number, string>()
-      const taken = await this.#attempt(model, takeRows(batch, some), some, 1, found)
+      // As narrow as these rows by themselves: their reasons do not depend on the batch that they were in.
+      const width = some.reduce((longest, row) => Math.max(longest, batch.lengths[row]!), 1)
+      const taken = await this.#attempt(model, takeRows(batch, some, width), some, 1, found)
       if (taken !== undefined) this.#refused[model] = 0
       else if (some.length === 1 || this.#refused[model] >= HOPELESS) {
         this.#refused[model]++
