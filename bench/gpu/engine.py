@@ -8,8 +8,10 @@ import sys
 
 import torch
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "src", "engines", "python"))
-from build_engine import BuildError, build, count_attention, has_attention, know_attention, load_tensorrt, make_logger  # noqa: E402, F401
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "..", "..", "src", "server", "engines", "python"))
+from build_engine import BuildError, build, count_attention, has_attention, know_attention, load_tensorrt  # noqa: E402, F401
+from tensorrt_api import make_logger  # noqa: E402
 
 try:
     trt = load_tensorrt()

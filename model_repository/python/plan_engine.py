@@ -7,21 +7,7 @@ import numpy as np
 import cuda_runtime
 from attention_plugin import PROBLEMS, register
 from profiles import largest, profile_for
-
-
-def load_tensorrt():
-    """The bindings, under either of the names that their packages have."""
-    try:
-        import tensorrt
-    except ImportError as first:
-        try:
-            import tensorrt_bindings as tensorrt
-        except ImportError as second:
-            raise RuntimeError(
-                f"TensorRT's Python bindings are not installed for the server's Python ({first}; {second}): install "
-                "those of the version that the plans were built by"
-            ) from None
-    return tensorrt
+from tensorrt_api import load_tensorrt, make_logger
 
 
 def plan_for(folder, compute_capability):
@@ -41,7 +27,13 @@ class Plan:
 
     def __init__(self, path, cuda, slots=1):
         self.cuda, self.path = cuda, path
-        self.trt = trt = load_tensorrt()
+        try:
+            self.trt = trt = load_tensorrt()
+        except ImportError as error:
+            raise RuntimeError(
+                f"TensorRT's Python bindings are not installed for the server's Python ({error}): install those of the "
+                "version that the plans were built by"
+            ) from None
         self.logger = make_logger(trt)
         if hasattr(trt, "IPluginV3"):
             register(trt)
@@ -169,20 +161,3 @@ class Slot:
         self.cuda.wait(self.copied)
         size = 4 * self.rows * self.plan.width
         return self.host["embedding"][:size].view(np.float32).reshape(self.rows, self.plan.width)
-
-
-def make_logger(trt):
-    class Logger(trt.ILogger):
-        """Keeps errors for messages, and lets warnings through to the server's log."""
-
-        def __init__(self):
-            trt.ILogger.__init__(self)
-            self.errors = []
-
-        def log(self, severity, message):
-            if severity <= trt.ILogger.ERROR:
-                self.errors = [*self.errors[-9:], message]
-            if severity <= trt.ILogger.WARNING:
-                print(f"TensorRT: {message}", flush=True)
-
-    return Logger()

@@ -12,6 +12,7 @@ import {
   TABLE_POSITIONS,
 } from '../../bundle/index.ts'
 import { WriteError } from '../../system/system-error.ts'
+import { bytes } from '../../text/numbers.ts'
 import type { PlanSidecar } from '../repository/index.ts'
 import { type Builder, type BuilderName, type BuildRequest, type BuildResult, builders } from './builders.ts'
 import { EngineError, PrecisionError } from './errors.ts'
@@ -196,17 +197,17 @@ function budgetOf(
   const wanted = tokenBudget ?? MODELS[model].tokenBudget
   if (target?.memoryBytes === undefined) return wanted
   const dimensions = bundle.manifest.models[model]
-  const { bytes } = dimensions.weights
-  const budget = budgetFor(dimensions, bytes, wanted, target.memoryBytes)
+  const weightBytes = dimensions.weights.bytes
+  const budget = budgetFor(dimensions, weightBytes, wanted, target.memoryBytes)
   if (budget === undefined) {
-    const least = bytes + activationBytes(dimensions, 4 * 512)
+    const least = weightBytes + activationBytes(dimensions, 4 * 512)
     throw new EngineError(
-      `${model} needs about ${gigabytes(least)} of GPU memory even with small batches, ` +
-        `${target.gpu} has ${gigabytes(target.memoryBytes)}. Use a larger GPU or a smaller model.`,
+      `${model} needs about ${bytes(least)} of GPU memory even with small batches, ` +
+        `${target.gpu} has ${bytes(target.memoryBytes)}. Use a larger GPU or a smaller model.`,
     )
   }
   if (budget < wanted)
-    say(`${model}: batches of ${budget} tokens instead of ${wanted}, to fit ${gigabytes(target.memoryBytes)}`)
+    say(`${model}: batches of ${budget} tokens instead of ${wanted}, to fit ${bytes(target.memoryBytes)}`)
   return budget
 }
 
@@ -242,13 +243,9 @@ async function makeRoom(folder: string, bundle: Bundle, model: ModelName): Promi
   const needed = 1.1 * bundle.manifest.models[model].weights.bytes + (64 << 20)
   if (bavail * bsize < needed) {
     throw new EngineError(
-      `${folder}: the plan of ${model} needs about ${gigabytes(needed)}, the disk has ${gigabytes(bavail * bsize)} left. ` +
+      `${folder}: the plan of ${model} needs about ${bytes(needed)}, the disk has ${bytes(bavail * bsize)} left. ` +
         'Free some space or choose another disk.',
       { kind: 'inputOutput' },
     )
   }
-}
-
-function gigabytes(bytes: number): string {
-  return `${(bytes / 1e9).toFixed(1)} GB`
 }

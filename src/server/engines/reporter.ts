@@ -1,3 +1,4 @@
+import { duration, estimate } from '../../text/numbers.ts'
 import type { BuildRequest } from './builders.ts'
 
 const EVERY_MS = 15_000
@@ -17,7 +18,7 @@ export function reportBuild(
   say: (message: string) => void,
 ) {
   const start = performance.now()
-  const expected = duration(expectedSeconds(weightBytes, profiles.length))
+  const expected = estimate(expectedSeconds(weightBytes, profiles.length))
   const lengths = profiles.map(({ min, max }) => `${min[1]} to ${max[1]}`).join(', ')
   say(`${model}: building a plan for lengths of ${lengths} tokens; about ${expected}`)
   let step = 'starting'
@@ -36,9 +37,4 @@ export function reportBuild(
       clearInterval(timer)
     },
   }
-}
-
-function duration(seconds: number): string {
-  const whole = Math.round(seconds)
-  return whole < 120 ? `${whole} s` : `${Math.floor(whole / 60)} min ${whole % 60} s`
 }

@@ -66,6 +66,7 @@ const CODE: Record<Hosting, Readonly<Record<string, string>>> = {
     'attention.cu': 'attention.cu',
     'cuda_runtime.py': 'cuda_runtime.py',
     'profiles.py': 'profiles.py',
+    'tensorrt_api.py': 'tensorrt_api.py',
     'token_batch.py': 'token_batch.py',
   },
 }

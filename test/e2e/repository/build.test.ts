@@ -130,7 +130,14 @@ test('Python: plans on every GPU, and the code that runs them', async () => {
   const output = folder.join('out')
   const plansAndModel = ['model.py', 'model_sm89.plan', 'model_sm90.plan']
   const plugins = ['attention.cu', 'attention_kernel.py', 'attention_plugin.py']
-  const code = ['cuda_runtime.py', 'overlap.py', 'plan_engine.py', 'profiles.py', 'token_batch.py']
+  const code = [
+    'cuda_runtime.py',
+    'overlap.py',
+    'plan_engine.py',
+    'profiles.py',
+    'tensorrt_api.py',
+    'token_batch.py',
+  ]
   const files = [...plansAndModel, ...plugins, ...code].sort()
   expect(readdirSync(versionFolder(output, 'esm2')).sort()).toEqual(files)
   expect(contractOf(configOf(output, 'esm2')).backend).toBe('python')

@@ -22,6 +22,11 @@ import re
 import sys
 import time
 
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "..", "..", "..", "..", "model_repository", "python"))
+
+import tensorrt_api  # noqa: E402
+
 
 class BuildError(Exception):
     def __init__(self, kind, message):
@@ -30,18 +35,10 @@ class BuildError(Exception):
 
 
 def load_tensorrt():
-    """The bindings, under either of the names that their packages have."""
     try:
-        import tensorrt
-
-        return tensorrt
-    except ImportError as first:
-        try:
-            import tensorrt_bindings
-
-            return tensorrt_bindings
-        except ImportError as second:
-            raise BuildError("no-tensorrt", f"cannot import tensorrt ({first}) or tensorrt_bindings ({second})")
+        return tensorrt_api.load_tensorrt()
+    except ImportError as error:
+        raise BuildError("no-tensorrt", str(error))
 
 
 def gpu_of_this_process(device=0):
@@ -71,23 +68,6 @@ def gpu_of_this_process(device=0):
     }
 
 
-def make_logger(trt, verbose=False):
-    class Logger(trt.ILogger):
-        """TensorRT's own messages, warnings and worse, kept off standard output."""
-
-        def __init__(self):
-            trt.ILogger.__init__(self)
-            self.errors = []
-
-        def log(self, severity, message):
-            if severity <= trt.ILogger.ERROR:
-                self.errors.append(message)
-            if severity <= (trt.ILogger.VERBOSE if verbose else trt.ILogger.WARNING):
-                print(f"TensorRT: {message}", file=sys.stderr, flush=True)
-
-    return Logger()
-
-
 def make_monitor(trt, emit):
     """Tells how far the build is; None where this TensorRT cannot."""
     if not hasattr(trt, "IProgressMonitor"):
@@ -114,13 +94,8 @@ def make_monitor(trt, emit):
     return Monitor()
 
 
-PYTHON_BACKEND = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "..", "model_repository", "python")
-
-
 def know_attention(trt):
     """Makes the operator of our attention kernel known to TensorRT: graphs and plans may have it."""
-    if PYTHON_BACKEND not in sys.path:
-        sys.path.insert(0, PYTHON_BACKEND)
     try:
         from attention_plugin import register
     except ImportError as error:
@@ -236,7 +211,7 @@ def build(request, emit=lambda event: None, verbose=False):
     gpu = gpu_of_this_process()
     emit({"event": "gpu", **gpu, "tensorrt": trt.__version__})
     begin = time.time()
-    logger = make_logger(trt, verbose)
+    logger = tensorrt_api.make_logger(trt, sys.stderr, verbose)
     builder = trt.Builder(logger)
     emit({"event": "phase", "phase": "parse", "seconds": 0})
     if has_attention(request["onnx"]):

@@ -19,9 +19,9 @@ import statistics
 import sys
 import time
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path[:0] = [HERE, os.path.join(HERE, "..", "..", "..", "model_repository", "python")]
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
+# It makes the modules of model_repository/python known, too.
 from build_engine import BuildError, gpu_of_this_process, load_tensorrt, serve_events  # noqa: E402
 
 FEWEST, MOST = 3, 200
