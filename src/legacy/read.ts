@@ -21,7 +21,6 @@ import {
 } from '../torchfile/index.ts'
 import type { LegacyFile, LegacyKind } from './types.ts'
 import { versionProblem, versionText } from './version.ts'
-import { zipLayoutProblem } from './zip-layout.ts'
 
 /** A checkpoint file and, where it is whole, what it holds. */
 export interface LegacyContent {
@@ -95,9 +94,7 @@ function isDamage(error: unknown): boolean {
 async function read(file: LegacyFile, notes: Record<string, string>): Promise<FeatureTable> {
   file.bytes = (await stat(file.path)).size
   if (file.bytes === 0) throw new Damage('is empty (0 bytes): the run that made it was stopped')
-  const layoutProblem = await zipLayoutProblem(file.path)
-  if (layoutProblem !== undefined) throw new Damage(`is damaged: ${layoutProblem}`)
-  const torch = await openTorchFile(file.path)
+  const torch = await openTorchFile(file.path, { strict: true })
   try {
     await torch.verify()
     if (torch.format === 'legacy')

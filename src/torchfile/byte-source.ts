@@ -21,7 +21,7 @@ function checkRange(source: ByteSource, offset: number, length: number): void {
   if (!inside || offset + length > source.size)
     throw new TorchFileError(
       source.name,
-      `the file is truncated or damaged: ${length} bytes wanted at offset ${offset}, the file has ${source.size}`,
+      `is damaged or truncated: ${length} bytes wanted at offset ${offset}, the file has ${source.size}`,
     )
 }
 

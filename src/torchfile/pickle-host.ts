@@ -76,6 +76,12 @@ export interface PickleOptions {
    * @default false
    */
   allowModules?: boolean
+  /**
+   * Refuse a zip file unless its headers, padding and directory, which no checksum covers, are to the byte as
+   * torch.save writes them. Nothing of it is decompressed then.
+   * @default false
+   */
+  strict?: boolean
 }
 
 /** One opcode of one file, for messages. */

@@ -43,7 +43,7 @@ class PickleSequence {
  * each storage as a 64-bit element count and its bytes. There are no checksums. The source is closed with the file.
  */
 export async function openTorchLegacy(source: ByteSource, options: PickleOptions): Promise<TorchContainer> {
-  const fail = (what: string) => new TorchFileError(source.name, `the file is truncated or damaged: ${what}`)
+  const fail = (what: string) => new TorchFileError(source.name, `is damaged or truncated: ${what}`)
   const sequence = new PickleSequence(source)
   const plain = () =>
     new PickleHost(source.name, {}, () => {

@@ -30,6 +30,7 @@ function archivePrefix(zip: ZipArchive, name: string): string {
 /** Opens the format torch.save writes since 1.6. The source is closed with the file. */
 export async function openTorchZip(source: ByteSource, options: PickleOptions): Promise<TorchContainer> {
   const zip = await ZipArchive.open(source)
+  if (options.strict) await zip.verifyLayout()
   const prefix = archivePrefix(zip, source.name)
   const text = async (member: string): Promise<string | undefined> =>
     zip.members.has(prefix + member)

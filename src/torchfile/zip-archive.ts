@@ -2,31 +2,43 @@ import { crc32, inflateRawSync } from 'node:zlib'
 import { type ByteSource, viewOf } from './byte-source.ts'
 import { TorchFileError } from './errors.ts'
 import { MAX_INFLATED_BYTES } from './limits.ts'
-import { readZipDirectory, type ZipMember } from './zip-directory.ts'
+import { readZipDirectory, type ZipDirectory } from './zip-directory.ts'
+import {
+  centralEntry,
+  descriptor,
+  endRecords,
+  FLAG,
+  LOCAL_BYTES,
+  localHeader,
+  SIGNATURE,
+  ZIP64_FIELD,
+  type ZipMember,
+} from './zip-format.ts'
 
-const LOCAL = 0x04034b50
-const DESCRIPTOR = 0x08074b50
-const SIZES_FOLLOW = 8
 const VERIFY_CHUNK = 4 * 2 ** 20
 
 /** Members of a zip file, read by position; nothing is extracted to disk. */
 export class ZipArchive {
-  readonly members: ReadonlyMap<string, ZipMember>
   readonly #source: ByteSource
+  readonly #directory: ZipDirectory
   readonly #dataOffsets = new Map<string, number>()
   #inflated: { name: string; bytes: Uint8Array } | undefined
 
-  private constructor(source: ByteSource, members: ReadonlyMap<string, ZipMember>) {
+  private constructor(source: ByteSource, directory: ZipDirectory) {
     this.#source = source
-    this.members = members
+    this.#directory = directory
   }
 
   static async open(source: ByteSource): Promise<ZipArchive> {
     return new ZipArchive(source, await readZipDirectory(source))
   }
 
+  get members(): ReadonlyMap<string, ZipMember> {
+    return this.#directory.members
+  }
+
   #fail(what: string, cause?: unknown): TorchFileError {
-    return new TorchFileError(this.#source.name, `the file is truncated or damaged: ${what}`, { cause })
+    return new TorchFileError(this.#source.name, `is damaged or truncated: ${what}`, { cause })
   }
 
   /** @throws TorchFileError when there is no such member */
@@ -41,16 +53,16 @@ export class ZipArchive {
     const known = this.#dataOffsets.get(member.name)
     if (known !== undefined) return known
     const nameBytes = Buffer.from(member.name)
-    const bytes = await this.#source.read(member.headerOffset, 30 + nameBytes.length)
+    const bytes = await this.#source.read(member.headerOffset, LOCAL_BYTES + nameBytes.length)
     const view = viewOf(bytes)
     const agrees =
-      view.getUint32(0, true) === LOCAL &&
+      view.getUint32(0, true) === SIGNATURE.local &&
       view.getUint16(6, true) === member.flags &&
       view.getUint16(8, true) === member.method &&
       view.getUint16(26, true) === nameBytes.length &&
-      nameBytes.equals(bytes.subarray(30))
+      nameBytes.equals(bytes.subarray(LOCAL_BYTES))
     if (!agrees) throw this.#fail(`the header of member ${member.name} does not match the zip directory`)
-    if (!(member.flags & SIZES_FOLLOW) && view.getUint32(14, true) !== member.crc32)
+    if (!(member.flags & FLAG.sizesFollow) && view.getUint32(14, true) !== member.crc32)
       throw this.#fail(`the header of member ${member.name} has another checksum than the zip directory`)
     const offset = member.headerOffset + bytes.length + view.getUint16(28, true)
     if (offset + member.compressedSize > this.#source.size)
@@ -114,7 +126,7 @@ export class ZipArchive {
       free = start + member.compressedSize
       if (member.method !== 0) await this.#inflate(member)
       else await this.#verifyStored(member, start)
-      if (member.flags & SIZES_FOLLOW) await this.#verifyDescriptor(member, free)
+      if (member.flags & FLAG.sizesFollow) await this.#verifyDescriptor(member, free)
     }
   }
 
@@ -128,11 +140,59 @@ export class ZipArchive {
   async #verifyDescriptor(member: ZipMember, at: number): Promise<void> {
     const view = viewOf(await this.#source.read(at, 16))
     const agrees =
-      view.getUint32(0, true) === DESCRIPTOR &&
+      view.getUint32(0, true) === SIGNATURE.descriptor &&
       view.getUint32(4, true) === member.crc32 &&
       // In a zip64 descriptor this is the low half of the compressed size.
       view.getUint32(8, true) === member.compressedSize % 2 ** 32
     if (!agrees)
       throw this.#fail(`the data descriptor of member ${member.name} does not match the zip directory`)
+  }
+
+  /**
+   * Compares every byte that no checksum covers with what torch.save writes there: headers, padding, descriptors,
+   * the directory and the end records. Members must follow each other without gaps and be stored as they are. Together
+   * with `verify`, a change of any one byte is noticed.
+   */
+  async verifyLayout(): Promise<void> {
+    const { members, offset, bytes } = this.#directory
+    let [free, at, index] = [0, 0, 0]
+    for (const member of members.values()) {
+      const entry = Buffer.from(centralEntry(member))
+      if (!entry.equals(bytes.subarray(at, at + entry.length)))
+        throw this.#fail(`entry ${index} of its zip directory is not as torch writes it`)
+      if (member.headerOffset !== free) throw this.#fail(`bytes before entry ${index} belong to no member`)
+      free = await this.#verifyFrame(member, index++)
+      at += entry.length
+    }
+    if (free !== offset) throw this.#fail('bytes before its zip directory belong to no member')
+    const end = Buffer.from(endRecords(members.size, offset, bytes.length))
+    const size = this.#source.size
+    if (
+      size !== offset + at + end.length ||
+      !end.equals(await this.#source.read(size - end.length, end.length))
+    )
+      throw this.#fail('its zip end records are not as torch writes them')
+  }
+
+  /** @returns the offset behind the member's header, data and descriptor */
+  async #verifyFrame(member: ZipMember, index: number): Promise<number> {
+    const start = await this.#dataOffset(member)
+    const header = await this.#source.read(member.headerOffset, start - member.headerOffset)
+    const extra = header.subarray(LOCAL_BYTES + Buffer.byteLength(member.name))
+    const hasZip64 = extra.length >= 4 && viewOf(extra).getUint16(0, true) === ZIP64_FIELD
+    const zip64 = extra.slice(0, hasZip64 ? 4 + viewOf(extra).getUint16(2, true) : 0)
+    const padding = extra.length - zip64.length - 4
+    const isEmpty = member.size === 0 && member.flags === FLAG.utf8
+    const isAsTorch =
+      (isEmpty || member.flags === (FLAG.utf8 | FLAG.sizesFollow)) &&
+      padding >= 0 &&
+      Buffer.from(localHeader(member, padding, zip64)).equals(header)
+    if (!isAsTorch) throw this.#fail(`the header of entry ${index} is not as torch writes it`)
+    const end = start + member.size
+    if (isEmpty) return end
+    const wanted = Buffer.from(descriptor(member))
+    if (!wanted.equals(await this.#source.read(end, wanted.length)))
+      throw this.#fail(`the data descriptor of entry ${index} is not as torch writes it`)
+    return end + wanted.length
   }
 }

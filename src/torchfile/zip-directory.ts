@@ -1,28 +1,27 @@
 import { type ByteSource, viewOf } from './byte-source.ts'
 import { TorchFileError } from './errors.ts'
 import { MAX_DIRECTORY_BYTES, MAX_MEMBERS } from './limits.ts'
+import {
+  CENTRAL_BYTES,
+  END_BYTES,
+  END64_BYTES,
+  FLAG,
+  LOCAL_BYTES,
+  LOCATOR_BYTES,
+  SIGNATURE,
+  U32_MAX,
+  ZIP64_FIELD,
+  type ZipMember,
+} from './zip-format.ts'
 
-/** One entry of the central directory (APPNOTE.TXT 4.3.12). */
-export interface ZipMember {
-  readonly name: string
-  /** 0 stored, 8 deflated. */
-  readonly method: number
-  readonly flags: number
-  readonly crc32: number
-  readonly compressedSize: number
-  readonly size: number
-  readonly headerOffset: number
-}
-
-const END = 0x06054b50
-const END64 = 0x06064b50
-const END64_LOCATOR = 0x07064b50
-const CENTRAL = 0x02014b50
-const END_BYTES = 22
 const MAX_COMMENT = 65535
-const ENCRYPTED = 1
-const ZIP64_EXTRA = 1
-const U32_MAX = 0xffffffff
+
+export interface ZipDirectory {
+  /** In the order of the directory. */
+  readonly members: ReadonlyMap<string, ZipMember>
+  readonly offset: number
+  readonly bytes: Uint8Array
+}
 
 function u64(view: DataView, at: number, fail: (what: string) => Error): number {
   const value = view.getBigUint64(at, true)
@@ -46,7 +45,10 @@ async function findEnd(source: ByteSource, fail: (what: string) => Error): Promi
   let at = tailBytes - END_BYTES
   for (; at >= 0; at--)
     // The comment must reach exactly to the end of the file, or the signature is a coincidence.
-    if (view.getUint32(at, true) === END && at + END_BYTES + view.getUint16(at + 20, true) === tailBytes)
+    if (
+      view.getUint32(at, true) === SIGNATURE.end &&
+      at + END_BYTES + view.getUint16(at + 20, true) === tailBytes
+    )
       break
   if (at < 0) throw fail('the zip directory at its end is missing')
   const end: End = {
@@ -57,14 +59,14 @@ async function findEnd(source: ByteSource, fail: (what: string) => Error): Promi
   }
   if (view.getUint16(at + 4, true) !== 0 || view.getUint16(at + 6, true) !== 0)
     throw fail('it is one part of a zip archive split over several files')
-  const locatorOffset = end.offset - 20
+  const locatorOffset = end.offset - LOCATOR_BYTES
   if (locatorOffset < 0) return end
-  const locator = viewOf(await source.read(locatorOffset, 20))
-  if (locator.getUint32(0, true) !== END64_LOCATOR) return end
+  const locator = viewOf(await source.read(locatorOffset, LOCATOR_BYTES))
+  if (locator.getUint32(0, true) !== SIGNATURE.locator64) return end
   const recordOffset = u64(locator, 8, fail)
-  if (recordOffset + 56 > locatorOffset) throw fail('its zip64 end record lies outside the file')
-  const record = viewOf(await source.read(recordOffset, 56))
-  if (record.getUint32(0, true) !== END64) throw fail('its zip64 end record is damaged')
+  if (recordOffset + END64_BYTES > locatorOffset) throw fail('its zip64 end record lies outside the file')
+  const record = viewOf(await source.read(recordOffset, END64_BYTES))
+  if (record.getUint32(0, true) !== SIGNATURE.end64) throw fail('its zip64 end record is damaged')
   const end64: End = {
     entries: u64(record, 32, fail),
     directoryBytes: u64(record, 40, fail),
@@ -87,7 +89,7 @@ function zip64Values(extra: DataView, missing: number, fail: (what: string) => E
     const id = extra.getUint16(at, true)
     const length = extra.getUint16(at + 2, true)
     if (at + 4 + length > extra.byteLength) break
-    if (id === ZIP64_EXTRA && length >= missing * 8)
+    if (id === ZIP64_FIELD && length >= missing * 8)
       return Array.from({ length: missing }, (_, i) => u64(extra, at + 4 + i * 8, fail))
     at += 4 + length
   }
@@ -98,11 +100,10 @@ const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 /**
  * Reads the central directory.
- * @returns members in the order of the directory
  * @throws TorchFileError when any record is damaged, repeated, encrypted or out of bounds
  */
-export async function readZipDirectory(source: ByteSource): Promise<Map<string, ZipMember>> {
-  const fail = (what: string) => new TorchFileError(source.name, `the file is truncated or damaged: ${what}`)
+export async function readZipDirectory(source: ByteSource): Promise<ZipDirectory> {
+  const fail = (what: string) => new TorchFileError(source.name, `is damaged or truncated: ${what}`)
   const end = await findEnd(source, fail)
   if (end.directoryOffset + end.directoryBytes > end.offset) throw fail('its zip directory is out of place')
   if (end.directoryBytes > MAX_DIRECTORY_BYTES || end.entries > MAX_MEMBERS)
@@ -118,21 +119,21 @@ export async function readZipDirectory(source: ByteSource): Promise<Map<string, 
     at = next
   }
   if (at !== bytes.length) throw fail(`its zip directory has ${bytes.length - at} bytes too many`)
-  return members
+  return { members, offset: end.directoryOffset, bytes }
 }
 
 /** The entry of the central directory that begins at `at`, and where the next one does. */
 function readEntry(bytes: Uint8Array, at: number, index: number, fail: (what: string) => Error) {
   const view = viewOf(bytes)
-  if (at + 46 > bytes.length || view.getUint32(at, true) !== CENTRAL)
+  if (at + CENTRAL_BYTES > bytes.length || view.getUint32(at, true) !== SIGNATURE.central)
     throw fail(`entry ${index} of its zip directory`)
-  const nameEnd = at + 46 + view.getUint16(at + 28, true)
+  const nameEnd = at + CENTRAL_BYTES + view.getUint16(at + 28, true)
   const extraEnd = nameEnd + view.getUint16(at + 30, true)
   const next = extraEnd + view.getUint16(at + 32, true)
   if (next > bytes.length) throw fail(`entry ${index} of its zip directory`)
   let name: string
   try {
-    name = utf8.decode(bytes.subarray(at + 46, nameEnd))
+    name = utf8.decode(bytes.subarray(at + CENTRAL_BYTES, nameEnd))
   } catch {
     throw fail(`the name of entry ${index} of its zip directory is not UTF-8`)
   }
@@ -159,8 +160,9 @@ function checkMember(
   end: End,
   fail: (what: string) => Error,
 ): void {
-  if (flags & ENCRYPTED) throw fail(`member ${name} is encrypted`)
+  if (flags & FLAG.encrypted) throw fail(`member ${name} is encrypted`)
   if (method !== 0 && method !== 8) throw fail(`member ${name} has unknown compression method ${method}`)
   if (method === 0 && size !== compressedSize) throw fail(`member ${name} has two different sizes`)
-  if (headerOffset + 30 + compressedSize > end.directoryOffset) throw fail(`member ${name} is out of bounds`)
+  if (headerOffset + LOCAL_BYTES + compressedSize > end.directoryOffset)
+    throw fail(`member ${name} is out of bounds`)
 }
