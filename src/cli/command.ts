@@ -1,58 +1,70 @@
-import { defineCommand } from 'citty'
+import { commonSettings, flag, type Options, option, section, text, type Values } from '../settings/index.ts'
 import { UsageError } from '../system/errors.ts'
-import { type CommandHelp, renderHelp, usageLines } from './help.ts'
-import { type CommandLine, parseCommandLine } from './parse/index.ts'
-import { version } from './version.ts'
+import { type Help, usageLines } from './help.ts'
+import type { Session } from './session.ts'
+
+/** Options that every command takes, before its name or after it. */
+export const commonOptions = section('Options of every command', {
+  config: option('FILE', text, 'configuration file, YAML or JSON', { short: 'c' }),
+  ...commonSettings,
+  version: flag('print one line, `virnucpro` and the version'),
+  help: flag('print the options of the command', { short: 'h' }),
+})
+
+/**
+ * What words without an option are: none are allowed, `inputs` of a run, `more` that the command checks itself, or
+ * exactly one.
+ */
+export type Words = 'none' | 'inputs' | 'more' | { one: string; expected: string }
+
+/** The one word of the commands about runs. */
+export const RUN_FOLDER: Words = { one: 'folder', expected: 'the output folder of a run' }
+
+/** The one word of the commands about TensorRT plans. */
+export const PLANS_FOLDER: Words = { one: 'folder', expected: 'that of --output of engines build' }
+
+/** What a command is called with. */
+export interface Call<Own extends Options = Options> extends Session {
+  /** The options of the command, validated, with defaults, environment and file for those that are settings. */
+  args: Values<Own>
+  words: readonly string[]
+  /** The one word of a command that takes one. */
+  word: string
+}
+
+export interface Command<Own extends Options = Options> extends Help {
+  options: Own
+  /** @default 'none' */
+  words?: Words
+  /** Whether settings that follow from others, such as the device, are filled in and checked. @default false */
+  forRun?: boolean
+  /** What the options must not be together. Errors show the usage. */
+  check?(call: Call<Own>): void
+  /** The work. Its errors are not about usage any more. */
+  run(call: Call<Own>): Promise<void>
+}
+
+/** Only gives the options of the command their types. */
+export function command<const Own extends Options>(definition: Command<Own>): Command<Own> {
+  return definition
+}
 
 /** A usage error of a command: knows which usage to show. */
 export class CommandUsageError extends UsageError {
   readonly usage: string[]
 
-  constructor(error: UsageError, help: CommandHelp) {
+  constructor(error: UsageError, help: Help) {
     super(error.lines, { cause: error, kind: error.kind, detail: error.detail })
-    this.usage = [...usageLines(help), `Run "${help.name} --help" for all options.`]
+    const name = `virnucpro ${help.name}`.trimEnd()
+    this.usage = [...usageLines(help), `Run "${name} --help" for all options.`]
   }
 }
 
-type Work = () => Promise<void>
-
-/** Checks everything about a command line and returns the work itself, whose errors are not about usage any more. */
-type Prepare = (line: CommandLine) => Promise<Work>
-
-/**
- * Makes a citty command that reads its own words strictly. citty finds the command and loads it lazily; help,
- * version and the command line are handled here, since citty prints usage of errors to standard output and lets
- * unknown options pass.
- */
-export function strictCommand(help: CommandHelp, prepare: Prepare) {
-  return defineCommand({
-    meta: { name: help.name, description: help.about },
-    run: async ({ rawArgs }) => {
-      const work = await understand(rawArgs, help, prepare)
-      await work()
-    },
-  })
-}
-
-async function understand(argv: readonly string[], help: CommandHelp, prepare: Prepare): Promise<Work> {
-  if (asksFor(argv, ['--help', '-h'])) return print(renderHelp(help))
+/** Does something whose usage errors are those of a command. */
+export async function withUsage<Result>(help: Help, action: () => Result | Promise<Result>): Promise<Result> {
   try {
-    const line = parseCommandLine(argv, help)
-    if (line.isOn('version')) return print(`virnucpro ${version}\n`)
-    return await prepare(line)
+    return await action()
   } catch (error) {
     throw error instanceof UsageError ? new CommandUsageError(error, help) : error
   }
-}
-
-function print(text: string): Work {
-  return async () => {
-    process.stdout.write(text)
-  }
-}
-
-/** Whether a word stands before `--`; help is given even when the rest of the line is wrong. */
-function asksFor(argv: readonly string[], words: readonly string[]): boolean {
-  const end = argv.indexOf('--')
-  return (end < 0 ? argv : argv.slice(0, end)).some((word) => words.includes(word))
 }

@@ -1,16 +1,16 @@
-import type { Arg, ArgGroup } from './parse/arg.ts'
+import { longNames, type Option, type Options } from '../settings/index.ts'
 
-/** What the help of one command shows, and by which its command line is read. */
-export interface CommandHelp {
-  /** `virnucpro predict`. */
+/** What the help of a command or of a group of commands shows. */
+export interface Help {
+  /** Without the name of the program: `models import`. */
   name: string
   /** One sentence. */
   about: string
   /** Usage lines after the name; one for each form. */
   usage: readonly string[]
-  groups: readonly ArgGroup[]
+  options: Options
   /** Sub-commands with one line each. */
-  commands?: readonly (readonly [string, string])[]
+  commands?: readonly (readonly [name: string, about: string])[]
   /** Paragraphs after the options. */
   notes?: readonly string[]
 }
@@ -20,36 +20,57 @@ const COLUMN = 34
 const WIDTH = 100
 
 /** The help text: plain, without colours, so that it is the same in a file and on a terminal. */
-export function renderHelp(command: CommandHelp): string {
+export function renderHelp(command: Help): string {
   const lines = [command.about, '', ...usageLines(command)]
-  if (command.commands !== undefined) {
+  if (command.commands !== undefined)
     lines.push('', 'Commands:', ...command.commands.map(([name, about]) => entry(name, about)))
-  }
-  for (const group of command.groups) {
-    lines.push('', `${group.title}:`, ...group.args.map((arg) => entry(label(arg), describe(arg))))
+  for (const [title, options] of groupsOf(command.options)) {
+    const entries = options.map(([name, option]) => entry(label(name, option), plain(describe(option))))
+    lines.push('', `${title}:`, ...entries)
   }
   for (const note of command.notes ?? []) lines.push('', note)
   return `${lines.join('\n')}\n`
 }
 
 /** `Usage: …`, with further forms below the first. */
-export function usageLines(command: CommandHelp): string[] {
-  return command.usage.map((form, at) =>
-    `${at === 0 ? 'Usage:' : '      '} ${command.name} ${form}`.trimEnd(),
+export function usageLines({ name, usage }: Help): string[] {
+  return usage.map((form, at) =>
+    `${at === 0 ? 'Usage:' : '      '} ${`virnucpro ${name}`.trimEnd()} ${form}`.trimEnd(),
   )
 }
 
-function label(arg: Arg): string {
-  const long = arg.long.map((name) => {
-    if (arg.shownNegated) return `--no-${name}`
-    return arg.negatable && arg.noEffect !== undefined ? `--[no-]${name}` : `--${name}`
-  })
-  const names = arg.short === undefined ? `    ${long.join(', ')}` : `-${arg.short}, ${long.join(', ')}`
-  return arg.hint === undefined ? names : `${names} ${arg.hint}`
+/** Options by their headings, in the order of the first of each. */
+export function groupsOf(options: Options): Map<string, [name: string, option: Option][]> {
+  return Map.groupBy(Object.entries(options), ([, { group }]) => group ?? 'Options')
 }
 
-function describe(arg: Arg): string {
-  return arg.noEffect === undefined ? arg.help : `no effect: ${arg.noEffect}`
+function label(name: string, option: Option): string {
+  const long = longNames(name, option).map((each) => {
+    if (option.on) return `--no-${each}`
+    return option.negatable ? `--[no-]${each}` : `--${each}`
+  })
+  const names = option.short === undefined ? `    ${long.join(', ')}` : `-${option.short}, ${long.join(', ')}`
+  return option.hint === undefined ? names : `${names} ${option.hint}`
+}
+
+function describe(option: Option): string {
+  if (option.noEffect !== undefined) return `no effect: ${option.noEffect}`
+  const otherwise = defaultOf(option)
+  const help = `${option.on ? 'do not ' : ''}${option.help}`
+  return otherwise === '' || option.hint === undefined ? help : `${help} [default: ${otherwise}]`
+}
+
+/** What holds when the option is not given, in Markdown. */
+export function defaultOf({ otherwise, default: value, on }: Option): string {
+  if (otherwise !== undefined) return otherwise
+  if (on === true || value === undefined || (Array.isArray(value) && value.length === 0)) return ''
+  if (value === false) return 'off'
+  return typeof value === 'string' ? `\`${value}\`` : String(value)
+}
+
+/** Markdown without its marks. */
+export function plain(markdown: string): string {
+  return markdown.replace(/\[([^\]]*)\]\([^)]*\)/g, '$1').replaceAll('`', '')
 }
 
 function entry(left: string, right: string): string {

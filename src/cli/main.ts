@@ -1,4 +1,47 @@
 #!/usr/bin/env bun
-import { main } from './run.ts'
+import { ExitCode } from '../exit-codes.ts'
+import { WriteError } from '../system/system-error.ts'
+import { reportError } from './report.ts'
+import { InterruptedError, SIGNAL_CODES } from './signals.ts'
+import { start } from './start.ts'
+import { requireUtf8 } from './utf8.ts'
+
+/**
+ * Runs one command line and sets the exit code of the process; does not call `process.exit`, so that what was
+ * written to standard output is flushed, except after a signal.
+ */
+async function main(argv: readonly string[]): Promise<void> {
+  endWhenNobodyReads()
+  try {
+    requireUtf8(argv, process.env)
+    await start(argv)
+  } catch (error) {
+    process.exitCode = reportError(error)
+    if (error instanceof InterruptedError) leaveNow(SIGNAL_CODES[error.signal])
+  }
+}
+
+/**
+ * A model call under way cannot be called off, and would keep the process alive until it ends, minutes for a large
+ * batch on a small machine. Nothing waits for it any more: files are whole, the lock is released.
+ */
+const LAST_WORDS_MS = 500
+
+function leaveNow(code: number): void {
+  // Nobody may be reading what is written there.
+  setTimeout(() => process.exit(code), LAST_WORDS_MS)
+  process.stderr.write('', () => process.exit(code))
+}
+
+/** `virnucpro … | head` closes the pipe early: that is the reader's choice and no failure. */
+function endWhenNobodyReads(): void {
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(ExitCode.ok)
+    // Results that nobody can read are a failure, whatever the program would have said.
+    process.exit(reportError(new WriteError('standard output', error)))
+  })
+  // Nobody reads the messages, or their disk is full: the work itself goes on.
+  process.stderr.on('error', () => {})
+}
 
 await main(process.argv.slice(2))

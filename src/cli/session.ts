@@ -1,10 +1,19 @@
-import { type Configuration, type Given, resolveConfiguration, type SettingName } from '../settings/index.ts'
+import {
+  type Configuration,
+  type Given,
+  given,
+  type Options,
+  resolveConfiguration,
+  type SettingName,
+} from '../settings/index.ts'
 import { UsageError } from '../system/errors.ts'
 import type { Logger } from '../system/logger.ts'
 import { filesAt, identityAt } from '../system/same-file.ts'
 import { LiveTerminal } from '../system/terminal.ts'
+import { type CommandLine, collect } from './command-line.ts'
+import { plain } from './help.ts'
 import { createLogger, wantsColours } from './logger.ts'
-import type { CommandLine } from './parse/index.ts'
+import { isOriginalForm, placeWords } from './original-form.ts'
 
 let active: Logger | undefined
 
@@ -15,6 +24,8 @@ export function activeLogger(): Logger {
 }
 
 export interface Session {
+  /** The options of the command, validated. */
+  args: Record<string, unknown>
   configuration: Configuration
   logger: Logger
   /** What was said of the command line and the configuration. */
@@ -23,27 +34,62 @@ export interface Session {
   terminal: LiveTerminal | undefined
 }
 
+export interface SessionRequest {
+  /** Those of every command included. */
+  options: Options
+  /** Words are the inputs of a run, or the original's `FILE LENGTH MODEL`. */
+  takesInputs: boolean
+  forRun: boolean
+}
+
 /** Resolves the configuration of a command line, opens the log and says what was accepted without effect. */
 export async function startSession(
+  { options, takesInputs, forRun }: SessionRequest,
   line: CommandLine,
-  overrides: { flags?: ReadonlyMap<SettingName, Given>; originalForm?: boolean } = {},
 ): Promise<Session> {
+  const [flags, own] = [new Map<SettingName, Given>(), new Map<string, Given>()]
+  const collected = collect(line.given)
+  for (const [name, { value, spelled }] of collected) {
+    const written = given(options[name], value, { kind: 'flag', name: spelled })
+    const setting = options[name]?.setting
+    if (setting === undefined) own.set(name, written)
+    else flags.set(setting as SettingName, written)
+  }
+  if (takesInputs) placeWords(line.words, flags)
+  const ownOptions = Object.fromEntries(
+    Object.entries(options).filter(([, { setting }]) => setting === undefined),
+  )
   const configuration = await resolveConfiguration({
-    flags: overrides.flags ?? line.flags,
+    flags,
     environment: process.env,
     cwd: process.cwd(),
-    configFile: line.text('config'),
-    originalForm: overrides.originalForm ?? false,
+    configFile: own.get('config')?.value as string | undefined,
+    originalForm: takesInputs && isOriginalForm(line.words),
+    forRun,
+    own: { options: ownOptions, given: own },
   })
-  const { quiet, verbose, logFile } = configuration.effective.values
+  const { values } = configuration.effective
+  const { quiet, verbose, logFile } = values
   const terminal = LiveTerminal.suits(process.stderr)
     ? new LiveTerminal(process.stderr, { colours: wantsColours() })
     : undefined
   if (logFile !== undefined) await requireOwnLog(line, configuration, logFile)
   active = createLogger({ quiet, verbose, file: logFile, terminal })
-  const warnings = [...line.warnings, ...configuration.warnings]
+  const warnings = [...withoutEffect(line), ...configuration.warnings]
   for (const warning of warnings) active.warn(warning)
-  return { configuration, logger: active, warnings, terminal }
+  const args = Object.entries(options).map(([name, { setting }]) => [
+    name,
+    setting === undefined ? configuration.own[name] : values[setting as SettingName],
+  ])
+  return { args: Object.fromEntries(args), configuration, logger: active, warnings, terminal }
+}
+
+/** One line for each option that is accepted and does nothing. */
+function withoutEffect({ given }: CommandLine): string[] {
+  const lines = given.flatMap(({ name, option: { noEffect }, spelled }): [string, string][] =>
+    noEffect === undefined ? [] : [[name, `${spelled} has no effect: ${plain(noEffect)}`]],
+  )
+  return [...new Map(lines).values()]
 }
 
 /**
@@ -51,37 +97,31 @@ export async function startSession(
  * @throws {UsageError} with both names
  */
 async function requireOwnLog(
-  line: CommandLine,
+  { given, words }: CommandLine,
   { effective, file }: Configuration,
   logFile: string,
 ): Promise<void> {
   // Loaded for this alone: it brings much that a short command does not need.
   const { isFileOfAnyRun } = await import('../checkpoint/index.ts')
-  if (await isFileOfAnyRun(logFile))
-    throw new UsageError(
-      `${logFile} is the log file (--log-file) and also a file of a run: name another log file`,
-    )
+  const isLog = `${logFile} is the log file (--log-file) and also`
+  if (await isFileOfAnyRun(logFile)) throw new UsageError(`${isLog} a file of a run: name another log file`)
   const { input = [], bundle, modelPath, tritonCa, tritonCert, tritonKey } = effective.values
-  const others = [
-    ...[...line.positionals, ...input].map((path) => ['an input', path] as const),
-    ...line.texts.filter(([option]) => option !== '--log-file' && option !== '-l'),
-    ...([
-      ['the bundle', bundle],
-      ['the classifier', modelPath],
-      ['the configuration file', file],
-    ] as const),
+  const others: (readonly [what: string, path: unknown])[] = [
+    ...[...words, ...input].map((path) => ['an input', path] as const),
+    ...given.filter(({ name }) => name !== 'logFile').map(({ spelled, value }) => [spelled, value] as const),
+    ['the bundle', bundle],
+    ['the classifier', modelPath],
+    ['the configuration file', file],
     ...[tritonCa, tritonCert, tritonKey].map((path) => ['a file for TLS', path] as const),
   ]
+  const log = await identityAt(logFile)
+  if (log === undefined) return
   for (const [what, path] of others) {
-    if (path === undefined) continue
+    if (typeof path !== 'string') continue
     const isBundle = what === 'the bundle' || what === '--bundle'
-    const read = isBundle ? await filesAt(path) : [path]
-    for (const name of read) {
-      const identity = await identityAt(name)
-      if (identity === undefined || identity !== (await identityAt(logFile))) continue
-      throw new UsageError(
-        `${logFile} is the log file (--log-file) and also ${name}, which is ${what}: name another log file`,
-      )
+    for (const name of isBundle ? await filesAt(path) : [path]) {
+      if ((await identityAt(name)) === log)
+        throw new UsageError(`${isLog} ${name}, which is ${what}: name another log file`)
     }
   }
 }

@@ -1,39 +1,33 @@
 import { basename } from 'node:path'
 import { descriptorOf } from '../system/descriptor.ts'
 import { UsageError } from '../system/errors.ts'
-import { deriveDevice } from './derive-device.ts'
 import type { Effective } from './effective.ts'
-import { DEFAULT_ORIGIN, describeOrigin } from './origins.ts'
 
 /** Chunk length where neither `--expected-length` nor `--model-type 300` says otherwise, in bases. */
 const DEFAULT_LENGTH = 500
 
-/** Fills in the settings that follow from others. `originalForm`: called as `FILE LENGTH MODEL`. */
+/** Fills in the settings of a run that follow from others. `originalForm`: called as `FILE LENGTH MODEL`. */
 export function derive(effective: Effective, originalForm: boolean): void {
   deriveModel(effective)
   deriveBudgets(effective)
   deriveDevice(effective)
+  checkBackend(effective)
   deriveOutput(effective, originalForm)
-  deriveVerbosity(effective)
 }
 
 function deriveModel(effective: Effective): void {
   const { values } = effective
-  if (values.modelPath === undefined && values.modelType !== 'custom') {
+  if (values.modelPath === undefined) {
+    if (values.modelType === 'custom') {
+      throw new UsageError(
+        `model_type: custom (${effective.describe('modelType')}) needs the classifier file: give --model-path MODEL.pth`,
+      )
+    }
     const name = values.modelType === '300' ? 'model300' : 'model500'
-    const path = values[name]
-    if (path !== undefined) effective.derive('modelPath', path, effective.origin(name))
+    if (values[name] !== undefined) effective.derive('modelPath', values[name], name)
   }
-  if (values.modelPath === undefined && values.modelType === 'custom') {
-    const origin = describeOrigin(effective.origin('modelType'))
-    throw new UsageError(
-      `model_type: custom (${origin}) needs the classifier file: give --model-path MODEL.pth`,
-    )
-  }
-  if (values.expectedLength === undefined || values.expectedLength === 0) {
-    const length = values.modelType === '300' ? 300 : DEFAULT_LENGTH
-    effective.derive('expectedLength', length, effective.origin('modelType'))
-  }
+  if (!values.expectedLength)
+    effective.derive('expectedLength', values.modelType === '300' ? 300 : DEFAULT_LENGTH, 'modelType')
 }
 
 /** Tokens of one chunk as Broad's fork estimates them: one per six bases, and the two at the ends. */
@@ -41,20 +35,80 @@ function tokensOfChunk(bases: number): number {
   return Math.floor(bases / 6) + 2
 }
 
-/** `token_budget` is for both models; the batch size of one model wins unless it comes from a weaker source. */
+/** `token_budget` is for both models; the batch size of one model wins unless it comes from a weaker place. */
 function deriveBudgets(effective: Effective): void {
   const { values } = effective
   if (values.dnabertBatchSize === undefined && values.dnabertRecords !== undefined) {
     // Broad's file counts records, its flag (and ours) counts tokens.
     const tokens = values.dnabertRecords * tokensOfChunk(values.expectedLength ?? DEFAULT_LENGTH)
-    effective.derive('dnabertBatchSize', tokens, effective.origin('dnabertRecords'))
+    effective.derive('dnabertBatchSize', tokens, 'dnabertRecords')
   }
   // Without any word on it the backend chooses: a CPU and a GPU want very different batches.
   if (values.tokenBudget === undefined) return
   for (const name of ['esmBatchSize', 'dnabertBatchSize'] as const) {
-    if (values[name] === undefined || effective.compare('tokenBudget', name) > 0) {
-      effective.derive(name, values.tokenBudget, effective.origin('tokenBudget'))
-    }
+    if (values[name] === undefined || effective.compare('tokenBudget', name) > 0)
+      effective.derive(name, values.tokenBudget, 'tokenBudget')
+  }
+}
+
+/** The GPU that `cuda`, `cuda:N` or `N` names; undefined for `auto` and `cpu`. As in PyTorch, `cuda` is GPU 0. */
+function gpuOf(device: string): number | undefined {
+  if (device === 'auto' || device === 'cpu') return undefined
+  return device === 'cuda' ? 0 : Number(device.replace('cuda:', ''))
+}
+
+/** Turns Broad's `--device` into `backend` and `gpus`, and refuses combinations that contradict themselves. */
+function deriveDevice(effective: Effective): void {
+  const { values } = effective
+  const { device, gpus } = values
+  const gpu = gpuOf(device)
+  const agrees = device === 'auto' || gpus === undefined || (gpu !== undefined && gpus.includes(gpu))
+  const stronger = effective.compare('device', 'gpus')
+  if (!agrees && stronger === 0) {
+    const [byDevice, byGpus] = [effective.describe('device'), effective.describe('gpus')]
+    throw new UsageError(`device ${device} (${byDevice}) and gpus ${gpus} (${byGpus}) contradict each other`)
+  }
+  const deviceDecides = gpus === undefined || (!agrees && stronger > 0)
+  if (deviceDecides && device !== 'auto')
+    effective.derive('gpus', gpu === undefined ? undefined : [gpu], 'device')
+  if (deviceDecides && device === 'cpu' && values.backend === 'auto')
+    effective.derive('backend', 'onnx', 'device')
+  if (values.backend === 'onnx') dropOrRefuseGpus(effective, 'backend', 'computes on the processor')
+  else if (!deviceDecides && values.triton.length > 0)
+    dropOrRefuseGpus(effective, 'triton', 'names servers, which use the GPUs that they were started with')
+}
+
+/** GPUs asked for in a weaker place than the setting that rules them out are not meant; in no weaker one, they are. */
+function dropOrRefuseGpus(effective: Effective, setting: 'backend' | 'triton', because: string): void {
+  if (effective.values.gpus === undefined) return
+  if (effective.compare(setting, 'gpus') <= 0) {
+    throw new UsageError(
+      `${effective.describe('gpus')} asks for a GPU, and ${effective.describe(setting)} ${because}: keep one of the two`,
+    )
+  }
+  effective.derive('gpus', undefined, setting)
+}
+
+function checkBackend(effective: Effective): void {
+  const { backend, triton, repository, fallbackToCpu, gpus } = effective.values
+  const place = effective.describe('backend')
+  const noServer = triton.length === 0 && repository === undefined
+  if (backend === 'triton' && noServer) {
+    throw new UsageError(
+      `backend triton (${place}) needs a server: give --triton grpc://HOST:PORT, or --repository DIR to have one started`,
+    )
+  }
+  if (backend === 'onnx' && triton.length > 0 && effective.compare('backend', 'triton') === 0) {
+    const servers = effective.describe('triton')
+    throw new UsageError(
+      `backend onnx (${place}) does not use the servers given (${servers}); keep one of the two`,
+    )
+  }
+  if (fallbackToCpu === false && gpus !== undefined && noServer) {
+    throw new UsageError(
+      `${effective.describe('gpus')} asks for a GPU and ${effective.describe('fallbackToCpu')} ` +
+        'forbids the processor, but the embedded backend computes on the processor: give --triton grpc://HOST:PORT',
+    )
   }
 }
 
@@ -68,26 +122,23 @@ function stem(path: string): string {
 function deriveOutput(effective: Effective, originalForm: boolean): void {
   const { values } = effective
   const first = values.input?.[0]
-  if (values.outputDir === undefined && first !== undefined && !originalForm) {
-    effective.derive('outputDir', `${stem(first)}_predictions`, DEFAULT_ORIGIN)
-  }
-  if (values.autoCleanup === false && effective.compare('autoCleanup', 'keepIntermediate') > 0) {
-    effective.derive('keepIntermediate', true, effective.origin('autoCleanup'))
-  }
+  if (values.outputDir === undefined && first !== undefined && !originalForm)
+    effective.derive('outputDir', `${stem(first)}_predictions`)
+  if (values.autoCleanup === false && effective.compare('autoCleanup', 'keepIntermediate') > 0)
+    effective.derive('keepIntermediate', true, 'autoCleanup')
 }
 
-function deriveVerbosity(effective: Effective): void {
+/** What every command reads: how much it says. */
+export function deriveVerbosity(effective: Effective): void {
   const { values } = effective
-  if (values.quiet === true && values.verbose === true) {
+  if (values.quiet && values.verbose) {
     const stronger = effective.compare('quiet', 'verbose')
     if (stronger === 0) {
-      const [quiet, verbose] = (['quiet', 'verbose'] as const).map((name) =>
-        describeOrigin(effective.origin(name)),
-      )
+      const [quiet, verbose] = [effective.describe('quiet'), effective.describe('verbose')]
       throw new UsageError(`quiet (${quiet}) and verbose (${verbose}) contradict each other; keep one`)
     }
-    if (stronger > 0) effective.derive('verbose', false, effective.origin('quiet'))
-    else effective.derive('quiet', false, effective.origin('verbose'))
+    if (stronger > 0) effective.derive('verbose', false, 'quiet')
+    else effective.derive('quiet', false, 'verbose')
   }
-  if (values.quiet === true) effective.derive('progress', false, effective.origin('quiet'))
+  if (values.quiet) effective.derive('progress', false, 'quiet')
 }

@@ -5,14 +5,14 @@ import { UsageError } from '../system/errors.ts'
 import { parseJson } from '../system/json.ts'
 import { foreign } from '../system/printable.ts'
 import { reasonOf } from '../system/problems.ts'
-import { type FileSettings, readKeys } from './file-keys.ts'
+import { didYouMean } from '../text/suggest.ts'
+import { ignoredBroadKeys } from './broad.ts'
+import { type Given, given } from './effective.ts'
+import { fileKey } from './option.ts'
+import { type AnySettingName, allSettings, settingNames } from './table.ts'
 
 /** Looked for in the current folder when no file is named. */
-export const CONFIG_FILE_NAMES = [
-  'virnucpro.config.yaml',
-  'virnucpro.config.yml',
-  'virnucpro.config.json',
-] as const
+const CONFIG_FILE_NAMES = ['virnucpro.config.yaml', 'virnucpro.config.yml', 'virnucpro.config.json'] as const
 
 /** A configuration file is a page of text; anything larger is some other file named by mistake. */
 const MAX_CONFIG_BYTES = 1_000_000
@@ -41,7 +41,14 @@ export async function readConfigFile(path: string, cwd: string): Promise<FileSet
   if (bytes.length > MAX_CONFIG_BYTES) {
     throw new UsageError(`${path}: expected a configuration file of at most 1 MB, got ${bytes.length} bytes`)
   }
-  return readKeys(await parseText(decode(bytes, path), path), path)
+  const content = await parseText(decode(bytes, path), path)
+  if (!isTable(content ?? {})) {
+    const kind = Array.isArray(content) ? 'a list' : `the ${typeof content} ${JSON.stringify(content)}`
+    throw new UsageError(`${path}: expected keys and values at the top, got ${kind}`)
+  }
+  const result: FileSettings = { given: new Map(), ignored: [] }
+  for (const [key, value] of leaves((content ?? {}) as Table)) read(key, value, path, result)
+  return result
 }
 
 /** A byte that is replaced on the way would name another file than the one that was meant. */
@@ -68,4 +75,69 @@ function reason(cause: unknown): string {
   if (!(cause instanceof Error)) return String(cause)
   // What follows shows lines of the file, which may hold a secret.
   return foreign(reasonOf(cause).trim().split('\n')[0] ?? '')
+}
+
+export interface FileSettings {
+  given: Map<AnySettingName, Given>
+  /** Dotted keys that are known and do nothing here. */
+  ignored: string[]
+}
+
+type Table = Record<string, unknown>
+
+function isTable(value: unknown): value is Table {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+const settingOfKey = new Map<string, AnySettingName>([
+  ...settingNames.map((name): [string, AnySettingName] => [fileKey(name), name]),
+  ...Object.entries(allSettings).flatMap(([name, { broadKey }]): [string, AnySettingName][] =>
+    broadKey === undefined ? [] : [[broadKey, name as AnySettingName]],
+  ),
+])
+
+function isIgnored(key: string): boolean {
+  return ignoredBroadKeys.some((known) =>
+    known.endsWith('.*') ? key.startsWith(known.slice(0, -1)) || key === known.slice(0, -2) : key === known,
+  )
+}
+
+/** A table may be entered when some known key lies below it. */
+function hasKeysBelow(key: string): boolean {
+  return [...settingOfKey.keys(), ...ignoredBroadKeys].some((known) => known.startsWith(`${key}.`))
+}
+
+/** Dotted keys with their values: `{ a: { b: 1 } }` is `a.b`, where `a` has known keys. */
+function* leaves(table: Table, prefix = ''): Generator<[key: string, value: unknown]> {
+  for (const [part, value] of Object.entries(table)) {
+    const key = prefix + part
+    if (isTable(value) && (hasKeysBelow(key) || isIgnored(`${key}.x`))) yield* leaves(value, `${key}.`)
+    else yield [key, value]
+  }
+}
+
+function read(key: string, value: unknown, file: string, { given: found, ignored }: FileSettings): void {
+  const setting = settingOfKey.get(key)
+  // `progress: false` is ours, although `progress` is a section of Broad's.
+  if (setting === undefined || isTable(value)) {
+    if (isIgnored(key)) ignored.push(key)
+    else if (setting !== undefined) throw new UsageError(`${file}: ${key}: expected a value, got a table`)
+    else throw new UsageError(`${file}: unknown key ${key}.${didYouMean(key, knownKeys())}`)
+    return
+  }
+  // A key without a value is not set.
+  if (value === null) return
+  const other = found.get(setting)
+  const written = given(allSettings[setting], value, { kind: 'file', name: key, file })
+  if (other !== undefined && JSON.stringify(other.value) !== JSON.stringify(written.value)) {
+    throw new UsageError(
+      `${file}: ${other.origin.name} and ${key} are the same setting with different values; keep one`,
+    )
+  }
+  found.set(setting, written)
+}
+
+/** Every key a configuration file may hold. */
+function knownKeys(): string[] {
+  return [...settingOfKey.keys(), ...ignoredBroadKeys.filter((key) => !key.endsWith('.*'))]
 }

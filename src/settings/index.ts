@@ -1,14 +1,36 @@
-// What a run is asked to do: the only configuration type the pipeline reads.
+/** The options of every command and the configuration of a run: one table, and where each value came from. */
 
-export { broadKeys, ignoredBroadKeys } from './broad-keys.ts'
-export { CONFIG_FILE_NAMES } from './file.ts'
-export { environmentName, fileKey } from './names.ts'
-export { compareOrigins, describeOrigin, type Given, type Origin } from './origins.ts'
-export type { PredictOptions } from './predict-options.ts'
-// Merging of flags, environment, file and defaults, with the origin of each value.
-export { type Configuration, type ConfigurationRequest, resolveConfiguration } from './resolve.ts'
-// Names: one setting, three spellings. The documentation test and `virnucpro config` go through them all.
-export { isSecret, keptSecret, type SettingName, type Settings, settingNames } from './schema.ts'
-// Did-you-mean.
-export { toPredictOptions } from './to-predict-options.ts'
-export { InvalidSettingsError } from './validate.ts'
+export { broadOptions, ignoredBroadKeys } from './broad.ts'
+export { type Given, given } from './effective.ts'
+export {
+  environmentName,
+  fileKey,
+  flag,
+  hasNegation,
+  longNames,
+  type Option,
+  type Options,
+  option,
+  pick,
+  section,
+  type Values,
+} from './option.ts'
+// The only configuration type the pipeline reads.
+export { type PredictOptions, toPredictOptions, tritonAccess } from './predict-options.ts'
+// Command line, environment, file and defaults merged, with the origin of each value.
+export { type Configuration, resolveConfiguration } from './resolve.ts'
+// THE table.
+export {
+  commonSettings,
+  computeSettings,
+  fileOnlySettings,
+  fileSettings,
+  modelSettings,
+  monitorSettings,
+  resumeSettings,
+  type SettingName,
+  type Settings,
+  settingNames,
+  settings,
+} from './table.ts'
+export { ascending, listOf, numberFrom, oneOf, text, wholeNumber } from './values.ts'

@@ -1,11 +1,17 @@
-import { defaults } from './defaults.ts'
-import { derive } from './derive.ts'
-import { Effective } from './effective.ts'
-import { CONFIG_VARIABLE, type Environment, readEnvironment, warnOfUnknownVariables } from './environment.ts'
-import { findConfigFile, readConfigFile } from './file.ts'
-import { DEFAULT_ORIGIN, type Given } from './origins.ts'
-import type { AnySettingName, SettingName } from './schema.ts'
-import { validate } from './validate.ts'
+import * as v from 'valibot'
+import { UsageError } from '../system/errors.ts'
+import { didYouMean } from '../text/suggest.ts'
+import { ignoredBroadVariables } from './broad.ts'
+import { derive, deriveVerbosity } from './derive.ts'
+import { DEFAULT_ORIGIN, Effective, type Given, given } from './effective.ts'
+import { type FileSettings, findConfigFile, readConfigFile } from './file.ts'
+import { environmentName, fileKey, type Options } from './option.ts'
+import { type AnySettingName, allSettings, type SettingName, type Settings, settingNames } from './table.ts'
+
+/** The variable that names the configuration file. */
+const CONFIG_VARIABLE = 'VIRNUCPRO_CONFIG'
+
+type Environment = Readonly<Record<string, string | undefined>>
 
 export interface ConfigurationRequest {
   /** What the command line says. */
@@ -17,38 +23,110 @@ export interface ConfigurationRequest {
   configFile?: string | undefined
   /** The command line is the original's `FILE LENGTH MODEL`. @default false */
   originalForm?: boolean
+  /** Fill in and check what only a run needs, not just what every command reads. @default true */
+  forRun?: boolean
+  /** Options that only the command has, and what the command line says of them; validated with the settings. */
+  own?: { options: Options; given: ReadonlyMap<string, Given> }
 }
 
 export interface Configuration {
   /** The configuration file that was read, as it was named. */
   file: string | undefined
   effective: Effective
+  /** Values of the command's own options. */
+  own: Record<string, unknown>
   /** For the user, one line each. */
   warnings: string[]
 }
 
+/** One or more values are not what their options take; one line for each. */
+export class InvalidSettingsError extends UsageError {}
+
 /**
- * Merges flags, environment, configuration file and defaults, validates the result once and fills in what follows
- * from it.
+ * Merges command line, environment, configuration file and defaults, validates the result once and fills in what
+ * follows from it.
  * @throws {UsageError} for anything wrong in any of them.
  */
 export async function resolveConfiguration(request: ConfigurationRequest): Promise<Configuration> {
   const { environment, cwd } = request
-  const named = request.configFile ?? (environment[CONFIG_VARIABLE] || undefined)
-  const file = findConfigFile(named, cwd)
+  const file = findConfigFile(request.configFile ?? (environment[CONFIG_VARIABLE] || undefined), cwd)
   const fromFile = file === undefined ? undefined : await readConfigFile(file, cwd)
-  const given = new Map<AnySettingName, Given>()
-  for (const [name, value] of Object.entries(defaults)) {
-    given.set(name as SettingName, { value, origin: DEFAULT_ORIGIN })
+  const layers = new Map<AnySettingName, Given>()
+  for (const layer of [
+    defaultsOf(allSettings),
+    fromFile?.given,
+    readEnvironment(environment),
+    request.flags,
+  ]) {
+    for (const [name, each] of layer ?? []) layers.set(name as AnySettingName, each)
   }
-  for (const layer of [fromFile?.given, readEnvironment(environment), request.flags]) {
-    for (const [name, value] of layer ?? []) given.set(name, value)
+  const problems: string[] = []
+  const values = validate(allSettings, layers, problems) as Settings
+  const { options = {}, given: ownGiven = [] } = request.own ?? {}
+  const own = validate(options, new Map([...defaultsOf(options), ...ownGiven]), problems)
+  if (problems.length > 0) throw new InvalidSettingsError(problems)
+  const effective = new Effective(values, layers)
+  if (request.forRun ?? true) derive(effective, request.originalForm ?? false)
+  deriveVerbosity(effective)
+  return { file, effective, own, warnings: [...warningsOf(file, fromFile), ...unknownVariables(environment)] }
+}
+
+function defaultsOf(options: Options): Map<string, Given> {
+  const entries = Object.entries(options).filter(([, each]) => each.default !== undefined)
+  return new Map(entries.map(([name, each]) => [name, { value: each.default, origin: DEFAULT_ORIGIN }]))
+}
+
+/** Settings from `VIRNUCPRO_*`. An empty variable counts as not set, so that it can be cleared in a script. */
+function readEnvironment(environment: Environment): Map<SettingName, Given> {
+  const found = new Map<SettingName, Given>()
+  for (const setting of settingNames) {
+    const name = environmentName(setting)
+    const value = environment[name]
+    if (value === undefined || value === '') continue
+    const written = setting === 'input' ? value.split(',') : value
+    found.set(setting, given(allSettings[setting], written, { kind: 'environment', name }))
   }
-  const effective = new Effective(validate(given), given)
-  derive(effective, request.originalForm ?? false)
-  const warnings = warnOfUnknownVariables(environment)
-  if (fromFile !== undefined && fromFile.ignored.length > 0) {
-    warnings.unshift(`${file}: keys without effect here: ${fromFile.ignored.join(', ')}`)
+  return found
+}
+
+/** The valid values; a line is added to `problems` for each of the others: `--flag: expected …, got …`. */
+function validate(
+  options: Options,
+  layers: ReadonlyMap<string, Given>,
+  problems: string[],
+): Record<string, unknown> {
+  const values: Record<string, unknown> = {}
+  for (const [name, { value, origin }] of layers) {
+    const option = options[name]
+    if (option === undefined) continue
+    // The first issue is the one about the form; what follows from it adds nothing.
+    const result = v.safeParse(option.schema, value, { abortPipeEarly: true })
+    if (result.success) {
+      values[name] = result.output
+      continue
+    }
+    const shown = JSON.stringify(value)
+    const got = option.secret || option.mayHoldSecret?.test(shown) ? '' : `, got ${shown}`
+    const place = origin.file === undefined ? '' : `${origin.file}: `
+    problems.push(`${place}${origin.name || fileKey(name)}: ${result.issues[0].message}${got}`)
   }
-  return { file, effective, warnings }
+  return values
+}
+
+function warningsOf(file: string | undefined, fromFile: FileSettings | undefined): string[] {
+  if (fromFile === undefined || fromFile.ignored.length === 0) return []
+  return [`${file}: keys without effect here: ${fromFile.ignored.join(', ')}`]
+}
+
+/** One warning for each `VIRNUCPRO_*` variable that is not a setting: a mistyped one must not pass in silence. */
+function unknownVariables(environment: Environment): string[] {
+  const known = [CONFIG_VARIABLE, ...settingNames.map(environmentName)]
+  const names = Object.keys(environment).filter(
+    (name) => /^VIRNUCPRO_(?!TEST_|BENCH_)/.test(name) && environment[name] !== '' && !known.includes(name),
+  )
+  return names.map((name) =>
+    ignoredBroadVariables.includes(name)
+      ? `environment variable ${name} has no effect: it switches a part of another implementation`
+      : `environment variable ${name} is not a setting and has no effect.${didYouMean(name, known)}`,
+  )
 }

@@ -13,11 +13,23 @@ export const text = v.pipe(
 
 /** A whole number between `least` and `most`; text must be plain digits (no `1e3`, no `0x10`). */
 export function wholeNumber(least: number, most = Number.MAX_SAFE_INTEGER) {
-  const message = `expected a whole number of at least ${least}${most < Number.MAX_SAFE_INTEGER ? ` and at most ${most}` : ''}`
+  const range = most < Number.MAX_SAFE_INTEGER ? `from ${least} to ${most}` : `of at least ${least}`
+  const message = `expected a whole number ${range}`
   const digits = v.pipe(v.string(), v.regex(/^-?\d+$/), v.transform(Number))
   return v.pipe(
     v.union([v.number(), digits], message),
     v.safeInteger(message),
+    v.minValue(least, message),
+    v.maxValue(most, message),
+  )
+}
+
+/** A number between `least` and `most`. */
+export function numberFrom(least: number, most: number) {
+  const message = `expected a number from ${least} to ${most}`
+  return v.pipe(
+    v.union([v.number(), v.pipe(text, v.transform(Number))], message),
+    v.finite(message),
     v.minValue(least, message),
     v.maxValue(most, message),
   )
@@ -55,6 +67,30 @@ function commaSeparated(message: string) {
     v.transform((value) =>
       (Array.isArray(value) ? value : String(value).split(',')).map((item) => String(item).trim()),
     ),
+  )
+}
+
+/** Whole numbers separated by commas, each greater than the one before. */
+export function ascending(least: number, most: number, what: string) {
+  return v.pipe(
+    commaSeparated(`expected ${what}`),
+    v.transform((items) => items.map(Number)),
+    v.check(
+      (items) =>
+        items.every(
+          (item, i) => Number.isSafeInteger(item) && item > (items[i - 1] ?? least - 1) && item <= most,
+        ),
+      `expected ${what}`,
+    ),
+  )
+}
+
+/** Some of a few words, separated by commas. */
+export function listOf(words: readonly string[]) {
+  const message = `expected names of ${words.join(', ')}`
+  return v.pipe(
+    commaSeparated(message),
+    v.check((items) => items.every((item) => words.includes(item)), message),
   )
 }
 

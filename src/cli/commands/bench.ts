@@ -1,46 +1,43 @@
 import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
+import { flag, listOf, option, section, text } from '../../settings/index.ts'
 import { UnavailableError, UsageError, VirnucproError } from '../../system/errors.ts'
-import { benchArgs } from '../args/bench.ts'
-import { commonArgs } from '../args/logging.ts'
-import { strictCommand } from '../command.ts'
-import type { CommandHelp } from '../help.ts'
-import { startSession } from '../session.ts'
+import { command } from '../command.ts'
 import { withSignals } from '../signals.ts'
-
-export const help: CommandHelp = {
-  name: 'virnucpro bench',
-  about: 'Measures this program on this machine, beside what one would use instead, and prints one page.',
-  usage: ['[--quick] [--json FILE] [--only NAME[,…]] [--triton grpc://HOST:PORT[,…]]'],
-  groups: [benchArgs, commonArgs],
-  notes: [
-    'The benches are in the source code, not in the installed package: run this from a checkout.',
-    'The others are compared where a Python has them: see bench/baseline/setup.sh and docs/performance.md.',
-  ],
-}
 
 const PROGRAM = resolve(import.meta.dir, '../../../bench/all.ts')
 const GROUPS = ['micro', 'pipeline', 'baseline', 'scaling', 'utilization']
 
-export default strictCommand(help, async (line) => {
-  const [extra] = line.positionals
-  if (extra !== undefined) throw new UsageError(`unexpected argument ${extra}`)
-  const only = line.text('only')
-  const unknown = only?.split(',').find((name) => !GROUPS.includes(name))
-  if (unknown !== undefined)
-    throw new UsageError(`--only: expected names of ${GROUPS.join(', ')}, got ${JSON.stringify(unknown)}`)
-  const flags = [
-    ...(line.isOn('quick') ? ['--quick'] : []),
-    ...(['json', 'only'] as const).flatMap((name) => given(`--${name}`, line.text(name))),
-    ...given('--triton', line.text('benchServers')),
-  ]
-  const { logger } = await startSession(line)
-  return async () => {
+export default command({
+  name: 'bench',
+  about: 'Measures this program on this machine, beside what one would use instead, and prints one page.',
+  usage: ['[--quick] [--json FILE] [--only NAME[,…]] [--triton grpc://HOST:PORT[,…]]'],
+  notes: [
+    'The benches are in the source code, not in the installed package: run this from a checkout.',
+    'The others are compared where a Python has them: see bench/baseline/setup.sh and docs/performance.md.',
+  ],
+  options: section('What to measure', {
+    quick: flag('little of each, in half a minute: shows that all runs; the figures mean nothing'),
+    json: option('FILE', text, 'write all results to FILE too, for `bench/compare.ts`'),
+    only: option(
+      'NAME[,…]',
+      listOf(GROUPS),
+      'some of `micro`, `pipeline`, `baseline`, `scaling` and `utilization`',
+      { otherwise: 'the first three; all with `--triton`' },
+    ),
+    triton: option('grpc://HOST:PORT[,…]', text, 'running servers, to measure how busy their GPUs are'),
+  }),
+  async run({ args: { quick, ...values }, logger }) {
     if (!existsSync(PROGRAM))
       throw new UnavailableError(
         'the benches are not part of the installed package: get the source code of this version, run scripts/setup.sh there, ' +
           'then node_modules/bun/bin/bun.exe src/cli/main.ts bench',
       )
+    const given = Object.entries(values).filter(([, value]) => value !== undefined)
+    const flags = [
+      ...(quick ? ['--quick'] : []),
+      ...given.flatMap(([name, value]) => [`--${name}`, `${value}`]),
+    ]
     const code = await withSignals(logger, async (signal) => {
       const child = Bun.spawn([process.execPath, PROGRAM, ...flags], {
         stdin: 'ignore',
@@ -56,7 +53,7 @@ export default strictCommand(help, async (line) => {
     })
     if (code === 2) throw new UsageError('nothing was measured')
     if (code !== 0) throw new VirnucproError(`a bench has failed or missed its goal (exit code ${code})`)
-  }
+  },
 })
 
 function endGroup(head: number): void {
@@ -65,8 +62,4 @@ function endGroup(head: number): void {
   } catch {
     // It has ended.
   }
-}
-
-function given(flag: string, value: string | undefined): string[] {
-  return value === undefined ? [] : [flag, value]
 }

@@ -1,54 +1,35 @@
+import { flag, section } from '../../settings/index.ts'
 import { printable } from '../../system/printable.ts'
-import { commonArgs } from '../args/logging.ts'
-import { folderArgument } from '../checkpoints-argument.ts'
-import { strictCommand } from '../command.ts'
-import type { CommandHelp } from '../help.ts'
-import { startSession } from '../session.ts'
+import { requireFolder } from '../arguments.ts'
+import { command, RUN_FOLDER } from '../command.ts'
 import { withSignals } from '../signals.ts'
 
-export const help: CommandHelp = {
-  name: 'virnucpro checkpoints clean',
+export default command({
+  name: 'checkpoints clean',
   about:
     'Removes what runs have left behind and nobody can use: temporary and damaged files, finished states.',
   usage: ['DIR [OPTIONS]'],
-  groups: [
-    {
-      title: 'What to remove',
-      args: [
-        { name: 'dryRun', long: ['dry-run'], help: 'print what would be removed and remove nothing' },
-        {
-          name: 'intermediates',
-          long: ['intermediates'],
-          help: 'also the .pt files of finished runs',
-        },
-        {
-          name: 'unfinished',
-          long: ['unfinished'],
-          help: 'also the state of unfinished runs, which then start from the beginning',
-        },
-      ],
-    },
-    commonArgs,
-  ],
   notes: ['Tables and FASTA files are never removed, nor are files of other kinds or newer versions.'],
-}
-
-export default strictCommand(help, async (line) => {
-  const folder = await folderArgument(line)
-  const { logger } = await startSession(line)
-  return async () => {
+  words: RUN_FOLDER,
+  options: section('What to remove', {
+    dryRun: flag('print what would be removed and remove nothing'),
+    intermediates: flag('also remove the `.pt` files of finished runs'),
+    unfinished: flag('also remove the state of unfinished runs, which then start from the beginning'),
+  }),
+  async run({ args, word: folder, logger }) {
+    await requireFolder(folder)
     const { cleanFolder } = await import('../../legacy/index.ts')
-    const dryRun = line.isOn('dryRun')
+    const { dryRun, intermediates, unfinished } = args
     const count = await withSignals(logger, (signal) =>
       cleanFolder({
         folder,
         dryRun,
-        intermediates: line.isOn('intermediates'),
-        unfinished: line.isOn('unfinished'),
+        intermediates,
+        unfinished,
         onLeftover: ({ path, reason }) => process.stdout.write(`${printable(`${path}: ${reason}`)}\n`),
         signal,
       }),
     )
     logger.info(dryRun ? `${count} to be removed; nothing was` : `removed ${count}`)
-  }
+  },
 })

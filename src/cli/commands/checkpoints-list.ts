@@ -1,48 +1,43 @@
 import { relative } from 'node:path'
 import type { OwnRun } from '../../checkpoint/index.ts'
 import type { LegacyFile } from '../../legacy/index.ts'
+import { flag, section } from '../../settings/index.ts'
 import { printable, printableJson } from '../../system/printable.ts'
-import { commonArgs } from '../args/logging.ts'
-import { folderArgument } from '../checkpoints-argument.ts'
-import { strictCommand } from '../command.ts'
-import type { CommandHelp } from '../help.ts'
-import { startSession } from '../session.ts'
+import { requireFolder } from '../arguments.ts'
+import { command, RUN_FOLDER } from '../command.ts'
 import { withSignals } from '../signals.ts'
 
-export const help: CommandHelp = {
-  name: 'virnucpro checkpoints list',
+export default command({
+  name: 'checkpoints list',
   about: 'Prints every checkpoint file below a folder and whether it is whole.',
   usage: ['DIR [--json]'],
-  groups: [{ title: 'Output', args: [{ name: 'json', long: ['json'], help: 'print JSON' }] }, commonArgs],
-}
-
-export default strictCommand(help, async (line) => {
-  const folder = await folderArgument(line)
-  const { logger } = await startSession(line)
-  return async () => {
+  words: RUN_FOLDER,
+  options: section('Output', { json: flag('print JSON') }),
+  async run({ args, word: folder, logger }) {
+    await requireFolder(folder)
     const { listOwnRuns } = await import('../../checkpoint/index.ts')
     const { readFolder, scanFolder } = await import('../../legacy/index.ts')
     await withSignals(logger, async (signal) => {
       const files: LegacyFile[] = []
       for await (const { file } of readFolder(await scanFolder(folder), signal)) files.push(file)
-      process.stdout.write(line.isOn('json') ? asJson(files) : asTable(files, folder))
+      process.stdout.write(args.json ? asJson(files) : asTable(files, folder))
       const runs = await listOwnRuns(folder)
       for (const run of runs) logger.info(describe(run))
       if (files.length === 0)
         logger.info(`${folder}: no checkpoints found${runs.length > 0 ? ' of other programs' : ''}`)
     })
-  }
+  },
 })
 
 /** The state of our own runs is a journal, not a list of files. */
 function describe({ stem, status, inputs }: OwnRun): string {
   switch (status) {
     case 'finished':
-      return `${stem}: a finished run of ${inputs.join(', ')}; the same command computes nothing anew`
+      return `${stem}: a finished run of ${inputs.join(', ')}; the same command computes nothing again`
     case 'unfinished':
       return `${stem}: an unfinished run of ${inputs.join(', ')}; the same command continues it`
     case 'unknown':
-      return `${stem}: the state of a run that cannot be read; --force starts it anew`
+      return `${stem}: the state of a run that cannot be read; --force starts it over`
   }
 }
 
@@ -71,7 +66,7 @@ function asTable(files: readonly LegacyFile[], folder: string): string {
     file.version,
     file.status ?? '-',
     file.done ? 'yes' : 'no',
-    file.problem === undefined ? 'whole' : file.damaged ? 'damaged' : 'refused',
+    stateOf(file),
     printable(relative(folder, file.path)),
   ])
   if (rows.length === 0) return ''
@@ -79,4 +74,9 @@ function asTable(files: readonly LegacyFile[], folder: string): string {
   const line = (row: readonly string[]) =>
     row.map((cell, i) => (i === row.length - 1 ? cell : cell.padEnd(widths[i] ?? 0))).join('  ')
   return `${[HEADER, ...rows].map(line).join('\n')}\n`
+}
+
+function stateOf({ problem, damaged }: LegacyFile): string {
+  if (problem === undefined) return 'whole'
+  return damaged ? 'damaged' : 'refused'
 }

@@ -1,85 +1,147 @@
-import { type Bundle, forModels, MODEL_NAMES, MODELS, type ModelName } from '../../bundle/index.ts'
+import type { Bundle, ModelName } from '../../bundle/index.ts'
+import { computesOnCpu, forModels, MODEL_NAMES, MODELS, openBundle } from '../../bundle/index.ts'
+import {
+  ascending,
+  flag,
+  numberFrom,
+  oneOf,
+  option,
+  section,
+  settings,
+  text,
+  wholeNumber,
+} from '../../settings/index.ts'
 import { UsageError, VirnucproError } from '../../system/errors.ts'
 import type { Logger } from '../../system/logger.ts'
-import { enginesArgs } from '../args/engines.ts'
-import { commonArgs } from '../args/logging.ts'
-import { strictCommand } from '../command.ts'
-import { requireInputs } from '../files.ts'
-import type { CommandHelp } from '../help.ts'
-import type { CommandLine } from '../parse/index.ts'
-import { startSession } from '../session.ts'
+import { defined, requireInputs } from '../arguments.ts'
+import { command } from '../command.ts'
 import { withSignals } from '../signals.ts'
+import { modelOption } from './engines-tune.ts'
 
-export const help: CommandHelp = {
-  name: 'virnucpro engines build',
+const perModel = (fact: 'profiles' | 'tokenBudget') =>
+  MODEL_NAMES.map((name) => `${MODELS[name][fact]} for \`${name}\``).join('; ')
+
+export default command({
+  name: 'engines build',
   about: 'Builds TensorRT plans from a bundle, for the GPU of this machine.',
   usage: ['--bundle BUNDLE --output DIR [OPTIONS]'],
-  groups: [enginesArgs, commonArgs],
   notes: ['A plan loads in the TensorRT version it was built by: build with that of the server.'],
-}
-
-export default strictCommand(help, async (line) => {
-  const [extra] = line.positionals
-  if (extra !== undefined)
-    throw new UsageError(`unexpected argument ${extra}: every file is named by an option`)
-  const output = line.text('output')
-  if (output === undefined) throw new UsageError('--output is missing')
-  const models = modelsOf(line)
-  const given = {
-    ...defined('bounds', boundsText(line, models)),
-    ...defined('tokenBudget', whole(line, 'planTokens', '--tokens', 512, 2 ** 22)),
-    ...defined('python', line.text('python')),
-    ...defined('trtexec', line.text('trtexec')),
-    ...defined('optimizationLevel', whole(line, 'optimizationLevel', '--optimization-level', 0, 5)),
-    ...defined('timingCache', line.text('timingCache')),
-    ...defined('workspaceBytes', gigabytes(line)),
-    builder: oneOf(line, 'builder', ['python', 'trtexec'] as const),
-    force: line.isOn('rebuild'),
-  }
-  const lengthsFrom = line.text('lengthsFrom')
-  if (lengthsFrom !== undefined) {
-    if (given.bounds !== undefined)
+  forRun: true,
+  options: section('TensorRT plans', {
+    bundle: {
+      ...settings.bundle,
+      otherwise: 'as for `predict`',
+      required: true,
+      help: 'models made by `virnucpro models import --precision bf16`, `fp16` or `fp8`',
+    },
+    output: option(
+      'DIR',
+      text,
+      'folder for the plans: `esm2/model_smXX.plan` and `dnabert_s/model_smXX.plan`, each with a JSON file that describes it',
+      { short: 'o', required: true },
+    ),
+    model: modelOption('which to build'),
+    profiles: option(
+      'T,T,…',
+      ascending(
+        2,
+        Number.MAX_SAFE_INTEGER,
+        'the longest lengths of ranges in tokens, ascending, such as 64,176,1088',
+      ),
+      'longest length of each profile in tokens, ascending; with `--model` of one model only',
+      { otherwise: perModel('profiles') },
+    ),
+    lengthsFrom: option(
+      'FILE',
+      text,
+      'choose the profiles of both models for the lengths in this input: FASTA or FASTQ, plain or compressed; up to a million frames of it are counted',
+    ),
+    expectedLength: {
+      ...settings.expectedLength,
+      help: 'bases of a chunk, as for `predict`; with `--lengths-from`',
+    },
+    dryRun: flag('print the lengths and the profiles, and build nothing; needs no GPU'),
+    tokens: option(
+      'N',
+      wholeNumber(512, 2 ** 22),
+      'tokens of the batches to tune for, 512 to 4194304; halved until it fits the memory of the GPU',
+      { otherwise: perModel('tokenBudget') },
+    ),
+    builder: option(
+      'python|trtexec',
+      oneOf(['python', 'trtexec']),
+      "TensorRT's Python bindings, or its command line",
+      { default: 'python' },
+    ),
+    python: option('PATH', text, 'Python that has TensorRT', { otherwise: '`python3`' }),
+    trtexec: option('PATH', text, "TensorRT's command-line program", { otherwise: '`trtexec`' }),
+    optimizationLevel: option('0-5', wholeNumber(0, 5), 'how long TensorRT looks for faster kernels', {
+      otherwise: '3',
+    }),
+    timingCache: option('FILE', text, 'measurements of kernels, kept for later builds', {
+      otherwise: '`timing.cache` in `--output`',
+    }),
+    workspace: option('GB', numberFrom(0, 10_000), 'scratch memory that kernels may ask for, in gigabytes', {
+      otherwise: 'no limit',
+    }),
+    force: flag('build even where a plan that fits is there', { short: 'f' }),
+  }),
+  check({ args, configuration }) {
+    const { profiles, lengthsFrom, model, workspace } = args
+    // The two models count tokens differently, so that one list of lengths cannot be meant for both.
+    if (profiles !== undefined && model.length > 1)
+      throw new UsageError(
+        `--profiles is for one model: add ${MODEL_NAMES.map((name) => `--model ${name}`).join(' or ')}`,
+      )
+    if (profiles !== undefined && lengthsFrom !== undefined)
       throw new UsageError('--profiles and --lengths-from contradict each other; keep one')
-    await requireInputs([lengthsFrom])
-  } else if (line.text('expectedLength') !== undefined)
-    throw new UsageError('--expected-length needs --lengths-from')
-  const dryRun = line.isOn('planOnly')
-  const { logger, configuration } = await startSession(line)
-  const { bundle, expectedLength } = configuration.effective.values
-  if (bundle === undefined) throw new UsageError('--bundle is missing')
-  return async () => {
-    const { boundsOf, buildEngines } = await import('../../server/engines/index.ts')
-    const { computesOnCpu, openBundle } = await import('../../bundle/index.ts')
+    if (lengthsFrom === undefined && configuration.effective.origin('expectedLength').kind === 'flag')
+      throw new UsageError('--expected-length needs --lengths-from')
+    if (workspace === 0) throw new UsageError('--workspace: expected gigabytes, such as 8, got 0')
+  },
+  async run({ args, logger }) {
+    const { bundle, output, model: models, profiles, lengthsFrom, expectedLength, dryRun, tokens } = args
+    await requireInputs(lengthsFrom)
+    const { buildEngines } = await import('../../server/engines/index.ts')
     const opened = await openBundle(bundle)
     const { precision, attention } = opened.manifest
-    const { bounds: text, ...rest } = given
     await withSignals(logger, async (signal) => {
-      const fixed = text === undefined ? undefined : boundsOf(text)
       const bounds =
         lengthsFrom === undefined
-          ? fixed
-          : await chosenBounds(opened, lengthsFrom, expectedLength || 500, logger, signal)
+          ? profiles
+          : await chosenBounds(opened, lengthsFrom, expectedLength ?? 500, logger, signal)
       if (dryRun) {
         if (computesOnCpu(precision))
           logger.warn(`the bundle is in ${precision}: plans are built from one in bf16, fp16 or fp8`)
-        await printProfiles(models, bounds, given.tokenBudget)
-      } else {
-        await buildEngines({
-          bundle,
-          output,
-          models,
-          ...rest,
-          ...(bounds !== undefined && { bounds }),
-          onProgress: (message) => logger.info(message),
-          signal,
-        })
+        await printProfiles(models, bounds, tokens)
+        return
       }
+      const { builder, python, trtexec, optimizationLevel, timingCache, workspace, force } = args
+      const workspaceBytes = workspace === undefined ? undefined : Math.round(workspace * 1e9)
+      await buildEngines({
+        bundle,
+        output,
+        models,
+        builder,
+        force,
+        ...defined({
+          bounds,
+          tokenBudget: tokens,
+          python,
+          trtexec,
+          optimizationLevel,
+          timingCache,
+          workspaceBytes,
+        }),
+        onProgress: (message) => logger.info(message),
+        signal,
+      })
     })
     if (dryRun) return
     logger.info(
       `make a model repository with: virnucpro repository build --bundle ${bundle} --backend ${attention === 'fused' ? 'python' : 'tensorrt'} --plans ${output} --output REPOSITORY`,
     )
-  }
+  },
 })
 
 /** Profiles for the lengths of an input; what they were chosen from goes to standard output. */
@@ -129,56 +191,4 @@ async function printProfiles(
       )
     }
   }
-}
-
-function modelsOf(line: CommandLine): readonly ModelName[] {
-  const model = oneOf(line, 'model', ['all', ...MODEL_NAMES] as const)
-  return model === 'all' ? MODEL_NAMES : [model]
-}
-
-/** The two models count tokens differently, so that one list of lengths cannot be meant for both. */
-function boundsText(line: CommandLine, models: readonly ModelName[]): string | undefined {
-  const text = line.text('profiles')
-  if (text !== undefined && models.length > 1)
-    throw new UsageError('--profiles is for one model: add --model esm2 or --model dnabert_s')
-  return text
-}
-
-function oneOf<Name extends string>(
-  line: CommandLine,
-  name: string,
-  names: readonly [Name, ...Name[]],
-): Name {
-  const value = line.text(name) ?? names[0]
-  const found = names.find((each) => each === value)
-  if (found !== undefined) return found
-  throw new UsageError(`--${name}: expected one of ${names.join(', ')}, got ${JSON.stringify(value)}`)
-}
-
-function whole(
-  line: CommandLine,
-  name: string,
-  flag: string,
-  least: number,
-  most: number,
-): number | undefined {
-  const text = line.text(name)
-  if (text === undefined) return undefined
-  const value = /^\d{1,8}$/.test(text) ? Number(text) : Number.NaN
-  if (value >= least && value <= most) return value
-  throw new UsageError(
-    `${flag}: expected a whole number from ${least} to ${most}, got ${JSON.stringify(text)}`,
-  )
-}
-
-function gigabytes(line: CommandLine): number | undefined {
-  const text = line.text('workspace')
-  if (text === undefined) return undefined
-  const value = Number(text)
-  if (value > 0 && value < 10_000) return Math.round(value * 1e9)
-  throw new UsageError(`--workspace: expected gigabytes, such as 8, got ${JSON.stringify(text)}`)
-}
-
-function defined<Key extends string, Value>(key: Key, value: Value | undefined): { [K in Key]?: Value } {
-  return value === undefined ? {} : ({ [key]: value } as { [K in Key]?: Value })
 }

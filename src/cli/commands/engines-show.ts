@@ -1,39 +1,27 @@
 import type { FoundEngine } from '../../server/engines/index.ts'
-import { NoInputError, UsageError, VirnucproError } from '../../system/errors.ts'
+import { section, settings } from '../../settings/index.ts'
+import { NoInputError, VirnucproError } from '../../system/errors.ts'
 import { printable } from '../../system/printable.ts'
-import { commonArgs } from '../args/logging.ts'
-import { strictCommand } from '../command.ts'
-import { requirePaths } from '../files.ts'
-import type { CommandHelp } from '../help.ts'
-import { startSession } from '../session.ts'
+import { requirePaths } from '../arguments.ts'
+import { command, PLANS_FOLDER } from '../command.ts'
 
-export const help: CommandHelp = {
-  name: 'virnucpro engines show',
+export default command({
+  name: 'engines show',
   about: 'Prints the TensorRT plans in a folder: GPU, TensorRT, lengths, and why one cannot be used.',
   usage: ['DIR [--bundle BUNDLE]'],
-  groups: [
-    {
-      title: 'What to compare with',
-      args: [
-        { name: 'bundle', long: ['bundle'], hint: 'BUNDLE', help: 'the bundle that the plans should be of' },
-      ],
+  words: PLANS_FOLDER,
+  options: section('What to compare with', {
+    bundle: {
+      ...settings.bundle,
+      otherwise: 'as for `predict`',
+      help: 'the bundle that the plans should be of; without one this is not checked',
     },
-    commonArgs,
-  ],
-}
-
-export default strictCommand(help, async (line) => {
-  const [folder, extra] = line.positionals
-  if (folder === undefined)
-    throw new UsageError('no folder given: expected that of --output of engines build')
-  if (extra !== undefined) throw new UsageError(`unexpected argument ${extra}: expected one folder`)
-  await requirePaths([['folder', folder]])
-  const { configuration } = await startSession(line)
-  const path = configuration.effective.values.bundle
-  return async () => {
+  }),
+  async run({ args, word: folder }) {
+    await requirePaths([['folder', folder]])
     const { findEngines } = await import('../../server/engines/index.ts')
     const { openBundle } = await import('../../bundle/index.ts')
-    const bundle = path === undefined ? undefined : await openBundle(path)
+    const bundle = args.bundle === undefined ? undefined : await openBundle(args.bundle)
     const found = await findEngines(folder, { bundle })
     process.stdout.write(found.map((each) => `${describe(each).map(printable).join('\n')}\n`).join(''))
     if (found.length === 0) {
@@ -43,7 +31,7 @@ export default strictCommand(help, async (line) => {
     }
     const bad = found.filter(({ problem }) => problem !== undefined).length
     if (bad > 0) throw new VirnucproError(`${bad} of ${found.length} plans cannot be used as they are`)
-  }
+  },
 })
 
 function describe({ path, bytes, sidecar, problem }: FoundEngine): string[] {

@@ -1,40 +1,45 @@
-import { MODEL_NAMES, type ModelName } from '../../bundle/index.ts'
-import { UsageError } from '../../system/errors.ts'
-import { tuneArgs } from '../args/engines.ts'
-import { commonArgs } from '../args/logging.ts'
-import { strictCommand } from '../command.ts'
-import { requirePaths } from '../files.ts'
-import type { CommandHelp } from '../help.ts'
-import { startSession } from '../session.ts'
+import * as v from 'valibot'
+import { MODEL_NAMES } from '../../bundle/index.ts'
+import { ascending, flag, oneOf, option, section, text } from '../../settings/index.ts'
+import { defined, requirePaths } from '../arguments.ts'
+import { command, PLANS_FOLDER } from '../command.ts'
 import { withSignals } from '../signals.ts'
 
-export const help: CommandHelp = {
-  name: 'virnucpro engines tune',
-  about: 'Finds the batch size that suits this GPU and keeps it beside the plans.',
-  usage: ['DIR [OPTIONS]'],
-  groups: [tuneArgs, commonArgs],
-  notes: ['Make the model repository anew afterwards: it tells predict what was found.'],
+/** One model, or all of them. */
+export function modelOption(help: string) {
+  const names = v.pipe(
+    oneOf(['all', ...MODEL_NAMES]),
+    v.transform((name) => (name === 'all' ? MODEL_NAMES : [name])),
+  )
+  return option([...MODEL_NAMES, 'all'].join('|'), names, help, { default: 'all' })
 }
 
-export default strictCommand(help, async (line) => {
-  const [plans, extra] = line.positionals
-  if (plans === undefined) throw new UsageError('no folder given: expected that of --output of engines build')
-  if (extra !== undefined) throw new UsageError(`unexpected argument ${extra}: expected one folder`)
-  await requirePaths([['folder', plans]])
-  const models = modelsOf(line.text('model'))
-  const budgets = line.text('budgets')
-  const python = line.text('python')
-  const force = line.isOn('retune')
-  const { logger } = await startSession(line)
-  return async () => {
-    const { budgetsOf, tuneEngines } = await import('../../server/engines/index.ts')
+export default command({
+  name: 'engines tune',
+  about: 'Finds the batch size that suits this GPU and keeps it beside the plans.',
+  usage: ['DIR [OPTIONS]'],
+  notes: ['Build the model repository again afterwards: predict reads from it what was found.'],
+  words: PLANS_FOLDER,
+  options: section('Batch sizes', {
+    model: modelOption('whose plan to time'),
+    budgets: option(
+      'N,N,…',
+      ascending(1, 2 ** 24 - 1, 'tokens of batches, ascending, such as 8192,16384,32768'),
+      'padded tokens of a batch to compare, ascending',
+      { otherwise: '4096,8192,16384,32768,65536' },
+    ),
+    python: option('PATH', text, 'Python that has TensorRT and numpy', { otherwise: '`python3`' }),
+    force: flag('time plans that were timed already', { short: 'f' }),
+  }),
+  async run({ args: { model: models, budgets, python, force }, word: plans, logger }) {
+    await requirePaths([['folder', plans]])
+    const { tuneEngines } = await import('../../server/engines/index.ts')
     const entries = await withSignals(logger, (signal) =>
       tuneEngines({
         plans,
         models,
         force,
-        ...(budgets === undefined ? {} : { budgets: budgetsOf(budgets) }),
-        ...(python === undefined ? {} : { python }),
+        ...defined({ budgets, python }),
         onProgress: (message) => logger.info(message),
         signal,
       }),
@@ -48,14 +53,5 @@ export default strictCommand(help, async (line) => {
       }
     }
     logger.info(`kept in ${plans}; now: virnucpro repository build --plans ${plans} --force …`)
-  }
+  },
 })
-
-function modelsOf(model = 'all'): readonly ModelName[] {
-  if (model === 'all') return MODEL_NAMES
-  const found = MODEL_NAMES.find((name) => name === model)
-  if (found !== undefined) return [found]
-  throw new UsageError(
-    `--model: expected one of ${['all', ...MODEL_NAMES].join(', ')}, got ${JSON.stringify(model)}`,
-  )
-}

@@ -1,67 +1,66 @@
-import type { RepositoryBackend } from '../../server/repository/index.ts'
+import { flag, oneOf, option, section, settings, text, wholeNumber } from '../../settings/index.ts'
 import { UsageError } from '../../system/errors.ts'
-import { commonArgs } from '../args/logging.ts'
-import { repositoryArgs } from '../args/repository.ts'
-import { strictCommand } from '../command.ts'
-import type { CommandHelp } from '../help.ts'
-import type { CommandLine } from '../parse/index.ts'
-import { startSession } from '../session.ts'
+import { defined } from '../arguments.ts'
+import { command } from '../command.ts'
 
-const help: CommandHelp = {
-  name: 'virnucpro repository build',
+export default command({
+  name: 'repository build',
   about: 'Makes a model repository for Triton Inference Server from a bundle.',
-  usage: ['--bundle BUNDLE --backend BACKEND --output DIR [OPTIONS]'],
-  groups: [repositoryArgs, commonArgs],
-}
-
-export default strictCommand(help, async (line) => {
-  const [extra] = line.positionals
-  if (extra !== undefined)
-    throw new UsageError(`unexpected argument ${extra}: every file is named by an option`)
-  const backend = backendOf(line)
-  const output = line.text('output')
-  if (output === undefined) throw new UsageError('--output is missing')
-  const plans = line.text('plans')
-  if (plans !== undefined && backend === 'onnxruntime')
-    throw new UsageError('--plans is for --backend tensorrt, and for python in place of the graphs')
-  const instances = wholeNumber(line, 'instances', '--instances')
-  const threads = wholeNumber(line, 'instanceThreads', '--threads')
-  if (threads !== undefined && (backend === 'tensorrt' || plans !== undefined))
-    throw new UsageError('--threads is for models on the CPU: --backend onnxruntime or python')
-  const { logger, configuration } = await startSession(line)
-  const { bundle } = configuration.effective.values
-  if (bundle === undefined) throw new UsageError('--bundle is missing')
-  return async () => {
+  usage: ['--bundle BUNDLE --backend tensorrt|onnxruntime|python --output DIR [OPTIONS]'],
+  options: section('Model repository', {
+    bundle: {
+      ...settings.bundle,
+      otherwise: 'as for `predict`',
+      required: true,
+      help: 'models made by `virnucpro models import`, or `demo`',
+    },
+    backend: option(
+      'tensorrt|onnxruntime|python',
+      oneOf(['tensorrt', 'onnxruntime', 'python']),
+      'backend of the server that runs the models',
+      { required: true },
+    ),
+    output: option('DIR', text, 'folder to make', { short: 'o', required: true }),
+    instances: option('N', wholeNumber(1, 9999), 'instances of each model, on each GPU or on the CPU', {
+      default: 1,
+    }),
+    threads: option(
+      'N',
+      wholeNumber(1, 9999),
+      'threads of one instance on the CPU; not with plans. In the Python backend never more than the cores of the server',
+      { otherwise: 'the server shares its cores out' },
+    ),
+    plans: option(
+      'DIR',
+      text,
+      'TensorRT plans made by `virnucpro engines build`: needed by `tensorrt`, and run by `python` in place of the graphs',
+    ),
+    copy: flag(
+      'copy the weights; without it they are hard links where the file system allows that: to change such a file is to change the bundle',
+    ),
+    force: flag('replace a repository that exists already; any other file in the folder is refused', {
+      short: 'f',
+    }),
+  }),
+  check({ args: { backend, plans, threads } }) {
+    if (plans !== undefined && backend === 'onnxruntime')
+      throw new UsageError('--plans is for --backend tensorrt, and for python in place of the graphs')
+    if (threads !== undefined && (backend === 'tensorrt' || plans !== undefined))
+      throw new UsageError('--threads is for models on the CPU: --backend onnxruntime or python')
+  },
+  async run({ args, logger }) {
+    const { bundle, backend, output, instances, threads, plans, copy, force } = args
     const { buildRepository } = await import('../../server/repository/index.ts')
-    const built = await buildRepository({
+    const { models } = await buildRepository({
       bundle,
       backend,
       output,
-      ...(instances === undefined ? {} : { instances }),
-      ...(threads === undefined ? {} : { threads }),
-      ...(plans === undefined ? {} : { plans }),
-      placement: line.isOn('copy') ? 'copy' : 'link',
-      force: line.isOn('replace'),
+      instances,
+      ...defined({ threads, plans }),
+      placement: copy ? 'copy' : 'link',
+      force,
     })
-    logger.info(`wrote ${output} with ${built.models.join(', ')}`)
+    logger.info(`wrote ${output} with ${models.join(', ')}`)
     logger.info(`serve it with: virnucpro serve --repository ${output}`)
-  }
+  },
 })
-
-const BACKENDS: readonly RepositoryBackend[] = ['tensorrt', 'onnxruntime', 'python']
-
-function backendOf(line: CommandLine): RepositoryBackend {
-  const value = line.text('repositoryBackend')
-  const expected = `expected ${BACKENDS.join(', ').replace(/, (\w+)$/, ' or $1')}`
-  if (value === undefined) throw new UsageError(`--backend is missing: ${expected}`)
-  const found = BACKENDS.find((backend) => backend === value)
-  if (found === undefined) throw new UsageError(`--backend: ${expected}, got ${JSON.stringify(value)}`)
-  return found
-}
-
-function wholeNumber(line: CommandLine, name: string, flag: string): number | undefined {
-  const text = line.text(name)
-  if (text === undefined) return undefined
-  if (/^[1-9]\d{0,3}$/.test(text)) return Number(text)
-  throw new UsageError(`${flag}: expected a whole number from 1 to 9999, got ${JSON.stringify(text)}`)
-}

@@ -1,35 +1,88 @@
-import type { ServeOptions } from '../../server/serve/index.ts'
+import { flag, option, section, text, wholeNumber } from '../../settings/index.ts'
 import { UsageError } from '../../system/errors.ts'
-import { commonArgs } from '../args/logging.ts'
-import { containerArgs, listenArgs, serveArgs } from '../args/serve.ts'
-import { strictCommand } from '../command.ts'
-import type { CommandHelp } from '../help.ts'
-import type { CommandLine } from '../parse/index.ts'
-import { startSession } from '../session.ts'
+import { command } from '../command.ts'
 import { withSignals } from '../signals.ts'
 
-const help: CommandHelp = {
-  name: 'virnucpro serve',
+/** What stopping may take beside the requests under way, in seconds. */
+const STOP_SECONDS = 25
+
+const port = wholeNumber(1, 65_535)
+const SERVER_BIN = '`tritonserver` of PATH or of `/opt/tritonserver/bin`'
+
+export default command({
+  name: 'serve',
   about: 'Starts Triton Inference Server with a model repository and runs it until it is stopped.',
   usage: ['--repository DIR [OPTIONS] [-- SERVER OPTIONS]'],
-  groups: [serveArgs, listenArgs, containerArgs, commonArgs],
   notes: [
     'When every model is ready, the addresses for --triton are printed on standard output.',
     'A server that ends by itself is started again, after pauses of 1 s to 60 s, and given up when it has ended five times in a row.',
     'Ctrl-C or SIGTERM lets requests under way finish and ends everything that was started.',
   ],
-}
-
-export default strictCommand(help, async (line) => {
-  const request = requestOf(line)
-  const { logger } = await startSession(line)
-  const perGpu = line.isOn('perGpu')
-  const dryRun = line.isOn('dryRun')
-  return async () => {
+  words: 'more',
+  options: {
+    ...section('Server', {
+      repository: option('DIR', text, 'model repository, made by `virnucpro repository build`', {
+        required: true,
+      }),
+      serverBin: option('PATH', text, 'server program', { otherwise: SERVER_BIN }),
+      backendDirectory: option('DIR', text, "folder of the server's backends", {
+        otherwise: "the server's own",
+      }),
+      libraryPath: option(
+        'DIR[:…]',
+        text,
+        'folders of libraries that the server needs, before those of `LD_LIBRARY_PATH`',
+      ),
+      perGpu: flag('one server for each GPU, each with ports 3 above those of the one before'),
+      startupTimeout: option('SECONDS', wholeNumber(1, 1e6), 'give up when a model is not ready by then', {
+        default: 600,
+      }),
+      drainTimeout: option(
+        'SECONDS',
+        wholeNumber(0, 1e6),
+        'how long requests under way may take when the server is stopped',
+        { default: 30 },
+      ),
+      dryRun: flag('print the commands and start nothing'),
+    }),
+    ...section('Where it listens', {
+      address: option(
+        'ADDRESS',
+        text,
+        'address for HTTP, gRPC and metrics; `0.0.0.0` for every network of the machine',
+        { otherwise: '`127.0.0.1`, this machine only' },
+      ),
+      httpPort: option('N', port, 'port for HTTP', { default: 8000 }),
+      grpcPort: option('N', port, 'port for gRPC', { default: 8001 }),
+      metricsPort: option('N', port, 'port for metrics', { default: 8002 }),
+    }),
+    ...section('Container', {
+      container: flag('run the container of `triton/compose.yaml` in place of a server program'),
+      imageTag: option('TAG', text, 'tag of its image', {
+        otherwise: '`VIRNUCPRO_TRITON_TAG`, else 26.09-py3',
+      }),
+    }),
+  },
+  check({ args, words }) {
+    const surplus = words.find((word) => !word.startsWith('-'))
+    if (surplus !== undefined) throw new UsageError(`unexpected argument ${surplus}`)
+    if (!args.container && args.imageTag !== undefined) throw new UsageError('--image-tag needs --container')
+    const native = {
+      '--server-bin': args.serverBin,
+      '--backend-directory': args.backendDirectory,
+      '--library-path': args.libraryPath,
+    }
+    const [flag] = Object.entries(native).find(([, value]) => value !== undefined) ?? []
+    if (args.container && flag !== undefined)
+      throw new UsageError(`${flag} and --container contradict each other; keep one`)
+  },
+  async run({ args, words, logger }) {
+    const { perGpu, dryRun, httpPort: http, grpcPort: grpc, metricsPort: metrics, ...given } = args
     const { serverCommands, shellCommand, startServer, visibleGpus } = await import(
       '../../server/serve/index.ts'
     )
-    const options = { ...request, ...(perGpu ? { gpus: await visibleGpus() } : {}), logger }
+    const gpus = perGpu ? await visibleGpus() : undefined
+    const options = { ...given, ports: { http, grpc, metrics }, args: words, gpus, logger }
     if (dryRun) {
       for (const { command } of serverCommands(options)) process.stdout.write(`${shellCommand(command)}\n`)
       return
@@ -50,76 +103,10 @@ export default strictCommand(help, async (line) => {
         process.stdout.write(`${server.endpoints.map(({ grpcUrl }) => grpcUrl).join(',')}\n`)
         await Promise.race([server.ended, aborted(signal)])
       },
-      1000 * ((request.drainTimeout ?? DRAIN_SECONDS) + STOP_SECONDS),
+      1000 * (args.drainTimeout + STOP_SECONDS),
     )
-  }
+  },
 })
-
-function requestOf(line: CommandLine): ServeOptions {
-  const repository = line.text('repository')
-  if (repository === undefined) throw new UsageError('--repository is missing')
-  for (const word of line.positionals) {
-    if (!word.startsWith('-')) throw new UsageError(`unexpected argument ${word}`)
-  }
-  const http = port(line, 'httpPort', '--http-port')
-  const grpc = port(line, 'grpcPort', '--grpc-port')
-  const metrics = port(line, 'metricsPort', '--metrics-port')
-  const container = line.isOn('container')
-  if (container) {
-    for (const [name, flag] of NATIVE_ONLY) {
-      if (line.text(name) !== undefined)
-        throw new UsageError(`${flag} and --container contradict each other; keep one`)
-    }
-  } else if (line.text('imageTag') !== undefined) throw new UsageError('--image-tag needs --container')
-  return {
-    repository,
-    serverBin: line.text('serverBin'),
-    backendDirectory: line.text('backendDirectory'),
-    libraryPath: line.text('libraryPath'),
-    address: line.text('address'),
-    ports: {
-      ...(http === undefined ? {} : { http }),
-      ...(grpc === undefined ? {} : { grpc }),
-      ...(metrics === undefined ? {} : { metrics }),
-    },
-    startupTimeout: wholeNumber(line, 'startupTimeout', '--startup-timeout', 1, 1e6),
-    drainTimeout: wholeNumber(line, 'drainTimeout', '--drain-timeout', 0, 1e6),
-    container,
-    imageTag: line.text('imageTag'),
-    args: line.positionals,
-  }
-}
-
-/** As `startServer` has it where nothing is said. */
-const DRAIN_SECONDS = 30
-/** What stopping may take beside the requests under way. */
-const STOP_SECONDS = 25
-
-const NATIVE_ONLY = [
-  ['serverBin', '--server-bin'],
-  ['backendDirectory', '--backend-directory'],
-  ['libraryPath', '--library-path'],
-] as const
-
-function port(line: CommandLine, name: string, flag: string): number | undefined {
-  return wholeNumber(line, name, flag, 1, 65_535)
-}
-
-function wholeNumber(
-  line: CommandLine,
-  name: string,
-  flag: string,
-  least: number,
-  most: number,
-): number | undefined {
-  const text = line.text(name)
-  if (text === undefined) return undefined
-  const value = Number(text)
-  if (/^\d+$/.test(text) && value >= least && value <= most) return value
-  throw new UsageError(
-    `${flag}: expected a whole number from ${least} to ${most}, got ${JSON.stringify(text)}`,
-  )
-}
 
 function aborted(signal: AbortSignal): Promise<void> {
   return new Promise((settle) => {

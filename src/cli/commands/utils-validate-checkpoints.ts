@@ -1,26 +1,12 @@
-import { strictCommand } from '../command.ts'
-import type { CommandHelp } from '../help.ts'
-import { prepareVerify, help as verifyHelp } from './checkpoints-verify.ts'
+import { flag, section } from '../../settings/index.ts'
+import { command } from '../command.ts'
+import verify from './checkpoints-verify.ts'
 
-export const help: CommandHelp = {
-  ...verifyHelp,
-  name: 'virnucpro utils validate-checkpoints',
+export default command({
+  ...verify,
+  name: 'utils validate-checkpoints',
   about: "The same as checkpoints verify, under the name of Broad's fork.",
-  usage: ['DIR'],
-  groups: [
-    {
-      title: 'Kept for old scripts',
-      args: [
-        {
-          name: 'skipLoad',
-          long: ['skip-load'],
-          help: '',
-          noEffect: 'every file is read whole: nothing less tells whether it can be used',
-        },
-      ],
-    },
-    ...verifyHelp.groups,
-  ],
-}
-
-export default strictCommand(help, prepareVerify)
+  options: section('Kept for old scripts', {
+    skipLoad: flag('', { noEffect: 'every file is read whole: nothing less shows whether it can be used' }),
+  }),
+})

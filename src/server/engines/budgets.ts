@@ -1,4 +1,3 @@
-import { UsageError } from '../../system/errors.ts'
 import type { Profile, TuningEntry } from '../repository/index.ts'
 
 /** One batch size that was timed. */
@@ -91,16 +90,4 @@ function bestOf(speeds: readonly Speed[]): number | undefined {
     if (best === undefined || share > best.share) best = { budget, share }
   }
   return best?.budget
-}
-
-/** `4096,8192` as numbers. @throws {UsageError} */
-export function budgetsOf(text: string): number[] {
-  const budgets = text.split(',').map(Number)
-  const ascending = budgets.every(
-    (n, i) => Number.isSafeInteger(n) && n > (budgets[i - 1] ?? 0) && n < 2 ** 24,
-  )
-  if (ascending) return budgets
-  throw new UsageError(
-    `--budgets: expected tokens of batches, ascending, such as 8192,16384,32768; got ${JSON.stringify(text)}`,
-  )
 }

@@ -1,7 +1,7 @@
 /** TensorRT plans: built from bundles on the GPU that they are for, and described beside themselves. */
 
 // How large batches should be.
-export { type BudgetChoice, budgetsOf, chooseBudgets, defaultBudgets, trialsOf } from './budgets.ts'
+export { type BudgetChoice, chooseBudgets, defaultBudgets, trialsOf } from './budgets.ts'
 export { type BuildEnginesOptions, type BuiltEngine, buildEngines } from './build.ts'
 // The two programs that can build.
 export type { BuilderName } from './builders.ts'
@@ -11,7 +11,6 @@ export { countLengths, describeLengths, type LengthOptions, type Lengths } from 
 export { activationBytes, budgetFor } from './memory.ts'
 // Which shapes a plan serves.
 export {
-  boundsOf,
   chooseBounds,
   type LengthHistogram,
   MOST_RANGES,

@@ -1,4 +1,3 @@
-import { UsageError } from '../../system/errors.ts'
 import type { Profile } from '../repository/index.ts'
 
 /** Sequences by token count: `histogram[t]` sequences have t tokens. */
@@ -31,16 +30,6 @@ export function profilesFor({ bounds, tokenBudget }: ProfileOptions): Profile[] 
 
 /** Profiles of a plan where the builder is told nothing else. Each takes build time of its own. */
 export const MOST_RANGES = 3
-
-/** `64,176,1088` as numbers. @throws {UsageError} */
-export function boundsOf(text: string): number[] {
-  const bounds = text.split(',').map(Number)
-  const ascending = bounds.every((bound, i) => Number.isSafeInteger(bound) && bound > (bounds[i - 1] ?? 1))
-  if (ascending) return bounds
-  throw new UsageError(
-    `--profiles: expected the longest lengths of ranges in tokens, ascending, such as 64,176,1088; got ${JSON.stringify(text)}`,
-  )
-}
 
 /** Kernels compute tiles of so many positions. */
 const TILE = 16

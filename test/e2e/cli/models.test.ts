@@ -41,7 +41,7 @@ test.concurrent('what cannot be imported is said before anything is read', async
   const args = ['models', 'import', '--esm', 'no.pt', '--dnabert', '.', '--mlp', '.', '--output', 'x']
   expect((await virnucpro(args)).err).toBe('error: --esm no.pt: no such file\n')
   expect((await virnucpro([...args, '--precision', 'fp64'])).err).toContain(
-    'expected fp32, int8, bf16, fp16 or fp8, got "fp64"',
+    'expected one of fp32, int8, bf16, fp16, fp8, got "fp64"',
   )
   const { code, err } = await virnucpro(['models', 'show', 'no/such/bundle'])
   expect(err).toMatch(/^error: .*virnucpro models import/)

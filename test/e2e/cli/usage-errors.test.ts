@@ -52,7 +52,7 @@ const cases: [name: string, args: string[], message: string][] = [
   [
     'not a number',
     ['predict', 'a.fa', '--threads', 'many'],
-    '--threads: expected a whole number of at least 1 and',
+    '--threads: expected a whole number from 1 to 4096',
   ],
   [
     'exponent',

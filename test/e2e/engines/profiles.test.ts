@@ -4,13 +4,13 @@ import fc from 'fast-check'
 import { openBundle } from '../../../src/bundle/index.ts'
 import {
   activationBytes,
-  boundsOf,
   budgetFor,
   chooseBounds,
   countLengths,
   describeLengths,
   profilesFor,
 } from '../../../src/server/engines/index.ts'
+import { virnucpro } from '../../support/cli.ts'
 
 const bounds = fc
   .uniqueArray(fc.integer({ min: 2, max: 2000 }), { minLength: 1, maxLength: 5 })
@@ -91,10 +91,13 @@ test('the lengths of an input are those that the models get', async () => {
   expect([part.frames, part.whole]).toEqual([10, false])
 })
 
-test('bounds are read strictly', () => {
-  expect(boundsOf('64,176')).toEqual([64, 176])
-  for (const text of ['', '64,64', '176,64', '64,x', '1', '64.5'])
-    expect(() => boundsOf(text)).toThrow('--profiles')
+test('bounds are read strictly', async () => {
+  for (const text of ['64,64', '176,64', '64,x', '1', '64.5']) {
+    const words = ['engines', 'build', '--bundle', 'demo', '-o', 'x', '--model', 'esm2', '--profiles', text]
+    const { code, stderr } = await virnucpro(words)
+    expect(stderr).toContain('--profiles: expected the longest lengths')
+    expect(code).toBe(64)
+  }
 })
 
 test('the budget is halved until weights and activations fit', () => {

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { demoBundle, writePlans } from '../../../scripts/support/plans.ts'
 import { openBundle } from '../../../src/bundle/index.ts'
-import { budgetsOf, chooseBudgets, trialsOf, tuneEngines } from '../../../src/server/engines/index.ts'
+import { chooseBudgets, trialsOf, tuneEngines } from '../../../src/server/engines/index.ts'
 import { buildRepository, readTuning } from '../../../src/server/repository/index.ts'
 import { repository, virnucpro } from '../../support/cli.ts'
 
@@ -132,7 +132,13 @@ test('damage, plans of another GPU and wrong words are named', async () => {
   writePlans(at('damaged'), digest)
   writeFileSync(at('damaged/tuning.json'), '{"format":')
   await expect(tuneEngines({ plans: at('damaged'), python })).rejects.toThrow('remove it, or tune again')
-  for (const text of ['', '0', '8192,4096', '4096,x']) expect(() => budgetsOf(text)).toThrow('--budgets')
+  for (const text of ['0', '8192,4096', '4096,x']) {
+    const { code, stderr } = await virnucpro(['engines', 'tune', at('plans'), '--budgets', text])
+    expect({ code, stderr }).toMatchObject({
+      code: 64,
+      stderr: expect.stringContaining('--budgets: expected'),
+    })
+  }
   const { code, stderr } = await virnucpro(['engines', 'tune', at('plans'), '--model', 'both'])
   expect({ code, stderr }).toMatchObject({ code: 64, stderr: expect.stringContaining('--model') })
 })

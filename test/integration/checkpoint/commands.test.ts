@@ -291,7 +291,7 @@ test('no checkpoints, no folder, a file: each has its own answer', async () => {
     [['list', file], 'expected a folder, got a file', 66],
     [['clean', run.root, run.root], 'unexpected argument', 64],
     [['migrate', run.root], '--to is missing', 64],
-    [['migrate', run.root, '--to', 'old'], 'expected vanilla, broad or current, got "old"', 64],
+    [['migrate', run.root, '--to', 'old'], 'expected one of vanilla, broad, current, got "old"', 64],
     [['migrate', run.root, '--to', 'broad'], 'no run here', 66],
     [['mend', run.root], 'unknown command checkpoints mend', 64],
   ] as const) {
@@ -556,7 +556,7 @@ test('list names the runs of this program, finished or not', async () => {
   const finished = await called('predict', reads, '-o', output, '--bundle', 'demo', '--backend', 'onnx', '-q')
   expect(finished).toEqual({ code: 0, out: '', err: '' })
   const listed = await checkpoints('list', output)
-  expect(listed.err).toContain(`reads: a finished run of ${reads}; the same command computes nothing anew`)
+  expect(listed.err).toContain(`reads: a finished run of ${reads}; the same command computes nothing again`)
   const state = join(output, '.virnucpro/reads/run.json')
   // As version 0.1.0 wrote it: with a checksum nobody but the program itself can change it.
   const { checksum: _, ...manifest } = JSON.parse(readFileSync(state, 'utf8'))

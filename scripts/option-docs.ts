@@ -1,0 +1,124 @@
+/**
+ * Writes the tables of options into docs/cli.md and docs/configuration.md, between `<!-- options: WHAT -->` and
+ * `<!-- end -->`, from the tables that the program itself reads.
+ * Usage: bun scripts/option-docs.ts [--check]
+ */
+import { resolve } from 'node:path'
+import { commonOptions } from '../src/cli/command.ts'
+import { commands } from '../src/cli/commands.ts'
+import { defaultOf, groupsOf } from '../src/cli/help.ts'
+import {
+  environmentName,
+  fileKey,
+  fileOnlySettings,
+  ignoredBroadKeys,
+  longNames,
+  type Option,
+  type Options,
+  settings,
+} from '../src/settings/index.ts'
+
+const isCheck = process.argv.includes('--check')
+let stale = false
+for (const page of ['cli.md', 'configuration.md']) {
+  const file = Bun.file(resolve(import.meta.dir, '../docs', page))
+  const before = await file.text()
+  const parts = before.split(/(?<=<!-- options: .+ -->\n)[\s\S]*?(?=<!-- end -->)/)
+  const texts = await Promise.all(
+    parts.slice(0, -1).map((part) => contentOf(/<!-- options: (.+) -->\n$/.exec(part)?.[1] ?? '')),
+  )
+  const after = parts.map((part, at) => part + (texts[at] ?? '')).join('')
+  if (after === before) continue
+  stale = true
+  if (!isCheck) await file.write(after)
+  console.log(
+    `docs/${page}: ${isCheck ? 'not what the tables of options say; run bun scripts/option-docs.ts' : 'written'}`,
+  )
+}
+if (isCheck && stale) process.exit(1)
+
+/** `serve`, `predict: Models`, or one of the tables that are about no single command. */
+async function contentOf(what: string): Promise<string> {
+  switch (what) {
+    case 'commands':
+      return table(
+        ['command', 'what it does'],
+        [...commands].filter(([, { hidden }]) => !hidden).map(([name, { about }]) => [`\`${name}\``, about]),
+      )
+    case 'every command':
+      return optionTable(commonOptions)
+    case 'settings':
+      return table(
+        ['key', 'environment variable', 'value', 'default', 'meaning'],
+        Object.entries<Option>(settings).map(setting),
+      )
+    case "keys of Broad's file":
+      return table(['key', 'what it sets'], broadKeys())
+    case 'ignored keys':
+      return ignoredBroadKeys.map((key) => `* \`${key}\`\n`).join('')
+  }
+  const [name = '', title] = what.split(': ')
+  const command = commands.get(name)
+  if (command === undefined) throw new Error(`no command ${name}`)
+  const { options } = (await command.load()).default
+  if (title === undefined) return optionTable(options)
+  const group = groupsOf(options).get(title)
+  if (group === undefined) throw new Error(`${name} has no options under the heading ${title}`)
+  return optionTable(Object.fromEntries(group))
+}
+
+function optionTable(options: Options): string {
+  const entries = Object.entries(options)
+  if (entries.every(([, { noEffect }]) => noEffect !== undefined))
+    return table(
+      ['option', 'why it has no effect'],
+      entries.map(([name, each]) => [spelled(name, each), each.noEffect ?? '']),
+    )
+  return table(
+    ['option', 'default', 'meaning'],
+    entries.map(([name, each]) => [spelled(name, each), defaultOf(each), meaning(each)]),
+  )
+}
+
+function meaning({ help, on, noEffect }: Option): string {
+  if (noEffect !== undefined) return `no effect: ${noEffect}`
+  return on ? `do not ${help}` : help
+}
+
+/** `-t`, `--threads N`, `--merge-threads N`. */
+function spelled(name: string, option: Option): string {
+  const { hint, on, negatable, short } = option
+  const long = longNames(name, option).flatMap((each) => {
+    if (on) return [`--no-${each}`]
+    return negatable
+      ? [`--${each}`, `--no-${each}`]
+      : [hint === undefined ? `--${each}` : `--${each} ${hint}`]
+  })
+  return [...(short === undefined ? [] : [`-${short}`]), ...long].map((each) => `\`${each}\``).join(', ')
+}
+
+function setting([name, option]: [string, Option]): string[] {
+  const { hint = 'true or false', many, on, otherwise, long, help } = option
+  const words = hint.split('|').map((word) => (option.hint === undefined ? word : `\`${word}\``))
+  const kept = otherwise ?? (on ? 'true' : option.hint === undefined ? 'false' : defaultOf(option))
+  return [
+    `\`${fileKey(name)}\``,
+    `\`${environmentName(name)}\``,
+    `${many ? 'list of ' : ''}${words.join(', ')}`,
+    kept,
+    long === undefined ? help : `${help}; the option is \`--${long}\``,
+  ]
+}
+
+function broadKeys(): string[][] {
+  const shared = Object.entries<Option>(settings).filter(([, { broadKey }]) => broadKey !== undefined)
+  return [
+    ...shared.map(([name, { broadKey }]) => [`\`${broadKey}\``, `\`${fileKey(name)}\``]),
+    ...Object.values(fileOnlySettings).map(({ broadKey, help }) => [`\`${broadKey}\``, help]),
+  ]
+}
+
+function table(head: string[], rows: string[][]): string {
+  const line = (cells: string[]) => `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |\n`
+  return line(head) + line(head.map(() => '---')) + rows.map(line).join('')
+}

@@ -1,7 +1,0 @@
-import { defineCommand } from 'citty'
-import { checkpointsCommands, checkpointsHelp } from '../root.ts'
-
-export default defineCommand({
-  meta: { name: checkpointsHelp.name, description: checkpointsHelp.about },
-  subCommands: checkpointsCommands,
-})

@@ -1,0 +1,54 @@
+import { type CittyPlugin, defineCommand } from 'citty'
+import { longNames, type Options } from '../settings/index.ts'
+import { UsageError } from '../system/errors.ts'
+import { type Call, type Command, commonOptions, withUsage } from './command.ts'
+import type { CommandLine } from './command-line.ts'
+import { startSession } from './session.ts'
+
+/**
+ * A command as citty runs it. citty's own parser cannot be strict: it runs before any plugin, lets unknown options and
+ * surplus words pass, and keeps the last of two values. So the plugin sets the `args` of the command from words that were
+ * read strictly.
+ */
+export function strictCommand(definition: Command, line: CommandLine) {
+  return defineCommand({
+    meta: { name: definition.name, description: definition.about },
+    plugins: [strict(definition, line)],
+    run: ({ data }) => definition.run(data as Call),
+  })
+}
+
+function strict(definition: Command, line: CommandLine): CittyPlugin {
+  return {
+    name: 'strict',
+    async setup(context) {
+      context.data = await withUsage(definition, async () => {
+        const { words = 'none', forRun = false } = definition
+        checkWords(words, line.words)
+        const options = { ...definition.options, ...commonOptions }
+        const session = await startSession({ options, takesInputs: words === 'inputs', forRun }, line)
+        const call = { ...session, words: line.words, word: line.words[0] ?? '' }
+        requireOptions(definition.options, call.args)
+        definition.check?.(call)
+        return call
+      })
+    },
+  }
+}
+
+function checkWords(words: NonNullable<Command['words']>, [first, second]: readonly string[]): void {
+  if (words === 'none' && first !== undefined)
+    throw new UsageError(`unexpected argument ${first}: every file is named by an option`)
+  if (typeof words === 'string') return
+  if (first === undefined) throw new UsageError(`no ${words.one} given: expected ${words.expected}`)
+  if (second !== undefined) throw new UsageError(`unexpected argument ${second}: expected one ${words.one}`)
+}
+
+function requireOptions(options: Options, args: Readonly<Record<string, unknown>>): void {
+  for (const [name, option] of Object.entries(options)) {
+    if (!option.required || args[name] !== undefined) continue
+    const [long] = longNames(name, option)
+    const words = option.hint?.includes('|') ? `: expected ${option.hint.replaceAll('|', ', ')}` : ''
+    throw new UsageError(`--${long} is missing${words}`)
+  }
+}

@@ -1,0 +1,270 @@
+import * as v from 'valibot'
+import { flag, type Options, option, section, type Values } from './option.ts'
+import {
+  boolean,
+  device,
+  endpoints,
+  fileStem,
+  gpus,
+  header,
+  oneOf,
+  paths,
+  text,
+  webAddresses,
+  wholeNumber,
+} from './values.ts'
+
+// THE table of settings. An entry is all that a new one needs besides its use: option, variable, key of the file,
+// help, documentation and the type of `PredictOptions` follow from it. `outputDir` is `--output-dir`,
+// `VIRNUCPRO_OUTPUT_DIR` and `output_dir`.
+
+export const fileSettings = section('Input and output', {
+  input: option(
+    'FILE',
+    paths,
+    'input file, in addition to those named without an option; repeat it for several; `-` is standard input; see [what can be an input](input.md)',
+    { many: true },
+  ),
+  outputDir: option('DIR', text, 'folder of the results', {
+    short: 'o',
+    otherwise: 'INPUT_predictions; beside the input for FILE LENGTH MODEL',
+  }),
+  prefix: option('STEM', fileStem, 'stem of the names of the results', { otherwise: 'from the first input' }),
+  layout: option(
+    'vanilla|broad',
+    oneOf(['vanilla', 'broad']),
+    "folders and names of the files: the original's or those of Broad's fork",
+    { default: 'vanilla' },
+  ),
+  sequencesPerFile: option('N', wholeNumber(1), 'reading frames in one part file', {
+    default: 10_000,
+    broadKey: 'prediction.sequences_per_file',
+  }),
+  keepIntermediate: flag('keep the part files and the `.pt` intermediates', { short: 'k' }),
+  onInvalid: option(
+    'auto|skip|fail',
+    oneOf(['auto', 'skip', 'fail']),
+    'what to do with records that [cannot be read or are unusual](input.md#what-is-invalid-or-unusual)',
+    { default: 'auto' },
+  ),
+  duplicateIds: option(
+    'fail|suffix|skip',
+    oneOf(['fail', 'suffix', 'skip']),
+    'what to do with an [id that was seen before](input.md#mates-and-duplicate-ids); `suffix` makes it `_2`, `_3` and so on',
+    { otherwise: '`fail`; `skip` with `--on-invalid skip`' },
+  ),
+  allowEmpty: flag(
+    'treat a pipe without content as a sample without reads, like an empty file, not as an error',
+  ),
+  report: flag('write the [report](report.md) of the run', { default: true, on: true }),
+})
+
+export const modelSettings = section('Models', {
+  bundle: option(
+    'BUNDLE',
+    text,
+    'models made by `virnucpro models import`, or `demo`: a tiny bundle for trying the tool, whose calls mean nothing',
+  ),
+  modelType: option(
+    '300|500|custom',
+    oneOf(['300', '500', 'custom']),
+    'chunk length the classifier was made for; `custom` needs `--model-path`',
+    { short: 'm', default: '500' },
+  ),
+  modelPath: option('MODEL.pth', text, 'classifier file that replaces the one in the bundle', {
+    short: 'p',
+    otherwise: "the bundle's",
+  }),
+  // 0 counts as not given, as in Broad's fork.
+  expectedLength: option('N', wholeNumber(0), 'chunk length in bases; 0 counts as not given', {
+    short: 'e',
+    otherwise: '300 with `--model-type 300`, else 500',
+  }),
+  anyLength: flag(
+    'compute chunks of another length than [the classifier was made for](models.md#chunk-length), with a warning; without it that is an error',
+  ),
+})
+
+/** How servers are reached: what `predict` and `verify` have in common. */
+const serverSettings = {
+  backend: option(
+    'auto|onnx|triton',
+    oneOf(['auto', 'onnx', 'triton']),
+    'the embedded ONNX Runtime, or an inference server; `auto` takes [the first of them that is there](serving.md#a-server-for-one-run)',
+    { default: 'auto' },
+  ),
+  triton: option(
+    'grpc://HOST:PORT[,…]',
+    endpoints,
+    'inference servers; `grpcs://` for an encrypted connection',
+    { default: [] as string[], mayHoldSecret: /[@?]/ },
+  ),
+  serverTimeout: option(
+    'SECONDS',
+    wholeNumber(1),
+    'give up when work waits and no server has [finished a batch](serving.md#servers-that-do-not-answer) for so long; the run can be continued',
+    { default: 300 },
+  ),
+  trustServer: flag(
+    'use servers that [do not say which model they host](serving.md#which-model-a-server-hosts)',
+  ),
+  tritonCa: option('FILE', text, 'certificate of the authority behind `grpcs://` servers', {
+    otherwise: "the system's",
+  }),
+  tritonCert: option('FILE', text, 'own certificate, for servers that ask for one'),
+  tritonKey: option('FILE', text, 'key of `--triton-cert`'),
+  tritonHeader: option(
+    'NAME:VALUE',
+    header,
+    'header sent with every request, for a proxy that wants one; a secret, shown as `***`',
+    { secret: true },
+  ),
+}
+
+export const computeSettings = section('Where and how to compute', {
+  ...serverSettings,
+  repository: option(
+    'DIR',
+    text,
+    'model repository for a server that is started for this run and ends with it; see [serving](serving.md#a-server-for-one-run)',
+  ),
+  serverBin: option('PATH', text, 'program of that server', {
+    otherwise: '`tritonserver` of PATH or of `/opt/tritonserver/bin`',
+  }),
+  backendDirectory: option('DIR', text, 'folder of its backends', { otherwise: "the server's own" }),
+  libraryPath: option(
+    'DIR[:…]',
+    text,
+    'folders of libraries that it needs, before those of `LD_LIBRARY_PATH`',
+  ),
+  device: option(
+    'DEVICE',
+    device,
+    '`cpu` is `--backend onnx` where the backend is `auto`; `cuda:N` and `N` are `--gpus N`; `cuda` is `--gpus 0`',
+    { short: 'd', default: 'auto' },
+  ),
+  gpus: option(
+    '0,1,…',
+    gpus,
+    'GPUs to use. Where none will be used, that is an error, and so it is together with `--triton`: a running server has the GPUs it was started with',
+  ),
+  threads: option(
+    'N',
+    wholeNumber(1, 4096),
+    'threads of one model call; never more than the cores that this process may use',
+    { short: 't', also: ['merge-threads'], otherwise: 'from the cores available' },
+  ),
+  tokenBudget: option('N', wholeNumber(1), 'most tokens in one batch, padding counted, for both models', {
+    otherwise: '2048 on the CPU, more on a server',
+  }),
+  esmBatchSize: option('N', wholeNumber(1), 'the same for ESM-2 alone', {
+    otherwise: '`--token-budget`',
+    broadKey: 'features.esm.toks_per_batch',
+  }),
+  dnabertBatchSize: option('N', wholeNumber(1), 'the same for DNABERT-S alone', {
+    otherwise: '`--token-budget`',
+  }),
+  batchSize: option('N', wholeNumber(1), 'rows in one call of the classifier', {
+    short: 'b',
+    default: 256,
+    broadKey: 'prediction.batch_size',
+  }),
+})
+
+export const resumeSettings = section('Starting again', {
+  resume: flag('continue an interrupted run in the same output folder', { default: false }),
+  force: flag(
+    'start over: replace what earlier runs under this name have recorded as their own, see [resuming](resuming.md#your-files); nothing else is ever replaced',
+    { short: 'f' },
+  ),
+})
+
+export const monitorSettings = section('Watching a run', {
+  progress: flag('show progress', { default: true, on: true }),
+  metrics: flag('write `metrics.jsonl` and `metrics.prom` into the folder of the report', {
+    default: true,
+    on: true,
+  }),
+  metricsInterval: option('SECONDS', wholeNumber(1, 86_400), 'time between two samples', { default: 10 }),
+  // Not `metricsPort`: its variable is the one that names the port of a server in triton/compose.yaml.
+  metricsHttpPort: option(
+    'N',
+    wholeNumber(1, 65_535),
+    'port of this machine at which Prometheus can fetch the metrics of the run',
+    { long: 'metrics-port', otherwise: 'none' },
+  ),
+  tritonMetrics: option(
+    'http://HOST:PORT[,…]',
+    webAddresses,
+    'where each server of `--triton` answers for Prometheus, in the same order',
+    { default: [] as string[], otherwise: 'the port after that of gRPC', mayHoldSecret: /[@?]/ },
+  ),
+})
+
+export const commonSettings = section('Options of every command', {
+  logFile: option(
+    'FILE',
+    text,
+    'append every log line to FILE, with the time; `--quiet` does not shorten it',
+    {
+      short: 'l',
+    },
+  ),
+  verbose: flag('show debug lines', { short: 'v' }),
+  quiet: flag('show errors only; hides progress too', { short: 'q' }),
+})
+
+/** Stamps the name of each setting on it, by which the layers know it wherever it is used. */
+function named<Table extends Options>(table: Table): Table {
+  for (const [name, each] of Object.entries(table)) each.setting = name
+  return table
+}
+
+/** Every setting that has an option, an environment variable and a key in the configuration file. */
+export const settings = named({
+  ...fileSettings,
+  ...modelSettings,
+  ...computeSettings,
+  ...resumeSettings,
+  ...monitorSettings,
+  ...commonSettings,
+})
+
+/** Settings that only Broad's configuration file can give: dotted key and what it sets. */
+export const fileOnlySettings = {
+  model300: fileOnly('prediction.models.300', text, '`model_path` with `model_type` 300'),
+  model500: fileOnly('prediction.models.500', text, '`model_path` with `model_type` 500'),
+  dnabertRecords: fileOnly(
+    'features.dnabert.batch_size',
+    wholeNumber(1),
+    "`dnabert_batch_size`. It counts records there, so it is multiplied by the tokens of one chunk as Broad's fork estimates them: a sixth of `expected_length`, rounded down, and 2. The usual 256 is 21760 tokens for chunks of 500 bases.",
+  ),
+  // Another length would change every score of a long protein, so it is refused and not ignored.
+  truncationLength: fileOnly(
+    'features.esm.truncation_seq_length',
+    v.pipe(
+      wholeNumber(1),
+      v.value(1024, 'expected 1024: proteins are cut at 1,024 residues, as the original does'),
+    ),
+    'nothing: it must be 1024, the length at which the original cuts proteins. Another length would change the scores and is an error.',
+  ),
+  fallbackToCpu: fileOnly(
+    'device.fallback_to_cpu',
+    boolean,
+    '`true` lets the processor compute, with a warning, where a GPU was asked for (`device`, `gpus`) and none can be used. `false` is what holds without the key: an error, said before anything is looked for',
+  ),
+  autoCleanup: fileOnly('files.auto_cleanup', boolean, '`false` is `keep_intermediate: true`'),
+}
+
+function fileOnly<Schema extends Options[string]['schema']>(broadKey: string, schema: Schema, help: string) {
+  return { broadKey, schema, help }
+}
+
+export const allSettings: Options = { ...settings, ...fileOnlySettings }
+
+export type SettingName = keyof typeof settings
+export type AnySettingName = SettingName | keyof typeof fileOnlySettings
+/** The values of all settings. Defaults are filled in; the rest is undefined or derived. */
+export type Settings = Values<typeof settings & typeof fileOnlySettings>
+
+export const settingNames = Object.keys(settings) as SettingName[]
