@@ -1,11 +1,18 @@
 import { parseJson } from '../system/json.ts'
 import { type ByteSource, fileSource, viewOf } from './byte-source.ts'
-import { ITEM_BYTES, isDType, toFloat32 } from './dtype.ts'
+import { ITEM_BYTES, isDType } from './dtype.ts'
 import { TorchFileError } from './errors.ts'
 import { MAX_SAFETENSORS_HEADER_BYTES } from './limits.ts'
-import { rowMajorStride, StorageRef, type TensorInfo, type TensorRef, tensorRef } from './tensor.ts'
-import { readTensorBytes, type StreamOptions, streamTensorBytes } from './tensor-data.ts'
-import type { WeightSource } from './weight-source.ts'
+import {
+  readTensorBytes,
+  rowMajorStride,
+  type StorageBytes,
+  StorageRef,
+  streamTensorBytes,
+  type TensorRef,
+  tensorRef,
+} from './tensor.ts'
+import { type StoredTensor, type WeightSource, weightSource } from './weight-source.ts'
 
 /** A safetensors file whose header cannot be trusted. */
 export class SafetensorsError extends TorchFileError {}
@@ -82,53 +89,6 @@ async function readHeader(source: ByteSource): Promise<{ json: Record<string, un
   return { json, dataStart: 8 + Number(length) }
 }
 
-/** Tensors of one safetensors file, read by position. */
-class SafetensorsFile implements WeightSource {
-  readonly path: string
-  readonly #source: ByteSource
-  readonly #entries: ReadonlyMap<string, Entry>
-
-  constructor(source: ByteSource, entries: ReadonlyMap<string, Entry>) {
-    this.path = source.name
-    this.#source = source
-    this.#entries = entries
-  }
-
-  #entry(name: string): Entry {
-    const found = this.#entries.get(name)
-    if (found) return found
-    throw new SafetensorsError(this.path, `has no tensor ${name}`, {
-      advice: 'Check that it is the right model.',
-    })
-  }
-
-  names(): string[] {
-    return [...this.#entries.keys()]
-  }
-  get(name: string): TensorInfo | undefined {
-    return this.#entries.get(name)?.ref
-  }
-  async read(name: string): Promise<Uint8Array> {
-    const { ref, start } = this.#entry(name)
-    return readTensorBytes(this.path, ref, (offset, length) => this.#source.read(start + offset, length))
-  }
-  async readF32(name: string): Promise<Float32Array> {
-    return toFloat32(await this.read(name), this.#entry(name).ref.dtype)
-  }
-  stream(name: string, options?: StreamOptions): AsyncGenerator<Uint8Array> {
-    const { ref, start } = this.#entry(name)
-    return streamTensorBytes(
-      this.path,
-      ref,
-      (offset, length) => this.#source.read(start + offset, length),
-      options,
-    )
-  }
-  close(): Promise<void> {
-    return this.#source.close()
-  }
-}
-
 /**
  * Opens a safetensors file; its header is checked completely, its data read on demand. The format has no checksums.
  * Source: https://huggingface.co/docs/safetensors
@@ -142,7 +102,16 @@ export async function openSafetensors(path: string): Promise<WeightSource> {
     for (const [name, value] of Object.entries(json))
       if (name !== '__metadata__') entries.set(name, entry(path, name, value, dataStart))
     checkLayout(path, entries, dataStart, source.size)
-    return new SafetensorsFile(source, entries)
+    const tensors = new Map<string, StoredTensor>()
+    for (const [name, { ref, start }] of entries) {
+      const bytes: StorageBytes = (offset, length) => source.read(start + offset, length)
+      tensors.set(name, {
+        info: ref,
+        read: () => readTensorBytes(path, ref, bytes),
+        stream: (options) => streamTensorBytes(path, ref, bytes, options),
+      })
+    }
+    return weightSource(path, tensors, () => source.close())
   } catch (error) {
     await source.close()
     throw error

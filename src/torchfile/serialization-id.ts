@@ -17,7 +17,7 @@ const BUCKET_COUNTS = [
 ]
 
 /** boost's and torch's `hash_combine` in 64 bits. */
-export function hashCombine(seed: bigint, value: bigint): bigint {
+function hashCombine(seed: bigint, value: bigint): bigint {
   return (seed ^ (value + 0x9e3779b9n + (seed << 6n) + (seed >> 2n))) & MASK
 }
 

@@ -6,48 +6,12 @@ import { TorchFileError } from './errors.ts'
 import { MAX_INDEX_BYTES } from './limits.ts'
 import { openTorchFile } from './open.ts'
 import { openSafetensors } from './safetensors.ts'
-import type { TensorInfo } from './tensor.ts'
-import type { StreamOptions } from './tensor-data.ts'
-import { type WeightSource, weightSourceFromStateDict } from './weight-source.ts'
-
-class ShardedSource implements WeightSource {
-  readonly path: string
-  readonly #homes: ReadonlyMap<string, WeightSource>
-  readonly #shards: readonly WeightSource[]
-
-  constructor(path: string, homes: ReadonlyMap<string, WeightSource>, shards: readonly WeightSource[]) {
-    this.path = path
-    this.#homes = homes
-    this.#shards = shards
-  }
-
-  #home(name: string): WeightSource {
-    const home = this.#homes.get(name)
-    if (home) return home
-    throw new TorchFileError(this.path, `has no tensor ${name}`, {
-      advice: 'Check that it is the right model.',
-    })
-  }
-
-  names(): string[] {
-    return [...this.#homes.keys()]
-  }
-  get(name: string): TensorInfo | undefined {
-    return this.#homes.get(name)?.get(name)
-  }
-  async read(name: string): Promise<Uint8Array> {
-    return this.#home(name).read(name)
-  }
-  async readF32(name: string): Promise<Float32Array> {
-    return this.#home(name).readF32(name)
-  }
-  stream(name: string, options?: StreamOptions): AsyncGenerator<Uint8Array> {
-    return this.#home(name).stream(name, options)
-  }
-  async close(): Promise<void> {
-    await Promise.all(this.#shards.map((shard) => shard.close()))
-  }
-}
+import {
+  type StoredTensor,
+  type WeightSource,
+  weightSource,
+  weightSourceFromStateDict,
+} from './weight-source.ts'
 
 async function readIndex(path: string): Promise<Map<string, string>> {
   const fail = (what: string, cause?: unknown) => new TorchFileError(path, what, { cause })
@@ -79,23 +43,26 @@ async function openShards(
 ): Promise<WeightSource> {
   const index = await readIndex(join(directory, indexName))
   const shards = new Map<string, WeightSource>()
-  const homes = new Map<string, WeightSource>()
+  const tensors = new Map<string, StoredTensor>()
+  const close = async () => void (await Promise.all([...shards.values()].map((shard) => shard.close())))
   try {
     for (const [name, file] of index) {
-      let shard = shards.get(file)
-      if (!shard) {
-        shard = await open(join(directory, file))
-        shards.set(file, shard)
-      }
-      if (!shard.get(name))
+      const shard = shards.get(file) ?? (await open(join(directory, file)))
+      shards.set(file, shard)
+      const info = shard.get(name)
+      if (!info)
         throw new TorchFileError(shard.path, `has no tensor ${name}, but the index ${indexName} says so`)
-      homes.set(name, shard)
+      tensors.set(name, {
+        info,
+        read: () => shard.read(name),
+        stream: (options) => shard.stream(name, options),
+      })
     }
   } catch (error) {
-    await Promise.all([...shards.values()].map((shard) => shard.close()))
+    await close()
     throw error
   }
-  return new ShardedSource(directory, homes, [...shards.values()])
+  return weightSource(directory, tensors, close)
 }
 
 /**

@@ -1,6 +1,12 @@
 import { toFloat32 } from './dtype.ts'
-import type { StorageRef, TensorRef } from './tensor.ts'
-import { readTensorBytes, type StorageBytes, type StreamOptions, streamTensorBytes } from './tensor-data.ts'
+import {
+  readTensorBytes,
+  type StorageBytes,
+  type StorageRef,
+  type StreamOptions,
+  streamTensorBytes,
+  type TensorRef,
+} from './tensor.ts'
 import type { PyValue } from './values.ts'
 
 /** What the zip and the legacy format each provide. */
@@ -19,26 +25,21 @@ export interface TorchContainer {
 
 /** An open PyTorch file: its object tree is in memory, its tensors are read on demand. */
 export class TorchFile {
+  readonly path: string
+  /** `zip` since torch 1.6; `legacy` before, or with `_use_new_zipfile_serialization=False`. */
+  readonly format: 'zip' | 'legacy'
+  /** First folder of the zip members, such as `output_1_ESM`. */
+  readonly archiveName: string
+  /** The saved object as inert data. */
+  readonly root: PyValue
   readonly #container: TorchContainer
 
   constructor(container: TorchContainer) {
+    this.path = container.name
+    this.format = container.format
+    this.archiveName = container.archiveName
+    this.root = container.root
     this.#container = container
-  }
-
-  get path(): string {
-    return this.#container.name
-  }
-  /** `zip` since torch 1.6; `legacy` before, or with `_use_new_zipfile_serialization=False`. */
-  get format(): 'zip' | 'legacy' {
-    return this.#container.format
-  }
-  /** First folder of the zip members, such as `output_1_ESM`. */
-  get archiveName(): string {
-    return this.#container.archiveName
-  }
-  /** The saved object as inert data. */
-  get root(): PyValue {
-    return this.#container.root
   }
 
   /** The 40 digits torch writes last; undefined in files older than torch 2.1. */

@@ -1,8 +1,8 @@
+import { toFloat32 } from './dtype.ts'
 import { TorchFileError } from './errors.ts'
-import { type TensorInfo, TensorRef } from './tensor.ts'
-import type { StreamOptions } from './tensor-data.ts'
+import { type StreamOptions, type TensorInfo, TensorRef } from './tensor.ts'
 import type { TorchFile } from './torch-file.ts'
-import type { PyValue } from './values.ts'
+import { PickleObject, type PyValue } from './values.ts'
 
 /** Named tensors of a model, wherever they are stored. */
 export interface WeightSource {
@@ -24,42 +24,32 @@ export interface WeightSource {
   close(): Promise<void>
 }
 
-class StateDictSource implements WeightSource {
-  readonly path: string
-  readonly #file: TorchFile
-  readonly #tensors: ReadonlyMap<string, TensorRef>
+/** One tensor of a source: its bytes, row-major and little-endian. */
+export interface StoredTensor {
+  readonly info: TensorInfo
+  read(): Promise<Uint8Array>
+  stream(options?: StreamOptions): AsyncGenerator<Uint8Array>
+}
 
-  constructor(file: TorchFile, tensors: ReadonlyMap<string, TensorRef>) {
-    this.path = file.path
-    this.#file = file
-    this.#tensors = tensors
+/** A source of these tensors, by name. */
+export function weightSource(
+  path: string,
+  tensors: ReadonlyMap<string, StoredTensor>,
+  close: () => Promise<void>,
+): WeightSource {
+  const tensor = (name: string): StoredTensor => {
+    const found = tensors.get(name)
+    if (found) return found
+    throw new TorchFileError(path, `has no tensor ${name}`, { advice: 'Check that it is the right model.' })
   }
-
-  #ref(name: string): TensorRef {
-    const ref = this.#tensors.get(name)
-    if (ref) return ref
-    throw new TorchFileError(this.path, `has no tensor ${name}`, {
-      advice: 'Check that it is the right model.',
-    })
-  }
-
-  names(): string[] {
-    return [...this.#tensors.keys()]
-  }
-  get(name: string): TensorInfo | undefined {
-    return this.#tensors.get(name)
-  }
-  async read(name: string): Promise<Uint8Array> {
-    return this.#file.readTensor(this.#ref(name))
-  }
-  async readF32(name: string): Promise<Float32Array> {
-    return this.#file.readTensorF32(this.#ref(name))
-  }
-  stream(name: string, options?: StreamOptions): AsyncGenerator<Uint8Array> {
-    return this.#file.streamTensor(this.#ref(name), options)
-  }
-  close(): Promise<void> {
-    return this.#file.close()
+  return {
+    path,
+    names: () => [...tensors.keys()],
+    get: (name) => tensors.get(name)?.info,
+    read: async (name) => await tensor(name).read(),
+    readF32: async (name) => toFloat32(await tensor(name).read(), tensor(name).info.dtype),
+    stream: (name, options) => tensor(name).stream(options),
+    close,
   }
 }
 
@@ -70,13 +60,53 @@ class StateDictSource implements WeightSource {
  * @throws TorchFileError when there is no tensor at all
  */
 export function weightSourceFromStateDict(file: TorchFile, stateDict: PyValue | undefined): WeightSource {
-  const tensors = new Map<string, TensorRef>()
-  if (stateDict instanceof Map)
-    for (const [name, value] of stateDict)
-      if (typeof name === 'string' && value instanceof TensorRef) tensors.set(name, value)
+  const tensors = new Map<string, StoredTensor>()
+  for (const [name, ref] of stateDict instanceof Map ? stateDict : []) {
+    if (typeof name !== 'string' || !(ref instanceof TensorRef)) continue
+    tensors.set(name, {
+      info: ref,
+      read: () => file.readTensor(ref),
+      stream: (options) => file.streamTensor(ref, options),
+    })
+  }
   if (tensors.size === 0)
     throw new TorchFileError(file.path, 'holds no state_dict where one was expected', {
       advice: 'Check that it is the right model.',
     })
-  return new StateDictSource(file, tensors)
+  return weightSource(file.path, tensors, () => file.close())
+}
+
+/** Real models nest about ten deep; a hostile file could make a module contain itself. */
+const MAX_MODULE_DEPTH = 100
+
+function collect(module: PickleObject, prefix: string, depth: number, into: Map<string, TensorRef>): void {
+  if (depth > MAX_MODULE_DEPTH) return
+  const skipped = module.get('_non_persistent_buffers_set')
+  for (const kind of ['_parameters', '_buffers']) {
+    const group = module.get(kind)
+    if (!(group instanceof Map)) continue
+    for (const [name, value] of group) {
+      const hidden = kind === '_buffers' && skipped instanceof Set && skipped.has(name)
+      if (typeof name === 'string' && value instanceof TensorRef && !hidden) into.set(prefix + name, value)
+    }
+  }
+  const children = module.get('_modules')
+  if (!(children instanceof Map)) return
+  for (const [name, child] of children)
+    if (child instanceof PickleObject) collect(child, `${prefix}${String(name)}.`, depth + 1, into)
+}
+
+/**
+ * What `module.state_dict()` would give for a pickled nn.Module, in the same order.
+ * Open the file with `allowModules`.
+ * @throws TorchFileError when the value is no module with tensors
+ */
+export function moduleStateDict(file: TorchFile, module: PyValue | undefined): Map<string, TensorRef> {
+  const tensors = new Map<string, TensorRef>()
+  if (module instanceof PickleObject) collect(module, '', 0, tensors)
+  if (tensors.size === 0)
+    throw new TorchFileError(file.path, 'holds no pickled model where one was expected', {
+      advice: 'Check that it is the right file.',
+    })
+  return tensors
 }
