@@ -11,6 +11,10 @@ const ADVICE: { [Code in keyof ErrorCodes]: (data: ErrorCodes[Code]) => string }
     `${model === 'esm2' ? '--esm-batch-size' : '--dnabert-batch-size'} ${tokens} makes such batches from the start`,
   'not-finite': () =>
     'virnucpro models verify finds damaged weights; virnucpro models import --precision bf16 makes models with room for larger numbers',
+  'server-stalled': () => '--server-timeout says how long a run waits for it',
+  'gpu-idle': () => 'virnucpro serve --per-gpu starts one server for each GPU',
+  'client-bound': () => 'Without --keep-intermediate there is less to write',
+  'metrics-port': () => 'Choose another one with --metrics-port',
 }
 
 /** A message with the advice that goes with it: after its one line, or below its lines. */

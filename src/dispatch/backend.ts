@@ -12,7 +12,7 @@ export interface LaneActivity {
   /** Batches computed at once. */
   readonly instances: number
   /** False while it does not answer. */
-  readonly inOrder: boolean
+  readonly healthy: boolean
   /** Batches on their way to it or there. */
   readonly inFlight: number
   /** Work done since the start. */

@@ -137,7 +137,7 @@ export class OnnxRuntimeBackend implements EmbeddingBackend {
         model: undefined,
         server: undefined,
         instances: 1,
-        inOrder: true,
+        healthy: true,
         inFlight: this.#submitted,
         batches: sum('batches'),
         sequences: sum('sequences'),

@@ -1,6 +1,5 @@
 // What a run counts, what is sampled, shown and warned of while it goes on.
 
-export type { MonitoredLane, MonitoredServer } from './lanes.ts'
 // What a run counts.
 export type { LengthSummary } from './lengths.ts'
 export {
@@ -18,7 +17,6 @@ export {
   type StageMetrics,
   type WarningCode,
 } from './metrics.ts'
-// Watching a run.
 export { requireMetricsPort } from './metrics-server.ts'
 export { type MonitorOptions, RunMonitor } from './monitor.ts'
 export {
@@ -33,3 +31,5 @@ export {
   type StageName,
   zeros,
 } from './run-stats.ts'
+// Watching a run.
+export type { MonitoredLane, MonitoredServer } from './sampling/sampler.ts'

@@ -22,12 +22,10 @@ export function serveMetrics(port: number, text: () => string): { stop(): Promis
   } catch (cause) {
     const inUse = (cause as NodeJS.ErrnoException).code === 'EADDRINUSE'
     const reason = inUse ? 'another program listens there' : cause instanceof Error ? cause.message : cause
-    throw new UnavailableError(
-      `--metrics-port ${port}: cannot listen there: ${reason}. Choose another port`,
-      {
-        cause,
-      },
-    )
+    throw new UnavailableError(`cannot serve metrics at port ${port}: ${reason}`, {
+      cause,
+      detail: { code: 'metrics-port', data: {} },
+    })
   }
 }
 

@@ -1,18 +1,16 @@
 import { forModels, type ModelName } from '../bundle/index.ts'
 import { peakMemory } from '../system/peak-memory.ts'
 import type { LiveTerminal } from '../system/terminal.ts'
-import type { Finding } from './judgement/history.ts'
-import { Judge } from './judgement/judge.ts'
-import type { MonitoredLane, MonitoredServer } from './lanes.ts'
 import type { DeviceMetrics, Outcome, StageMetrics } from './metrics.ts'
 import { Pace } from './pace.ts'
 import { Recorder, type RecorderOptions } from './recorder.ts'
+import type { Finding } from './rules/history.ts'
+import { Rules } from './rules/rules.ts'
 import type { ModelCounts, RunStats, StageName } from './run-stats.ts'
-import { Sampler } from './sampling/sampler.ts'
+import { type MonitoredLane, type MonitoredServer, Sampler } from './sampling/sampler.ts'
 import { StageClocks } from './stage-clock.ts'
-import { heartbeat } from './view/heartbeat.ts'
 import { layOut } from './view/line.ts'
-import { rowsOf, type Status } from './view/picture.ts'
+import { heartbeat, rowsOf, type Status } from './view/picture.ts'
 
 export interface MonitorOptions extends RecorderOptions {
   stats: RunStats
@@ -40,7 +38,7 @@ export class RunMonitor {
   readonly #clocks = new StageClocks(() => this.#seconds())
   readonly #stats: RunStats
   readonly #pace: Pace
-  readonly #judge = new Judge()
+  readonly #rules = new Rules()
   readonly #sampler: Sampler
   #recorder: Recorder | undefined
   readonly #timers: ReturnType<typeof setInterval>[] = []
@@ -58,7 +56,7 @@ export class RunMonitor {
 
   /**
    * Begins to write, to sample and to show.
-   * @throws UsageError when the port cannot be had
+   * @throws UnavailableError when the port cannot be had
    */
   start(): void {
     const { logger, intervalSeconds, terminal, progress } = this.#options
@@ -182,7 +180,7 @@ export class RunMonitor {
     }
     await this.#recorder?.sample(counts, this.#pace.secondsLeft(this.#options.inputShare()))
     const moreToCome = !this.#stats.inputRead
-    for (const finding of this.#judge.judge({ sample: counts, lanes, moreToCome })) this.#warn(finding)
+    for (const finding of this.#rules.check({ sample: counts, lanes, moreToCome })) this.#warn(finding)
   }
 
   #frames() {

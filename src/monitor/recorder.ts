@@ -1,9 +1,9 @@
 import type { Logger } from '../system/logger.ts'
-import type { Finding } from './judgement/history.ts'
 import { METRICS_VERSION, type MetricsEnd, type MetricsSample, type WarningCode } from './metrics.ts'
 import { MetricsFiles } from './metrics-files.ts'
 import { serveMetrics } from './metrics-server.ts'
 import { openMetrics } from './openmetrics.ts'
+import type { Finding } from './rules/history.ts'
 
 export interface RecorderOptions {
   /** Version of the program. */
@@ -28,7 +28,7 @@ export class Recorder {
   readonly #warnings = new Map<WarningCode, number>()
   #text = '# EOF\n'
 
-  /** @throws UsageError when the port cannot be had */
+  /** @throws UnavailableError when the port cannot be had */
   constructor(options: RecorderOptions) {
     this.#options = options
     const { folder, port, program, backend, resumed, intervalSeconds } = options
@@ -47,11 +47,19 @@ export class Recorder {
     await this.#files?.writeOpenMetrics(this.#text)
   }
 
-  warn({ code, device, message, told }: Finding, seconds: number): void {
+  warn({ code, device, message: about, detail, alreadyLogged }: Finding, seconds: number): void {
+    const { logger } = this.#options
     this.#warnings.set(code, (this.#warnings.get(code) ?? 0) + 1)
-    if (told !== true) this.#options.logger.warn(message)
-    const about = { code, ...(device !== undefined && { device }), message }
-    this.#files?.write({ kind: 'warning', time: now(), seconds, ...about })
+    if (alreadyLogged !== true) logger.warn(about, detail)
+    const message = logger.wording?.(about, detail) ?? about
+    this.#files?.write({
+      kind: 'warning',
+      time: now(),
+      seconds,
+      code,
+      ...(device !== undefined && { device }),
+      message,
+    })
   }
 
   async end(end: Omit<MetricsEnd, 'kind' | 'time'>): Promise<void> {

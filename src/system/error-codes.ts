@@ -20,6 +20,14 @@ export interface ErrorCodes {
   'memory-too-small': { model: 'esm2' | 'dnabert_s'; tokens: number }
   /** A model makes embeddings with NaN or infinity. */
   'not-finite': Record<string, never>
+  /** A server has stopped answering, and there is no other to take its batches. */
+  'server-stalled': Record<string, never>
+  /** No model of a server computes on one of its GPUs. */
+  'gpu-idle': Record<string, never>
+  /** The program itself is slower than the devices that compute for it. */
+  'client-bound': Record<string, never>
+  /** The port for metrics cannot be had. */
+  'metrics-port': Record<string, never>
 }
 
 export type ErrorCode = keyof ErrorCodes

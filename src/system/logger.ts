@@ -43,9 +43,12 @@ export class WarningKeeper implements Logger {
   }
 
   warn(message: string, detail?: Detail): void {
-    const shown = this.#logger.wording?.(message, detail) ?? message
-    if (this.#warnings.size < KEPT_WARNINGS) this.#warnings.add(withoutSecrets(shown))
+    if (this.#warnings.size < KEPT_WARNINGS) this.#warnings.add(withoutSecrets(this.wording(message, detail)))
     this.#logger.warn(message, detail)
+  }
+
+  wording(message: string, detail: Detail | undefined): string {
+    return this.#logger.wording?.(message, detail) ?? message
   }
 
   error(message: Message, detail?: Detail): void {

@@ -138,7 +138,7 @@ export class TritonBackend implements EmbeddingBackend {
         model,
         server: hostPort(lane.url),
         instances: lane.instances,
-        inOrder: states[i]?.inOrder ?? true,
+        healthy: states[i]?.inOrder ?? true,
         inFlight: states[i]?.running ?? 0,
         ...lane.done,
         busySeconds: undefined,

@@ -1,14 +1,36 @@
-import type { GpuReading } from './gpu.ts'
+import { type DeviceMetrics, THROTTLE_REASONS } from '../metrics.ts'
 
-/** Fields in this order; the reasons for lowered clocks have had two names. */
-const FIELDS = 'index,uuid,utilization.gpu,memory.used,memory.total,temperature.gpu,power.draw'
+/** What one source says about one GPU. */
+export interface GpuReading
+  extends Partial<
+    Pick<
+      DeviceMetrics,
+      'busy' | 'memoryUsedBytes' | 'memoryTotalBytes' | 'temperatureCelsius' | 'powerWatts' | 'throttled'
+    >
+  > {
+  /** `GPU-…`, the same from every source. */
+  uuid: string
+  /** Number on its machine, where the source says it. */
+  index?: number
+}
+
+/** Numbers of a GPU: what `nvidia-smi` calls them, and by how much to multiply. */
+const FIELDS = [
+  ['utilization.gpu', 'busy', 0.01],
+  ['memory.used', 'memoryUsedBytes', 1 << 20],
+  ['memory.total', 'memoryTotalBytes', 1 << 20],
+  ['temperature.gpu', 'temperatureCelsius', 1],
+  ['power.draw', 'powerWatts', 1],
+] as const
+
+/** Names that the reasons for lowered clocks have had, and their bits, from NVIDIA's nvml.h. */
 const REASONS = ['clocks_throttle_reasons.active', 'clocks_event_reasons.active'] as const
-
-// Bits of the mask, from NVIDIA's nvml.h: power cap and power brake; thermal slowdown by driver and by hardware.
-const POWER = 0x04 | 0x80
-const THERMAL = 0x20 | 0x40
-
-const MIB = 1 << 20
+const BITS = {
+  // Power cap and power brake.
+  power: 0x04 | 0x80,
+  // Slowdown by driver and by hardware.
+  thermal: 0x20 | 0x40,
+} as const
 
 /** The GPUs of this machine, from the driver's own program. */
 export class NvidiaSmi {
@@ -29,9 +51,9 @@ export class NvidiaSmi {
   async ask(deadlineMs: number): Promise<GpuReading[] | undefined> {
     const reasons = REASONS[this.#reasons]
     if (reasons === undefined) return undefined
-    const query = `--query-gpu=${FIELDS},${reasons}`
+    const query = ['index', 'uuid', ...FIELDS.map(([name]) => name), reasons].join()
     try {
-      const child = Bun.spawn([this.#program, query, '--format=csv,noheader,nounits'], {
+      const child = Bun.spawn([this.#program, `--query-gpu=${query}`, '--format=csv,noheader,nounits'], {
         stdin: 'ignore',
         stdout: 'pipe',
         stderr: 'ignore',
@@ -52,35 +74,17 @@ export class NvidiaSmi {
 /** A field that a GPU does not have reads `[N/A]`, and is left out. */
 export function parseNvidiaSmi(text: string): GpuReading[] {
   return text.split('\n').flatMap((line) => {
-    const [index, uuid, busy, used, total, temperature, power, mask] = line
-      .split(',')
-      .map((part) => part.trim())
+    const [index, uuid, ...values] = line.split(',').map((part) => part.trim())
     if (uuid === undefined || !uuid.startsWith('GPU-')) return []
+    const numbers = values.map((value) => (value === '' ? Number.NaN : Number(value)))
     const gpu: GpuReading = { uuid, index: Number(index) }
-    const known = (value: string | undefined, take: (value: number) => void) => {
-      if (value !== undefined && value !== '' && Number.isFinite(Number(value))) take(Number(value))
+    for (const [i, [, field, scale]] of FIELDS.entries()) {
+      const value = numbers[i] ?? Number.NaN
+      if (Number.isFinite(value)) gpu[field] = value * scale
     }
-    known(busy, (percent) => {
-      gpu.busy = Math.min(1, percent / 100)
-    })
-    known(used, (mib) => {
-      gpu.memoryUsedBytes = mib * MIB
-    })
-    known(total, (mib) => {
-      gpu.memoryTotalBytes = mib * MIB
-    })
-    known(temperature, (celsius) => {
-      gpu.temperatureCelsius = celsius
-    })
-    known(power, (watts) => {
-      gpu.powerWatts = watts
-    })
-    known(mask, (bits) => {
-      const throttled: NonNullable<GpuReading['throttled']> = []
-      if ((bits & POWER) !== 0) throttled.push('power')
-      if ((bits & THERMAL) !== 0) throttled.push('thermal')
-      if (throttled.length > 0) gpu.throttled = throttled
-    })
+    const mask = numbers[FIELDS.length] ?? 0
+    const throttled = THROTTLE_REASONS.filter((reason) => (mask & BITS[reason]) !== 0)
+    if (throttled.length > 0) gpu.throttled = throttled
     return gpu
   })
 }

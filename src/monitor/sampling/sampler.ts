@@ -1,14 +1,39 @@
 import { hostname } from 'node:os'
+import type { TritonClient } from 'tritonclient-ts'
+import type { ModelName } from '../../bundle/index.ts'
 import type { Logger } from '../../system/logger.ts'
-import type { MonitoredLane, MonitoredServer } from '../lanes.ts'
 import type { DeviceMetrics } from '../metrics.ts'
-import type { GpuReading } from './gpu.ts'
-import { NvidiaSmi } from './nvidia-smi.ts'
-import { askStatistics, type ComputeTimes } from './statistics.ts'
-import { askMetricsPage } from './triton-metrics.ts'
+import { type GpuReading, NvidiaSmi } from './nvidia-smi.ts'
+import { askMetricsPage, askStatistics, type ComputeTimes } from './triton.ts'
 
 /** An answer that takes longer is none; a sample must be over before the next begins. */
 const LONGEST_ANSWER_MS = 2000
+
+/** One place that computes, as the backend sees it. */
+export interface MonitoredLane {
+  readonly name: string
+  /** Undefined for both models. */
+  readonly model: ModelName | undefined
+  /** `HOST:PORT`; undefined in this process. */
+  readonly server: string | undefined
+  readonly instances: number
+  readonly healthy: boolean
+  readonly inFlight: number
+  readonly batches: number
+  readonly sequences: number
+  readonly paddedTokens: number
+  readonly busySeconds: number | undefined
+  /** Most padded tokens of a batch that its memory holds, once it has run out. */
+  readonly memoryTokens: number | undefined
+}
+
+/** A server to be asked how it is. */
+export interface MonitoredServer {
+  /** `HOST:PORT`. */
+  readonly name: string
+  readonly client: TritonClient
+  readonly metricsUrl: string
+}
 
 /** A lane and what the sample found out about it. */
 export interface LaneSample extends MonitoredLane {
@@ -67,9 +92,7 @@ export class Sampler {
     const found = await askMetricsPage(server.metricsUrl, this.#deadlineMs)
     if (found === undefined && !this.#silent.has(server.name)) {
       this.#silent.add(server.name)
-      this.#options.logger.debug(
-        `no metrics from ${server.metricsUrl}; --triton-metrics names another address`,
-      )
+      this.#options.logger.debug(`no metrics from ${server.metricsUrl}`)
     }
     return found
   }

@@ -1,5 +1,5 @@
 import { FEATURE_ORDER, MODELS, type ModelName } from '../../bundle/index.ts'
-import { brief, clock, gibibytes, integer } from '../../text/numbers.ts'
+import { brief, clock, estimate, gibibytes, integer } from '../../text/numbers.ts'
 import type { DeviceMetrics } from '../metrics.ts'
 import type { Speed } from '../pace.ts'
 import type { ModelStats } from '../run-stats.ts'
@@ -109,6 +109,21 @@ function runRow({ seconds, secondsLeft, inputRead, checkpointAgeSeconds: age }: 
       ...(age === undefined ? [] : [{ text: `saved ${clock(age)} ago`, rank: 1, colour: 'dim' as const }]),
     ],
   }
+}
+
+/** A sign of life in one line, for logs. */
+export function heartbeat({ frames, models, speeds, secondsLeft, inputRead }: Status): string {
+  const embedded = FEATURE_ORDER.map(
+    (model) => `${MODELS[model].label} ${integer(models[model].sequences)}`,
+  ).join(', ')
+  const speed = FEATURE_ORDER.reduce((sum, model) => sum + (speeds[model]?.tokensPerSecond ?? 0), 0)
+  const all =
+    frames.expected === undefined ? '' : ` of ${inputRead ? '' : 'about '}${integer(frames.expected)}`
+  const left = secondsLeft === undefined ? 'time left unknown yet' : `about ${estimate(secondsLeft)} left`
+  return (
+    `embedded sequences: ${embedded}; ${brief(speed)} tokens/s; ${integer(frames.done)}${all} frames done, ` +
+    `${integer(frames.prepared)} read; ${left}`
+  )
 }
 
 /** Rounded down: what is not done must not read as done. */

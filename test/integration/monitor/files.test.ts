@@ -5,7 +5,7 @@ import { temporaryFolder } from '../../../scripts/support/temporary.ts'
 import { freePorts } from '../../../scripts/support/triton.ts'
 import { type MetricsEnd, type MetricsLine, readMetrics } from '../../../src/monitor/index.ts'
 import { openMetrics } from '../../../src/monitor/openmetrics.ts'
-import { heartbeat } from '../../../src/monitor/view/heartbeat.ts'
+import { heartbeat } from '../../../src/monitor/view/picture.ts'
 import { repository, run, smallRun } from '../../e2e/predict/resume-support.ts'
 import { families } from './openmetrics.ts'
 
@@ -120,7 +120,9 @@ test('a port that is taken and addresses without servers are said before anythin
   using _other = Bun.serve({ port, hostname: '127.0.0.1', fetch: () => new Response('') })
   const taken = await run([...words(folder.join('port')), '--metrics-port', String(port)])
   expect(taken.code).toBe(69)
-  expect(taken.messages).toContain(`--metrics-port ${port}: cannot listen there`)
+  expect(taken.messages).toContain(
+    `cannot serve metrics at port ${port}: another program listens there. Choose another one with --metrics-port`,
+  )
   expect(taken.messages).not.toContain('computed ')
   expect(existsSync(folder.join('port'))).toBe(false)
   const one = await run([...words(folder.join('address')), '--triton-metrics', 'http://localhost:8002'])

@@ -1,6 +1,6 @@
 import { expect, test } from 'bun:test'
 import { parseNvidiaSmi } from '../../../src/monitor/sampling/nvidia-smi.ts'
-import { parseGpuMetrics } from '../../../src/monitor/sampling/triton-metrics.ts'
+import { parseGpuMetrics } from '../../../src/monitor/sampling/triton.ts'
 
 test("GPUs of a server's metrics page", () => {
   const page = `# HELP nv_gpu_utilization GPU utilization rate [0.0 - 1.0)

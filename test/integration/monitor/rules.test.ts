@@ -1,7 +1,7 @@
 import { expect, test } from 'bun:test'
 import type { DeviceMetrics } from '../../../src/monitor/index.ts'
-import type { Finding, Observation } from '../../../src/monitor/judgement/history.ts'
-import { Judge } from '../../../src/monitor/judgement/judge.ts'
+import type { Finding, Observation } from '../../../src/monitor/rules/history.ts'
+import { Rules } from '../../../src/monitor/rules/rules.ts'
 
 // What real servers cannot be made to do in a test: hours of memory, GPUs, heat.
 
@@ -12,7 +12,7 @@ interface At {
   /** Batches of 1,000 tokens that each of two lanes has done. */
   batches: readonly [number, number]
   busy: number
-  inOrder: boolean
+  healthy: boolean
   rssBytes: number
   devices: DeviceMetrics[]
   moreToCome: boolean
@@ -24,7 +24,7 @@ function observation(at: Partial<At> & { seconds: number }): Observation {
     inFlight: 2,
     batches: [at.seconds, at.seconds],
     busy: 1,
-    inOrder: true,
+    healthy: true,
     rssBytes: 2e9,
     devices: [],
     moreToCome: true,
@@ -47,7 +47,7 @@ function observation(at: Partial<At> & { seconds: number }): Observation {
       model: 'esm2',
       server: `host${i}:8001`,
       instances: 1,
-      inOrder: all.inOrder,
+      healthy: all.healthy,
       inFlight: all.inFlight,
       batches,
       sequences: 10 * batches,
@@ -72,11 +72,11 @@ function observation(at: Partial<At> & { seconds: number }): Observation {
 function judged(
   count: number,
   at: (seconds: number) => Partial<At>,
-  judge = new Judge(),
+  rules = new Rules(),
   from = 0,
 ): Finding[] {
   return Array.from({ length: count }, (_, i) => from + 10 * i).flatMap((seconds) =>
-    judge.judge(observation({ seconds, ...at(seconds) })),
+    rules.check(observation({ seconds, ...at(seconds) })),
   )
 }
 
@@ -136,15 +136,15 @@ test('lanes that differ by more than a fifth are named after three samples, the 
 })
 
 test('a cause is told once, and again when it had gone and has come back', () => {
-  const judge = new Judge()
+  const rules = new Rules()
   const throttled = (): Partial<At> => ({ devices: [{ name: 'gpu 0', kind: 'gpu', throttled: ['thermal'] }] })
   const cool = (): Partial<At> => ({ devices: [{ name: 'gpu 0', kind: 'gpu' }] })
-  expect(judged(2, throttled, judge)).toEqual([])
-  expect(codes(judged(20, throttled, judge, 20))).toEqual(['throttled gpu 0'])
-  expect(judged(2, cool, judge, 220)).toEqual([])
-  expect(judged(5, throttled, judge, 240)).toEqual([])
-  expect(judged(10, cool, judge, 290)).toEqual([])
-  expect(judged(9, throttled, judge, 390)[0]?.message).toContain('cooling')
+  expect(judged(2, throttled, rules)).toEqual([])
+  expect(codes(judged(20, throttled, rules, 20))).toEqual(['throttled gpu 0'])
+  expect(judged(2, cool, rules, 220)).toEqual([])
+  expect(judged(5, throttled, rules, 240)).toEqual([])
+  expect(judged(10, cool, rules, 290)).toEqual([])
+  expect(judged(9, throttled, rules, 390)[0]?.message).toContain('cooling')
 })
 
 test('a program that cannot keep its devices busy is told so, while frames are to come', () => {
@@ -171,7 +171,7 @@ test('memory that grows steadily is told, of this program and of a GPU', () => {
 })
 
 test('a lane that gives no answers though its server does is stalled', () => {
-  expect(codes(judged(4, () => ({ inOrder: false })))).toEqual([
+  expect(codes(judged(4, () => ({ healthy: false })))).toEqual([
     'stalled esm2 at host0:8001',
     'stalled esm2 at host1:8001',
   ])
