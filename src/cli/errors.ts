@@ -15,6 +15,11 @@ const ADVICE: { [Code in keyof ErrorCodes]: (data: ErrorCodes[Code]) => string }
   'gpu-idle': () => 'virnucpro serve --per-gpu starts one server for each GPU',
   'client-bound': () => 'Without --keep-intermediate there is less to write',
   'metrics-port': () => 'Choose another one with --metrics-port',
+  'no-plans': () => 'Plans are made on the GPU that they are for, by: virnucpro engines build',
+  'attention-needs-plans': () =>
+    'Add --backend python --plans DIR, or import the models without --attention fused',
+  'precision-needs-plans': () => 'Add --plans DIR, or import the models with --precision fp32 or int8',
+  'repository-damaged': () => 'Make the repository again: virnucpro repository build --force',
 }
 
 /** A message with the advice that goes with it: after its one line, or below its lines. */

@@ -28,6 +28,14 @@ export interface ErrorCodes {
   'client-bound': Record<string, never>
   /** The port for metrics cannot be had. */
   'metrics-port': Record<string, never>
+  /** TensorRT plans are missing, or must be built again. */
+  'no-plans': Record<string, never>
+  /** Only TensorRT plans in the Python backend compute fused attention. */
+  'attention-needs-plans': Record<string, never>
+  /** Only TensorRT plans compute this precision in the Python backend. */
+  'precision-needs-plans': Record<string, never>
+  /** What a server computes with is not what was put into its model repository. */
+  'repository-damaged': Record<string, never>
 }
 
 export type ErrorCode = keyof ErrorCodes

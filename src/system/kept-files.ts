@@ -5,6 +5,8 @@ import { UsageError } from './errors.ts'
 import { isThere } from './same-file.ts'
 import { WriteError } from './system-error.ts'
 
+export { READ } from './regular-file.ts'
+
 /**
  * Keeps the record of the files that one run makes. It is told before a file appears and after, so that no file of the
  * run is unrecorded at any moment at which the process may be killed. Paths are absolute.
@@ -65,11 +67,6 @@ export function temporaryName(path: string): string {
 
 /** Flags that make a file and never open one that is there, nor follow a link. */
 export const CREATE = constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW
-/**
- * How a file of ours is opened for reading: no link is followed, and a pipe that somebody put in its place holds up
- * nothing (without a writer it is empty).
- */
-export const READ = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
 
 /**
  * Removes a file of a run. What the run has not recorded stays, and so does what lies behind a link.

@@ -1,6 +1,11 @@
-import type { BigIntStats } from 'node:fs'
+import { type BigIntStats, constants } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
-import { READ } from './kept-files.ts'
+
+/**
+ * How a file of ours is opened for reading: no link is followed, and a pipe that somebody put in its place holds up
+ * nothing (without a writer it is empty).
+ */
+export const READ = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
 
 /** What stands at a path is not a file, but a link, a folder, a pipe or a device. */
 export class NotRegularError extends Error {

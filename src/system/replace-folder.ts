@@ -1,14 +1,81 @@
-import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { basename, dirname, join, relative, resolve } from 'node:path'
-import { UsageError } from './errors.ts'
+import { syncFolder } from './atomic.ts'
+import { type ErrorOptions, UsageError } from './errors.ts'
 import { parseJson } from './json.ts'
 import { temporaryName } from './kept-files.ts'
 import { processPlace, processStart } from './process-identity.ts'
 import { filesAt, sameFile } from './same-file.ts'
+import { WriteError } from './system-error.ts'
 
 /** Says in an unfinished folder what it will be and who makes it. */
 const MARKER = '.virnucpro-unfinished.json'
 const UNFINISHED = /^\.virnucpro-[0-9a-f]{32}\.tmp$/
+
+export interface FolderToMake {
+  readonly output: string
+  /** Replace what an earlier call has made. Anything else that is there is never touched. */
+  readonly force: boolean
+  /** What it is, for messages, such as `bundle`. */
+  readonly what: string
+  /** The file in every folder of the kind, which lists the others. */
+  readonly marker: string
+  /** Whether a file, by its path below the folder, is one of those listed. Rejects when the list cannot be read. */
+  ownsFile(folder: string): Promise<(name: string) => boolean>
+  /** The error for what is in the way. */
+  refusal(message: string, options: ErrorOptions): Error
+}
+
+/**
+ * Has `fill` write into a folder beside `output` and renames that folder when all is there, so that `output` is whole or
+ * does not exist. A process that was killed leaves a hidden folder, which the next one to the same place removes.
+ *
+ * @throws what `refusal` returns, when something is in the way that is not to be replaced; WriteError
+ */
+export async function createFolder(
+  folder: FolderToMake,
+  fill: (unfinished: string) => Promise<void>,
+): Promise<void> {
+  const output = resolve(folder.output)
+  await requirePlace(output, folder)
+  const unfinished = await beginFolder(output).catch((error) => {
+    throw new WriteError(output, error)
+  })
+  try {
+    await fill(unfinished)
+    await replaceFolder(unfinished, output)
+  } catch (error) {
+    await rm(unfinished, { recursive: true, force: true }).catch(() => {})
+    throw error instanceof Error && 'syscall' in error ? new WriteError(output, error) : error
+  }
+  await syncFolder(dirname(output))
+}
+
+async function requirePlace(output: string, folder: FolderToMake): Promise<void> {
+  const { what, marker } = folder
+  const refuse = (problem: string, options: ErrorOptions = {}) =>
+    folder.refusal(`${output} ${problem}`, { kind: 'cannotCreate', ...options })
+  const found = await stat(output).catch(() => undefined)
+  if (found === undefined) return
+  if (!found.isDirectory()) throw refuse('is a file: expected a folder to make. Choose another name.')
+  const names = await readdir(output)
+  if (names.length === 0) return
+  if (!names.includes(marker))
+    throw refuse(`holds files that are no ${what}, and they are not overwritten. Choose another folder.`)
+  if (!folder.force)
+    throw refuse(`holds a ${what} already`, { detail: { code: 'place-taken', data: { path: output } } })
+  const isOwn = await folder.ownsFile(output).catch((cause: unknown) => {
+    throw refuse(
+      `holds a ${what} without a list of its files that can be read, so that they cannot be distinguished from yours: remove the folder, or choose another.`,
+      { cause },
+    )
+  })
+  const strangers = await strangersIn(output, isOwn)
+  if (strangers === undefined) return
+  throw refuse(
+    `also holds files that are not of the ${what}, and they are not removed: ${strangers}. Move them away, or choose another folder.`,
+  )
+}
 
 /**
  * Makes a folder beside `output` that will take its name, and removes those that processes which have ended left of the
@@ -77,10 +144,7 @@ const SHOWN = 5
  * @param isKnown - of a path relative to the folder, with slashes
  * @returns a text that names them; undefined where there are none
  */
-export async function strangersIn(
-  folder: string,
-  isKnown: (name: string) => boolean,
-): Promise<string | undefined> {
+async function strangersIn(folder: string, isKnown: (name: string) => boolean): Promise<string | undefined> {
   const strangers: string[] = []
   for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
     if (entry.isDirectory()) continue

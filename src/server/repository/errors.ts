@@ -12,12 +12,5 @@ export class RepositoryError extends DataError {
   }
 }
 
-/** What lies at the place of a repository is not to be replaced. */
-export class PlaceTakenError extends RepositoryError {
-  constructor(path: string, message: Message, options: ErrorOptions = {}) {
-    super(path, message, { ...options, kind: 'cannotCreate' })
-  }
-}
-
 /** TensorRT plans are missing, or do not fit the bundle. */
 export class PlanError extends RepositoryError {}

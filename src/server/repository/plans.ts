@@ -62,7 +62,8 @@ export function planFileName(computeCapability: string): string {
   return `model_sm${computeCapability.replace('.', '')}.plan`
 }
 
-const HOW = 'Plans are made on the GPU that they are for, by: virnucpro engines build'
+/** Plans are missing, or must be built again. */
+export const NO_PLANS = { detail: { code: 'no-plans', data: {} } } as const
 
 /**
  * Finds the plans of one model, in `FOLDER/MODEL/` with one file for each compute capability.
@@ -73,14 +74,14 @@ export async function findPlans(folder: string, model: ModelName, bundle: string
   const place = join(folder, model)
   const names = (await readdir(place).catch(() => [])).filter((name) => /^model_sm\d+\.plan$/.test(name))
   if (names.length === 0) {
-    throw new PlanError(place, `no TensorRT plan in ${place}: expected model_smXX.plan. ${HOW}`)
+    throw new PlanError(place, `no TensorRT plan in ${place}: expected model_smXX.plan`, NO_PLANS)
   }
   const plans: Plan[] = []
   for (const name of names.sort()) {
     const path = join(place, name)
     const sidecar = await readSidecar(path)
     const problem = mismatch(path, sidecar, model, bundle)
-    if (problem !== undefined) throw new PlanError(path, `${path} ${problem} ${HOW}`)
+    if (problem !== undefined) throw new PlanError(path, `${path} ${problem}`, NO_PLANS)
     plans.push({ path, sidecar })
   }
   const profiles = new Set(plans.map(({ sidecar }) => JSON.stringify(sidecar.profiles)))
@@ -105,25 +106,28 @@ export async function readSidecar(plan: string): Promise<PlanSidecar> {
   try {
     json = parseJson(await readFile(path, 'utf8'))
   } catch (cause) {
-    throw new PlanError(path, `${path}, which describes ${basename(plan)}, cannot be read. ${HOW}`, { cause })
+    throw new PlanError(path, `${path}, which describes ${basename(plan)}, cannot be read`, {
+      cause,
+      ...NO_PLANS,
+    })
   }
   const result = v.safeParse(PlanSidecar, json)
   if (result.success) return result.output
   const problems = result.issues.map((issue) => `${v.getDotPath(issue) ?? 'file'}: ${issue.message}`)
-  throw new PlanError(path, [
-    `${path} does not describe a plan:`,
-    ...problems.map((line) => `  ${line}`),
-    HOW,
-  ])
+  throw new PlanError(
+    path,
+    [`${path} does not describe a plan:`, ...problems.map((line) => `  ${line}`)],
+    NO_PLANS,
+  )
 }
 
 function mismatch(path: string, sidecar: PlanSidecar, model: string, bundle: string): string | undefined {
-  if (sidecar.model !== model) return `is a plan of ${sidecar.model}, expected one of ${model}.`
-  if (sidecar.bundle !== bundle) return 'was built from another bundle.'
+  if (sidecar.model !== model) return `is a plan of ${sidecar.model}, expected one of ${model}`
+  if (sidecar.bundle !== bundle) return 'was built from another bundle'
   const name = planFileName(sidecar.computeCapability)
   return basename(path) === name
     ? undefined
-    : `is for compute capability ${sidecar.computeCapability}: expected the name ${name}.`
+    : `is for compute capability ${sidecar.computeCapability}: expected the name ${name}`
 }
 
 function disjoint(profiles: readonly { min: [number, number]; max: [number, number] }[]): boolean {

@@ -1,4 +1,4 @@
-import { readFile, realpath } from 'node:fs/promises'
+import { copyFile, link, readFile, realpath } from 'node:fs/promises'
 import { join, relative, sep } from 'node:path'
 import * as v from 'valibot'
 import { JsonError, parseJson } from '../../system/json.ts'
@@ -6,7 +6,6 @@ import { NotRegularError, openRegular } from '../../system/regular-file.ts'
 import { sha256Open } from '../../system/sha256.ts'
 import { fromSystem } from '../../system/system-error.ts'
 import { RepositoryError } from './errors.ts'
-import { type Placement, place } from './place.ts'
 
 /** Tells a repository of this program from any other folder; the server looks at folders only. */
 export const MARKER = 'virnucpro-repository.json'
@@ -19,6 +18,18 @@ const Record = v.looseObject({ files: v.optional(v.array(RecordedFile)) })
 interface Content {
   readonly bytes: number
   readonly sha256: string
+}
+
+/** How files of a bundle get into a repository. */
+export type Placement = 'link' | 'copy'
+
+/**
+ * Puts a file into place: as a hard link, which takes no room, or as a copy where the file system is another one or
+ * has no links.
+ */
+export async function place(from: string, to: string, how: Placement): Promise<void> {
+  const copy = () => copyFile(from, to)
+  await (how === 'link' ? link(from, to).catch(copy) : copy())
 }
 
 /** The files that a repository under construction has got, each read where it lies then. */
@@ -57,7 +68,7 @@ async function contentOf(path: string, signal?: AbortSignal): Promise<Content> {
   return { bytes: size, sha256: await sha256Open(file, signal) }
 }
 
-const HOW = 'Make the repository again: virnucpro repository build --force'
+const REBUILD = { code: 'repository-damaged', data: {} } as const
 
 /**
  * Compares what a server is to compute with, with what `repository build` has put there. Anybody else's repository, and
@@ -79,7 +90,9 @@ export async function verifyRepository(folder: string, signal?: AbortSignal): Pr
       },
     )
     if (problem !== undefined)
-      throw new RepositoryError(folder, `the repository ${folder} is damaged: ${path} ${problem}. ${HOW}`)
+      throw new RepositoryError(folder, `the repository ${folder} is damaged: ${path} ${problem}`, {
+        detail: REBUILD,
+      })
   }
 }
 
@@ -94,6 +107,6 @@ async function recordOf(folder: string): Promise<NonNullable<v.InferOutput<typeo
     return v.parse(Record, parseJson(text)).files ?? []
   } catch (cause) {
     if (!(cause instanceof JsonError) && !v.isValiError(cause)) throw cause
-    throw new RepositoryError(folder, `${path} is damaged: ${cause.message}. ${HOW}`, { cause })
+    throw new RepositoryError(folder, `${path} is damaged: ${cause.message}`, { cause, detail: REBUILD })
   }
 }

@@ -49,11 +49,7 @@ export async function readTuning(plans: string): Promise<Tuning | undefined> {
   try {
     return v.parse(Tuning, parseJson(text))
   } catch (cause) {
-    throw new PlanError(
-      path,
-      `${path} holds no results of "virnucpro engines tune": remove it, or tune again`,
-      { cause },
-    )
+    throw new PlanError(path, `${path} holds no results of tuning: remove it, or tune again`, { cause })
   }
 }
 
