@@ -20,6 +20,11 @@ const ADVICE: { [Code in keyof ErrorCodes]: (data: ErrorCodes[Code]) => string }
     'Add --backend python --plans DIR, or import the models without --attention fused',
   'precision-needs-plans': () => 'Add --plans DIR, or import the models with --precision fp32 or int8',
   'repository-damaged': () => 'Make the repository again: virnucpro repository build --force',
+  'foreign-compression': ({ command }) => `Or pipe its text: "${command} | virnucpro predict --input - ..."`,
+  'empty-stream': () => 'If it may have nothing to say, add --allow-empty',
+  'duplicate-id': () =>
+    'Or let each get one (--duplicate-ids suffix), or keep only the first of each (--on-invalid skip)',
+  'empty-record': () => 'Or skip invalid records (--on-invalid skip)',
 }
 
 /** A message with the advice that goes with it: after its one line, or below its lines. */

@@ -7,7 +7,7 @@ type Part = 'between' | 'header' | 'letters' | 'plus' | 'quality' | 'resync'
 
 /**
  * A line that starts with '@' while the quality is shorter than the sequence: quality of a wrapped record, or the header of
- * the next one where the quality was cut off. It is read as quality, and kept until what follows tells.
+ * the next one where the quality was cut off. It is read as quality, and kept until what follows decides.
  */
 interface Doubt {
   line: number
@@ -46,26 +46,28 @@ export class FastqParser extends LineParser {
     let position = start
     if (this.#doubt !== undefined) this.#doubt.start = start
     while (position < chunk.length && !this.abandoned) {
-      if (this.#atLineStart) {
-        if (this.#part === 'between' && this.takesMark(chunk[position]!)) {
-          position++
-          continue
-        }
-        if (this.#settleDoubt(chunk, position)) return
-        this.#atLineStart = false
-        if (this.#startLine(chunk, position)) {
-          position++
-          continue
-        }
-      }
-      position = this.#restOfLine(chunk, position)
-      if (this.abandoned) return
-      if (position === chunk.length) break
-      this.#endPart()
-      position = this.endLine(chunk, position)
-      this.#atLineStart = true
+      const used = this.#atLineStart ? this.#beginLine(chunk, position) : 0
+      if (used === undefined) return
+      position = used > 0 ? position + used : this.#finishLine(chunk, position)
     }
     this.#doubt?.kept.push(chunk.slice(this.#doubt.start))
+  }
+
+  /** @returns bytes that are used up; undefined where the doubtful line is parsed once more */
+  #beginLine(chunk: Uint8Array, position: number): number | undefined {
+    if (this.#part === 'between' && this.takesMark(chunk[position]!)) return 1
+    if (this.#settleDoubt(chunk, position)) return undefined
+    this.#atLineStart = false
+    return this.#startLine(chunk, position) ? 1 : 0
+  }
+
+  /** @returns index of the start of the next line, or the end of the chunk */
+  #finishLine(chunk: Uint8Array, start: number): number {
+    const position = this.#restOfLine(chunk, start)
+    if (this.abandoned || position === chunk.length) return position
+    this.#endPart()
+    this.#atLineStart = true
+    return this.endLine(chunk, position)
   }
 
   override finish(): void {
@@ -88,13 +90,13 @@ export class FastqParser extends LineParser {
   }
 
   /**
-   * At the start of a line: what came before tells whether the doubtful line was quality.
+   * At the start of a line: what came before decides whether the doubtful line was quality.
    * @returns whether it was not: the bytes from it on are parsed once more
    */
   #settleDoubt(chunk: Uint8Array, position: number): boolean {
     const doubt = this.#doubt
     if (doubt === undefined || this.#part === 'quality') return false
-    // A blank line tells nothing.
+    // A blank line decides nothing.
     if (this.#part === 'between' && chunk[position]! <= 32) return false
     if (this.#part === 'between' && chunk[position] === AT) {
       this.#acceptDoubtful()

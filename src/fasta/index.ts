@@ -1,25 +1,23 @@
-// Reading: batches of records from files and standard input, in constant memory.
+/** Records from files and streams, with the digest of what was parsed; every fault named by file and line. */
 
-export { FastaError } from './errors.ts'
+// What an input is, before it is opened; and streams for what reads them twice.
+export { type InputSource, inspectInputs, type KeptInput, keepInput } from './input.ts'
+// Reading: batches of records from files and standard input, in constant memory.
 export { digestInput, readSequences } from './read.ts'
-// What an input is, before it is opened.
-export { type InputSource, inspectInputs } from './source.ts'
-// Streams for what reads them twice.
-export { type KeptInput, keepInput } from './spool.ts'
-export type {
-  DuplicateIds,
-  InputDigest,
-  InputFailure,
-  InvalidReason,
-  InvalidRecord,
-  OnInvalid,
-  Place,
-  ReadOptions,
-  ReadStatistics,
-  RecordOutcome,
-  SequenceRecord,
+export {
+  type DuplicateIds,
+  FastaError,
+  type InputDigest,
+  type InputFailure,
+  type InvalidReason,
+  type InvalidRecord,
+  newReadStatistics,
+  type OnInvalid,
+  type Place,
+  type ReadOptions,
+  type ReadStatistics,
+  type RecordOutcome,
+  type SequenceRecord,
 } from './types.ts'
-export { newReadStatistics } from './types.ts'
-export type { FormatOptions } from './write.ts'
 // Writing: for part files and results in FASTA form.
-export { FastaFileWriter, formatRecord } from './write.ts'
+export { FastaFileWriter, type FormatOptions, formatRecord } from './write.ts'

@@ -1,13 +1,69 @@
-import { quoted } from './errors.ts'
-import { FastaParser } from './fasta-parser.ts'
 import { FastqParser } from './fastq-parser.ts'
 import { recogniseBinary, recogniseText } from './formats.ts'
 import { KIND, Kind } from './letters.ts'
 import { LineParser } from './line-parser.ts'
 import type { RecordSink } from './record-sink.ts'
+import { quoted } from './types.ts'
 
 const GREATER = 62
 const AT = 64
+
+/** FASTA, from the first '>' on. */
+class FastaParser extends LineParser {
+  #inHeader = false
+  #atLineStart = true
+  #started = false
+
+  protected override parse(chunk: Uint8Array, start: number): void {
+    let position = start
+    while (position < chunk.length && !this.abandoned) {
+      position = this.#inHeader ? this.#readHeader(chunk, position) : this.#readLetters(chunk, position)
+    }
+  }
+
+  #readHeader(chunk: Uint8Array, start: number): number {
+    const position = this.header.append(chunk, start, chunk.length)
+    if (position === chunk.length) return position
+    this.endHeader()
+    this.#inHeader = false
+    return this.#nextLine(chunk, position)
+  }
+
+  #readLetters(chunk: Uint8Array, start: number): number {
+    if (this.#atLineStart) {
+      if (chunk[start] === GREATER) {
+        this.#endRecord()
+        this.startHeader()
+        this.#inHeader = this.#started = true
+        this.#atLineStart = false
+        return start + 1
+      }
+      this.letters.startLine(this.line)
+    }
+    const position = this.letters.append(chunk, start, chunk.length)
+    // What follows a byte order mark at the start of a line is at its start.
+    this.#atLineStart = this.letters.atMark
+    if (this.letters.badByte >= 0) this.checkBadBytes(this.line)
+    return position === chunk.length || this.#atLineStart ? position : this.#nextLine(chunk, position)
+  }
+
+  #nextLine(chunk: Uint8Array, position: number): number {
+    this.#atLineStart = true
+    return this.endLine(chunk, position)
+  }
+
+  override finish(): void {
+    if (this.abandoned) return
+    if (this.#inHeader) this.endHeader()
+    if (!this.abandoned) this.#endRecord()
+  }
+
+  #endRecord(): void {
+    this.letters.breakMark()
+    if (this.letters.badByte >= 0 && !this.refused) this.checkBadBytes(this.line)
+    if (this.#started && !this.refused) this.sink.accept(this.header, this.letters, this.headerLine)
+  }
+}
 
 /** One decompressed input: finds its format, then hands over. */
 export class InputParser extends LineParser {
@@ -32,33 +88,13 @@ export class InputParser extends LineParser {
   }
 
   protected override parse(chunk: Uint8Array, start: number): void {
-    if (this.#parser !== undefined) {
-      this.#parser.push(chunk, start)
-      this.abandoned = this.#parser.abandoned
-      return
-    }
     let position = start
-    while (position < chunk.length) {
-      const byte = chunk[position]!
-      if (this.#atLineStart && this.takesMark(byte)) {
-        position++
-        continue
-      }
-      const kind = KIND[byte]
-      if (kind === Kind.lineEnd) {
-        position = this.endLine(chunk, position)
-        this.#atLineStart = true
-        continue
-      }
-      if (this.#atLineStart && (byte === GREATER || byte === AT) && this.#starts(byte, chunk, position)) {
-        return
-      }
-      if (kind === Kind.control) this.abandonBinary(this.line, byte)
-      else if (kind !== Kind.blank && !this.#skipping) this.#refuseText()
-      if (this.abandoned) return
-      this.#atLineStart = false
-      position++
+    while (this.#parser === undefined && position < chunk.length && !this.abandoned) {
+      position = this.#beforeRecords(chunk, position)
     }
+    if (this.#parser === undefined || this.abandoned) return
+    this.#parser.push(chunk, position)
+    this.abandoned = this.#parser.abandoned
   }
 
   override finish(): void {
@@ -70,14 +106,28 @@ export class InputParser extends LineParser {
     }
   }
 
-  /** A record starts. @returns whether it does: a skipped text may hold lines with '@' */
-  #starts(byte: number, chunk: Uint8Array, position: number): boolean {
-    if (byte === AT && (this.#skipping || recogniseText(this.#headText()) !== undefined)) return false
-    this.#parser =
-      byte === GREATER ? new FastaParser(this.sink, this.line) : new FastqParser(this.sink, this.line)
+  /** Takes a byte, unless the first record starts with it. @returns index of the next byte */
+  #beforeRecords(chunk: Uint8Array, position: number): number {
+    const byte = chunk[position]!
+    if (this.#atLineStart) {
+      if (this.takesMark(byte)) return position + 1
+      if (this.#startsRecord(byte)) return position
+    }
+    const kind = KIND[byte]
+    this.#atLineStart = kind === Kind.lineEnd
+    if (this.#atLineStart) return this.endLine(chunk, position)
+    if (kind === Kind.control) this.abandonBinary(this.line, byte)
+    else if (kind !== Kind.blank && !this.#skipping) this.#refuseText()
+    return position + 1
+  }
+
+  /** Chooses the parser where a record starts: a skipped text may hold lines with '@'. */
+  #startsRecord(byte: number): boolean {
+    if (byte === GREATER) this.#parser = new FastaParser(this.sink, this.line)
+    else if (byte === AT && !this.#skipping && recogniseText(this.#headText()) === undefined)
+      this.#parser = new FastqParser(this.sink, this.line)
+    else return false
     this.sink.format = byte === GREATER ? 'fasta' : 'fastq'
-    this.#parser.push(chunk, position)
-    this.abandoned = this.#parser.abandoned
     return true
   }
 

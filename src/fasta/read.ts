@@ -1,16 +1,15 @@
 import { tmpdir } from 'node:os'
-import { CompressedDataError } from './compressed-data.ts'
-import { type CompressionEnd, decompress, detectCompression } from './decompress.ts'
-import { FastaError } from './errors.ts'
+import { temporaryFileIn } from '../system/kept-files.ts'
+import { sameFile } from '../system/same-file.ts'
+import { CompressedDataError, type CompressionEnd, decompress, detectCompression } from './decompress.ts'
 import { HEAD_BYTES } from './formats.ts'
-import { IdTable } from './id-table.ts'
-import { InputBytes } from './input-bytes.ts'
+import { IdTable } from './ids.ts'
+import { copyStream, InputBytes, type InputSource, inspectInputs, peek } from './input.ts'
 import { InputParser } from './input-parser.ts'
-import { planNames } from './names.ts'
-import { peek } from './peek.ts'
+import type { SequenceBuffer } from './letters.ts'
+import type { HeaderBuffer } from './line-parser.ts'
 import { RecordSink } from './record-sink.ts'
-import { type InputSource, inspectInputs } from './source.ts'
-import type { InputDigest, ReadOptions, SequenceRecord } from './types.ts'
+import { FastaError, type InputDigest, type ReadOptions, type SequenceRecord } from './types.ts'
 
 /** Large enough that a read costs nothing beside its parsing, small enough to stay in the cache. */
 const READ_BYTES = 1 << 18
@@ -42,12 +41,7 @@ export async function* readSequences(
   const allIds = options.duplicateIds === 'suffix' ? new IdTable(options.tempDir ?? tmpdir()) : undefined
   const sink = new RecordSink(options, allIds)
   try {
-    await using naming = await planNames(
-      found,
-      options,
-      (source, names) => readNames(source, names, options),
-      allIds,
-    )
+    await using naming = await planNames(found, options, allIds)
     for (const [index, source] of naming.sources.entries()) {
       sink.startInput(source, naming.suffixes[index])
       yield* readInput(source, index, sink, options)
@@ -59,17 +53,125 @@ export async function* readSequences(
   }
 }
 
-/** Reads an input for its names alone. */
+/** How records are named, as far as the whole of the input decides it. */
+interface Naming extends AsyncDisposable {
+  /** The inputs; in the place of a stream that was read for its names, the copy of it. */
+  readonly sources: readonly InputSource[]
+  /** For each input, what follows the ids of its records: `/1` or `/2` for mates. */
+  readonly suffixes: readonly string[]
+}
+
+/**
+ * Looks through the names where they must be known before the first record is given out: two FASTQ files may be mates, and a
+ * suffix must not make a name that comes later. What can be read only once is copied for that.
+ */
+async function planNames(
+  sources: readonly InputSource[],
+  options: InternalReadOptions,
+  allIds: IdTable | undefined,
+): Promise<Naming> {
+  await using copies = new AsyncDisposableStack()
+  const kept: InputSource[] = []
+  for (const source of sources) {
+    if (source.kind === 'file' || (sources.length === 1 && allIds === undefined)) kept.push(source)
+    else {
+      const { path } = copies.use(temporaryFileIn(options.tempDir ?? tmpdir()))
+      await copyStream(source, path, options.signal)
+      kept.push({ ...source, input: path, kind: 'file', descriptor: undefined })
+    }
+  }
+  const suffixes = sources.length > 1 ? await mateSuffixes(kept, options) : sources.map(() => '')
+  if (allIds !== undefined) {
+    for (const [i, source] of kept.entries()) {
+      await readNames(source, options, (id) => {
+        const bytes = Buffer.from(id + suffixes[i])
+        allIds.add(bytes, 0, bytes.length, 0, 0)
+        return true
+      })
+    }
+  }
+  const moved = copies.move()
+  return { sources: kept, suffixes, [Symbol.asyncDispose]: () => moved.disposeAsync() }
+}
+
+/**
+ * Two FASTQ inputs whose names are the same, one by one, through the whole of both are mates, unless they are one file that
+ * was given twice.
+ */
+async function mateSuffixes(
+  sources: readonly InputSource[],
+  options: InternalReadOptions,
+): Promise<string[]> {
+  const suffixes = sources.map(() => '')
+  // Only those that begin alike are read to their ends.
+  for (const alike of await alikeIn(sources, 1, options)) {
+    for (const [first, second, ...more] of await alikeIn(alike, Number.POSITIVE_INFINITY, options)) {
+      if (first === undefined || second === undefined || more.length > 0) continue
+      if ((await sameFile([first.input], [second.input])) !== undefined) continue
+      suffixes[sources.indexOf(first)] = '/1'
+      suffixes[sources.indexOf(second)] = '/2'
+      options.onMates?.(first.name, second.name)
+    }
+  }
+  return suffixes
+}
+
+/** FASTQ inputs in groups of at least two whose first names, at most so many, are the same. */
+async function alikeIn(
+  sources: readonly InputSource[],
+  most: number,
+  options: InternalReadOptions,
+): Promise<InputSource[][]> {
+  const groups = new Map<string, InputSource[]>()
+  for (const source of sources) {
+    const hasher = new Bun.CryptoHasher('sha256')
+    let count = 0
+    const format = await readNames(source, options, (id) => {
+      if (count < most) hasher.update(`${id}\n`)
+      return ++count < most
+    })
+    if (format !== 'fastq' || count === 0) continue
+    const key = `${Math.min(count, most)} ${hasher.digest('hex')}`
+    groups.set(key, [...(groups.get(key) ?? []), source])
+  }
+  return [...groups.values()].filter(({ length }) => length > 1)
+}
+
+/**
+ * Reads an input for its names alone.
+ *
+ * @param take - gets each name; false where no more are wanted
+ */
 async function readNames(
   source: InputSource,
-  sink: RecordSink,
   { signal, readBytes }: InternalReadOptions,
-): Promise<void> {
+  take: (id: string) => boolean,
+): Promise<RecordSink['format']> {
+  const sink = new NameSink(take)
   sink.startInput(source)
   const batches = readInput(source, 0, sink, { ...(signal && { signal }), ...(readBytes && { readBytes }) })
   while (!(await batches.next()).done) {
     // A sink for names gathers no batches.
   }
+  return sink.format
+}
+
+/** Takes note of the names alone, and leaves out everything that is invalid. */
+class NameSink extends RecordSink {
+  readonly #take: (id: string) => boolean
+
+  constructor(take: (id: string) => boolean) {
+    super({})
+    this.#take = take
+  }
+
+  override accept(header: HeaderBuffer, letters: SequenceBuffer): void {
+    if (!this.#take(header.id)) this.hasEnough = true
+    letters.clear()
+  }
+
+  override invalid(): void {}
+  override emptyInput(): void {}
 }
 
 /** Digest of the bytes of an input, which a stream then has given. */
@@ -128,7 +230,7 @@ async function* readInput(
       parser.currentLine,
       '',
       'the bgzip end marker is missing, the file may be cut off after this line',
-      'get it again, or write it anew with bgzip',
+      'get it again, or write it again with bgzip',
     )
   }
   if (onInputRead !== undefined) await onInputRead(index, await bytes.digest())

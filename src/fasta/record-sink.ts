@@ -1,23 +1,23 @@
 import { tmpdir } from 'node:os'
-import { FastaError, quoted } from './errors.ts'
-import type { HeaderBuffer } from './header.ts'
-import type { SpoolEntry } from './id-spool.ts'
-import { IdTable } from './id-table.ts'
-import { looksLikeProtein } from './letters.ts'
-import type { SequenceBuffer } from './sequence-buffer.ts'
-import type { InputSource } from './source.ts'
-import type {
-  DuplicateIds,
-  InvalidReason,
-  InvalidRecord,
-  OnInvalid,
-  Place,
-  ReadOptions,
-  ReadStatistics,
-  RecordOutcome,
-  SequenceRecord,
+import type { Detail } from '../system/error-codes.ts'
+import { IdTable, type SpoolEntry } from './ids.ts'
+import type { InputSource } from './input.ts'
+import { looksLikeProtein, type OddLines, type SequenceBuffer } from './letters.ts'
+import type { HeaderBuffer } from './line-parser.ts'
+import {
+  type DuplicateIds,
+  FastaError,
+  type InvalidReason,
+  type InvalidRecord,
+  newReadStatistics,
+  type OnInvalid,
+  type Place,
+  quoted,
+  type ReadOptions,
+  type ReadStatistics,
+  type RecordOutcome,
+  type SequenceRecord,
 } from './types.ts'
-import { newReadStatistics } from './types.ts'
 
 /** About 28,000 reads of 150 bases. */
 const DEFAULT_BATCH_BASES = 4 << 20
@@ -40,6 +40,43 @@ const OUTCOMES: Partial<Record<InvalidReason, RecordOutcome>> = {
   trailing_bytes: 'noted',
 }
 
+interface Oddity {
+  readonly reason: InvalidReason
+  readonly what: (letters: SequenceBuffer) => string
+  readonly todo: string
+  /** What it means for the tables. */
+  readonly consequence: string
+}
+
+/** What a sequence does not usually contain. The record is read unchanged. */
+const ODDITIES: Readonly<Record<Exclude<keyof OddLines, 'mark'>, Oddity>> = {
+  headerInside: {
+    reason: 'header_in_sequence',
+    what: () => '">" inside a sequence line, as where files were joined without a line end between them',
+    todo: 'put a line end before the ">"',
+    consequence: 'what follows is read as letters of this record',
+  },
+  headerAfterBlank: {
+    reason: 'header_after_blank',
+    what: () => 'a blank before ">"',
+    todo: 'remove the blank',
+    consequence: 'the line is no header and is read as letters of this record',
+  },
+  unknown: {
+    reason: 'unknown_letters',
+    what: ({ unknownLetters }) =>
+      `${[...unknownLetters].map((letter) => `"${letter}"`).join(' ')} among its letters, no nucleotide codes`,
+    todo: 'remove them',
+    consequence: 'codons with them are passed over',
+  },
+  gap: {
+    reason: 'gaps',
+    what: () => 'gaps ("-", "." or "*") among its letters',
+    todo: 'remove them',
+    consequence: 'codons with them are passed over',
+  },
+}
+
 /** Checks finished records, applies the policy, and groups what is valid into batches. */
 export class RecordSink {
   /** Name of the input being read. */
@@ -48,9 +85,10 @@ export class RecordSink {
   format: 'fasta' | 'fastq' | undefined
   /** Whether it is a regular file. */
   isRegular = true
+  /** Whether the rest of the input is not wanted. */
+  hasEnough = false
 
   readonly #policy: OnInvalid
-  readonly #skipHint: string | undefined
   readonly #allowEmpty: boolean
   readonly #report: (record: InvalidRecord) => void
   readonly #statistics: ReadStatistics
@@ -70,7 +108,6 @@ export class RecordSink {
     this.#policy = options.onInvalid ?? 'auto'
     this.#duplicates = options.duplicateIds ?? (this.#policy === 'skip' ? 'skip' : 'fail')
     this.#allIds = allIds
-    this.#skipHint = options.skipHint
     this.#allowEmpty = options.allowEmpty ?? false
     this.#report = (record) => options.onInvalidRecord?.(record)
     this.#statistics = options.statistics ?? newReadStatistics()
@@ -86,11 +123,6 @@ export class RecordSink {
     this.isRegular = isRegular
     this.#sources.push(name)
     this.#statistics.inputs++
-  }
-
-  /** Whether the rest of the input is not wanted. */
-  get hasEnough(): boolean {
-    return false
   }
 
   /** A complete record; `line` is that of its header. Clears the letters. */
@@ -110,16 +142,12 @@ export class RecordSink {
     letters.clear()
   }
 
-  /** Advice, and that one may skip what is invalid where a user can. */
-  orSkip(todo: string, skip: string): string {
-    return this.#skipHint === undefined ? todo : `${todo}, or ${skip} (${this.#skipHint})`
-  }
-
   /**
    * Something invalid or unusual: thrown, or reported and counted, as the policy says.
    *
    * @param todo - what to do about it, for an error
    * @param consequence - what it means for the tables, for a report
+   * @param detail - what a front end has more to say about
    */
   invalid(
     reason: InvalidReason,
@@ -128,36 +156,33 @@ export class RecordSink {
     what: string,
     todo: string,
     consequence = '',
+    detail?: Detail,
   ): void {
     const { source } = this
     const outcome = OUTCOMES[reason] ?? 'left_out'
     const tolerated = this.#policy === 'skip' || outcome !== 'left_out' || reason === 'empty_record'
     const message = `${source}:${line}: ${what}`
     if (this.#policy === 'fail' || !tolerated) {
-      throw new FastaError(`${message}; ${todo}`, { source, line, reason, id })
+      throw new FastaError(`${message}; ${todo}`, { source, line, reason, id, ...(detail && { detail }) })
     }
-    this.#statistics.skipped[reason] = (this.#statistics.skipped[reason] ?? 0) + 1
-    const told = consequence === '' ? message : `${message}; ${consequence}`
-    this.#report({ source, line, id, reason, message: told, outcome })
+    const text = consequence === '' ? message : `${message}; ${consequence}`
+    this.#count({ source, line, id, reason, message: text, outcome })
   }
 
   /** An input without a single record: a sample without reads, unless it may come from a command that has failed. */
   emptyInput(what: string): void {
-    if (this.#allowEmpty || (this.isRegular && this.#policy !== 'fail')) {
-      const { source } = this
+    const { source, isRegular } = this
+    const place = { source, line: 1, reason: 'empty_file' } as const
+    if (this.#allowEmpty || (isRegular && this.#policy !== 'fail')) {
       const message = `${source}: ${what}: an input without records`
-      this.#statistics.skipped.empty_file = (this.#statistics.skipped.empty_file ?? 0) + 1
-      this.#report({ source, line: 1, id: '', reason: 'empty_file', message, outcome: 'noted' })
+      this.#count({ ...place, id: '', message, outcome: 'noted' })
       return
     }
-    const todo = this.isRegular
+    const todo = isRegular
       ? 'check that it was written completely'
-      : 'the command that writes to it may have failed; if it may have nothing to say, add --allow-empty'
-    throw new FastaError(`${this.source}:1: ${what}; ${todo}`, {
-      source: this.source,
-      line: 1,
-      reason: 'empty_file',
-    })
+      : 'the command that writes to it may have failed'
+    const data = isRegular ? place : { ...place, detail: { code: 'empty-stream', data: { source } } as const }
+    throw new FastaError(`${source}:1: ${what}; ${todo}`, data)
   }
 
   reportMark(line: number, id: string): void {
@@ -188,6 +213,12 @@ export class RecordSink {
     this.#ids.close()
   }
 
+  #count(record: InvalidRecord): void {
+    const { skipped } = this.#statistics
+    skipped[record.reason] = (skipped[record.reason] ?? 0) + 1
+    this.#report(record)
+  }
+
   #closeBatch(): void {
     if (this.#batch.length > 0) this.#full.push(this.#batch)
     this.#batch = []
@@ -197,13 +228,10 @@ export class RecordSink {
   #isValid(header: HeaderBuffer, letters: SequenceBuffer, line: number): boolean {
     const { id } = header
     if (letters.length === 0) {
-      this.invalid(
-        'empty_record',
-        line,
-        id,
-        `record ${quoted(id)} has no sequence`,
-        this.orSkip('remove it', 'skip invalid records'),
-      )
+      this.invalid('empty_record', line, id, `record ${quoted(id)} has no sequence`, 'remove it', '', {
+        code: 'empty-record',
+        data: { id },
+      })
       return false
     }
     const { aminoAcids } = letters
@@ -246,19 +274,20 @@ export class RecordSink {
     const reason = 'duplicate_id'
     const message = `${source}:${line}: duplicate id ${quoted(id)}, first at ${first.source}:${first.line}`
     if (this.#duplicates === 'fail') {
-      const todo = this.orSkip(
-        this.#skipHint === undefined
-          ? 'give every record an id of its own'
-          : 'give every record an id of its own, let each get one (--duplicate-ids suffix)',
-        'keep only the first of each',
-      )
-      throw new FastaError(`${message}; ${todo}`, { source, line, reason, id, first })
+      const detail = { code: 'duplicate-id', data: { id } } as const
+      throw new FastaError(`${message}; give every record an id of its own`, {
+        source,
+        line,
+        reason,
+        id,
+        first,
+        detail,
+      })
     }
     const name = this.#duplicates === 'suffix' ? this.#freeName(id, line) : undefined
-    const told = name === undefined ? message : `${message}; it is called ${quoted(name)}`
+    const text = name === undefined ? message : `${message}; it is called ${quoted(name)}`
     const outcome = name === undefined ? 'left_out' : 'kept'
-    this.#statistics.skipped[reason] = (this.#statistics.skipped[reason] ?? 0) + 1
-    this.#report({ source, line, id, reason, message: told, outcome, first })
+    this.#count({ source, line, id, reason, message: text, outcome, first })
     return name
   }
 
@@ -273,51 +302,14 @@ export class RecordSink {
     }
   }
 
-  /** Reports what a sequence does not usually contain. The record is read unchanged. */
-  #reportOdd(id: string, { odd, unknownLetters }: SequenceBuffer, headerLine: number): void {
-    const record = `record ${quoted(id)}`
-    if (id === '') {
+  #reportOdd(id: string, letters: SequenceBuffer, headerLine: number): void {
+    const { odd } = letters
+    if (id === '')
       this.invalid('no_id', headerLine, id, 'a record without an id', 'write an id after its ">" or "@"')
-    }
-    if (odd.headerInside > 0) {
-      this.invalid(
-        'header_in_sequence',
-        odd.headerInside,
-        id,
-        `${record}: ">" inside a sequence line, as where files were joined without a line end between them`,
-        'put a line end before the ">"',
-        'what follows is read as letters of this record',
-      )
-    }
-    if (odd.headerAfterBlank > 0) {
-      this.invalid(
-        'header_after_blank',
-        odd.headerAfterBlank,
-        id,
-        `${record}: a blank before ">"`,
-        'remove the blank',
-        'the line is no header and is read as letters of this record',
-      )
-    }
-    if (odd.unknown > 0) {
-      this.invalid(
-        'unknown_letters',
-        odd.unknown,
-        id,
-        `${record}: ${[...unknownLetters].map((letter) => `"${letter}"`).join(' ')} among its letters, no nucleotide codes`,
-        'remove them',
-        'codons with them are passed over',
-      )
-    }
-    if (odd.gap > 0) {
-      this.invalid(
-        'gaps',
-        odd.gap,
-        id,
-        `${record}: gaps ("-", "." or "*") among its letters`,
-        'remove them',
-        'codons with them are passed over',
-      )
+    for (const [kind, oddity] of Object.entries(ODDITIES) as [keyof typeof ODDITIES, Oddity][]) {
+      if (odd[kind] === 0) continue
+      const what = `record ${quoted(id)}: ${oddity.what(letters)}`
+      this.invalid(oddity.reason, odd[kind], id, what, oddity.todo, oddity.consequence)
     }
     if (odd.mark > 0) this.reportMark(odd.mark, id)
   }

@@ -1,3 +1,6 @@
+import type { Detail } from '../system/error-codes.ts'
+import { DataError, type ErrorKind } from '../system/errors.ts'
+
 /** One record of a FASTA or FASTQ file. */
 export interface SequenceRecord {
   /** First word of the header as Python's `str.split()` sees it; '' when the header holds none. */
@@ -22,7 +25,7 @@ export type OnInvalid = 'auto' | 'skip' | 'fail'
 export type DuplicateIds = 'fail' | 'skip' | 'suffix'
 
 /**
- * What became of what is reported: a record left out, a record read as it stands, or something about the file that belongs
+ * What became of what is reported: a record left out, a record read unchanged, or something about the file that belongs
  * to no record.
  */
 export type RecordOutcome = 'left_out' | 'kept' | 'noted'
@@ -39,7 +42,7 @@ export type InvalidReason =
   | 'binary'
   /** A byte above 0x7F among the letters. */
   | 'non_ascii'
-  /** A header that is no UTF-8. */
+  /** A header that is not valid UTF-8. */
   | 'invalid_utf8'
   /** A header of more than 16 MiB. */
   | 'header_too_long'
@@ -126,8 +129,6 @@ export function newReadStatistics(): ReadStatistics {
 export interface ReadOptions {
   /** @default 'auto' */
   onInvalid?: OnInvalid
-  /** How a user skips what is invalid, for errors to say, such as an option of a command. @default it is not said */
-  skipHint?: string
   /** Called for everything that is left out or unusual, in input order. */
   onInvalidRecord?(record: InvalidRecord): void
   /**
@@ -161,4 +162,52 @@ export interface ReadOptions {
    * @default os.tmpdir()
    */
   tempDir?: string
+}
+
+/** Of failures that are not about what an input holds. */
+const KINDS: Partial<Record<InvalidReason | InputFailure, ErrorKind>> = {
+  not_found: 'noInput',
+  directory: 'noInput',
+  not_a_file: 'noInput',
+  stream_twice: 'usage',
+}
+
+/** An input cannot be read, or holds what the policy does not accept. The message starts with file and line. */
+export class FastaError extends DataError {
+  /** File name as given, `<stdin>` for `-`. */
+  readonly source: string
+  /** 1-based line; undefined where the failure belongs to no line, such as a missing file. */
+  readonly line: number | undefined
+  readonly reason: InvalidReason | InputFailure
+  /** Id of the record, where there is one. */
+  readonly id: string
+  /** Of a `duplicate_id`: where the id was seen first. */
+  readonly first: Place | undefined
+
+  constructor(
+    message: string,
+    data: {
+      source: string
+      line?: number
+      reason: InvalidReason | InputFailure
+      id?: string
+      first?: Place | undefined
+      cause?: unknown
+      kind?: ErrorKind
+      detail?: Detail
+    },
+  ) {
+    const kind = data.kind ?? KINDS[data.reason]
+    super(message, { cause: data.cause, detail: data.detail, ...(kind !== undefined && { kind }) })
+    this.source = data.source
+    this.line = data.line
+    this.reason = data.reason
+    this.id = data.id ?? ''
+    this.first = data.first
+  }
+}
+
+/** An id or a piece of text for a message: quoted, control characters escaped, at most 60 characters. */
+export function quoted(text: string): string {
+  return JSON.stringify(text.length > 60 ? `${text.slice(0, 57)}...` : text)
 }

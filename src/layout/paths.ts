@@ -1,5 +1,5 @@
 import { basename, dirname, join, resolve, sep } from 'node:path'
-import { descriptorOf } from '../system/descriptor.ts'
+import { descriptorOf } from '../system/same-file.ts'
 import {
   FILES,
   type FileName,

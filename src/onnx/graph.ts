@@ -135,7 +135,7 @@ export class GraphBuilder {
     return this.constant(Uint8Array.of(value), [], DataType.uint8)
   }
 
-  /** Zero in FP8 E4M3, which tells QuantizeLinear what to round to. */
+  /** Zero in FP8 E4M3, the type that QuantizeLinear rounds to. */
   fp8Zero(): Value {
     return this.constant(new Uint8Array(1), [], DataType.float8e4m3fn)
   }

@@ -41,7 +41,6 @@ export class RecordReport {
   readOptions(onInvalid: OnInvalid, tempDir: string, signal: AbortSignal | undefined): ReadOptions {
     return {
       onInvalid,
-      skipHint: '--on-invalid skip',
       tempDir,
       statistics: this.#statistics,
       ...(signal === undefined ? {} : { signal }),

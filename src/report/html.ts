@@ -1,5 +1,4 @@
-import { printable } from '../system/printable.ts'
-import { withoutSecrets } from '../system/secret.ts'
+import { printable, withoutSecrets } from '../system/printable.ts'
 
 /** A piece of HTML or SVG that is safe to put into a page as it is. */
 export class Markup {

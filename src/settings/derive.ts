@@ -1,6 +1,6 @@
 import { basename } from 'node:path'
-import { descriptorOf } from '../system/descriptor.ts'
 import { UsageError } from '../system/errors.ts'
+import { descriptorOf } from '../system/same-file.ts'
 import type { Effective } from './effective.ts'
 
 /** Chunk length where neither `--expected-length` nor `--model-type 300` says otherwise, in bases. */

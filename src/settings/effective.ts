@@ -1,4 +1,4 @@
-import { Secret } from '../system/secret.ts'
+import { Secret } from '../system/printable.ts'
 import type { Option } from './option.ts'
 import type { AnySettingName, Settings } from './table.ts'
 

@@ -1,6 +1,6 @@
 import * as v from 'valibot'
-import { descriptorOf } from '../system/descriptor.ts'
-import { Secret } from '../system/secret.ts'
+import { Secret } from '../system/printable.ts'
+import { descriptorOf } from '../system/same-file.ts'
 
 // Values arrive as text (flags, environment) or as YAML/JSON scalars (files). Each schema takes both, so that
 // one validation serves every source; its message is the part after "expected".

@@ -21,7 +21,7 @@ export function threadsToStart(asked: number | undefined): number {
   return asked === undefined ? cores : Math.min(asked, cores)
 }
 
-/** The same for a request of the user's, who is told when it is not met. More threads than cores hold each other up. */
+/** The same for a user's request, with a warning when it is not met: more threads than cores slow each other down. */
 export function limitedThreads(asked: number | undefined, logger: Logger): number | undefined {
   if (asked === undefined) return undefined
   const threads = threadsToStart(asked)
@@ -41,19 +41,14 @@ export function limitedThreads(asked: number | undefined, logger: Logger): numbe
  * Source: Linux kernel, cgroup-v2 (`cpu.max`), cgroup-v1 and CFS bandwidth control (`cpu.cfs_quota_us`).
  */
 function cgroupQuota(root: string): number {
-  const hierarchies = join(root, 'sys/fs/cgroup')
-  const quotas: number[] = []
-  for (const line of (read(join(root, 'proc/self/cgroup')) ?? '0::/').split('\n')) {
-    const [, controllers, path] = /^\d+:([^:]*):(\/.*)$/.exec(line) ?? []
-    if (controllers === undefined || path === undefined) continue
-    if (controllers === '') {
-      for (const mount of ['.', 'unified'])
-        for (const group of groupsAbove(join(hierarchies, mount), path)) quotas.push(quotaOfV2(group))
-    } else if (controllers.split(',').includes('cpu')) {
-      for (const mount of [controllers, 'cpu'])
-        for (const group of groupsAbove(join(hierarchies, mount), path)) quotas.push(quotaOfV1(group))
-    }
-  }
+  const groups = (read(join(root, 'proc/self/cgroup')) ?? '0::/').matchAll(/^\d+:([^:]*):(\/.*)$/gm)
+  const quotas = [...groups].flatMap(([, controllers = '', path = '']) => {
+    const isV2 = controllers === ''
+    if (!isV2 && !controllers.split(',').includes('cpu')) return []
+    return (isV2 ? ['.', 'unified'] : [controllers, 'cpu'])
+      .flatMap((mount) => groupsAbove(join(root, 'sys/fs/cgroup', mount), path))
+      .map(isV2 ? quotaOfV2 : quotaOfV1)
+  })
   return Math.min(...quotas, Number.POSITIVE_INFINITY)
 }
 

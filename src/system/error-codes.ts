@@ -36,6 +36,14 @@ export interface ErrorCodes {
   'precision-needs-plans': Record<string, never>
   /** What a server computes with is not what was put into its model repository. */
   'repository-damaged': Record<string, never>
+  /** An input is compressed in a way that is not read; `command` writes its text. */
+  'foreign-compression': { command: string }
+  /** A stream gave nothing, which may be right. */
+  'empty-stream': { source: string }
+  /** Two records have one id. */
+  'duplicate-id': { id: string }
+  /** A record has a header only. */
+  'empty-record': { id: string }
 }
 
 export type ErrorCode = keyof ErrorCodes

@@ -13,7 +13,7 @@ export class JsonError extends Error {
  * @throws JsonError with the line, when the text is not JSON, has a key twice or is nested too deep
  */
 export function parseJson(text: string): unknown {
-  const fault = new Scan(text).fault()
+  const fault = faultOf(text)
   if (fault !== undefined) throw new JsonError(fault)
   try {
     return JSON.parse(text)
@@ -22,75 +22,55 @@ export function parseJson(text: string): unknown {
   }
 }
 
-const QUOTE = 34
-const BACKSLASH = 92
-const COLON = 58
-
 /** Looks for keys and brackets only: whether the rest is JSON is for JSON.parse to say. */
-class Scan {
-  readonly #text: string
-  #at = 0
-
-  constructor(text: string) {
-    this.#text = text
-  }
-
-  /** Undefined where there is none. */
-  fault(): string | undefined {
-    const text = this.#text
-    /** The keys of every object that is open; undefined for a list. */
-    const open: (Set<string> | undefined)[] = []
-    for (; this.#at < text.length; this.#at++) {
-      switch (text.charCodeAt(this.#at)) {
-        case QUOTE: {
-          const start = this.#at
-          this.#skipString()
-          const keys = open.at(-1)
-          if (keys === undefined || !this.#isKey()) break
-          const key = unescaped(text.slice(start, this.#at + 1))
-          if (keys.has(key)) return `line ${this.#lineOf(start)}: the key ${shown(key)} stands there twice`
-          keys.add(key)
-          break
-        }
-        case 0x7b: // {
-        case 0x5b: // [
-          if (open.length === MAX_DEPTH)
-            return `line ${this.#lineOf(this.#at)}: nested more than ${MAX_DEPTH} deep`
-          open.push(text.charCodeAt(this.#at) === 0x7b ? new Set() : undefined)
-          break
-        case 0x7d: // }
-        case 0x5d: // ]
-          open.pop()
+function faultOf(text: string): string | undefined {
+  /** The keys of every object that is open; undefined for a list. */
+  const open: (Set<string> | undefined)[] = []
+  const fault = (at: number, what: string) => `line ${text.slice(0, at).split('\n').length}: ${what}`
+  for (let at = 0; at < text.length; at++) {
+    switch (text[at]) {
+      case '"': {
+        const end = endOfString(text, at)
+        const twice = takeKey(open.at(-1), text, at, end)
+        if (twice !== undefined) return fault(at, `the key ${shown(twice)} stands there twice`)
+        at = end - 1
+        break
       }
-    }
-    return undefined
-  }
-
-  /** From the quote that begins a string to the one that ends it. */
-  #skipString(): void {
-    const text = this.#text
-    for (this.#at++; this.#at < text.length; this.#at++) {
-      const code = text.charCodeAt(this.#at)
-      if (code === QUOTE) return
-      if (code === BACKSLASH) this.#at++
+      case '{':
+      case '[':
+        if (open.push(text[at] === '{' ? new Set() : undefined) > MAX_DEPTH)
+          return fault(at, `nested more than ${MAX_DEPTH} deep`)
+        break
+      case '}':
+      case ']':
+        open.pop()
     }
   }
-
-  /** Whether a colon follows. */
-  #isKey(): boolean {
-    const text = this.#text
-    let next = this.#at + 1
-    while (next < text.length && isBlank(text.charCodeAt(next))) next++
-    return text.charCodeAt(next) === COLON
-  }
-
-  #lineOf(at: number): number {
-    return this.#text.slice(0, at).split('\n').length
-  }
+  return undefined
 }
 
-function isBlank(code: number): boolean {
-  return code === 32 || code === 10 || code === 13 || code === 9
+/** Behind the quote that ends the string, or the end of the text. */
+function endOfString(text: string, start: number): number {
+  let at = start + 1
+  while (at < text.length && text[at] !== '"') at += text[at] === '\\' ? 2 : 1
+  return at + 1
+}
+
+const COLON = /\s*:/y
+
+/** Remembers a string that is a key of the object. @returns the key where the object has it already */
+function takeKey(
+  keys: Set<string> | undefined,
+  text: string,
+  start: number,
+  end: number,
+): string | undefined {
+  COLON.lastIndex = end
+  if (keys === undefined || !COLON.test(text)) return undefined
+  const key = unescaped(text.slice(start, end))
+  if (keys.has(key)) return key
+  keys.add(key)
+  return undefined
 }
 
 /** `"\u0061"` and `"a"` are the same key. */

@@ -8,7 +8,7 @@ import { WriteError } from './system-error.ts'
 export { READ } from './regular-file.ts'
 
 /**
- * Keeps the record of the files that one run makes. It is told before a file appears and after, so that no file of the
+ * Keeps the record of the files that one run makes. It hears of a file before it appears and after, so that no file of the
  * run is unrecorded at any moment at which the process may be killed. Paths are absolute.
  */
 export interface FileKeeper {

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 
 /**
- * Most resident memory that this process has had, in bytes. Where `/proc` tells, from there: `getrusage` also counts what
+ * Most resident memory that this process has had, in bytes. Read from `/proc` where there is one: `getrusage` also counts what
  * the program had that started this one (getrusage(2), exec keeps the maximum).
  */
 export function peakMemory(): number {

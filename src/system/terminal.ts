@@ -45,7 +45,7 @@ export class LiveTerminal {
     else this.#together(`\r${ERASE_BELOW}${text}${this.#drawn()}`)
   }
 
-  /** Begins a display; `refresh` draws it anew. */
+  /** Begins a display; `refresh` redraws it. */
   show(picture: Picture): void {
     if (this.#picture === undefined) {
       process.on('exit', this.#restore)
@@ -60,7 +60,7 @@ export class LiveTerminal {
     if (this.#picture !== undefined) this.#together(this.#drawn())
   }
 
-  /** Takes the display away and gives the cursor back. */
+  /** Removes the display and shows the cursor again. */
   hide(): void {
     if (this.#picture === undefined) return
     this.#picture = undefined

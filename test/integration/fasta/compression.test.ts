@@ -1,5 +1,6 @@
 import { expect, test } from 'bun:test'
 import { gzipSync, zstdCompressSync } from 'node:zlib'
+import { withAdvice } from '../../../src/cli/errors.ts'
 import { hasPython, runPython } from '../../support/python.ts'
 import { bgzip, collect, failure, scratch, skipping } from './support.ts'
 
@@ -185,7 +186,8 @@ test.each([
   const path = file('foreign', Buffer.from(bytes, 'latin1'))
   const error = await failure(path)
   expect(error.message).toContain(`compressed with ${name}`)
-  expect(error.message).toContain(`${command} ${path} | `)
+  expect(error.message).toContain(`"${command} ${path}"`)
+  expect(withAdvice(error.message, error.detail)).toContain(`${command} ${path} | virnucpro predict`)
   expect(error.reason).toBe('unsupported_compression')
 })
 

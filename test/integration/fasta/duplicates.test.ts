@@ -1,7 +1,7 @@
 import { expect, test } from 'bun:test'
 import { readdirSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { IdTable } from '../../../src/fasta/id-table.ts'
+import { IdTable } from '../../../src/fasta/ids.ts'
 import { failure, scratch, skipping } from './support.ts'
 
 const { folder, file } = scratch()
