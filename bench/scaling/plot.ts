@@ -24,15 +24,15 @@ line { stroke: #555; } .grid line { stroke: #e5e5e5; } .ideal { stroke-dasharray
 
 /** A plot of speed-ups against the ideal line, both axes doubling; an SVG document. */
 export function plot(title: string, series: readonly Series[]): string {
-  const { left, right, top, bottom } = plotOf(SIZE)
+  const plane = plotOf(SIZE)
   const points = series.flatMap((one) => one.points)
   const most = Math.max(2, ...points.map(({ gpus }) => gpus))
   const least = Math.min(1, ...points.map(({ speedUp }) => speedUp).filter((value) => value > 0))
   // A speed-up a hair below 1 is no reason for one more line.
   const low = Math.floor(Math.log2(least) + 0.05)
   const high = Math.ceil(Math.log2(most))
-  const x = (gpus: number) => round(left + (Math.log2(gpus) / high) * (right - left))
-  const y = (speed: number) => round(bottom - ((Math.log2(speed) - low) / (high - low)) * (bottom - top))
+  const x = (gpus: number) => round(plane.x(Math.log2(gpus) / high))
+  const y = (speed: number) => round(plane.y((Math.log2(speed) - low) / (high - low)))
   const powers = (from: number, place: (value: number) => number) =>
     Array.from({ length: high - from + 1 }, (_, i) => 2 ** (from + i)).map((value) => ({
       at: place(value),

@@ -25,6 +25,8 @@ const ADVICE: { [Code in keyof ErrorCodes]: (data: ErrorCodes[Code]) => string }
   'duplicate-id': () =>
     'Or let each get one (--duplicate-ids suffix), or keep only the first of each (--on-invalid skip)',
   'empty-record': () => 'Or skip invalid records (--on-invalid skip)',
+  'no-report': () =>
+    'A run writes one at its end, unless --no-report is given; one that was interrupted has none yet',
 }
 
 /** A message with the advice that goes with it: after its one line, or below its lines. */

@@ -1,12 +1,12 @@
 import { duration } from '../text/numbers.ts'
 import type { Calls } from './calls.ts'
 import { resetIds } from './chart/frame.ts'
-import { html } from './html.ts'
+import { html, Markup } from './html.ts'
 import { inputs, settings, steps, warnings } from './sections/about.ts'
 import { course } from './sections/course.ts'
 import { distributions } from './sections/distributions.ts'
 import { callsPerInput, verdict } from './sections/verdict.ts'
-import { style } from './style.ts'
+import style from './style.css' with { type: 'text' }
 import type { Summary } from './summary.ts'
 import type { Timeline } from './timeline.ts'
 
@@ -26,7 +26,7 @@ export function reportPage(summary: Summary, calls: Calls, timeline: Timeline | 
 <meta name="generator" content="virnucpro ${program.version}">
 <title>${name}: VirNucPro report</title>
 <link rel="icon" href="data:,">
-<style>${style}</style>
+<style>${new Markup(style)}</style>
 </head>
 <body>
 <header>
@@ -49,7 +49,7 @@ ${steps(summary)}
 ${settings(summary)}
 </div>
 </main>
-<footer class="soft">Made by ${program.name} ${program.version} from <code>summary.json</code>, the metrics and the tables beside it; <code>virnucpro report</code> makes it anew.${demonstration && ` ${demonstration}`}</footer>
+<footer class="soft">Made by ${program.name} ${program.version} from <code>summary.json</code>, the metrics and the tables beside it; <code>virnucpro report</code> makes it again.${demonstration && ` ${demonstration}`}</footer>
 </body>
 </html>`}\n`
 }

@@ -1,20 +1,22 @@
 import { html, type Markup } from './html.ts'
 
-export interface Column {
-  name: string
-  /** Numbers stand right, text of files may be broken anywhere. */
-  kind?: 'number' | 'path'
-}
-
+/** Numbers stand right, text of files may be broken anywhere. */
+type Column = string | { name: string; class: 'n' | 'path' }
 type Cell = string | number | Markup
 
-const CLASSES = { number: 'n', path: 'path' } as const
+export function number(name: string): Column {
+  return { name, class: 'n' }
+}
+
+export function path(name: string): Column {
+  return { name, class: 'path' }
+}
 
 /** A table that scrolls by itself where the page is narrow. */
 export function table(label: string, columns: readonly Column[], rows: readonly (readonly Cell[])[]): Markup {
   const kind = (i: number) => {
-    const of = columns[i]?.kind
-    return of === undefined ? undefined : html` class="${CLASSES[of]}"`
+    const column = columns[i]
+    return typeof column === 'object' && html` class="${column.class}"`
   }
   const row = (cells: readonly Cell[]) =>
     html`<tr>${cells.map((cell, i) =>
@@ -22,12 +24,12 @@ export function table(label: string, columns: readonly Column[], rows: readonly 
     )}</tr>
 `
   return html`<div class="scroll" role="region" aria-label="${label}" tabindex="0"><table>
-<thead><tr>${columns.map(({ name }, i) => html`<th scope="col"${kind(i)}>${name}</th>`)}</tr></thead>
+<thead><tr>${columns.map((column, i) => html`<th scope="col"${kind(i)}>${typeof column === 'object' ? column.name : column}</th>`)}</tr></thead>
 <tbody>
 ${rows.map(row)}</tbody></table></div>`
 }
 
-export interface Figure {
+interface Figure {
   title: string
   chart: Markup
   legend?: Markup | undefined
@@ -46,7 +48,7 @@ ${numbers && html`<details><summary>Numbers</summary>${numbers}</details>`}
 `
 }
 
-export interface LegendEntry {
+interface LegendEntry {
   name: string
   series: string
   /** A line, broken like that in the chart, and no area. */
@@ -65,7 +67,7 @@ export function legend(entries: readonly LegendEntry[]): Markup {
   )}</ul>`
 }
 
-/** Columns under the first kind; the rest is in a file. */
+/** Says where those that are not shown are. */
 export function rest(shown: number, all: number, file: string): Markup | undefined {
   return all > shown ? html`<p class="soft">and ${all - shown} more: see <code>${file}</code></p>` : undefined
 }

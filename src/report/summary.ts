@@ -79,11 +79,6 @@ const SummarySchema = v.object({
 
 export type Summary = v.InferOutput<typeof SummarySchema>
 
-/** The text of `summary.json`. */
-export function summaryText(summary: Summary): string {
-  return `${JSON.stringify(summary, undefined, 2)}\n`
-}
-
 /** @throws VirnucproError when the file is missing, damaged or of another version */
 export async function readSummary(path: string): Promise<Summary> {
   const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
@@ -105,4 +100,25 @@ export async function readSummary(path: string): Promise<Summary> {
   if (parsed.success) return parsed.output
   const [issue] = parsed.issues
   throw new DataError(`${path} is damaged: ${v.getDotPath(issue) ?? 'the file'}: ${issue.message}`)
+}
+
+/** What became of chunks. */
+export interface ChunkCounts {
+  viral: number
+  others: number
+  /** Without an open frame: never called. */
+  withoutFrame: number
+  /** All of whose frames failed. */
+  missing: number
+}
+
+export function chunkCounts(
+  of: Pick<Summary['counts'], 'chunks' | 'chunksWithoutFrame' | 'calledChunks' | 'viralChunks'>,
+): ChunkCounts {
+  return {
+    viral: of.viralChunks,
+    others: of.calledChunks - of.viralChunks,
+    withoutFrame: of.chunksWithoutFrame,
+    missing: of.chunks - of.chunksWithoutFrame - of.calledChunks,
+  }
 }

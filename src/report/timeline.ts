@@ -1,3 +1,4 @@
+import { FEATURE_ORDER, MODELS } from '../bundle/index.ts'
 import type { MetricsLine, MetricsSample } from '../monitor/index.ts'
 
 export type Point = readonly [seconds: number, value: number | undefined]
@@ -25,9 +26,6 @@ export interface Timeline {
 
 /** A chart is 400 units wide; more points only make the page large. */
 const MOST_POINTS = 300
-
-type Model = 'dnabert_s' | 'esm2'
-const MODELS: Readonly<Record<Model, string>> = { dnabert_s: 'DNABERT-S', esm2: 'ESM-2' }
 
 export function timelineOf(lines: readonly MetricsLine[]): Timeline {
   const builder = new TimelineBuilder()
@@ -73,11 +71,9 @@ class TimelineBuilder {
       this.#memory.add(name, at, memoryUsedBytes)
     }
     const passed = line.seconds - (this.#before?.seconds ?? 0)
-    for (const model of Object.keys(MODELS) as Model[]) {
-      const now = line.models[model]?.tokens
-      if (now === undefined) continue
-      const done = now - (this.#before?.models[model]?.tokens ?? 0)
-      if (passed > 0 && done >= 0) this.#tokens.add(MODELS[model], at, done / passed)
+    for (const model of FEATURE_ORDER) {
+      const done = line.models[model].tokens - (this.#before?.models[model].tokens ?? 0)
+      if (passed > 0 && done >= 0) this.#tokens.add(MODELS[model].label, at, done / passed)
     }
     this.#resident.add('this program', at, line.process.rssBytes)
     this.#before = line

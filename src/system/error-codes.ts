@@ -26,6 +26,8 @@ export interface ErrorCodes {
   'gpu-idle': Record<string, never>
   /** The program itself is slower than the devices that compute for it. */
   'client-bound': Record<string, never>
+  /** A folder holds no report. */
+  'no-report': Record<string, never>
   /** The port for metrics cannot be had. */
   'metrics-port': Record<string, never>
   /** TensorRT plans are missing, or must be built again. */

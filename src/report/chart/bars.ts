@@ -1,18 +1,16 @@
 import { compact, integer } from '../../text/numbers.ts'
 import { html, type Markup } from '../html.ts'
-import { framed, plotOf, round, type Tick } from './frame.ts'
+import { framed, plotOf, round, type Titles } from './frame.ts'
 import { decades, ticks } from './scale.ts'
 
-export interface Bar {
+interface Bar {
   from: number
   to: number
   /** Counts from the bottom up, each with the class of its colour. */
   parts: readonly { count: number; series: string; name: string }[]
 }
 
-export interface BarChart {
-  title: string
-  description: string
+export interface BarChart extends Titles {
   bars: readonly Bar[]
   /** The range of the axis; a logarithmic one must begin above 0. */
   x: {
@@ -26,29 +24,22 @@ export interface BarChart {
   yTitle: string
 }
 
-const HEIGHT = 240
-const LEFT = 66
+const SIZE = { left: 66, height: 240 }
 /** Where the highest bar is so often the middle one, a linear axis shows a single bar. */
 const STEEP = 40
 
 /** A histogram; its axis of counts is logarithmic where a linear one would hide most bars. */
-export function barChart({ title, description, bars, x, yTitle }: BarChart): Markup {
+export function barChart({ bars, x, yTitle, ...titles }: BarChart): Markup {
   const totals = bars.map(({ parts }) => parts.reduce((sum, { count }) => sum + count, 0))
   const log = isSteep(totals)
-  const plot = plotOf({ left: LEFT, height: HEIGHT })
+  const plot = plotOf(SIZE)
   const most = Math.max(1, ...totals)
-  const marks = log ? [0.5, ...decades(1, most)] : ticks(most, 4).filter((value) => Number.isInteger(value))
+  const marks = log ? decades(1, most) : ticks(most, 4).filter((value) => Number.isInteger(value))
   const top = marks.at(-1) as number
-  const height = (count: number) => {
-    const share = log ? Math.log(count / 0.5) / Math.log(top / 0.5) : count / top
-    return Math.max(0, share) * (plot.bottom - plot.top)
-  }
-  const across = (value: number) => {
-    const share = x.log
-      ? Math.log(value / x.from) / Math.log(x.to / x.from)
-      : (value - x.from) / (x.to - x.from)
-    return plot.left + share * (plot.right - plot.left)
-  }
+  const height = (count: number) =>
+    Math.max(0, log ? scale(count, 0.5, top) : count / top) * (plot.bottom - plot.top)
+  const across = (value: number) =>
+    plot.x(x.log ? scale(value, x.from, x.to) : (value - x.from) / (x.to - x.from))
   const drawn = bars.flatMap(({ from, to, parts }, i) => {
     const total = totals[i] as number
     if (total === 0) return []
@@ -63,21 +54,23 @@ export function barChart({ title, description, bars, x, yTitle }: BarChart): Mar
       return html`<rect class="${series}" x="${round(left)}" y="${round(bottom)}" width="${round(width)}" height="${round(Math.max(part, 0.8))}"><title>${x.label(from)} to ${x.label(to)}: ${integer(count)} ${name}</title></rect>`
     })
   })
-  const yTicks: Tick[] = marks
-    .filter((value) => !log || value >= 1)
-    .map((value) => ({ at: plot.bottom - height(value), label: compact(value) }))
-  const xTicks = x.ticks.map((value) => ({ at: across(value), label: x.label(value) }))
   return framed(
     {
-      title,
-      description,
-      height: HEIGHT,
-      left: LEFT,
-      x: { title: x.title, ticks: xTicks },
-      y: { title: log ? `${yTitle} (log scale)` : yTitle, ticks: yTicks },
+      ...titles,
+      ...SIZE,
+      x: { title: x.title, ticks: x.ticks.map((value) => ({ at: across(value), label: x.label(value) })) },
+      y: {
+        title: log ? `${yTitle} (log scale)` : yTitle,
+        ticks: marks.map((value) => ({ at: plot.bottom - height(value), label: compact(value) })),
+      },
     },
     drawn,
   )
+}
+
+/** The place of a value on a logarithmic axis, as a share of it. */
+function scale(value: number, from: number, to: number): number {
+  return Math.log(value / from) / Math.log(to / from)
 }
 
 function isSteep(totals: readonly number[]): boolean {

@@ -1,9 +1,9 @@
 import { compact } from '../../text/numbers.ts'
 import { html, type Markup } from '../html.ts'
-import { framed, plotOf, round } from './frame.ts'
-import { ticks, timeLabel, timeTicks } from './scale.ts'
+import { framed, plotOf, round, type Titles, timeAxis } from './frame.ts'
+import { ticks } from './scale.ts'
 
-export interface Line {
+interface Line {
   name: string
   /** Class of its colour. */
   series: string
@@ -13,9 +13,7 @@ export interface Line {
   points: readonly (readonly [number, number | undefined])[]
 }
 
-export interface LineChart {
-  title: string
-  description: string
+export interface LineChart extends Titles {
   lines: readonly Line[]
   /** Length of the axis of time, in seconds. */
   seconds: number
@@ -24,28 +22,22 @@ export interface LineChart {
   y: { title: string; most?: number; label?(value: number): string }
 }
 
-const HEIGHT = 220
-const LEFT = 66
+const SIZE = { left: 66, height: 220 }
 
 /** Values over time. */
-export function lineChart({ title, description, lines, seconds, restarts, y }: LineChart): Markup {
-  const plot = plotOf({ left: LEFT, height: HEIGHT })
+export function lineChart({ lines, seconds, restarts, y, ...titles }: LineChart): Markup {
+  const plot = plotOf(SIZE)
   const values = lines.flatMap(({ points }) => points.flatMap(([, value]) => value ?? []))
   const marks = ticks(y.most ?? Math.max(...values, 1e-9), 4)
   const top = marks.at(-1) as number
-  const across = (time: number) => round(plot.left + (time / seconds) * (plot.right - plot.left))
-  const up = (value: number) => round(plot.bottom - (value / top) * (plot.bottom - plot.top))
+  const across = (time: number) => round(plot.x(time / seconds))
+  const up = (value: number) => round(plot.y(value / top))
   const label = y.label ?? compact
   return framed(
     {
-      title,
-      description,
-      height: HEIGHT,
-      left: LEFT,
-      x: {
-        title: 'time since the start',
-        ticks: timeTicks(seconds, 6).map((time) => ({ at: across(time), label: timeLabel(time) })),
-      },
+      ...titles,
+      ...SIZE,
+      x: timeAxis(plot, seconds, 6),
       y: { title: y.title, ticks: marks.map((value) => ({ at: up(value), label: label(value) })) },
     },
     [

@@ -1,7 +1,7 @@
 import { integer } from '../../text/numbers.ts'
 import { html, type Markup } from '../html.ts'
 
-export interface Share {
+interface Share {
   name: string
   count: number
   series: string

@@ -1,6 +1,7 @@
+import { FEATURE_ORDER, MODEL_NAMES, MODELS } from '../../bundle/index.ts'
 import { bytes, duration, integer, plural } from '../../text/numbers.ts'
 import { html, type Markup } from '../html.ts'
-import { rest, table } from '../parts.ts'
+import { number, path, rest, table } from '../parts.ts'
 import type { Summary } from '../summary.ts'
 import type { Timeline } from '../timeline.ts'
 
@@ -10,16 +11,7 @@ const SHOWN = 200
 export function warnings(summary: Summary, timeline: Timeline | undefined): Markup {
   const { counts, failures } = summary
   const seen = grouped(timeline)
-  const own = said(summary, new Set(seen.map(({ message }) => message))) ?? [
-    ...(counts.skippedRecords > 0
-      ? [
-          `${plural(counts.skippedRecords, 'invalid record')} left out; ${summary.files.invalidRecords ?? 'a table beside the results'} lists each with the reason.`,
-        ]
-      : []),
-    ...(counts.frames === 0
-      ? ['No chunk has an open reading frame: the tables hold their headers only.']
-      : []),
-  ]
+  const own = said(summary, new Set(seen.map(({ message }) => message))) ?? inferred(summary)
   const quiet = own.length + seen.length + failures.length === 0
   return html`<h2>Warnings</h2>
 ${quiet && html`<p>None.</p>`}
@@ -31,12 +23,7 @@ ${
   html`<p>${plural(counts.failedParts, 'part')} of ${integer(counts.parts)} failed; ${plural(counts.failedFrames, 'frame')} are missing from the tables. The same command computes only what is missing.</p>
 ${table(
   'Failed parts',
-  [
-    { name: 'Part', kind: 'number' },
-    { name: 'Step' },
-    { name: 'Frames', kind: 'number' },
-    { name: 'Reason', kind: 'path' },
-  ],
+  [number('Part'), 'Step', number('Frames'), path('Reason')],
   failures.slice(0, SHOWN).map(({ part, step, frames, reason }) => [part, step, integer(frames), reason]),
 )}
 ${rest(SHOWN, failures.length, 'summary.json')}`
@@ -45,11 +32,7 @@ ${
   seen.length > 0 &&
   html`${table(
     'Warnings of the monitor',
-    [
-      { name: 'After', kind: 'number' },
-      { name: 'Times', kind: 'number' },
-      { name: 'Warning', kind: 'path' },
-    ],
+    [number('After'), number('Times'), path('Warning')],
     seen.slice(0, SHOWN).map(({ seconds, times, message }) => [duration(seconds), integer(times), message]),
   )}
 ${rest(SHOWN, seen.length, 'metrics.jsonl')}`
@@ -63,20 +46,29 @@ function said({ warnings: all, failures }: Summary, tabled: ReadonlySet<string>)
   return all?.filter((text) => !tabled.has(text) && !failed.some((start) => text.startsWith(start)))
 }
 
+/** What an old summary says of it. */
+function inferred({ counts, files }: Summary): string[] {
+  const list = files.invalidRecords ?? 'a table beside the results'
+  const skipped = `${plural(counts.skippedRecords, 'invalid record')} left out; ${list} lists each with the reason.`
+  return [
+    ...(counts.skippedRecords > 0 ? [skipped] : []),
+    ...(counts.frames === 0
+      ? ['No chunk has an open reading frame: the tables hold their headers only.']
+      : []),
+  ]
+}
+
 /** Equal warnings once, with the time of the first. */
 function grouped(timeline: Timeline | undefined) {
-  const byText = new Map<string, { seconds: number; times: number; message: string }>()
-  for (const { seconds, message } of timeline?.warnings ?? []) {
-    const known = byText.get(message)
-    if (known === undefined) byText.set(message, { seconds, times: 1, message })
-    else known.times++
-  }
-  return [...byText.values()]
+  const byText = Map.groupBy(timeline?.warnings ?? [], ({ message }) => message)
+  return [...byText].map(([message, all]) => ({ message, times: all.length, seconds: all[0]!.seconds }))
 }
 
 /** What went in and what came out of each step. */
 export function steps({ counts, computed }: Summary): Markup {
-  const rows: [string, string, string][] = [
+  const before =
+    counts.framesDoneBefore > 0 ? `${integer(counts.framesDoneBefore)} done by an earlier start` : ''
+  const rows = [
     [
       'Reading',
       plural(counts.records, 'record'),
@@ -87,68 +79,49 @@ export function steps({ counts, computed }: Summary): Markup {
       plural(counts.chunks, 'chunk'),
       `${integer(counts.chunksWithoutFrame)} without an open frame`,
     ],
-    [
-      'Translation',
-      plural(counts.frames, 'open frame'),
-      counts.framesDoneBefore > 0 ? `${integer(counts.framesDoneBefore)} done by an earlier start` : '',
-    ],
-    [
-      'DNABERT-S',
-      plural(computed.dnabert_s.sequences, 'different sequence'),
-      `${integer(computed.dnabert_s.tokens)} tokens`,
-    ],
-    [
-      'ESM-2',
-      plural(computed.esm2.sequences, 'different sequence'),
-      `${integer(computed.esm2.tokens)} tokens`,
-    ],
-    ...(counts.adoptedSequences > 0
-      ? [
-          ['Taken over', plural(counts.adoptedSequences, 'embedding'), 'of an old run'] as [
-            string,
-            string,
-            string,
-          ],
-        ]
-      : []),
+    ['Translation', plural(counts.frames, 'open frame'), before],
+    ...FEATURE_ORDER.map((model) => [
+      MODELS[model].label,
+      plural(computed[model].sequences, 'different sequence'),
+      `${integer(computed[model].tokens)} tokens`,
+    ]),
+    ['Taken over', plural(counts.adoptedSequences, 'embedding'), 'of an old run'],
     [
       'Classifier',
       plural(counts.scoredFrames, 'scored frame'),
       `${integer(counts.viralFrames)} viral; ${integer(counts.failedFrames)} failed`,
     ],
     ['Calls', plural(counts.calledChunks, 'called chunk'), `${integer(counts.viralChunks)} viral`],
-  ]
+  ].filter(([step]) => step !== 'Taken over' || counts.adoptedSequences > 0)
   return html`<div><h3>Steps</h3>
-${table('Steps', [{ name: 'Step' }, { name: 'Gave', kind: 'number' }, { name: 'Remarks' }], rows)}</div>
+${table('Steps', ['Step', number('Gave'), 'Remarks'], rows)}</div>
 `
 }
 
 export function settings(summary: Summary): Markup {
   const rows = Object.entries(summary.settings)
     .filter(([, value]) => value !== null)
-    .map(
-      ([name, value]) =>
-        [name, html`<code>${typeof value === 'string' ? value : JSON.stringify(value)}</code>`] as const,
-    )
+    .map(([name, value]) => [
+      name,
+      html`<code>${typeof value === 'string' ? value : JSON.stringify(value)}</code>`,
+    ])
+  const servers = (summary.servers ?? []).map(({ address, program, ...models }) => {
+    const hosted = MODEL_NAMES.map((model) => `${MODELS[model].label}: ${served(models[model])}`)
+    return [`Server ${address}`, [program ?? 'unknown', ...hosted].join('; ')]
+  })
   const about = [
     ['Program', `${summary.program.name} ${summary.program.version}`],
     ['Models', summary.models.name],
     ['Digest of the models', html`<code>${summary.models.digest}</code>`],
     ['Backend', summary.models.backend],
-    ...(summary.servers ?? []).map(
-      ({ address, program, esm2, dnabert_s }) =>
-        [
-          `Server ${address}`,
-          [program ?? 'unknown', `ESM-2: ${served(esm2)}`, `DNABERT-S: ${served(dnabert_s)}`].join('; '),
-        ] as const,
-    ),
+    ...servers,
     ['Start', summary.time.start],
     ['End', summary.time.end],
-  ] as const
+  ]
   return html`<div><h3>Program and models</h3>
-${table('Program and models', [{ name: 'What' }, { name: 'Value', kind: 'path' }], about)}</div>
+${table('Program and models', ['What', path('Value')], about)}</div>
 <div><h3>Settings</h3>
-${table('Settings', [{ name: 'Setting' }, { name: 'Value', kind: 'path' }], rows)}</div>
+${table('Settings', ['Setting', path('Value')], rows)}</div>
 `
 }
 
@@ -161,21 +134,13 @@ function served(model: NonNullable<Summary['servers']>[number]['esm2']): string 
 export function inputs(summary: Summary): Markup {
   const rows = summary.inputs
     .slice(0, SHOWN)
-    .map(({ path, bytes: size, sha256 }) => [
-      path === '-' ? 'standard input' : path,
+    .map(({ path: file, bytes: size, sha256 }) => [
+      file === '-' ? 'standard input' : file,
       size === null ? 'unknown' : bytes(size),
       sha256 === null ? 'unknown' : html`<code>${sha256}</code>`,
     ])
   return html`<h2>Inputs</h2>
-${table(
-  'Inputs',
-  [
-    { name: 'File', kind: 'path' },
-    { name: 'Size', kind: 'number' },
-    { name: 'SHA-256', kind: 'path' },
-  ],
-  rows,
-)}
+${table('Inputs', [path('File'), number('Size'), path('SHA-256')], rows)}
 ${rest(SHOWN, summary.inputs.length, 'summary.json')}
 `
 }

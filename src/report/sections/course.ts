@@ -1,25 +1,13 @@
+import { FEATURE_ORDER, MODELS, type ModelName } from '../../bundle/index.ts'
+import { STAGES, type StageName } from '../../monitor/index.ts'
 import { bytes, decimal, duration, integer, percent } from '../../text/numbers.ts'
 import { type LineChart, lineChart } from '../chart/lines.ts'
 import { shareBar } from '../chart/shares.ts'
 import { spanChart } from '../chart/spans.ts'
 import { html, type Markup } from '../html.ts'
-import { figure, legend, table } from '../parts.ts'
+import { figure, legend, number, table } from '../parts.ts'
 import type { Summary } from '../summary.ts'
 import type { Series, Timeline } from '../timeline.ts'
-
-const MODELS = [
-  ['dnabert_s', 'DNABERT-S'],
-  ['esm2', 'ESM-2'],
-] as const
-
-const STAGES: Readonly<Record<string, string>> = {
-  reading: 'reading',
-  dnabert_s: 'DNABERT-S',
-  esm2: 'ESM-2',
-  classifier: 'classifier',
-  checkpoint: 'checkpoints',
-  tables: 'tables',
-}
 
 /** How the run went: load and speed over time, stages, padding. */
 export function course(summary: Summary, timeline: Timeline | undefined): Markup {
@@ -62,95 +50,67 @@ function overTime(
   y: LineChart['y'],
   caption: string | undefined,
 ): Markup {
+  const label = y.label ?? decimal
   const lines = series.map(({ name, points }, i) => {
-    const dash = DASHES[Math.floor(i / 6 + (i % 6 === i ? i : 0)) % DASHES.length]
+    const dash = DASHES[(i < 6 ? i : Math.floor(i / 6)) % DASHES.length]
     return { name, points, series: `s${(i % 6) + 1}`, ...(dash !== undefined && { dash }) }
   })
-  const label = y.label ?? decimal
+  const rows = lines.map(({ name, points }) => {
+    const values = points.flatMap(([, value]) => value ?? [])
+    const mean = values.reduce((sum, value) => sum + value, 0) / Math.max(1, values.length)
+    return [name, ...[Math.min(...values), mean, Math.max(...values)].map(label)] as const
+  })
+  const restarted = restarts.length > 0 && 'Broken upright lines: the run was continued; pauses are left out.'
   return figure({
     title,
     chart: lineChart({
       title: `${title} over ${duration(seconds)}`,
-      description: lines.map(({ name, points }) => `${name}: ${range(points, label)}`).join('; '),
+      description: rows
+        .map(([name, least, mean, most]) => `${name}: ${least} to ${most}, ${mean} on average`)
+        .join('; '),
       lines,
       seconds,
       restarts,
       y,
     }),
-    legend: legend(lines.map(({ name, series: color, dash }) => ({ name, series: color, line: true, dash }))),
-    caption:
-      [caption, restarts.length > 0 && `Broken upright lines: the run was continued; pauses are left out.`]
-        .filter(Boolean)
-        .join(' ') || undefined,
-    numbers: table(
-      `${title}, numbers`,
-      [
-        { name: 'Line' },
-        { name: 'Least', kind: 'number' },
-        { name: 'Mean', kind: 'number' },
-        { name: 'Most', kind: 'number' },
-      ],
-      lines.map(({ name, points }) => {
-        const { least, mean, most } = extremes(points)
-        return [name, label(least), label(mean), label(most)]
-      }),
-    ),
+    legend: legend(lines.map((line) => ({ ...line, line: true }))),
+    caption: [caption, restarted].filter(Boolean).join(' ') || undefined,
+    numbers: table(`${title}, numbers`, ['Line', ...['Least', 'Mean', 'Most'].map(number)], rows),
   })
 }
 
-function extremes(points: Series['points']) {
-  const values = points.flatMap(([, value]) => value ?? [])
-  const mean = values.reduce((sum, value) => sum + value, 0) / Math.max(1, values.length)
-  return { least: Math.min(...values), mean, most: Math.max(...values) }
-}
-
-function range(points: Series['points'], label: (value: number) => string): string {
-  const { least, mean, most } = extremes(points)
-  return `${label(least)} to ${label(most)}, ${label(mean)} on average`
-}
+const LAST_START = ' Only the last start of the run counts.'
 
 function stages({ stages: list, time }: Summary): Markup | false {
   if (list.length === 0) return false
-  const spans = list.map((stage) => ({ ...stage, name: STAGES[stage.name] ?? stage.name }))
+  const spans = list.map((stage) => ({ ...stage, name: STAGES.get(stage.name as StageName) ?? stage.name }))
   const seconds = Math.max(time.seconds, ...spans.map(({ end }) => end), 0.001)
+  const description = spans
+    .map(({ name, busySeconds }) => `${name} busy for ${duration(busySeconds)}`)
+    .join('; ')
   return figure({
     title: 'Stages',
-    chart: spanChart(
-      'When each stage ran',
-      spans.map(({ name, busySeconds }) => `${name} busy for ${duration(busySeconds)}`).join('; '),
-      spans,
-      seconds,
-    ),
-    caption: `The pale bar lasts from the stage's first work to its last; the strong one, and the number, is the time in which it had work under way. Stages overlap.${time.continued ? ' Only the last start of the run counts.' : ''}`,
+    chart: spanChart({ title: 'When each stage ran', description }, spans, seconds),
+    caption: `The pale bar lasts from the stage's first work to its last; the strong one, and the number, is the time in which it had work under way. Stages overlap.${time.continued ? LAST_START : ''}`,
     numbers: table(
       'Stages, numbers',
-      [
-        { name: 'Stage' },
-        { name: 'From', kind: 'number' },
-        { name: 'To', kind: 'number' },
-        { name: 'Busy', kind: 'number' },
-      ],
-      spans.map(({ name, start, end, busySeconds }) => [
-        name,
-        duration(start),
-        duration(end),
-        duration(busySeconds),
-      ]),
+      ['Stage', ...['From', 'To', 'Busy'].map(number)],
+      spans.map(({ name, start, end, busySeconds }) => [name, ...[start, end, busySeconds].map(duration)]),
     ),
   })
 }
 
 function padding({ computed, speed, time }: Summary): Markup {
-  const column = (of: (model: 'dnabert_s' | 'esm2') => string) => MODELS.map(([model]) => of(model))
+  const row = (name: string, of: (model: ModelName) => string) => [name, ...FEATURE_ORDER.map(of)]
   const rows = [
-    ['Different sequences', ...column((model) => integer(computed[model].sequences))],
-    ['Tokens', ...column((model) => integer(computed[model].tokens))],
-    ['With padding', ...column((model) => integer(computed[model].paddedTokens))],
-    ['Tokens/s', ...column((model) => decimal(speed.tokensPerSecond[model]))],
+    row('Different sequences', (model) => integer(computed[model].sequences)),
+    row('Tokens', (model) => integer(computed[model].tokens)),
+    row('With padding', (model) => integer(computed[model].paddedTokens)),
+    row('Tokens/s', (model) => decimal(speed.tokensPerSecond[model])),
   ]
-  const bars = MODELS.map(([model, name]) => {
+  const bars = FEATURE_ORDER.map((model) => {
     const { tokens, paddedTokens } = computed[model]
-    return html`<p class="share-row">${name}, ${percent(paddedTokens - tokens, paddedTokens)} padding</p>
+    return html`<p class="share-row">${MODELS[model].label}, ${percent(paddedTokens - tokens, paddedTokens)} padding</p>
 ${shareBar([
   { name: 'tokens', count: tokens, series: 's1' },
   { name: 'padding', count: paddedTokens - tokens, series: 'none' },
@@ -163,11 +123,7 @@ ${shareBar([
       { name: 'padding', series: 'none' },
     ]),
     chart: html`${bars}
-${table(
-  'Work of the models',
-  [{ name: '' }, ...MODELS.map(([, name]) => ({ name, kind: 'number' as const }))],
-  rows,
-)}`,
-    caption: `Equal sequences of a window are computed once. ${decimal(speed.framesPerSecond)} frames a second over ${duration(time.seconds)}.${time.continued ? ' Only the last start of the run counts.' : ''}`,
+${table('Work of the models', ['', ...FEATURE_ORDER.map((model) => number(MODELS[model].label))], rows)}`,
+    caption: `Equal sequences of a window are computed once. ${decimal(speed.framesPerSecond)} frames a second over ${duration(time.seconds)}.${time.continued ? LAST_START : ''}`,
   })
 }

@@ -4,7 +4,7 @@ import { type Calls, SCORE_BINS, type ScoreHistogram } from '../calls.ts'
 import { type BarChart, barChart } from '../chart/bars.ts'
 import { decades, ticks } from '../chart/scale.ts'
 import { html, type Markup } from '../html.ts'
-import { type Column, figure, legend, table } from '../parts.ts'
+import { figure, legend, number, table } from '../parts.ts'
 import type { Summary } from '../summary.ts'
 
 /** Scores and lengths. */
@@ -35,91 +35,95 @@ function scores(title: string, noun: string, histogram: ScoreHistogram, caption:
   }))
   const total = bars.reduce((sum, { parts }) => sum + parts.reduce((all, { count }) => all + count, 0), 0)
   if (total === 0) return nothing(title, `No ${noun} with a score.`)
-  const x = {
-    title: 'viral score',
-    from: 0,
-    to: 1,
-    ticks: [0, 0.25, 0.5, 0.75, 1],
-    label: (value: number) => String(Number(value.toFixed(2))),
-  }
-  return figure({
-    title,
-    chart: barChart({
-      title: `${title}: histogram of ${plural(total, noun.slice(0, -1))}`,
-      description: caption,
-      bars,
-      x,
-      yTitle: noun,
-    }),
+  const one = noun.slice(0, -1)
+  return histogramFigure({
+    title: `${title}: histogram of ${plural(total, one)}`,
+    description: caption,
+    bars,
+    x: {
+      title: 'viral score',
+      from: 0,
+      to: 1,
+      ticks: [0, 0.25, 0.5, 0.75, 1],
+      label: (value) => String(Number(value.toFixed(2))),
+    },
+    yTitle: noun,
+    heading: title,
+    unit: 'Score',
     legend: legend([
       { name: 'viral', series: 'viral' },
       { name: 'not viral', series: 'others' },
     ]),
-    caption: `${caption}${histogram.missing > 0 ? ` ${plural(histogram.missing, noun.slice(0, -1))} without a score.` : ''}`,
-    numbers: histogramTable(title, 'Score', x, bars),
+    caption: `${caption}${histogram.missing > 0 ? ` ${plural(histogram.missing, one)} without a score.` : ''}`,
   })
 }
 
 function records(lengths: LengthSummary): Markup {
   const title = 'Contig and read lengths'
   if (lengths.count === 0) return nothing(title, 'No records.')
-  const bars = lengthBars(lengths, 'records')
-  const first = Math.max(1, bars[0]?.from ?? 1)
-  const range = decades(first, bars.at(-1)?.to ?? 10)
+  const first = Math.max(1, lengths.bins[0]?.from ?? 1)
   // The axis ends at a whole or a half power of ten: a file of contigs of one size must not fill a tenth of it.
-  const from = range[0] as number
-  const to = range.at(-1) as number
-  const x: BarChart['x'] = { title: 'bases', from, to, log: true, ticks: logTicks(from, to), label: compact }
-  return figure({
-    title,
-    chart: barChart({
-      title: `${title}: histogram of ${plural(lengths.count, 'record')}`,
-      description: `From ${integer(lengths.shortest)} to ${integer(lengths.longest)} bases.`,
-      bars: bars.map((bar) => ({ ...bar, from: Math.max(from, bar.from) })),
-      x,
-      yTitle: 'records',
-    }),
-    caption: describe(lengths, 'record'),
-    numbers: histogramTable(title, 'Bases', { ...x, label: integer }, bars),
-  })
+  const range = decades(first, lengths.bins.at(-1)?.below ?? 10)
+  const [from, to] = [range[0] as number, range.at(-1) as number]
+  const x = { title: 'bases', from, to, log: true, ticks: logTicks(from, to), label: compact }
+  return lengthFigure(title, 'record', lengths, x, '')
 }
 
 function chunks(lengths: LengthSummary, withoutFrame: number, expected: unknown): Markup {
   const title = 'Chunk lengths'
   if (lengths.count === 0) return nothing(title, 'No chunks.')
-  const bars = lengthBars(lengths, 'chunks')
   const longest = Math.max(lengths.longest, typeof expected === 'number' ? expected : 0)
-  const x = {
-    title: 'bases',
-    from: 0,
-    to: longest + 1,
-    ticks: ticks(longest, 5).filter((value) => value <= longest),
+  const marks = ticks(longest, 5).filter((value) => value <= longest)
+  const x = { title: 'bases', from: 0, to: longest + 1, ticks: marks, label: integer }
+  const more = ` All chunks count, also the ${integer(withoutFrame)} without an open frame.`
+  return lengthFigure(title, 'chunk', lengths, x, more)
+}
+
+function lengthFigure(
+  title: string,
+  noun: string,
+  { count, total, shortest, longest, bins }: LengthSummary,
+  x: BarChart['x'],
+  more: string,
+): Markup {
+  const range = `${integer(shortest)} to ${integer(longest)} bases`
+  return histogramFigure({
+    title: `${title}: histogram of ${plural(count, noun)}`,
+    description: `From ${range}.`,
+    bars: bins.map((bin) => ({
+      from: Math.max(x.from, bin.from),
+      to: bin.below,
+      parts: [{ count: bin.count, series: 's1', name: `${noun}s` }],
+    })),
+    x,
+    yTitle: `${noun}s`,
+    heading: title,
+    unit: 'Bases',
     label: integer,
-  }
-  return figure({
-    title,
-    chart: barChart({
-      title: `${title}: histogram of ${plural(lengths.count, 'chunk')}`,
-      description: `From ${integer(lengths.shortest)} to ${integer(lengths.longest)} bases.`,
-      bars,
-      x,
-      yTitle: 'chunks',
-    }),
-    caption: `${describe(lengths, 'chunk')} All chunks count, also the ${integer(withoutFrame)} without an open frame.`,
-    numbers: histogramTable(title, 'Bases', x, bars),
+    caption: `${plural(count, noun)} of ${range}, ${decimal(total / count)} on average.${more}`,
   })
 }
 
-function lengthBars({ bins }: LengthSummary, noun: string) {
-  return bins.map(({ from, below, count }) => ({
-    from,
-    to: below,
-    parts: [{ count, series: 's1', name: noun }],
-  }))
+interface HistogramFigure extends BarChart {
+  heading: string
+  unit: string
+  /** How the table of numbers writes a value of the axis. @default as the axis does */
+  label?(value: number): string
+  legend?: Markup
+  caption: string
 }
 
-function describe({ count, total, shortest, longest }: LengthSummary, noun: string): string {
-  return `${plural(count, noun)} of ${integer(shortest)} to ${integer(longest)} bases, ${decimal(total / count)} on average.`
+function histogramFigure({ heading, unit, legend: colours, caption, ...chart }: HistogramFigure): Markup {
+  const { bars, x, label = x.label } = chart
+  const names = bars[0]?.parts.map(({ name }) => name) ?? []
+  const rows = bars
+    .filter(({ parts }) => parts.some(({ count }) => count > 0))
+    .map(({ from, to, parts }) => [
+      `${label(from)} to ${label(to)}`,
+      ...parts.map(({ count }) => integer(count)),
+    ])
+  const numbers = table(`${heading}, numbers`, [unit, ...names.map(number)], rows)
+  return figure({ title: heading, chart: barChart(chart), legend: colours, caption, numbers })
 }
 
 /** Powers of ten, and 2 and 5 times them where there is room. */
@@ -128,23 +132,6 @@ function logTicks(from: number, to: number): number[] {
   return decades(from, to)
     .flatMap((power) => factors.map((factor) => factor * power))
     .filter((value) => value >= from && value <= to)
-}
-
-function histogramTable(
-  title: string,
-  unit: string,
-  x: Pick<BarChart['x'], 'label'>,
-  bars: BarChart['bars'],
-): Markup {
-  const names = bars[0]?.parts.map(({ name }) => name) ?? []
-  const columns: Column[] = [{ name: unit }, ...names.map((name) => ({ name, kind: 'number' as const }))]
-  const rows = bars
-    .filter(({ parts }) => parts.some(({ count }) => count > 0))
-    .map(({ from, to, parts }) => [
-      `${x.label(from)} to ${x.label(to)}`,
-      ...parts.map(({ count }) => integer(count)),
-    ])
-  return table(`${title}, numbers`, columns, rows)
 }
 
 function nothing(title: string, text: string): Markup {
