@@ -1,7 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { ReadError } from '../system/system-error.ts'
-import type { EncodeWord } from './bpe.ts'
-import { mergesByMatch } from './bpe-by-match.ts'
+import { type EncodeWord, mergesByMatch } from './bpe.ts'
 import { type AddedToken, parseTokenizerFile, type TokenizerSettings } from './tokenizer-file.ts'
 
 /** What a byte of the text is. Letters of the model's alphabet merge within a run of one kind only. */

@@ -1,4 +1,21 @@
-import { UnknownResidueError } from './errors.ts'
+import { DataError } from '../system/errors.ts'
+
+/** A protein with a letter that ESM-2 has no token for. Translation never makes one; other sources may. */
+export class UnknownResidueError extends DataError {
+  /** The letter found. */
+  readonly letter: string
+  /** Its place in the protein, from 0. */
+  readonly position: number
+
+  constructor(letter: string, position: number) {
+    super(
+      `ESM-2 has no token for ${JSON.stringify(letter)} at residue ${position + 1}: expected upper case amino acids, ` +
+        "X for an unknown one, or one of 'BUZO.-'. Upper-case the protein, or replace the letter by X.",
+    )
+    this.letter = letter
+    this.position = position
+  }
+}
 
 /** Letters in order of their ids, the first is 4. Source: the "ESM-1b" architecture of fair-esm, used by every ESM-2. */
 const LETTERS = 'LAGVSERTIDPKQNFYMHWCXBUZO.-'

@@ -1,6 +1,5 @@
 /** From sequences to token ids, equal to the tokenizers that the models were trained with. */
 
 export { DnaTokenizer } from './dna-tokenizer.ts'
-// Errors, so that callers can tell a bad file from a bad sequence.
-export { TokenizerFileError, UnknownResidueError } from './errors.ts'
-export { EsmAlphabet } from './esm-alphabet.ts'
+export { EsmAlphabet, UnknownResidueError } from './esm-alphabet.ts'
+export { TokenizerFileError } from './tokenizer-file.ts'

@@ -1,8 +1,29 @@
 import * as v from 'valibot'
+import { DataError } from '../system/errors.ts'
 import { parseJson } from '../system/json.ts'
-import { type BpeTable, impossibleMerge } from './bpe.ts'
-import { TokenizerFileError } from './errors.ts'
-import type { Merge } from './pair-ranks.ts'
+import { type BpeTable, impossibleMerge, type Merge } from './bpe.ts'
+
+/** A tokenizer.json that is unreadable, damaged, or of a kind this reader does not implement. */
+export class TokenizerFileError extends DataError {
+  /** Path of the file, or a word for where the text came from. */
+  readonly source: string
+  /** One line for each thing found wrong, as `path: message`. */
+  readonly problems: readonly string[]
+
+  constructor(source: string, problems: readonly string[], options: { cause?: unknown } = {}) {
+    super(
+      [
+        `${source} is no tokenizer that DNABERT-S or DNABERT-2 could use:`,
+        ...problems.map((line) => `  ${line}`),
+        'Expected a byte-pair encoding with the Whitespace pre-tokenizer, as in the tokenizer.json beside ' +
+          "the model's weights. Download that file again, or pass the folder that holds it.",
+      ],
+      options,
+    )
+    this.source = source
+    this.problems = problems
+  }
+}
 
 /** A token that is cut out of the text wherever it is spelled out, before anything else. */
 export interface AddedToken {

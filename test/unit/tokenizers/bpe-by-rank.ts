@@ -1,5 +1,4 @@
 import type { BpeTable, EncodeWord } from '../../../src/tokenizers/bpe.ts'
-import { PairRanks } from '../../../src/tokenizers/pair-ranks.ts'
 
 /** A queue entry is rank * POSITIONS + position: one number that orders by rank, then from left to right. */
 const POSITIONS = 2 ** 32
@@ -10,7 +9,7 @@ const GONE = -1
  * equals the leftmost. A linked list and a heap keep it at n log n for words of any length. What `mergesByMatch` must agree with.
  */
 export function mergesByRank({ texts, symbols, merges }: BpeTable): EncodeWord {
-  const pairs = new PairRanks(merges)
+  const ranks = new Map(merges.map(({ left, right }, rank) => [`${left} ${right}`, rank]))
   const symbolOf = new Int32Array(256)
   for (const id of symbols) symbolOf[texts.get(id)!.charCodeAt(0)] = id
 
@@ -36,7 +35,8 @@ export function mergesByRank({ texts, symbols, merges }: BpeTable): EncodeWord {
       const at = entry % POSITIONS
       const after = next[at]!
       // An entry outlives its pair when one of the two has merged with another neighbour since.
-      if (ids[at] === GONE || after >= length || pairs.rank(ids[at]!, ids[after]!) !== rank) continue
+      if (ids[at] === GONE || after >= length || (ranks.get(`${ids[at]!} ${ids[after]!}`) ?? -1) !== rank)
+        continue
       ids[at] = merges[rank]!.merged
       ids[after] = GONE
       next[at] = next[after]!
@@ -60,7 +60,7 @@ export function mergesByRank({ texts, symbols, merges }: BpeTable): EncodeWord {
   }
 
   function consider(at: number, after: number) {
-    const rank = pairs.rank(ids[at]!, ids[after]!)
+    const rank = ranks.get(`${ids[at]!} ${ids[after]!}`) ?? -1
     if (rank >= 0) push(rank * POSITIONS + at)
   }
 
