@@ -7,6 +7,7 @@ import { InterruptedError, SIGNAL_CODES } from './signals.ts'
 /** What to do about an error or a warning, in terms of the command line: whole sentences without the last full stop. */
 const ADVICE: { [Code in keyof ErrorCodes]: (data: ErrorCodes[Code]) => string } = {
   'place-taken': () => 'Add --force to replace it, or choose another folder',
+  'foreign-file': () => 'Another --prefix gives the files of this run other names',
   'memory-too-small': ({ model, tokens }) =>
     `${model === 'esm2' ? '--esm-batch-size' : '--dnabert-batch-size'} ${tokens} makes such batches from the start`,
   'not-finite': () =>

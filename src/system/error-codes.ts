@@ -16,6 +16,8 @@ export type ErrorKind =
 export interface ErrorCodes {
   /** Something of an earlier call stands where a result is to go. */
   'place-taken': { path: string }
+  /** A file that no run has recorded has the name of one that a run is to write. */
+  'foreign-file': { path: string }
   /** The memory of a device does not hold batches as large as planned; those of so many padded tokens it does. */
   'memory-too-small': { model: 'esm2' | 'dnabert_s'; tokens: number }
   /** A model makes embeddings with NaN or infinity. */

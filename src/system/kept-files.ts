@@ -49,7 +49,8 @@ export class ForeignFileError extends UsageError {
   constructor(path: string) {
     super(
       `${path} exists, and no run of this program has recorded it as its own, so it is not overwritten: ` +
-        'move it away, or choose another output folder or --prefix',
+        'move it away, or choose another output folder',
+      { detail: { code: 'foreign-file', data: { path } } },
     )
     this.path = path
   }

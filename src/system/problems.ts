@@ -3,132 +3,80 @@ import type { ErrorKind } from './error-codes.ts'
 /** What an error of the operating system means to the user. */
 interface Problem {
   reason: string
-  /** What to do when a file was to be read. */
-  read: string
-  /** What to do when a file was to be written. */
-  write: string
+  /** What to do when a file was to be read. @default {@link DEFAULT_REMEDY} */
+  read?: string
+  /** What to do when a file was to be written. @default {@link DEFAULT_REMEDY} */
+  write?: string
   /** Kinds of error where they are not those of `KIND`. */
   kind?: { read?: ErrorKind; write?: ErrorKind }
 }
 
-const FREE_SPACE = 'free some space and start the same command again'
-const CHECK_DISK = 'check the disk or the mount and start the same command again'
-const CLOSE_FILES = 'raise the limit (ulimit -n) or end other programs, and start the same command again'
-const FREE_MEMORY = 'end other programs or raise the limit (ulimit -v), and start the same command again'
+const AGAIN = 'and start the same command again'
 const NOT_THERE = { read: 'noInput' } as const
 const ON_THE_WAY = { write: 'inputOutput' } as const
-const LATER = { read: 'tryAgain', write: 'tryAgain' } as const
+const DEFAULT_REMEDY = { read: 'check the name', write: 'choose another output folder' } as const
 export const KIND = { read: 'inputOutput', write: 'cannotCreate' } as const
+
+/** The same is to be done whatever the file was wanted for. */
+function both(remedy: string): { read: string; write: string } {
+  return { read: `${remedy} ${AGAIN}`, write: `${remedy} ${AGAIN}` }
+}
+
+/** The machine or this process has come to a limit: the same may go well later. */
+function exhausted(reason: string, remedy: string): Problem {
+  return { reason, ...both(remedy), kind: { read: 'tryAgain', write: 'tryAgain' } }
+}
+
+const CHECK_DISK = both('check the disk or the mount')
+const CLOSE_FILES = 'raise the limit (ulimit -n) or end other programs,'
 
 /**
  * The one place that turns an error number into words. Names: errno(3); libuv's and Bun's own where they differ.
  * `{code}` in a reason stands for the name itself.
  */
 const PROBLEMS: Readonly<Record<string, Problem>> = {
-  ENOSPC: {
-    reason: 'the disk is full',
-    read: FREE_SPACE,
-    write: FREE_SPACE,
-    kind: ON_THE_WAY,
-  },
-  EDQUOT: {
-    reason: 'the disk quota is used up',
-    read: FREE_SPACE,
-    write: FREE_SPACE,
-    kind: ON_THE_WAY,
-  },
+  ENOSPC: { reason: 'the disk is full', ...both('free some space'), kind: ON_THE_WAY },
+  EDQUOT: { reason: 'the disk quota is used up', ...both('free some space'), kind: ON_THE_WAY },
   EFBIG: {
     reason: 'the file would be larger than the file system or the limit of this process (ulimit -f) allows',
-    read: 'raise the limit and start the same command again',
-    write: 'raise it and start the same command again',
+    ...both('raise the limit'),
     kind: ON_THE_WAY,
   },
   ENOENT: {
     reason: 'no such file or folder',
-    read: 'check the name',
-    write: 'its folder has vanished; check the disk or the mount and start the same command again',
+    write: `its folder has vanished; check the disk or the mount ${AGAIN}`,
     kind: NOT_THERE,
   },
-  ENOTDIR: {
-    reason: 'a part of the path is a file, not a folder ({code})',
-    read: 'check the name',
-    write: 'choose another output folder',
-    kind: NOT_THERE,
-  },
+  ENOTDIR: { reason: 'a part of the path is a file, not a folder ({code})', kind: NOT_THERE },
   EISDIR: {
     reason: 'a folder stands where a file is expected ({code})',
     read: 'name a file',
-    write: 'choose another output folder',
     kind: NOT_THERE,
   },
-  EEXIST: {
-    reason: 'something else is there ({code})',
-    read: 'check the name',
-    write: 'choose another output folder',
-  },
-  ENAMETOOLONG: {
-    reason: 'the name is too long',
-    read: 'check the name',
-    write: 'choose a shorter one with --prefix',
-    kind: NOT_THERE,
-  },
-  ELOOP: {
-    reason: 'links lead in a circle',
-    read: 'check the links',
-    write: 'choose another output folder',
-    kind: NOT_THERE,
-  },
-  EROFS: {
-    reason: 'the file system is read-only',
-    read: CHECK_DISK,
-    write: 'choose another output folder',
-  },
+  EEXIST: { reason: 'something else is there ({code})' },
+  ENAMETOOLONG: { reason: 'the name is too long', write: 'choose a shorter one', kind: NOT_THERE },
+  ELOOP: { reason: 'links lead in a circle', read: 'check the links', kind: NOT_THERE },
+  EROFS: { reason: 'the file system is read-only', read: CHECK_DISK.read },
   EACCES: {
     reason: 'permission denied',
     read: 'ask for permission to read it',
     write: 'choose a folder you may write to',
     kind: NOT_THERE,
   },
-  ETXTBSY: {
-    reason: 'the file is a program that runs',
-    read: 'end it first',
-    write: 'choose another output folder',
-  },
-  EIO: {
-    reason: 'the file system does not answer ({code})',
-    read: CHECK_DISK,
-    write: CHECK_DISK,
-    kind: ON_THE_WAY,
-  },
+  ETXTBSY: { reason: 'the file is a program that runs', read: 'end it first' },
+  EIO: { reason: 'the file system does not answer ({code})', ...CHECK_DISK, kind: ON_THE_WAY },
   ENXIO: {
     reason: 'it is a pipe that nobody reads, a socket, or a device that is not there',
     read: 'check the path',
     write: 'choose another place for it',
   },
-  EMFILE: {
-    reason: 'this process has too many files open',
-    read: CLOSE_FILES,
-    write: CLOSE_FILES,
-    kind: LATER,
-  },
-  ENFILE: {
-    reason: 'this machine has too many files open',
-    read: CLOSE_FILES,
-    write: CLOSE_FILES,
-    kind: LATER,
-  },
-  ENOMEM: {
-    reason: 'there is no memory left',
-    read: FREE_MEMORY,
-    write: FREE_MEMORY,
-    kind: LATER,
-  },
-  EAGAIN: {
-    reason: 'the system has no more processes or memory to give',
-    read: 'end other programs or raise the limit (ulimit -u), and start the same command again',
-    write: 'end other programs or raise the limit (ulimit -u), and start the same command again',
-    kind: LATER,
-  },
+  EMFILE: exhausted('this process has too many files open', CLOSE_FILES),
+  ENFILE: exhausted('this machine has too many files open', CLOSE_FILES),
+  ENOMEM: exhausted('there is no memory left', 'end other programs or raise the limit (ulimit -v),'),
+  EAGAIN: exhausted(
+    'the system has no more processes or memory to give',
+    'end other programs or raise the limit (ulimit -u),',
+  ),
 }
 const SAME: Readonly<Record<string, string>> = {
   EPERM: 'EACCES',
@@ -154,11 +102,11 @@ export function systemProblem(
   if (problem === undefined) {
     if (!/^E[A-Z0-9]+$/.test(code) || (path === undefined && !('errno' in (error as object))))
       return undefined
-    return { reason: messageOf(error), remedy: CHECK_DISK, kind: KIND[access] }
+    return { reason: messageOf(error), remedy: CHECK_DISK.read, kind: KIND[access] }
   }
   return {
     reason: problem.reason.replace('{code}', code),
-    remedy: problem[access],
+    remedy: problem[access] ?? DEFAULT_REMEDY[access],
     kind: problem.kind?.[access] ?? KIND[access],
   }
 }

@@ -165,6 +165,6 @@ export async function refuseInputsIn(output: string, inputs: readonly (string | 
   const found = await sameFile(reads, await filesAt(output))
   if (found === undefined) return
   throw new UsageError(
-    `${found.read} is an input and also ${found.written}, which would be replaced: choose another --output. Nothing was changed`,
+    `${found.read} is an input and also ${found.written}, which would be replaced: choose another output. Nothing was changed`,
   )
 }

@@ -1,4 +1,4 @@
-import { type ErrorKind, VirnucproError } from './errors.ts'
+import { VirnucproError } from './errors.ts'
 import { type Access, KIND, messageOf, systemProblem } from './problems.ts'
 
 /** What a message says in place of the path, and in place of the usual remedy. */
@@ -7,37 +7,28 @@ interface Wording {
   remedy?: string
 }
 
-function sentence(
-  path: string,
-  cause: unknown,
-  access: Access,
-  { what = path, remedy }: Wording,
-): { text: string; kind: ErrorKind } {
-  const start = `cannot ${access} ${what}`
-  const problem = systemProblem(cause, access)
-  if (problem === undefined) return { text: `${start}: ${messageOf(cause)}`, kind: KIND[access] }
-  return { text: `${start}: ${problem.reason}; ${remedy ?? problem.remedy}`, kind: problem.kind }
-}
-
-/** A file or folder could not be written: full disk, read-only folder, quota, vanished mount. */
-export class WriteError extends VirnucproError {
+class FileError extends VirnucproError {
   readonly path: string
 
-  constructor(path: string, cause: unknown, wording: Wording = {}) {
-    const { text, kind } = sentence(path, cause, 'write', wording)
-    super(text, { kind, cause })
+  constructor(access: Access, path: string, cause: unknown, { what = path, remedy }: Wording = {}) {
+    const problem = systemProblem(cause, access)
+    const why = problem === undefined ? messageOf(cause) : `${problem.reason}; ${remedy ?? problem.remedy}`
+    super(`cannot ${access} ${what}: ${why}`, { kind: problem?.kind ?? KIND[access], cause })
     this.path = path
   }
 }
 
-/** A file or folder could not be read. */
-export class ReadError extends VirnucproError {
-  readonly path: string
+/** A file or folder could not be written: full disk, read-only folder, quota, vanished mount. */
+export class WriteError extends FileError {
+  constructor(path: string, cause: unknown, wording?: Wording) {
+    super('write', path, cause, wording)
+  }
+}
 
-  constructor(path: string, cause: unknown, wording: Wording = {}) {
-    const { text, kind } = sentence(path, cause, 'read', wording)
-    super(text, { kind, cause })
-    this.path = path
+/** A file or folder could not be read. */
+export class ReadError extends FileError {
+  constructor(path: string, cause: unknown, wording?: Wording) {
+    super('read', path, cause, wording)
   }
 }
 
