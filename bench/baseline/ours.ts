@@ -3,9 +3,8 @@ import { join } from 'node:path'
 import { dedupe, padBatch, planBatches } from '../../src/batching/index.ts'
 import { openBundle } from '../../src/bundle/index.ts'
 import { OnnxRuntimeBackend } from '../../src/dispatch/index.ts'
-import { loadEsm2 } from '../../src/import/index.ts'
-import { openEsm2, withGraph } from '../../src/import/load.ts'
-import { calibrateEsm2Int8, int8GraphOptions } from '../../src/import/quantize/int8-model.ts'
+import { openEsm2 } from '../../src/import/index.ts'
+import { calibrateInt8 } from '../../src/import/quantize/int8.ts'
 import { EXAMPLE_SEQUENCES, readOrfs } from '../../src/import/quantize/orfs.ts'
 import { writeModel } from '../../src/onnx/index.ts'
 import { EsmAlphabet } from '../../src/tokenizers/index.ts'
@@ -20,8 +19,8 @@ const PRODUCER = { name: 'virnucpro', version: 'bench' }
 
 /** Writes the graph that a bundle in FP32 made from this file would hold. */
 export async function importEsm2(path: string, folder: string): Promise<ImportedEsm2> {
-  await using model = await loadEsm2(path, { precision: 'fp32' })
-  await writeModel(model.graph, { folder, producer: PRODUCER })
+  await using model = await openEsm2(path)
+  await writeModel(model.graph(), { folder, producer: PRODUCER })
   return { graph: join(folder, 'model.onnx'), width: model.shape.width, precision: 'fp32' }
 }
 
@@ -30,8 +29,8 @@ export async function importEsm2Int8(path: string, folder: string): Promise<Impo
   await using esm2 = await openEsm2(path)
   await mkdir(folder, { recursive: true })
   const orfs = await readOrfs(EXAMPLE_SEQUENCES)
-  const found = await calibrateEsm2Int8(esm2, orfs, { folder })
-  await writeModel(withGraph(esm2, int8GraphOptions(found)).graph, { folder, producer: PRODUCER })
+  const { options } = await calibrateInt8(esm2, orfs, { folder })
+  await writeModel(esm2.graph(options), { folder, producer: PRODUCER })
   return { graph: join(folder, 'model.onnx'), width: esm2.shape.width, precision: 'int8' }
 }
 

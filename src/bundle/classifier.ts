@@ -1,4 +1,5 @@
 import type { InferenceSession } from '../onnx/index.ts'
+import { FEATURE_ORDER, type ModelName } from './models.ts'
 
 // Loaded when a classifier is: whoever only reads a manifest does without the runtime.
 const onnx = () => import('../onnx/index.ts')
@@ -60,4 +61,35 @@ export class Classifier {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#session.release()
   }
+}
+
+/** Embeddings of the same sequences by each model: row-major [rows, width]. */
+export type Embeddings = Readonly<Record<ModelName, Float32Array>>
+
+/** How many of `rows` sequences are called the same from either set of embeddings. */
+export async function countEqualCalls(
+  classifier: Classifier,
+  rows: number,
+  sets: readonly [Embeddings, Embeddings],
+): Promise<number> {
+  const calls = async (embeddings: Embeddings) => {
+    const scores = await classifier.classify(featuresOf(embeddings, rows))
+    return Array.from({ length: rows }, (_, row) => scores[2 * row + 1]! > scores[2 * row]!)
+  }
+  const [one, other] = [await calls(sets[0]), await calls(sets[1])]
+  return one.filter((call, row) => call === other[row]).length
+}
+
+/** Embeddings of all models beside each other. */
+function featuresOf(embeddings: Embeddings, rows: number): Float32Array {
+  const width = FEATURE_ORDER.reduce((sum, model) => sum + embeddings[model].length / rows, 0)
+  const features = new Float32Array(rows * width)
+  let column = 0
+  for (const model of FEATURE_ORDER) {
+    const own = embeddings[model].length / rows
+    for (let row = 0; row < rows; row++)
+      features.set(embeddings[model].subarray(row * own, (row + 1) * own), row * width + column)
+    column += own
+  }
+  return features
 }

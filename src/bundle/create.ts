@@ -1,9 +1,10 @@
 import { statfs } from 'node:fs/promises'
-import { dirname, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { createFolder, type FolderToMake, refuseInputsIn } from '../system/replace-folder.ts'
+import { sha256 } from '../system/sha256.ts'
 import { bytes } from '../text/numbers.ts'
 import { BundleError } from './errors.ts'
-import { filesOf, MANIFEST_FILE } from './manifest.ts'
+import { type BundleFile, filesOf, MANIFEST_FILE } from './manifest.ts'
 import { readManifest } from './open.ts'
 
 /** Graphs, tokenizer and manifest, beside the weights. */
@@ -46,6 +47,16 @@ export async function createBundle(
     await checkRoom(dirname(output), output, mostBytes)
     await fill(unfinished)
   })
+}
+
+/** Writes a small file of a bundle that is being made. @param path FOLDER/FILE */
+export async function writeBundleFile(
+  folder: string,
+  path: string,
+  content: string | Uint8Array,
+): Promise<BundleFile> {
+  await Bun.write(join(folder, path), content)
+  return { path, bytes: Buffer.byteLength(content), sha256: sha256(content) }
 }
 
 async function checkRoom(folder: string, output: string, mostBytes: number): Promise<void> {

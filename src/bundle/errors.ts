@@ -1,5 +1,6 @@
 import { DataError, type ErrorOptions } from '../system/errors.ts'
 import type { Message } from '../system/printable.ts'
+import { FEATURE_ORDER, MODELS, type ModelName } from './models.ts'
 
 /** A weight file, a folder of one, or a bundle cannot be used. */
 export class ModelError extends DataError {}
@@ -33,7 +34,7 @@ export class TensorMismatchError extends ModelError {
         listed('missing tensors', found.missing),
         listed('unexpected tensors', found.unexpected),
         listed('tensors of another shape', found.misshapen),
-        'Check that this file is the model named by the option it was given to.',
+        'Check that this file is the model it was named as.',
       ].filter((line) => line !== ''),
     )
     this.path = path
@@ -43,22 +44,21 @@ export class TensorMismatchError extends ModelError {
   }
 }
 
-/** The three models do not belong together. */
+/** The models do not belong together. */
 export class DimensionMismatchError extends ModelError {
-  readonly dnabert: number
-  readonly esm2: number
+  readonly widths: Readonly<Record<ModelName, number>>
   readonly classifier: number
 
-  constructor(widths: { dnabert: number; esm2: number; classifier: number }) {
+  constructor(widths: Readonly<Record<ModelName, number>>, classifier: number) {
+    const given = FEATURE_ORDER.map((name) => `${MODELS[name].label} gives ${widths[name]} numbers`)
+    const all = FEATURE_ORDER.reduce((sum, name) => sum + widths[name], 0)
     super(
-      `the models do not belong together: DNABERT-S gives ${widths.dnabert} numbers and ESM-2 gives ${widths.esm2}, ` +
-        `together ${widths.dnabert + widths.esm2}, but the classifier takes ${widths.classifier}. ` +
-        'Import the DNABERT-S and ESM-2 models that the classifier was trained with ' +
+      `the models do not belong together: ${given.join(' and ')}, together ${all}, but the classifier takes ` +
+        `${classifier}. Import the models that the classifier was trained with ` +
         '(VirNucPro: DNABERT-S with 768 and ESM-2 3B with 2560, together 3328).',
     )
-    this.dnabert = widths.dnabert
-    this.esm2 = widths.esm2
-    this.classifier = widths.classifier
+    this.widths = widths
+    this.classifier = classifier
   }
 }
 
@@ -72,7 +72,7 @@ export class BundleError extends ModelError {
   }
 }
 
-/** The sequences to calibrate FP8 with do not serve. */
+/** The sequences to calibrate with do not serve. */
 export class CalibrationError extends ModelError {}
 
 const SHOWN = 8

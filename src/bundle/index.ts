@@ -2,7 +2,8 @@
 
 // What chunks a classifier was made for.
 export { classifierLength, publishedLength } from './chunk-length.ts'
-export { Classifier, type ClassifierOptions } from './classifier.ts'
+export { Classifier, type ClassifierOptions, countEqualCalls, type Embeddings } from './classifier.ts'
+export { createBundle, writeBundleFile } from './create.ts'
 // Errors.
 export {
   BundleError,
@@ -14,13 +15,16 @@ export {
 } from './errors.ts'
 // Manifest and identity.
 export {
+  BUNDLE_FORMAT,
   BUNDLE_VERSION,
   type BundleFile,
   bundleDigest,
   graphFiles,
+  MANIFEST_FILE,
   Manifest,
   manifestText,
   modelDigest,
+  type SourceRecord,
   servedVersion,
   sourceDigest,
   TABLE_POSITIONS,
@@ -38,6 +42,7 @@ export {
 export { type Bundle, openBundle, resolveBundle, verifyBundle } from './open.ts'
 export {
   computesOnCpu,
+  type GraphPrecision,
   PRECISION_NAMES,
   PRECISIONS,
   type Precision,

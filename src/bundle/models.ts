@@ -22,8 +22,8 @@ interface ModelFacts {
    * fewer, chunks of 300 and 500 bases, the longest sequences that enter the mean whole.
    */
   readonly profiles: readonly number[]
-  /** What it is called in the feature files of the original. */
-  readonly featureFile: 'dnabert' | 'esm'
+  /** What the original calls it: the name of its weights among the options of an import, and a kind of feature file. */
+  readonly short: string
 }
 
 /** The language models of a bundle, in the order of its manifest. Everything that treats each of them iterates over this table. */
@@ -38,7 +38,7 @@ export const MODELS = {
     tokenBudget: 16_384,
     maxSequences: 1024,
     profiles: [64, 176, 1088],
-    featureFile: 'esm',
+    short: 'esm',
   },
   // One token stands for about 4.6 bases, and at worst for one.
   dnabert_s: {
@@ -50,7 +50,7 @@ export const MODELS = {
     tokenBudget: 65_536,
     maxSequences: 4096,
     profiles: [64, 160, 512],
-    featureFile: 'dnabert',
+    short: 'dnabert',
   },
 } as const satisfies Readonly<Record<string, ModelFacts>>
 

@@ -43,7 +43,7 @@ const SMALL_BYTES = 64 << 20
 
 const DEMO_FOLDER = resolve(import.meta.dir, '../../examples/demo-bundle')
 
-/** The folder that `--bundle` means: `demo` is the bundled example, anything else a path. */
+/** The folder that a name means: `demo` is the bundled example, anything else a path. */
 export function resolveBundle(nameOrPath: string): string {
   return nameOrPath === 'demo' ? DEMO_FOLDER : resolve(nameOrPath)
 }
@@ -134,8 +134,9 @@ async function readWhole(path: string, folder: string): Promise<Buffer> {
       cause instanceof NotRegularError
         ? `its ${MANIFEST_FILE} is ${cause.kind}`
         : `it has no ${MANIFEST_FILE}`
-    throw new BundleError(folder, `${folder} is no bundle: ${why}. Make one with: virnucpro models import`, {
+    throw new BundleError(folder, `${folder} is not a bundle: ${why}`, {
       cause,
+      detail: { code: 'no-bundle', data: { path: folder } },
       ...(cause instanceof NotRegularError ? {} : { kind: 'noInput' }),
     })
   }

@@ -34,6 +34,9 @@ export const PRECISIONS = {
 
 export type Precision = keyof typeof PRECISIONS
 
+/** Arithmetic of a graph. Numbers of FP16 have three binary digits more than those of BF16 and end at 65,504. */
+export type GraphPrecision = (typeof PRECISIONS)[Precision]['graph']
+
 export const PRECISION_NAMES = Object.keys(PRECISIONS) as readonly Precision[]
 
 /** The facts of a precision, in their general type. */

@@ -9,7 +9,7 @@ const ADVICE: { [Code in keyof ErrorCodes]: (data: ErrorCodes[Code]) => string }
   'place-taken': () => 'Add --force to replace it, or choose another folder',
   'foreign-file': () => 'Another --prefix gives the files of this run other names',
   'memory-too-small': ({ model, tokens }) =>
-    `${model === 'esm2' ? '--esm-batch-size' : '--dnabert-batch-size'} ${tokens} makes such batches from the start`,
+    `--${model}-batch-size ${tokens} makes such batches from the start`,
   'not-finite': () =>
     'virnucpro models verify finds damaged weights; virnucpro models import --precision bf16 makes models with room for larger numbers',
   'server-stalled': () => '--server-timeout says how long a run waits for it',
@@ -28,6 +28,10 @@ const ADVICE: { [Code in keyof ErrorCodes]: (data: ErrorCodes[Code]) => string }
   'empty-record': () => 'Or skip invalid records (--on-invalid skip)',
   'no-report': () =>
     'A run writes one at its end, unless --no-report is given; one that was interrupted has none yet',
+  'no-bundle': () => 'Make one with: virnucpro models import',
+  'beyond-fp16': () => 'Import the models with --precision bf16',
+  'no-kernel': () => 'Import the models without --attention fused',
+  'classifier-as-weights': () => 'Name the classifier with --mlp',
 }
 
 /** A message with the advice that goes with it: after its one line, or below its lines. */

@@ -1,6 +1,6 @@
 import { TritonError } from 'tritonclient-ts'
 import { type TokenBatch, takeRows } from '../batching/index.ts'
-import type { ModelName } from '../bundle/index.ts'
+import { MODELS, type ModelName } from '../bundle/index.ts'
 import { InferenceError } from '../onnx/index.ts'
 import type { Logger } from '../system/logger.ts'
 
@@ -51,7 +51,7 @@ export class BatchFit {
       this.#alreadyLogged = true
       this.#logger?.warn(
         `${this.#name} ran out of memory; from now on batches of more than ${tokens} tokens are computed there in pieces`,
-        { code: 'memory-too-small', data: { model: this.#model, tokens } },
+        { code: 'memory-too-small', data: { model: MODELS[this.#model].short, tokens } },
       )
     }
     return embeddings

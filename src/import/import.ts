@@ -1,48 +1,70 @@
 import { mkdir } from 'node:fs/promises'
 import { basename, join, resolve } from 'node:path'
 import packageManifest from '../../package.json' with { type: 'json' }
-import { publishedLength } from '../bundle/chunk-length.ts'
-import { createBundle } from '../bundle/create.ts'
-import { DimensionMismatchError, ModelError } from '../bundle/errors.ts'
 import {
   BUNDLE_FORMAT,
   BUNDLE_VERSION,
+  type Bundle,
   type BundleFile,
+  createBundle,
+  DimensionMismatchError,
+  forModels,
   MANIFEST_FILE,
   type Manifest,
-  type Measured,
+  MODEL_NAMES,
+  MODELS,
+  ModelError,
+  type ModelName,
   manifestText,
-} from '../bundle/manifest.ts'
-import { type Bundle, openBundle } from '../bundle/open.ts'
-import { computesOnCpu } from '../bundle/precisions.ts'
-import { type WrittenFile, weightBytes, writeModel } from '../onnx/index.ts'
+  modelFacts,
+  openBundle,
+  type PRECISIONS,
+  type Precision,
+  precisionFacts,
+  publishedLength,
+  writeBundleFile,
+} from '../bundle/index.ts'
+import { encodeInline, type GraphBuilder, weightBytes, writeModel } from '../onnx/index.ts'
 import { UsageError } from '../system/errors.ts'
-import type { GraphOptions } from './graphs/common.ts'
-import { MAX_RESIDUES } from './graphs/esm2.ts'
+import { sha256 } from '../system/sha256.ts'
 import { FUSED_SIZES } from './graphs/fused-attention.ts'
-import { type LoadedModel, loadDnabert, loadMlp, type OpenedEsm2, openEsm2, withGraph } from './load.ts'
-import { calibrateBf16, calibrateDnabertBf16 } from './quantize/bf16-model.ts'
-import type { CalibrationContext } from './quantize/context.ts'
-import {
-  CALIBRATION_FILE,
-  calibrateFp8,
-  type Fp8Model,
-  type Fp8Options,
-  fp8GraphOptions,
-} from './quantize/fp8-model.ts'
-import { measureFp16 } from './quantize/fp16-model.ts'
-import { calibrateInt8, UNCALIBRATED } from './quantize/int8-model.ts'
+import type { MlpShape } from './graphs/mlp.ts'
+import { type LanguageModel, OPENERS, type OpenedModel, openMlp } from './open.ts'
+import type { OpenedModels, Quantized } from './quantize/calibration.ts'
 import { EXAMPLE_SEQUENCES } from './quantize/orfs.ts'
-import { recordSources } from './weights/provenance.ts'
-import { watchSources } from './weights/unchanged.ts'
+import { graphOptions, QUANTIZERS } from './quantize/quantizers.ts'
+import { recordSources, rememberSources } from './weights/provenance.ts'
 
-type BundlePrecision = Manifest['precision']
+/**
+ * Weights of each language model: ESM-2 as a fair-esm `.pt` file, or a Hugging Face folder or weight file; DNABERT-S as a
+ * Hugging Face folder with weights, config.json and tokenizer.json.
+ */
+type WeightPaths = { readonly [Name in ModelName as (typeof MODELS)[Name]['short']]: string }
 
-export interface ImportOptions {
-  /** ESM-2: a fair-esm `.pt` file, or a Hugging Face folder or weight file. */
-  readonly esm: string
-  /** DNABERT-S: a Hugging Face folder with weights, config.json and tokenizer.json. */
-  readonly dnabert: string
+type PrecisionsThat<Calibrate> = {
+  [Name in Precision]: (typeof PRECISIONS)[Name] extends { calibration: Calibrate } ? Name : never
+}[Precision]
+
+/**
+ * What the language models of a bundle compute in; the classifier is always in FP32. With 'fp8' the products of ESM-2 are
+ * in FP8 and everything else is in BF16; with 'int8' the products of both models are in INT8 and everything else is in FP32.
+ *
+ * `calibrate` is a FASTA file of nucleotides like those of later runs, or by default an example. With it the correction of
+ * embeddings is found and the accuracy measured; in FP16 nothing is corrected, and all numbers are seen to fit. False for
+ * neither.
+ */
+export type Quantization =
+  | { readonly precision?: 'fp32' }
+  | { readonly precision: PrecisionsThat<'example'>; readonly calibrate?: string }
+  | { readonly precision: PrecisionsThat<'optional'>; readonly calibrate?: string | false }
+  | {
+      readonly precision: PrecisionsThat<'required'>
+      readonly calibrate: string
+      /** Largest error of a product, relative to how much it differs between tokens; others stay in BF16. @default 0.1 */
+      readonly tolerance?: number | undefined
+    }
+
+interface Common extends WeightPaths {
   /** Classifier: a pickled module, a state dict, or safetensors. */
   readonly mlp: string
   /** Bases of the chunks that the classifier was made for. @default from the name of a published file; else unknown */
@@ -50,28 +72,8 @@ export interface ImportOptions {
   /** Folder to make. */
   readonly output: string
   /**
-   * Of the two language models; the classifier is always FP32. With 'fp8' the products of ESM-2 are in FP8 and everything
-   * else is in BF16; with 'int8', for CPUs, the products of both are in INT8 and everything else is in FP32.
-   * @default 'fp32'
-   */
-  readonly precision?: BundlePrecision
-  /** What FP8 is calibrated with: needed for it, and for it alone. */
-  readonly fp8?: Fp8Options
-  /**
-   * What embeddings get back of what BF16 takes is found with this: a FASTA file of nucleotides. 'uncorrected' leaves
-   * embeddings as they come. For 'bf16' alone. @default {@link EXAMPLE_SEQUENCES}
-   */
-  readonly bf16?: { readonly calibrate: string } | 'uncorrected'
-  /**
-   * That all numbers fit FP16, and what it costs, is tried with this: a FASTA file of nucleotides. For 'fp16' alone.
-   * @default {@link EXAMPLE_SEQUENCES}
-   */
-  readonly fp16?: { readonly calibrate: string } | 'untried'
-  /** What INT8, and it alone, is calibrated with: a FASTA file of nucleotides. @default {@link EXAMPLE_SEQUENCES} */
-  readonly int8?: { readonly calibrate: string }
-  /**
    * `fused`: attention is one operator, which `model_repository/python/attention.cu` computes in TensorRT plans hosted by
-   * the Python backend, and nothing else can. For 'bf16', 'fp16' and 'fp8'. @default 'standard'
+   * the Python backend, and nothing else can. For GPUs. @default 'standard'
    */
   readonly attention?: 'standard' | 'fused'
   /** Replace a bundle that is there already. @default false */
@@ -82,60 +84,51 @@ export interface ImportOptions {
   readonly created?: Date
   /** Marks a bundle whose calls mean nothing. @default false */
   readonly demo?: boolean
-  /** Told in words what is being done. */
+  /** Is given words about what is being done. */
   readonly onProgress?: (message: string) => void
   readonly signal?: AbortSignal
 }
 
+export type ImportOptions = Common & Quantization
+
+const DEFAULT_TOLERANCE = 0.1
+
 const TOOL = { name: packageManifest.name, version: packageManifest.version }
 
 /** The program's own version stays out of the graphs: equal models give equal files whoever wrote them. */
-export const PRODUCER = { name: packageManifest.name, version: `bundle ${BUNDLE_VERSION}` }
-
-/** `<pad>` of the ESM-1b alphabet. */
-const ESM_PAD_ID = 1
+const PRODUCER = { name: packageManifest.name, version: `bundle ${BUNDLE_VERSION}` }
 
 /**
- * Makes a bundle from users' own weight files. All three are opened, checked and compared before anything
+ * Makes a bundle from users' own weight files. All are opened, checked and compared before anything
  * is written; weights are then streamed, so a model larger than memory can be imported.
  *
- * @throws ModelError when a file is not the model it is given as, or the three do not belong together;
+ * @throws ModelError when a file is not the model it is given as, or the models do not belong together;
  * BundleError when the folder is taken; TorchFileError when a file is damaged or unsafe
  */
 export async function importModels(options: ImportOptions): Promise<Bundle> {
-  const precision = options.precision ?? 'fp32'
-  const chunkLength = options.chunkLength ?? publishedLength(options.mlp)
-  const madeFor = chunkLength === undefined ? {} : { chunkLength }
+  const { precision = 'fp32', signal, onProgress } = options
   const isFused = options.attention === 'fused'
-  checkOptions(options, precision)
-  const graphs = graphOptions(precision, isFused)
-  await using esm2 = await openEsm2(options.esm)
-  const plain = withGraph(esm2, graphs.esm2)
-  await using dnabert = await loadDnabert(options.dnabert, graphs.dnabert)
-  await using mlp = await loadMlp(options.mlp)
-  const widths = { dnabert: dnabert.shape.width, esm2: esm2.shape.width, classifier: mlp.shape.input }
-  if (widths.dnabert + widths.esm2 !== widths.classifier) throw new DimensionMismatchError(widths)
-  if (isFused) checkHeads({ esm2: esm2.shape, dnabert_s: dnabert.shape })
+  checkOptions(options)
+  await using opened = new AsyncDisposableStack()
+  const models = await openModels(options, opened)
+  const { language, mlp } = models
+  if (isFused) checkHeads(language)
+  const plain = forModels((name) => graphOptions(precision, name, isFused))
 
-  const unchanged = await watchSources([...esm2.files, ...dnabert.files, ...mlp.files])
+  const unchanged = await rememberSources([...Object.values(language), mlp].flatMap(({ files }) => files))
   const output = resolve(options.output)
-  const bytes = [plain, dnabert, mlp].reduce((sum, { graph }) => sum + weightBytes(graph), 0)
-  const mostBytes = Math.max(bytes, await calibrationBytes(options, esm2))
-  const { fp8: ofFp8, bf16, fp16, int8 } = options
-  const calibrated = [ofFp8, bf16, fp16, int8].map((of) =>
-    typeof of === 'object' ? of.calibrate : undefined,
+  const calibrate = calibrationFile(options)
+  const bytes = MODEL_NAMES.reduce((sum, name) => sum + weightBytes(language[name].graph(plain[name])), 0)
+  const mostBytes = Math.max(
+    bytes + weightBytes(mlp.graph()),
+    calibrate === undefined ? 0 : calibrationBytes(language),
   )
-  const inputs = [options.esm, options.dnabert, options.mlp, ...calibrated]
+  const inputs = [...MODEL_NAMES.map((name) => options[MODELS[name].short]), options.mlp, calibrate]
   await createBundle({ output, force: options.force ?? false, mostBytes, inputs }, async (folder) => {
-    const { signal, onProgress } = options
-    const context = { folder, ...(onProgress && { onProgress }), ...(signal && { signal }) }
-    const { fp8, besideFp8 } = await calibrateWithFp8(esm2, mlp, options, context)
-    const measured = await measure(precision, esm2, mlp, options, context)
-    const ofDnabert = measured?.options?.dnabert ?? besideFp8?.options
-    const ofEsm2 = fp8?.options ?? measured?.options?.esm2
-    const written = ofEsm2 === undefined ? plain : withGraph(esm2, { ...graphs.esm2, ...ofEsm2 })
-    await using calibrated =
-      ofDnabert && (await loadDnabert(options.dnabert, { ...graphs.dnabert, ...ofDnabert }))
+    const quantized = await quantize(models, calibrate, options, folder)
+    const { measured, ofModels } = quantized
+    const graphs = forModels((name) => language[name].graph({ ...plain[name], ...quantized.options[name] }))
+    const target = { folder, signal, onProgress }
     const manifest: Manifest = {
       format: BUNDLE_FORMAT,
       version: BUNDLE_VERSION,
@@ -145,32 +138,13 @@ export async function importModels(options: ImportOptions): Promise<Bundle> {
       precision,
       ...(isFused && { attention: 'fused' }),
       demo: options.demo ?? false,
-      ...(measured && { [precision]: recordOf(measured) }),
+      ...(measured && { [precision]: measured }),
       models: {
-        esm2: {
-          kind: 'esm2',
-          ...dimensions(esm2.shape),
-          maxResidues: MAX_RESIDUES,
-          padId: ESM_PAD_ID,
-          ...(await writeWithWeights(folder, 'esm2', written, options)),
-          ...(fp8 && { fp8: await writeCalibration(folder, fp8) }),
-        },
-        dnabert_s: {
-          kind: 'dnabert_s',
-          ...dimensions(dnabert.shape),
-          padId: dnabert.padId,
-          ...(await writeWithWeights(folder, 'dnabert_s', calibrated ?? dnabert, options)),
-          tokenizer: await writeTokenizer(folder, dnabert.tokenizer),
-          ...(besideFp8 && { bf16: { accuracy: besideFp8.accuracy } }),
-        },
-        mlp: {
-          kind: 'mlp',
-          input: mlp.shape.input,
-          hidden: mlp.shape.hidden,
-          classes: ['others', 'virus'],
-          ...madeFor,
-          ...(await writeInline(folder, 'mlp', mlp, options)),
-        },
+        ...(await forEach(async (name) => ({
+          ...(await writeLanguageModel(language[name], graphs[name], target)),
+          ...ofModels?.[name],
+        }))),
+        mlp: await writeMlp(mlp, options.chunkLength ?? publishedLength(options.mlp), target),
       },
     }
     await unchanged()
@@ -179,163 +153,166 @@ export async function importModels(options: ImportOptions): Promise<Bundle> {
   return await openBundle(output)
 }
 
-/** @throws UsageError for options that do not belong together */
-function checkOptions(options: ImportOptions, precision: BundlePrecision): void {
-  if ((precision === 'fp8') !== (options.fp8 !== undefined))
-    throw new UsageError('the options for FP8 belong to a bundle in FP8, and it needs them')
-  for (const other of ['int8', 'bf16', 'fp16'] as const) {
-    if (precision !== other && options[other] !== undefined)
-      throw new UsageError(
-        `the options for ${other.toUpperCase()} belong to a bundle in ${other.toUpperCase()}`,
-      )
-  }
-  if (options.attention === 'fused' && computesOnCpu(precision))
-    throw new UsageError(
-      `fused attention is for GPUs: for bundles in BF16, FP16 or FP8, not ${precision.toUpperCase()}`,
-    )
+/** The parts of the union that a program without types may get wrong. @throws UsageError */
+function checkOptions(options: ImportOptions): void {
+  const { label, device, calibration } = precisionFacts(options.precision ?? 'fp32')
+  const calibrate = 'calibrate' in options ? options.calibrate : undefined
+  if (calibration === undefined && calibrate !== undefined)
+    throw new UsageError(`${label} is not calibrated: it takes no sequences`)
+  if (calibration === 'required' && typeof calibrate !== 'string')
+    throw new UsageError(`${label} needs sequences to calibrate with`)
+  if (calibrate === false && calibration !== 'optional')
+    throw new UsageError(`${label} cannot do without calibration`)
+  if ('tolerance' in options && options.tolerance !== undefined && options.precision !== 'fp8')
+    throw new UsageError(`${label} has no tolerance: that is for FP8`)
+  if (options.attention === 'fused' && device === 'cpu')
+    throw new UsageError(`fused attention is for GPUs, and ${label} is not`)
 }
 
-/** What calibration writes in FP32 before there are weights: DNABERT-S, then two layers of ESM-2 at most. */
-async function calibrationBytes(
-  { precision = 'fp32', bf16, fp16, dnabert }: ImportOptions,
-  esm2: OpenedEsm2,
-): Promise<number> {
-  if (precision === 'fp32' || bf16 === 'uncorrected' || fp16 === 'untried') return 0
-  await using exact = await loadDnabert(dnabert, {})
-  return Math.max(weightBytes(exact.graph), (2 * weightBytes(withGraph(esm2, {}).graph)) / esm2.shape.layers)
+/** What to calibrate with; undefined where nothing is. */
+function calibrationFile(options: ImportOptions): string | undefined {
+  if (precisionFacts(options.precision ?? 'fp32').calibration === undefined) return undefined
+  const calibrate = 'calibrate' in options ? options.calibrate : undefined
+  return calibrate === false ? undefined : (calibrate ?? EXAMPLE_SEQUENCES)
 }
 
-/** What the graphs are written with, where calibration adds nothing. */
-function graphOptions(
-  precision: BundlePrecision,
-  isFused: boolean,
-): { esm2: GraphOptions; dnabert: GraphOptions } {
-  if (precision === 'int8') return { esm2: UNCALIBRATED, dnabert: UNCALIBRATED }
-  const plain: GraphOptions = {
-    precision: precision === 'fp8' ? 'bf16' : precision,
-    ...(isFused && { form: { attention: 'fused' } }),
-  }
-  return { esm2: precision === 'fp8' ? fp8GraphOptions(isFused) : plain, dnabert: plain }
+async function openModels(options: ImportOptions, opened: AsyncDisposableStack): Promise<OpenedModels> {
+  const language = await forEach(async (name) => opened.use(await OPENERS[name](options[MODELS[name].short])))
+  const mlp = opened.use(await openMlp(options.mlp))
+  const widths = forModels((name) => language[name].shape.width)
+  const all = Object.values(widths).reduce((sum, width) => sum + width, 0)
+  if (all !== mlp.shape.input) throw new DimensionMismatchError(widths, mlp.shape.input)
+  return { language, mlp }
 }
 
-function checkHeads(shapes: Record<string, { width: number; heads: number }>): void {
-  for (const [model, { width, heads }] of Object.entries(shapes)) {
+/** What calibration writes in FP32 before there are weights: a model as a whole, or two of its layers. */
+function calibrationBytes(language: OpenedModels['language']): number {
+  const bytes = MODEL_NAMES.map((name) => {
+    const { pieces, shape, graph } = language[name]
+    return pieces === undefined ? weightBytes(graph({})) : (2 * weightBytes(graph({}))) / shape.layers
+  })
+  return Math.max(...bytes)
+}
+
+function checkHeads(language: OpenedModels['language']): void {
+  for (const name of MODEL_NAMES) {
+    const { width, heads } = language[name].shape
     const size = width / heads
     if (FUSED_SIZES.includes(size)) continue
     throw new ModelError(
-      `the attention kernel takes heads of ${FUSED_SIZES.join(', ')} numbers; those of ${model} have ${size}. ` +
-        'Import it without --attention fused.',
+      `the attention kernel takes heads of ${FUSED_SIZES.join(', ')} numbers; those of ${name} have ${size}`,
+      { detail: { code: 'no-kernel', data: {} } },
     )
   }
 }
 
-/** What a bundle in FP8 has of calibration: ESM-2 in FP8, DNABERT-S in BF16 beside it. */
-async function calibrateWithFp8(
-  esm2: OpenedEsm2,
-  mlp: LoadedModel<unknown>,
-  { dnabert, fp8, attention }: ImportOptions,
-  context: CalibrationContext,
-) {
-  if (fp8 === undefined) return {}
-  const isFused = attention === 'fused'
-  return {
-    fp8: await calibrateFp8(esm2, { dnabert, mlp }, fp8, { ...context, isFused }),
-    besideFp8: await calibrateDnabertBf16(dnabert, fp8.calibrate, context),
-  }
-}
-
-/** What is recorded of a precision, and what the graphs get to make up for some of what it costs. */
-interface Measurement extends Measured {
-  readonly options?: { readonly esm2: GraphOptions; readonly dnabert: GraphOptions }
-}
-
-/** What BF16, FP16 and INT8 cost, and what makes up for some of it. */
-async function measure(
-  precision: BundlePrecision,
-  esm2: OpenedEsm2,
-  mlp: LoadedModel<unknown>,
-  { dnabert, bf16, fp16, int8 }: ImportOptions,
-  context: CalibrationContext,
-): Promise<Measurement | undefined> {
-  const others = { dnabert, mlp }
-  if (precision === 'fp16' && fp16 !== 'untried')
-    return await measureFp16(esm2, others, fp16?.calibrate ?? EXAMPLE_SEQUENCES, context)
-  if (precision === 'int8')
-    return await calibrateInt8(esm2, others, int8?.calibrate ?? EXAMPLE_SEQUENCES, context)
-  if (precision !== 'bf16' || bf16 === 'uncorrected') return undefined
-  return await calibrateBf16(esm2, others, bf16?.calibrate ?? EXAMPLE_SEQUENCES, context)
-}
-
-function recordOf({ options: _, ...record }: Measurement): Measured {
-  return record
-}
-
-type Part = 'esm2' | 'dnabert_s' | 'mlp'
-
-async function writeWithWeights(
-  folder: string,
-  part: Part,
-  model: LoadedModel<unknown>,
+async function quantize(
+  models: OpenedModels,
+  calibrate: string | undefined,
   options: ImportOptions,
-) {
-  const { graph, weights } = await write(folder, part, model, options, false)
-  if (weights === undefined) throw new Error(`${part}: no weights were written`)
+  folder: string,
+): Promise<Quantized> {
+  const { precision = 'fp32', attention, onProgress, signal } = options
+  const quantizer = QUANTIZERS[precision]
+  if (calibrate === undefined || quantizer.calibrate === undefined) return { options: {} }
+  const tolerance = ('tolerance' in options ? options.tolerance : undefined) ?? DEFAULT_TOLERANCE
+  const how = { calibrate, tolerance, isFused: attention === 'fused' }
+  return await quantizer.calibrate(models, how, { folder, onProgress, signal })
+}
+
+/** One value for each model, made one after the other. */
+async function forEach<T>(make: (name: ModelName) => Promise<T>): Promise<Record<ModelName, T>> {
+  const made: [ModelName, T][] = []
+  for (const name of MODEL_NAMES) made.push([name, await make(name)])
+  return Object.fromEntries(made) as Record<ModelName, T>
+}
+
+interface Target {
+  readonly folder: string
+  readonly signal: AbortSignal | undefined
+  readonly onProgress: ImportOptions['onProgress'] | undefined
+}
+
+async function writeLanguageModel(model: LanguageModel, graph: GraphBuilder, target: Target) {
+  const { name, shape, padId, tokenizer } = model
+  const { layers, width, heads, hidden, vocabulary } = shape
+  const { maxResidues } = modelFacts(name)
+  const written = await write(name, graph, target, false)
+  if (written.weights === undefined) throw new Error(`${name}: no weights were written`)
   return {
-    graph: placed(part, graph),
-    weights: placed(part, weights),
-    source: await sources(part, model, options),
+    kind: name,
+    ...{ layers, width, heads, hidden, dimension: width, vocabulary },
+    ...(maxResidues !== undefined && { maxResidues }),
+    padId,
+    graph: written.graph,
+    weights: written.weights,
+    source: await sources(name, model, target),
+    ...(tokenizer && {
+      tokenizer: await writeBundleFile(target.folder, `${name}/tokenizer.json`, tokenizer),
+    }),
   }
 }
 
-async function writeInline(folder: string, part: Part, model: LoadedModel<unknown>, options: ImportOptions) {
-  const { graph } = await write(folder, part, model, options, true)
-  return { graph: placed(part, graph), source: await sources(part, model, options) }
+async function writeMlp(mlp: OpenedModel<MlpShape>, chunkLength: number | undefined, target: Target) {
+  const { input, hidden } = mlp.shape
+  return {
+    kind: 'mlp' as const,
+    input,
+    hidden,
+    classes: ['others', 'virus'],
+    ...(chunkLength !== undefined && { chunkLength }),
+    graph: (await write('mlp', mlp.graph(), target, true)).graph,
+    source: await sources('mlp', mlp, target),
+  }
 }
 
 async function write(
-  folder: string,
-  part: Part,
-  { graph }: LoadedModel<unknown>,
-  { signal, onProgress }: ImportOptions,
+  part: string,
+  graph: GraphBuilder,
+  { folder, signal, onProgress }: Target,
   inline: boolean,
-) {
+): Promise<{ graph: BundleFile; weights?: BundleFile }> {
   onProgress?.(`${part}: writing ${(weightBytes(graph) / 1e6).toFixed(1)} MB of weights`)
-  const target = join(folder, part)
-  await mkdir(target)
-  return await writeModel(graph, { folder: target, inline, producer: PRODUCER, ...(signal && { signal }) })
+  const place = join(folder, part)
+  await mkdir(place, { recursive: true })
+  const written = await writeModel(graph, {
+    folder: place,
+    inline,
+    producer: PRODUCER,
+    ...(signal && { signal }),
+  })
+  const placed = ({ file, bytes, sha256 }: typeof written.graph) => ({
+    path: `${part}/${file}`,
+    bytes,
+    sha256,
+  })
+  return { graph: placed(written.graph), ...(written.weights && { weights: placed(written.weights) }) }
 }
 
-async function sources(part: Part, model: LoadedModel<unknown>, { signal, onProgress }: ImportOptions) {
+async function sources(part: string, model: OpenedModel, { signal, onProgress }: Target) {
   onProgress?.(`${part}: computing checksums of the files it came from`)
   return await recordSources(model.files, model.licence, signal)
 }
 
-async function writeCalibration(folder: string, { products, accuracy, record }: Fp8Model) {
-  const calibration = await writeSmall(folder, CALIBRATION_FILE, new TextEncoder().encode(record))
-  return { calibration, products, accuracy }
+/** A classifier file made ready for one run. */
+export interface ImportedClassifier {
+  /** Content of its graph, with the weights. */
+  graph: Uint8Array
+  /** Numbers that it classifies. */
+  input: number
+  /** Of the graph: equal for equal classifiers. */
+  sha256: string
 }
 
-function writeTokenizer(folder: string, content: Uint8Array): Promise<BundleFile> {
-  return writeSmall(folder, 'dnabert_s/tokenizer.json', content)
-}
-
-async function writeSmall(folder: string, path: string, content: Uint8Array): Promise<BundleFile> {
-  await Bun.write(join(folder, path), content)
-  const sha256 = new Bun.CryptoHasher('sha256').update(content).digest('hex')
-  return { path, bytes: content.length, sha256 }
-}
-
-function placed(part: Part, { file, bytes, sha256 }: WrittenFile): BundleFile {
-  return { path: `${part}/${file}`, bytes, sha256 }
-}
-
-function dimensions(shape: {
-  layers: number
-  width: number
-  heads: number
-  hidden: number
-  vocabulary: number
-}) {
-  const { layers, width, heads, hidden, vocabulary } = shape
-  return { layers, width, heads, hidden, dimension: width, vocabulary }
+/**
+ * Turns a classifier file of the original into a graph for one run, as its command line names the file each time.
+ *
+ * @throws ModelError when the file is no classifier, or is written to while it is read
+ */
+export async function importClassifier(path: string): Promise<ImportedClassifier> {
+  await using model = await openMlp(path)
+  const unchanged = await rememberSources(model.files)
+  const graph = await encodeInline(model.graph(), { producer: PRODUCER })
+  await unchanged()
+  return { graph, input: model.shape.input, sha256: sha256(graph) }
 }

@@ -18,8 +18,8 @@ export interface ErrorCodes {
   'place-taken': { path: string }
   /** A file that no run has recorded has the name of one that a run is to write. */
   'foreign-file': { path: string }
-  /** The memory of a device does not hold batches as large as planned; those of so many padded tokens it does. */
-  'memory-too-small': { model: 'esm2' | 'dnabert_s'; tokens: number }
+  /** The memory of a device does not hold batches as large as planned, but those of so many padded tokens. */
+  'memory-too-small': { model: string; tokens: number }
   /** A model makes embeddings with NaN or infinity. */
   'not-finite': Record<string, never>
   /** A server has stopped answering, and there is no other to take its batches. */
@@ -48,6 +48,14 @@ export interface ErrorCodes {
   'duplicate-id': { id: string }
   /** A record has a header only. */
   'empty-record': { id: string }
+  /** A folder that should be a bundle has no manifest. */
+  'no-bundle': { path: string }
+  /** A model has numbers that FP16 does not. */
+  'beyond-fp16': Record<string, never>
+  /** The kernel of fused attention does not take the heads of a model. */
+  'no-kernel': Record<string, never>
+  /** A classifier was given as the weights of a language model. */
+  'classifier-as-weights': Record<string, never>
 }
 
 export type ErrorCode = keyof ErrorCodes

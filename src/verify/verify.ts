@@ -2,6 +2,7 @@ import {
   type Bundle,
   Classifier,
   computesOnCpu,
+  countEqualCalls,
   FEATURE_ORDER,
   forModels,
   MODELS,
@@ -165,19 +166,13 @@ async function againstGraphs(
       ),
     )
   }
-  const features = (which: 'ours' | 'theirs') =>
-    sideBySide(
-      count,
-      FEATURE_ORDER.map((model) => vectors[model][which]),
-    )
+  const set = (which: 'ours' | 'theirs') => forModels((model) => vectors[model][which])
   const width = FEATURE_ORDER.reduce((sum, model) => sum + graphs.dimension(model), 0)
   await using classifier = await Classifier.open({
     graph: await bundle.read(bundle.manifest.models.mlp.graph),
     width,
   })
-  const scores = [await classifier.classify(features('ours')), await classifier.classify(features('theirs'))]
-  const [one, other] = scores.map(calls) as [boolean[], boolean[]]
-  const equal = one.filter((call, i) => call === other[i]).length
+  const equal = await countEqualCalls(classifier, count, [set('ours'), set('theirs')])
   return { backend: checked.description, models, calls: { equal, all: count } }
 }
 
@@ -189,9 +184,9 @@ async function embedCases(
   tokenBudget: number,
   signal: AbortSignal | undefined,
 ): Promise<Float32Array> {
-  const { padId, encode } = inputs[model]
-  const rows = cases.map(({ sequence }) => encode(sequence))
-  return await embedAll(backend, model, rows, { padId, tokenBudget, signal })
+  const tokenizer = inputs[model]
+  const rows = cases.map(({ sequence }) => tokenizer.encode(sequence))
+  return await embedAll(backend, model, rows, { padId: tokenizer.padId, tokenBudget, signal })
 }
 
 function report(
@@ -201,24 +196,4 @@ function report(
   comparison: Comparison,
 ): ModelReport {
   return { ...comparison, model, reference, worstId: cases[comparison.worst]?.id ?? '' }
-}
-
-/** Matrices of as many rows beside each other. */
-function sideBySide(rows: number, matrices: readonly Float32Array[]): Float32Array {
-  const width = matrices.reduce((sum, { length }) => sum + length, 0) / rows
-  const all = new Float32Array(rows * width)
-  let column = 0
-  for (const matrix of matrices) {
-    const own = matrix.length / rows
-    for (let row = 0; row < rows; row++) {
-      all.set(matrix.subarray(row * own, (row + 1) * own), row * width + column)
-    }
-    column += own
-  }
-  return all
-}
-
-/** Of each row of [rows,2]: whether virus is the likelier. */
-function calls(scores: Float32Array): boolean[] {
-  return Array.from({ length: scores.length / 2 }, (_, row) => scores[2 * row + 1]! > scores[2 * row]!)
 }

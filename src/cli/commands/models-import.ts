@@ -1,6 +1,6 @@
 import * as v from 'valibot'
 import { PRECISION_NAMES, type PRECISIONS, precisionFacts, precisionsWhere } from '../../bundle/index.ts'
-import type { ImportOptions } from '../../import/index.ts'
+import type { Quantization } from '../../import/index.ts'
 import { flag, numberFrom, oneOf, option, section, text, type Values } from '../../settings/index.ts'
 import { UsageError } from '../../system/errors.ts'
 import { defined, requireInputs, requirePaths } from '../arguments.ts'
@@ -94,7 +94,7 @@ export default command({
       )
   },
   async run({ args, logger }) {
-    const { esm, dnabert, mlp: classifier, output, precision, attention, force } = args
+    const { esm, dnabert, mlp: classifier, output, attention, force } = args
     const file = args.calibrate === 'none' ? undefined : args.calibrate
     await requirePaths([
       ['--esm', esm],
@@ -112,10 +112,9 @@ export default command({
         dnabert,
         ...classifier,
         output,
-        precision,
         attention,
         force,
-        ...calibrationOf(args, kept?.path),
+        ...quantization(args, kept?.path),
         onProgress: (message) => logger.info(message),
         signal,
       })
@@ -131,12 +130,14 @@ export default command({
   },
 })
 
-/** The sequences to calibrate with, under the name that the precision has for them. */
-function calibrationOf(
-  { precision, calibrate: asked, fp8Tolerance }: Args,
-  calibrate: string | undefined,
-): Pick<ImportOptions, 'bf16' | 'fp16' | 'fp8' | 'int8'> {
-  if (asked === 'none') return precision === 'bf16' ? { bf16: 'uncorrected' } : { fp16: 'untried' }
-  if (calibrate === undefined || precision === 'fp32') return {}
-  return { [precision]: { calibrate, ...(precision === 'fp8' && defined({ tolerance: fp8Tolerance })) } }
+/** What `check` has found to belong together. */
+function quantization(
+  { precision, calibrate, fp8Tolerance: tolerance }: Args,
+  path: string | undefined,
+): Quantization {
+  return {
+    precision,
+    ...(calibrate === 'none' ? { calibrate: false } : defined({ calibrate: path })),
+    ...defined({ tolerance }),
+  } as Quantization
 }

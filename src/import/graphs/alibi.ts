@@ -1,5 +1,6 @@
+import type { GraphPrecision } from '../../bundle/index.ts'
 import { DataType, type GraphBuilder, type Value } from '../../onnx/index.ts'
-import { fromFloat, type Precision } from './common.ts'
+import { fromFloat } from './common.ts'
 
 /**
  * Slopes of ALiBi (Press et al. 2022, arXiv:2108.12409). For a power of two, the geometric series that
@@ -27,7 +28,7 @@ export function alibiBias(
   positions: Value,
   padding: Value,
   heads: number,
-  precision: Precision,
+  precision: GraphPrecision,
 ): Value {
   const at = b.node('Cast', [positions], { to: DataType.float })
   const difference = b.node('Sub', [

@@ -1,16 +1,12 @@
+import { GRAPH_TENSORS, type GraphPrecision } from '../../bundle/index.ts'
 import { DataType, type FloatType, type GraphBuilder, type Value } from '../../onnx/index.ts'
 import { type Correction, corrected } from './correction.ts'
 import { defaultForms, type GraphForm, int8Form } from './form.ts'
-
-/**
- * Arithmetic of a graph: FP32 for CPUs, BF16 and FP16 for TensorRT. Numbers of FP16 have three binary digits more than those of
- * BF16 and end at 65,504. Pooling is FP32 in all.
- */
-export type Precision = 'fp32' | 'bf16' | 'fp16'
+import type { Probe } from './probe.ts'
 
 export interface GraphOptions {
   /** @default 'fp32' */
-  readonly precision?: Precision
+  readonly precision?: GraphPrecision
   /** Also give the activations of every layer, as outputs `layer_0`, `layer_1`, ...: to compare implementations. */
   readonly traceLayers?: boolean
   /** Parts of the form that differ from the precision's own. */
@@ -19,15 +15,12 @@ export interface GraphOptions {
   readonly fp8?: Fp8Products
   /** Weights and inputs of the products in INT8, for CPUs; without it none is. */
   readonly int8?: Int8Inputs
-  /** What every embedding gets back of what rounding takes. */
+  /** What is added to every embedding to make up for rounding. */
   readonly correction?: Correction
   /** Weights as BF16 has them, in a graph that is FP32 otherwise: what rounding them changes by itself. */
   readonly roundWeights?: boolean
-  /**
-   * Outputs that tell of every product: what its numbers or their channels range over, or what FP8 would change. With
-   * 'magnitudes' also of its results and of the sums between layers: of all that a narrower type must hold.
-   */
-  readonly watch?: 'ranges' | 'magnitudes' | 'channels' | 'errors'
+  /** Adds outputs that show numbers inside the graph. */
+  readonly probe?: Probe
 }
 
 /**
@@ -44,7 +37,7 @@ export interface Fp8Product {
   readonly input: number
   /** The same of the weights. */
   readonly weight: number
-  /** Added to the bias, [outputs]: takes back what rounding changes on average. */
+  /** Added to the bias, [outputs]: the mean of what rounding takes from the product. */
   readonly correction?: Float32Array
 }
 
@@ -53,7 +46,7 @@ export function formOf(options: GraphOptions): GraphForm {
   return { ...defaultForms[options.precision ?? 'fp32'], ...(options.int8 && int8Form), ...options.form }
 }
 
-export function floatType(precision: Precision): FloatType {
+export function floatType(precision: GraphPrecision): FloatType {
   const types = { fp32: DataType.float, bf16: DataType.bfloat16, fp16: DataType.float16 } as const
   return types[precision]
 }
@@ -72,8 +65,8 @@ export interface Batch {
 
 /** Declares the two inputs that every embedding graph has. */
 export function batchInputs(b: GraphBuilder): Batch {
-  const ids = b.input('input_ids', DataType.int32, ['B', 'T'])
-  const lengths = b.input('lengths', DataType.int32, ['B'])
+  const ids = b.input(GRAPH_TENSORS.ids, DataType.int32, ['B', 'T'])
+  const lengths = b.input(GRAPH_TENSORS.lengths, DataType.int32, ['B'])
   const width = b.node('Gather', [b.node('Shape', [ids]), b.ints([1], [])])
   const range = b.node('Range', [b.ints([0], []), width, b.ints([1], [])])
   const positions = b.node('Cast', [range], { to: DataType.int32 })
@@ -95,7 +88,7 @@ export function row(b: GraphBuilder, x: Value): Value {
  * What is added to attention scores so that padding gets no weight: [B,1,1,T].
  * Finite, since minus infinity would make NaN of a row without tokens; after the softmax it is exactly 0.
  */
-export function paddingBias(b: GraphBuilder, batch: Batch, precision: Precision): Value {
+export function paddingBias(b: GraphBuilder, batch: Batch, precision: GraphPrecision): Value {
   const isToken = b.node('Unsqueeze', [batch.isToken, b.ints([1, 2])])
   const number = (value: number) => b.floats([value], [], floatType(precision))
   return b.node('Where', [isToken, number(0), number(precision === 'fp32' ? -1e9 : -30000)])
@@ -125,18 +118,18 @@ export function meanPool(
   const sum = b.node('ReduceSum', [b.node('Mul', [x, weights]), b.ints([1])], { keepdims: 0 })
   const divisor = row(b, b.node('Cast', [count], { to: DataType.float }))
   const mean = (name?: string) => b.node('Div', [sum, divisor], {}, name)
-  const embedding =
-    correction === undefined ? mean('embedding') : corrected(b, mean(), correction, width, 'embedding')
+  const name = GRAPH_TENSORS.embedding
+  const embedding = correction === undefined ? mean(name) : corrected(b, mean(), correction, width, name)
   b.output(embedding, DataType.float, ['B', width])
 }
 
 /** `x` as FP32. */
-export function toFloat(b: GraphBuilder, x: Value, precision: Precision): Value {
+export function toFloat(b: GraphBuilder, x: Value, precision: GraphPrecision): Value {
   return precision === 'fp32' ? x : b.node('Cast', [x], { to: DataType.float })
 }
 
 /** FP32 `x` in the graph's precision. */
-export function fromFloat(b: GraphBuilder, x: Value, precision: Precision): Value {
+export function fromFloat(b: GraphBuilder, x: Value, precision: GraphPrecision): Value {
   return precision === 'fp32' ? x : b.node('Cast', [x], { to: floatType(precision) })
 }
 
@@ -147,7 +140,7 @@ export const GELU_LOWEST = -0.17
  * Exact GELU, x/2 (1 + erf(x / sqrt 2)) (Hendrycks & Gimpel 2016, arXiv:1606.08415), by default written in
  * the form that ONNX Runtime makes one kernel of.
  */
-export function gelu(b: GraphBuilder, x: Value, precision: Precision, form: GraphForm['gelu']): Value {
+export function gelu(b: GraphBuilder, x: Value, precision: GraphPrecision, form: GraphForm['gelu']): Value {
   if (form === 'operator') return b.node('Gelu', [x])
   const dtype = floatType(precision)
   const erf = b.node('Erf', [b.node('Div', [x, b.floats([Math.SQRT2], [], dtype)])])

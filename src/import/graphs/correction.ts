@@ -1,13 +1,12 @@
 import { DataType, type GraphBuilder, type Value } from '../../onnx/index.ts'
 
 /**
- * What every embedding x gets back of what rounding takes from it: `offset` + (x `from`) `to`. Only the embedding is needed
- * for that, and it costs some ten-thousandths of the model or less.
+ * What is added to every embedding x to make up for rounding: `offset` + (x `from`) `to`. It costs some ten-thousandths of the model or less.
  */
 export interface Correction {
   /** [width] */
   readonly offset: Float32Array
-  /** Row-major [width, rank]; empty where every embedding gets the same. */
+  /** Row-major [width, rank]; empty where all embeddings get the same. */
   readonly from: Float32Array
   /** Row-major [rank, width] */
   readonly to: Float32Array

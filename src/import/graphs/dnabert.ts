@@ -1,10 +1,9 @@
 import { GraphBuilder, type Value } from '../../onnx/index.ts'
 import { alibiBias } from './alibi.ts'
-import { adding, attention, type ScoreChange, unchanged } from './attention.ts'
+import { adding, attention, projections, type ScoreChange, unchanged } from './attention.ts'
 import { batchInputs, type GraphOptions, gelu, meanPool, paddingBias, toFloat, traceLayer } from './common.ts'
 import { fusedAlibi, fusedAttention } from './fused-attention.ts'
 import { Layers } from './layers.ts'
-import { projections } from './projections.ts'
 import type { Tensors } from './tensors.ts'
 
 /** What tells one DNABERT-2-shaped model from another. */
@@ -46,7 +45,7 @@ export function dnabertGraph(
   traceLayer(b, 0, x, width, options)
   for (let i = 0; i < shape.layers; i++) {
     const at = (name: string) => `layers.${i}.${name}`
-    const seen: ScoreChange = (scores) => change(layers.watchResult(at('scores'), scores))
+    const seen: ScoreChange = (scores) => change(layers.seen(at('scores'), scores))
     x = b.scoped(`layer_${i + 1}`, () => {
       const mixed =
         fused === undefined
@@ -60,7 +59,7 @@ export function dnabertGraph(
     })
     traceLayer(b, i + 1, x, width, options)
   }
-  layers.watchResult('embedded', x)
+  layers.seen('embedded', x)
   const pooled = { keep: batch.isToken, count: batch.lengths }
   meanPool(b, toFloat(b, x, precision), pooled, width, options.correction)
   return b

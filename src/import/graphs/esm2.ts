@@ -1,10 +1,12 @@
+import { MODELS } from '../../bundle/index.ts'
 import { DataType, GraphBuilder, type Value } from '../../onnx/index.ts'
-import { adding, attention, type ScoreChange, unchanged } from './attention.ts'
+import { adding, attention, projections, type ScoreChange, unchanged } from './attention.ts'
 import {
   type Batch,
   batchInputs,
   column,
   formOf,
+  fromFloat,
   GELU_LOWEST,
   type GraphOptions,
   gelu,
@@ -16,7 +18,6 @@ import {
 } from './common.ts'
 import { type FusedInputs, fusedAttention, fusedRotations } from './fused-attention.ts'
 import { Layers } from './layers.ts'
-import { projections } from './projections.ts'
 import { type Rotation, rotate, rotations } from './rotary.ts'
 import type { Tensors } from './tensors.ts'
 
@@ -35,8 +36,7 @@ export interface Esm2Shape {
   readonly layerNormEps: number
 }
 
-/** Residues that enter the mean: VirNucPro cuts the mean there, not the input. */
-export const MAX_RESIDUES = 1024
+const MAX_RESIDUES = MODELS.esm2.maxResidues
 
 /** Share of tokens hidden in training, 15 %, times the share of those that the mask replaced, 80 %. */
 const MASKED_IN_TRAINING = 0.15 * 0.8
@@ -84,7 +84,7 @@ export function esm2Graph(
 }
 
 /** One layer: [B,T,width] to [B,T,width]. */
-export function esm2Layer(
+function esm2Layer(
   b: GraphBuilder,
   layers: Layers,
   x: Value,
@@ -107,7 +107,7 @@ export function esm2Layer(
   const at = (name: string) => `layers.${index}.${name}`
   const y = layers.norm(x, at('attention_norm'), width, at('query'))
   const turn = (z: Value) => rotate(b, z, angles!, width / heads, layers.form.rotation)
-  const change: ScoreChange = (scores) => hide(layers.watchResult(at('scores'), scores))
+  const change: ScoreChange = (scores) => hide(layers.seen(at('scores'), scores))
   const mixed =
     fused === undefined
       ? attention(b, projections(b, layers, y, { width, heads, at, turn }), change, width)
@@ -119,8 +119,8 @@ export function esm2Layer(
 }
 
 /** What follows the last layer. */
-export function lastNorm(layers: Layers, x: Value, width: number): Value {
-  return layers.watchResult('embedded', layers.norm(x, 'final_norm', width))
+function lastNorm(layers: Layers, x: Value, width: number): Value {
+  return layers.seen('embedded', layers.norm(x, 'final_norm', width))
 }
 
 /** The mask token never reaches inference, so token dropout's scale is one number and goes into the table. */
@@ -140,4 +140,50 @@ function residueMask(b: GraphBuilder, batch: Batch): { residues: Value; isResidu
     b.node('LessOrEqual', [position, row(b, residues)]),
   ])
   return { residues, isResidue }
+}
+
+/**
+ * One layer of ESM-2 as a graph of its own, so that a model larger than memory can be followed layer by layer.
+ * Input `x` FP32 [B,T,width], rows without padding; output `y` of the same shape.
+ *
+ * @param frequencies rotary frequencies of this layer, [size/2]
+ */
+export function esm2LayerGraph(
+  shape: Esm2Shape,
+  tensors: Tensors,
+  frequencies: Float32Array,
+  index: number,
+  options: GraphOptions,
+): GraphBuilder {
+  const { precision = 'fp32' } = options
+  const form = formOf(options)
+  const b = new GraphBuilder(`esm2_layer_${index + 1}`)
+  const layers = new Layers(b, tensors, options, shape.layerNormEps)
+  const given = b.input('x', DataType.float, ['B', 'T', shape.width])
+  const x = fromFloat(b, given, precision)
+  const length = b.node('Gather', [b.node('Shape', [x]), b.ints([1], [])])
+  const range = b.node('Range', [b.ints([0], []), length, b.ints([1], [])])
+  const positions = b.node('Cast', [range], { to: DataType.int32 })
+  const [angles] = rotations(b, positions, [frequencies], { precision, form })
+  const result = esm2Layer(b, layers, x, { ...shape, index, angles: angles!, hide: (scores) => scores })
+  b.output(b.node('Identity', [toFloat(b, result, precision)], {}, 'y'), DataType.float, [
+    'B',
+    'T',
+    shape.width,
+  ])
+  return b
+}
+
+/** What follows the last layer: `x` FP32 [B,T,width], rows without padding, to `embedding` FP32 [B,width]. */
+export function esm2EndGraph(shape: Esm2Shape, tensors: Tensors, options: GraphOptions): GraphBuilder {
+  const { precision = 'fp32' } = options
+  const b = new GraphBuilder('esm2_end')
+  const layers = new Layers(b, tensors, options, shape.layerNormEps)
+  const x = b.input('x', DataType.float, ['B', 'T', shape.width])
+  const normed = toFloat(b, lastNorm(layers, fromFloat(b, x, precision), shape.width), precision)
+  const inner = b.node('Slice', [normed, b.ints([1]), b.ints([-1]), b.ints([1])])
+  const first = b.node('Slice', [inner, b.ints([0]), b.ints([MAX_RESIDUES]), b.ints([1])])
+  const mean = b.node('ReduceMean', [first, b.ints([1])], { keepdims: 0 }, 'embedding')
+  b.output(mean, DataType.float, ['B', shape.width])
+  return b
 }

@@ -1,4 +1,4 @@
-import type { Precision } from './common.ts'
+import type { GraphPrecision } from '../../bundle/index.ts'
 
 /**
  * How a graph is written down where ONNX leaves a choice. Every form computes the same function up to rounding; they
@@ -45,7 +45,7 @@ const FOR_TENSORRT: GraphForm = {
 }
 
 /** What each precision uses unless told otherwise: FP32 is for ONNX Runtime, the others for TensorRT. */
-export const defaultForms: Record<Precision, GraphForm> = {
+export const defaultForms: Record<GraphPrecision, GraphForm> = {
   fp32: BASE,
   bf16: FOR_TENSORRT,
   fp16: FOR_TENSORRT,

@@ -1,5 +1,6 @@
+import type { GraphPrecision } from '../../bundle/index.ts'
 import { DataType, type GraphBuilder, type Value } from '../../onnx/index.ts'
-import { floatType, type Precision } from './common.ts'
+import { floatType } from './common.ts'
 
 /** Largest finite number of the format E4M3 (Micikevicius et al. 2022, arXiv:2209.05433). */
 const LARGEST = 448
@@ -25,7 +26,7 @@ export function fp8Scale(largest: number): number {
  *
  * @param largest magnitude that must still fit; what is larger than {@link fp8Scale} covers is cut off
  */
-export function throughFp8(b: GraphBuilder, x: Value, largest: number, precision: Precision): Value {
+export function throughFp8(b: GraphBuilder, x: Value, largest: number, precision: GraphPrecision): Value {
   const scale = b.floats([fp8Scale(largest)], [], floatType(precision))
   const pair = [scale, b.fp8Zero()]
   const rounded = precision === 'fp32' ? throughBf16(b, x) : x

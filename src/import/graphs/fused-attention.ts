@@ -1,8 +1,8 @@
 import { TABLE_POSITIONS } from '../../bundle/index.ts'
 import { DataType, type GraphBuilder, type Value } from '../../onnx/index.ts'
 import { alibiSlopes } from './alibi.ts'
+import { joinedProjections, type ProjectionOptions } from './attention.ts'
 import type { Layers } from './layers.ts'
-import { joinedProjections, type ProjectionOptions } from './projections.ts'
 import { onceForEach } from './rotary.ts'
 
 /** Numbers in a head that the kernel takes. */

@@ -1,6 +1,7 @@
+import type { GraphPrecision } from '../../bundle/index.ts'
 import { TABLE_POSITIONS } from '../../bundle/index.ts'
 import { DataType, type GraphBuilder, roundToHalf, type Value } from '../../onnx/index.ts'
-import { floatType, fromFloat, type Precision } from './common.ts'
+import { floatType, fromFloat } from './common.ts'
 import type { GraphForm } from './form.ts'
 
 /** cos and sin of every angle: [T,size] each, half of it for ONNX Runtime's operator, or [T,1,size] for the form that rotates in tokens. */
@@ -20,7 +21,7 @@ export function rotations(
   b: GraphBuilder,
   positions: Value,
   inverseFrequencies: readonly Float32Array[],
-  { precision, form }: { precision: Precision; form: GraphForm },
+  { precision, form }: { precision: GraphPrecision; form: GraphForm },
 ): Rotation[] {
   const waves = form.angles === 'table' ? fromTable : computed
   const time = form.angles === 'table' ? positions : asColumn(b, positions)
@@ -51,7 +52,7 @@ type Waves = (
   positions: Value,
   frequencies: Float32Array,
   form: GraphForm,
-  precision: Precision,
+  precision: GraphPrecision,
 ) => Rotation
 
 /** INT32 [T] to FP32 [T,1] */

@@ -1,4 +1,4 @@
-import { ModelError } from '../../bundle/errors.ts'
+import { ModelError } from '../../bundle/index.ts'
 import { type FloatSource, roundToBfloat16 } from '../../onnx/index.ts'
 
 /** Weights of one model by the names its graph uses, as float32 in row-major order. */
@@ -38,26 +38,14 @@ export function transposed(tensors: Tensors, name: string, inputs: number, scale
   }
 }
 
-/** Each row of a matrix of `columns` times its own factor. */
-export function timesRows(source: FloatSource, factors: Float32Array, columns: number): FloatSource {
+/** The elements of a source, each as `change` makes it of its value and its place. */
+export function eachElement(source: FloatSource, change: (value: number, at: number) => number): FloatSource {
   return async function* () {
-    let at = 0
+    let start = 0
     for await (const piece of source()) {
-      const from = at
-      yield piece.map((value, i) => value * factors[Math.floor((from + i) / columns)]!)
-      at += piece.length
-    }
-  }
-}
-
-/** The elements of a source divided by those of `divisor`, one by one. */
-export function dividedBy(source: FloatSource, divisor: Float32Array): FloatSource {
-  return async function* () {
-    let at = 0
-    for await (const piece of source()) {
-      const from = at
-      yield piece.map((value, i) => value / divisor[from + i]!)
-      at += piece.length
+      const from = start
+      start += piece.length
+      yield piece.map((value, i) => change(value, from + i))
     }
   }
 }
@@ -84,7 +72,8 @@ export function fittingHalf(source: FloatSource, name: string): FloatSource {
       if (largest > FP16_END)
         throw new ModelError(
           `${name} has a number of magnitude ${largest.toLocaleString('en-US')}, and FP16 ends at ` +
-            `${FP16_END.toLocaleString('en-US')}. Import the models with --precision bf16.`,
+            FP16_END.toLocaleString('en-US'),
+          { detail: { code: 'beyond-fp16', data: {} } },
         )
       yield piece
     }
@@ -95,18 +84,6 @@ export function fittingHalf(source: FloatSource, name: string): FloatSource {
 export function oneAfterAnother(sources: readonly FloatSource[]): FloatSource {
   return async function* () {
     for (const source of sources) yield* source()
-  }
-}
-
-/** The elements of a source plus those of `change`, one by one. */
-export function plus(source: FloatSource, change: Float32Array): FloatSource {
-  return async function* () {
-    let at = 0
-    for await (const piece of source()) {
-      const from = at
-      yield piece.map((value, i) => value + change[from + i]!)
-      at += piece.length
-    }
   }
 }
 

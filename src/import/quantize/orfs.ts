@@ -1,5 +1,5 @@
 import { basename, resolve } from 'node:path'
-import { CalibrationError } from '../../bundle/errors.ts'
+import { CalibrationError } from '../../bundle/index.ts'
 import { readSequences } from '../../fasta/index.ts'
 import { chunkBounds, type OpenFrame, openFrames } from '../../sequence/index.ts'
 import { sha256File } from '../../system/sha256.ts'

@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises'
 import { basename } from 'node:path'
-import { ModelError, ModelNotFoundError } from '../../bundle/errors.ts'
+import { ModelError, ModelNotFoundError } from '../../bundle/index.ts'
 import {
   moduleStateDict,
   openSafetensors,

@@ -1,4 +1,4 @@
-import { ModelError } from '../../bundle/errors.ts'
+import { ModelError } from '../../bundle/index.ts'
 import type { WeightSource } from '../../torchfile/index.ts'
 import type { Esm2Shape } from '../graphs/esm2.ts'
 import { defaultInverseFrequencies } from '../graphs/rotary.ts'

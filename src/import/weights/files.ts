@@ -1,6 +1,6 @@
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { ModelError, ModelNotFoundError } from '../../bundle/errors.ts'
+import { ModelError, ModelNotFoundError } from '../../bundle/index.ts'
 import { parseJson } from '../../system/json.ts'
 import {
   openSafetensors,
@@ -12,7 +12,6 @@ import {
   type WeightSource,
   weightSourceFromStateDict,
 } from '../../torchfile/index.ts'
-import { withUsualNames } from './renamed.ts'
 import { findStateDict } from './state-dict.ts'
 
 /** Weights and what lies beside them. */
@@ -72,7 +71,11 @@ async function openFile(path: string, what: string): Promise<OpenedWeights> {
   }
   if (path.endsWith('.safetensors')) return { source: await openSafetensors(path), files: [path], folder }
   const file = await openTorchFile(path).catch((error) => {
-    throw isClassifier(error) ? new ModelError(notWeights(what, path)) : error
+    if (!isClassifier(error)) throw error
+    throw new ModelError(
+      `${what}: ${path} is a classifier of VirNucPro: expected the weights of the language model`,
+      { detail: { code: 'classifier-as-weights', data: {} } },
+    )
   })
   try {
     const source = weightSourceFromStateDict(file, findStateDict(file.root))
@@ -99,6 +102,26 @@ function isClassifier(error: unknown): boolean {
   return error instanceof UnsafePickleError && /MLPClassifier$/.test(error.global)
 }
 
-function notWeights(what: string, path: string): string {
-  return `${what}: ${path} is a classifier of VirNucPro: name it with --mlp, and here the weights of the language model.`
+/**
+ * Layer normalization's parameters were called gamma and beta in TensorFlow, and transformers 5 saves
+ * them so again; the rest of the world says weight and bias.
+ */
+function withUsualNames(source: WeightSource): WeightSource {
+  const stored = new Map(source.names().map((name) => [usual(name), name]))
+  const nameOf = (name: string) => stored.get(name) ?? name
+  return {
+    path: source.path,
+    names: () => [...stored.keys()],
+    get: (name) => source.get(nameOf(name)),
+    read: (name) => source.read(nameOf(name)),
+    readF32: (name) => source.readF32(nameOf(name)),
+    stream: (name, options) => source.stream(nameOf(name), options),
+    close: () => source.close(),
+  }
+}
+
+function usual(name: string): string {
+  return name
+    .replace(/(layer_?norm(?:_after)?)\.gamma$/i, '$1.weight')
+    .replace(/(layer_?norm(?:_after)?)\.beta$/i, '$1.bias')
 }

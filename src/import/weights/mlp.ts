@@ -1,4 +1,4 @@
-import { ModelError } from '../../bundle/errors.ts'
+import { ModelError } from '../../bundle/index.ts'
 import type { WeightSource } from '../../torchfile/index.ts'
 import type { MlpShape } from '../graphs/mlp.ts'
 import type { Tensors } from '../graphs/tensors.ts'

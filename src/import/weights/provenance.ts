@@ -1,7 +1,9 @@
 import { stat } from 'node:fs/promises'
 import { basename, join } from 'node:path'
-import type { SourceRecord } from '../../bundle/manifest.ts'
+import { ModelError, type SourceRecord } from '../../bundle/index.ts'
+import { fileIdentity } from '../../system/regular-file.ts'
 import { sha256File } from '../../system/sha256.ts'
+import { ReadError } from '../../system/system-error.ts'
 
 /**
  * Licences of the published models, as their authors state them. A model counts as published when its name
@@ -61,4 +63,21 @@ export async function existing(folder: string, names: readonly string[]): Promis
   const paths = names.map((name) => join(folder, name))
   const present = await Promise.all(paths.map((path) => Bun.file(path).exists()))
   return paths.filter((_, i) => present[i])
+}
+
+/** @returns what throws a ModelError once one of the files has been written to or replaced */
+export async function rememberSources(paths: readonly string[]): Promise<() => Promise<void>> {
+  const before = await Promise.all(paths.map(identity))
+  return async () => {
+    for (const [i, path] of paths.entries()) {
+      if ((await identity(path)) !== before[i])
+        throw new ModelError(`${path} was changed while it was being read. Start the same command again.`)
+    }
+  }
+}
+
+async function identity(path: string): Promise<string> {
+  return await stat(path, { bigint: true }).then(fileIdentity, (error) => {
+    throw new ReadError(path, error)
+  })
 }

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import * as v from 'valibot'
-import { ModelError } from '../../bundle/errors.ts'
+import { ModelError } from '../../bundle/index.ts'
 import { parseJson } from '../../system/json.ts'
 import { ReadError } from '../../system/system-error.ts'
 import { PickleObject, type PyValue } from '../../torchfile/index.ts'

@@ -1,4 +1,4 @@
-import { TensorMismatchError } from '../../bundle/errors.ts'
+import { TensorMismatchError } from '../../bundle/index.ts'
 import type { WeightSource } from '../../torchfile/index.ts'
 import type { Tensors } from '../graphs/tensors.ts'
 

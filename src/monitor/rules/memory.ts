@@ -1,3 +1,4 @@
+import { MODELS } from '../../bundle/index.ts'
 import { deviceIn, type Finding, type Observation, type Rule } from './history.ts'
 
 /** Memory that is taken once, at the start: models, pools, caches, the first windows. */
@@ -99,7 +100,8 @@ export const inPieces: Rule = {
     lanes.flatMap(({ name, model, memoryTokens: tokens }): Finding[] => {
       if (tokens === undefined) return []
       const message = `out of memory: ${name} computes batches of more than ${tokens} tokens in pieces`
-      const detail = model && ({ code: 'memory-too-small', data: { model, tokens } } as const)
+      const detail =
+        model && ({ code: 'memory-too-small', data: { model: MODELS[model].short, tokens } } as const)
       return [
         { code: 'out-of-memory', device: name, message, ...(detail && { detail }), alreadyLogged: true },
       ]

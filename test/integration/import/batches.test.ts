@@ -2,9 +2,9 @@ import { describe, expect, test } from 'bun:test'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import type { InferenceSession } from 'onnxruntime-node'
-import { importModels, loadEsm2 } from '../../../src/import/index.ts'
+import { importModels, openEsm2 } from '../../../src/import/index.ts'
 import { writeRandomModels } from './support/models.ts'
-import { embed, maxDifference, openGraph, openLoaded, temporaryFolder } from './support/run.ts'
+import { embed, maxDifference, openGraph, openModel, temporaryFolder } from './support/run.ts'
 
 const TOLERANCE = 2e-5
 
@@ -60,11 +60,11 @@ describe('an embedding does not depend on its batch or its padding', () => {
   test("ESM-2's mean stops at 1,024 residues while the model reads all of them", async () => {
     using folder = temporaryFolder()
     const models = await writeRandomModels(folder.path)
-    await using loaded = await loadEsm2(models.esm, { traceLayers: true })
-    const session = await openLoaded(loaded, folder.path)
+    await using opened = await openEsm2(models.esm)
+    const session = await openModel(opened, folder.path, { traceLayers: true })
     const long = [0, ...Array.from({ length: 1100 }, (_, i) => 4 + ((i * 7) % 20)), 2]
     const { embedding, layer_2: last } = await embed(session, [long], { width: 1110 })
-    const { width } = loaded.shape
+    const { width } = opened.shape
     const mean = Float32Array.from({ length: width }, (_, column) => {
       let sum = 0
       for (let row = 1; row <= 1024; row++) sum += last![row * width + column]!

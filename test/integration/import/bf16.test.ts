@@ -21,7 +21,7 @@ beforeAll(async () => {
   models = await writeWiderModels(folder.path, 4)
   const onProgress = (message: string) => said.push(message)
   bundle = await importModels({ ...models, output: at('bf16'), precision: 'bf16', onProgress })
-  plain = await importModels({ ...models, output: at('plain'), precision: 'bf16', bf16: 'uncorrected' })
+  plain = await importModels({ ...models, output: at('plain'), precision: 'bf16', calibrate: false })
 })
 afterAll(() => folder[Symbol.dispose]())
 
@@ -68,7 +68,7 @@ test('DNABERT-S beside an ESM-2 in FP8 gets the same back', async () => {
     ...models,
     output: at('fp8'),
     precision: 'fp8',
-    fp8: { calibrate: READS },
+    calibrate: READS,
   })
   expect(fp8.manifest.models.dnabert_s.graph).toEqual(bundle.manifest.models.dnabert_s.graph)
   const { sequences, dnabert_s } = bundle.manifest.bf16!.accuracy

@@ -2,7 +2,7 @@ import { afterAll, describe, expect, test } from 'bun:test'
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { RandomWeights } from '../../../scripts/support/random.ts'
-import type { Precision } from '../../../src/import/graphs/common.ts'
+import type { GraphPrecision } from '../../../src/bundle/index.ts'
 import { dnabertGraph } from '../../../src/import/graphs/dnabert.ts'
 import { esm2Graph } from '../../../src/import/graphs/esm2.ts'
 import type { GraphForm } from '../../../src/import/graphs/form.ts'
@@ -35,7 +35,7 @@ function tensorsOf(vocabulary: number): Tensors {
   }
 }
 
-const esm2 = (form: Partial<GraphForm>, precision: Precision = 'fp32') => {
+const esm2 = (form: Partial<GraphForm>, precision: GraphPrecision = 'fp32') => {
   const shape = {
     width: WIDTH,
     hidden: HIDDEN,
@@ -48,7 +48,7 @@ const esm2 = (form: Partial<GraphForm>, precision: Precision = 'fp32') => {
   const frequencies = Array.from({ length: LAYERS }, () => defaultInverseFrequencies(WIDTH / 3))
   return esm2Graph(shape, tensorsOf(33), frequencies, { form, precision })
 }
-const dnabert = (form: Partial<GraphForm>, precision: Precision = 'fp32') => {
+const dnabert = (form: Partial<GraphForm>, precision: GraphPrecision = 'fp32') => {
   const shape = {
     width: WIDTH,
     hidden: HIDDEN,
@@ -134,7 +134,7 @@ describe.skipIf(!hasPython)('in FP16', () => {
     '$name keeps eight times what BF16 does, attention: $attention',
     async ({ graph, attention }) => {
       const exact = await embeddings(graph({}))
-      const off = async (precision: Precision) =>
+      const off = async (precision: GraphPrecision) =>
         distance(await evaluatedEmbeddings(graph({ attention }, precision)), exact)
       expect(8 * (await off('fp16'))).toBeLessThan(1.5 * (await off('bf16')))
     },

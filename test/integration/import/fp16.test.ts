@@ -3,7 +3,7 @@ import { cpSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'no
 import { join } from 'node:path'
 import { fromBinary } from '@bufbuild/protobuf'
 import { type Bundle, openBundle } from '../../../src/bundle/index.ts'
-import { importModels, loadDnabert, loadEsm2 } from '../../../src/import/index.ts'
+import { type ImportOptions, importModels, openDnabert, openEsm2 } from '../../../src/import/index.ts'
 import { compareEmbeddings } from '../../../src/import/quantize/accuracy.ts'
 import { readOrfs } from '../../../src/import/quantize/orfs.ts'
 import { ModelProtoSchema } from '../../../src/onnx/onnx_pb.ts'
@@ -56,7 +56,7 @@ async function framesFor(from: ModelPaths, name: Name): Promise<Int32Array[]> {
 
 /** The largest number inside one of the models in FP32, of those frames. */
 async function largestIn(from: ModelPaths, name: Name): Promise<number> {
-  await using model = await (name === 'esm2' ? loadEsm2(from.esm, {}) : loadDnabert(from.dnabert, {}))
+  await using model = await (name === 'esm2' ? openEsm2(from.esm) : openDnabert(from.dnabert))
   return await largestInside(model, await framesFor(from, name))
 }
 
@@ -73,7 +73,7 @@ beforeAll(async () => {
   models = await writeWiderModels(folder.path, LAYERS)
   const onProgress = (message: string) => said.push(message)
   bundle = await importModels({ ...models, output: at('fp16'), precision: 'fp16', onProgress })
-  bf16 = await importModels({ ...models, output: at('bf16'), precision: 'bf16', bf16: 'uncorrected' })
+  bf16 = await importModels({ ...models, output: at('bf16'), precision: 'bf16', calibrate: false })
   fp32 = await importModels({ ...models, output: at('fp32') })
 })
 afterAll(() => folder[Symbol.dispose]())
@@ -214,8 +214,9 @@ describe('models whose numbers leave FP16 too little room are refused:', () => {
     )
     const [, number] = /^numbers inside (?:ESM-2|DNABERT-S) reach ([\d,]+) /.exec(error.message)!
     expect(Number(number!.replaceAll(',', '')) / largest).toBeCloseTo(1, 3)
-    for (const words of [`inside ${model} reach`, 'FP16 ends at 65,504', '--precision bf16'])
+    for (const words of [`inside ${model} reach`, 'FP16 ends at 65,504'])
       expect(error.message).toContain(words)
+    expect(error).toMatchObject({ code: 'beyond-fp16' })
     // Where, in words.
     expect(error.message).toMatch(/\([^:()]+\)/)
     expect(existsSync(output)).toBe(false)
@@ -239,13 +240,13 @@ test.each<Change & { name: string }>([
 ])('a weight that FP16 does not have is refused without trying too: $name', async ({ name, ...change }) => {
   const changed = await writeChanged(name, change)
   const output = at(`FP16 of ${name}`)
-  const refused = importModels({ ...changed, output, precision: 'fp16', fp16: 'untried' })
+  const refused = importModels({ ...changed, output, precision: 'fp16', calibrate: false })
   await expect(refused).rejects.toThrow(
-    new RegExp(`^${name} has .*(70,000|69,999\\.9).*FP16 ends at 65,504\\. .*--precision bf16`),
+    new RegExp(`^${name} has .*(70,000|69,999\\.9).*FP16 ends at 65,504$`),
   )
   expect(existsSync(output)).toBe(false)
   // What the message advises.
-  await importModels({ ...changed, output: at(`BF16 of ${name}`), precision: 'bf16', bf16: 'uncorrected' })
+  await importModels({ ...changed, output: at(`BF16 of ${name}`), precision: 'bf16', calibrate: false })
 })
 
 test('an import that is stopped between two layers leaves nothing', async () => {
@@ -344,9 +345,10 @@ test('what was tried belongs to a bundle in FP16 alone', async () => {
     await expect(openBundle(at('odd'))).rejects.toThrow('do not belong together')
   }
   const common = { ...models, output: at('mixed') }
-  for (const precision of ['fp32', 'bf16', 'int8'] as const)
-    await expect(importModels({ ...common, precision, fp16: 'untried' })).rejects.toThrow(
-      'the options for FP16 belong to a bundle in FP16',
-    )
+  const untried = (precision: string) =>
+    importModels({ ...common, precision, calibrate: false } as ImportOptions)
+  await expect(untried('fp32')).rejects.toThrow('FP32 is not calibrated')
+  await expect(untried('int8')).rejects.toThrow('INT8 cannot do without calibration')
+  await expect(untried('fp8')).rejects.toThrow('FP8 needs sequences to calibrate with')
   expect(existsSync(at('mixed'))).toBe(false)
 })

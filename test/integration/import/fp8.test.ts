@@ -35,7 +35,7 @@ function importFp8(output: string, fp8: { calibrate: string; tolerance?: number 
     ...models,
     output: at(output),
     precision: 'fp8',
-    fp8,
+    ...fp8,
     onProgress: (m) => said.push(m),
   })
 }
@@ -182,7 +182,7 @@ test('weights that give NaN are refused, with the place', async () => {
     ...damaged,
     output: at('refused'),
     precision: 'fp8',
-    fp8: { calibrate: at('reads.fa') },
+    calibrate: at('reads.fa'),
   })
   await expect(refused).rejects.toThrow('ESM-2 gives NaN or infinity in layer 2')
   expect(existsSync(at('refused'))).toBe(false)

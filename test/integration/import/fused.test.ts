@@ -51,7 +51,8 @@ test('in FP8 the one product of queries, keys and values is calibrated', async (
     output: at('fp8'),
     precision: 'fp8',
     attention: 'fused',
-    fp8: { calibrate: at('reads.fa'), tolerance: 1 },
+    calibrate: at('reads.fa'),
+    tolerance: 1,
   })
   expect(operators(made, 'esm2')).toBe(3)
   const { calibration, products } = made.manifest.models.esm2.fp8!

@@ -2,11 +2,11 @@ import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { existsSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { DimensionMismatchError, ModelNotFoundError, TensorMismatchError } from '../../../src/bundle/index.ts'
-import { importModels, loadMlp } from '../../../src/import/index.ts'
+import { importModels, openMlp } from '../../../src/import/index.ts'
 import { UnsafePickleError } from '../../../src/torchfile/index.ts'
 import { hasPython, python } from '../../support/python.ts'
 import { type ModelPaths, writeRandomModels } from './support/models.ts'
-import { classify, maxDifference, openLoaded, temporaryFolder } from './support/run.ts'
+import { classify, maxDifference, openModel, temporaryFolder } from './support/run.ts'
 
 /** Two bundles with one digest hold the same graphs and weights, byte for byte. */
 describe.skipIf(!hasPython)('every layout of the same weights gives the same bundle', () => {
@@ -65,12 +65,12 @@ describe.skipIf(!hasPython)('every layout of the same weights gives the same bun
 
   test("classifier: a pickled module's own epsilon is used", async () => {
     using output = temporaryFolder()
-    await using loaded = await loadMlp(at('mlp_eps.pth'))
-    const session = await openLoaded(loaded, output.path)
+    await using opened = await openMlp(at('mlp_eps.pth'))
+    const session = await openModel(opened, output.path)
     const { probabilities } = await classify(
       session,
       Float32Array.from(expected.features),
-      loaded.shape.input,
+      opened.shape.input,
     )
     expect(maxDifference(probabilities!, expected.eps)).toBeLessThan(1e-6)
   })

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'bun:test'
 import { readFileSync } from 'node:fs'
-import { loadDnabert, loadEsm2, loadMlp } from '../../../src/import/index.ts'
+import { openDnabert, openEsm2, openMlp } from '../../../src/import/index.ts'
 import { byName, referenceRuns } from '../../support/reference.ts'
-import { classify, embed, maxDifference, openLoaded, temporaryFolder } from './support/run.ts'
+import { classify, embed, maxDifference, openModel, temporaryFolder } from './support/run.ts'
 
 interface Traced {
   shape: number[]
@@ -24,8 +24,8 @@ describe.each(byName(referenceRuns))(
       ['Hugging Face folder', run.models.esmFolder],
     ])('ESM-2 from a %s, every layer and the mean', async (_, file) => {
       using folder = temporaryFolder()
-      await using loaded = await loadEsm2(file, { traceLayers: true })
-      const session = await openLoaded(loaded, folder.path)
+      await using opened = await openEsm2(file)
+      const session = await openModel(opened, folder.path, { traceLayers: true })
       for (const { tokens, layers, mean } of trace().esm) {
         const found = await embed(session, [tokens])
         expect(Object.keys(layers)).toHaveLength(Object.keys(found).length - 1)
@@ -38,8 +38,8 @@ describe.each(byName(referenceRuns))(
 
     test('DNABERT-S, every layer and the mean', async () => {
       using folder = temporaryFolder()
-      await using loaded = await loadDnabert(run.models.dnabert, { traceLayers: true })
-      const session = await openLoaded(loaded, folder.path)
+      await using opened = await openDnabert(run.models.dnabert)
+      const session = await openModel(opened, folder.path, { traceLayers: true })
       for (const { tokens, embeddings, layers, mean } of trace().dnabert) {
         const found = await embed(session, [tokens])
         for (const [layer, { data }] of Object.entries({ 0: embeddings, ...layers })) {
@@ -51,8 +51,8 @@ describe.each(byName(referenceRuns))(
 
     test('the classifier, every step', async () => {
       using folder = temporaryFolder()
-      await using loaded = await loadMlp(run.models.mlp, { traceLayers: true })
-      const session = await openLoaded(loaded, folder.path)
+      await using opened = await openMlp(run.models.mlp)
+      const session = await openModel(opened, folder.path, { traceLayers: true })
       for (const { input, hidden, bn, logits, softmax } of trace().mlp) {
         const found = await classify(session, Float32Array.from(input.data), input.data.length)
         for (const [name, { data }] of Object.entries({ hidden, bn, logits, probabilities: softmax })) {

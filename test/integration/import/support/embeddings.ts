@@ -1,11 +1,11 @@
 import { join } from 'node:path'
 import { randomSource } from '../../../../scripts/support/random.ts'
 import type { Bundle } from '../../../../src/bundle/index.ts'
-import { type GraphOptions, loadDnabert, loadEsm2 } from '../../../../src/import/index.ts'
+import { type GraphOptions, openDnabert, openEsm2 } from '../../../../src/import/index.ts'
 import { DnaTokenizer, EsmAlphabet } from '../../../../src/tokenizers/index.ts'
 import { evaluate } from './evaluate.ts'
 import type { ModelPaths } from './models.ts'
-import { embed, openLoaded, temporaryFolder } from './run.ts'
+import { embed, openModel, temporaryFolder } from './run.ts'
 
 export type Name = 'esm2' | 'dnabert_s'
 
@@ -32,10 +32,8 @@ export async function inFp32(
   options: GraphOptions = {},
 ): Promise<Float32Array> {
   using folder = temporaryFolder()
-  await using model = await (name === 'esm2'
-    ? loadEsm2(models.esm, options)
-    : loadDnabert(models.dnabert, options))
-  const session = await openLoaded(model, folder.path)
+  await using model = await (name === 'esm2' ? openEsm2(models.esm) : openDnabert(models.dnabert))
+  const session = await openModel(model, folder.path, options)
   const { embedding } = await embed(session, await rowsFor(models, name))
   await session.release()
   return embedding!

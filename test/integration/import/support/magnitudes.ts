@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
 import { Tensor } from 'onnxruntime-node'
-import type { LoadedModel } from '../../../../src/import/index.ts'
+import type { OpenedModel } from '../../../../src/import/index.ts'
 import { writeModel } from '../../../../src/onnx/index.ts'
 import { ModelProtoSchema, ValueInfoProtoSchema } from '../../../../src/onnx/onnx_pb.ts'
 import { openGraph, temporaryFolder } from './run.ts'
@@ -15,12 +15,9 @@ const RESULTS = ['Gather', 'MatMul', 'Add', 'LayerNormalization']
  * what a product gives of whatever shape, such as the scores of attention.
  * Read off the graph, every row alone.
  */
-export async function largestInside(
-  model: LoadedModel<unknown>,
-  rows: Iterable<Int32Array>,
-): Promise<number> {
+export async function largestInside(model: OpenedModel, rows: Iterable<Int32Array>): Promise<number> {
   using folder = temporaryFolder()
-  await writeModel(model.graph, { folder: folder.path, producer: { name: 'test', version: '0' } })
+  await writeModel(model.graph(), { folder: folder.path, producer: { name: 'test', version: '0' } })
   const path = join(folder.path, 'model.onnx')
   const proto = fromBinary(ModelProtoSchema, readFileSync(path))
   const { node, output } = proto.graph!

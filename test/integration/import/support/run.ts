@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { InferenceSession, Tensor } from 'onnxruntime-node'
-import type { LoadedModel } from '../../../../src/import/index.ts'
+import type { GraphOptions, OpenedModel } from '../../../../src/import/index.ts'
 import { writeModel } from '../../../../src/onnx/index.ts'
 
 export { temporaryFolder } from '../../../../scripts/support/temporary.ts'
@@ -12,9 +12,13 @@ export function openGraph(path: string): Promise<InferenceSession> {
   return InferenceSession.create(path, { intraOpNumThreads: 1, interOpNumThreads: 1, logSeverityLevel: 3 })
 }
 
-/** Writes a loaded model's graph and opens it. */
-export async function openLoaded(model: LoadedModel<unknown>, folder: string): Promise<InferenceSession> {
-  await writeModel(model.graph, { folder, producer: { name: 'test', version: '0' } })
+/** Writes a graph of a model and opens it. */
+export async function openModel(
+  model: OpenedModel,
+  folder: string,
+  options?: GraphOptions,
+): Promise<InferenceSession> {
+  await writeModel(model.graph(options), { folder, producer: { name: 'test', version: '0' } })
   return await openGraph(join(folder, 'model.onnx'))
 }
 

@@ -1,10 +1,8 @@
 import { EigenvalueDecomposition, Matrix } from 'ml-matrix'
 import type { Correction } from '../graphs/correction.ts'
-import type { Rounded } from './accuracy.ts'
-import type { CalibrationOrfs } from './orfs.ts'
-import { checkFinite } from './states.ts'
+import { checkFinite, type Rounded } from './accuracy.ts'
 
-/** With what is known of the error taken back. */
+/** Embeddings after the correction, of rows that it was not found with. */
 export interface Corrected extends Rounded {
   readonly correction: Correction
 }
@@ -19,18 +17,29 @@ const SMALLEST_SHARE = 1e-9
 const WORTHWHILE = 0.98
 
 /**
- * Learns from the first rows what rounding does to embeddings, and takes it back from the other rows. Two parts of the error
- * can be told from an embedding itself: what is the same for all, and what grows with the directions in which embeddings
+ * Learns from the first rows what rounding does to embeddings, and corrects the other rows. Two parts of the error follow
+ * from an embedding itself: what is the same for all, and what grows with the directions in which embeddings
  * differ. The second is found by ridge regression; the penalty is that with the smallest error of rows left out of it one
- * at a time, and without a gain worth it nothing but the mean is taken back.
+ * at a time, and without a gain worth it nothing but the mean is corrected.
  *
  * Source: Hoerl & Kennard 1970, doi:10.1080/00401706.1970.10488634; errors of left-out rows after Allen 1974,
  * doi:10.1080/00401706.1974.10489157.
  *
  * @param both row-major [rows, width]
  * @param known how many rows it is found with
+ * @param model whose embeddings they are, and `how` the rounded ones were computed, as errors say it
+ * @throws ModelError when there is NaN or infinity among the embeddings
  */
-export function takeBack(both: Rounded, known: number, width: number): Corrected {
+export function fitCorrection(
+  both: Rounded,
+  known: number,
+  width: number,
+  model: string,
+  how: string,
+): Corrected {
+  checkFinite(both.exact, 'its last layer', model)
+  checkFinite(both.rounded, `its last layer ${how}`, model)
+
   const rows = (values: Float32Array) => Matrix.from1DArray(values.length / width, width, values)
   const x = rows(both.rounded.subarray(0, known * width))
   const error = Matrix.sub(rows(both.exact.subarray(0, known * width)), x)
@@ -50,23 +59,6 @@ export function takeBack(both: Rounded, known: number, width: number): Corrected
     exact: both.exact.subarray(known * width),
     rounded: Float32Array.from(corrected.to1DArray()),
   }
-}
-
-/**
- * {@link takeBack} for the frames that were calibrated with and those held out, in this order.
- *
- * @param how the rounded embeddings were computed, as errors say it
- * @throws ModelError when there is NaN or infinity among the embeddings
- */
-export function takeBackFrom(
-  both: Rounded,
-  { calibration, heldOut }: CalibrationOrfs,
-  how: string,
-  model = 'ESM-2',
-): Corrected {
-  checkFinite(both.exact, 'its last layer', model)
-  checkFinite(both.rounded, `its last layer ${how}`, model)
-  return takeBack(both, calibration.length, both.exact.length / (calibration.length + heldOut.length))
 }
 
 const NOTHING = { from: new Float32Array(0), to: new Float32Array(0) }
@@ -127,7 +119,7 @@ function bestPenalty(penalties: readonly number[], fit: Fit): number | undefined
   return best.penalty
 }
 
-/** Squared error of all rows, each as the others tell it: what is left of it, divided by what it had no say in. */
+/** Squared error of all rows, each as the others predict it: what is left of it, divided by what it had no say in. */
 function leftOut(penalty: number, { y, directions, along, squares }: Fit): number {
   const shares = squares.map((value) => value / (value + penalty))
   const weighted = directions.clone()
