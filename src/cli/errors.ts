@@ -32,6 +32,9 @@ const ADVICE: { [Code in keyof ErrorCodes]: (data: ErrorCodes[Code]) => string }
   'beyond-fp16': () => 'Import the models with --precision bf16',
   'no-kernel': () => 'Import the models without --attention fused',
   'classifier-as-weights': () => 'Name the classifier with --mlp',
+  'no-reference': () =>
+    'Name the fp32 bundle made from the same files, or compare with files of the original (--golden)',
+  'no-golden-sequences': () => 'Name their FASTA file with --fasta',
 }
 
 /** A message with the advice that goes with it: after its one line, or below its lines. */

@@ -30,6 +30,10 @@ export interface ErrorCodes {
   'client-bound': Record<string, never>
   /** A folder holds no report. */
   'no-report': Record<string, never>
+  /** A bundle in a precision that the CPU does not compute is no reference. */
+  'no-reference': Record<string, never>
+  /** Embeddings of the original lie without the sequences they are of. */
+  'no-golden-sequences': Record<string, never>
   /** The port for metrics cannot be had. */
   'metrics-port': Record<string, never>
   /** TensorRT plans are missing, or must be built again. */

@@ -44,7 +44,9 @@ export async function readGolden(path: string, fasta?: string): Promise<Golden> 
 /** Read by hand: these are proteins too, which the reader of inputs refuses. */
 async function sequencesOf(fasta: string, golden: string): Promise<Map<string, Uint8Array>> {
   if (fasta === golden || (await stat(fasta).catch(() => undefined)) === undefined) {
-    throw new GoldenError(`the sequences of ${golden} are not beside it: name their FASTA file with --fasta`)
+    throw new GoldenError(`the sequences of ${golden} are not beside it`, {
+      detail: { code: 'no-golden-sequences', data: {} },
+    })
   }
   const sequences = new Map<string, Uint8Array>()
   for (const record of (await readFile(fasta, 'latin1')).split('>').slice(1)) {

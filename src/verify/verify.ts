@@ -1,3 +1,4 @@
+import { padBatch, planBatches } from '../batching/index.ts'
 import {
   type Bundle,
   Classifier,
@@ -24,15 +25,14 @@ import { UsageError } from '../system/errors.ts'
 import type { Logger } from '../system/logger.ts'
 import { builtInCases, type Case } from './cases.ts'
 import { type Comparison, compareRows } from './compare.ts'
-import { embedAll } from './embed.ts'
 import { readGolden } from './golden.ts'
 
 export interface VerifyOptions {
   readonly bundle: string
   /** Servers to check; without any, the graphs run in this process. */
   readonly triton?: Pick<TritonOptions, 'endpoints' | 'access' | 'serverTimeout' | 'trustServer'> | undefined
-  /** Files of the original to compare with, instead of built-in sequences. */
-  readonly golden?: readonly string[]
+  /** File of the original to compare with, instead of built-in sequences. */
+  readonly golden?: string | undefined
   /** Sequences of the golden file, where they are not beside it. */
   readonly fasta?: string | undefined
   /** Built-in sequences per model. @default 32 */
@@ -66,33 +66,27 @@ export interface VerifyReport {
  * @throws {UsageError} {@link GoldenError} and those of the bundle and the backend
  */
 export async function verify(options: VerifyOptions): Promise<VerifyReport> {
+  const { triton, golden } = options
   const bundle = await openBundle(options.bundle, options.signal)
+  const tokenizers = await readTokenizers(bundle)
   await using opened = new AsyncDisposableStack()
-  const needsGraphs = options.triton === undefined || (options.golden ?? []).length === 0
+  const needsGraphs = triton === undefined || golden === undefined
   const graphs = needsGraphs ? opened.use(await openGraphs(bundle, options)) : undefined
-  const checked =
-    options.triton === undefined
-      ? graphs!
-      : opened.use(await openServers(bundle, { ...options, ...options.triton }))
-  const inputs = await readTokenizers(bundle)
-  if (options.golden !== undefined && options.golden.length > 0) {
-    const models: ModelReport[] = []
-    for (const path of options.golden) models.push(await againstGolden(path, options, checked, inputs))
-    return { backend: checked.description, models, calls: undefined }
-  }
-  return await againstGraphs(bundle, options, checked, graphs!, inputs)
+  const servers = triton && opened.use(await openServers(bundle, { ...options, ...triton }))
+  const checked = (servers ?? graphs)!
+  const embed: Embed = (backend, model, cases, tokenBudget = backend.tokenBudget(model)) =>
+    embedAll(backend, model, cases, { tokenizer: tokenizers[model], tokenBudget, signal: options.signal })
+  return golden !== undefined
+    ? await againstGolden(golden, options, checked, embed)
+    : await againstGraphs(bundle, options, checked, graphs!, embed)
 }
 
-type Inputs = Readonly<Record<ModelName, Tokenizer>>
-
-async function openGraphs(
-  bundle: Bundle,
-  { threads, logger, signal }: VerifyOptions,
-): Promise<OnnxRuntimeBackend> {
+async function openGraphs(bundle: Bundle, options: VerifyOptions): Promise<OnnxRuntimeBackend> {
+  const { threads, logger, signal } = options
   if (!computesOnCpu(bundle.manifest.precision)) {
     throw new UsageError(
-      `the bundle ${bundle.folder} is in ${bundle.manifest.precision}; a reference is computed on the CPU, from fp32 or int8. Name the ` +
-        'fp32 bundle made from the same files, or compare with files of the original: --golden',
+      `the bundle ${bundle.folder} is in ${bundle.manifest.precision}, and a reference is computed on the CPU, from fp32 or int8`,
+      { detail: { code: 'no-reference', data: {} } },
     )
   }
   return await OnnxRuntimeBackend.openBundle(bundle, {
@@ -102,98 +96,91 @@ async function openGraphs(
   })
 }
 
-async function openServers(
-  bundle: Bundle,
-  { endpoints, access, serverTimeout, trustServer = false, logger, signal }: Omit<TritonOptions, 'models'>,
-): Promise<TritonBackend> {
+async function openServers(bundle: Bundle, options: Omit<TritonOptions, 'models'>): Promise<TritonBackend> {
+  const { endpoints, access, serverTimeout, trustServer = false, logger, signal } = options
   const models = forModels((name) => {
     const model = bundle.manifest.models[name]
     return { dimension: model.dimension, source: sourceDigest(model) }
   })
-  const backend = await TritonBackend.open({
-    endpoints,
-    access,
-    serverTimeout,
-    trustServer,
-    models,
-    logger,
-    signal,
-  })
+  const asked = { endpoints, access, serverTimeout, trustServer, models, logger, signal }
+  const backend = await TritonBackend.open(asked)
   warnOfUnstated(await backend.serverFacts(), logger)
   return backend
 }
 
+/** @param tokenBudget - padded tokens in a batch, by default the backend's; 1 embeds every case alone and without padding */
+type Embed = (
+  backend: EmbeddingBackend,
+  model: ModelName,
+  cases: readonly Case[],
+  tokenBudget?: number,
+) => Promise<Float32Array>
+
+/** Embeds in batches of near-equal length, as a run does: row-major [cases, dimension], in the order given. */
+async function embedAll(
+  backend: EmbeddingBackend,
+  model: ModelName,
+  cases: readonly Case[],
+  options: { tokenizer: Tokenizer; tokenBudget: number; signal: AbortSignal | undefined },
+): Promise<Float32Array> {
+  const { tokenizer, tokenBudget, signal } = options
+  const rows = cases.map(({ sequence }) => tokenizer.encode(sequence))
+  const dimension = backend.dimension(model)
+  const all = new Float32Array(rows.length * dimension)
+  const lengths = rows.map((row) => row.length)
+  for (const { members, paddedLength } of planBatches(lengths, { tokenBudget })) {
+    const batch = Array.from(members, (member) => rows[member]!)
+    const vectors = await backend.embed(model, padBatch(batch, tokenizer.padId, paddedLength), signal)
+    for (const [i, member] of members.entries())
+      all.set(vectors.subarray(i * dimension, (i + 1) * dimension), member * dimension)
+  }
+  return all
+}
+
 async function againstGolden(
   path: string,
-  options: VerifyOptions,
-  backend: EmbeddingBackend,
-  inputs: Inputs,
-): Promise<ModelReport> {
-  const { model, cases, rows, dimension } = await readGolden(path, options.fasta)
-  if (dimension !== backend.dimension(model)) {
+  { fasta }: VerifyOptions,
+  checked: EmbeddingBackend,
+  embed: Embed,
+): Promise<VerifyReport> {
+  const { model, cases, rows, dimension } = await readGolden(path, fasta)
+  if (dimension !== checked.dimension(model)) {
     throw new UsageError(
-      `${path} has rows of ${dimension} numbers, the bundle's ${model} gives ${backend.dimension(model)}: they are of different models`,
+      `${path} has rows of ${dimension} numbers, the bundle's ${model} gives ${checked.dimension(model)}: they are of different models`,
     )
   }
-  const ours = await embedCases(backend, model, cases, inputs, backend.tokenBudget(model), options.signal)
-  return report(model, path, cases, compareRows(ours, rows, dimension))
+  const comparison = compareRows(await embed(checked, model, cases), rows, dimension)
+  return {
+    backend: checked.description,
+    models: [{ ...comparison, model, reference: path, worstId: cases[comparison.worst]?.id ?? '' }],
+    calls: undefined,
+  }
 }
+
+type Vectors = Record<ModelName, Float32Array>
 
 async function againstGraphs(
   bundle: Bundle,
-  options: VerifyOptions,
+  { count = 32, seed = 1, logger }: VerifyOptions,
   checked: EmbeddingBackend,
   graphs: EmbeddingBackend,
-  inputs: Inputs,
+  embed: Embed,
 ): Promise<VerifyReport> {
-  const count = options.count ?? 32
-  const built = builtInCases(count, options.seed ?? 1)
-  const vectors = {} as Record<ModelName, { ours: Float32Array; theirs: Float32Array }>
+  const built = builtInCases(count, seed)
+  const [ours, theirs] = [{}, {}] as [Vectors, Vectors]
+  const reference = `${bundle.manifest.precision.toUpperCase()} graph, one sequence at a time`
   const models: ModelReport[] = []
   for (const model of FEATURE_ORDER) {
     const cases = MODELS[model].sequence === 'protein' ? built.proteins : built.dna
-    options.logger.info(`${model}: embedding ${count} sequences twice`)
-    const ours = await embedCases(checked, model, cases, inputs, checked.tokenBudget(model), options.signal)
-    const theirs = await embedCases(graphs, model, cases, inputs, 1, options.signal)
-    vectors[model] = { ours, theirs }
-    const comparison = compareRows(ours, theirs, checked.dimension(model))
-    models.push(
-      report(
-        model,
-        `${bundle.manifest.precision.toUpperCase()} graph, one sequence at a time`,
-        cases,
-        comparison,
-      ),
-    )
+    logger.info(`${model}: embedding ${count} sequences twice`)
+    ours[model] = await embed(checked, model, cases)
+    theirs[model] = await embed(graphs, model, cases, 1)
+    const comparison = compareRows(ours[model], theirs[model], checked.dimension(model))
+    models.push({ ...comparison, model, reference, worstId: cases[comparison.worst]?.id ?? '' })
   }
-  const set = (which: 'ours' | 'theirs') => forModels((model) => vectors[model][which])
   const width = FEATURE_ORDER.reduce((sum, model) => sum + graphs.dimension(model), 0)
-  await using classifier = await Classifier.open({
-    graph: await bundle.read(bundle.manifest.models.mlp.graph),
-    width,
-  })
-  const equal = await countEqualCalls(classifier, count, [set('ours'), set('theirs')])
+  const graph = await bundle.read(bundle.manifest.models.mlp.graph)
+  await using classifier = await Classifier.open({ graph, width })
+  const equal = await countEqualCalls(classifier, count, [ours, theirs])
   return { backend: checked.description, models, calls: { equal, all: count } }
-}
-
-async function embedCases(
-  backend: EmbeddingBackend,
-  model: ModelName,
-  cases: readonly Case[],
-  inputs: Inputs,
-  tokenBudget: number,
-  signal: AbortSignal | undefined,
-): Promise<Float32Array> {
-  const tokenizer = inputs[model]
-  const rows = cases.map(({ sequence }) => tokenizer.encode(sequence))
-  return await embedAll(backend, model, rows, { padId: tokenizer.padId, tokenBudget, signal })
-}
-
-function report(
-  model: ModelName,
-  reference: string,
-  cases: readonly Case[],
-  comparison: Comparison,
-): ModelReport {
-  return { ...comparison, model, reference, worstId: cases[comparison.worst]?.id ?? '' }
 }

@@ -85,7 +85,7 @@ export default command({
         seed: args.seed,
         threads: values.threads,
         fasta: kept?.path,
-        ...(golden !== undefined && { golden: [golden] }),
+        golden,
         logger,
         signal,
       })
