@@ -35,6 +35,19 @@ const ADVICE: { [Code in keyof ErrorCodes]: (data: ErrorCodes[Code]) => string }
   'no-reference': () =>
     'Name the fp32 bundle made from the same files, or compare with files of the original (--golden)',
   'no-golden-sequences': () => 'Name their FASTA file with --fasta',
+  'no-server': () =>
+    'Look at the servers and give the same command again; --server-timeout changes how long they are waited for',
+  'no-access': ({ lacks }) =>
+    ({
+      certificates: '--triton-ca, --triton-cert and --triton-key name certificates',
+      credentials: '--triton-header, --triton-cert and --triton-key are what this client can show',
+      address: 'Check that the address is that of the gRPC port of an inference server',
+    })[lacks],
+  'other-model': () =>
+    'Name servers whose repositories were built from one bundle, and that bundle; virnucpro repository build builds them',
+  'unstated-model': () =>
+    'Build its repository with this version (virnucpro repository build --force) and start the server again, or add ' +
+    '--trust-server if you know what it computes',
 }
 
 /** A message with the advice that goes with it: after its one line, or below its lines. */

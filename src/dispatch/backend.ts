@@ -1,38 +1,6 @@
-import type { TritonClient } from 'tritonclient-ts'
 import type { TokenBatch } from '../batching/index.ts'
 import type { ModelName } from '../bundle/index.ts'
-
-/** One place that computes, and what it is at: for displays, metrics and warnings. */
-export interface LaneActivity {
-  readonly name: string
-  /** What it computes; undefined for both models. */
-  readonly model: ModelName | undefined
-  /** `HOST:PORT` of its server; undefined in this process. */
-  readonly server: string | undefined
-  /** Batches computed at once. */
-  readonly instances: number
-  /** False while it does not answer. */
-  readonly healthy: boolean
-  /** Batches on their way to it or there. */
-  readonly inFlight: number
-  /** Work done since the start. */
-  readonly batches: number
-  readonly sequences: number
-  readonly paddedTokens: number
-  /** Seconds of computing; undefined where only the server knows. */
-  readonly busySeconds: number | undefined
-  /** Most padded tokens of a batch that its memory holds, once it has run out; it has said so by then. */
-  readonly memoryTokens: number | undefined
-}
-
-/** A server that can be asked how it is. */
-export interface BackendServer {
-  /** `HOST:PORT`. */
-  readonly name: string
-  readonly client: TritonClient
-  /** Where it answers for Prometheus, if it does. */
-  readonly metricsUrl: string
-}
+import type { MonitoredLane, MonitoredServer } from '../monitor/index.ts'
 
 /** What a server hosts under a model's name, as its configuration states it. */
 export interface ServedModel {
@@ -78,9 +46,9 @@ export interface EmbeddingBackend extends AsyncDisposable {
    */
   embed(model: ModelName, batch: TokenBatch, signal?: AbortSignal): Promise<Float32Array>
   /** What every place that computes is at now. */
-  activity(): LaneActivity[]
+  activity(): MonitoredLane[]
   /** Empty when this process computes. */
-  readonly servers: readonly BackendServer[]
+  readonly servers: readonly MonitoredServer[]
   /** Asks the servers who they are; those that do not answer are left as they were known. */
   serverFacts(): Promise<ServerFacts[]>
 }

@@ -1,10 +1,11 @@
 import type { TokenBatch } from '../batching/index.ts'
 import { type Bundle, forModels, graphFiles, MODEL_NAMES, type ModelName } from '../bundle/index.ts'
+import type { MonitoredLane } from '../monitor/index.ts'
 import { InferenceError, type InferenceSession, loadRuntime, openSession } from '../onnx/index.ts'
 import { threadsToStart } from '../system/cores.ts'
 import type { Logger } from '../system/logger.ts'
 import { messageOf } from '../system/problems.ts'
-import type { EmbeddingBackend, LaneActivity } from './backend.ts'
+import type { EmbeddingBackend } from './backend.ts'
 import { BatchFit } from './batch-fit.ts'
 
 export interface OnnxRuntimeOptions {
@@ -126,7 +127,7 @@ export class OnnxRuntimeBackend implements EmbeddingBackend {
     return run
   }
 
-  activity(): LaneActivity[] {
+  activity(): MonitoredLane[] {
     const fits = Object.values(this.#models).map(({ fit }) => fit)
     const sum = (of: keyof BatchFit['done']) => fits.reduce((all, { done }) => all + done[of], 0)
     const limits = fits.flatMap(({ memoryTokens }) => memoryTokens ?? [])

@@ -10,7 +10,7 @@ import {
   readTokenizers,
   type Tokenizer,
 } from '../bundle/index.ts'
-import { type EmbeddingBackend, type ServerFacts, warnOfUnstated } from '../dispatch/index.ts'
+import type { EmbeddingBackend, ServerFacts } from '../dispatch/index.ts'
 import { type ImportedClassifier, importClassifier } from '../import/index.ts'
 import type { ModelCounts } from '../monitor/index.ts'
 import type { PredictOptions } from '../settings/index.ts'
@@ -68,7 +68,6 @@ export async function openModels(
   logger.info(`models: ${bundle.manifest.name}; ${backend.description}`)
   const servers = await backend.serverFacts()
   for (const server of servers) logger.info(`server ${describeServer(server)}`)
-  warnOfUnstated(servers, logger)
   const digest = imported === undefined ? bundle.digest : `${bundle.digest} classifier ${imported.sha256}`
   const inputs = modelInputs(options, bundle, await readTokenizers(bundle), backend, logger)
   const closing = opened.move()

@@ -9,6 +9,9 @@ export type ErrorKind =
   | 'inputOutput'
   | 'tryAgain'
 
+/** Where the code says it all. */
+type Nothing = Record<string, never>
+
 /**
  * Every code of an error or warning about which a front end has more to say, with the data that comes with it. The
  * message says what happened and where; what to do about it depends on who asks: the command line names its options.
@@ -21,29 +24,29 @@ export interface ErrorCodes {
   /** The memory of a device does not hold batches as large as planned, but those of so many padded tokens. */
   'memory-too-small': { model: string; tokens: number }
   /** A model makes embeddings with NaN or infinity. */
-  'not-finite': Record<string, never>
+  'not-finite': Nothing
   /** A server has stopped answering, and there is no other to take its batches. */
-  'server-stalled': Record<string, never>
+  'server-stalled': Nothing
   /** No model of a server computes on one of its GPUs. */
-  'gpu-idle': Record<string, never>
+  'gpu-idle': Nothing
   /** The program itself is slower than the devices that compute for it. */
-  'client-bound': Record<string, never>
+  'client-bound': Nothing
   /** A folder holds no report. */
-  'no-report': Record<string, never>
+  'no-report': Nothing
   /** A bundle in a precision that the CPU does not compute is no reference. */
-  'no-reference': Record<string, never>
+  'no-reference': Nothing
   /** Embeddings of the original lie without the sequences they are of. */
-  'no-golden-sequences': Record<string, never>
+  'no-golden-sequences': Nothing
   /** The port for metrics cannot be had. */
-  'metrics-port': Record<string, never>
+  'metrics-port': Nothing
   /** TensorRT plans are missing, or must be built again. */
-  'no-plans': Record<string, never>
+  'no-plans': Nothing
   /** Only TensorRT plans in the Python backend compute fused attention. */
-  'attention-needs-plans': Record<string, never>
+  'attention-needs-plans': Nothing
   /** Only TensorRT plans compute this precision in the Python backend. */
-  'precision-needs-plans': Record<string, never>
+  'precision-needs-plans': Nothing
   /** What a server computes with is not what was put into its model repository. */
-  'repository-damaged': Record<string, never>
+  'repository-damaged': Nothing
   /** An input is compressed in a way that is not read; `command` writes its text. */
   'foreign-compression': { command: string }
   /** A stream gave nothing, which may be right. */
@@ -55,11 +58,19 @@ export interface ErrorCodes {
   /** A folder that should be a bundle has no manifest. */
   'no-bundle': { path: string }
   /** A model has numbers that FP16 does not. */
-  'beyond-fp16': Record<string, never>
+  'beyond-fp16': Nothing
   /** The kernel of fused attention does not take the heads of a model. */
-  'no-kernel': Record<string, never>
+  'no-kernel': Nothing
   /** A classifier was given as the weights of a language model. */
-  'classifier-as-weights': Record<string, never>
+  'classifier-as-weights': Nothing
+  /** No inference server answers, or none finishes anything. */
+  'no-server': Nothing
+  /** A server does not let this client in. */
+  'no-access': { lacks: 'certificates' | 'credentials' | 'address' }
+  /** A server hosts another model than the bundle's, or than the other servers of the run. */
+  'other-model': Nothing
+  /** A server does not say which model it hosts. */
+  'unstated-model': Nothing
 }
 
 export type ErrorCode = keyof ErrorCodes

@@ -18,7 +18,6 @@ import {
   OnnxRuntimeBackend,
   TritonBackend,
   type TritonOptions,
-  warnOfUnstated,
 } from '../dispatch/index.ts'
 import { limitedThreads } from '../system/cores.ts'
 import { UsageError } from '../system/errors.ts'
@@ -102,10 +101,7 @@ async function openServers(bundle: Bundle, options: Omit<TritonOptions, 'models'
     const model = bundle.manifest.models[name]
     return { dimension: model.dimension, source: sourceDigest(model) }
   })
-  const asked = { endpoints, access, serverTimeout, trustServer, models, logger, signal }
-  const backend = await TritonBackend.open(asked)
-  warnOfUnstated(await backend.serverFacts(), logger)
-  return backend
+  return await TritonBackend.open({ endpoints, access, serverTimeout, trustServer, models, logger, signal })
 }
 
 /** @param tokenBudget - padded tokens in a batch, by default the backend's; 1 embeds every case alone and without padding */

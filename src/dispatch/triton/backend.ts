@@ -1,14 +1,16 @@
 import { type TritonClient, TritonError } from 'tritonclient-ts'
 import type { TokenBatch } from '../../batching/index.ts'
 import { forModels, MODEL_NAMES, MODELS, type ModelName } from '../../bundle/index.ts'
+import type { MonitoredLane, MonitoredServer } from '../../monitor/index.ts'
 import { InferenceError } from '../../onnx/index.ts'
+import { type ErrorKind, VirnucproError } from '../../system/errors.ts'
 import type { Logger } from '../../system/logger.ts'
 import { foreign } from '../../system/printable.ts'
-import type { BackendServer, EmbeddingBackend, LaneActivity, ServerFacts } from '../backend.ts'
-import type { Contract } from './contract.ts'
-import { AccessError, type Agreement, connect, describe, ModelLane, type TritonAccess } from './endpoint.ts'
-import { PullQueue } from './pull-queue.ts'
-import { askServers, NoServerError, TIMEOUT_ADVICE } from './start.ts'
+import type { EmbeddingBackend, ServerFacts } from '../backend.ts'
+import { PullQueue } from '../pull-queue.ts'
+import { AccessError, accessError, connect, describe, type TritonAccess } from './access.ts'
+import { Agreement, type Contract, type ModelStatement, OtherModelError } from './contract.ts'
+import { ModelLane } from './lane.ts'
 
 export interface TritonOptions {
   /** `grpc://HOST:PORT` or `grpcs://HOST:PORT`, at least one. */
@@ -27,21 +29,30 @@ export interface TritonOptions {
   signal?: AbortSignal | undefined
 }
 
+/** No server answers, or none finishes anything; the run can be continued. */
+export class NoServerError extends VirnucproError {
+  constructor(message: string, kind: ErrorKind) {
+    super(message, { kind, detail: { code: 'no-server', data: {} } })
+  }
+}
+
 /** As for ONNX Runtime in this process. */
 const CPU_TOKEN_BUDGET = 2048
-/** A server that is well tells its name in a few milliseconds. */
+/** A healthy server answers with its name in a few milliseconds. */
 const METADATA_MS = 2000
+/** Between two rounds of questions. */
+const PAUSE_MS = 200
 
 /**
- * Runs both models on Triton servers. Each model has a queue of its own, from which every server pulls as fast as it
- * computes; a GPU that hosts both is shared by the server, which always has a batch of each at hand.
+ * Runs the models on Triton servers. Each model has a queue of its own, from which every server pulls as fast as it
+ * computes; a GPU that hosts several is shared by the server, which always has a batch of each at hand.
  */
 export class TritonBackend implements EmbeddingBackend {
   readonly description: string
   readonly concurrency: number
   /** With one instance as well: the batches, and with them the last digits, must not depend on how many there are. */
   readonly tapers = true
-  readonly servers: readonly BackendServer[]
+  readonly servers: readonly MonitoredServer[]
   readonly #clients: readonly TritonClient[]
   readonly #lanes: Record<ModelName, readonly ModelLane[]>
   readonly #models: TritonOptions['models']
@@ -77,29 +88,50 @@ export class TritonBackend implements EmbeddingBackend {
    * @throws NoServerError when none has answered within the timeout, UsageError when one hosts other models
    */
   static async open(options: TritonOptions): Promise<TritonBackend> {
+    const { logger, isTrusted, trustServer = false } = options
     const clients = options.endpoints.map((url) => connect(url, options.access))
-    const lanes = (model: ModelName) => {
-      const agreement: Agreement = { contract: options.models[model], trust: options.trustServer ?? false }
-      const { logger, isTrusted } = options
+    const lanes = forModels((model) => {
+      const agreement = new Agreement(options.models[model], trustServer)
       return clients.map((client) => new ModelLane(client, model, { agreement, logger, isTrusted }))
-    }
-    const all = forModels(lanes)
+    })
     try {
-      await askServers(clients, all, options)
+      await askServers(lanes, options)
     } catch (error) {
       for (const client of clients) client.close()
       throw error
     }
-    return new TritonBackend(options, clients, all)
+    const backend = new TritonBackend(options, clients, lanes)
+    backend.#warnOfUnstated(logger)
+    return backend
+  }
+
+  /** For servers that are used since the user trusts them. */
+  #warnOfUnstated(logger: Logger): void {
+    for (const [i, { name }] of this.servers.entries()) {
+      const unstated = this.#unstated(i)
+      if (unstated.length === 0) continue
+      logger.warn(
+        `the server ${name} does not say which model it hosts as ${unstated.join(' and ')}, and is used since it is trusted: ` +
+          'nothing shows whether another model takes its place',
+      )
+    }
+  }
+
+  /** Models of which a server does not say what they are. */
+  #unstated(server: number): ModelName[] {
+    return MODEL_NAMES.filter((model) => {
+      const known = this.#lanes[model][server]?.known
+      return known !== undefined && known.served === undefined
+    })
   }
 
   /**
    * What `engines tune` found, where every server that answers says so: the smallest, since all servers take from one queue.
    * Else what filled one GPU: more tokens in a batch gave under 1 % more speed. On processors as many as in this process:
-   * a batch for a GPU would take one so long that nobody could tell it from a server that has stopped.
+   * a batch for a GPU would take one so long that nobody could distinguish it from a server that has stopped.
    */
   tokenBudget(model: ModelName): number {
-    const known = this.#lanes[model].filter(({ isKnown }) => isKnown)
+    const known = this.#lanes[model].flatMap((lane) => lane.known ?? [])
     const tuned = known.flatMap(({ tokenBudget }) => tokenBudget ?? [])
     if (tuned.length > 0 && tuned.length === known.length) return Math.min(...tuned)
     if (known.length > 0 && known.every(({ onCpu }) => onCpu)) return CPU_TOKEN_BUDGET
@@ -118,7 +150,7 @@ export class TritonBackend implements EmbeddingBackend {
     try {
       return await this.#queues[model].submit(batch, signal)
     } catch (error) {
-      // Both models are on the same servers: what ends one ends the run.
+      // All models are on the same servers: what ends one ends the run.
       if (error instanceof NoServerError || error instanceof AccessError)
         for (const queue of Object.values(this.#queues)) queue.stop(error)
       if (!(error instanceof TritonError)) throw error
@@ -130,19 +162,19 @@ export class TritonBackend implements EmbeddingBackend {
     }
   }
 
-  activity(): LaneActivity[] {
+  activity(): MonitoredLane[] {
     return MODEL_NAMES.flatMap((model) => {
       const states = this.#queues[model].state()
-      return this.#lanes[model].map((lane, i) => ({
-        name: `${model} at ${hostPort(lane.url)}`,
+      return this.#lanes[model].map(({ url, instances, fit }, i) => ({
+        name: `${model} at ${hostPort(url)}`,
         model,
-        server: hostPort(lane.url),
-        instances: lane.instances,
-        healthy: states[i]?.inOrder ?? true,
+        server: hostPort(url),
+        instances,
+        healthy: states[i]?.healthy ?? true,
         inFlight: states[i]?.running ?? 0,
-        ...lane.done,
+        ...fit.done,
         busySeconds: undefined,
-        memoryTokens: lane.memoryTokens,
+        memoryTokens: fit.memoryTokens,
       }))
     })
   }
@@ -154,17 +186,14 @@ export class TritonBackend implements EmbeddingBackend {
           const about = await client.serverMetadata({ deadlineMs: METADATA_MS }).catch(() => undefined)
           if (about !== undefined) this.#programs.set(name, foreign(`${about.name} ${about.version}`, 80))
         }
-        const models = forModels((model) => this.#lanes[model][i]?.served)
-        const unstated = MODEL_NAMES.filter(
-          (model) => this.#lanes[model][i]?.isKnown && models[model] === undefined,
-        )
-        return { address: name, program: this.#programs.get(name), models, unstated }
+        const models = forModels((model) => this.#lanes[model][i]?.known?.served)
+        return { address: name, program: this.#programs.get(name), models, unstated: this.#unstated(i) }
       }),
     )
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const model of MODEL_NAMES) this.#queues[model].close()
+    for (const queue of Object.values(this.#queues)) queue.close()
     for (const client of this.#clients) client.close()
   }
 }
@@ -173,7 +202,7 @@ function hostPort(url: string): string {
   return url.replace(/^[a-z]+:\/\//, '')
 }
 
-/** Triton has gRPC at 8001 and its metrics at 8002, and `virnucpro serve` keeps that order for every server. */
+/** Triton has gRPC at 8001 and its metrics at 8002, and `serve` keeps that order for every server. */
 function usualMetricsUrl(url: string): string {
   const [, host, port] = /^(.*):(\d+)$/.exec(hostPort(url)) ?? []
   return `http://${host ?? hostPort(url)}:${Number(port ?? 8001) + 1}/metrics`
@@ -196,8 +225,53 @@ function queueOf(
     gaveUp: (reason) =>
       new NoServerError(
         `no inference server has finished a batch for ${serverTimeout} s, though work was waiting (${foreign(reason) || 'they are ready and give no answer'}). ` +
-          `What is done is kept: look at the servers and give the same command again; ${TIMEOUT_ADVICE}`,
-        { kind: 'tryAgain' },
+          'What is done is kept',
+        'tryAgain',
       ),
   })
+}
+
+/**
+ * Asks each server what it hosts, until every model is ready on one server at least.
+ *
+ * @throws NoServerError after the timeout; AccessError; OtherModelError when one hosts something else
+ */
+async function askServers(
+  lanes: Record<ModelName, readonly ModelLane[]>,
+  { serverTimeout, logger, signal }: TritonOptions,
+): Promise<void> {
+  const end = Date.now() + serverTimeout * 1000
+  for (;;) {
+    const unknown = MODEL_NAMES.flatMap((model) => lanes[model].filter(({ known }) => known === undefined))
+    const answers = await Promise.all(unknown.map((lane) => ask(lane, signal)))
+    signal?.throwIfAborted()
+    const problems: string[] = []
+    // One after the other: it is the first server that the others must agree with.
+    for (const [i, answer] of answers.entries()) {
+      if (typeof answer === 'string') problems.push(`${unknown[i]!.name}: ${answer}`)
+      else unknown[i]!.accept(answer)
+    }
+    if (MODEL_NAMES.every((model) => lanes[model].some(({ known }) => known !== undefined))) {
+      for (const problem of problems) logger.warn(`no answer yet from ${problem}`)
+      return
+    }
+    if (Date.now() >= end) {
+      throw new NoServerError(
+        `no inference server with every model has answered for ${serverTimeout} s (${problems[0] ?? ''})`,
+        'unavailable',
+      )
+    }
+    await Bun.sleep(PAUSE_MS)
+  }
+}
+
+/** @returns why it could not be asked: a server that is down now may come later, one with the wrong model never helps */
+async function ask(lane: ModelLane, signal: AbortSignal | undefined): Promise<ModelStatement | string> {
+  try {
+    return await lane.ask(signal)
+  } catch (error) {
+    const refused = accessError(error) ?? (error instanceof OtherModelError ? error : undefined)
+    if (refused !== undefined) throw refused
+    return describe(error)
+  }
 }

@@ -2,13 +2,13 @@ import { connect as connectSocket } from 'node:net'
 import { TritonError } from 'tritonclient-ts'
 import { MODEL_NAMES, type ModelName } from '../../bundle/index.ts'
 import { VirnucproError } from '../../system/errors.ts'
-import { type Contract, checkContract } from './contract.ts'
-import { connect, describe } from './endpoint.ts'
+import { connect, describe } from './access.ts'
+import { Agreement, type Contract } from './contract.ts'
+import { ModelLane } from './lane.ts'
 
 const MOST_SERVERS = 64
 /** A program of this machine takes a connection in far less. */
 const CONNECT_MS = 500
-const ANSWER_MS = 2000
 
 /** Something that listens where a server would, and why it cannot be used. */
 export interface UnusableServer {
@@ -65,6 +65,7 @@ function listens(port: number): Promise<boolean> {
   })
 }
 
+/** @returns why a server cannot be used; undefined where it can */
 async function problem(
   url: string,
   models: Record<ModelName, Contract>,
@@ -72,15 +73,8 @@ async function problem(
 ): Promise<string | undefined> {
   const client = connect(url, {})
   try {
-    for (const model of MODEL_NAMES) {
-      const call = { deadlineMs: ANSWER_MS, signal }
-      if (!(await client.modelReady(model, call))) return `${model} is not ready there`
-      const config = await client.modelConfig(model, call)
-      const served = checkContract(model, config, models[model])
-      const version = served?.version
-      if (version === undefined || !(await client.modelReady(model, { ...call, version })))
-        return `it does not say which model it hosts as ${model}; build its repository with this version`
-    }
+    for (const model of MODEL_NAMES)
+      await new ModelLane(client, model, { agreement: new Agreement(models[model], false) }).check(signal)
     return undefined
   } catch (error) {
     signal?.throwIfAborted()

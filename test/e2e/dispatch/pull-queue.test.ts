@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test'
-import { type Lane, PullQueue, type PullQueueOptions } from '../../../src/dispatch/triton/pull-queue.ts'
+import { type Lane, PullQueue, type PullQueueOptions } from '../../../src/dispatch/index.ts'
 
 interface Job {
   id: number

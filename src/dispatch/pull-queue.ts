@@ -1,15 +1,8 @@
-import { messageOf } from '../../system/problems.ts'
-/**
- * Spreads jobs over lanes of different speed, each of which may fail, stall or come back at any time.
- *
- * Every lane pulls the next job when it has room, so that a fast one simply takes more. A job that a lane could not
- * do goes back to the front of the queue for another one. When the queue is empty, an idle lane takes over a job
- * that a slower lane would finish later: the first answer counts.
- */
+import { messageOf } from '../system/problems.ts'
 
 /** What a failed attempt says about the job and about the lane. */
 export type Verdict =
-  /** The lane is out of order: give the job to another one, and probe the lane until it answers. */
+  /** The lane is not healthy: give the job to another one, and probe the lane until it answers. */
   | 'lane'
   /** The same, and the answers still to come from the lane cannot be trusted: its other jobs are done again. */
   | 'distrust'
@@ -37,13 +30,12 @@ export interface PullQueueOptions<Job> {
   cost(job: Job): number
   /**
    * Milliseconds in which jobs waited or were under way and none was done, after which all are given up. Nothing but
-   * finished work counts: a lane may seem to be in order and never do a job. A lane of which the same is true while others
-   * work is taken out of order.
+   * finished work counts: a lane may seem healthy and never do a job. A lane that does none while others do counts as unhealthy.
    */
   patienceMs: number
-  /** Milliseconds between probes of a lane that is out of order; twice as long after each try in vain. @default 500 */
+  /** Milliseconds between probes of an unhealthy lane; twice as long after each try in vain. @default 500 */
   probeMs?: number
-  /** Told when a lane drops out, and why, and when it has done a job again. */
+  /** Called when a lane drops out, and why, and when it has done a job again. */
   onLane?(name: string, state: 'lost' | 'back', reason: string): void
   /** The error for jobs that are left when none was done for `patienceMs`. */
   gaveUp(lastReason: string): Error
@@ -74,6 +66,19 @@ const MACHINE_CLOCK: Clock = {
   },
 }
 
+interface Entry<Job, Result> {
+  readonly job: Job
+  readonly cost: number
+  readonly answer: PromiseWithResolvers<Result>
+  readonly attempts: Set<Attempt<Job, Result>>
+  /** Lanes that answered this very job with an error. */
+  readonly refusedBy: Set<LaneState<Job, Result>>
+  /** How often the job was withdrawn because no answer came. */
+  stalls: number
+  /** Stops listening to the signal of the job. */
+  release(): void
+}
+
 interface Attempt<Job, Result> {
   readonly entry: Entry<Job, Result>
   readonly lane: LaneState<Job, Result>
@@ -83,22 +88,9 @@ interface Attempt<Job, Result> {
   readonly controller: AbortController
 }
 
-interface Entry<Job, Result> {
-  readonly job: Job
-  readonly cost: number
-  readonly resolve: (result: Result) => void
-  readonly reject: (error: unknown) => void
-  readonly attempts: Set<Attempt<Job, Result>>
-  /** How often the job was taken back because no answer came. */
-  stalls: number
-  /** Lanes that answered this very job with an error. */
-  readonly refusedBy: Set<LaneState<Job, Result>>
-  settled: boolean
-}
-
 class LaneState<Job, Result> {
   readonly lane: Lane<Job, Result>
-  inOrder = true
+  healthy = true
   /** It has been lost and seems to be back: it gets one job, and counts as back once that is done. */
   onTrial = false
   /** Times that it seemed to be back in a row, and was not. */
@@ -114,7 +106,7 @@ class LaneState<Job, Result> {
   }
 
   get hasRoom(): boolean {
-    return this.inOrder && this.running.size < (this.onTrial ? 1 : this.lane.capacity)
+    return this.healthy && this.running.size < (this.onTrial ? 1 : this.lane.capacity)
   }
 
   /** Part of the lane's places that is taken. */
@@ -122,39 +114,63 @@ class LaneState<Job, Result> {
     return this.running.size / this.lane.capacity
   }
 
-  /** Milliseconds after which a job given to the lane now would be done; endless when it has stopped answering. */
+  /**
+   * Milliseconds after which a job given to the lane now would be done; endless when it has stopped answering. Before a
+   * lane's first answer the time since its oldest job was given: that it takes as long again is a fair guess.
+   */
   expected(cost: number, now: number): number {
-    if (this.rate === undefined) return this.#silence(now)
+    const { rate } = this
+    if (rate === undefined) {
+      for (const { started } of this.running) return now - started
+      return 0
+    }
     let waiting = 0
     for (const attempt of this.running) {
       if (this.isLate(attempt, now)) return Number.POSITIVE_INFINITY
-      waiting += Math.max(0, attempt.entry.cost / this.rate - (now - attempt.started))
+      waiting += Math.max(0, attempt.entry.cost / rate - (now - attempt.started))
     }
-    return waiting / this.lane.instances + cost / this.rate
+    return waiting / this.lane.instances + cost / rate
   }
 
-  /**
-   * Milliseconds since the oldest job was given: before a lane's first answer nothing else is known of it, and that it
-   * takes as long again is a fair guess.
-   */
-  #silence(now: number): number {
-    for (const { started } of this.running) return now - started
-    return 0
+  /** Milliseconds until each of its jobs is expected to be done, in the order in which they were given; endless on a lost lane. */
+  remaining(now: number): Remaining<Job, Result>[] {
+    let before = 0
+    return Array.from(this.running, (attempt) => {
+      const passed = now - attempt.started
+      if (!this.healthy) return { attempt, left: Number.POSITIVE_INFINITY }
+      if (this.rate === undefined) return { attempt, left: passed }
+      before += attempt.entry.cost / this.rate
+      return { attempt, left: Math.max(0, before / this.lane.instances - passed) }
+    })
   }
 
   /** True when no answer is to be expected any more. */
-  isStalled({ started, ahead, entry }: Attempt<Job, Result>, now: number): boolean {
-    if (this.rate === undefined) return false
-    const expected = (ahead / this.lane.instances + entry.cost) / this.rate
-    return now - started > Math.max(STALL_MS, STALL_FACTOR * expected) * 2 ** entry.stalls
+  isStalled(attempt: Attempt<Job, Result>, now: number): boolean {
+    const patience = Math.max(STALL_MS, STALL_FACTOR * this.#duration(attempt)) * 2 ** attempt.entry.stalls
+    return now - attempt.started > patience
   }
 
   /** True when an answer is so long overdue that the lane has probably stopped, not only slowed down. */
-  isLate({ started, ahead, entry }: Attempt<Job, Result>, now: number): boolean {
-    if (this.rate === undefined) return false
-    const expected = (ahead / this.lane.instances + entry.cost) / this.rate
-    return now - started > LATE_FACTOR * expected + LATE_MS
+  isLate(attempt: Attempt<Job, Result>, now: number): boolean {
+    return now - attempt.started > LATE_FACTOR * this.#duration(attempt) + LATE_MS
   }
+
+  /** Milliseconds that an attempt should take; endless where nothing is known. */
+  #duration({ ahead, entry }: Attempt<Job, Result>): number {
+    if (this.rate === undefined) return Number.POSITIVE_INFINITY
+    return (ahead / this.lane.instances + entry.cost) / this.rate
+  }
+
+  /** Learns from a job that took so long, with what was before it, shared by the instances, and with itself, on one of them. */
+  learn({ ahead, entry, started }: Attempt<Job, Result>, now: number): void {
+    const rate = (ahead / this.lane.instances + entry.cost) / Math.max(0.01, now - started)
+    this.rate = this.rate === undefined ? rate : (1 - SMOOTHING) * this.rate + SMOOTHING * rate
+  }
+}
+
+interface Remaining<Job, Result> {
+  readonly attempt: Attempt<Job, Result>
+  readonly left: number
 }
 
 /** An answer is late after this many times its expected time, and this many milliseconds for good measure. */
@@ -165,7 +181,7 @@ const SMOOTHING = 0.3
 /** A job is taken over when the other lane would be done with it this many times sooner. */
 const TAKE_OVER_GAIN = 1.5
 /**
- * A job without an answer is taken back after this many times its expected time, and not before this many
+ * A job without an answer is withdrawn after this many times its expected time, and not before this many
  * milliseconds; each time it happens to a job the time doubles, so that a slow server is never asked in vain for ever.
  */
 const STALL_FACTOR = 10
@@ -177,6 +193,13 @@ const MOST_WATCH_MS = 4 * WATCH_MS
 /** A lane that seems to be back and is not is probed every so many milliseconds in the end. */
 const MOST_PROBE_MS = 10_000
 
+/**
+ * Spreads jobs over lanes of different speed, each of which may fail, stall or come back at any time.
+ *
+ * Every lane pulls the next job when it has room, so that a fast one simply takes more. A job that a lane could not
+ * do goes back to the front of the queue for another one. When the queue is empty, an idle lane takes over a job
+ * that a slower lane would finish later: the first answer counts.
+ */
 export class PullQueue<Job, Result> {
   readonly #options: PullQueueOptions<Job>
   readonly #lanes: LaneState<Job, Result>[]
@@ -205,53 +228,51 @@ export class PullQueue<Job, Result> {
     return this.#lanes.reduce((sum, { lane }) => sum + lane.capacity + 1, 0)
   }
 
-  /** Jobs under way and time expected for one unit of cost, by lane; for displays. */
-  state(): { name: string; inOrder: boolean; running: number; rate: number | undefined }[] {
-    return this.#lanes.map(({ lane, inOrder, onTrial, running, rate }) => ({
-      name: lane.name,
-      inOrder: inOrder && !onTrial,
+  /** Health of every lane and the jobs there. */
+  state(): { healthy: boolean; running: number }[] {
+    return this.#lanes.map(({ healthy, onTrial, running }) => ({
+      healthy: healthy && !onTrial,
       running: running.size,
-      rate,
     }))
   }
 
   /** Does a job on whichever lane is first to have room. */
   submit(job: Job, signal?: AbortSignal): Promise<Result> {
-    return new Promise<Result>((resolve, reject) => {
-      const entry: Entry<Job, Result> = {
-        job,
-        cost: this.#options.cost(job),
-        resolve,
-        reject,
-        attempts: new Set(),
-        refusedBy: new Set(),
-        stalls: 0,
-        settled: false,
-      }
-      const abort = () => this.#settle(entry, () => reject(signal?.reason))
-      if (signal?.aborted) {
-        abort()
-        return
-      }
-      if (this.#stopped !== undefined) {
-        reject(this.#stopped.error)
-        return
-      }
-      signal?.addEventListener('abort', abort, { once: true })
-      this.#open.add(entry)
-      this.#waiting.push(entry)
-      this.#pump()
-    })
+    if (signal?.aborted) return Promise.reject(signal.reason)
+    if (this.#stopped !== undefined) return Promise.reject(this.#stopped.error)
+    const abort = () => this.#reject(entry, signal?.reason)
+    const entry: Entry<Job, Result> = {
+      job,
+      cost: this.#options.cost(job),
+      answer: Promise.withResolvers<Result>(),
+      attempts: new Set(),
+      refusedBy: new Set(),
+      stalls: 0,
+      release: () => signal?.removeEventListener('abort', abort),
+    }
+    signal?.addEventListener('abort', abort, { once: true })
+    this.#open.add(entry)
+    this.#waiting.push(entry)
+    this.#pump()
+    return entry.answer.promise
   }
 
-  #settle(entry: Entry<Job, Result>, tell: () => void): void {
-    if (entry.settled) return
-    entry.settled = true
-    this.#open.delete(entry)
+  /** @returns false for a job that was settled before */
+  #settle(entry: Entry<Job, Result>): boolean {
+    if (!this.#open.delete(entry)) return false
+    entry.release()
     const at = this.#waiting.indexOf(entry)
     if (at >= 0) this.#waiting.splice(at, 1)
     for (const attempt of entry.attempts) attempt.controller.abort()
-    tell()
+    return true
+  }
+
+  #reject(entry: Entry<Job, Result>, error: unknown): void {
+    if (this.#settle(entry)) entry.answer.reject(error)
+  }
+
+  #rejectAll(error: unknown): void {
+    for (const entry of [...this.#open]) this.#reject(entry, error)
   }
 
   /** Gives waiting jobs to lanes with room, then lets idle lanes take over slow jobs. */
@@ -275,7 +296,7 @@ export class PullQueue<Job, Result> {
     const now = this.#clock.now()
     const plentiful = this.#waiting.length > this.#lanes.length
     for (const entry of this.#waiting) {
-      const usable = this.#lanes.filter((state) => state.inOrder && !entry.refusedBy.has(state))
+      const usable = this.#lanes.filter((state) => state.healthy && !entry.refusedBy.has(state))
       const free = soonest(
         usable.filter(({ hasRoom }) => hasRoom),
         entry,
@@ -296,7 +317,7 @@ export class PullQueue<Job, Result> {
     // What not even the fastest of them could gain anything with is not looked at again.
     const fastest = Math.max(...idle.map(({ rate = 0 }) => rate))
     const latestFirst = this.#lanes
-      .flatMap((state) => remaining(state, now))
+      .flatMap((state) => state.remaining(now))
       .filter(({ attempt, left }) => {
         return left > (TAKE_OVER_GAIN * attempt.entry.cost) / fastest || attempt.lane.isLate(attempt, now)
       })
@@ -310,7 +331,8 @@ export class PullQueue<Job, Result> {
   /** Whether an idle lane would clearly finish first what another one is at. */
   #gains(idle: LaneState<Job, Result>, { attempt, left }: Remaining<Job, Result>, now: number): boolean {
     const { entry, lane } = attempt
-    if (lane === idle || entry.settled || entry.attempts.size > 1 || entry.refusedBy.has(idle)) return false
+    if (lane === idle || !this.#open.has(entry) || entry.attempts.size > 1 || entry.refusedBy.has(idle))
+      return false
     return lane.isLate(attempt, now) || left > TAKE_OVER_GAIN * idle.expected(entry.cost, now)
   }
 
@@ -344,19 +366,17 @@ export class PullQueue<Job, Result> {
   }
 
   #succeeded(attempt: Attempt<Job, Result>, result: Result): void {
-    const { entry, lane, started, ahead } = attempt
+    const { entry, lane } = attempt
     const now = this.#clock.now()
-    // Taken back in the meantime: the answer is late, or not to be trusted.
+    // Withdrawn in the meantime: the answer is late, or not to be trusted.
     if (!lane.running.has(attempt)) return
     this.#leave(attempt)
     this.#progressed(lane)
-    // The time passed with what was before it, shared by the instances, and with itself, on one of them.
-    const rate = (ahead / lane.lane.instances + entry.cost) / Math.max(0.01, now - started)
-    lane.rate = lane.rate === undefined ? rate : (1 - SMOOTHING) * lane.rate + SMOOTHING * rate
+    lane.learn(attempt, now)
     for (const other of entry.attempts) {
       if (other.lane.isLate(other, now)) this.#lose(other.lane, 'has stopped answering')
     }
-    this.#settle(entry, () => entry.resolve(result))
+    if (this.#settle(entry)) entry.answer.resolve(result)
     this.#pump()
   }
 
@@ -364,7 +384,7 @@ export class PullQueue<Job, Result> {
     const { entry, lane } = attempt
     if (!lane.running.has(attempt)) return
     this.#leave(attempt)
-    if (!entry.settled && !this.#closing.signal.aborted) {
+    if (this.#open.has(entry) && !this.#closing.signal.aborted) {
       const verdict = lane.lane.judge(error)
       if (verdict === 'stop') {
         this.stop(error)
@@ -372,7 +392,7 @@ export class PullQueue<Job, Result> {
       }
       if (verdict === 'job') entry.refusedBy.add(lane)
       else this.#lose(lane, messageOf(error))
-      if (verdict === 'distrust') this.#takeBack(lane)
+      if (verdict === 'distrust') this.#withdraw(lane, [...lane.running])
       if (entry.attempts.size === 0) this.#retry(entry, error)
     }
     this.#pump()
@@ -381,15 +401,15 @@ export class PullQueue<Job, Result> {
   #retry(entry: Entry<Job, Result>, error: unknown): void {
     const left = this.#lanes.some((state) => !entry.refusedBy.has(state))
     // Two lanes with the same answer are enough; what is wrong is the job.
-    if (entry.refusedBy.size >= 2 || !left) this.#settle(entry, () => entry.reject(error))
+    if (entry.refusedBy.size >= 2 || !left) this.#reject(entry, error)
     else this.#waiting.unshift(entry)
   }
 
   #lose(lane: LaneState<Job, Result>, reason: string): void {
     this.#lastReason = `${lane.lane.name}: ${reason}`
-    if (!lane.inOrder) return
-    lane.inOrder = false
-    // Whoever was told that it is lost has not been told that it is back.
+    if (!lane.healthy) return
+    lane.healthy = false
+    // Its loss has been reported, its return has not.
     if (lane.onTrial) lane.relapses++
     else this.#options.onLane?.(lane.lane.name, 'lost', reason)
     lane.onTrial = false
@@ -405,7 +425,7 @@ export class PullQueue<Job, Result> {
       if (await this.#probed(lane)) break
     }
     if (signal.aborted) return
-    lane.inOrder = true
+    lane.healthy = true
     lane.onTrial = true
     lane.silentMs = 0
     this.#pump()
@@ -420,26 +440,14 @@ export class PullQueue<Job, Result> {
     }
   }
 
-  /** Has the lane's jobs done again; what it still answers is not looked at. */
-  #takeBack(
-    lane: LaneState<Job, Result>,
-    which: (attempt: Attempt<Job, Result>) => boolean = () => true,
-  ): void {
-    for (const attempt of [...lane.running].filter(which)) {
+  /** Has jobs of a lane done again; what it still answers to them is not looked at. */
+  #withdraw(lane: LaneState<Job, Result>, attempts: readonly Attempt<Job, Result>[]): void {
+    for (const attempt of attempts) {
+      const { entry, controller } = attempt
+      if (!lane.running.has(attempt)) continue
       this.#leave(attempt)
-      attempt.controller.abort()
-      if (!attempt.entry.settled && attempt.entry.attempts.size === 0) this.#waiting.unshift(attempt.entry)
-    }
-  }
-
-  /** Takes back jobs that a server seems to have forgotten. */
-  #takeBackStalled(now: number): void {
-    for (const lane of this.#lanes) {
-      const stalled = [...lane.running].filter((attempt) => lane.isStalled(attempt, now))
-      if (stalled.length === 0) continue
-      for (const { entry } of stalled) entry.stalls++
-      this.#lose(lane, 'has not answered for a long time')
-      this.#takeBack(lane, (attempt) => stalled.includes(attempt))
+      controller.abort()
+      if (this.#open.has(entry) && entry.attempts.size === 0) this.#waiting.unshift(entry)
     }
   }
 
@@ -449,42 +457,44 @@ export class PullQueue<Job, Result> {
     this.#lastTick = now
     if (this.#open.size > 0) this.#idleMs += passed
     if (this.#idleMs >= this.#options.patienceMs) {
-      this.#giveUp()
+      this.#idleMs = 0
+      this.#rejectAll(this.#options.gaveUp(this.#lastReason))
       return
     }
-    this.#takeBackStalled(now)
-    this.#takeBackSilent(passed)
+    for (const lane of this.#lanes) this.#withdrawStalled(lane, now)
+    for (const lane of this.#lanes) this.#withdrawSilent(lane, passed)
     this.#pump()
   }
 
-  #giveUp(): void {
-    this.#idleMs = 0
-    const error = this.#options.gaveUp(this.#lastReason)
-    for (const entry of [...this.#open]) this.#settle(entry, () => entry.reject(error))
+  /** Withdraws jobs that a server seems to have forgotten. */
+  #withdrawStalled(lane: LaneState<Job, Result>, now: number): void {
+    const stalled = [...lane.running].filter((attempt) => lane.isStalled(attempt, now))
+    if (stalled.length === 0) return
+    for (const { entry } of stalled) entry.stalls++
+    this.#lose(lane, 'has not answered for a long time')
+    this.#withdraw(lane, stalled)
   }
 
   /**
-   * Takes a lane that does nothing out of order, though nothing tells how long its jobs should take: while another one has
-   * room early enough for that one to do them before the patience ends.
+   * Counts a lane that does nothing as unhealthy, though nothing is known of how long its jobs should take: while another
+   * one has room early enough for that one to do them before the patience ends.
    */
-  #takeBackSilent(passed: number): void {
+  #withdrawSilent(lane: LaneState<Job, Result>, passed: number): void {
     const { patienceMs } = this.#options
-    for (const lane of this.#lanes) {
-      lane.silentMs = lane.running.size === 0 ? 0 : lane.silentMs + passed
-      const helped = this.#lanes.some((other) => other !== lane && other.hasRoom && other.silentMs === 0)
-      if (lane.silentMs < (helped ? patienceMs / 2 : patienceMs)) continue
-      this.#lose(lane, 'has not finished anything for a long time')
-      this.#takeBack(lane)
-    }
+    lane.silentMs = lane.running.size === 0 ? 0 : lane.silentMs + passed
+    const helped = this.#lanes.some((other) => other !== lane && other.hasRoom && other.silentMs === 0)
+    if (lane.silentMs < (helped ? patienceMs / 2 : patienceMs)) return
+    this.#lose(lane, 'has not finished anything for a long time')
+    this.#withdraw(lane, [...lane.running])
   }
 
   /** All jobs fail with this error, those to come as well. */
   stop(error: unknown): void {
     this.#stopped ??= { error }
-    for (const entry of [...this.#open]) this.#settle(entry, () => entry.reject(error))
+    this.#rejectAll(error)
   }
 
-  /** Stops watching and probing; jobs under way are told to stop. */
+  /** Stops watching and probing; jobs under way are aborted. */
   close(): void {
     this.#stopWatching()
     this.#closing.abort()
@@ -510,35 +520,13 @@ function soonest<Job, Result>(
   return found
 }
 
-interface Remaining<Job, Result> {
-  readonly attempt: Attempt<Job, Result>
-  /** Milliseconds until it is expected to be done; endless on a lane out of order. */
-  readonly left: number
-}
-
-/** What a lane is at, in the order in which it was given. */
-function remaining<Job, Result>(state: LaneState<Job, Result>, now: number): Remaining<Job, Result>[] {
-  const { inOrder, rate, running, lane } = state
-  let before = 0
-  return Array.from(running, (attempt) => {
-    if (!inOrder) return { attempt, left: Number.POSITIVE_INFINITY }
-    // As long again as it has not been answered; see `LaneState.expected`.
-    if (rate === undefined) return { attempt, left: now - attempt.started }
-    before += attempt.entry.cost / rate
-    return { attempt, left: Math.max(0, before / lane.instances - (now - attempt.started)) }
-  })
-}
-
 function sleep(ms: number, signal: AbortSignal, clock: Clock): Promise<void> {
-  return new Promise((resolve) => {
-    const cancel = clock.after(ms, resolve)
-    signal.addEventListener(
-      'abort',
-      () => {
-        cancel()
-        resolve()
-      },
-      { once: true },
-    )
-  })
+  const { promise, resolve } = Promise.withResolvers<void>()
+  const cancel = clock.after(ms, resolve)
+  const stop = () => {
+    cancel()
+    resolve()
+  }
+  signal.addEventListener('abort', stop, { once: true })
+  return promise.then(() => signal.removeEventListener('abort', stop))
 }

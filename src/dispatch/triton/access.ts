@@ -1,0 +1,70 @@
+import { readFileSync } from 'node:fs'
+import { TritonClient, TritonError } from 'tritonclient-ts'
+import type { ErrorCodes } from '../../system/error-codes.ts'
+import { UnavailableError, UsageError } from '../../system/errors.ts'
+import { foreign } from '../../system/printable.ts'
+import { ReadError } from '../../system/system-error.ts'
+
+/** Credentials for a server: files in PEM form, and a header for a proxy that wants one. */
+export interface TritonAccess {
+  ca?: string | undefined
+  cert?: string | undefined
+  key?: string | undefined
+  /** `Name: value`. */
+  header?: string | undefined
+}
+
+/** @throws UsageError for an address, certificate or header that cannot be used */
+export function connect(url: string, access: TritonAccess): TritonClient {
+  const tls = {
+    ...(access.ca !== undefined && { ca: readPem(access.ca) }),
+    ...(access.cert !== undefined && { cert: readPem(access.cert) }),
+    ...(access.key !== undefined && { key: readPem(access.key) }),
+  }
+  const [name, value] = access.header?.split(/:\s*(.*)/s) ?? []
+  try {
+    return new TritonClient({
+      url,
+      ...(url.startsWith('grpcs:') ? { tls } : {}),
+      ...(name === undefined || value === undefined ? {} : { headers: { [name.toLowerCase()]: value } }),
+      // The queue tries again elsewhere; an attempt here would only hide from it that a server is in trouble.
+      retry: false,
+    })
+  } catch (error) {
+    throw new UsageError(describe(error), { cause: error })
+  }
+}
+
+function readPem(path: string): Uint8Array {
+  try {
+    return readFileSync(path)
+  } catch (error) {
+    throw new ReadError(path, error, { what: `the certificate file ${path}` })
+  }
+}
+
+/** A server does not let this client in, and will not without a change on one of the two sides. */
+export class AccessError extends UnavailableError {}
+
+const REFUSALS: Readonly<Record<string, ErrorCodes['no-access']['lacks']>> = {
+  UNAUTHENTICATED: 'credentials',
+  PERMISSION_DENIED: 'credentials',
+  UNIMPLEMENTED: 'address',
+}
+
+/** @returns undefined where a later attempt may be answered otherwise */
+export function accessError(error: unknown): AccessError | undefined {
+  if (!(error instanceof TritonError)) return undefined
+  const lacks = error.reason === 'tls' ? 'certificates' : REFUSALS[error.code]
+  if (lacks === undefined) return undefined
+  return new AccessError(`${foreign(error.message)}. What is done is kept`, {
+    cause: error,
+    detail: { code: 'no-access', data: { lacks } },
+  })
+}
+
+/** What an error says, with what it was caused by; part of it may be a server's own words. */
+export function describe(error: unknown): string {
+  if (!(error instanceof Error)) return foreign(String(error))
+  return foreign(error.cause instanceof Error ? `${error.message}: ${error.cause.message}` : error.message)
+}
