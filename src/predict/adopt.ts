@@ -1,22 +1,11 @@
-import type { RunFolder } from '../checkpoint/index.ts'
-import type { OutputPaths } from '../layout/index.ts'
 import { readLegacyVectors } from '../legacy/index.ts'
-import type { Logger } from '../system/logger.ts'
 import { count } from '../text/numbers.ts'
-
-export interface AdoptOptions {
-  paths: OutputPaths
-  stem: string
-  widths: { dnabert: number; esm: number }
-  logger: Logger
-  signal: AbortSignal | undefined
-}
+import type { Run } from './context.ts'
 
 /** Takes over the embeddings that a run of the original or of Broad's fork left in the output folder. */
-export async function adoptOldRun(folder: RunFolder, options: AdoptOptions): Promise<void> {
-  const { paths, stem, widths, logger, signal } = options
-  const vectors = readLegacyVectors(paths.root, stem, paths.layout, {
-    widths: { esm2: widths.esm, dnabert_s: widths.dnabert },
+export async function adoptOldRun({ folder, paths, models, logger, signal }: Run): Promise<void> {
+  const vectors = readLegacyVectors(paths.root, paths.stem, paths.layout, {
+    widths: { esm2: models.widths.esm, dnabert_s: models.widths.dnabert },
     signal,
     onFile({ path, problem, warnings }) {
       if (problem !== undefined) logger.warn(`not used: ${path} ${problem}`)

@@ -7,7 +7,7 @@ import type { Part } from './part.ts'
 const WRAP = 60
 
 /**
- * The FASTA files of stages one to three, kept with `--keep-intermediate`: all chunks, all frames as DNA and as
+ * The FASTA files of stages one to three, when they are to be kept: all chunks, all frames as DNA and as
  * protein, and the same frames split into numbered parts.
  *
  * | file | vanilla | broad |
@@ -16,44 +16,38 @@ const WRAP = 60
  * | frames | one line | one line |
  * | parts | one line | 60 columns |
  */
-export class PreparedFiles {
+export class PreparedFiles implements AsyncDisposable {
   readonly #paths: OutputPaths
-  readonly #chunks: AtomicFile
-  readonly #nucleotides: AtomicFile
-  readonly #proteins: AtomicFile
-  readonly #pending: [AtomicFile, Uint8Array][] = []
+  readonly #files: readonly AtomicFile[]
+  readonly #pending: [file: number, bytes: Uint8Array][] = []
 
-  private constructor(paths: OutputPaths, chunks: AtomicFile, nucleotides: AtomicFile, proteins: AtomicFile) {
+  private constructor(paths: OutputPaths, files: readonly AtomicFile[]) {
     this.#paths = paths
-    this.#chunks = chunks
-    this.#nucleotides = nucleotides
-    this.#proteins = proteins
+    this.#files = files
   }
 
   static async create(paths: OutputPaths): Promise<PreparedFiles> {
     await using opened = new AsyncDisposableStack()
-    const create = async (path: string) =>
-      opened.adopt(await AtomicFile.create(path), (file) => file.abandon())
-    const chunks = await create(paths.chunked)
-    const nucleotides = await create(paths.nucleotide)
-    const proteins = await create(paths.protein)
+    const files: AtomicFile[] = []
+    for (const path of [paths.chunked, paths.nucleotide, paths.protein])
+      files.push(opened.use(await AtomicFile.create(path)))
     opened.move()
-    return new PreparedFiles(paths, chunks, nucleotides, proteins)
+    return new PreparedFiles(paths, files)
   }
 
   /** Files of an earlier run are not added to: they were written whole. */
   addChunk(id: string, chunk: Uint8Array): void {
-    this.#pending.push([this.#chunks, formatRecord(id, chunk, { wrap: WRAP })])
+    this.#pending.push([0, formatRecord(id, chunk, { wrap: WRAP })])
   }
 
   addFrame(id: string, nucleotide: Uint8Array, protein: Uint8Array): void {
-    this.#pending.push([this.#nucleotides, formatRecord(id, nucleotide)])
-    this.#pending.push([this.#proteins, formatRecord(id, protein)])
+    this.#pending.push([1, formatRecord(id, nucleotide)])
+    this.#pending.push([2, formatRecord(id, protein)])
   }
 
   /** Writes what was added since the last call. */
   async drain(): Promise<void> {
-    for (const [file, bytes] of this.#pending.splice(0)) await file.write(bytes)
+    for (const [file, bytes] of this.#pending.splice(0)) await this.#files[file]?.write(bytes)
   }
 
   async writePart(part: Part): Promise<void> {
@@ -64,11 +58,11 @@ export class PreparedFiles {
 
   async commit(): Promise<void> {
     await this.drain()
-    for (const file of [this.#chunks, this.#nucleotides, this.#proteins]) await file.commit()
+    for (const file of this.#files) await file.commit()
   }
 
-  async abandon(): Promise<void> {
-    for (const file of [this.#chunks, this.#nucleotides, this.#proteins]) await file.abandon()
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const file of this.#files) await file[Symbol.asyncDispose]()
   }
 }
 

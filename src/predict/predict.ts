@@ -7,9 +7,9 @@ import {
   type RunManifest,
   readManifest,
 } from '../checkpoint/index.ts'
-import { madeBy, outputPaths, resultFiles } from '../layout/index.ts'
+import { madeBy, type OutputPaths, outputPaths, resultFiles } from '../layout/index.ts'
 import { findLegacyRun } from '../legacy/index.ts'
-import { requireMetricsPort } from '../monitor/index.ts'
+import { RunMonitor, RunStats, requireMetricsPort } from '../monitor/index.ts'
 import type { PredictOptions } from '../settings/index.ts'
 import { limitedThreads } from '../system/cores.ts'
 import { keepFiles } from '../system/kept-files.ts'
@@ -19,8 +19,9 @@ import type { LiveTerminal } from '../system/terminal.ts'
 import { checkNames, filesInUse, type InUse, refuseFilesInUse } from './claim.ts'
 import { RunInputs } from './inputs.ts'
 import { openModels, type RunModels } from './models.ts'
-import type { PredictResult } from './result.ts'
-import { Run } from './run.ts'
+import { RecordReport } from './records.ts'
+import { type PredictResult, reportCounts, resultCounts } from './result.ts'
+import { execute } from './run.ts'
 
 export interface PredictContext {
   logger: Logger
@@ -41,7 +42,6 @@ export interface PredictContext {
  * @throws VirnucproError with a message for the user; the output folder then holds a state that can be continued
  */
 export async function predict(asked: PredictOptions, context: PredictContext): Promise<PredictResult> {
-  const { terminal } = context
   const logger = new WarningKeeper(context.logger, context.warnings)
   const options = { ...asked, threads: limitedThreads(asked.threads, logger) }
   const paths = outputPaths({ ...options, input: options.inputs[0] ?? '-' })
@@ -79,8 +79,26 @@ export async function predict(asked: PredictOptions, context: PredictContext): P
       record,
       claim: async () => await record.take(await check()),
     })
-    begun = folder.status !== 'finished'
-    const result = await new Run({
+    if (folder.status === 'finished') return finishedBefore(folder.result, paths, logger)
+    begun = true
+    const stats = new RunStats(options.inputs, options.expectedLength)
+    const records = new RecordReport(paths.invalidRecords, stats.counts, logger)
+    const monitor = new RunMonitor({
+      program: version,
+      backend: models.backend.description,
+      stats,
+      lanes: () => models.backend.activity(),
+      servers: models.backend.servers,
+      inputShare: () => stats.share(records.read, opened.bytes),
+      resumed: folder.status === 'resumed',
+      intervalSeconds: options.metricsInterval,
+      folder: options.metrics ? paths.report : undefined,
+      port: options.metricsPort,
+      terminal: context.terminal,
+      progress: options.progress && !options.quiet,
+      logger,
+    })
+    await execute({
       options,
       paths,
       models,
@@ -88,13 +106,18 @@ export async function predict(asked: PredictOptions, context: PredictContext): P
       folder,
       record,
       lock,
-      terminal,
+      stats,
+      monitor,
+      records,
+      started: new Date(),
       logger,
       signal,
-    }).execute()
+    })
+    const counts = resultCounts(stats.counts)
+    reportCounts(counts, paths.mergedFolder, logger)
     if (signal.aborted)
       logger.info(`the run had finished by then: its results in ${paths.mergedFolder} stand`)
-    return result
+    return { ...counts, failedParts: stats.counts.failedParts, alreadyFinished: false, paths }
   } catch (error) {
     if (begun && signal.aborted) logger.info(howToContinue(inputs, paths.root))
     throw error
@@ -109,6 +132,17 @@ export async function predict(asked: PredictOptions, context: PredictContext): P
 async function hasFinished(state: string): Promise<boolean> {
   const manifest = await readManifest(state)
   return typeof manifest === 'object' && manifest.status === 'finished'
+}
+
+function finishedBefore(
+  counts: Record<string, number> | undefined,
+  paths: OutputPaths,
+  logger: Logger,
+): PredictResult {
+  logger.info(
+    `this run has finished before; its results are in ${paths.mergedFolder}. --force computes them again`,
+  )
+  return { ...resultCounts(undefined), ...counts, failedParts: 0, alreadyFinished: true, paths }
 }
 
 function howToContinue(inputs: RunInputs | undefined, root: string): string {

@@ -1,53 +1,89 @@
+import { damagedPartFile } from '../checkpoint/index.ts'
 import { type ReadOptions, readSequences, type SequenceRecord } from '../fasta/index.ts'
-import type { RunStats } from '../monitor/index.ts'
 import { chunkBounds, openFrames } from '../sequence/index.ts'
+import { UsageError } from '../system/errors.ts'
+import type { Run } from './context.ts'
 import type { PreparedFiles } from './intermediates.ts'
-import { emptyPart, type Part } from './part.ts'
+import type { WindowPart } from './model-work.ts'
+import { contentOf, emptyPart, type Part } from './part.ts'
 
-export interface PrepareOptions {
-  inputs: readonly string[]
-  /** Chunk length in bases. */
-  expectedLength: number
-  /** Frames per part. */
-  sequencesPerFile: number
-  /** Keep frames without a single residue, as Broad's fork does. */
-  keepEmpty: boolean
-  /** Where chunks and frames are written as files, when they are to be kept; parts are not. */
-  files: PreparedFiles | undefined
-  stats: RunStats
-  signal: AbortSignal | undefined
-  read: ReadOptions
+/**
+ * All parts of the input, each with the word whether an earlier start has finished it.
+ *
+ * @param files - where chunks, frames and parts are written, when they are to be kept
+ */
+export async function* prepare(run: Run, files: PreparedFiles | undefined): AsyncGenerator<WindowPart> {
+  const { folder, inputs, logger, monitor, records, stats } = run
+  const { counts } = stats
+  const options = await readOptions(run)
+  for await (const part of monitor.timed('reading', partsOf(run, options, files))) {
+    counts.parts = part.number
+    stats.frames.prepared += part.ids.length
+    await records.drain()
+    const done = folder.status === 'resumed' && (await isFinished(run, part))
+    await files?.writePart(part)
+    if (done) stats.framesDone(part.ids.length, true)
+    yield { part, done }
+  }
+  if (!folder.inputsProven && (await folder.hasPartsAfter(counts.parts)))
+    throw otherStream(run, counts.parts + 1)
+  await folder.recordInputs(inputs.described)
+  stats.inputRead = true
+  if (counts.framesDoneBefore > 0) logger.info(`${counts.framesDoneBefore} frames were already done`)
+}
+
+async function readOptions({ folder, inputs, logger, options, records, signal }: Run): Promise<ReadOptions> {
+  return {
+    ...records.readOptions(options.onInvalid, await folder.makeWorkFolder(), signal),
+    allowEmpty: options.allowEmpty,
+    duplicateIds: options.duplicateIds,
+    onMates: (first, second) =>
+      logger.info(
+        `${first} and ${second} have the same names throughout, as mates have: their records are called NAME/1 and NAME/2`,
+      ),
+    onInputRead: (index, read) => {
+      inputs.take(index, read)
+      folder.compareInputs(inputs.described)
+    },
+  }
 }
 
 /**
- * Stages one to three: cuts the records into chunks, translates each chunk in six frames, keeps the frames without
- * a stop codon and gathers them into parts. Holds one record and one part at a time.
+ * Cuts the records into chunks, translates each chunk in six frames, keeps the frames without a stop codon and gathers
+ * them into parts. Holds one record and one part at a time.
  */
-export async function* prepareParts(options: PrepareOptions): AsyncGenerator<Part> {
+async function* partsOf(
+  { options, signal, stats }: Run,
+  read: ReadOptions,
+  files: PreparedFiles | undefined,
+): AsyncGenerator<Part> {
+  const { expectedLength, sequencesPerFile } = options
+  // Those without a single residue, as Broad's fork does.
+  const keepEmpty = options.layout === 'broad'
   let part = emptyPart(1)
-  for await (const records of readSequences(options.inputs, options.read)) {
+  for await (const records of readSequences(options.inputs, read)) {
     for (const record of records) yield* addRecord(record)
-    await options.files?.drain()
-    options.signal?.throwIfAborted()
+    await files?.drain()
+    signal.throwIfAborted()
   }
   if (part.ids.length > 0) yield part
 
   /** Yields each part that a record fills. */
   function* addRecord({ id, sequence, source }: SequenceRecord): Generator<Part> {
-    options.stats.record(source, sequence.length)
-    for (const { index, start, end } of chunkBounds(sequence.length, options.expectedLength)) {
+    stats.record(source, sequence.length)
+    for (const { index, start, end } of chunkBounds(sequence.length, expectedLength)) {
       const chunkId = `${id}_chunk_${index}`
       const chunk = sequence.subarray(start, end)
-      options.files?.addChunk(chunkId, chunk)
-      const frames = openFrames(chunk, { keepEmpty: options.keepEmpty })
-      options.stats.chunk(chunk.length, frames.length)
+      files?.addChunk(chunkId, chunk)
+      const frames = openFrames(chunk, { keepEmpty })
+      stats.chunk(chunk.length, frames.length)
       for (const { frame, nucleotide, protein } of frames) {
         const frameId = chunkId + frame
         part.ids.push(frameId)
         part.nucleotides.push(nucleotide)
         part.proteins.push(protein)
-        options.files?.addFrame(frameId, nucleotide, protein)
-        if (part.ids.length === options.sequencesPerFile) {
+        files?.addFrame(frameId, nucleotide, protein)
+        if (part.ids.length === sequencesPerFile) {
           const full = part
           part = emptyPart(full.number + 1)
           yield full
@@ -55,4 +91,28 @@ export async function* prepareParts(options: PrepareOptions): AsyncGenerator<Par
       }
     }
   }
+}
+
+async function isFinished(run: Run, part: Part): Promise<boolean> {
+  const { folder, logger, options, paths } = run
+  const found = await folder.finishedPart(part.number, part.ids, contentOf(part))
+  if (found === undefined) return false
+  if (found === 'other') {
+    if (!folder.inputsProven) throw otherStream(run, part.number)
+    logger.warn(`part ${part.number} was computed from another content of the input: it is computed again`)
+    return false
+  }
+  if (!options.keepIntermediate) return true
+  const damage = await damagedPartFile(paths, part.number, found.files)
+  if (damage === undefined) return true
+  logger.warn(`${damage.path} ${damage.problem}: part ${part.number} is computed again`)
+  return false
+}
+
+function otherStream({ inputs, paths }: Run, part: number): UsageError {
+  const streams = inputs.described.map(({ path }) => path).join(', ')
+  return new UsageError(
+    `the unfinished run in ${paths.root} was not over what ${streams} gives now: part ${part} differs. Nothing of it ` +
+      'was removed: give it the same bytes, choose another output folder, or start over with --force',
+  )
 }

@@ -11,7 +11,7 @@ const SHOWN = 20
 const SHOWN_UNUSUAL = 5
 
 /** Records that a run leaves out or finds something unusual in: each one is named in a list, none is passed over silently. */
-export class RecordReport {
+export class RecordReport implements AsyncDisposable {
   readonly #path: string
   readonly #logger: Logger
   readonly #statistics = newReadStatistics()
@@ -94,8 +94,8 @@ export class RecordReport {
     }
   }
 
-  async abandon(): Promise<void> {
-    await this.#file?.abandon()
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#file?.[Symbol.asyncDispose]()
   }
 }
 

@@ -19,22 +19,17 @@ export async function writeAtomically(
   path: string,
   content: Uint8Array | string | ((sink: ByteSink) => Promise<void>),
 ): Promise<void> {
-  const file = await AtomicFile.create(path)
-  try {
-    if (typeof content === 'function') await content(file)
-    else await file.write(content)
-    await file.commit()
-  } catch (error) {
-    await file.abandon()
-    throw error
-  }
+  await using file = await AtomicFile.create(path)
+  if (typeof content === 'function') await content(file)
+  else await file.write(content)
+  await file.commit()
 }
 
 /** Small writes are gathered in a buffer: a table row is some 60 bytes, a system call takes some microseconds. */
 const BUFFER_BYTES = 1 << 18
 
-/** A file under construction; readers see nothing of it before `commit`. */
-export class AtomicFile implements ByteSink {
+/** A file under construction; readers see nothing of it before `commit`. Without one it is removed when disposed of. */
+export class AtomicFile implements ByteSink, AsyncDisposable {
   readonly path: string
   readonly #temporary: string
   readonly #keepers: readonly FileKeeper[]
@@ -42,6 +37,7 @@ export class AtomicFile implements ByteSink {
   readonly #buffer = new Uint8Array(BUFFER_BYTES)
   #filled = 0
   #open = true
+  #committed = false
 
   private constructor(path: string, temporary: string, keepers: readonly FileKeeper[], handle: FileHandle) {
     this.path = path
@@ -102,6 +98,7 @@ export class AtomicFile implements ByteSink {
     } catch (error) {
       throw error instanceof VirnucproError ? error : new WriteError(this.path, error)
     }
+    this.#committed = true
     await syncFolder(dirname(this.path))
   }
 
@@ -114,8 +111,9 @@ export class AtomicFile implements ByteSink {
     for (const keeper of this.#keepers) keeper.appeared(path, temporary)
   }
 
-  /** Gives the file up; never throws, so that it cannot hide the error that led here. */
-  async abandon(): Promise<void> {
+  /** Never throws, so that it cannot hide the error that led here. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#committed) return
     if (this.#open) await this.#handle.close().catch(() => {})
     this.#open = false
     await rm(this.#temporary, { force: true })

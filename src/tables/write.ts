@@ -2,7 +2,7 @@ import type { FileName, OutputPaths } from '../layout/index.ts'
 import { AtomicFile } from '../system/atomic.ts'
 import { chunkTable } from './chunks.ts'
 import { frameTable, scoreFormat } from './frames.ts'
-import type { PrintedFrame, Table, TableContext, TableCounts } from './table.ts'
+import type { PrintedFrame, Table, TableContext, TableCounts, TableWriter } from './table.ts'
 
 /** Every result table, by its name in the catalogue of files. */
 const TABLES = { predictions: frameTable, consensus: chunkTable } satisfies Partial<Record<FileName, Table>>
@@ -32,28 +32,23 @@ export async function writeTables(
     counts,
     spillPath,
   }
-  const files: AtomicFile[] = []
   await using closing = new AsyncDisposableStack()
-  try {
-    const writers = []
-    for (const [name, table] of Object.entries(TABLES)) {
-      const file = await AtomicFile.create(paths[name as keyof typeof TABLES])
-      files.push(file)
-      const writer = await table(file, context)
-      closing.defer(async () => await writer.close?.())
-      writers.push(writer)
-    }
-    const format = scoreFormat(paths.layout)
-    for await (const part of parts) {
-      const frames = printed(part, format)
-      for (const writer of writers) await writer.add(frames)
-    }
-    for (const writer of writers) await writer.finish?.()
-    for (const file of files) await file.commit()
-  } catch (error) {
-    for (const file of files) await file.abandon()
-    throw error
+  const files: AtomicFile[] = []
+  const writers: TableWriter[] = []
+  for (const [name, table] of Object.entries(TABLES)) {
+    const file = closing.use(await AtomicFile.create(paths[name as keyof typeof TABLES]))
+    const writer = await table(file, context)
+    closing.defer(async () => await writer.close?.())
+    files.push(file)
+    writers.push(writer)
   }
+  const format = scoreFormat(paths.layout)
+  for await (const part of parts) {
+    const frames = printed(part, format)
+    for (const writer of writers) await writer.add(frames)
+  }
+  for (const writer of writers) await writer.finish?.()
+  for (const file of files) await file.commit()
   return counts
 }
 

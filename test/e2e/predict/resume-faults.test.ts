@@ -128,7 +128,7 @@ test('a merged file of another run is not used, whatever its name and its .done 
   cpSync(part(whole, 3).merged, merged)
   const log = await endsWell(output)
   expect(log).toContain(
-    `warning: ${merged} is damaged or not the one that was written: part 2 is computed anew`,
+    `warning: ${merged} is damaged or not the one that was written: part 2 is computed again`,
   )
 
   // Left in a folder without any state, as the fork leaves them in all folders.
@@ -189,8 +189,8 @@ test('a .done without data, and data without .done, are not done', async () => {
   rmSync(part(output, 1).esm)
   rmSync(`${part(output, 3).dnabert}.done`)
   const log = await endsWell(output)
-  expect(log).toContain(`${part(output, 1).esm} is missing: part 1 is computed anew`)
-  expect(log).toContain(`${part(output, 3).dnabert}.done is missing: part 3 is computed anew`)
+  expect(log).toContain(`${part(output, 1).esm} is missing: part 1 is computed again`)
+  expect(log).toContain(`${part(output, 3).dnabert}.done is missing: part 3 is computed again`)
 
   const old = foreign()
   rmSync(part(old, 1).esm)

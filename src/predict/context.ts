@@ -1,0 +1,31 @@
+import type { FailedPart, FileRecord, RunFolder, RunLock } from '../checkpoint/index.ts'
+import type { OutputPaths } from '../layout/index.ts'
+import type { RunMonitor, RunStats } from '../monitor/index.ts'
+import type { PredictOptions } from '../settings/index.ts'
+import type { WarningKeeper } from '../system/logger.ts'
+import type { RunInputs } from './inputs.ts'
+import type { RunModels } from './models.ts'
+import type { RecordReport } from './records.ts'
+
+/** What all phases of a run work with. */
+export interface Run {
+  readonly options: PredictOptions
+  readonly paths: OutputPaths
+  readonly models: RunModels
+  readonly inputs: RunInputs
+  readonly folder: RunFolder
+  readonly record: FileRecord
+  readonly lock: RunLock
+  readonly stats: RunStats
+  readonly monitor: RunMonitor
+  /** Records left out or unusual. */
+  readonly records: RecordReport
+  readonly started: Date
+  readonly logger: WarningKeeper
+  readonly signal: AbortSignal
+}
+
+/** A part that could not be computed, and which of its frames are missing. */
+export interface FailedRows extends FailedPart {
+  rows: ReadonlySet<number>
+}

@@ -1,0 +1,100 @@
+import { basename } from 'node:path'
+import { writeFailedFiles } from '../checkpoint/index.ts'
+import { FILES, recognizer, resultFiles } from '../layout/index.ts'
+import type { BroadRun } from '../legacy/index.ts'
+import { writeReport } from '../report/index.ts'
+import { writeAtomically } from '../system/atomic.ts'
+import { VirnucproError } from '../system/errors.ts'
+import { writeTables } from '../tables/index.ts'
+import { count } from '../text/numbers.ts'
+import type { FailedRows, Run } from './context.ts'
+import { resultCounts, warnOfEmptyTables } from './result.ts'
+
+/** Writes the tables and the report, then closes the state, unless parts are left for the next run. */
+export async function finish(
+  run: Run,
+  failed: readonly FailedRows[],
+  broad: BroadRun | undefined,
+): Promise<void> {
+  const { stats, monitor, logger, paths, options } = run
+  await run.lock.check()
+  await writeResults(run, failed)
+  await monitor.end(failed.length > 0 ? 'failed-parts' : 'finished')
+  // Before the report, which holds every warning.
+  const { parts, failedFrames } = stats.counts
+  warnOfEmptyTables(resultCounts(stats.counts), logger)
+  if (failed.length > 0) {
+    logger.warn(
+      `${failed.length} of ${count(parts, 'part')} failed, ${count(failedFrames, 'frame')} missing from the tables: ` +
+        `${paths.failed} says why. The same command computes only what is missing`,
+    )
+  }
+  // Before the state is closed: a run that is killed meanwhile is continued, and makes its report then.
+  if (options.report) await report(run, failed)
+  if (failed.length > 0) return
+  await removeIntermediates(run)
+  await run.folder.finish(resultCounts(stats.counts), resultFiles(paths))
+  await broad?.complete(parts)
+}
+
+async function writeResults(run: Run, failed: readonly FailedRows[]): Promise<void> {
+  const { folder, models, monitor, options, paths, record, signal, stats } = run
+  const numbers = new Set(failed.map(({ part }) => part))
+  const { stamp } = models
+  const tables = await monitor.during('tables', () =>
+    writeTables(paths, folder.scores(stats.counts.parts, numbers, signal), {
+      stamp,
+      spillPath: folder.files.sorted,
+    }),
+  )
+  if (stamp !== undefined)
+    await writeAtomically(paths.demonstration, `${basename(paths.mergedFolder)}: ${stamp}\n`)
+  await record.share(paths.failed)
+  await writeFailedFiles(paths, failed)
+  const { frames: scoredFrames, ...calls } = tables
+  Object.assign(stats.counts, { ...calls, scoredFrames, failedParts: failed.length })
+  for (const { part, rows } of failed)
+    for (const row of rows) stats.frameFailed((part - 1) * options.sequencesPerFile + row)
+}
+
+/** The results of the run stand without the report, so that one that cannot be written is a warning. */
+async function report(run: Run, failed: readonly FailedRows[]): Promise<void> {
+  const { options, paths, models, stats, inputs, started, folder, records, logger } = run
+  const servers = await models.backend.serverFacts()
+  try {
+    await writeReport({
+      options,
+      paths,
+      stats,
+      inputs: inputs.described,
+      start: started,
+      continued: folder.status === 'resumed',
+      recordsListed: records.isListed,
+      warnings: logger.warnings,
+      name: paths.stem,
+      demonstration: models.stamp,
+      models: { name: models.name, digest: models.digest, backend: models.backend.description },
+      failures: failed.map(({ part, step, rows, reason }) => ({ part, step, frames: rows.size, reason })),
+      servers: servers.map(({ address, program, models: { esm2, dnabert_s } }) => ({
+        address,
+        program: program ?? null,
+        esm2: esm2 ?? null,
+        dnabert_s: dnabert_s ?? null,
+      })),
+    })
+    logger.info(`report: ${paths.page}`)
+  } catch (error) {
+    if (!(error instanceof VirnucproError)) throw error
+    logger.warn(`the report is not complete: ${error.message}. The results are`)
+  }
+}
+
+/** An earlier start may have had other settings or a longer input. What another program left is not recorded, and stays. */
+async function removeIntermediates({ options, paths, record, stats }: Run): Promise<void> {
+  const recognize = recognizer(paths)
+  await record.remove((path) => {
+    const found = recognize(path)
+    if (found === undefined || FILES[found.file].role !== 'intermediate') return false
+    return !options.keepIntermediate || (found.part ?? 0) > stats.counts.parts
+  })
+}
