@@ -48,6 +48,14 @@ const ADVICE: { [Code in keyof ErrorCodes]: (data: ErrorCodes[Code]) => string }
   'unstated-model': () =>
     'Build its repository with this version (virnucpro repository build --force) and start the server again, or add ' +
     '--trust-server if you know what it computes',
+  'repository-unusable': () =>
+    'Build the repository again, for this server: virnucpro repository build --force',
+  'no-repository': () => 'Make one with: virnucpro repository build',
+  'no-server-program': () => 'Name one with --server-bin, or use a container with --container',
+  'no-containers': () => 'Without --container a server program of this machine is started: --server-bin',
+  'no-gpu-for-servers': () => 'Leave out --per-gpu to run one server on the CPU',
+  'startup-timeout': () => 'Large models take minutes: raise --startup-timeout',
+  'port-in-use': ({ port }) => `Stop that program, or choose another port with --${port}-port`,
 }
 
 /** A message with the advice that goes with it: after its one line, or below its lines. */

@@ -71,6 +71,21 @@ export interface ErrorCodes {
   'other-model': Nothing
   /** A server does not say which model it hosts. */
   'unstated-model': Nothing
+  'precision-needs-plans': Record<string, never>
+  /** A server cannot use its model repository: it was changed, or made for another server. */
+  'repository-unusable': Record<string, never>
+  /** There is no model repository to serve. */
+  'no-repository': Record<string, never>
+  /** No server program is named, and none found. */
+  'no-server-program': Record<string, never>
+  /** Docker or a part of it is missing. */
+  'no-containers': Record<string, never>
+  /** There is no GPU to start a server on. */
+  'no-gpu-for-servers': Record<string, never>
+  /** A server did not become ready in time. */
+  'startup-timeout': Record<string, never>
+  /** Another program listens on a port that a server was to have. */
+  'port-in-use': { port: 'http' | 'grpc' | 'metrics' }
 }
 
 export type ErrorCode = keyof ErrorCodes

@@ -68,7 +68,7 @@ async function contentOf(path: string, signal?: AbortSignal): Promise<Content> {
   return { bytes: size, sha256: await sha256Open(file, signal) }
 }
 
-const REBUILD = { code: 'repository-damaged', data: {} } as const
+const REBUILD = { code: 'repository-unusable', data: {} } as const
 
 /**
  * Compares what a server is to compute with, with what `repository build` has put there. Anybody else's repository, and

@@ -1,19 +1,17 @@
-import { type ErrorKind, UnavailableError } from '../../system/errors.ts'
+import { type ErrorOptions, UnavailableError, VirnucproError } from '../../system/errors.ts'
+import type { Logger } from '../../system/logger.ts'
 import { foreign, linesOf, type Message } from '../../system/printable.ts'
+import type { ServerPorts } from './options.ts'
 
 /** Lines of a model's failure that are shown; a traceback of Python has some more. */
 const REASON_LINES = 20
 
 /** A server could not be started, or ended by itself. */
 export class ServerError extends UnavailableError {
-  /** Last lines of the server's log, as far as they tell something. */
+  /** Last lines of the server's log, as far as they explain something. */
   readonly log: readonly string[]
 
-  constructor(
-    message: Message,
-    log: readonly string[] = [],
-    options: { cause?: unknown; kind?: ErrorKind } = {},
-  ) {
+  constructor(message: Message, log: readonly string[] = [], options: ErrorOptions = {}) {
     const said = log.length === 0 ? [] : ['The server said:', ...log.map((line) => `  ${foreign(line)}`)]
     super([...linesOf(message), ...said], options)
     this.log = log
@@ -38,11 +36,10 @@ export class ModelLoadError extends ServerError {
       const [first = '', ...rest] = reason.split('\n').slice(0, REASON_LINES)
       return [`  ${title}: ${foreign(first)}`, ...rest.map((line) => `    ${foreign(line)}`)]
     })
-    super([
-      `the server could not load ${models.length === 1 ? 'a model' : `${models.length} models`} of ${repository}:`,
-      ...lines,
-      'Build the repository for this server again with: virnucpro repository build',
-    ])
+    const count = models.length === 1 ? 'a model' : `${models.length} models`
+    super([`the server could not load ${count} of ${repository}:`, ...lines], [], {
+      detail: { code: 'repository-unusable', data: {} },
+    })
     this.models = models
   }
 }
@@ -52,10 +49,9 @@ export class StartupTimeoutError extends ServerError {
   readonly seconds: number
 
   constructor(seconds: number, state: string, log: readonly string[]) {
-    super(
-      `the server was not ready within ${seconds} s (${state}). Large models take minutes: raise --startup-timeout`,
-      log,
-    )
+    super(`the server was not ready within ${seconds} s (${state})`, log, {
+      detail: { code: 'startup-timeout', data: {} },
+    })
     this.seconds = seconds
   }
 }
@@ -63,17 +59,26 @@ export class StartupTimeoutError extends ServerError {
 /** Another program uses a port that the server was to have. */
 export class PortInUseError extends UnavailableError {
   readonly port: number
-  readonly flag: string
 
-  constructor(address: string, port: number, flag: string, purpose: string, why: string) {
-    super(
-      `port ${port} of ${address}, for ${purpose}, cannot be used: ${why}. ` +
-        `Stop that program, or choose another port with ${flag}`,
-    )
+  constructor(address: string, port: number, name: keyof ServerPorts, purpose: string, why: string) {
+    super(`port ${port} of ${address}, for ${purpose}, cannot be used: ${why}`, {
+      detail: { code: 'port-in-use', data: { port: name } },
+    })
     this.port = port
-    this.flag = flag
   }
 }
 
 /** There is no server program, or no Docker, to start. */
 export class ServerNotFoundError extends UnavailableError {}
+
+/** The lines of an error's message, whatever was thrown. */
+export function errorLines(error: unknown): readonly string[] {
+  if (error instanceof VirnucproError) return error.lines
+  return [error instanceof Error ? error.message : String(error)]
+}
+
+/** Warns of the first line; the others explain it. */
+export function warnOf([first = '', ...more]: readonly string[], logger: Logger | undefined): void {
+  logger?.warn(first)
+  for (const line of more) logger?.info(line)
+}

@@ -55,7 +55,7 @@ rm -f "${SHARED_MEMORY}/$prefix"*
 export class Guard {
   readonly #words: readonly string[]
   #shell: ChildProcess
-  #gone: Promise<unknown>
+  #gone: Promise<unknown> = Promise.resolve()
   #dismissed = false
   #replaced = 0
 
@@ -63,7 +63,6 @@ export class Guard {
   constructor(pid: number, regionPrefix: string | undefined) {
     this.#words = [String(pid), processStart(pid) ?? '-', regionPrefix ?? '-', String(GRACE)]
     this.#shell = this.#start()
-    this.#gone = ended(this.#shell)
   }
 
   /** Ends the guard; its server is not touched. Synchronous, so that it works while exiting. */
@@ -82,24 +81,15 @@ export class Guard {
       detached: true,
       stdio: ['pipe', 'ignore', 'ignore'],
     })
-    // A machine without a shell has no such guard.
-    shell.once('error', () => {})
-    shell.once('exit', () => {
-      if (this.#dismissed || ++this.#replaced > MOST_REPLACED) return
-      setTimeout(() => this.#replace(), REPLACE_MS).unref()
-    })
+    // On a machine without a shell there is an error, and no guard.
+    this.#gone = new Promise((settle) => shell.once('exit', settle).once('error', settle))
+    shell.once('exit', () => setTimeout(() => this.#replace(), REPLACE_MS).unref())
     shell.unref()
     ;(shell.stdin as (NodeJS.WritableStream & { unref?(): void }) | null)?.unref?.()
     return shell
   }
 
   #replace(): void {
-    if (this.#dismissed) return
-    this.#shell = this.#start()
-    this.#gone = ended(this.#shell)
+    if (!this.#dismissed && ++this.#replaced <= MOST_REPLACED) this.#shell = this.#start()
   }
-}
-
-function ended(child: ChildProcess): Promise<unknown> {
-  return new Promise((settle) => child.once('exit', settle).once('error', settle))
 }

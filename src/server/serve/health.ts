@@ -1,6 +1,6 @@
 import type { FailedModel } from './errors.ts'
 
-/** What a server says about itself. */
+/** What a health check has found. */
 export type Health =
   | { readonly kind: 'silent' }
   | { readonly kind: 'ready' }
@@ -8,11 +8,11 @@ export type Health =
   | { readonly kind: 'failed'; readonly models: readonly FailedModel[] }
 
 /**
- * Asks a server over HTTP how it is. A server answers only after its first attempt to load every model.
+ * A health check over HTTP. A server answers only after its first attempt to load every model.
  *
  * @param url `http://127.0.0.1:8000`
  */
-export async function askHealth(url: string): Promise<Health> {
+export async function checkHealth(url: string): Promise<Health> {
   const ready = await ask(`${url}/v2/health/ready`)
   if (ready === undefined) return { kind: 'silent' }
   if (ready.ok) return { kind: 'ready' }

@@ -1,7 +1,7 @@
 /** Starts Triton Inference Server, as a program of this machine or a container, and takes all of it away again. */
 
 // The commands as text, without running them.
-export { type ServerCommand, shellCommand } from './command.ts'
+export { type PlannedCommand, type ServerCommand, serverCommands, shellCommand } from './commands.ts'
 // Errors.
 export {
   type FailedModel,
@@ -11,18 +11,16 @@ export {
   ServerNotFoundError,
   StartupTimeoutError,
 } from './errors.ts'
-// Whether there is a server to start.
-export { findServer, requireServer } from './find-server.ts'
-export { findGpus, visibleGpus } from './gpus.ts'
-export { DEFAULT_PORTS, PORT_STEP, type ServeOptions, type ServerPorts } from './options.ts'
+export {
+  DEFAULT_PORTS,
+  PORT_STEP,
+  type RestartPolicy,
+  type ServeOptions,
+  type ServerPorts,
+} from './options.ts'
 export { type OwnServer, OwnServers } from './own-servers.ts'
 export { freePorts } from './ports.ts'
+// Whether there is something to start.
+export { findGpus, findServer, requireServer, visibleGpus } from './programs.ts'
 export { requireRepository } from './repository-folder.ts'
-export {
-  type PlannedCommand,
-  type RunningServer,
-  type ServerEndpoint,
-  serverCommands,
-  startServer,
-} from './start.ts'
-export type { RestartPolicy } from './supervised-server.ts'
+export { type RunningServer, type ServerEndpoint, startServer } from './start.ts'

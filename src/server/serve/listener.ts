@@ -60,7 +60,7 @@ function tableOf(protocol: string): string {
 }
 
 function membersOf(group: number): number[] {
-  return list('/proc')
+  return namesIn('/proc')
     .filter((name) => /^\d+$/.test(name))
     .map(Number)
     .filter((pid) => processGroupOf(pid) === group)
@@ -68,7 +68,7 @@ function membersOf(group: number): number[] {
 
 function socketsOf(pid: number): string[] {
   const folder = `/proc/${pid}/fd`
-  return list(folder).flatMap((name) => {
+  return namesIn(folder).flatMap((name) => {
     try {
       return /^socket:\[(\d+)\]$/.exec(readlinkSync(`${folder}/${name}`))?.[1] ?? []
     } catch {
@@ -77,7 +77,8 @@ function socketsOf(pid: number): string[] {
   })
 }
 
-function list(folder: string): string[] {
+/** What a folder holds; nothing where it is not there or may not be read. */
+export function namesIn(folder: string): string[] {
   try {
     return readdirSync(folder)
   } catch {

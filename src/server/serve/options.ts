@@ -1,5 +1,4 @@
 import type { Logger } from '../../system/logger.ts'
-import type { RestartPolicy } from './supervised-server.ts'
 
 /** Ports of one server. */
 export interface ServerPorts {
@@ -12,6 +11,20 @@ export const DEFAULT_PORTS: ServerPorts = { http: 8000, grpc: 8001, metrics: 800
 
 /** Each server of `gpus` has its three ports so much above those of the one before. */
 export const PORT_STEP = 3
+
+/** How often a server that ends by itself is started again. */
+export interface RestartPolicy {
+  /** Milliseconds before the first new start; each further one waits twice as long as the one before. @default 1000 */
+  readonly pauseMs?: number
+  /** And never longer than this. @default 60 000 */
+  readonly longestPauseMs?: number
+  /** A server that has been ready for so long begins with the shortest pause again. @default 180 000 */
+  readonly healthyMs?: number
+  /** Ends in a row after which it is given up. @default 5 */
+  readonly most?: number
+  /** Time between two health checks of a server that runs. @default 10 000 */
+  readonly askMs?: number
+}
 
 export interface ServeOptions {
   /** Folder made by `repository build`, or any other model repository. */
@@ -37,7 +50,7 @@ export interface ServeOptions {
   readonly imageTag?: string | undefined
   /** More arguments for the server; a later one replaces an earlier one of the same name. */
   readonly args?: readonly string[] | undefined
-  /** Let `predict` of the same user find the servers without being told where they are. @default false */
+  /** Let `predict` of the same user find the servers by itself. @default false */
   readonly announce?: boolean | undefined
   /** What happens when a server that was ready ends by itself. @default up to four new starts in a row */
   readonly restart?: RestartPolicy | undefined
@@ -59,15 +72,15 @@ export interface ServerPlan {
 
 /** The servers that options ask for: one, or one for each GPU. */
 export function planServers(options: ServeOptions): ServerPlan[] {
-  const base = { ...DEFAULT_PORTS, ...options.ports }
+  const { http, grpc, metrics } = { ...DEFAULT_PORTS, ...options.ports }
   const gpus = options.gpus ?? [undefined]
   return gpus.map((gpu, index) => ({
     repository: options.repository,
     address: options.address ?? '127.0.0.1',
     ports: {
-      http: base.http + index * PORT_STEP,
-      grpc: base.grpc + index * PORT_STEP,
-      metrics: base.metrics + index * PORT_STEP,
+      http: http + index * PORT_STEP,
+      grpc: grpc + index * PORT_STEP,
+      metrics: metrics + index * PORT_STEP,
     },
     gpu,
     drainTimeout: options.drainTimeout ?? 30,

@@ -1,16 +1,17 @@
-import { closeSync, openSync, readdirSync, readFileSync, rmSync, writeSync } from 'node:fs'
+import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import * as v from 'valibot'
 import { parseJson } from '../../system/json.ts'
 import type { Logger } from '../../system/logger.ts'
+import { messageOf } from '../../system/problems.ts'
 import { processPlace, processStart } from '../../system/process-identity.ts'
 import { atExit } from './at-exit.ts'
-import { isRunning, type Listener, listenerOf } from './listener.ts'
-import type { OneServer } from './running-server.ts'
+import { isRunning, type Listener, listenerOf, namesIn } from './listener.ts'
 import { runtimeFolder } from './runtime-folder.ts'
+import type { OneServer } from './server.ts'
 
-/** Variable of a server's environment that tells which record it belongs to. */
+/** Variable of a server's environment that says which record it belongs to. */
 export const SECRET_VARIABLE = 'VIRNUCPRO_SERVER_SECRET'
 const NAME = /^server-[0-9a-f-]{36}\.json$/
 
@@ -41,7 +42,9 @@ export function announce(server: OneServer, secret: string, logger: Logger | und
   const folder = runtimeFolder(true)
   const started = processStart(server.pid)
   if (folder === undefined || started === undefined) {
-    logger?.info('no private folder for a note on this server: predict finds it by --triton only')
+    logger?.info(
+      'there is no private folder for a record of this server: no other program finds it without its address',
+    )
     return () => {}
   }
   removeStale(folder)
@@ -64,23 +67,14 @@ export function announce(server: OneServer, secret: string, logger: Logger | und
     remove()
   }
   try {
-    write(path, `${JSON.stringify(record)}\n`)
+    // Exclusively: neither a file nor a link that is there is ever written to.
+    writeFileSync(path, `${JSON.stringify(record)}\n`, { flag: 'wx', mode: 0o600 })
   } catch (error) {
     withdraw()
-    logger?.info(`cannot write ${path}: ${error instanceof Error ? error.message : error}`)
+    logger?.info(`cannot write ${path}: ${messageOf(error)}`)
     return () => {}
   }
   return withdraw
-}
-
-/** Exclusively: neither a file nor a link that is there is ever written to. */
-function write(path: string, text: string): void {
-  const file = openSync(path, 'wx', 0o600)
-  try {
-    writeSync(file, text)
-  } finally {
-    closeSync(file)
-  }
 }
 
 /**
@@ -158,12 +152,4 @@ function records(folder: string): Map<string, ServerRecord> {
     }
   }
   return found
-}
-
-function namesIn(folder: string): string[] {
-  try {
-    return readdirSync(folder)
-  } catch {
-    return []
-  }
 }

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { atExit } from './at-exit.ts'
-import type { ServerCommand } from './command.ts'
+import type { ServerCommand } from './commands.ts'
 import { ServerError } from './errors.ts'
 import { Guard } from './guard.ts'
 import { removeRegions } from './regions.ts'
@@ -46,7 +46,7 @@ export class ProcessGroup {
     })
     if (child.pid === undefined) {
       child.once('error', () => {})
-      throw new ServerError(`${program} cannot be started: it is no program for this machine`)
+      throw new ServerError(`${program} cannot be started: it is not a program for this machine`)
     }
     for (const stream of [child.stdout, child.stderr]) {
       stream?.setEncoding('utf8')

@@ -1,6 +1,7 @@
-import { lstatSync, readdirSync, readlinkSync, rmSync } from 'node:fs'
+import { lstatSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { processStart } from '../../system/process-identity.ts'
+import { processPlace, processStart } from '../../system/process-identity.ts'
+import { namesIn } from './listener.ts'
 
 export const SHARED_MEMORY = '/dev/shm'
 
@@ -8,7 +9,7 @@ export const SHARED_MEMORY = '/dev/shm'
 const OURS = /^virnucpro_(?<pid>\d+)_(?<start>\d+)_(?<place>\d+)_[0-9a-f]{8}_/
 
 /**
- * What the shared-memory regions of one server are called. The name tells which process started the server, so that a
+ * What the shared-memory regions of one server are called. The name says which process started the server, so that a
  * later one can see whether anybody is left to remove them.
  */
 export function newRegionPrefix(): string {
@@ -44,18 +45,10 @@ export function removeStaleRegions(): void {
 
 /** Number of the namespace that process ids of this process belong to; 0 where that cannot be seen. */
 function processNamespace(): string {
-  try {
-    return /\d+/.exec(readlinkSync('/proc/self/ns/pid'))?.[0] ?? '0'
-  } catch {
-    return '0'
-  }
+  return /\[(\d+)\]$/.exec(processPlace())?.[1] ?? '0'
 }
 
+/** Systems without this folder have no such regions. */
 function regions(): string[] {
-  try {
-    return readdirSync(SHARED_MEMORY)
-  } catch {
-    // Systems without this folder have no such regions.
-    return []
-  }
+  return namesIn(SHARED_MEMORY)
 }

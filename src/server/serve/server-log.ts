@@ -12,13 +12,13 @@ const LINE = /^(?<level>[IWEF])\d{4} [\d:.]+ \d+ \S+\] "?(?<text>.*?)"?$/
 /** Problems that are not written as log lines: of the start, and of the command line, before a page of usage. */
 const PROBLEM = /^error: |^\S+: (unrecognized|invalid|option) |requires an argument$|Invalid option value/
 
-/** What a line of the log tells about a model. */
+/** What a line of the log says about a model. */
 export interface LoadEvent {
   readonly kind: 'loading' | 'loaded' | 'failed'
   readonly model: string
 }
 
-/** Reads a server's log as it is written: keeps what explains a failure and tells how loading goes on. */
+/** Reads a server's log as it is written: keeps what explains a failure and follows how loading goes on. */
 export class ServerLog {
   readonly #problems: string[] = []
   readonly #tail: string[] = []
@@ -74,7 +74,7 @@ export class ServerLog {
     return event
   }
 
-  /** The parser tells what is wrong in the line before the one that tells with which model. */
+  /** The parser says what is wrong in the line before the one that says with which model. */
   #noteUnreadable(text: string): void {
     const parserError = /^\[libprotobuf ERROR [^\]]*\] (.*)$/.exec(text)?.[1]
     if (parserError !== undefined) this.#parserError = `: ${parserError}`

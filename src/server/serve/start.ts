@@ -1,19 +1,18 @@
-import { VirnucproError } from '../../system/errors.ts'
 import type { Logger } from '../../system/logger.ts'
-import { nativeCommand, type ServerCommand, shellCommand } from './command.ts'
-import { containerCommands, requireDocker } from './container.ts'
-import { findServer, requireServer } from './find-server.ts'
+import { serverCommand, shellCommand } from './commands.ts'
+import { errorLines, warnOf } from './errors.ts'
 import { planServers, type ServeOptions, type ServerPlan } from './options.ts'
 import { announce, SECRET_VARIABLE } from './own-servers.ts'
 import { requireFreePorts } from './ports.ts'
-import { newRegionPrefix, removeStaleRegions } from './regions.ts'
+import { requireDocker, requireServer } from './programs.ts'
+import { removeStaleRegions } from './regions.ts'
 import { requireRepository } from './repository-folder.ts'
-import { OneServer } from './running-server.ts'
+import { OneServer } from './server.ts'
 import { SupervisedServer } from './supervised-server.ts'
 
 /** Where one server of a {@link RunningServer} listens. */
 export interface ServerEndpoint {
-  /** `grpc://127.0.0.1:8001`, as `--triton` takes it. */
+  /** `grpc://127.0.0.1:8001`. */
   readonly grpcUrl: string
   readonly httpUrl: string
   readonly metricsUrl: string
@@ -55,7 +54,7 @@ export async function startServer(options: ServeOptions): Promise<RunningServer>
   const servers: SupervisedServer[] = []
   const stopAll = () => Promise.all(servers.map((server) => server.stop()))
   try {
-    for (const i of plans.keys()) servers.push(supervised(known, i))
+    for (const plan of plans) servers.push(supervised(plan, known))
     await Promise.all(servers.map((server) => server.ready(options.signal)))
   } catch (error) {
     await stopAll()
@@ -64,27 +63,22 @@ export async function startServer(options: ServeOptions): Promise<RunningServer>
   return running(servers, stopAll, options.logger)
 }
 
-function supervised(options: ServeOptions, index: number): SupervisedServer {
-  const { logger, startupTimeout = 600, restart } = options
+function supervised(plan: ServerPlan, options: ServeOptions): SupervisedServer {
+  const { logger, startupTimeout = 600, restart: policy } = options
   // Who answers at a container's port cannot be seen: a server in one must be named.
   const announced = options.announce && !options.container
   let secret = ''
   const start = () => {
     // Made for each start: the shared memory of a server that was killed must not be taken for that of the next one.
-    const { plan, command, down, regionPrefix } = serverCommands(options)[index]!
-    logger?.debug(`starting: ${shellCommand(command)}`)
+    const planned = serverCommand(plan, options)
+    const { argv, env } = planned.command
+    logger?.debug(`starting: ${shellCommand(planned.command)}`)
     secret = crypto.randomUUID()
-    const env = { ...command.env, ...(announced ? { [SECRET_VARIABLE]: secret } : {}) }
-    return OneServer.start({ plan, command: { ...command, env }, down, regionPrefix, logger })
+    const known = { ...env, ...(announced ? { [SECRET_VARIABLE]: secret } : {}) }
+    return new OneServer({ ...planned, command: { argv, env: known } }, logger)
   }
-  return SupervisedServer.start({
-    plan: planServers(options)[index]!,
-    start,
-    startupTimeout,
-    policy: restart,
-    logger,
-    ...(announced && { onReady: (server) => announce(server, secret, logger) }),
-  })
+  const onReady = (server: OneServer) => (announced ? announce(server, secret, logger) : () => {})
+  return new SupervisedServer({ plan, start, startupTimeout, policy, logger, onReady })
 }
 
 function running(
@@ -102,13 +96,9 @@ function running(
   ended.catch(() => {})
   return {
     get endpoints() {
-      return servers.map(({ server }) => ({
-        grpcUrl: server.grpcUrl,
-        httpUrl: server.httpUrl,
-        metricsUrl: server.metricsUrl,
-        gpu: server.plan.gpu,
-        pid: server.pid,
-      }))
+      return servers.map(({ server: { grpcUrl, httpUrl, metricsUrl, plan, pid } }) => {
+        return { grpcUrl, httpUrl, metricsUrl, gpu: plan.gpu, pid }
+      })
     },
     serves: (grpcUrl) => servers.some(({ server }) => server.grpcUrl === grpcUrl && server.serves),
     ended,
@@ -120,43 +110,15 @@ function running(
 /** Servers do not depend on each other: only when the last one has been given up is there nothing left to do. */
 async function allGivenUp(servers: readonly SupervisedServer[], logger: Logger | undefined): Promise<void> {
   let left = servers.length
-  await Promise.all(
-    servers.map(async (server) => {
-      try {
-        await server.ended
-      } catch (error) {
-        left--
-        if (left === 0) throw error
-        const [first = '', ...more] = error instanceof VirnucproError ? error.lines : [String(error)]
-        logger?.warn(`${first}; ${left === 1 ? 'one other goes on' : `${left} others go on`}`)
-        for (const line of more) logger?.info(line)
-      }
-    }),
-  )
-}
-
-/** How each server that options ask for is started, and tidied up after. */
-export interface PlannedCommand {
-  readonly plan: ServerPlan
-  readonly command: ServerCommand
-  readonly down: ServerCommand | undefined
-  readonly regionPrefix: string | undefined
-}
-
-/** The commands that `startServer` runs, without running them; they need not run on this machine. */
-export function serverCommands(options: ServeOptions): PlannedCommand[] {
-  const plans = planServers(options)
-  if (options.container) {
-    return plans.map((plan) => {
-      const { up, down } = containerCommands(plan, options.imageTag)
-      return { plan, command: up, down, regionPrefix: undefined }
-    })
+  const onEnd = async (server: SupervisedServer) => {
+    try {
+      await server.ended
+    } catch (error) {
+      left--
+      if (left === 0) throw error
+      const [first = '', ...more] = errorLines(error)
+      warnOf([`${first}; ${left === 1 ? 'one other goes on' : `${left} others go on`}`, ...more], logger)
+    }
   }
-  const serverBin = options.serverBin ?? findServer() ?? 'tritonserver'
-  const { backendDirectory, libraryPath } = options
-  return plans.map((plan) => {
-    const regionPrefix = newRegionPrefix()
-    const native = { serverBin, backendDirectory, libraryPath, regionPrefix }
-    return { plan, command: nativeCommand(plan, native), down: undefined, regionPrefix }
-  })
+  await Promise.all(servers.map(onEnd))
 }

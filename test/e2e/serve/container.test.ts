@@ -55,7 +55,7 @@ test('a missing or silent Docker is said clearly', async () => {
   const repository = await demoRepository(folder.join('repository'))
   const args = ['serve', '--container', '--repository', repository]
   const missing = await virnucpro(args, { env: { PATH: folder.path } })
-  expect(missing.err).toContain('--container needs Docker, and there is no docker on PATH')
+  expect(missing.err).toContain('a container needs Docker, and there is no docker on PATH')
   expect(missing.code).toBe(69)
   if (Bun.which('docker') === null) return
   const silent = await virnucpro(args, { env: { DOCKER_HOST: `unix://${folder.join('no-daemon')}` } })

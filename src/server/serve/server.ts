@@ -1,8 +1,8 @@
 import type { Logger } from '../../system/logger.ts'
 import { atExit } from './at-exit.ts'
-import type { ServerCommand } from './command.ts'
+import type { PlannedCommand } from './commands.ts'
 import { ModelLoadError, ServerError, StartupTimeoutError } from './errors.ts'
-import { askHealth } from './health.ts'
+import { checkHealth } from './health.ts'
 import { isRunning, type Listener, listenerOf } from './listener.ts'
 import type { ServerPlan } from './options.ts'
 import { ProcessGroup } from './process-group.ts'
@@ -28,32 +28,30 @@ export class OneServer {
   readonly #log = new ServerLog()
   readonly #logger: Logger | undefined
   readonly #label: string
-  readonly #down: ServerCommand | undefined
+  readonly #down: PlannedCommand['down']
   readonly #started = performance.now()
   readonly #forget: () => void
   #wasReady = false
   #firstAnswer: number | undefined
-  /** The process that answers, where the system tells. */
+  /** The process that answers, where the system shows it. */
   #listener: Listener | undefined
   #stopped: Promise<void> | undefined
 
-  private constructor(start: StartOne) {
-    const { plan } = start
+  /** Starts it. @throws {ServerError} */
+  constructor({ plan, command, down, regionPrefix }: PlannedCommand, logger: Logger | undefined) {
     this.plan = plan
     const host = reachable(plan.address)
     this.grpcUrl = `grpc://${host}:${plan.ports.grpc}`
     this.httpUrl = `http://${host}:${plan.ports.http}`
     this.metricsUrl = `http://${host}:${plan.ports.metrics}/metrics`
-    this.#logger = start.logger
+    this.#logger = logger
     this.#label = plan.gpu === undefined ? '' : `GPU ${plan.gpu}: `
-    this.#down = start.down
+    this.#down = down
     const onText = (text: string) => this.#log.add(text, (line, event) => this.#onLine(line, event))
-    this.#group = ProcessGroup.start(start.command, onText, start.regionPrefix)
-    this.#forget = this.#down === undefined ? () => {} : atExit(this.#tidyUpNow)
-  }
-
-  static start(start: StartOne): OneServer {
-    return new OneServer(start)
+    this.#group = ProcessGroup.start(command, onText, regionPrefix)
+    // A container belongs to its daemon and outlives the program that started it: a second Ctrl-C must end it too.
+    this.#forget =
+      down === undefined ? () => {} : atExit(() => Bun.spawnSync([...down.argv], quiet(down.env)))
   }
 
   get pid(): number {
@@ -74,7 +72,7 @@ export class OneServer {
     return this.#group.exited
   }
 
-  /** The lines of its log that tell why it ended. */
+  /** The lines of its log that explain why it ended. */
   explanation(): string[] {
     return this.#log.explanation()
   }
@@ -103,8 +101,11 @@ export class OneServer {
   }
 
   async #isReady(): Promise<boolean> {
-    if (!this.#group.running) throw new ServerError(await this.#ended(), this.explanation())
-    const health = await askHealth(this.httpUrl)
+    if (!this.#group.running) {
+      const problem = `${this.#label}the server ${describeExit(await this.exited)} before it was ready`
+      throw new ServerError(problem, this.explanation())
+    }
+    const health = await checkHealth(this.httpUrl)
     const failed = [...this.#log.unreadable, ...(health.kind === 'failed' ? health.models : [])]
     if (health.kind !== 'silent' && failed.length > 0) throw new ModelLoadError(this.plan.repository, failed)
     if (health.kind !== 'ready') return false
@@ -115,7 +116,7 @@ export class OneServer {
 
   /**
    * Whether the answer came from this server: another program may have taken the ports while it loaded its models. The
-   * system tells, or else the server's own log; where neither does, as behind a wrapper that starts a container, a server
+   * system shows it, or else the server's own log; where neither does, as behind a wrapper that starts a container, a server
    * that could not have its ports has some seconds to end.
    */
   #isItself(firstAnswer: number): boolean {
@@ -133,21 +134,7 @@ export class OneServer {
     const { drainTimeout } = this.plan
     await this.#group.stop(this.#wasReady ? drainTimeout + STOP_MARGIN_SECONDS : UNREADY_STOP_SECONDS)
     this.#forget()
-    if (this.#down !== undefined) await Bun.spawn([...this.#down.argv], this.#tidyUpOptions()).exited
-  }
-
-  /** A container belongs to its daemon and outlives the program that started it: a second Ctrl-C must end it too. */
-  readonly #tidyUpNow = (): void => {
-    if (this.#down !== undefined) Bun.spawnSync([...this.#down.argv], this.#tidyUpOptions())
-  }
-
-  #tidyUpOptions() {
-    const env = { ...process.env, ...this.#down?.env }
-    return { env, stdin: 'ignore', stdout: 'ignore', stderr: 'ignore' } as const
-  }
-
-  async #ended(): Promise<string> {
-    return `${this.#label}the server ${describeExit(await this.exited)} before it was ready.`
+    if (this.#down !== undefined) await Bun.spawn([...this.#down.argv], quiet(this.#down.env)).exited
   }
 
   #onLine(line: string, event: LoadEvent | undefined): void {
@@ -166,15 +153,6 @@ export class OneServer {
   }
 }
 
-export interface StartOne {
-  readonly plan: ServerPlan
-  readonly command: ServerCommand
-  /** Tidies up after it. */
-  readonly down?: ServerCommand | undefined
-  readonly regionPrefix?: string | undefined
-  readonly logger?: Logger | undefined
-}
-
 /** How a server ended, as part of a sentence. */
 export function describeExit(code: number): string {
   return code < 0 ? 'was killed (was the memory used up?)' : `ended with exit code ${code}`
@@ -185,4 +163,8 @@ function reachable(address: string): string {
   if (address === '0.0.0.0') return '127.0.0.1'
   if (address === '::') return '[::1]'
   return address.includes(':') ? `[${address}]` : address
+}
+
+function quiet(env: Readonly<Record<string, string>>) {
+  return { env: { ...process.env, ...env }, stdin: 'ignore', stdout: 'ignore', stderr: 'ignore' } as const
 }

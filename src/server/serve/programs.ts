@@ -1,0 +1,96 @@
+import { accessSync, constants, statSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { ServerNotFoundError } from './errors.ts'
+
+/** Where NVIDIA's containers and packages put it. */
+const USUAL_PLACE = '/opt/tritonserver/bin/tritonserver'
+
+/** The server program that is there without being named, or undefined. */
+export function findServer(): string | undefined {
+  return Bun.which('tritonserver') ?? (isProgram(USUAL_PLACE) ? USUAL_PLACE : undefined)
+}
+
+/**
+ * The server program to start.
+ *
+ * @throws {ServerNotFoundError} when it is not there or cannot be run
+ */
+export function requireServer(named: string | undefined): string {
+  if (named !== undefined) {
+    const found = named.includes('/') ? resolve(named) : (Bun.which(named) ?? undefined)
+    if (found !== undefined && isProgram(found)) return found
+    throw new ServerNotFoundError(
+      `the server program ${named}: there is no such program, or it may not be run`,
+    )
+  }
+  const found = findServer()
+  if (found !== undefined) return found
+  throw new ServerNotFoundError(
+    `no Triton server found: there is no tritonserver on PATH and no ${USUAL_PLACE}`,
+    { detail: { code: 'no-server-program', data: {} } },
+  )
+}
+
+function isProgram(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK)
+    return statSync(path).isFile()
+  } catch {
+    return false
+  }
+}
+
+/**
+ * Makes sure that containers can be started.
+ *
+ * @throws {ServerNotFoundError} saying which part is missing: Docker, its compose plugin, or the daemon
+ */
+export async function requireDocker(): Promise<void> {
+  const refuse = (problem: string) =>
+    new ServerNotFoundError(problem, { detail: { code: 'no-containers', data: {} } })
+  if (Bun.which('docker') === null)
+    throw refuse('a container needs Docker, and there is no docker on PATH: install it')
+  const compose = await run(['docker', 'compose', 'version'])
+  if (compose.code !== 0)
+    throw refuse(
+      `a container needs the compose plugin of Docker ("docker compose"): ${compose.problem}; install it`,
+    )
+  const engine = await run(['docker', 'version', '--format', '{{.Server.Version}}'])
+  if (engine.code !== 0) throw refuse(`Docker does not answer: ${engine.problem}; start its daemon`)
+}
+
+/**
+ * The GPUs of this machine that programs may use: those of CUDA_VISIBLE_DEVICES where it is set, else all that nvidia-smi
+ * lists, by UUID, since numbers mean different GPUs to different programs. Empty when there is none.
+ */
+export async function findGpus(): Promise<string[]> {
+  const gpus = process.env.CUDA_VISIBLE_DEVICES?.split(',') ?? (await listedGpus())
+  return gpus.map((gpu) => gpu.trim()).filter((gpu) => gpu !== '' && gpu !== '-1')
+}
+
+/**
+ * GPUs to start one server each on; see {@link findGpus}.
+ *
+ * @throws {ServerNotFoundError} when there is none
+ */
+export async function visibleGpus(): Promise<string[]> {
+  const found = await findGpus()
+  if (found.length > 0) return found
+  const set = process.env.CUDA_VISIBLE_DEVICES
+  if (set !== undefined) throw new ServerNotFoundError(`CUDA_VISIBLE_DEVICES=${set} names no GPU`)
+  throw new ServerNotFoundError('no GPU found (nvidia-smi lists none)', {
+    detail: { code: 'no-gpu-for-servers', data: {} },
+  })
+}
+
+async function listedGpus(): Promise<string[]> {
+  if (Bun.which('nvidia-smi') === null) return []
+  const { code, out } = await run(['nvidia-smi', '--query-gpu=uuid', '--format=csv,noheader'])
+  return code === 0 ? out.split('\n') : []
+}
+
+async function run(argv: string[]): Promise<{ code: number; out: string; problem: string }> {
+  const child = Bun.spawn(argv, { stdin: 'ignore', stdout: 'pipe', stderr: 'pipe' })
+  const [out, err, code] = await Promise.all([child.stdout.text(), child.stderr.text(), child.exited])
+  return { code, out, problem: err.trim().split('\n')[0] ?? '' }
+}
