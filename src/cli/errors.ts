@@ -48,6 +48,15 @@ const ADVICE: { [Code in keyof ErrorCodes]: (data: ErrorCodes[Code]) => string }
   'unstated-model': () =>
     'Build its repository with this version (virnucpro repository build --force) and start the server again, or add ' +
     '--trust-server if you know what it computes',
+  kept: () => 'Add --force to make it again',
+  'plans-need-gpu-precision': () =>
+    'Make a second bundle from the same files with: virnucpro models import --precision bf16 ...',
+  'gpu-lacks-precision': () => 'Build from a bundle made with --precision bf16',
+  'attention-needs-bindings': () =>
+    'Build with --builder python, or import the models without --attention fused',
+  'profile-too-long': () => 'Choose shorter --profiles, or import the models without --attention fused',
+  'no-tensorrt': () =>
+    'Install TensorRT for this Python (the version of the server that will load the plan), name another with --python, or use --builder trtexec',
   'repository-unusable': () =>
     'Build the repository again, for this server: virnucpro repository build --force',
   'no-repository': () => 'Make one with: virnucpro repository build',

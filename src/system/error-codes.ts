@@ -72,6 +72,18 @@ export interface ErrorCodes {
   /** A server does not say which model it hosts. */
   'unstated-model': Nothing
   'precision-needs-plans': Record<string, never>
+  /** What was made before fits, and stays. */
+  kept: Record<string, never>
+  /** TensorRT plans are built from graphs in a precision of GPUs. */
+  'plans-need-gpu-precision': Record<string, never>
+  /** A GPU does not compute in the precision of a bundle. */
+  'gpu-lacks-precision': Record<string, never>
+  /** Only TensorRT's Python bindings build plans with fused attention. */
+  'attention-needs-bindings': Record<string, never>
+  /** Fused attention does not reach as far as a profile. */
+  'profile-too-long': Record<string, never>
+  /** A Python has no TensorRT. */
+  'no-tensorrt': Record<string, never>
   /** A server cannot use its model repository: it was changed, or made for another server. */
   'repository-unusable': Record<string, never>
   /** There is no model repository to serve. */

@@ -133,7 +133,7 @@ export default command({
           timingCache,
           workspaceBytes,
         }),
-        onProgress: (message) => logger.info(message),
+        onProgress: (message, detail) => logger.info(message, detail),
         signal,
       })
     })

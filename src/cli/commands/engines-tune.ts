@@ -40,7 +40,7 @@ export default command({
         models,
         force,
         ...defined({ budgets, python }),
-        onProgress: (message) => logger.info(message),
+        onProgress: (message, detail) => logger.info(message, detail),
         signal,
       }),
     )

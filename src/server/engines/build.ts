@@ -19,7 +19,7 @@ import { EngineError, PrecisionError } from './errors.ts'
 import { activationBytes, budgetFor } from './memory.ts'
 import { PlanFiles } from './plan-files.ts'
 import { profilesFor } from './profiles.ts'
-import { reportBuild } from './reporter.ts'
+import { KEPT, reportBuild, type Say } from './reporter.ts'
 import { findEngines, planDigest } from './show.ts'
 import type { Target } from './tensorrt.ts'
 
@@ -49,7 +49,7 @@ export interface BuildEnginesOptions {
   /** Build even where a plan that fits is there. @default false */
   readonly force?: boolean
   /** Called with what is being done. */
-  readonly onProgress?: (message: string) => void
+  readonly onProgress?: Say
   readonly signal?: AbortSignal
 }
 
@@ -72,8 +72,8 @@ export async function buildEngines(options: BuildEnginesOptions): Promise<BuiltE
     throw new PrecisionError(bundle.folder, bundle.manifest.precision)
   if (bundle.manifest.attention === 'fused' && options.builder === 'trtexec') {
     throw new EngineError(
-      `the bundle ${bundle.folder} has fused attention, which trtexec does not know. Build through TensorRT's Python ` +
-        'bindings (--builder python), or import the models without --attention fused.',
+      `the bundle ${bundle.folder} has fused attention, which only TensorRT's Python bindings can build`,
+      { detail: { code: 'attention-needs-bindings', data: {} } },
     )
   }
   const say = options.onProgress ?? (() => {})
@@ -93,20 +93,21 @@ export async function buildEngines(options: BuildEnginesOptions): Promise<BuiltE
   return built
 }
 
-/** A builder that tells its GPU only by building refuses by itself. */
+/** A builder that does not know its GPU beforehand refuses by itself. */
 function checkCapability({ folder, manifest }: Bundle, { gpu, computeCapability }: Target): void {
   const { computeCapability: first = 0 } = precisionFacts(manifest.precision)
   if (Number(computeCapability) >= first) return
   throw new EngineError(
     `the bundle ${folder} is in ${manifest.precision}, which needs a GPU of compute capability ${first} or higher (L4, L40S, H100, H200, ` +
-      `B200); ${gpu} has ${computeCapability}. Build from a bundle made with --precision bf16.`,
+      `B200); ${gpu} has ${computeCapability}`,
+    { detail: { code: 'gpu-lacks-precision', data: {} } },
   )
 }
 
 interface Tools {
   readonly builder: Builder
   readonly target: Target | undefined
-  readonly say: (message: string) => void
+  readonly say: Say
 }
 
 function boundsFor(bounds: BuildEnginesOptions['bounds'], model: ModelName): readonly number[] {
@@ -125,8 +126,8 @@ async function buildOne(
   const longest = Math.max(...bounds)
   if (bundle.manifest.attention === 'fused' && longest > TABLE_POSITIONS) {
     throw new EngineError(
-      `a profile of ${longest} tokens: the attention kernel has angles for ${TABLE_POSITIONS}. ` +
-        'Choose shorter --profiles, or import the models without --attention fused.',
+      `a profile of ${longest} tokens: the attention kernel has angles for ${TABLE_POSITIONS}`,
+      { detail: { code: 'profile-too-long', data: {} } },
     )
   }
   const shape = {
@@ -138,7 +139,7 @@ async function buildOne(
   }
   const kept = options.force ? undefined : await fitting(options.output, bundle, shape, target)
   if (kept !== undefined) {
-    say(`${model}: ${kept.path} fits already; add --force to build it again`)
+    say(`${model}: ${kept.path} fits already`, KEPT)
     return kept
   }
   await makeRoom(folder, bundle, model)
@@ -192,7 +193,7 @@ function budgetOf(
   bundle: Bundle,
   model: ModelName,
   target: Target | undefined,
-  say: (message: string) => void,
+  say: Say,
 ): number {
   const wanted = tokenBudget ?? MODELS[model].tokenBudget
   if (target?.memoryBytes === undefined) return wanted

@@ -21,7 +21,7 @@ export interface BuildResult {
 
 /** A program that turns graphs into plans. */
 export interface Builder {
-  /** What it would build for; undefined when it tells only by building. @throws {EngineBuildError} */
+  /** What it would build for; undefined when it knows only after building. @throws {EngineBuildError} */
   probe(): Promise<Target | undefined>
   /** @param onStep called with what is being done @throws {EngineBuildError} */
   build(request: BuildRequest, onStep: (step: string) => void, signal?: AbortSignal): Promise<BuildResult>

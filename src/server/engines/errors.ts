@@ -1,4 +1,4 @@
-import { UsageError } from '../../system/errors.ts'
+import { type ErrorOptions, UsageError } from '../../system/errors.ts'
 import { foreign } from '../../system/printable.ts'
 
 /** Something about TensorRT plans that the user can put right; what was asked for does not fit what is there. */
@@ -11,7 +11,8 @@ export class PrecisionError extends EngineError {
   constructor(folder: string, precision: string) {
     super(
       `the bundle ${folder} is in ${precision}, but TensorRT plans are built from bf16, fp16 or fp8: a plan computes in the ` +
-        'precision of its graph. Make a second bundle from the same files with: virnucpro models import --precision bf16 ...',
+        'precision of its graph',
+      { detail: { code: 'plans-need-gpu-precision', data: {} } },
     )
     this.folder = folder
   }
@@ -23,14 +24,9 @@ export class EngineBuildError extends EngineError {
   /** The last lines that it printed. */
   readonly output: readonly string[]
 
-  constructor(
-    model: string,
-    problem: string,
-    output: readonly string[] = [],
-    options: { cause?: unknown } = {},
-  ) {
+  constructor(model: string, problem: string, output: readonly string[] = [], options: ErrorOptions = {}) {
     const said = output.length === 0 ? [] : ['Its last words:', ...output.map((line) => `  ${foreign(line)}`)]
-    super([`${model}: ${problem}`, ...said], { ...options, kind: 'unavailable' })
+    super([`${model}: ${problem}`, ...said], { kind: 'unavailable', ...options })
     this.model = model
     this.output = output
   }

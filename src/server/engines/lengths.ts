@@ -12,7 +12,7 @@ import type { LengthHistogram } from './profiles.ts'
 
 export interface LengthOptions {
   readonly inputs: readonly string[]
-  /** Bases of a chunk, as `predict` will be told. */
+  /** Bases of a chunk, as `predict` will cut them. */
   readonly expectedLength: number
   /** Frames after which the rest of the input is not looked at. @default 1,000,000 */
   readonly frames?: number

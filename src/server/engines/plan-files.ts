@@ -91,7 +91,7 @@ async function refuseStrangers(paths: readonly string[]): Promise<void> {
     if (sidecar === undefined && (await isThere(sidecarPath(plan)))) strangers.push(sidecarPath(plan))
     if ((await isThere(plan)) && !(await isOurs(plan, sidecar))) strangers.push(plan)
   }
-  if (strangers.length > 0) throw stranger(strangers, 'or choose another --output')
+  if (strangers.length > 0) throw stranger(strangers, 'or choose another output folder')
 }
 
 async function isOurs(plan: string, sidecar: PlanSidecar | undefined): Promise<boolean> {
@@ -105,7 +105,7 @@ async function refuseStrangeCache(output: string, cache: string): Promise<void> 
     if (!path.endsWith('.json')) continue
     if ((await readSidecar(path.replace(/json$/, 'plan')).catch(() => undefined)) !== undefined) return
   }
-  throw stranger([cache], '--timing-cache FILE names another one')
+  throw stranger([cache], 'or name another timing cache')
 }
 
 function stranger(paths: readonly string[], otherwise: string): EngineError {

@@ -28,7 +28,7 @@ export function profilesFor({ bounds, tokenBudget }: ProfileOptions): Profile[] 
   }))
 }
 
-/** Profiles of a plan where the builder is told nothing else. Each takes build time of its own. */
+/** Most profiles of a plan. Each takes build time of its own. */
 export const MOST_RANGES = 3
 
 /** Kernels compute tiles of so many positions. */

@@ -1,5 +1,12 @@
+import type { Detail } from '../../system/error-codes.ts'
 import { duration, estimate } from '../../text/numbers.ts'
 import type { BuildRequest } from './builders.ts'
+
+/** Called with what is being done. */
+export type Say = (message: string, detail?: Detail) => void
+
+/** What was made before fits, and stays. */
+export const KEPT: Detail = { code: 'kept', data: {} }
 
 const EVERY_MS = 15_000
 
@@ -12,11 +19,7 @@ function expectedSeconds(weightBytes: number, profiles: number): number {
 }
 
 /** Says now and then how far a build is, also while the builder is silent, which it can be for minutes. */
-export function reportBuild(
-  { model, profiles }: BuildRequest,
-  weightBytes: number,
-  say: (message: string) => void,
-) {
+export function reportBuild({ model, profiles }: BuildRequest, weightBytes: number, say: Say) {
   const start = performance.now()
   const expected = estimate(expectedSeconds(weightBytes, profiles.length))
   const lengths = profiles.map(({ min, max }) => `${min[1]} to ${max[1]}`).join(', ')

@@ -38,13 +38,6 @@ const Event = v.variant('event', [
 ])
 export type ScriptEvent = v.InferOutput<typeof Event>
 
-const ADVICE: Readonly<Record<string, string>> = {
-  'no-tensorrt':
-    'Install TensorRT for this Python (the version of the server that will load the plan), name another with --python, ' +
-    'or use --builder trtexec.',
-  'no-gpu': 'Plans are built on the GPU that they are for: run this on a machine with one.',
-}
-
 export interface ScriptRun {
   readonly python: string
   readonly script: 'build_engine.py' | 'tune_engine.py'
@@ -83,24 +76,35 @@ async function runEvents(
   { python, script, subject, request, onEvent, signal }: ScriptRun,
   flags: readonly string[],
 ): Promise<{ target: Target; seconds: number | undefined }> {
-  const seen: { target?: Target; seconds?: number; problem?: string } = {}
+  const seen: { target?: Target; seconds?: number; problem?: { kind: string; message: string } } = {}
   const onLine = (line: string) => {
     const event = parseEvent(line)
     if (event?.event === 'gpu') {
       const { name, computeCapability, tensorrt, memoryBytes } = event
       seen.target = { gpu: name, computeCapability, tensorrt, memoryBytes }
     } else if (event?.event === 'done') seen.seconds = event.seconds
-    else if (event?.event === 'error')
-      seen.problem = `${event.message}. ${ADVICE[event.kind] ?? ''}`.trimEnd()
+    else if (event?.event === 'error') seen.problem = event
     else if (event !== undefined) onEvent(event)
   }
   const command = [python, resolve(import.meta.dir, 'python', script), ...flags]
   const input = JSON.stringify(request)
   const { code, last } = await runChild(command, { subject, input, onLine, signal })
-  if (seen.problem !== undefined) throw new EngineBuildError(subject, seen.problem, last)
+  if (seen.problem !== undefined) throw scriptError(subject, seen.problem, last)
   if (code !== 0 || seen.target === undefined)
     throw new EngineBuildError(subject, `${python} ended with exit code ${code}`, last)
   return { target: seen.target, seconds: seen.seconds }
+}
+
+function scriptError(
+  subject: string,
+  { kind, message }: { kind: string; message: string },
+  last: readonly string[],
+): EngineBuildError {
+  if (kind === 'no-tensorrt')
+    return new EngineBuildError(subject, message, last, { detail: { code: 'no-tensorrt', data: {} } })
+  const here =
+    kind === 'no-gpu' ? '. Plans are built on the GPU that they are for: use a machine with one' : ''
+  return new EngineBuildError(subject, message + here, last)
 }
 
 /** Undefined for whatever else a program prints. */

@@ -10,6 +10,7 @@ import {
 } from '../repository/index.ts'
 import { chooseBudgets, defaultBudgets, type Measurement, trialsOf } from './budgets.ts'
 import { EngineError } from './errors.ts'
+import { KEPT, type Say } from './reporter.ts'
 import { type FoundEngine, findEngines } from './show.ts'
 import { probeTensorRt, runScript, type ScriptEvent, type Target } from './tensorrt.ts'
 
@@ -25,7 +26,7 @@ export interface TuneOptions {
   /** Measure plans that have been measured already. @default false */
   readonly force?: boolean
   /** Called with what is being done. */
-  readonly onProgress?: (message: string) => void
+  readonly onProgress?: Say
   readonly signal?: AbortSignal
 }
 
@@ -44,9 +45,8 @@ export async function tuneEngines(options: TuneOptions): Promise<TuningEntry[]> 
   const say = options.onProgress ?? (() => {})
   // Said before a missing GPU is: a wrong folder is the more likely slip.
   if ((await findEngines(options.plans)).length === 0) {
-    throw new EngineError(`no TensorRT plan in ${options.plans}: make plans with virnucpro engines build`, {
-      kind: 'noInput',
-    })
+    const detail = { code: 'no-plans', data: {} } as const
+    throw new EngineError(`no TensorRT plan in ${options.plans}`, { kind: 'noInput', detail })
   }
   const target = await probeTensorRt(options.python ?? 'python3')
   const { gpu, computeCapability, tensorrt } = target
@@ -59,7 +59,7 @@ export async function tuneEngines(options: TuneOptions): Promise<TuningEntry[]> 
     const measured = own.find((entry) => entry.tensorrt === tensorrt)
     if (measured !== undefined && options.force !== true) {
       const { model, tokenBudget, tuned } = measured
-      say(`${model}: batches of ${tokenBudget} tokens, measured ${tuned}; --force measures again`)
+      say(`${model}: batches of ${tokenBudget} tokens, measured ${tuned}`, KEPT)
       entries.push(measured)
       continue
     }
@@ -83,7 +83,8 @@ async function plansFor(folder: string, models: readonly ModelName[], target: Ta
     if (usable !== undefined) return usable
     const reasons = own.map(({ path, problem }) => `${path} ${problem}`).join('; ')
     throw new EngineError(
-      `no plan of ${model} in ${folder} runs on ${gpu}${reasons === '' ? '' : `: ${reasons}`}. Make one with: virnucpro engines build`,
+      `no plan of ${model} in ${folder} runs on ${gpu}${reasons === '' ? '' : `: ${reasons}`}`,
+      { detail: { code: 'no-plans', data: {} } },
     )
   })
 }
@@ -92,7 +93,7 @@ async function measure(
   { path, sidecar }: Usable,
   { gpu, computeCapability, tensorrt }: Target,
   options: TuneOptions,
-  say: (message: string) => void,
+  say: Say,
 ): Promise<TuningEntry> {
   const { model, profiles } = sidecar
   const trials = trialsOf(profiles, options.budgets ?? defaultBudgets)
@@ -120,7 +121,7 @@ async function measure(
   const choice = chooseBudgets(profiles, trials, measured)
   if (choice === undefined) {
     throw new EngineError(
-      `${model}: ${path} ran none of the batches: larger --budgets, or fewer rows than its profiles take`,
+      `${model}: ${path} ran none of the batches: try other token budgets, which its profiles take`,
     )
   }
   say(`${model}: batches of ${choice.tokenBudget} tokens`)

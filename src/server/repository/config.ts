@@ -52,7 +52,7 @@ export function limitEntries(plans: readonly Plan[], tuned: number | undefined):
 ${parameter('shapes', shapesOf(plans))}`
   if (tuned === undefined) return shapes
   return `${shapes},
-  # Padded tokens of a batch that "virnucpro engines tune" found best.
+  # Padded tokens of a batch that tuning found best.
 ${parameter('token_budget', String(tuned))}`
 }
 

@@ -157,7 +157,8 @@ describe('engines build', () => {
   })
 
   test('a bundle in fp32 is refused before anything is started', async () => {
-    await expect(build({ bundle: 'demo', python: at('missing') })).rejects.toThrow('--precision bf16')
+    const refused = build({ bundle: 'demo', python: at('missing') })
+    await expect(refused).rejects.toMatchObject({ code: 'plans-need-gpu-precision' })
   })
 
   test('trtexec gets strong typing and one group of shapes per profile', async () => {

@@ -159,7 +159,7 @@ def attach_timing_cache(trt, config, path):
             stored = file.read()
     try:
         cache = config.create_timing_cache(stored)
-    except Exception:  # one of another version: start anew
+    except Exception:  # one of another version: begin with an empty one
         cache = config.create_timing_cache(b"")
     if cache is not None and not config.set_timing_cache(cache, False):
         config.set_timing_cache(config.create_timing_cache(b""), False)
