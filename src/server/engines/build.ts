@@ -17,7 +17,7 @@ import type { PlanSidecar } from '../repository/index.ts'
 import { type Builder, type BuilderName, type BuildRequest, type BuildResult, builders } from './builders.ts'
 import { EngineError, PrecisionError } from './errors.ts'
 import { activationBytes, budgetFor } from './memory.ts'
-import { PlanFiles } from './plan-files.ts'
+import { beginPlan } from './plan-files.ts'
 import { profilesFor } from './profiles.ts'
 import { KEPT, reportBuild, type Say } from './reporter.ts'
 import { findEngines, planDigest } from './show.ts'
@@ -143,7 +143,7 @@ async function buildOne(
     return kept
   }
   await makeRoom(folder, bundle, model)
-  await using files = await PlanFiles.begin(resolve(options.output), model, options.timingCache)
+  await using files = await beginPlan(resolve(options.output), model, options.timingCache)
   const request: BuildRequest = { ...shape, plan: files.plan, timingCache: files.timingCache }
   const { graph, weights } = bundle.manifest.models[model]
   using reporter = reportBuild(request, weights.bytes, say)

@@ -66,11 +66,8 @@ async function runTrtexec(
     if (/Start parsing|Finished parsing|Engine built|Serializ/i.test(line))
       onStep(line.replace(/^(\[[^\]]*\]\s*)+/, ''))
   }
-  const { code, last } = await runChild([program, ...argumentsOf(request)], {
-    subject: request.model,
-    onLine,
-    signal,
-  })
+  const command = [program, ...argumentsOf(request)]
+  const { code, last } = await runChild(command, request.model, { onLine, signal })
   // trtexec prints its errors to standard output as well.
   const words = [...last, ...lines.filter((line) => /\[E\]/.test(line))].slice(-12)
   if (code !== 0) throw new EngineBuildError(request.model, `trtexec ended with exit code ${code}`, words)

@@ -18,5 +18,5 @@ export {
   profilesFor,
 } from './profiles.ts'
 // What is there, and whether it fits.
-export { type Circumstances, type FoundEngine, findEngines } from './show.ts'
+export { type FoundEngine, findEngines } from './show.ts'
 export { type TuneOptions, tuneEngines } from './tune.ts'

@@ -11,75 +11,75 @@ import { damage } from './show.ts'
 const TIMING_CACHE = 'timing.cache'
 const PLAN_OR_SIDECAR = /^model_sm\d+\.(plan|json)$/
 
-/** Where a plan is built, and the files that it and its description become. A kill leaves nothing that the next build keeps. */
-export class PlanFiles {
-  readonly #folder: string
-  readonly #unfinished: string
-  readonly #timingCache: string
+/** Where a plan is built. A kill leaves nothing that the next build keeps. */
+export interface PlanFiles extends AsyncDisposable {
   /** The builder writes the plan here. */
   readonly plan: string
   /** The builder's own copy of the timing cache, which it reads and replaces. */
   readonly timingCache: string
-
-  private constructor(folder: string, unfinished: string, timingCache: string) {
-    this.#folder = folder
-    this.#unfinished = unfinished
-    this.#timingCache = timingCache
-    this.plan = join(unfinished, 'model.plan')
-    this.timingCache = join(unfinished, TIMING_CACHE)
-  }
-
-  /**
-   * @param output folder of the plans
-   * @param timingCache file that the user names for it; undefined for the one in the folder of the plans
-   * @throws EngineError for files that no build has written and that would be overwritten
-   */
-  static async begin(output: string, model: string, timingCache: string | undefined): Promise<PlanFiles> {
-    const folder = join(output, model)
-    const cache = timingCache ?? join(output, TIMING_CACHE)
-    const names = await readdir(folder).catch(() => [])
-    await refuseStrangers(
-      names.filter((name) => PLAN_OR_SIDECAR.test(name)).map((name) => join(folder, name)),
-    )
-    if (timingCache === undefined && (await isThere(cache))) await refuseStrangeCache(output, cache)
-    try {
-      await mkdir(dirname(cache), { recursive: true })
-      const files = new PlanFiles(folder, await beginFolder(join(folder, 'model.plan')), cache)
-      await copyFile(cache, files.timingCache).catch((error: NodeJS.ErrnoException) => {
-        if (error.code !== 'ENOENT') throw new ReadError(cache, error)
-      })
-      return files
-    } catch (error) {
-      throw error instanceof ReadError ? error : new WriteError(folder, error)
-    }
-  }
-
   /**
    * Gives the plan and its description their names; the old plan goes first, so that a kill never leaves it beside the
    * description of the new one.
    * @returns the path of the plan
    */
-  async commit(sidecar: PlanSidecar): Promise<string> {
-    const path = join(this.#folder, planFileName(sidecar.computeCapability))
-    // Something else may have taken the name meanwhile.
-    await refuseStrangers([path])
-    try {
-      await rename(this.timingCache, this.#timingCache).catch((error: NodeJS.ErrnoException) => {
-        if (error.code !== 'ENOENT') throw error
-      })
-      await rm(path, { force: true })
-      await writeAtomically(sidecarPath(path), `${JSON.stringify(sidecar, null, 2)}\n`)
-      await rename(this.plan, path)
-    } catch (error) {
-      throw error instanceof WriteError ? error : new WriteError(path, error)
-    }
-    await syncFolder(this.#folder)
-    return path
-  }
+  commit(sidecar: PlanSidecar): Promise<string>
+}
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    await rm(this.#unfinished, { recursive: true, force: true }).catch(() => {})
+/**
+ * @param output folder of the plans
+ * @param timingCache file that the user names for it; undefined for the one in the folder of the plans
+ * @throws EngineError for files that no build has written and that would be overwritten
+ */
+export async function beginPlan(
+  output: string,
+  model: string,
+  timingCache: string | undefined,
+): Promise<PlanFiles> {
+  const folder = join(output, model)
+  const cache = timingCache ?? join(output, TIMING_CACHE)
+  const names = await readdir(folder).catch(() => [])
+  await refuseStrangers(names.filter((name) => PLAN_OR_SIDECAR.test(name)).map((name) => join(folder, name)))
+  if (timingCache === undefined && (await isThere(cache))) await refuseStrangeCache(output, cache)
+  try {
+    await mkdir(dirname(cache), { recursive: true })
+    const unfinished = await beginFolder(join(folder, 'model.plan'))
+    const own = join(unfinished, TIMING_CACHE)
+    await copyFile(cache, own).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'ENOENT') throw new ReadError(cache, error)
+    })
+    const plan = join(unfinished, 'model.plan')
+    return {
+      plan,
+      timingCache: own,
+      commit: (sidecar) => commit(folder, plan, sidecar, { from: own, to: cache }),
+      [Symbol.asyncDispose]: () => rm(unfinished, { recursive: true, force: true }).catch(() => {}),
+    }
+  } catch (error) {
+    throw error instanceof ReadError ? error : new WriteError(folder, error)
   }
+}
+
+async function commit(
+  folder: string,
+  plan: string,
+  sidecar: PlanSidecar,
+  cache: { from: string; to: string },
+): Promise<string> {
+  const path = join(folder, planFileName(sidecar.computeCapability))
+  // Something else may have taken the name meanwhile.
+  await refuseStrangers([path])
+  try {
+    await rename(cache.from, cache.to).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'ENOENT') throw error
+    })
+    await rm(path, { force: true })
+    await writeAtomically(sidecarPath(path), `${JSON.stringify(sidecar, null, 2)}\n`)
+    await rename(plan, path)
+  } catch (error) {
+    throw error instanceof WriteError ? error : new WriteError(path, error)
+  }
+  await syncFolder(folder)
+  return path
 }
 
 /** @param paths of plans and descriptions: each stands for both */

@@ -1,9 +1,9 @@
 import { readdir, stat } from 'node:fs/promises'
-import { basename, join } from 'node:path'
-import { type Bundle, MODEL_NAMES } from '../../bundle/index.ts'
+import { join } from 'node:path'
+import { MODEL_NAMES, type ModelName } from '../../bundle/index.ts'
 import { fileIdentity } from '../../system/regular-file.ts'
 import { sha256File } from '../../system/sha256.ts'
-import { type PlanSidecar, planFileName, readSidecar } from '../repository/index.ts'
+import { type Circumstances, misfit, type PlanSidecar, readSidecar } from '../repository/index.ts'
 
 /** A plan in a folder; without a sidecar that can be read it is only a file. */
 export interface FoundEngine {
@@ -14,61 +14,30 @@ export interface FoundEngine {
   readonly problem: string | undefined
 }
 
-/** What a plan has to fit. Whatever is left out is not compared. */
-export interface Circumstances {
-  readonly bundle?: Bundle | undefined
-  readonly computeCapability?: string | undefined
-  readonly tensorrt?: string | undefined
-}
-
 /** Every plan below a folder of plans, `FOLDER/MODEL/model_smXX.plan`. */
 export async function findEngines(folder: string, at: Circumstances = {}): Promise<FoundEngine[]> {
   const found: FoundEngine[] = []
   for (const model of MODEL_NAMES) {
     const names = await readdir(join(folder, model)).catch(() => [])
     for (const name of names.filter((each) => each.endsWith('.plan') && !each.startsWith('.')).sort()) {
-      found.push(await examine(join(folder, model, name), at))
+      found.push(await examine(join(folder, model, name), model, at))
     }
   }
   return found
 }
 
-async function examine(path: string, at: Circumstances): Promise<FoundEngine> {
+async function examine(path: string, model: ModelName, at: Circumstances): Promise<FoundEngine> {
   const { size: bytes } = await stat(path)
   const sidecar = await readSidecar(path).catch(() => undefined)
+  if (sidecar === undefined) {
+    return { path, bytes, sidecar, problem: 'has no description beside it that can be read: build it again' }
+  }
+  const expected = sidecar.plan?.bytes ?? bytes
   const problem =
-    sidecar === undefined
-      ? 'has no description beside it that can be read: build it again'
-      : (misplaced(path, bytes, sidecar) ?? misfit(sidecar, at) ?? (await damage(path, sidecar)))
+    bytes === expected
+      ? (misfit(path, sidecar, model, at) ?? (await damage(path, sidecar)))
+      : `has ${bytes} bytes instead of ${expected}: copy or build it again`
   return { path, bytes, sidecar, problem }
-}
-
-function misplaced(
-  path: string,
-  bytes: number,
-  { computeCapability, plan }: PlanSidecar,
-): string | undefined {
-  const name = planFileName(computeCapability)
-  if (basename(path) !== name) return `should be named ${name}`
-  if (plan?.bytes === undefined || plan.bytes === bytes) return undefined
-  return `has ${bytes} bytes instead of ${plan.bytes}: copy or build it again`
-}
-
-function misfit(sidecar: PlanSidecar, at: Circumstances): string | undefined {
-  const { computeCapability, tensorrt, bundle } = at
-  if (computeCapability !== undefined && sidecar.computeCapability !== computeCapability) {
-    return `is for GPUs of compute capability ${sidecar.computeCapability}, this one has ${computeCapability}`
-  }
-  if (tensorrt !== undefined && sidecar.tensorrt !== tensorrt) {
-    return `was built by TensorRT ${sidecar.tensorrt} and loads in no other version; this is ${tensorrt}`
-  }
-  if (bundle === undefined || sidecar.bundle === bundle.digest) return undefined
-  const { graph, weights } = bundle.manifest.models[sidecar.model]
-  const changed = (was: { sha256: string } | undefined, is: { sha256: string }) =>
-    was !== undefined && was.sha256 !== is.sha256
-  if (changed(sidecar.weights, weights)) return 'was built from other weights than the bundle has'
-  if (changed(sidecar.graph, graph)) return 'was built from another graph than the bundle has'
-  return 'was built from another bundle'
 }
 
 /** Reads all of a plan: the last question, of one that has passed the others. */

@@ -88,7 +88,7 @@ async function runEvents(
   }
   const command = [python, resolve(import.meta.dir, 'python', script), ...flags]
   const input = JSON.stringify(request)
-  const { code, last } = await runChild(command, { subject, input, onLine, signal })
+  const { code, last } = await runChild(command, subject, { input, onLine, signal })
   if (seen.problem !== undefined) throw scriptError(subject, seen.problem, last)
   if (code !== 0 || seen.target === undefined)
     throw new EngineBuildError(subject, `${python} ended with exit code ${code}`, last)
@@ -116,54 +116,48 @@ function parseEvent(line: string): ScriptEvent | undefined {
   }
 }
 
-export interface ChildOptions {
-  /** What messages are about. */
-  readonly subject: string
-  readonly input?: string
-  readonly onLine: (line: string) => void
-  readonly signal?: AbortSignal | undefined
-}
-
 /** Lines kept for the message of a failure. */
 const KEPT = 12
 
 /**
  * Runs a program to its end, its lines passed on as they come. Those of standard error are only kept for messages.
  *
+ * @param subject what messages are about
  * @returns its exit code and last lines
  * @throws {EngineBuildError} when it cannot be started
  */
 export async function runChild(
   command: readonly string[],
-  options: ChildOptions,
+  subject: string,
+  options: { input?: string; onLine(line: string): void; signal?: AbortSignal | undefined },
 ): Promise<{ code: number; last: string[] }> {
+  const { input, onLine, signal } = options
   const last: string[] = []
   const keep = (line: string) => {
     if (line.trim() === '') return
     last.push(line)
     if (last.length > KEPT) last.shift()
   }
-  const child = start(command, options)
-  const [, , code] = await Promise.all([
-    eachLine(child.stdout, options.onLine),
-    eachLine(child.stderr, keep),
-    child.exited,
-  ])
-  options.signal?.throwIfAborted()
-  return { code, last }
-}
-
-function start(command: readonly string[], { subject, input, signal }: ChildOptions) {
-  try {
-    return Bun.spawn([...command], {
+  const start = () =>
+    Bun.spawn([...command], {
       stdin: input === undefined ? 'ignore' : new TextEncoder().encode(input),
       stdout: 'pipe',
       stderr: 'pipe',
       ...(signal && { signal }),
     })
+  let child: ReturnType<typeof start>
+  try {
+    child = start()
   } catch (cause) {
     throw new EngineBuildError(subject, `cannot start ${command[0]}: ${messageOf(cause)}`, [], { cause })
   }
+  const [, , code] = await Promise.all([
+    eachLine(child.stdout, onLine),
+    eachLine(child.stderr, keep),
+    child.exited,
+  ])
+  signal?.throwIfAborted()
+  return { code, last }
 }
 
 async function eachLine(stream: ReadableStream<Uint8Array>, onLine: (line: string) => void): Promise<void> {

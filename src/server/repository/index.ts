@@ -9,7 +9,9 @@ export type { BuildOptions, BuiltRepository } from './options.ts'
 export { type RepositoryBackend, repositoryBackends } from './options.ts'
 // TensorRT plans and the file that describes each; `engines build` writes both.
 export {
+  type Circumstances,
   findPlans,
+  misfit,
   type Plan,
   PlanSidecar,
   type Profile,

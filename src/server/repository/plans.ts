@@ -1,7 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import * as v from 'valibot'
-import { MODEL_NAMES, type ModelName } from '../../bundle/index.ts'
+import { type Bundle, MODEL_NAMES, type ModelName } from '../../bundle/index.ts'
 import { parseJson } from '../../system/json.ts'
 import { PlanError } from './errors.ts'
 
@@ -80,7 +80,7 @@ export async function findPlans(folder: string, model: ModelName, bundle: string
   for (const name of names.sort()) {
     const path = join(place, name)
     const sidecar = await readSidecar(path)
-    const problem = mismatch(path, sidecar, model, bundle)
+    const problem = misfit(path, sidecar, model, { bundle: { digest: bundle } })
     if (problem !== undefined) throw new PlanError(path, `${path} ${problem}`, NO_PLANS)
     plans.push({ path, sidecar })
   }
@@ -121,13 +121,35 @@ export async function readSidecar(plan: string): Promise<PlanSidecar> {
   )
 }
 
-function mismatch(path: string, sidecar: PlanSidecar, model: string, bundle: string): string | undefined {
+/** What a plan has to fit. Whatever is left out is not compared. */
+export interface Circumstances {
+  readonly bundle?: (Pick<Bundle, 'digest'> & Partial<Pick<Bundle, 'manifest'>>) | undefined
+  readonly computeCapability?: string | undefined
+  readonly tensorrt?: string | undefined
+}
+
+/** Why a plan of a model does not fit, by its description; undefined when it does. */
+export function misfit(
+  path: string,
+  sidecar: PlanSidecar,
+  model: ModelName,
+  { bundle, computeCapability, tensorrt }: Circumstances,
+): string | undefined {
   if (sidecar.model !== model) return `is a plan of ${sidecar.model}, expected one of ${model}`
-  if (sidecar.bundle !== bundle) return 'was built from another bundle'
-  const name = planFileName(sidecar.computeCapability)
-  return basename(path) === name
-    ? undefined
-    : `is for compute capability ${sidecar.computeCapability}: expected the name ${name}`
+  const capability = sidecar.computeCapability
+  const name = planFileName(capability)
+  if (basename(path) !== name) return `is for compute capability ${capability}: expected the name ${name}`
+  if (computeCapability !== undefined && capability !== computeCapability)
+    return `is for GPUs of compute capability ${capability}, this one has ${computeCapability}`
+  if (tensorrt !== undefined && sidecar.tensorrt !== tensorrt)
+    return `was built by TensorRT ${sidecar.tensorrt} and loads in no other version; this is ${tensorrt}`
+  if (bundle === undefined || sidecar.bundle === bundle.digest) return undefined
+  const now = bundle.manifest?.models[model]
+  const isOther = (was: { sha256: string } | undefined, is: { sha256: string } | undefined) =>
+    was !== undefined && is !== undefined && was.sha256 !== is.sha256
+  if (isOther(sidecar.weights, now?.weights)) return 'was built from other weights than the bundle has'
+  if (isOther(sidecar.graph, now?.graph)) return 'was built from another graph than the bundle has'
+  return 'was built from another bundle'
 }
 
 function disjoint(profiles: readonly { min: [number, number]; max: [number, number] }[]): boolean {

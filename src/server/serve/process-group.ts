@@ -20,7 +20,25 @@ export class ProcessGroup {
   readonly #regionPrefix: string | undefined
   readonly #forget: () => void
 
-  private constructor(child: ChildProcess, pid: number, regionPrefix: string | undefined) {
+  /**
+   * Starts it.
+   *
+   * @param regionPrefix what the shared-memory regions that it makes are called; all of them are its own
+   * @throws {ServerError}
+   */
+  constructor(command: ServerCommand, onText: (text: string) => void, regionPrefix?: string) {
+    const [program, ...args] = command.argv
+    const child = spawn(program, args, {
+      detached: true,
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, ...command.env },
+    })
+    const { pid } = child
+    if (pid === undefined) {
+      child.once('error', () => {})
+      throw new ServerError(`${program} cannot be started: it is not a program for this machine`)
+    }
+    for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', onText)
     this.#child = child
     this.pid = pid
     this.#regionPrefix = regionPrefix
@@ -28,31 +46,12 @@ export class ProcessGroup {
     this.exited = new Promise((settle) => {
       child.once('exit', (code) => {
         // At once: while any process bears the number of this group, nobody else can be given it.
-        killGroup(pid)
+        signalGroup(pid, 'SIGKILL')
         settle(code ?? -1)
       })
     })
     // When this process ends early, by a second Ctrl-C, the group goes with it.
     this.#forget = atExit(this.destroy)
-  }
-
-  /** @param regionPrefix what the shared-memory regions that it makes are called; all of them are its own */
-  static start(command: ServerCommand, onText: (text: string) => void, regionPrefix?: string): ProcessGroup {
-    const [program, ...args] = command.argv
-    const child = spawn(program, args, {
-      detached: true,
-      stdio: ['ignore', 'pipe', 'pipe'],
-      env: { ...process.env, ...command.env },
-    })
-    if (child.pid === undefined) {
-      child.once('error', () => {})
-      throw new ServerError(`${program} cannot be started: it is not a program for this machine`)
-    }
-    for (const stream of [child.stdout, child.stderr]) {
-      stream?.setEncoding('utf8')
-      stream?.on('data', onText)
-    }
-    return new ProcessGroup(child, child.pid, regionPrefix)
   }
 
   get running(): boolean {
@@ -62,7 +61,7 @@ export class ProcessGroup {
   /** Asks the program to end, waits, and ends whatever of the group is left. Resolves to the exit code. */
   async stop(graceSeconds: number): Promise<number> {
     if (this.running) process.kill(this.pid, 'SIGTERM')
-    const timer = setTimeout(() => killGroup(this.pid), graceSeconds * 1000)
+    const timer = setTimeout(() => signalGroup(this.pid, 'SIGKILL'), graceSeconds * 1000)
     const code = await this.exited
     clearTimeout(timer)
     await this.#emptied()
@@ -73,30 +72,22 @@ export class ProcessGroup {
 
   /** Killed processes take a moment to be gone. Not waited for long: where nobody reaps orphans they never are. */
   async #emptied(): Promise<void> {
-    for (let waited = 0; waited < EMPTIED_MS && groupExists(this.pid); waited += 10) await Bun.sleep(10)
+    for (let waited = 0; waited < EMPTIED_MS && signalGroup(this.pid, 0); waited += 10) await Bun.sleep(10)
   }
 
   /** Ends the whole group at once and removes its shared memory; synchronous, so that it works while exiting. */
   readonly destroy = (): void => {
     this.#forget()
-    if (this.running) killGroup(this.pid)
+    if (this.running) signalGroup(this.pid, 'SIGKILL')
     this.#guard.dismiss()
     if (this.#regionPrefix !== undefined) removeRegions(this.#regionPrefix)
   }
 }
 
-function killGroup(pid: number): void {
+/** @returns whether anybody of the group is left to be sent the signal */
+function signalGroup(pid: number, signal: 'SIGKILL' | 0): boolean {
   try {
-    process.kill(-pid, 'SIGKILL')
-  } catch {
-    // Nobody of the group is left.
-  }
-}
-
-function groupExists(pid: number): boolean {
-  try {
-    process.kill(-pid, 0)
-    return true
+    return process.kill(-pid, signal)
   } catch {
     return false
   }

@@ -86,13 +86,18 @@ export class ServerLog {
   }
 }
 
+const EVENTS = {
+  loading: /^loading: (.+):\d+$/,
+  loaded: /^successfully loaded '(.+?)'/,
+  failed: /^failed to load '(.+?)'/,
+} as const
+
 function eventOf(text: string): LoadEvent | undefined {
-  const loading = /^loading: (.+):\d+$/.exec(text)?.[1]
-  if (loading !== undefined) return { kind: 'loading', model: loading }
-  const loaded = /^successfully loaded '(.+?)'/.exec(text)?.[1]
-  if (loaded !== undefined) return { kind: 'loaded', model: loaded }
-  const failed = /^failed to load '(.+?)'/.exec(text)?.[1]
-  return failed === undefined ? undefined : { kind: 'failed', model: failed }
+  for (const kind of ['loading', 'loaded', 'failed'] as const) {
+    const model = EVENTS[kind].exec(text)?.[1]
+    if (model !== undefined) return { kind, model }
+  }
+  return undefined
 }
 
 function keep(lines: string[], line: string): void {

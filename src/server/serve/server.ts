@@ -48,7 +48,7 @@ export class OneServer {
     this.#label = plan.gpu === undefined ? '' : `GPU ${plan.gpu}: `
     this.#down = down
     const onText = (text: string) => this.#log.add(text, (line, event) => this.#onLine(line, event))
-    this.#group = ProcessGroup.start(command, onText, regionPrefix)
+    this.#group = new ProcessGroup(command, onText, regionPrefix)
     // A container belongs to its daemon and outlives the program that started it: a second Ctrl-C must end it too.
     this.#forget =
       down === undefined ? () => {} : atExit(() => Bun.spawnSync([...down.argv], quiet(down.env)))

@@ -2,6 +2,6 @@
 import { ProcessGroup } from '../../../src/server/serve/process-group.ts'
 
 const [prefix = '', program = ''] = process.argv.slice(2)
-const group = ProcessGroup.start({ argv: ['sh', '-c', program], env: {} }, () => {}, prefix)
+const group = new ProcessGroup({ argv: ['sh', '-c', program], env: {} }, () => {}, prefix)
 process.stdout.write(`${group.pid}\n`)
 setInterval(() => {}, 1000)
