@@ -74,20 +74,19 @@ function speedsOf(trials: readonly Trial[], measurements: readonly Measurement[]
   })
 }
 
+/** The smallest budget that is nearly the fastest everywhere, or that falls behind least. */
 function bestOf(speeds: readonly Speed[]): number | undefined {
-  const fastest = new Map<number, number>()
-  for (const { tokens, speed } of speeds) fastest.set(tokens, Math.max(speed, fastest.get(tokens) ?? 0))
-  let best: { budget: number; share: number } | undefined
-  for (const budget of [...new Set(speeds.map((each) => each.budget))].sort((a, b) => a - b)) {
-    // A budget too large for the profile at one length goes there in pieces, as fast as the largest that it takes.
-    const shares = [...fastest].flatMap(([tokens, most]) => {
-      const at = speeds.filter((each) => each.tokens === tokens && each.budget <= budget)
-      const nearest = at.toSorted((a, b) => b.budget - a.budget)[0]
-      return nearest === undefined ? [] : [nearest.speed / most]
-    })
-    const share = Math.min(...shares)
-    if (share >= NEARLY) return budget
-    if (best === undefined || share > best.share) best = { budget, share }
-  }
-  return best?.budget
+  const ascending = speeds.toSorted((a, b) => a.budget - b.budget)
+  const lengths = [...Map.groupBy(ascending, ({ tokens }) => tokens).values()]
+  const budgets = [...new Set(ascending.map(({ budget }) => budget))]
+  const shares = budgets.map((budget) => {
+    const shareAt = (own: readonly Speed[]) => {
+      // A budget too large for the profile at one length goes there in pieces, as fast as the largest that it takes.
+      const taken = own.findLast((each) => each.budget <= budget)
+      return taken === undefined ? 1 : taken.speed / Math.max(...own.map(({ speed }) => speed))
+    }
+    return Math.min(...lengths.map(shareAt))
+  })
+  const enough = Math.min(NEARLY, Math.max(...shares))
+  return budgets[shares.findIndex((share) => share >= enough)]
 }

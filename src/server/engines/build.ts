@@ -14,14 +14,14 @@ import {
 import { WriteError } from '../../system/system-error.ts'
 import { bytes } from '../../text/numbers.ts'
 import type { PlanSidecar } from '../repository/index.ts'
-import { type Builder, type BuilderName, type BuildRequest, type BuildResult, builders } from './builders.ts'
+import { type BuilderName, type BuildRequest, builders } from './builders.ts'
 import { EngineError, PrecisionError } from './errors.ts'
 import { activationBytes, budgetFor } from './memory.ts'
 import { beginPlan } from './plan-files.ts'
 import { profilesFor } from './profiles.ts'
 import { KEPT, reportBuild, type Say } from './reporter.ts'
 import { findEngines, planDigest } from './show.ts'
-import type { Target } from './tensorrt.ts'
+import { probeTensorRt, type Target } from './tensorrt.ts'
 
 export interface BuildEnginesOptions {
   /** Folder of a bundle in BF16, FP16 or FP8. */
@@ -77,19 +77,15 @@ export async function buildEngines(options: BuildEnginesOptions): Promise<BuiltE
     )
   }
   const say = options.onProgress ?? (() => {})
-  const name = options.builder ?? 'python'
-  const builder = builders[name](
-    name === 'python' ? (options.python ?? 'python3') : (options.trtexec ?? name),
-  )
-  const target = await builder.probe()
+  // trtexec says what it builds for only while it builds.
+  const target = options.builder === 'trtexec' ? undefined : await probeTensorRt(options.python ?? 'python3')
   if (target !== undefined) {
     say(`TensorRT ${target.tensorrt} on ${target.gpu}, compute capability ${target.computeCapability}`)
     checkCapability(bundle, target)
   }
   const built: BuiltEngine[] = []
-  for (const model of options.models ?? MODEL_NAMES) {
-    built.push(await buildOne(options, bundle, model, { builder, target, say }))
-  }
+  for (const model of options.models ?? MODEL_NAMES)
+    built.push(await buildOne({ options, bundle, model, target, say }))
   return built
 }
 
@@ -104,25 +100,19 @@ function checkCapability({ folder, manifest }: Bundle, { gpu, computeCapability 
   )
 }
 
-interface Tools {
-  readonly builder: Builder
+/** One plan to build. */
+interface Job {
+  readonly options: BuildEnginesOptions
+  readonly bundle: Bundle
+  readonly model: ModelName
   readonly target: Target | undefined
   readonly say: Say
 }
 
-function boundsFor(bounds: BuildEnginesOptions['bounds'], model: ModelName): readonly number[] {
-  if (bounds === undefined) return MODELS[model].profiles
-  return 'esm2' in bounds ? bounds[model] : bounds
-}
-
-async function buildOne(
-  options: BuildEnginesOptions,
-  bundle: Bundle,
-  model: ModelName,
-  { builder, target, say }: Tools,
-): Promise<BuiltEngine> {
+async function buildOne(job: Job): Promise<BuiltEngine> {
+  const { options, bundle, model, say } = job
   const folder = resolve(options.output, model)
-  const bounds = boundsFor(options.bounds, model)
+  const bounds = boundsOf(job)
   const longest = Math.max(...bounds)
   if (bundle.manifest.attention === 'fused' && longest > TABLE_POSITIONS) {
     throw new EngineError(
@@ -133,11 +123,11 @@ async function buildOne(
   const shape = {
     model,
     onnx: bundle.pathOf(bundle.manifest.models[model].graph),
-    profiles: profilesFor({ bounds, tokenBudget: budgetOf(options, bundle, model, target, say) }),
+    profiles: profilesFor({ bounds, tokenBudget: budgetOf(job) }),
     optimizationLevel: options.optimizationLevel ?? 3,
     workspaceBytes: options.workspaceBytes,
   }
-  const kept = options.force ? undefined : await fitting(options.output, bundle, shape, target)
+  const kept = options.force ? undefined : await fitting(job, shape)
   if (kept !== undefined) {
     say(`${model}: ${kept.path} fits already`, KEPT)
     return kept
@@ -147,21 +137,21 @@ async function buildOne(
   const request: BuildRequest = { ...shape, plan: files.plan, timingCache: files.timingCache }
   const { graph, weights } = bundle.manifest.models[model]
   using reporter = reportBuild(request, weights.bytes, say)
-  const build = () => builder.build(request, reporter.step, options.signal)
-  const result = await bundle.whileVerified([graph, weights], build, options.signal)
-  const sidecar = await describePlan(bundle, model, options.builder ?? 'python', request, result)
+  const { builder = 'python', python = 'python3', trtexec = 'trtexec', signal } = options
+  const program = builder === 'python' ? python : trtexec
+  const build = () => builders[builder](program, request, reporter.step, signal)
+  const { target, seconds } = await bundle.whileVerified([graph, weights], build, signal)
+  const sidecar = await describePlan(job, request, { builder, target, seconds })
   const path = await files.commit(sidecar)
-  reporter.done(path, result.seconds)
+  reporter.done(path, seconds)
   return { path, sidecar, isNew: true }
 }
 
 /** All that is known of a plan, for the file beside it. Times are UTC. */
 async function describePlan(
-  { manifest, digest }: Bundle,
-  model: ModelName,
-  builder: BuilderName,
+  { bundle: { manifest, digest }, model }: Job,
   { plan, profiles, optimizationLevel, workspaceBytes }: BuildRequest,
-  { target, seconds }: BuildResult,
+  { builder, target, seconds }: { builder: BuilderName; target: Target; seconds: number },
 ): Promise<PlanSidecar> {
   const { graph, weights } = manifest.models[model]
   return {
@@ -188,13 +178,12 @@ async function describePlan(
   }
 }
 
-function budgetOf(
-  { tokenBudget }: BuildEnginesOptions,
-  bundle: Bundle,
-  model: ModelName,
-  target: Target | undefined,
-  say: Say,
-): number {
+function boundsOf({ options: { bounds }, model }: Job): readonly number[] {
+  if (bounds === undefined) return MODELS[model].profiles
+  return 'esm2' in bounds ? bounds[model] : bounds
+}
+
+function budgetOf({ options: { tokenBudget }, bundle, model, target, say }: Job): number {
   const wanted = tokenBudget ?? MODELS[model].tokenBudget
   if (target?.memoryBytes === undefined) return wanted
   const dimensions = bundle.manifest.models[model]
@@ -214,18 +203,13 @@ function budgetOf(
 
 /** The plan that is there, when it is what would be built. */
 async function fitting(
-  folder: string,
-  bundle: Bundle,
+  { options, bundle, target }: Job,
   { model, profiles, optimizationLevel }: Pick<BuildRequest, 'model' | 'profiles' | 'optimizationLevel'>,
-  target: Target | undefined,
 ): Promise<BuiltEngine | undefined> {
   if (target === undefined) return undefined
   const { computeCapability, tensorrt } = target
-  for (const { path, sidecar, problem } of await findEngines(folder, {
-    bundle,
-    computeCapability,
-    tensorrt,
-  })) {
+  const found = await findEngines(options.output, { bundle, computeCapability, tensorrt })
+  for (const { path, sidecar, problem } of found) {
     if (problem !== undefined || sidecar?.model !== model) continue
     const same = JSON.stringify(sidecar.profiles) === JSON.stringify(profiles)
     if (same && sidecar.optimizationLevel === optimizationLevel) return { path, sidecar, isNew: false }

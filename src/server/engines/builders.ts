@@ -1,6 +1,6 @@
 import type { Profile } from '../repository/index.ts'
 import { EngineBuildError } from './errors.ts'
-import { probeTensorRt, runChild, runScript, type Target } from './tensorrt.ts'
+import { runChild, runScript, type ScriptEvent, type Target } from './tensorrt.ts'
 
 /** What a builder is asked for. */
 export interface BuildRequest {
@@ -14,65 +14,43 @@ export interface BuildRequest {
   readonly timingCache: string
 }
 
-export interface BuildResult {
-  readonly target: Target
-  readonly seconds: number
-}
-
 /** A program that turns graphs into plans. */
-export interface Builder {
-  /** What it would build for; undefined when it knows only after building. @throws {EngineBuildError} */
-  probe(): Promise<Target | undefined>
-  /** @param onStep called with what is being done @throws {EngineBuildError} */
-  build(request: BuildRequest, onStep: (step: string) => void, signal?: AbortSignal): Promise<BuildResult>
-}
-
-/** How to make a builder from the name or path of its program. */
-export const builders = {
-  /** TensorRT's Python bindings. */
-  python: (python: string): Builder => ({
-    probe: () => probeTensorRt(python),
-    build: ({ model, ...request }, onStep, signal) =>
-      runScript({
-        python,
-        script: 'build_engine.py',
-        subject: model,
-        request,
-        onEvent: (event) => {
-          if (event.event === 'phase') onStep(event.phase)
-          else if (event.event === 'progress') onStep(`${event.step} ${event.done} of ${event.of}`)
-        },
-        signal,
-      }),
-  }),
-  /** trtexec, which comes with Triton's and TensorRT's containers. */
-  trtexec: (program: string): Builder => ({
-    probe: () => Promise.resolve(undefined),
-    build: (request, onStep, signal) => runTrtexec(program, request, onStep, signal),
-  }),
-}
-export type BuilderName = keyof typeof builders
-
-async function runTrtexec(
+type Build = (
+  /** Name or path of the program. */
   program: string,
   request: BuildRequest,
+  /** Called with what is being done. */
   onStep: (step: string) => void,
   signal?: AbortSignal,
-): Promise<BuildResult> {
-  const start = performance.now()
-  const lines: string[] = []
-  const onLine = (line: string) => {
-    lines.push(line)
-    if (/Start parsing|Finished parsing|Engine built|Serializ/i.test(line))
-      onStep(line.replace(/^(\[[^\]]*\]\s*)+/, ''))
-  }
-  const command = [program, ...argumentsOf(request)]
-  const { code, last } = await runChild(command, request.model, { onLine, signal })
-  // trtexec prints its errors to standard output as well.
-  const words = [...last, ...lines.filter((line) => /\[E\]/.test(line))].slice(-12)
-  if (code !== 0) throw new EngineBuildError(request.model, `trtexec ended with exit code ${code}`, words)
-  return { target: targetIn(lines, request.model), seconds: (performance.now() - start) / 1000 }
-}
+) => Promise<{ target: Target; seconds: number }>
+
+export const builders = {
+  /** TensorRT's Python bindings. */
+  python: (python, { model, ...request }, onStep, signal) => {
+    const onEvent = (event: ScriptEvent) => {
+      if (event.event === 'phase') onStep(event.phase)
+      else if (event.event === 'progress') onStep(`${event.step} ${event.done} of ${event.of}`)
+    }
+    return runScript({ python, script: 'build_engine.py', subject: model, request, onEvent, signal })
+  },
+  /** trtexec, which comes with Triton's and TensorRT's containers. */
+  async trtexec(program, request, onStep, signal) {
+    const start = performance.now()
+    const lines: string[] = []
+    const onLine = (line: string) => {
+      lines.push(line)
+      if (/Start parsing|Finished parsing|Engine built|Serializ/i.test(line))
+        onStep(line.replace(/^(\[[^\]]*\]\s*)+/, ''))
+    }
+    const command = [program, ...argumentsOf(request)]
+    const { code, last } = await runChild(command, request.model, { onLine, signal })
+    // It prints its errors to standard output as well.
+    const words = [...last, ...lines.filter((line) => /\[E\]/.test(line))].slice(-12)
+    if (code !== 0) throw new EngineBuildError(request.model, `trtexec ended with exit code ${code}`, words)
+    return { target: targetIn(lines, request.model), seconds: (performance.now() - start) / 1000 }
+  },
+} as const satisfies Record<string, Build>
+export type BuilderName = keyof typeof builders
 
 /** Strong typing is asked for always: TensorRT 10 needs the flag, 11 takes it and knows nothing else. */
 function argumentsOf(request: BuildRequest): string[] {

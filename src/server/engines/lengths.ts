@@ -60,24 +60,25 @@ function count(histogram: number[], length: number): void {
 }
 
 const BAR = 40
+/** Lengths of one line. */
+const STEP = 16
 
 /** A histogram for people: one line for each 16 lengths that occur, with their share of all tokens. */
 export function describeLengths(histogram: LengthHistogram): string {
   const rows: { from: number; sequences: number; tokens: number }[] = []
-  for (let t = 0; t < histogram.length; t++) {
-    const sequences = histogram[t]!
-    if (sequences === 0) continue
-    const from = t - ((t - 1) % 16)
-    if (rows.at(-1)?.from !== from) rows.push({ from, sequences: 0, tokens: 0 })
-    const row = rows.at(-1)!
-    row.sequences += sequences
-    row.tokens += t * sequences
+  for (let from = 1; from < histogram.length; from += STEP) {
+    const row = { from, sequences: 0, tokens: 0 }
+    for (let t = from; t < Math.min(from + STEP, histogram.length); t++) {
+      row.sequences += histogram[t]!
+      row.tokens += t * histogram[t]!
+    }
+    if (row.sequences > 0) rows.push(row)
   }
   const all = rows.reduce((sum, { tokens }) => sum + tokens, 0)
   const most = Math.max(...rows.map(({ tokens }) => tokens))
   return rows
     .map(({ from, sequences, tokens }) => {
-      const range = `${from} to ${from + 15}`.padStart(14)
+      const range = `${from} to ${from + STEP - 1}`.padStart(14)
       const share = `${((100 * tokens) / all).toFixed(1)} %`.padStart(8)
       const bar = '#'.repeat(Math.round((BAR * tokens) / most))
       return `${range} tokens ${String(sequences).padStart(10)} sequences ${share}  ${bar}`.trimEnd()
