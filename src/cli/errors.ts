@@ -20,7 +20,6 @@ const ADVICE: { [Code in keyof ErrorCodes]: (data: ErrorCodes[Code]) => string }
   'attention-needs-plans': () =>
     'Add --backend python --plans DIR, or import the models without --attention fused',
   'precision-needs-plans': () => 'Add --plans DIR, or import the models with --precision fp32 or int8',
-  'repository-damaged': () => 'Make the repository again: virnucpro repository build --force',
   'foreign-compression': ({ command }) => `Or pipe its text: "${command} | virnucpro predict --input - ..."`,
   'empty-stream': () => 'If it may have nothing to say, add --allow-empty',
   'duplicate-id': () =>

@@ -45,8 +45,6 @@ export interface ErrorCodes {
   'attention-needs-plans': Nothing
   /** Only TensorRT plans compute this precision in the Python backend. */
   'precision-needs-plans': Nothing
-  /** What a server computes with is not what was put into its model repository. */
-  'repository-damaged': Nothing
   /** An input is compressed in a way that is not read; `command` writes its text. */
   'foreign-compression': { command: string }
   /** A stream gave nothing, which may be right. */
@@ -71,31 +69,30 @@ export interface ErrorCodes {
   'other-model': Nothing
   /** A server does not say which model it hosts. */
   'unstated-model': Nothing
-  'precision-needs-plans': Record<string, never>
   /** What was made before fits, and stays. */
-  kept: Record<string, never>
+  kept: Nothing
   /** TensorRT plans are built from graphs in a precision of GPUs. */
-  'plans-need-gpu-precision': Record<string, never>
+  'plans-need-gpu-precision': Nothing
   /** A GPU does not compute in the precision of a bundle. */
-  'gpu-lacks-precision': Record<string, never>
+  'gpu-lacks-precision': Nothing
   /** Only TensorRT's Python bindings build plans with fused attention. */
-  'attention-needs-bindings': Record<string, never>
+  'attention-needs-bindings': Nothing
   /** Fused attention does not reach as far as a profile. */
-  'profile-too-long': Record<string, never>
+  'profile-too-long': Nothing
   /** A Python has no TensorRT. */
-  'no-tensorrt': Record<string, never>
+  'no-tensorrt': Nothing
   /** A server cannot use its model repository: it was changed, or made for another server. */
-  'repository-unusable': Record<string, never>
+  'repository-unusable': Nothing
   /** There is no model repository to serve. */
-  'no-repository': Record<string, never>
+  'no-repository': Nothing
   /** No server program is named, and none found. */
-  'no-server-program': Record<string, never>
+  'no-server-program': Nothing
   /** Docker or a part of it is missing. */
-  'no-containers': Record<string, never>
+  'no-containers': Nothing
   /** There is no GPU to start a server on. */
-  'no-gpu-for-servers': Record<string, never>
+  'no-gpu-for-servers': Nothing
   /** A server did not become ready in time. */
-  'startup-timeout': Record<string, never>
+  'startup-timeout': Nothing
   /** Another program listens on a port that a server was to have. */
   'port-in-use': { port: 'http' | 'grpc' | 'metrics' }
 }
