@@ -5,7 +5,7 @@
  */
 import { resolve } from 'node:path'
 import { commonOptions } from '../src/cli/command.ts'
-import { commands } from '../src/cli/commands.ts'
+import { COMMANDS, loadCommand, overview } from '../src/cli/commands.ts'
 import { defaultOf, groupsOf } from '../src/cli/help.ts'
 import {
   environmentName,
@@ -43,7 +43,7 @@ async function contentOf(what: string): Promise<string> {
     case 'commands':
       return table(
         ['command', 'what it does'],
-        [...commands].filter(([, { hidden }]) => !hidden).map(([name, { about }]) => [`\`${name}\``, about]),
+        (overview().commands ?? []).map(([name, about]) => [`\`${name}\``, about]),
       )
     case 'every command':
       return optionTable(commonOptions)
@@ -58,9 +58,8 @@ async function contentOf(what: string): Promise<string> {
       return ignoredBroadKeys.map((key) => `* \`${key}\`\n`).join('')
   }
   const [name = '', title] = what.split(': ')
-  const command = commands.get(name)
-  if (command === undefined) throw new Error(`no command ${name}`)
-  const { options } = (await command.load()).default
+  if (!Object.hasOwn(COMMANDS, name)) throw new Error(`no command ${name}`)
+  const { options } = await loadCommand(name)
   if (title === undefined) return optionTable(options)
   const group = groupsOf(options).get(title)
   if (group === undefined) throw new Error(`${name} has no options under the heading ${title}`)

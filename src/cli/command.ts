@@ -5,7 +5,7 @@ import type { Session } from './session.ts'
 
 /** Options that every command takes, before its name or after it. */
 export const commonOptions = section('Options of every command', {
-  config: option('FILE', text, 'configuration file, YAML or JSON', { short: 'c' }),
+  config: option(text('FILE'), 'configuration file, YAML or JSON', { short: 'c' }),
   ...commonSettings,
   version: flag('print one line, `virnucpro` and the version'),
   help: flag('print the options of the command', { short: 'h' }),
@@ -15,13 +15,17 @@ export const commonOptions = section('Options of every command', {
  * What words without an option are: none are allowed, `inputs` of a run, `more` that the command checks itself, or
  * exactly one.
  */
-export type Words = 'none' | 'inputs' | 'more' | { one: string; expected: string }
+export type Words = 'none' | 'inputs' | 'more' | { one: string; expected: string; isFolder?: true }
 
 /** The one word of the commands about runs. */
-export const RUN_FOLDER: Words = { one: 'folder', expected: 'the output folder of a run' }
+export const RUN_FOLDER: Words = { one: 'folder', expected: 'the output folder of a run', isFolder: true }
 
 /** The one word of the commands about TensorRT plans. */
-export const PLANS_FOLDER: Words = { one: 'folder', expected: 'that of --output of engines build' }
+export const PLANS_FOLDER: Words = {
+  one: 'folder',
+  expected: 'that of --output of engines build',
+  isFolder: true,
+}
 
 /** What a command is called with. */
 export interface Call<Own extends Options = Options> extends Session {
@@ -30,6 +34,8 @@ export interface Call<Own extends Options = Options> extends Session {
   words: readonly string[]
   /** The one word of a command that takes one. */
   word: string
+  /** Aborted when the user or the system stops the command. */
+  signal: AbortSignal
 }
 
 export interface Command<Own extends Options = Options> extends Help {
@@ -39,7 +45,9 @@ export interface Command<Own extends Options = Options> extends Help {
   /** Whether settings that follow from others, such as the device, are filled in and checked. @default false */
   forRun?: boolean
   /** What the options must not be together. Errors show the usage. */
-  check?(call: Call<Own>): void
+  check?(call: Omit<Call<Own>, 'signal'>): void
+  /** How long the work may take to stop, in milliseconds. @default 4000 */
+  patienceMs?(args: Values<Own>): number
   /** The work. Its errors are not about usage any more. */
   run(call: Call<Own>): Promise<void>
 }

@@ -68,9 +68,10 @@ export function defaultOf({ otherwise, default: value, on }: Option): string {
   return typeof value === 'string' ? `\`${value}\`` : String(value)
 }
 
-/** Markdown without its marks. */
+/** Markdown without its marks; "see [input](input.md)" names the page. */
 export function plain(markdown: string): string {
-  return markdown.replace(/\[([^\]]*)\]\([^)]*\)/g, '$1').replaceAll('`', '')
+  const pages = markdown.replace(/see \[[^\]]*\]\(([\w.]+)[^)]*\)/g, 'see docs/$1')
+  return pages.replace(/\[([^\]]*)\]\([^)]*\)/g, '$1').replaceAll('`', '')
 }
 
 function entry(left: string, right: string): string {

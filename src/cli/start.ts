@@ -8,7 +8,7 @@ import { didYouMean } from '../text/suggest.ts'
 import { type Command, CommandUsageError, commonOptions, withUsage } from './command.ts'
 import { type CommandLine, readCommandLine } from './command-line.ts'
 import predict from './commands/predict.ts'
-import { commands, isGroup, namesBelow, overview } from './commands.ts'
+import { COMMANDS, isGroup, loadCommand, namesBelow, overview } from './commands.ts'
 import { type Help, renderHelp, usageLines } from './help.ts'
 import { isOriginalForm } from './original-form.ts'
 import { strictCommand } from './strict.ts'
@@ -19,9 +19,9 @@ import { strictCommand } from './strict.ts'
  */
 export async function start(argv: readonly string[]): Promise<void> {
   const { before, group, word, behind } = split(argv)
-  const listed = word === undefined ? undefined : commands.get(`${group} ${word}`.trim())
-  if (listed !== undefined) {
-    const definition = (await listed.load()).default
+  const name = `${group} ${word ?? ''}`.trim()
+  if (Object.hasOwn(COMMANDS, name)) {
+    const definition = await loadCommand(name)
     if (asksForHelp(argv)) return printHelp(definition)
     const early = await withUsage(overview(group), () => readCommandLine(before, commonOptions))
     const late = await withUsage(definition, () => readCommandLine(behind, optionsOf(definition)))

@@ -1,9 +1,11 @@
 import { type CittyPlugin, defineCommand } from 'citty'
 import { longNames, type Options } from '../settings/index.ts'
 import { UsageError } from '../system/errors.ts'
-import { type Call, type Command, commonOptions, withUsage } from './command.ts'
+import { requireFolder } from './arguments.ts'
+import { type Call, type Command, commonOptions, type Words, withUsage } from './command.ts'
 import type { CommandLine } from './command-line.ts'
 import { startSession } from './session.ts'
+import { withSignals } from './signals.ts'
 
 /**
  * A command as citty runs it. citty's own parser cannot be strict: it runs before any plugin, lets unknown options and
@@ -14,7 +16,14 @@ export function strictCommand(definition: Command, line: CommandLine) {
   return defineCommand({
     meta: { name: definition.name, description: definition.about },
     plugins: [strict(definition, line)],
-    run: ({ data }) => definition.run(data as Call),
+    run: ({ data: call }: { data?: Omit<Call, 'signal'> }) => {
+      const { args, logger } = call!
+      return withSignals(
+        logger,
+        (signal) => definition.run({ ...call!, signal }),
+        definition.patienceMs?.(args),
+      )
+    },
   })
 }
 
@@ -24,7 +33,7 @@ function strict(definition: Command, line: CommandLine): CittyPlugin {
     async setup(context) {
       context.data = await withUsage(definition, async () => {
         const { words = 'none', forRun = false } = definition
-        checkWords(words, line.words)
+        await checkWords(words, line.words)
         const options = { ...definition.options, ...commonOptions }
         const session = await startSession({ options, takesInputs: words === 'inputs', forRun }, line)
         const call = { ...session, words: line.words, word: line.words[0] ?? '' }
@@ -36,12 +45,13 @@ function strict(definition: Command, line: CommandLine): CittyPlugin {
   }
 }
 
-function checkWords(words: NonNullable<Command['words']>, [first, second]: readonly string[]): void {
+async function checkWords(words: Words, [first, second]: readonly string[]): Promise<void> {
   if (words === 'none' && first !== undefined)
     throw new UsageError(`unexpected argument ${first}: every file is named by an option`)
   if (typeof words === 'string') return
   if (first === undefined) throw new UsageError(`no ${words.one} given: expected ${words.expected}`)
   if (second !== undefined) throw new UsageError(`unexpected argument ${second}: expected one ${words.one}`)
+  if (words.isFolder) await requireFolder(first)
 }
 
 function requireOptions(options: Options, args: Readonly<Record<string, unknown>>): void {

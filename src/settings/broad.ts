@@ -10,8 +10,8 @@ const LOADING = { noEffect: 'sequences are read and batched without worker proce
 
 /** Its options. Each one given is answered with a warning. */
 export const broadOptions = section('Kept for old scripts', {
-  numWorkers: option('N', text, '', { short: 'w', ...LOADING }),
-  dataloaderWorkers: option('N', text, '', LOADING),
+  numWorkers: option(text('N'), '', { short: 'w', ...LOADING }),
+  dataloaderWorkers: option(text('N'), '', LOADING),
   parallel: flag('', {
     noEffect: '`--backend`, `--triton`, `--gpus` and `--threads` say what works at the same time',
   }),
@@ -22,7 +22,7 @@ export const broadOptions = section('Kept for old scripts', {
   }),
   pinMemory: flag('', PYTORCH),
   expandableSegments: flag('', PYTORCH),
-  cacheClearInterval: option('N', text, '', PYTORCH),
+  cacheClearInterval: option(text('N'), '', PYTORCH),
   cudaStreams: flag('', { negatable: true, ...PYTORCH }),
   persistentModels: flag('', { negatable: true, noEffect: 'models stay loaded for the whole run' }),
 })

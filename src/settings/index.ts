@@ -33,4 +33,4 @@ export {
   settingNames,
   settings,
 } from './table.ts'
-export { ascending, listOf, numberFrom, oneOf, text, wholeNumber } from './values.ts'
+export { ascending, numberFrom, oneOf, someOf, text, wholeNumber } from './values.ts'

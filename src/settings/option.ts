@@ -48,10 +48,10 @@ export type Options = Readonly<Record<string, Option>>
 
 /** An option with a value. `help` and `otherwise` are Markdown. */
 export function option<
-  const Schema extends GenericSchema<unknown, unknown>,
+  const Value extends Pick<Option, 'hint' | 'schema'>,
   const More extends Traits = object,
->(hint: string, schema: Schema, help: string, more: More = {} as More) {
-  return { hint, schema, help, ...more }
+>(value: Value, help: string, more: More = {} as More) {
+  return { ...value, help, ...more }
 }
 
 /** A switch, off unless `default` says otherwise. */

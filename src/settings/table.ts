@@ -1,5 +1,5 @@
 import * as v from 'valibot'
-import { flag, type Options, option, section, type Values } from './option.ts'
+import { flag, type Option, type Options, option, section, type Values } from './option.ts'
 import {
   boolean,
   device,
@@ -20,36 +20,32 @@ import {
 
 export const fileSettings = section('Input and output', {
   input: option(
-    'FILE',
     paths,
     'input file, in addition to those named without an option; repeat it for several; `-` is standard input; see [what can be an input](input.md)',
     { many: true },
   ),
-  outputDir: option('DIR', text, 'folder of the results', {
+  outputDir: option(text('DIR'), 'folder of the results', {
     short: 'o',
     otherwise: 'INPUT_predictions; beside the input for FILE LENGTH MODEL',
   }),
-  prefix: option('STEM', fileStem, 'stem of the names of the results', { otherwise: 'from the first input' }),
+  prefix: option(fileStem, 'stem of the names of the results', { otherwise: 'from the first input' }),
   layout: option(
-    'vanilla|broad',
-    oneOf(['vanilla', 'broad']),
+    oneOf('vanilla', 'broad'),
     "folders and names of the files: the original's or those of Broad's fork",
     { default: 'vanilla' },
   ),
-  sequencesPerFile: option('N', wholeNumber(1), 'reading frames in one part file', {
+  sequencesPerFile: option(wholeNumber('N', 1), 'reading frames in one part file', {
     default: 10_000,
     broadKey: 'prediction.sequences_per_file',
   }),
   keepIntermediate: flag('keep the part files and the `.pt` intermediates', { short: 'k' }),
   onInvalid: option(
-    'auto|skip|fail',
-    oneOf(['auto', 'skip', 'fail']),
+    oneOf('auto', 'skip', 'fail'),
     'what to do with records that [cannot be read or are unusual](input.md#what-is-invalid-or-unusual)',
     { default: 'auto' },
   ),
   duplicateIds: option(
-    'fail|suffix|skip',
-    oneOf(['fail', 'suffix', 'skip']),
+    oneOf('fail', 'suffix', 'skip'),
     'what to do with an [id that was seen before](input.md#mates-and-duplicate-ids); `suffix` makes it `_2`, `_3` and so on',
     { otherwise: '`fail`; `skip` with `--on-invalid skip`' },
   ),
@@ -61,22 +57,20 @@ export const fileSettings = section('Input and output', {
 
 export const modelSettings = section('Models', {
   bundle: option(
-    'BUNDLE',
-    text,
+    text('BUNDLE'),
     'models made by `virnucpro models import`, or `demo`: a tiny bundle for trying the tool, whose calls mean nothing',
   ),
   modelType: option(
-    '300|500|custom',
-    oneOf(['300', '500', 'custom']),
+    oneOf('300', '500', 'custom'),
     'chunk length the classifier was made for; `custom` needs `--model-path`',
     { short: 'm', default: '500' },
   ),
-  modelPath: option('MODEL.pth', text, 'classifier file that replaces the one in the bundle', {
+  modelPath: option(text('MODEL.pth'), 'classifier file that replaces the one in the bundle', {
     short: 'p',
     otherwise: "the bundle's",
   }),
   // 0 counts as not given, as in Broad's fork.
-  expectedLength: option('N', wholeNumber(0), 'chunk length in bases; 0 counts as not given', {
+  expectedLength: option(wholeNumber('N', 0), 'chunk length in bases; 0 counts as not given', {
     short: 'e',
     otherwise: '300 with `--model-type 300`, else 500',
   }),
@@ -88,33 +82,28 @@ export const modelSettings = section('Models', {
 /** How servers are reached: what `predict` and `verify` have in common. */
 const serverSettings = {
   backend: option(
-    'auto|onnx|triton',
-    oneOf(['auto', 'onnx', 'triton']),
+    oneOf('auto', 'onnx', 'triton'),
     'the embedded ONNX Runtime, or an inference server; `auto` takes [the first of them that is there](serving.md#a-server-for-one-run)',
     { default: 'auto' },
   ),
-  triton: option(
-    'grpc://HOST:PORT[,…]',
-    endpoints,
-    'inference servers; `grpcs://` for an encrypted connection',
-    { default: [] as string[], mayHoldSecret: /[@?]/ },
-  ),
+  triton: option(endpoints, 'inference servers; `grpcs://` for an encrypted connection', {
+    default: [] as string[],
+    mayHoldSecret: /[@?]/,
+  }),
   serverTimeout: option(
-    'SECONDS',
-    wholeNumber(1),
+    wholeNumber('SECONDS', 1),
     'give up when work waits and no server has [finished a batch](serving.md#servers-that-do-not-answer) for so long; the run can be continued',
     { default: 300 },
   ),
   trustServer: flag(
     'use servers that [do not say which model they host](serving.md#which-model-a-server-hosts)',
   ),
-  tritonCa: option('FILE', text, 'certificate of the authority behind `grpcs://` servers', {
+  tritonCa: option(text('FILE'), 'certificate of the authority behind `grpcs://` servers', {
     otherwise: "the system's",
   }),
-  tritonCert: option('FILE', text, 'own certificate, for servers that ask for one'),
-  tritonKey: option('FILE', text, 'key of `--triton-cert`'),
+  tritonCert: option(text('FILE'), 'own certificate, for servers that ask for one'),
+  tritonKey: option(text('FILE'), 'key of `--triton-cert`'),
   tritonHeader: option(
-    'NAME:VALUE',
     header,
     'header sent with every request, for a proxy that wants one; a secret, shown as `***`',
     { secret: true },
@@ -124,47 +113,42 @@ const serverSettings = {
 export const computeSettings = section('Where and how to compute', {
   ...serverSettings,
   repository: option(
-    'DIR',
-    text,
+    text('DIR'),
     'model repository for a server that is started for this run and ends with it; see [serving](serving.md#a-server-for-one-run)',
   ),
-  serverBin: option('PATH', text, 'program of that server', {
+  serverBin: option(text('PATH'), 'program of that server', {
     otherwise: '`tritonserver` of PATH or of `/opt/tritonserver/bin`',
   }),
-  backendDirectory: option('DIR', text, 'folder of its backends', { otherwise: "the server's own" }),
+  backendDirectory: option(text('DIR'), 'folder of its backends', { otherwise: "the server's own" }),
   libraryPath: option(
-    'DIR[:…]',
-    text,
+    text('DIR[:…]'),
     'folders of libraries that it needs, before those of `LD_LIBRARY_PATH`',
   ),
   device: option(
-    'DEVICE',
     device,
     '`cpu` is `--backend onnx` where the backend is `auto`; `cuda:N` and `N` are `--gpus N`; `cuda` is `--gpus 0`',
     { short: 'd', default: 'auto' },
   ),
   gpus: option(
-    '0,1,…',
     gpus,
     'GPUs to use. Where none will be used, that is an error, and so it is together with `--triton`: a running server has the GPUs it was started with',
   ),
   threads: option(
-    'N',
-    wholeNumber(1, 4096),
+    wholeNumber('N', 1, 4096),
     'threads of one model call; never more than the cores that this process may use',
     { short: 't', also: ['merge-threads'], otherwise: 'from the cores available' },
   ),
-  tokenBudget: option('N', wholeNumber(1), 'most tokens in one batch, padding counted, for both models', {
+  tokenBudget: option(wholeNumber('N', 1), 'most tokens in one batch, padding counted, for both models', {
     otherwise: '2048 on the CPU, more on a server',
   }),
-  esmBatchSize: option('N', wholeNumber(1), 'the same for ESM-2 alone', {
+  esmBatchSize: option(wholeNumber('N', 1), 'the same for ESM-2 alone', {
     otherwise: '`--token-budget`',
     broadKey: 'features.esm.toks_per_batch',
   }),
-  dnabertBatchSize: option('N', wholeNumber(1), 'the same for DNABERT-S alone', {
+  dnabertBatchSize: option(wholeNumber('N', 1), 'the same for DNABERT-S alone', {
     otherwise: '`--token-budget`',
   }),
-  batchSize: option('N', wholeNumber(1), 'rows in one call of the classifier', {
+  batchSize: option(wholeNumber('N', 1), 'rows in one call of the classifier', {
     short: 'b',
     default: 256,
     broadKey: 'prediction.batch_size',
@@ -185,16 +169,14 @@ export const monitorSettings = section('Watching a run', {
     default: true,
     on: true,
   }),
-  metricsInterval: option('SECONDS', wholeNumber(1, 86_400), 'time between two samples', { default: 10 }),
+  metricsInterval: option(wholeNumber('SECONDS', 1, 86_400), 'time between two samples', { default: 10 }),
   // Not `metricsPort`: its variable is the one that names the port of a server in triton/compose.yaml.
   metricsHttpPort: option(
-    'N',
-    wholeNumber(1, 65_535),
+    wholeNumber('N', 1, 65_535),
     'port of this machine at which Prometheus can fetch the metrics of the run',
     { long: 'metrics-port', otherwise: 'none' },
   ),
   tritonMetrics: option(
-    'http://HOST:PORT[,…]',
     webAddresses,
     'where each server of `--triton` answers for Prometheus, in the same order',
     { default: [] as string[], otherwise: 'the port after that of gRPC', mayHoldSecret: /[@?]/ },
@@ -203,8 +185,7 @@ export const monitorSettings = section('Watching a run', {
 
 export const commonSettings = section('Options of every command', {
   logFile: option(
-    'FILE',
-    text,
+    text('FILE'),
     'append every log line to FILE, with the time; `--quiet` does not shorten it',
     {
       short: 'l',
@@ -232,32 +213,34 @@ export const settings = named({
 
 /** Settings that only Broad's configuration file can give: dotted key and what it sets. */
 export const fileOnlySettings = {
-  model300: fileOnly('prediction.models.300', text, '`model_path` with `model_type` 300'),
-  model500: fileOnly('prediction.models.500', text, '`model_path` with `model_type` 500'),
+  model300: fileOnly('prediction.models.300', text('FILE'), '`model_path` with `model_type` 300'),
+  model500: fileOnly('prediction.models.500', text('FILE'), '`model_path` with `model_type` 500'),
   dnabertRecords: fileOnly(
     'features.dnabert.batch_size',
-    wholeNumber(1),
+    wholeNumber('N', 1),
     "`dnabert_batch_size`. It counts records there, so it is multiplied by the tokens of one chunk as Broad's fork estimates them: a sixth of `expected_length`, rounded down, and 2. The usual 256 is 21760 tokens for chunks of 500 bases.",
   ),
   // Another length would change every score of a long protein, so it is refused and not ignored.
   truncationLength: fileOnly(
     'features.esm.truncation_seq_length',
-    v.pipe(
-      wholeNumber(1),
-      v.value(1024, 'expected 1024: proteins are cut at 1,024 residues, as the original does'),
-    ),
+    {
+      schema: v.pipe(
+        wholeNumber('N', 1).schema,
+        v.value(1024, 'expected 1024: proteins are cut at 1,024 residues, as the original does'),
+      ),
+    },
     'nothing: it must be 1024, the length at which the original cuts proteins. Another length would change the scores and is an error.',
   ),
   fallbackToCpu: fileOnly(
     'device.fallback_to_cpu',
-    boolean,
+    { schema: boolean },
     '`true` lets the processor compute, with a warning, where a GPU was asked for (`device`, `gpus`) and none can be used. `false` is what holds without the key: an error, said before anything is looked for',
   ),
-  autoCleanup: fileOnly('files.auto_cleanup', boolean, '`false` is `keep_intermediate: true`'),
+  autoCleanup: fileOnly('files.auto_cleanup', { schema: boolean }, '`false` is `keep_intermediate: true`'),
 }
 
-function fileOnly<Schema extends Options[string]['schema']>(broadKey: string, schema: Schema, help: string) {
-  return { broadKey, schema, help }
+function fileOnly<const Value extends Pick<Option, 'schema'>>(broadKey: string, value: Value, help: string) {
+  return { ...value, broadKey, help }
 }
 
 export const allSettings: Options = { ...settings, ...fileOnlySettings }

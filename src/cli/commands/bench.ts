@@ -1,9 +1,8 @@
 import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
-import { flag, listOf, option, section, text } from '../../settings/index.ts'
+import { flag, option, section, someOf, text } from '../../settings/index.ts'
 import { UnavailableError, UsageError, VirnucproError } from '../../system/errors.ts'
 import { command } from '../command.ts'
-import { withSignals } from '../signals.ts'
 
 const PROGRAM = resolve(import.meta.dir, '../../../bench/all.ts')
 const GROUPS = ['micro', 'pipeline', 'baseline', 'scaling', 'utilization']
@@ -18,16 +17,13 @@ export default command({
   ],
   options: section('What to measure', {
     quick: flag('little of each, in half a minute: shows that all runs; the figures mean nothing'),
-    json: option('FILE', text, 'write all results to FILE too, for `bench/compare.ts`'),
-    only: option(
-      'NAME[,…]',
-      listOf(GROUPS),
-      'some of `micro`, `pipeline`, `baseline`, `scaling` and `utilization`',
-      { otherwise: 'the first three; all with `--triton`' },
-    ),
-    triton: option('grpc://HOST:PORT[,…]', text, 'running servers, to measure how busy their GPUs are'),
+    json: option(text('FILE'), 'write all results to FILE too, for `bench/compare.ts`'),
+    only: option(someOf(...GROUPS), 'some of `micro`, `pipeline`, `baseline`, `scaling` and `utilization`', {
+      otherwise: 'the first three; all with `--triton`',
+    }),
+    triton: option(text('grpc://HOST:PORT[,…]'), 'running servers, to measure how busy their GPUs are'),
   }),
-  async run({ args: { quick, ...values }, logger }) {
+  async run({ args: { quick, ...values }, signal }) {
     if (!existsSync(PROGRAM))
       throw new UnavailableError(
         'the benches are not part of the installed package: get the source code of this version, run scripts/setup.sh there, ' +
@@ -38,19 +34,17 @@ export default command({
       ...(quick ? ['--quick'] : []),
       ...given.flatMap(([name, value]) => [`--${name}`, `${value}`]),
     ]
-    const code = await withSignals(logger, async (signal) => {
-      const child = Bun.spawn([process.execPath, PROGRAM, ...flags], {
-        stdin: 'ignore',
-        stdout: 'inherit',
-        stderr: 'inherit',
-        // The head of a group: the benches start programs of their own, which must not outlive them.
-        detached: true,
-      })
-      const stop = () => endGroup(child.pid)
-      signal.addEventListener('abort', stop)
-      if (signal.aborted) stop()
-      return await child.exited
+    const child = Bun.spawn([process.execPath, PROGRAM, ...flags], {
+      stdin: 'ignore',
+      stdout: 'inherit',
+      stderr: 'inherit',
+      // The head of a group: the benches start programs of their own, which must not outlive them.
+      detached: true,
     })
+    const stop = () => endGroup(child.pid)
+    signal.addEventListener('abort', stop)
+    if (signal.aborted) stop()
+    const code = await child.exited
     if (code === 2) throw new UsageError('nothing was measured')
     if (code !== 0) throw new VirnucproError(`a bench has failed or missed its goal (exit code ${code})`)
   },

@@ -1,8 +1,6 @@
 import { flag, section } from '../../settings/index.ts'
 import { printable } from '../../system/printable.ts'
-import { requireFolder } from '../arguments.ts'
 import { command, RUN_FOLDER } from '../command.ts'
-import { withSignals } from '../signals.ts'
 
 export default command({
   name: 'checkpoints clean',
@@ -16,20 +14,17 @@ export default command({
     intermediates: flag('also remove the `.pt` files of finished runs'),
     unfinished: flag('also remove the state of unfinished runs, which then start from the beginning'),
   }),
-  async run({ args, word: folder, logger }) {
-    await requireFolder(folder)
+  async run({ args, word: folder, logger, signal }) {
     const { cleanFolder } = await import('../../legacy/index.ts')
     const { dryRun, intermediates, unfinished } = args
-    const count = await withSignals(logger, (signal) =>
-      cleanFolder({
-        folder,
-        dryRun,
-        intermediates,
-        unfinished,
-        onLeftover: ({ path, reason }) => process.stdout.write(`${printable(`${path}: ${reason}`)}\n`),
-        signal,
-      }),
-    )
+    const count = await cleanFolder({
+      folder,
+      dryRun,
+      intermediates,
+      unfinished,
+      onLeftover: ({ path, reason }) => process.stdout.write(`${printable(`${path}: ${reason}`)}\n`),
+      signal,
+    })
     logger.info(dryRun ? `${count} to be removed; nothing was` : `removed ${count}`)
   },
 })

@@ -3,9 +3,7 @@ import type { OwnRun } from '../../checkpoint/index.ts'
 import type { LegacyFile } from '../../legacy/index.ts'
 import { flag, section } from '../../settings/index.ts'
 import { printable, printableJson } from '../../system/printable.ts'
-import { requireFolder } from '../arguments.ts'
 import { command, RUN_FOLDER } from '../command.ts'
-import { withSignals } from '../signals.ts'
 
 export default command({
   name: 'checkpoints list',
@@ -13,19 +11,16 @@ export default command({
   usage: ['DIR [--json]'],
   words: RUN_FOLDER,
   options: section('Output', { json: flag('print JSON') }),
-  async run({ args, word: folder, logger }) {
-    await requireFolder(folder)
+  async run({ args, word: folder, logger, signal }) {
     const { listOwnRuns } = await import('../../checkpoint/index.ts')
     const { readFolder, scanFolder } = await import('../../legacy/index.ts')
-    await withSignals(logger, async (signal) => {
-      const files: LegacyFile[] = []
-      for await (const { file } of readFolder(await scanFolder(folder), signal)) files.push(file)
-      process.stdout.write(args.json ? asJson(files) : asTable(files, folder))
-      const runs = await listOwnRuns(folder)
-      for (const run of runs) logger.info(describe(run))
-      if (files.length === 0)
-        logger.info(`${folder}: no checkpoints found${runs.length > 0 ? ' of other programs' : ''}`)
-    })
+    const files: LegacyFile[] = []
+    for await (const { file } of readFolder(await scanFolder(folder), signal)) files.push(file)
+    process.stdout.write(args.json ? asJson(files) : asTable(files, folder))
+    const runs = await listOwnRuns(folder)
+    for (const run of runs) logger.info(describe(run))
+    if (files.length === 0)
+      logger.info(`${folder}: no checkpoints found${runs.length > 0 ? ' of other programs' : ''}`)
   },
 })
 

@@ -1,7 +1,5 @@
 import { flag, oneOf, option, section, text } from '../../settings/index.ts'
-import { requireFolder } from '../arguments.ts'
 import { command, RUN_FOLDER } from '../command.ts'
-import { withSignals } from '../signals.ts'
 
 export default command({
   name: 'checkpoints migrate',
@@ -11,28 +9,24 @@ export default command({
   words: RUN_FOLDER,
   options: section('Migration', {
     to: option(
-      'vanilla|broad|current',
-      oneOf(['vanilla', 'broad', 'current']),
+      oneOf('vanilla', 'broad', 'current'),
       'layout to write; `current` keeps the one that is there and brings names and versions up to date',
       { required: true },
     ),
-    output: option('DIR', text, 'folder to make', { short: 'o', otherwise: 'in place' }),
+    output: option(text('DIR'), 'folder to make', { short: 'o', otherwise: 'in place' }),
     skipDamaged: flag('leave out files that cannot be used instead of stopping'),
   }),
-  async run({ args: { to, output, skipDamaged }, word: folder, logger }) {
-    await requireFolder(folder)
+  async run({ args: { to, output, skipDamaged }, word: folder, logger, signal }) {
     const { migrateFolder } = await import('../../legacy/index.ts')
-    const written = await withSignals(logger, (signal) =>
-      migrateFolder({
-        folder,
-        to,
-        output,
-        skipDamaged,
-        onFile: (path) => logger.debug(`wrote ${path}`),
-        onWarning: (text) => logger.warn(text),
-        signal,
-      }),
-    )
+    const written = await migrateFolder({
+      folder,
+      to,
+      output,
+      skipDamaged,
+      onFile: (path) => logger.debug(`wrote ${path}`),
+      onWarning: (text) => logger.warn(text),
+      signal,
+    })
     logger.info(`wrote ${written} files to ${output ?? folder}`)
   },
 })

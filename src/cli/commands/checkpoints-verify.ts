@@ -1,9 +1,7 @@
 import { ExitCode } from '../../exit-codes.ts'
 import { VirnucproError } from '../../system/errors.ts'
 import { printable } from '../../system/printable.ts'
-import { requireFolder } from '../arguments.ts'
 import { command, RUN_FOLDER } from '../command.ts'
-import { withSignals } from '../signals.ts'
 
 export default command({
   name: 'checkpoints verify',
@@ -12,18 +10,15 @@ export default command({
   notes: ['Ends with 0 when all are whole, 1 when some are not, 3 when there are none.'],
   words: RUN_FOLDER,
   options: {},
-  async run({ word: folder, logger }) {
-    await requireFolder(folder)
+  async run({ word: folder, logger, signal }) {
     const { verifyFolder } = await import('../../legacy/index.ts')
-    const { files, faulty } = await withSignals(logger, (signal) =>
-      verifyFolder(
-        folder,
-        ({ path, level, text }) => {
-          if (level === 'fault') process.stdout.write(`${printable(`${path}: ${text}`)}\n`)
-          else logger.warn(`${path}: ${text}`)
-        },
-        signal,
-      ),
+    const { files, faulty } = await verifyFolder(
+      folder,
+      ({ path, level, text }) => {
+        if (level === 'fault') process.stdout.write(`${printable(`${path}: ${text}`)}\n`)
+        else logger.warn(`${path}: ${text}`)
+      },
+      signal,
     )
     if (files === 0) {
       logger.error(`${folder}: no checkpoints found`)

@@ -15,7 +15,6 @@ import { UsageError, VirnucproError } from '../../system/errors.ts'
 import type { Logger } from '../../system/logger.ts'
 import { defined, requireInputs } from '../arguments.ts'
 import { command } from '../command.ts'
-import { withSignals } from '../signals.ts'
 import { modelOption } from './engines-tune.ts'
 
 const perModel = (fact: 'profiles' | 'tokenBudget') =>
@@ -35,15 +34,14 @@ export default command({
       help: 'models made by `virnucpro models import --precision bf16`, `fp16` or `fp8`',
     },
     output: option(
-      'DIR',
-      text,
+      text('DIR'),
       'folder for the plans: `esm2/model_smXX.plan` and `dnabert_s/model_smXX.plan`, each with a JSON file that describes it',
       { short: 'o', required: true },
     ),
     model: modelOption('which to build'),
     profiles: option(
-      'T,T,…',
       ascending(
+        'T,T,…',
         2,
         Number.MAX_SAFE_INTEGER,
         'the longest lengths of ranges in tokens, ascending, such as 64,176,1088',
@@ -52,8 +50,7 @@ export default command({
       { otherwise: perModel('profiles') },
     ),
     lengthsFrom: option(
-      'FILE',
-      text,
+      text('FILE'),
       'choose the profiles of both models for the lengths in this input: FASTA or FASTQ, plain or compressed; up to a million frames of it are counted',
     ),
     expectedLength: {
@@ -62,26 +59,22 @@ export default command({
     },
     dryRun: flag('print the lengths and the profiles, and build nothing; needs no GPU'),
     tokens: option(
-      'N',
-      wholeNumber(512, 2 ** 22),
+      wholeNumber('N', 512, 2 ** 22),
       'tokens of the batches to tune for, 512 to 4194304; halved until it fits the memory of the GPU',
       { otherwise: perModel('tokenBudget') },
     ),
-    builder: option(
-      'python|trtexec',
-      oneOf(['python', 'trtexec']),
-      "TensorRT's Python bindings, or its command line",
-      { default: 'python' },
-    ),
-    python: option('PATH', text, 'Python that has TensorRT', { otherwise: '`python3`' }),
-    trtexec: option('PATH', text, "TensorRT's command-line program", { otherwise: '`trtexec`' }),
-    optimizationLevel: option('0-5', wholeNumber(0, 5), 'how long TensorRT looks for faster kernels', {
+    builder: option(oneOf('python', 'trtexec'), "TensorRT's Python bindings, or its command line", {
+      default: 'python',
+    }),
+    python: option(text('PATH'), 'Python that has TensorRT', { otherwise: '`python3`' }),
+    trtexec: option(text('PATH'), "TensorRT's command-line program", { otherwise: '`trtexec`' }),
+    optimizationLevel: option(wholeNumber('0-5', 0, 5), 'how long TensorRT looks for faster kernels', {
       otherwise: '3',
     }),
-    timingCache: option('FILE', text, 'measurements of kernels, kept for later builds', {
+    timingCache: option(text('FILE'), 'measurements of kernels, kept for later builds', {
       otherwise: '`timing.cache` in `--output`',
     }),
-    workspace: option('GB', numberFrom(0, 10_000), 'scratch memory that kernels may ask for, in gigabytes', {
+    workspace: option(numberFrom('GB', 0, 10_000), 'scratch memory that kernels may ask for, in gigabytes', {
       otherwise: 'no limit',
     }),
     force: flag('build even where a plan that fits is there', { short: 'f' }),
@@ -99,45 +92,41 @@ export default command({
       throw new UsageError('--expected-length needs --lengths-from')
     if (workspace === 0) throw new UsageError('--workspace: expected gigabytes, such as 8, got 0')
   },
-  async run({ args, logger }) {
+  async run({ args, logger, signal }) {
     const { bundle, output, model: models, profiles, lengthsFrom, expectedLength, dryRun, tokens } = args
     await requireInputs(lengthsFrom)
     const { buildEngines } = await import('../../server/engines/index.ts')
     const opened = await openBundle(bundle)
     const { precision, attention } = opened.manifest
-    await withSignals(logger, async (signal) => {
-      const bounds =
-        lengthsFrom === undefined
-          ? profiles
-          : await chosenBounds(opened, lengthsFrom, expectedLength ?? 500, logger, signal)
-      if (dryRun) {
-        if (computesOnCpu(precision))
-          logger.warn(`the bundle is in ${precision}: plans are built from one in bf16, fp16 or fp8`)
-        await printProfiles(models, bounds, tokens)
-        return
-      }
-      const { builder, python, trtexec, optimizationLevel, timingCache, workspace, force } = args
-      const workspaceBytes = workspace === undefined ? undefined : Math.round(workspace * 1e9)
-      await buildEngines({
-        bundle,
-        output,
-        models,
-        builder,
-        force,
-        ...defined({
-          bounds,
-          tokenBudget: tokens,
-          python,
-          trtexec,
-          optimizationLevel,
-          timingCache,
-          workspaceBytes,
-        }),
-        onProgress: (message, detail) => logger.info(message, detail),
-        signal,
-      })
+    const bounds =
+      lengthsFrom === undefined
+        ? profiles
+        : await chosenBounds(opened, lengthsFrom, expectedLength ?? 500, logger, signal)
+    if (dryRun) {
+      if (computesOnCpu(precision))
+        logger.warn(`the bundle is in ${precision}: plans are built from one in bf16, fp16 or fp8`)
+      return await printProfiles(models, bounds, tokens)
+    }
+    const { builder, python, trtexec, optimizationLevel, timingCache, workspace, force } = args
+    const workspaceBytes = workspace === undefined ? undefined : Math.round(workspace * 1e9)
+    await buildEngines({
+      bundle,
+      output,
+      models,
+      builder,
+      force,
+      ...defined({
+        bounds,
+        tokenBudget: tokens,
+        python,
+        trtexec,
+        optimizationLevel,
+        timingCache,
+        workspaceBytes,
+      }),
+      onProgress: (message, detail) => logger.info(message, detail),
+      signal,
     })
-    if (dryRun) return
     logger.info(
       `make a model repository with: virnucpro repository build --bundle ${bundle} --backend ${attention === 'fused' ? 'python' : 'tensorrt'} --plans ${output} --output REPOSITORY`,
     )

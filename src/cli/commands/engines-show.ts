@@ -2,7 +2,6 @@ import type { FoundEngine } from '../../server/engines/index.ts'
 import { section, settings } from '../../settings/index.ts'
 import { NoInputError, VirnucproError } from '../../system/errors.ts'
 import { printable } from '../../system/printable.ts'
-import { requirePaths } from '../arguments.ts'
 import { command, PLANS_FOLDER } from '../command.ts'
 
 export default command({
@@ -18,7 +17,6 @@ export default command({
     },
   }),
   async run({ args, word: folder }) {
-    await requirePaths([['folder', folder]])
     const { findEngines } = await import('../../server/engines/index.ts')
     const { openBundle } = await import('../../bundle/index.ts')
     const bundle = args.bundle === undefined ? undefined : await openBundle(args.bundle)

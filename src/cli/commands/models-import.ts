@@ -1,15 +1,14 @@
 import * as v from 'valibot'
-import { PRECISION_NAMES, type PRECISIONS, precisionFacts, precisionsWhere } from '../../bundle/index.ts'
+import { PRECISION_NAMES, type Precision, precisionFacts, precisionsWhere } from '../../bundle/index.ts'
 import type { Quantization } from '../../import/index.ts'
 import { flag, numberFrom, oneOf, option, section, text, type Values } from '../../settings/index.ts'
 import { UsageError } from '../../system/errors.ts'
 import { defined, requireInputs, requirePaths } from '../arguments.ts'
 import { command } from '../command.ts'
-import { withSignals } from '../signals.ts'
 
 /** `500=FILE`, or FILE. A file of such a name is named with its folder: `./500=FILE`. */
 const classifier = v.pipe(
-  text,
+  text('FILE').schema,
   v.transform((value): { mlp: string; chunkLength?: number } => {
     const [, length, file] = /^(\d+)=(.+)$/s.exec(value) ?? []
     return length === undefined || file === undefined
@@ -26,38 +25,33 @@ const classifier = v.pipe(
 const inWords = (names: readonly string[]) => names.join(', ').replace(/, (\w+)$/, ' or $1')
 
 const options = section('Models', {
-  esm: option('FILE', text, 'ESM-2: a fair-esm `.pt` file, or a Hugging Face folder or weight file', {
+  esm: option(text('FILE'), 'ESM-2: a fair-esm `.pt` file, or a Hugging Face folder or weight file', {
     required: true,
   }),
-  dnabert: option('DIR', text, 'DNABERT-S: a Hugging Face folder', { required: true }),
+  dnabert: option(text('DIR'), 'DNABERT-S: a Hugging Face folder', { required: true }),
   mlp: option(
-    '[LENGTH=]FILE',
-    classifier,
+    { hint: '[LENGTH=]FILE', schema: classifier },
     'classifier: `300_model.pth`, `500_model.pth` or your own, with the [chunk length](models.md#chunk-length) it was made for (`500=FILE`)',
     { required: true },
   ),
-  output: option('BUNDLE', text, 'folder to make', { short: 'o', required: true }),
+  output: option(text('BUNDLE'), 'folder to make', { short: 'o', required: true }),
   precision: option(
-    PRECISION_NAMES.join('|'),
-    oneOf(PRECISION_NAMES as [keyof typeof PRECISIONS]),
+    oneOf(...(PRECISION_NAMES as readonly [Precision])),
     'precision of the graphs. For CPUs: `fp32`, or `int8`, which is faster, smaller and a little less exact, see [models](models.md#int8). For GPUs: `bf16`; [`fp16`](models.md#fp16), which is more exact and as fast, where all numbers fit it; or `fp8` for the products of ESM-2 with the rest in `bf16`, see [models](models.md#fp8)',
     { default: 'fp32' },
   ),
   attention: option(
-    'standard|fused',
-    oneOf(['standard', 'fused']),
+    oneOf('standard', 'fused'),
     'with `bf16`, `fp16` or `fp8`: `fused` computes attention in [a kernel of our own](models.md#attention-in-a-kernel-of-our-own), which is faster; for TensorRT plans in the Python backend only',
     { default: 'standard' },
   ),
   calibrate: option(
-    'FASTA|none',
-    text,
+    text('FASTA|none'),
     'with `bf16`, `fp16`, `int8`, or `fp8`, which needs it: nucleotides like those of your runs. With `bf16` also `none`, which leaves embeddings [as they come](models.md#bf16), and with `fp16`, of which then only the weights are [looked at](models.md#fp16); a file of that name is `./none`',
     { otherwise: 'with `bf16`, `fp16` and `int8`: `examples/contigs.fasta`' },
   ),
   fp8Tolerance: option(
-    'X',
-    numberFrom(0, 1),
+    numberFrom('X', 0, 1),
     'with `fp8`: products whose error is larger stay in `bf16`; 0 keeps all of them there, 1 none',
     { otherwise: '0.1' },
   ),
@@ -93,7 +87,7 @@ export default command({
         `--calibrate none is for ${those((each) => each.calibration === 'optional')}: name a FASTA file, or ./none for one of that name`,
       )
   },
-  async run({ args, logger }) {
+  async run({ args, logger, signal }) {
     const { esm, dnabert, mlp: classifier, output, attention, force } = args
     const file = args.calibrate === 'none' ? undefined : args.calibrate
     await requirePaths([
@@ -104,20 +98,18 @@ export default command({
     await requireInputs(file)
     const { keepInput } = await import('../../fasta/index.ts')
     const { importModels } = await import('../../import/index.ts')
-    const { manifest } = await withSignals(logger, async (signal) => {
-      // It is read once for each model, and what a pipe gives comes once.
-      await using kept = file === undefined ? undefined : await keepInput(file, signal)
-      return await importModels({
-        esm,
-        dnabert,
-        ...classifier,
-        output,
-        attention,
-        force,
-        ...quantization(args, kept?.path),
-        onProgress: (message) => logger.info(message),
-        signal,
-      })
+    // It is read once for each model, and what a pipe gives comes once.
+    await using kept = file === undefined ? undefined : await keepInput(file, signal)
+    const { manifest } = await importModels({
+      esm,
+      dnabert,
+      ...classifier,
+      output,
+      attention,
+      force,
+      ...quantization(args, kept?.path),
+      onProgress: (message) => logger.info(message),
+      signal,
     })
     const { chunkLength } = manifest.models.mlp
     if (chunkLength === undefined) {

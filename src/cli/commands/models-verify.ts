@@ -1,6 +1,5 @@
 import { command } from '../command.ts'
 import { asFinding } from '../report.ts'
-import { withSignals } from '../signals.ts'
 
 export default command({
   name: 'models verify',
@@ -8,9 +7,9 @@ export default command({
   usage: ['BUNDLE'],
   words: { one: 'bundle', expected: 'the path of one' },
   options: {},
-  async run({ word, logger }) {
+  async run({ word, logger, signal }) {
     const { verifyBundle } = await import('../../bundle/index.ts')
-    await withSignals(logger, (signal) => verifyBundle(word, signal)).catch(asFinding)
+    await verifyBundle(word, signal).catch(asFinding)
     logger.info(`${word}: every file is as it was imported`)
   },
 })

@@ -13,7 +13,6 @@ import {
 import { UsageError } from '../../system/errors.ts'
 import { requireFiles, requireInputs, requirePaths } from '../arguments.ts'
 import { command } from '../command.ts'
-import { withSignals } from '../signals.ts'
 
 // Three lines, because this is what a new user reads first.
 const NO_BUNDLE = [
@@ -46,7 +45,7 @@ export default command({
   check({ configuration }) {
     toPredictOptions(configuration)
   },
-  async run({ configuration, logger, warnings, terminal }) {
+  async run({ configuration, logger, warnings, terminal, signal }) {
     const options = toPredictOptions(configuration)
     const { file } = configuration
     if (options.bundle === undefined) throw new UsageError(NO_BUNDLE)
@@ -56,8 +55,7 @@ export default command({
     // Loaded here and not above: it brings ONNX Runtime, which nothing before this line needs.
     const { predict } = await import('../../predict/index.ts')
     const inUse = file === undefined ? [] : [['the configuration file', file] as const]
-    const context = { logger, warnings, terminal, inUse }
-    const result = await withSignals(logger, (signal) => predict(options, { ...context, signal }))
+    const result = await predict(options, { logger, warnings, terminal, inUse, signal })
     if (result.failedParts > 0) process.exitCode = ExitCode.partial
   },
 })

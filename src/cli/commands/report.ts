@@ -1,5 +1,4 @@
 import { printable } from '../../system/printable.ts'
-import { requireFolder } from '../arguments.ts'
 import { command, RUN_FOLDER } from '../command.ts'
 import { asFinding } from '../report.ts'
 
@@ -11,7 +10,6 @@ export default command({
   words: RUN_FOLDER,
   options: {},
   async run({ word }) {
-    await requireFolder(word)
     const { findReports, rebuildReport } = await import('../../report/index.ts')
     for (const report of await findReports(word))
       process.stdout.write(`${printable(await rebuildReport(report).catch(asFinding))}\n`)

@@ -15,24 +15,21 @@ export default command({
       help: 'models made by `virnucpro models import`, or `demo`',
     },
     backend: option(
-      'tensorrt|onnxruntime|python',
-      oneOf(['tensorrt', 'onnxruntime', 'python']),
+      oneOf('tensorrt', 'onnxruntime', 'python'),
       'backend of the server that runs the models',
       { required: true },
     ),
-    output: option('DIR', text, 'folder to make', { short: 'o', required: true }),
-    instances: option('N', wholeNumber(1, 9999), 'instances of each model, on each GPU or on the CPU', {
+    output: option(text('DIR'), 'folder to make', { short: 'o', required: true }),
+    instances: option(wholeNumber('N', 1, 9999), 'instances of each model, on each GPU or on the CPU', {
       default: 1,
     }),
     threads: option(
-      'N',
-      wholeNumber(1, 9999),
+      wholeNumber('N', 1, 9999),
       'threads of one instance on the CPU; not with plans. In the Python backend never more than the cores of the server',
       { otherwise: 'the server shares its cores out' },
     ),
     plans: option(
-      'DIR',
-      text,
+      text('DIR'),
       'TensorRT plans made by `virnucpro engines build`: needed by `tensorrt`, and run by `python` in place of the graphs',
     ),
     copy: flag(

@@ -1,12 +1,11 @@
 import { flag, option, section, text, wholeNumber } from '../../settings/index.ts'
 import { UsageError } from '../../system/errors.ts'
 import { command } from '../command.ts'
-import { withSignals } from '../signals.ts'
 
 /** What stopping may take beside the requests under way, in seconds. */
 const STOP_SECONDS = 25
 
-const port = wholeNumber(1, 65_535)
+const port = wholeNumber('N', 1, 65_535)
 const SERVER_BIN = '`tritonserver` of PATH or of `/opt/tritonserver/bin`'
 
 export default command({
@@ -21,25 +20,23 @@ export default command({
   words: 'more',
   options: {
     ...section('Server', {
-      repository: option('DIR', text, 'model repository, made by `virnucpro repository build`', {
+      repository: option(text('DIR'), 'model repository, made by `virnucpro repository build`', {
         required: true,
       }),
-      serverBin: option('PATH', text, 'server program', { otherwise: SERVER_BIN }),
-      backendDirectory: option('DIR', text, "folder of the server's backends", {
+      serverBin: option(text('PATH'), 'server program', { otherwise: SERVER_BIN }),
+      backendDirectory: option(text('DIR'), "folder of the server's backends", {
         otherwise: "the server's own",
       }),
       libraryPath: option(
-        'DIR[:…]',
-        text,
+        text('DIR[:…]'),
         'folders of libraries that the server needs, before those of `LD_LIBRARY_PATH`',
       ),
       perGpu: flag('one server for each GPU, each with ports 3 above those of the one before'),
-      startupTimeout: option('SECONDS', wholeNumber(1, 1e6), 'give up when a model is not ready by then', {
+      startupTimeout: option(wholeNumber('SECONDS', 1, 1e6), 'give up when a model is not ready by then', {
         default: 600,
       }),
       drainTimeout: option(
-        'SECONDS',
-        wholeNumber(0, 1e6),
+        wholeNumber('SECONDS', 0, 1e6),
         'how long requests under way may take when the server is stopped',
         { default: 30 },
       ),
@@ -47,18 +44,17 @@ export default command({
     }),
     ...section('Where it listens', {
       address: option(
-        'ADDRESS',
-        text,
+        text('ADDRESS'),
         'address for HTTP, gRPC and metrics; `0.0.0.0` for every network of the machine',
         { otherwise: '`127.0.0.1`, this machine only' },
       ),
-      httpPort: option('N', port, 'port for HTTP', { default: 8000 }),
-      grpcPort: option('N', port, 'port for gRPC', { default: 8001 }),
-      metricsPort: option('N', port, 'port for metrics', { default: 8002 }),
+      httpPort: option(port, 'port for HTTP', { default: 8000 }),
+      grpcPort: option(port, 'port for gRPC', { default: 8001 }),
+      metricsPort: option(port, 'port for metrics', { default: 8002 }),
     }),
     ...section('Container', {
       container: flag('run the container of `triton/compose.yaml` in place of a server program'),
-      imageTag: option('TAG', text, 'tag of its image', {
+      imageTag: option(text('TAG'), 'tag of its image', {
         otherwise: '`VIRNUCPRO_TRITON_TAG`, else 26.09-py3',
       }),
     }),
@@ -76,7 +72,8 @@ export default command({
     if (args.container && flag !== undefined)
       throw new UsageError(`${flag} and --container contradict each other; keep one`)
   },
-  async run({ args, words, logger }) {
+  patienceMs: ({ drainTimeout }) => 1000 * (drainTimeout + STOP_SECONDS),
+  async run({ args, words, logger, signal }) {
     const { perGpu, dryRun, httpPort: http, grpcPort: grpc, metricsPort: metrics, ...given } = args
     const { serverCommands, shellCommand, startServer, visibleGpus } = await import(
       '../../server/serve/index.ts'
@@ -94,17 +91,11 @@ export default command({
       )
     }
     const { verifyRepository } = await import('../../server/repository/index.ts')
-    await withSignals(
-      logger,
-      async (signal) => {
-        await verifyRepository(options.repository, signal)
-        await using server = await startServer({ ...options, announce: true, signal })
-        logger.info('ready; Ctrl-C stops the server')
-        process.stdout.write(`${server.endpoints.map(({ grpcUrl }) => grpcUrl).join(',')}\n`)
-        await Promise.race([server.ended, aborted(signal)])
-      },
-      1000 * (args.drainTimeout + STOP_SECONDS),
-    )
+    await verifyRepository(options.repository, signal)
+    await using server = await startServer({ ...options, announce: true, signal })
+    logger.info('ready; Ctrl-C stops the server')
+    process.stdout.write(`${server.endpoints.map(({ grpcUrl }) => grpcUrl).join(',')}\n`)
+    await Promise.race([server.ended, aborted(signal)])
   },
 })
 

@@ -13,7 +13,6 @@ import { printable } from '../../system/printable.ts'
 import type { VerifyReport } from '../../verify/index.ts'
 import { requireFiles, requireInputs } from '../arguments.ts'
 import { command } from '../command.ts'
-import { withSignals } from '../signals.ts'
 
 export default command({
   name: 'verify',
@@ -45,27 +44,25 @@ export default command({
       'tritonHeader',
     ),
     golden: option(
-      'FILE.pt',
-      text,
+      text('FILE.pt'),
       "compare with the original's `output_N_ESM.pt` or `output_N_DNABERT_S.pt`",
     ),
-    fasta: option('FILE', text, 'sequences of `--golden`', { otherwise: '`output_N.fa` beside it' }),
-    tolerance: option('X', numberFrom(0, 2), 'most that the cosine of any row may lack to 1', {
+    fasta: option(text('FILE'), 'sequences of `--golden`', { otherwise: '`output_N.fa` beside it' }),
+    tolerance: option(numberFrom('X', 0, 2), 'most that the cosine of any row may lack to 1', {
       default: 0.0005,
     }),
     sequences: option(
-      'N',
-      wholeNumber(0, 100_000),
+      wholeNumber('N', 0, 100_000),
       'built-in sequences for each model, of 1 to 166 residues or three bases for each',
       { default: 32 },
     ),
-    seed: option('N', wholeNumber(0, 2 ** 32 - 1), 'seed of the built-in sequences', { default: 1 }),
+    seed: option(wholeNumber('N', 0, 2 ** 32 - 1), 'seed of the built-in sequences', { default: 1 }),
   }),
   check({ args: { backend, triton } }) {
     if (backend === 'triton' && triton.length === 0)
       throw new UsageError('--backend triton needs a server: give --triton grpc://HOST:PORT')
   },
-  async run({ args, configuration, logger }) {
+  async run({ args, configuration, logger, signal }) {
     const { bundle, backend, triton, serverTimeout, trustServer, golden, fasta, tolerance } = args
     const { values } = configuration.effective
     await requireFiles([['--golden', golden]])
@@ -76,19 +73,17 @@ export default command({
         : undefined
     const { verify } = await import('../../verify/index.ts')
     const { keepInput } = await import('../../fasta/index.ts')
-    const report = await withSignals(logger, async (signal) => {
-      await using kept = fasta === undefined ? undefined : await keepInput(fasta, signal)
-      return await verify({
-        bundle,
-        triton: servers,
-        count: args.sequences,
-        seed: args.seed,
-        threads: values.threads,
-        fasta: kept?.path,
-        golden,
-        logger,
-        signal,
-      })
+    await using kept = fasta === undefined ? undefined : await keepInput(fasta, signal)
+    const report = await verify({
+      bundle,
+      triton: servers,
+      count: args.sequences,
+      seed: args.seed,
+      threads: values.threads,
+      fasta: kept?.path,
+      golden,
+      logger,
+      signal,
     })
     process.stdout.write(render(report))
     const bad = report.models.filter((each) => each.notFinite > 0 || !(1 - each.cosineMin <= tolerance))

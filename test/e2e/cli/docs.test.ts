@@ -1,7 +1,7 @@
 import { expect, test } from 'bun:test'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { commands } from '../../../src/cli/commands.ts'
+import { COMMANDS, loadCommand } from '../../../src/cli/commands.ts'
 import { ExitCode } from '../../../src/exit-codes.ts'
 import { longNames } from '../../../src/settings/index.ts'
 import { repository } from './support.ts'
@@ -14,8 +14,8 @@ test('the tables of options in the documentation are those of the program', () =
   expect({ exitCode, stdout: stdout.toString() }).toEqual({ exitCode: 0, stdout: '' })
 })
 
-test.each([...commands.keys()])('docs/cli.md has %s with its usage and every option', async (name) => {
-  const { options, usage } = (await commands.get(name)!.load()).default
+test.each(Object.keys(COMMANDS))('docs/cli.md has %s with its usage and every option', async (name) => {
+  const { options, usage } = await loadCommand(name)
   const text = page('cli.md')
   for (const [key, option] of Object.entries(options)) {
     const letter = option.short === undefined ? [] : [`-${option.short}`]
