@@ -78,7 +78,6 @@ async function monitorAlone(): Promise<Result[]> {
   await using backend = await openBackend([first, second], 32)
   const watch = (intervalSeconds: number, terminal: LiveTerminal | undefined) =>
     new RunMonitor({
-      program: 'bench',
       backend: backend.description,
       stats: new RunStats([], 300),
       lanes: () => backend.activity(),

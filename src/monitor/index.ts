@@ -4,21 +4,13 @@
 export type { LengthSummary } from './lengths.ts'
 export {
   type DeviceMetrics,
-  METRICS_VERSION,
   type MetricsEnd,
-  MetricsError,
   type MetricsLine,
   type MetricsSample,
-  type MetricsStart,
-  type MetricsWarning,
-  metricsSchema,
-  type Outcome,
   readMetrics,
-  type StageMetrics,
-  type WarningCode,
 } from './metrics.ts'
 export { requireMetricsPort } from './metrics-server.ts'
-export { type MonitorOptions, RunMonitor } from './monitor.ts'
+export { RunMonitor } from './monitor.ts'
 export {
   INPUT_COUNTS,
   MODEL_COUNTS,

@@ -22,10 +22,8 @@ export interface Measure<S = unknown> {
   schema: S
 }
 
-function counter(metric: string, help: string): Measure<typeof count>
-function counter<S>(metric: string, help: string, schema: S): Measure<S>
-function counter(metric: string, help: string, schema: unknown = count): Measure {
-  return { metric, type: 'counter', help, schema }
+function counter(metric: string, help: string): Measure<typeof count> {
+  return { metric, type: 'counter', help, schema: count }
 }
 
 function gauge<S>(metric: string, help: string, schema: S): Measure<S> {
@@ -71,7 +69,10 @@ export const MEASURES = {
   },
   process: {
     rssBytes: gauge('process_resident_memory_bytes', 'Memory of this process.', count),
-    cpuSeconds: counter('process_cpu_seconds', 'Processor time of this process.', amount),
+    cpuSeconds: {
+      ...counter('process_cpu_seconds', 'Processor time of this process.'),
+      schema: amount,
+    },
   },
 }
 
@@ -163,39 +164,29 @@ export type StageMetrics = v.InferOutput<typeof stageSchema>
 export type WarningCode = MetricsWarning['code']
 export type Outcome = MetricsEnd['outcome']
 
-/** A metrics file that this program did not write, or another version of it did. */
-export class MetricsError extends DataError {}
-
 /**
  * The lines of a `metrics.jsonl`; none where there is no such file. A continued run appends, so that there may be
  * several starts. What a killed process left half written is passed over.
  *
- * @throws MetricsError naming the line that is no line of this version
+ * @throws DataError naming the line that is none of this version
  */
 export async function readMetrics(path: string): Promise<MetricsLine[]> {
+  const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return ''
+    throw new ReadError(path, error)
+  })
   const lines: MetricsLine[] = []
-  for (const [at, line] of (await text(path)).split('\n').entries()) {
+  for (const [at, line] of text.split('\n').entries()) {
     const value = parsed(line)
     if (value === undefined) continue
     const result = v.safeParse(metricsSchema, value)
     if (!result.success) {
-      const { message } = result.issues[0]
-      throw new MetricsError(
-        `${path}, line ${at + 1}: not a line of metrics of version ${METRICS_VERSION}: ${message}`,
-      )
+      const what = `not a line of metrics of version ${METRICS_VERSION}: ${result.issues[0].message}`
+      throw new DataError(`${path}, line ${at + 1}: ${what}`)
     }
     lines.push(result.output)
   }
   return lines
-}
-
-async function text(path: string): Promise<string> {
-  try {
-    return await readFile(path, 'utf8')
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return ''
-    throw new ReadError(path, error)
-  }
 }
 
 function parsed(line: string): unknown {

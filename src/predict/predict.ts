@@ -84,7 +84,6 @@ export async function predict(asked: PredictOptions, context: PredictContext): P
     const stats = new RunStats(options.inputs, options.expectedLength)
     const records = new RecordReport(paths.invalidRecords, stats.counts, logger)
     const monitor = new RunMonitor({
-      program: version,
       backend: models.backend.description,
       stats,
       lanes: () => models.backend.activity(),

@@ -11,7 +11,8 @@ export interface Row {
   label: string
   /** Filled share of a bar, 0 to 1; undefined for no bar. */
   bar?: number | undefined
-  fields: readonly Field[]
+  /** What is not known is left out. */
+  fields: readonly (Field | false | undefined)[]
 }
 
 export interface Layout {
@@ -44,9 +45,9 @@ export function layOut(rows: readonly Row[], { columns, rows: most, colours }: L
       line += `  [${paint('#'.repeat(filled), 'green')}${' '.repeat(barWidth - filled)}]`
       used += barWidth + 4
     }
-    const texts = fields.map((field) =>
-      columns < NARROW ? { ...field, text: field.brief ?? field.text } : field,
-    )
+    const texts = fields
+      .filter((field) => field !== undefined && field !== false)
+      .map((field) => (columns < NARROW ? { ...field, text: field.brief ?? field.text } : field))
     for (const { text, colour } of fitting(texts, room - used)) {
       line += ' '.repeat(LABEL_GAP) + (colour === undefined ? text : paint(text, colour))
     }

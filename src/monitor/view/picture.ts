@@ -3,7 +3,7 @@ import { brief, clock, estimate, gibibytes, integer } from '../../text/numbers.t
 import type { DeviceMetrics } from '../metrics.ts'
 import type { Speed } from '../pace.ts'
 import type { ModelStats } from '../run-stats.ts'
-import type { Field, Row } from './line.ts'
+import type { Row } from './line.ts'
 
 /** What the display and the log lines tell of a run, as of now. */
 export interface Status {
@@ -37,11 +37,7 @@ function readingRow({ frames, inputRead, share }: Status): Row {
     label: 'Reading',
     bar: inputRead ? 1 : share,
     fields: [
-      ...(inputRead
-        ? [{ text: 'done', rank: 1 }]
-        : share === undefined
-          ? []
-          : [{ text: percent(share), rank: 0 }]),
+      inputRead ? { text: 'done', rank: 1 } : share !== undefined && { text: percent(share), rank: 0 },
       { text: `${integer(frames.prepared)} frames`, rank: 2 },
     ],
   }
@@ -56,13 +52,10 @@ function modelRow(model: ModelName, { models, speeds, tokensLeft }: Status): Row
     label: MODELS[model].label,
     bar: done,
     fields: [
-      ...(done === undefined ? [] : [{ text: percent(done), rank: 0 }]),
-      ...(speed === undefined
-        ? [{ text: `${integer(sequences)} sequences`, rank: 1 }]
-        : [
-            { text: `${brief(speed.sequencesPerSecond)} seq/s`, rank: 1 },
-            { text: `${brief(speed.tokensPerSecond)} tokens/s`, rank: 2 },
-          ]),
+      done !== undefined && { text: percent(done), rank: 0 },
+      speed === undefined && { text: `${integer(sequences)} sequences`, rank: 1 },
+      speed && { text: `${brief(speed.sequencesPerSecond)} seq/s`, rank: 1 },
+      speed && { text: `${brief(speed.tokensPerSecond)} tokens/s`, rank: 2 },
       { text: `${inFlight} in flight`, rank: 4 },
       { text: `${waiting} queued`, rank: 3 },
     ],
@@ -72,31 +65,34 @@ function modelRow(model: ModelName, { models, speeds, tokensLeft }: Status): Row
 function framesRow({ frames }: Status): Row {
   const { done, known, expected, prepared } = frames
   const all = expected === undefined ? `${integer(prepared)}+` : integer(expected)
+  const bar = expected ? done / expected : undefined
   return {
     label: 'Finished',
-    bar: expected === undefined || expected === 0 ? undefined : done / expected,
+    bar,
     fields: [
-      ...(expected === undefined || expected === 0 ? [] : [{ text: percent(done / expected), rank: 0 }]),
+      bar !== undefined && { text: percent(bar), rank: 0 },
       { text: `${integer(done)} of ${all} frames`, rank: 1 },
-      ...(known === 0 ? [] : [{ text: `${integer(known)} known before`, rank: 3 }]),
+      known > 0 && { text: `${integer(known)} known before`, rank: 3 },
     ],
   }
 }
 
 function deviceRow(device: DeviceMetrics, inFlight: number | undefined): Row {
-  const { name, busy, memoryUsedBytes, memoryTotalBytes, temperatureCelsius, powerWatts, throttled } = device
-  const fields: Field[] = []
-  if (busy !== undefined) fields.push({ text: `${percent(busy)} busy`, brief: percent(busy), rank: 0 })
-  if (memoryUsedBytes !== undefined)
-    fields.push({ text: gibibytes(memoryUsedBytes, memoryTotalBytes), rank: 2 })
-  if (device.sequencesPerSecond !== undefined)
-    fields.push({ text: `${brief(device.sequencesPerSecond)} seq/s`, rank: 1 })
-  if (inFlight !== undefined) fields.push({ text: `${inFlight} in flight`, rank: 3 })
-  if (temperatureCelsius !== undefined) fields.push({ text: `${Math.round(temperatureCelsius)} °C`, rank: 5 })
-  if (powerWatts !== undefined) fields.push({ text: `${Math.round(powerWatts)} W`, rank: 4 })
-  if (throttled !== undefined)
-    fields.push({ text: `lowered: ${throttled.join(', ')}`, rank: 1, colour: 'red' })
-  return { label: name, bar: busy, fields }
+  const { name, busy, memoryUsedBytes, temperatureCelsius, powerWatts, throttled, sequencesPerSecond } =
+    device
+  return {
+    label: name,
+    bar: busy,
+    fields: [
+      busy !== undefined && { text: `${percent(busy)} busy`, brief: percent(busy), rank: 0 },
+      memoryUsedBytes !== undefined && { text: gibibytes(memoryUsedBytes, device.memoryTotalBytes), rank: 2 },
+      sequencesPerSecond !== undefined && { text: `${brief(sequencesPerSecond)} seq/s`, rank: 1 },
+      inFlight !== undefined && { text: `${inFlight} in flight`, rank: 3 },
+      temperatureCelsius !== undefined && { text: `${Math.round(temperatureCelsius)} °C`, rank: 5 },
+      powerWatts !== undefined && { text: `${Math.round(powerWatts)} W`, rank: 4 },
+      throttled && { text: `lowered: ${throttled.join(', ')}`, rank: 1, colour: 'red' },
+    ],
+  }
 }
 
 function runRow({ seconds, secondsLeft, inputRead, checkpointAgeSeconds: age }: Status): Row {
@@ -106,7 +102,7 @@ function runRow({ seconds, secondsLeft, inputRead, checkpointAgeSeconds: age }: 
     fields: [
       { text: left, brief: secondsLeft === undefined ? '?' : clock(secondsLeft), rank: 0 },
       { text: `running for ${clock(seconds)}`, rank: 2, colour: 'dim' },
-      ...(age === undefined ? [] : [{ text: `saved ${clock(age)} ago`, rank: 1, colour: 'dim' as const }]),
+      age !== undefined && { text: `saved ${clock(age)} ago`, rank: 1, colour: 'dim' },
     ],
   }
 }
