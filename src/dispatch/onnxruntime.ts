@@ -2,6 +2,7 @@ import type { TokenBatch } from '../batching/index.ts'
 import { type Bundle, forModels, graphFiles, MODEL_NAMES, type ModelName } from '../bundle/index.ts'
 import type { MonitoredLane } from '../monitor/index.ts'
 import { InferenceError, type InferenceSession, loadRuntime, openSession } from '../onnx/index.ts'
+import { CPU_TOKEN_BUDGET } from '../settings/index.ts'
 import { threadsToStart } from '../system/cores.ts'
 import type { Logger } from '../system/logger.ts'
 import { messageOf } from '../system/problems.ts'
@@ -104,9 +105,8 @@ export class OnnxRuntimeBackend implements EmbeddingBackend {
     return this.#models[model].dimension
   }
 
-  /** Larger batches no longer fit the caches of a CPU: 2,048 tokens were the fastest of 1,024 to 4,096. */
   tokenBudget(): number {
-    return 2048
+    return CPU_TOKEN_BUDGET
   }
 
   maxSequences(): undefined {

@@ -21,6 +21,7 @@ export { type PredictOptions, toPredictOptions, tritonAccess } from './predict-o
 export { type Configuration, resolveConfiguration } from './resolve.ts'
 // THE table.
 export {
+  CPU_TOKEN_BUDGET,
   commonSettings,
   computeSettings,
   fileOnlySettings,

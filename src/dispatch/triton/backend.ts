@@ -3,6 +3,7 @@ import type { TokenBatch } from '../../batching/index.ts'
 import { forModels, MODEL_NAMES, MODELS, type ModelName } from '../../bundle/index.ts'
 import type { MonitoredLane, MonitoredServer } from '../../monitor/index.ts'
 import { InferenceError } from '../../onnx/index.ts'
+import { CPU_TOKEN_BUDGET } from '../../settings/index.ts'
 import { type ErrorKind, VirnucproError } from '../../system/errors.ts'
 import type { Logger } from '../../system/logger.ts'
 import { foreign } from '../../system/printable.ts'
@@ -36,8 +37,6 @@ export class NoServerError extends VirnucproError {
   }
 }
 
-/** As for ONNX Runtime in this process. */
-const CPU_TOKEN_BUDGET = 2048
 /** A healthy server answers with its name in a few milliseconds. */
 const METADATA_MS = 2000
 /** Between two rounds of questions. */
