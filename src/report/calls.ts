@@ -13,18 +13,11 @@ export interface ScoreHistogram {
   missing: number
 }
 
-export interface InputCalls {
-  viralFrames: number
-  scoredFrames: number
-  viralChunks: number
-  calledChunks: number
-}
-
 export interface Calls {
   frames: ScoreHistogram
   chunks: ScoreHistogram
   /** In the order of the inputs. */
-  inputs: InputCalls[]
+  inputs: { viralChunks: number; calledChunks: number }[]
 }
 
 /**
@@ -34,65 +27,37 @@ export interface Calls {
  * @throws DataError when the table is missing, damaged or of another run
  */
 export async function readCalls(path: string, summary: Summary): Promise<Calls> {
-  const counter = new CallCounter(summary)
-  for await (const frames of readFrameScores(path, summary.files.layout)) {
-    for (const frame of frames) counter.add(frame)
-  }
-  counter.finish()
-  const { scoredFrames, viralFrames } = summary.counts
-  if (counter.rows !== scoredFrames || counter.viral !== viralFrames) {
-    throw new DataError(
-      `${path} is not the table of this run: it has ${counter.rows} rows, ${counter.viral} of them viral; ` +
-        `the summary counts ${scoredFrames} and ${viralFrames}`,
-    )
-  }
-  return counter.calls
-}
-
-/** Counts frames in the order of the table, and the chunks that they make. */
-class CallCounter {
-  readonly calls: Calls
-  rows = 0
-  viral = 0
-  readonly #ends: readonly number[]
-  readonly #consensus = new ConsensusBuilder()
-  #input = 0
-  /** Of the chunk that is under way. */
-  #chunkInput = 0
-
-  constructor(summary: Summary) {
-    const none = () => ({ viralFrames: 0, scoredFrames: 0, viralChunks: 0, calledChunks: 0 })
-    this.calls = { frames: emptyHistogram(), chunks: emptyHistogram(), inputs: summary.inputs.map(none) }
-    this.#ends = rowEnds(summary)
-  }
-
-  add(frame: Parameters<ConsensusBuilder['add']>[0]): void {
-    while (this.#input < this.#ends.length - 1 && this.rows >= (this.#ends[this.#input] as number))
-      this.#input++
-    const virus = frame.viral > frame.others
-    tally(this.calls.frames, frame.viral, virus)
-    this.#countChunk(this.#consensus.add(frame))
-    this.#chunkInput = this.#input
-    this.rows++
-    if (virus) this.viral++
-    const counts = this.calls.inputs[this.#input]
-    if (counts === undefined) return
-    counts.scoredFrames++
-    if (virus) counts.viralFrames++
-  }
-
-  finish(): void {
-    this.#countChunk(this.#consensus.finish())
-  }
-
-  #countChunk(call: ReturnType<ConsensusBuilder['finish']>): void {
+  const inputs = summary.inputs.map(() => ({ viralChunks: 0, calledChunks: 0 }))
+  const calls: Calls = { frames: emptyHistogram(), chunks: emptyHistogram(), inputs }
+  const consensus = new ConsensusBuilder()
+  const ends = rowEnds(summary)
+  let [rows, viral, input] = [0, 0, 0]
+  const countChunk = (call: ReturnType<ConsensusBuilder['finish']>) => {
     if (call === undefined) return
-    tally(this.calls.chunks, call.viral, call.virus)
-    const counts = this.calls.inputs[this.#chunkInput]
+    tally(calls.chunks, call.viral, call.virus)
+    const counts = inputs[input]
     if (counts === undefined) return
     counts.calledChunks++
     if (call.virus) counts.viralChunks++
   }
+  for await (const frames of readFrameScores(path, summary.files.layout)) {
+    for (const frame of frames) {
+      // A chunk that ends here is of the input of the frame before.
+      countChunk(consensus.add(frame))
+      while (input < ends.length - 1 && rows >= ends[input]!) input++
+      const isViral = frame.viral > frame.others
+      tally(calls.frames, frame.viral, isViral)
+      rows++
+      if (isViral) viral++
+    }
+  }
+  countChunk(consensus.finish())
+  const { scoredFrames, viralFrames } = summary.counts
+  if (rows === scoredFrames && viral === viralFrames) return calls
+  throw new DataError(
+    `${path} is not the table of this run: it has ${rows} rows, ${viral} of them viral; ` +
+      `the summary counts ${scoredFrames} and ${viralFrames}`,
+  )
 }
 
 /** For each input, the number of rows up to its end. */

@@ -20,7 +20,7 @@ export interface Timeline {
   /** Tokens in each second, for each model. */
   tokens: Series[]
   /** Memory of the program itself, in bytes. */
-  resident: Series
+  resident: Series[]
   warnings: { seconds: number; code: string; message: string }[]
 }
 
@@ -28,68 +28,62 @@ export interface Timeline {
 const MOST_POINTS = 300
 
 export function timelineOf(lines: readonly MetricsLine[]): Timeline {
-  const builder = new TimelineBuilder()
-  for (const line of lines) builder.add(line)
-  return builder.finish()
+  const sets = {
+    busy: new SeriesSet(),
+    memory: new SeriesSet(),
+    tokens: new SeriesSet(),
+    resident: new SeriesSet(),
+  }
+  const restarts: number[] = []
+  const warnings: Timeline['warnings'] = []
+  // Where the start that is under way begins.
+  let [offset, seconds] = [0, 0]
+  let before: MetricsSample | undefined
+  for (const line of lines) {
+    if (line.kind === 'start') {
+      if (seconds > 0) {
+        restarts.push(seconds)
+        for (const set of Object.values(sets)) set.interrupt(seconds)
+      }
+      offset = seconds
+      before = undefined
+      continue
+    }
+    const at = offset + line.seconds
+    seconds = Math.max(seconds, at)
+    if (line.kind === 'warning') warnings.push({ seconds: at, code: line.code, message: line.message })
+    if (line.kind !== 'sample') continue
+    addSample(sets, at, line, before)
+    before = line
+  }
+  const { busy, memory, tokens, resident } = sets
+  return {
+    seconds,
+    restarts,
+    busy: busy.thinned(),
+    memory: memory.thinned(),
+    tokens: tokens.thinned(),
+    resident: resident.thinned(),
+    warnings,
+  }
 }
 
-class TimelineBuilder {
-  readonly #warnings: Timeline['warnings'] = []
-  readonly #restarts: number[] = []
-  readonly #busy = new SeriesSet()
-  readonly #memory = new SeriesSet()
-  readonly #tokens = new SeriesSet()
-  readonly #resident = new SeriesSet()
-  /** Where the part that is under way begins. */
-  #offset = 0
-  #seconds = 0
-  #before: MetricsSample | undefined
-
-  add(line: MetricsLine): void {
-    if (line.kind === 'start') {
-      this.#start()
-      return
-    }
-    const at = this.#offset + line.seconds
-    this.#seconds = Math.max(this.#seconds, at)
-    if (line.kind === 'warning') this.#warnings.push({ seconds: at, code: line.code, message: line.message })
-    else if (line.kind === 'sample') this.#sample(line, at)
+function addSample(
+  { busy, memory, tokens, resident }: Record<'busy' | 'memory' | 'tokens' | 'resident', SeriesSet>,
+  at: number,
+  sample: MetricsSample,
+  before: MetricsSample | undefined,
+): void {
+  for (const device of sample.devices) {
+    busy.add(device.name, at, device.busy)
+    memory.add(device.name, at, device.memoryUsedBytes)
   }
-
-  #start(): void {
-    if (this.#seconds > 0) {
-      this.#restarts.push(this.#seconds)
-      for (const set of [this.#busy, this.#memory, this.#tokens, this.#resident]) set.interrupt(this.#seconds)
-    }
-    this.#offset = this.#seconds
-    this.#before = undefined
+  const passed = sample.seconds - (before?.seconds ?? 0)
+  for (const model of FEATURE_ORDER) {
+    const done = sample.models[model].tokens - (before?.models[model].tokens ?? 0)
+    if (passed > 0 && done >= 0) tokens.add(MODELS[model].label, at, done / passed)
   }
-
-  #sample(line: MetricsSample, at: number): void {
-    for (const { name, busy, memoryUsedBytes } of line.devices) {
-      this.#busy.add(name, at, busy)
-      this.#memory.add(name, at, memoryUsedBytes)
-    }
-    const passed = line.seconds - (this.#before?.seconds ?? 0)
-    for (const model of FEATURE_ORDER) {
-      const done = line.models[model].tokens - (this.#before?.models[model].tokens ?? 0)
-      if (passed > 0 && done >= 0) this.#tokens.add(MODELS[model].label, at, done / passed)
-    }
-    this.#resident.add('this program', at, line.process.rssBytes)
-    this.#before = line
-  }
-
-  finish(): Timeline {
-    return {
-      seconds: this.#seconds,
-      restarts: this.#restarts,
-      busy: this.#busy.thinned(),
-      memory: this.#memory.thinned(),
-      tokens: this.#tokens.thinned(),
-      resident: this.#resident.thinned()[0] ?? { name: 'this program', points: [] },
-      warnings: this.#warnings,
-    }
-  }
+  resident.add('this program', at, sample.process.rssBytes)
 }
 
 class SeriesSet {

@@ -37,7 +37,7 @@ function timelineCharts(timeline: Timeline): Markup[] {
     ...over('Busy share of each device', timeline.busy, percentage),
     ...over('Tokens per second', timeline.tokens, { title: 'tokens/s' }, 'Padding is not counted.'),
     ...over('Memory of the devices', timeline.memory, { title: 'in use', label: memory }),
-    ...over('Memory of the program', [timeline.resident], { title: 'resident', label: memory }),
+    ...over('Memory of the program', timeline.resident, { title: 'resident', label: memory }),
   ]
 }
 

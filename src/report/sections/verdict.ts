@@ -40,7 +40,7 @@ ${legend(shares(chunks))}
 /** The same for each input. */
 export function callsPerInput(summary: Summary, calls: Calls): Markup {
   const rows = summary.inputs.slice(0, SHOWN_INPUTS).map((input, i) => {
-    const called = calls.inputs[i] ?? { viralChunks: 0, calledChunks: 0, viralFrames: 0, scoredFrames: 0 }
+    const called = calls.inputs[i] ?? { viralChunks: 0, calledChunks: 0 }
     const chunks = chunkCounts({ ...input, ...called })
     const numbers = [
       ...[input.records, input.bases, input.chunks],
