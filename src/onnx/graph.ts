@@ -1,6 +1,12 @@
 import { create, type MessageInitShape } from '@bufbuild/protobuf'
-import { bytesPerElement, DataType, elementCount, type FloatType, type WeightType } from './dtype.ts'
-import { encodeFloats } from './encode.ts'
+import {
+  bytesPerElement,
+  DataType,
+  elementCount,
+  encodeFloats,
+  type FloatType,
+  type WeightType,
+} from './elements.ts'
 import {
   type AttributeProtoSchema,
   type GraphProto,
@@ -14,10 +20,10 @@ import {
 export type Value = string
 
 /** Whole numbers become INT, `{ float }` FLOAT, text STRING, lists INTS. */
-export type Attribute = number | string | readonly number[] | { readonly float: number }
+type Attribute = number | string | readonly number[] | { readonly float: number }
 
 /** Size of one dimension, or the name of one that is free until run time. */
-export type Dimension = number | string
+type Dimension = number | string
 
 /** Elements of a tensor in row-major order, in pieces of any size, so that no tensor need be held whole twice. */
 export type FloatSource = () => AsyncIterable<Float32Array> | Iterable<Float32Array>
@@ -43,12 +49,12 @@ export class GraphBuilder {
   readonly weights: Weight[] = []
   /** Sets of operators beside the standard one that the nodes are of. */
   readonly domains = new Set<string>()
-  private readonly nodes: MessageInitShape<typeof NodeProtoSchema>[] = []
-  private readonly constants = new Map<string, MessageInitShape<typeof TensorProtoSchema>>()
-  private readonly inputs: MessageInitShape<typeof ValueInfoProtoSchema>[] = []
-  private readonly outputs: MessageInitShape<typeof ValueInfoProtoSchema>[] = []
-  private readonly taken = new Set<string>()
-  private prefix = ''
+  readonly #nodes: MessageInitShape<typeof NodeProtoSchema>[] = []
+  readonly #constants = new Map<string, MessageInitShape<typeof TensorProtoSchema>>()
+  readonly #inputs: MessageInitShape<typeof ValueInfoProtoSchema>[] = []
+  readonly #outputs: MessageInitShape<typeof ValueInfoProtoSchema>[] = []
+  readonly #taken = new Set<string>()
+  #prefix = ''
 
   constructor(name: string) {
     this.name = name
@@ -56,23 +62,23 @@ export class GraphBuilder {
 
   /** Declares an input of the graph. */
   input(name: string, dtype: DataType, dims: readonly Dimension[]): Value {
-    this.inputs.push(valueInfo(this.claim(name), dtype, dims))
+    this.#inputs.push(valueInfo(this.#claim(name), dtype, dims))
     return name
   }
 
   /** Declares `value` an output of the graph; its own name is the output's name. */
   output(value: Value, dtype: DataType, dims: readonly Dimension[]): void {
-    this.outputs.push(valueInfo(value, dtype, dims))
+    this.#outputs.push(valueInfo(value, dtype, dims))
   }
 
   /** Runs `body` with every name it makes prefixed by `scope/`, so that profilers show where a node belongs. */
   scoped<T>(scope: string, body: () => T): T {
-    const outer = this.prefix
-    this.prefix = `${outer}${scope}/`
+    const outer = this.#prefix
+    this.#prefix = `${outer}${scope}/`
     try {
       return body()
     } finally {
-      this.prefix = outer
+      this.#prefix = outer
     }
   }
 
@@ -101,10 +107,10 @@ export class GraphBuilder {
   ): Value[] {
     const [opType, domain = ''] = op.split(':').reverse() as [string, string?]
     if (domain !== '') this.domains.add(domain)
-    const own = name === undefined ? this.fresh(opType) : this.claim(name)
+    const own = name === undefined ? this.#fresh(opType) : this.#claim(name)
     const values = [own]
-    for (let i = 1; i < outputs; i++) values.push(this.claim(`${own}:${i}`))
-    this.nodes.push({
+    for (let i = 1; i < outputs; i++) values.push(this.#claim(`${own}:${i}`))
+    this.#nodes.push({
       opType,
       domain,
       name: own,
@@ -121,28 +127,28 @@ export class GraphBuilder {
     dims: readonly number[],
     dtype: FloatType = DataType.float,
   ): Value {
-    return this.constant(encodeFloats(Float32Array.from(values), dtype), dims, dtype)
+    return this.#constant(encodeFloats(Float32Array.from(values), dtype), dims, dtype)
   }
 
   /** A small INT64 tensor kept inside the graph: shapes, axes, ranges. Scalar when `dims` is empty. */
   ints(values: readonly number[], dims: readonly number[] = [values.length]): Value {
     const raw = new Uint8Array(BigInt64Array.from(values, BigInt).buffer)
-    return this.constant(raw, dims, DataType.int64)
+    return this.#constant(raw, dims, DataType.int64)
   }
 
   /** A whole number from 0 to 255 as UINT8, a scalar. */
   byte(value: number): Value {
-    return this.constant(Uint8Array.of(value), [], DataType.uint8)
+    return this.#constant(Uint8Array.of(value), [], DataType.uint8)
   }
 
   /** Zero in FP8 E4M3, the type that QuantizeLinear rounds to. */
   fp8Zero(): Value {
-    return this.constant(new Uint8Array(1), [], DataType.float8e4m3fn)
+    return this.#constant(new Uint8Array(1), [], DataType.float8e4m3fn)
   }
 
   /** Declares a weight; its elements are read from `source` when the model is written. */
   weight(name: string, dtype: WeightType, dims: readonly number[], source: FloatSource): Value {
-    const full = this.claim(this.prefix + name)
+    const full = this.#claim(this.#prefix + name)
     this.weights.push({ name: full, dtype, dims, source })
     return full
   }
@@ -151,22 +157,22 @@ export class GraphBuilder {
   toProto(initializers: MessageInitShape<typeof TensorProtoSchema>[]): GraphProto {
     return create(GraphProtoSchema, {
       name: this.name,
-      node: this.nodes,
-      input: this.inputs,
-      output: this.outputs,
-      initializer: [...this.constants.values(), ...initializers],
+      node: this.#nodes,
+      input: this.#inputs,
+      output: this.#outputs,
+      initializer: [...this.#constants.values(), ...initializers],
     })
   }
 
-  private constant(raw: Uint8Array, dims: readonly number[], dtype: DataType): Value {
+  #constant(raw: Uint8Array, dims: readonly number[], dtype: DataType): Value {
     if (raw.byteLength !== elementCount(dims) * bytesPerElement(dtype)) {
       throw new RangeError(`constant has ${raw.byteLength} bytes, which do not fill [${dims}]`)
     }
     const key = `${dtype}[${dims}]${raw.toHex()}`
-    const known = this.constants.get(key)
+    const known = this.#constants.get(key)
     if (known?.name !== undefined) return known.name
-    const name = this.claim(`const_${this.constants.size}`)
-    this.constants.set(key, {
+    const name = this.#claim(`const_${this.#constants.size}`)
+    this.#constants.set(key, {
       name,
       dataType: dtype,
       dims: dims.map(BigInt),
@@ -175,16 +181,16 @@ export class GraphBuilder {
     return name
   }
 
-  private fresh(op: string): string {
+  #fresh(op: string): string {
     for (let i = 0; ; i++) {
-      const name = `${this.prefix}${op}${i === 0 ? '' : `_${i}`}`
-      if (!this.taken.has(name)) return this.claim(name)
+      const name = `${this.#prefix}${op}${i === 0 ? '' : `_${i}`}`
+      if (!this.#taken.has(name)) return this.#claim(name)
     }
   }
 
-  private claim(name: string): string {
-    if (this.taken.has(name)) throw new Error(`two values of graph ${this.name} are named ${name}`)
-    this.taken.add(name)
+  #claim(name: string): string {
+    if (this.#taken.has(name)) throw new Error(`two values of graph ${this.name} are named ${name}`)
+    this.#taken.add(name)
     return name
   }
 }

@@ -1,8 +1,8 @@
 import { type FileHandle, open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { create, type MessageInitShape, toBinary } from '@bufbuild/protobuf'
-import { bytesPerElement, elementCount } from './dtype.ts'
-import { encodeWeight } from './encode.ts'
+import { sha256 } from '../system/sha256.ts'
+import { bytesPerElement, elementCount, encodeWeight } from './elements.ts'
 import type { GraphBuilder, Weight } from './graph.ts'
 import { ModelProtoSchema, type TensorProtoSchema } from './onnx_pb.ts'
 
@@ -10,14 +10,14 @@ import { ModelProtoSchema, type TensorProtoSchema } from './onnx_pb.ts'
  * LayerNormalization needs 17 and Gelu, which we avoid for TensorRT's sake, 20; ONNX Runtime 1.30 and
  * TensorRT 10.6 both read opset 20 and IR version 9.
  */
-export const OPSET = 20
-export const IR_VERSION = 9
+const OPSET = 20
+const IR_VERSION = 9
 
 /** Weights start on page boundaries, as the ONNX specification advises, so that a runtime can map the file. */
 const ALIGNMENT = 4096
 const EXTERNAL = 1
 
-export interface WriteOptions {
+interface WriteOptions {
   /** Folder the files go to; it must exist. */
   readonly folder: string
   /** Keep weights inside the graph file: for small models only, a graph file cannot exceed 2 GB. */
@@ -38,7 +38,7 @@ export interface WrittenFile {
   readonly sha256: string
 }
 
-export interface WrittenModel {
+interface WrittenModel {
   readonly graph: WrittenFile
   /** Absent when the weights are inside the graph file. */
   readonly weights?: WrittenFile
@@ -59,8 +59,7 @@ export async function writeModel(graph: GraphBuilder, options: WriteOptions): Pr
   const stored = options.inline ? await readInline(graph) : await streamExternal(graph, options)
   const bytes = encodeModel(graph, stored.tensors, options)
   await Bun.write(join(options.folder, 'model.onnx'), bytes)
-  const sha256 = new Bun.CryptoHasher('sha256').update(bytes).digest('hex')
-  const file = { file: 'model.onnx', bytes: bytes.length, sha256 }
+  const file = { file: 'model.onnx', bytes: bytes.length, sha256: sha256(bytes) }
   return stored.weights === undefined ? { graph: file } : { graph: file, weights: stored.weights }
 }
 
@@ -183,27 +182,27 @@ function aligned(offset: number): number {
 /** A file that is hashed while it is written, so that it need not be read again. */
 class HashedFile {
   bytes = 0
-  private readonly hasher = new Bun.CryptoHasher('sha256')
-  private readonly handle: FileHandle
+  readonly #hasher = new Bun.CryptoHasher('sha256')
+  readonly #handle: FileHandle
 
   constructor(handle: FileHandle) {
-    this.handle = handle
+    this.#handle = handle
   }
 
   async write(bytes: Uint8Array): Promise<void> {
-    this.hasher.update(bytes)
+    this.#hasher.update(bytes)
     for (let done = 0; done < bytes.length; ) {
-      const { bytesWritten } = await this.handle.write(bytes, done, bytes.length - done)
+      const { bytesWritten } = await this.#handle.write(bytes, done, bytes.length - done)
       done += bytesWritten
     }
     this.bytes += bytes.length
   }
 
   digest(): string {
-    return this.hasher.digest('hex')
+    return this.#hasher.digest('hex')
   }
 
   close(): Promise<void> {
-    return this.handle.close()
+    return this.#handle.close()
   }
 }

@@ -1,4 +1,44 @@
-import { DataType, type FloatType, type WeightType } from './dtype.ts'
+/** Element types of ONNX tensors, by the numbers of the public format (TensorProto.DataType). */
+export const DataType = {
+  float: 1,
+  uint8: 2,
+  int8: 3,
+  int32: 6,
+  int64: 7,
+  bool: 9,
+  float16: 10,
+  bfloat16: 16,
+  float8e4m3fn: 17,
+} as const
+
+export type DataType = (typeof DataType)[keyof typeof DataType]
+
+/** Element types that weights are stored in. */
+export type FloatType = typeof DataType.float | typeof DataType.float16 | typeof DataType.bfloat16
+
+/** Element types of weights: floating point, or whole numbers that the graph gives a scale. */
+export type WeightType = FloatType | typeof DataType.int8
+
+const BYTES: Readonly<Record<DataType, number>> = {
+  [DataType.float]: 4,
+  [DataType.uint8]: 1,
+  [DataType.int8]: 1,
+  [DataType.int32]: 4,
+  [DataType.int64]: 8,
+  [DataType.bool]: 1,
+  [DataType.float16]: 2,
+  [DataType.bfloat16]: 2,
+  [DataType.float8e4m3fn]: 1,
+}
+
+export function bytesPerElement(dtype: DataType): number {
+  return BYTES[dtype]
+}
+
+/** Number of elements of a tensor of this shape; 1 for a scalar. */
+export function elementCount(dims: readonly number[]): number {
+  return dims.reduce((product, dim) => product * dim, 1)
+}
 
 /**
  * Rounds float32 values to bfloat16, to nearest with ties to even, as PyTorch and ONNX Runtime do.
