@@ -1,56 +1,40 @@
 /** Bytes of a file's start that recognition needs: a tar names itself at 257. */
 export const HEAD_BYTES = 512
 
-interface Signature {
-  name: string
-  bytes: string
-  at?: number
-}
+const SAMTOOLS = 'convert it with "samtools fasta"'
+const UNPACK = 'unpack the archive and give the files in it'
+const UTF_16 = 'it is text in UTF-16: convert it with "iconv -f UTF-16 -t UTF-8"'
 
-/** Binary formats that end up as input by mistake; bytes as Latin-1. */
-const BINARY: readonly Signature[] = [
-  { name: 'BAM', bytes: 'BAM\x01' },
-  { name: 'CRAM', bytes: 'CRAM' },
-  { name: 'BCF', bytes: 'BCF' },
-  { name: 'PNG', bytes: '\x89PNG' },
-  { name: 'JPEG', bytes: '\xff\xd8\xff' },
-  { name: 'GIF', bytes: 'GIF8' },
-  { name: 'PDF', bytes: '%PDF-' },
-  { name: 'zip', bytes: 'PK\x03\x04' },
-  { name: 'RAR', bytes: 'Rar!\x1a\x07' },
-  { name: '7z', bytes: '7z\xbc\xaf\x27\x1c' },
-  { name: 'tar', bytes: 'ustar', at: 257 },
-  { name: 'gzip', bytes: '\x1f\x8b' },
-  { name: 'zstd', bytes: '\x28\xb5\x2f\xfd' },
-  { name: 'HDF5', bytes: '\x89HDF\r\n\x1a\n' },
-  { name: 'SQLite', bytes: 'SQLite format 3\0' },
-  { name: 'ELF', bytes: '\x7fELF' },
-  { name: '2bit', bytes: '\x43\x27\x41\x1a' },
-  { name: 'UTF-16', bytes: '\xff\xfe' },
-  { name: 'UTF-16', bytes: '\xfe\xff' },
+/** Binary formats that end up as input by mistake; bytes as Latin-1, and what to do where the file holds sequences. */
+const BINARY: readonly [name: string, bytes: string, advice?: string][] = [
+  ['BAM', 'BAM\x01', SAMTOOLS],
+  ['CRAM', 'CRAM', SAMTOOLS],
+  ['BCF', 'BCF'],
+  ['PNG', '\x89PNG'],
+  ['JPEG', '\xff\xd8\xff'],
+  ['GIF', 'GIF8'],
+  ['PDF', '%PDF-'],
+  ['zip', 'PK\x03\x04', UNPACK],
+  ['RAR', 'Rar!\x1a\x07', UNPACK],
+  ['7z', '7z\xbc\xaf\x27\x1c', UNPACK],
+  ['tar', 'ustar', UNPACK],
+  ['gzip', '\x1f\x8b', 'it is compressed twice: decompress it once with "gzip -dc"'],
+  ['zstd', '\x28\xb5\x2f\xfd', 'it is compressed twice: decompress it once with "zstd -dc"'],
+  ['HDF5', '\x89HDF\r\n\x1a\n'],
+  ['SQLite', 'SQLite format 3\0'],
+  ['ELF', '\x7fELF'],
+  ['2bit', '\x43\x27\x41\x1a', 'convert it with "twoBitToFa"'],
+  ['UTF-16', '\xff\xfe', UTF_16],
+  ['UTF-16', '\xfe\xff', UTF_16],
 ]
-
-/** What to do with the formats that hold sequences after all. */
-const ADVICE: Record<string, string> = {
-  BAM: 'convert it with "samtools fasta"',
-  CRAM: 'convert it with "samtools fasta"',
-  gzip: 'it is compressed twice: decompress it once with "gzip -dc"',
-  zstd: 'it is compressed twice: decompress it once with "zstd -dc"',
-  tar: 'unpack the archive and give the files in it',
-  zip: 'unpack the archive and give the files in it',
-  RAR: 'unpack the archive and give the files in it',
-  '7z': 'unpack the archive and give the files in it',
-  '2bit': 'convert it with "twoBitToFa"',
-  'UTF-16': 'it is text in UTF-16: convert it with "iconv -f UTF-16 -t UTF-8"',
-}
+/** Where a tar names itself; every other format does at its start. */
+const TAR_AT = 257
 
 /** Text formats that are taken for sequences; the first one matching the start of the file. */
 const TEXT: readonly [prefix: string, advice: string][] = [
-  ['@HD\t', 'this is SAM: convert it with "samtools fasta"'],
-  ['@SQ\t', 'this is SAM: convert it with "samtools fasta"'],
-  ['@PG\t', 'this is SAM: convert it with "samtools fasta"'],
-  ['@RG\t', 'this is SAM: convert it with "samtools fasta"'],
-  ['@CO\t', 'this is SAM: convert it with "samtools fasta"'],
+  ...['@HD', '@SQ', '@PG', '@RG', '@CO'].map(
+    (tag) => [`${tag}\t`, `this is SAM: ${SAMTOOLS}`] as [string, string],
+  ),
   ['LOCUS ', 'this is GenBank: convert it to FASTA'],
   ['ID   ', 'this is EMBL: convert it to FASTA'],
   ['##gff', 'this is GFF: give the FASTA file it belongs to'],
@@ -78,8 +62,8 @@ export function latin1(bytes: Uint8Array): string {
 /** A known binary format, from the first {@link HEAD_BYTES} bytes, with advice on what to do. */
 export function recogniseBinary(head: Uint8Array): { name: string; advice: string } | undefined {
   const text = latin1(head)
-  const found = BINARY.find(({ bytes, at = 0 }) => text.startsWith(bytes, at))
-  return found && { name: found.name, advice: ADVICE[found.name] ?? 'give a FASTA or FASTQ file' }
+  const found = BINARY.find(([name, bytes]) => text.startsWith(bytes, name === 'tar' ? TAR_AT : 0))
+  return found && { name: found[0], advice: found[2] ?? 'give a FASTA or FASTQ file' }
 }
 
 /** What a text that is neither FASTA nor FASTQ is, and what to do with it. */

@@ -6,6 +6,8 @@ import { WriteError } from '../system/system-error.ts'
 const TAIL_BYTES = 4 << 20
 /** Covers nearly every entry with one read. */
 const READ_BYTES = 512
+/** Before the bytes of an id: 5 of its line, 3 of its source, 4 of its length. */
+const HEAD_BYTES = 12
 
 /** One id and where it was seen. */
 export interface SpoolEntry {
@@ -17,11 +19,10 @@ export interface SpoolEntry {
 /**
  * Append-only list of ids, the newest few MiB in memory and the rest in an unlinked temporary file, so that
  * memory does not grow with the ids and any entry is one read away, for pipes and compressed files too.
- * Entry: line, source, length as LEB128, then the bytes.
  */
 class IdSpool {
   readonly #folder: string
-  #tail = new Uint8Array(1 << 16)
+  #tail = Buffer.allocUnsafeSlow(1 << 16)
   #used = 1 // offset 0 means "no entry" to the table
   #base = 0
   #descriptor = -1
@@ -32,13 +33,13 @@ class IdSpool {
 
   /** Adds `bytes[start..end)`. @returns offset of the entry, never 0 */
   append(bytes: Uint8Array, start: number, end: number, line: number, sourceIndex: number): number {
-    this.#reserve(end - start + 30)
+    this.#reserve(HEAD_BYTES + end - start)
     const offset = this.#base + this.#used
-    this.#number(line)
-    this.#number(sourceIndex)
-    this.#number(end - start)
     const tail = this.#tail
-    let used = this.#used
+    tail.writeUIntLE(line, this.#used, 5)
+    tail.writeUIntLE(sourceIndex, this.#used + 5, 3)
+    tail.writeUInt32LE(end - start, this.#used + 8)
+    let used = this.#used + HEAD_BYTES
     for (let index = start; index < end; index++) tail[used++] = bytes[index]!
     this.#used = used
     return offset
@@ -47,7 +48,7 @@ class IdSpool {
   read(offset: number): SpoolEntry {
     if (offset >= this.#base) return parseEntry(this.#tail.subarray(offset - this.#base, this.#used))!
     for (let size = READ_BYTES; ; size *= 2) {
-      const bytes = new Uint8Array(size)
+      const bytes = Buffer.allocUnsafe(size)
       const read = readSync(this.#descriptor, bytes, 0, size, offset)
       const entry = parseEntry(bytes.subarray(0, read))
       if (entry !== undefined) return entry
@@ -60,20 +61,11 @@ class IdSpool {
     this.#descriptor = -1
   }
 
-  #number(value: number): void {
-    let rest = value
-    while (rest >= 0x80) {
-      this.#tail[this.#used++] = (rest % 0x80) | 0x80
-      rest = Math.floor(rest / 0x80)
-    }
-    this.#tail[this.#used++] = rest
-  }
-
   #reserve(extra: number): void {
     if (this.#used + extra <= this.#tail.length) return
     if (this.#used + extra > TAIL_BYTES) this.#flush()
     if (extra <= this.#tail.length - this.#used) return
-    const grown = new Uint8Array(Math.max(this.#used + extra, this.#tail.length * 2))
+    const grown = Buffer.allocUnsafeSlow(Math.max(this.#used + extra, this.#tail.length * 2))
     grown.set(this.#tail.subarray(0, this.#used))
     this.#tail = grown
   }
@@ -94,22 +86,16 @@ class IdSpool {
   }
 }
 
-function parseEntry(bytes: Uint8Array): SpoolEntry | undefined {
-  let position = 0
-  const numbers: number[] = []
-  while (numbers.length < 3) {
-    let value = 0
-    for (let scale = 1; ; scale *= 0x80) {
-      const byte = bytes[position++]
-      if (byte === undefined) return undefined
-      value += (byte & 0x7f) * scale
-      if (byte < 0x80) break
-    }
-    numbers.push(value)
+/** The entry at the start of the bytes; undefined where they do not hold the whole of it. */
+function parseEntry(bytes: Buffer): SpoolEntry | undefined {
+  if (bytes.length < HEAD_BYTES) return undefined
+  const end = HEAD_BYTES + bytes.readUInt32LE(8)
+  if (bytes.length < end) return undefined
+  return {
+    id: bytes.subarray(HEAD_BYTES, end),
+    line: bytes.readUIntLE(0, 5),
+    sourceIndex: bytes.readUIntLE(5, 3),
   }
-  const [line, sourceIndex, length] = numbers as [number, number, number]
-  if (position + length > bytes.length) return undefined
-  return { id: bytes.subarray(position, position + length), line, sourceIndex }
 }
 
 const FIRST_SLOTS = 1 << 12

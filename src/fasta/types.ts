@@ -157,7 +157,7 @@ export interface ReadOptions {
   /** Counts to fill in. */
   statistics?: ReadStatistics
   /**
-   * Folder for the list of ids once it exceeds 4 MiB (about the bytes of the ids plus 5 a record).
+   * Folder for the list of ids once it exceeds 4 MiB (the bytes of the ids and 12 a record).
    * The file is unlinked as soon as it is open, so that nothing stays behind.
    * @default os.tmpdir()
    */
