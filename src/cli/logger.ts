@@ -1,5 +1,4 @@
 import { closeSync, constants, openSync, writeSync } from 'node:fs'
-import { createConsola } from 'consola/core'
 import type { Logger } from '../system/logger.ts'
 import { type Message, printableLines } from '../system/printable.ts'
 import { WriteError } from '../system/system-error.ts'
@@ -17,50 +16,42 @@ export interface LoggerOptions {
   terminal?: LiveTerminal | undefined
 }
 
-// consola's numbers: 0 error, 1 warn, 3 info, 4 debug.
-const LEVELS = { error: 0, info: 3, debug: 4 } as const
-const COLOURS: Readonly<Record<string, number>> = { error: 31, warn: 33, debug: 90 }
-const PREFIXES: Readonly<Record<string, string>> = { error: 'error: ', warn: 'warning: ', debug: 'debug: ' }
+const LEVELS = { error: 0, warn: 1, info: 2, debug: 3 } as const
+type Level = keyof typeof LEVELS
+const COLOURS: Readonly<Partial<Record<Level, number>>> = { error: 31, warn: 33, debug: 90 }
+const PREFIXES: Readonly<Record<Level, string>> = {
+  error: 'error: ',
+  warn: 'warning: ',
+  info: '',
+  debug: 'debug: ',
+}
 
 /**
  * The one logger: standard error and, when asked, a file. Standard output belongs to results alone.
- * consola's own reporters are not used: they write `info` to standard output, and rewrite underscores and
- * back-quotes, which occur in sequence ids.
  *
  * The one place where messages become printable: what a terminal would act on is escaped, in the file too.
  */
-export function createLogger(options: LoggerOptions = {}): Logger {
-  const stderrLevel = options.quiet ? LEVELS.error : options.verbose ? LEVELS.debug : LEVELS.info
-  const file =
-    options.file === undefined ? undefined : new LogFile(options.file, (text) => consola.warn(text))
+export function createLogger({ quiet, verbose, file: path, terminal }: LoggerOptions = {}): Logger {
+  const fileLevel = verbose ? LEVELS.debug : LEVELS.info
+  const stderrLevel = quiet ? LEVELS.error : fileLevel
   const colours = wantsColours()
-  const consola = createConsola({
-    // Given explicitly: by itself consola shows warnings only when it believes to run in a test.
-    level: options.verbose ? LEVELS.debug : LEVELS.info,
-    // Off: a warning about each of many records must not be swallowed.
-    throttle: 0,
-    stdout: process.stderr,
-    stderr: process.stderr,
-    reporters: [
-      {
-        log({ type, level, args, date }) {
-          const lines = printableLines(args[0] as Message)
-          if (level <= stderrLevel) {
-            const text = `${forTerminal(type, lines, colours)}\n`
-            if (options.terminal === undefined) process.stderr.write(text)
-            else options.terminal.write(text)
-          }
-          file?.write(forFile(type, lines, date))
-        },
-      },
-    ],
-  })
+  const log = (level: Level, message: Message) => {
+    if (LEVELS[level] > fileLevel) return
+    const lines = printableLines(message)
+    if (LEVELS[level] <= stderrLevel) {
+      const text = `${forTerminal(level, lines, colours)}\n`
+      if (terminal === undefined) process.stderr.write(text)
+      else terminal.write(text)
+    }
+    file?.write(forFile(level, lines, new Date()))
+  }
+  const file = path === undefined ? undefined : new LogFile(path, (text) => log('warn', text))
   file?.open()
   return {
-    debug: (message) => consola.debug(message),
-    info: (message, detail) => consola.info(withAdvice(message, detail)),
-    warn: (message, detail) => consola.warn(withAdvice(message, detail)),
-    error: (message, detail) => consola.error(withAdvice(message, detail)),
+    debug: (message) => log('debug', message),
+    info: (message, detail) => log('info', withAdvice(message, detail)),
+    warn: (message, detail) => log('warn', withAdvice(message, detail)),
+    error: (message, detail) => log('error', withAdvice(message, detail)),
     wording: withAdvice,
   }
 }
@@ -72,20 +63,19 @@ export function wantsColours(): boolean {
   return process.stderr.isTTY === true && process.env.TERM !== 'dumb'
 }
 
-function forTerminal(type: string, lines: readonly string[], colours: boolean): string {
+function forTerminal(level: Level, lines: readonly string[], colours: boolean): string {
   const message = lines.join('\n')
-  const prefix = PREFIXES[type] ?? ''
-  const colour = COLOURS[type]
+  const [prefix, colour] = [PREFIXES[level], COLOURS[level]]
   return colours && colour !== undefined ? `\x1b[${colour}m${prefix}\x1b[0m${message}` : prefix + message
 }
 
 /** `2026-01-31 23:59:59 - INFO - …`, every line of a message with the time, so that the file can be searched. */
-function forFile(type: string, lines: readonly string[], date: Date): string {
+function forFile(level: Level, lines: readonly string[], date: Date): string {
   const two = (value: number) => String(value).padStart(2, '0')
   const day = `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`
   const time = `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`
-  const level = type === 'warn' ? 'WARNING' : type.toUpperCase()
-  return lines.map((line) => `${day} ${time} - ${level} - ${line}\n`).join('')
+  const name = level === 'warn' ? 'WARNING' : level.toUpperCase()
+  return lines.map((line) => `${day} ${time} - ${name} - ${line}\n`).join('')
 }
 
 const APPEND = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT

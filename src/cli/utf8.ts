@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer'
 import { readFileSync, readlinkSync } from 'node:fs'
 import { UsageError } from '../system/errors.ts'
 import { printable } from '../system/printable.ts'
@@ -35,15 +36,6 @@ function refuse(what: string, bytes: Buffer): void {
   )
 }
 
-function isUtf8(bytes: Uint8Array): boolean {
-  try {
-    new TextDecoder('utf-8', { fatal: true }).decode(bytes)
-    return true
-  } catch {
-    return false
-  }
-}
-
 /** `caf\xe9.fa`, as a shell would take it in `$'…'`; of a variable, the name alone, since its value may be a secret. */
 function shown(bytes: Buffer): string {
   const text = bytes.toString('latin1')
@@ -54,15 +46,9 @@ function shown(bytes: Buffer): string {
 /** Empty where the system does not tell, as on macOS, whose names are always valid. */
 function entriesOf(path: string): Buffer[] {
   try {
-    const bytes = readFileSync(path)
-    const entries: Buffer[] = []
-    for (let start = 0; start < bytes.length; ) {
-      const end = bytes.indexOf(0, start)
-      const stop = end < 0 ? bytes.length : end
-      entries.push(bytes.subarray(start, stop))
-      start = stop + 1
-    }
-    return entries
+    // Every byte is a letter of Latin-1.
+    const entries = readFileSync(path, 'latin1').split('\0')
+    return entries.map((entry) => Buffer.from(entry, 'latin1'))
   } catch {
     return []
   }
