@@ -1,4 +1,6 @@
 #!/usr/bin/env bun
+// The command line: commands and their options, messages to standard error, exit codes.
+
 import { ExitCode } from '../exit-codes.ts'
 import { WriteError } from '../system/system-error.ts'
 import { reportError } from './report.ts'

@@ -6,7 +6,7 @@ import { resolved } from './support.ts'
 
 test('the options of a run with nothing but an input', async () => {
   const configuration = await resolved({ flags: { input: ['reads.fa.gz'] } })
-  expect(toPredictOptions(configuration)).toEqual({
+  expect(toPredictOptions(configuration)).toMatchObject({
     inputs: ['reads.fa.gz'],
     outputDir: 'reads_predictions',
     prefix: undefined,
