@@ -44,23 +44,15 @@ export interface LaneSample extends MonitoredLane {
   sequencesPerSecond: number | undefined
 }
 
-export interface Reading {
-  devices: DeviceMetrics[]
-  lanes: LaneSample[]
-}
-
-export interface SamplerOptions {
+interface SamplerOptions {
   lanes(): readonly MonitoredLane[]
   servers: readonly MonitoredServer[]
   intervalSeconds: number
   logger: Logger
 }
 
-interface Before {
-  at: number
-  lanes: ReadonlyMap<string, MonitoredLane>
-  times: ReadonlyMap<string, ComputeTimes>
-}
+/** What each server says it has computed; undefined where it did not answer. */
+type Times = ReadonlyMap<string, ComputeTimes | undefined>
 
 /** Asks everything that knows how busy the devices are. A source that is not there is left out. */
 export class Sampler {
@@ -68,7 +60,7 @@ export class Sampler {
   readonly #deadlineMs: number
   readonly #nvidiaSmi: NvidiaSmi | undefined
   readonly #silent = new Set<string>()
-  #before: Before | undefined
+  #before: { at: number; lanes: ReadonlyMap<string, MonitoredLane>; times: Times } | undefined
 
   constructor(options: SamplerOptions) {
     this.#options = options
@@ -76,16 +68,15 @@ export class Sampler {
     this.#nvidiaSmi = options.servers.some(isLocal) ? NvidiaSmi.find() : undefined
   }
 
-  async read(): Promise<Reading> {
+  async read(): Promise<{ devices: DeviceMetrics[]; lanes: LaneSample[] }> {
     const { servers } = this.#options
     const [times, pages, local] = await Promise.all([
       Promise.all(servers.map(({ client }) => askStatistics(client, this.#deadlineMs))),
       Promise.all(servers.map((server) => this.#page(server))),
       this.#nvidiaSmi?.ask(this.#deadlineMs),
     ])
-    const lanes = this.#lanes(new Map(servers.flatMap(({ name }, i) => pair(name, times[i]))))
-    const gpus = this.#gpus(pages, local, lanes)
-    return { lanes, devices: [...gpus, ...lanes.map(deviceOf)] }
+    const lanes = this.#lanes(new Map(servers.map(({ name }, i) => [name, times[i]])))
+    return { lanes, devices: [...this.#gpus(pages, local, lanes), ...lanes.map(deviceOf)] }
   }
 
   async #page(server: MonitoredServer): Promise<GpuReading[] | undefined> {
@@ -97,26 +88,26 @@ export class Sampler {
     return found
   }
 
-  #lanes(times: ReadonlyMap<string, ComputeTimes>): LaneSample[] {
+  #lanes(times: Times): LaneSample[] {
     const at = performance.now()
     const lanes = this.#options.lanes()
     const before = this.#before
     this.#before = { at, times, lanes: new Map(lanes.map((lane) => [lane.name, lane])) }
     return lanes.map((lane) => {
-      const { server } = lane
-      const answers = server === undefined || times.has(server)
-      const last = before?.lanes.get(lane.name)
+      const { name, server, instances } = lane
+      const answers = server === undefined || times.get(server) !== undefined
+      const last = before?.lanes.get(name)
       if (before === undefined || last === undefined)
         return { ...lane, answers, busy: undefined, sequencesPerSecond: undefined }
       const seconds = Math.max(1e-3, (at - before.at) / 1000)
       const computed =
         server === undefined
-          ? difference(lane.busySeconds, last.busySeconds)
-          : nanoseconds(lane, times.get(server), before.times.get(server))
+          ? (lane.busySeconds ?? Number.NaN) - (last.busySeconds ?? Number.NaN)
+          : computedSeconds(lane, times.get(server), before.times.get(server))
       return {
         ...lane,
         answers,
-        busy: computed === undefined ? undefined : clamp(computed / seconds / lane.instances),
+        busy: Number.isNaN(computed) ? undefined : Math.max(0, Math.min(1, computed / seconds / instances)),
         sequencesPerSecond: (lane.sequences - last.sequences) / seconds,
       }
     })
@@ -144,19 +135,10 @@ export class Sampler {
     // A server on this machine that says nothing of GPUs may use any of them.
     const isMute = servers.some((server, i) => isLocal(server) && !pages[i]?.length)
     const others = isMute ? (local ?? []).filter(({ uuid }) => !devices.has(uuid)) : []
-    return [
-      ...devices.values(),
-      ...others.map(({ uuid: _, index, ...rest }) => ({
-        name: `gpu ${index}`,
-        kind: 'gpu' as const,
-        ...rest,
-      })),
-    ]
+    for (const { uuid, index, ...rest } of others)
+      devices.set(uuid, { name: `gpu ${index}`, kind: 'gpu', ...rest })
+    return [...devices.values()]
   }
-}
-
-function pair<T>(name: string, value: T | undefined): [string, T][] {
-  return value === undefined ? [] : [[name, value]]
 }
 
 function isLocal({ name }: MonitoredServer): boolean {
@@ -164,23 +146,15 @@ function isLocal({ name }: MonitoredServer): boolean {
   return /^(127\.[\d.]+|localhost|\[?::1\]?)$/.test(host) || host === hostname()
 }
 
-function clamp(share: number): number {
-  return Math.max(0, Math.min(1, share))
-}
-
-function difference(now: number | undefined, before: number | undefined): number | undefined {
-  return now === undefined || before === undefined ? undefined : now - before
-}
-
-/** Seconds of computing since the last sample. A server that was started again counts from zero. */
-function nanoseconds(
+/** Seconds of computing since the last sample; NaN where unknown. A server that was started again counts from zero. */
+function computedSeconds(
   { model }: MonitoredLane,
   now: ComputeTimes | undefined,
   before: ComputeTimes | undefined,
-): number | undefined {
-  if (model === undefined || now === undefined || before === undefined) return undefined
+): number {
+  if (model === undefined || now === undefined || before === undefined) return Number.NaN
   const [end = 0n, start = 0n] = [now.get(model), before.get(model)]
-  return end < start ? undefined : Number(end - start) / 1e9
+  return end < start ? Number.NaN : Number(end - start) / 1e9
 }
 
 function speedOf(server: string, lanes: readonly LaneSample[]): { sequencesPerSecond?: number } {

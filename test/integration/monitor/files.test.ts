@@ -3,7 +3,8 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { appendFile, mkdir, rm, writeFile } from 'node:fs/promises'
 import { temporaryFolder } from '../../../scripts/support/temporary.ts'
 import { freePorts } from '../../../scripts/support/triton.ts'
-import { type MetricsEnd, type MetricsLine, readMetrics } from '../../../src/monitor/index.ts'
+import { type MetricsEnd, type MetricsLine, readMetrics, STAGES } from '../../../src/monitor/index.ts'
+import { MEASURES } from '../../../src/monitor/metrics.ts'
 import { openMetrics } from '../../../src/monitor/openmetrics.ts'
 import { heartbeat } from '../../../src/monitor/view/picture.ts'
 import { repository, run, smallRun } from '../../e2e/predict/resume-support.ts'
@@ -185,6 +186,9 @@ test('the dashboard and docs/monitoring.md name metrics that are written, and al
   const dashboard = readFileSync(`${repository}/docs/grafana-dashboard.json`, 'utf8')
   const named = [...page.matchAll(/`([a-z_]+)`(?=[^|\n]*\|.*\|)/g)].map(([, name]) => `virnucpro_${name}`)
   expect([...new Set(written)].filter((name) => !named.includes(name))).toEqual([])
+  const lines = readFileSync(`${repository}/docs/monitoring.md`, 'utf8').split('### metrics.jsonl')[1] ?? ''
+  const fields = [...Object.values(MEASURES).flatMap((group) => Object.keys(group)), ...STAGES.keys()]
+  expect(fields.filter((name) => !lines.includes(`\`${name}\``))).toEqual([])
   const drawn = [...dashboard.matchAll(/virnucpro_[a-z_]+/g)].map(([name]) => name)
   expect(drawn.filter((name) => !written.includes(name))).toEqual([])
   expect(drawn.length).toBeGreaterThan(15)
