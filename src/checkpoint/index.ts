@@ -3,7 +3,7 @@ export { AdoptedVectors } from './adopted.ts'
 // Parts that could not be computed.
 export { type FailedPart, writeFailedFiles } from './failed-files.ts'
 // The files of a run.
-export { FileRecord, otherRecords, RecordError } from './file-record.ts'
+export { FileRecord, otherRecords, RecordError, type RecordPlace } from './file-record.ts'
 // The embeddings of finished batches.
 export { Journal } from './journal.ts'
 export { type JournalEntry, KEY_BYTES, REFUSED } from './journal-format.ts'
@@ -12,7 +12,9 @@ export { LockedError, LockLostError, RunLock } from './lock.ts'
 export type { LockOwner } from './lock-owner.ts'
 // What a run works on, and whether another continues it.
 export {
+  formatManifest,
   manifestDifferences,
+  openManifest,
   RUN_FORMAT,
   type RunInput,
   type RunManifest,

@@ -64,6 +64,8 @@ const ADVICE: { [Code in keyof ErrorCodes]: (data: ErrorCodes[Code]) => string }
   'no-gpu-for-servers': () => 'Leave out --per-gpu to run one server on the CPU',
   'startup-timeout': () => 'Large models take minutes: raise --startup-timeout',
   'port-in-use': ({ port }) => `Stop that program, or choose another port with --${port}-port`,
+  'checkpoints-unusable': () => 'Leave them out with --skip-damaged; the next run computes them again',
+  'names-taken': () => 'Move them away, or name another folder with --output',
 }
 
 /** A message with the advice that goes with it: after its one line, or below its lines. */

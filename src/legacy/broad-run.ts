@@ -1,11 +1,13 @@
-import type { OutputPaths } from '../layout/index.ts'
+import type { FileName, OutputPaths } from '../layout/index.ts'
 import { messageOf } from '../system/problems.ts'
+import type { RunPlan } from './migrate-plan.ts'
 import {
   BROAD_STAGES,
-  type BroadStage,
+  filesOf,
+  outputsOf,
   type PipelineConfig,
   PipelineState,
-  type StageOutputs,
+  readPipelineConfig,
 } from './pipeline-state.ts'
 
 /**
@@ -31,10 +33,13 @@ export class BroadRun {
     return run
   }
 
-  /** The run has finished, all its parts included. */
+  /** The run has finished, all its parts included. Like there, files are named even once removed. */
   async complete(parts: number): Promise<void> {
-    const outputs = outputsOf(this.#paths, parts)
-    for (const stage of BROAD_STAGES) this.#state.stage(stage).complete(outputs[stage])
+    const pathsOf = (file: FileName) => {
+      const path = this.#paths[file]
+      return typeof path === 'string' ? [path] : Array.from({ length: parts }, (_, i) => path(i + 1))
+    }
+    for (const stage of BROAD_STAGES) this.#state.stage(stage).complete(outputsOf(stage, pathsOf))
     await this.#state.write()
   }
 
@@ -45,18 +50,39 @@ export class BroadRun {
   }
 }
 
-/** The files of a run under the keys that Broad's fork gives them. Like there, they are named even once removed. */
-function outputsOf(paths: OutputPaths, parts: number): Record<BroadStage, StageOutputs> {
-  const all = (file: (part: number) => string) => Array.from({ length: parts }, (_, i) => file(i + 1))
-  return {
-    CHUNKING: { files: [paths.chunked] },
-    TRANSLATION: { nucleotide_file: paths.nucleotide, protein_file: paths.protein },
-    NUCLEOTIDE_SPLITTING: { nucleotide_files: all(paths.nucleotidePart) },
-    PROTEIN_SPLITTING: { protein_files: all(paths.proteinPart) },
-    NUCLEOTIDE_FEATURES: { nucleotide_features: all(paths.dnabertPart) },
-    PROTEIN_FEATURES: { protein_features: all(paths.esmPart) },
-    FEATURE_MERGING: { merged_files: all(paths.mergedPart) },
-    PREDICTION: { prediction_file: paths.predictions },
-    CONSENSUS: { consensus_file: paths.consensus },
+/** The FASTA files of the parts that files of embeddings belong to. */
+const PART_OF: Partial<Record<FileName, FileName>> = {
+  dnabertPart: 'nucleotidePart',
+  esmPart: 'proteinPart',
+  mergedPart: 'nucleotidePart',
+}
+
+/**
+ * The state that Broad's fork would have written for the files of a migrated run, so that it can resume from there.
+ * @param placed where a path of the run will lie in the end
+ */
+export async function stateOf(
+  { run, to, files }: RunPlan,
+  placed: (path: string) => string,
+): Promise<PipelineState> {
+  // Of a run of the original nothing is known of the model but the length: the name that Broad's fork gives it.
+  const config = (await readPipelineConfig(run.root)) ?? {
+    expectedLength: to.expectedLength,
+    modelPath: `${to.expectedLength === 300 ? 300 : 500}_model.pth`,
   }
+  const state = PipelineState.create(placed(run.root), config)
+  const planned = (file: FileName) => files.filter((each) => each.file === file).map((each) => each.to)
+  const isWhole = (file: FileName) =>
+    planned(file).length > 0 && planned(file).length === planned(PART_OF[file] ?? file).length
+  const isFinished = planned('predictions').length > 0
+  const pathsOf = (file: FileName) => {
+    const path = to[file]
+    return (typeof path === 'string' && file !== 'chunked' ? [path] : planned(file)).map(placed)
+  }
+  for (const stage of BROAD_STAGES) {
+    // Of a finished run Broad's fork removes the files of the first stages itself.
+    if (!isFinished && !filesOf(stage).every(isWhole)) break
+    state.stage(stage).complete(outputsOf(stage, pathsOf))
+  }
+  return state
 }

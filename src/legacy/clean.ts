@@ -1,14 +1,13 @@
 import { existsSync } from 'node:fs'
 import { lstat, readdir, rm, rmdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { FileRecord, type RecordPlace } from '../checkpoint/file-record.ts'
-import { beginsAsCheckpoint, isStateFile } from '../checkpoint/state-files.ts'
+import { beginsAsCheckpoint, FileRecord, isStateFile, type RecordPlace } from '../checkpoint/index.ts'
+import { resultFiles, statePaths } from '../layout/index.ts'
 import { WriteError } from '../system/system-error.ts'
-import { readLegacyFile } from './read.ts'
-import { runsIn } from './runs.ts'
-import { type Found, layoutOf, scanFolder } from './scan.ts'
-import { lockRuns } from './state-locks.ts'
-import { type OwnState, ownStates, rootOf } from './states.ts'
+import { type LegacyFile, readLegacyFile } from './read.ts'
+import { LAYOUTS, layoutOf, oncePerFolder, pathsOf, runsIn } from './runs.ts'
+import { type Found, scanFolder } from './scan.ts'
+import { lockRuns, type OwnState, ownStates, rootOf } from './states.ts'
 
 export interface CleanOptions {
   folder: string
@@ -56,6 +55,16 @@ interface Removal extends Leftover {
   remove(): Promise<void>
 }
 
+function removal(path: string, reason: string): Removal {
+  return {
+    path,
+    reason,
+    async remove() {
+      await remove(path)
+    },
+  }
+}
+
 async function remove(path: string): Promise<void> {
   try {
     await rm(path, { force: true })
@@ -65,41 +74,65 @@ async function remove(path: string): Promise<void> {
   await rmdir(dirname(path)).catch(() => {})
 }
 
+async function withMarker(path: string, reason: string): Promise<Removal[]> {
+  const marker = `${path}.done`
+  const removals = [removal(path, reason)]
+  return (await isEmptyFile(marker)) ? [...removals, removal(marker, 'marker of the file before')] : removals
+}
+
 /**
  * What can be removed below a folder: temporary files, markers without data, damaged checkpoints, states of finished
  * runs. Files that are whole but of another kind or version than expected are never among them, nor are tables.
  */
 async function findLeftovers(found: Found, options: CleanOptions): Promise<Removal[]> {
   const leftovers: Removal[] = []
-  const add = (path: string, reason: string) =>
-    void leftovers.push({ path, reason, remove: () => remove(path) })
   for (const path of found.temporary)
-    if (await beginsAsCheckpoint(path).catch(() => false)) add(path, 'temporary, of a run that was stopped')
-  // Empty files and markers hold nothing that could tell whose they are, but whole files of a run beside them do.
+    if (await beginsAsCheckpoint(path).catch(() => false))
+      leftovers.push(removal(path, 'temporary, of a run that was stopped'))
+  leftovers.push(...(await ofCheckpoints(found, options)))
+  for (const states of found.states)
+    for (const state of await ownStates(states)) leftovers.push(...(await ofState(state, options)))
+  return leftovers
+}
+
+async function ofCheckpoints(found: Found, options: CleanOptions): Promise<Removal[]> {
+  const leftovers: Removal[] = []
+  const whyDone = doneIn(options)
+  // Empty files and markers hold nothing that could say whose they are, but whole files of a run beside them do.
   const folders = new Set<string>()
   const empty: string[] = []
-  const finished = new Map<string, boolean>()
   for (const path of found.files) {
     options.signal?.throwIfAborted()
     const { file } = await readLegacyFile(path, layoutOf(path))
     if (file.problem === undefined) folders.add(dirname(path))
     if (file.damaged && file.bytes === 0) empty.push(path)
-    const isTorn = file.damaged && file.bytes > 0 && (await beginsAsCheckpoint(path))
-    const isDone = file.problem === undefined && options.intermediates && (await isFinished(path, finished))
-    if (!isTorn && !isDone) continue
-    add(path, isTorn ? `damaged: ${file.problem}` : 'intermediate of a finished run')
-    if (await isEmptyFile(`${path}.done`)) add(`${path}.done`, 'marker of the file before')
+    const reason = file.problem === undefined ? await whyDone(path) : await whyTorn(file)
+    if (reason !== undefined) leftovers.push(...(await withMarker(path, reason)))
   }
-  for (const path of empty.filter((each) => folders.has(dirname(each)))) {
-    add(path, 'damaged: is empty (0 bytes): the run that made it was stopped')
-    if (await isEmptyFile(`${path}.done`)) add(`${path}.done`, 'marker of the file before')
-  }
-  for (const path of found.orphans)
-    if (folders.has(dirname(path)) && (await isEmptyFile(path)))
-      add(path, 'marker of a file that is not there')
-  for (const states of found.states)
-    for (const state of await ownStates(states)) leftovers.push(...(await ofState(state, options)))
+  const isBesideWhole = (path: string) => folders.has(dirname(path))
+  for (const path of empty.filter(isBesideWhole))
+    leftovers.push(
+      ...(await withMarker(path, 'damaged: is empty (0 bytes): the run that made it was stopped')),
+    )
+  for (const path of found.orphans.filter(isBesideWhole))
+    if (await isEmptyFile(path)) leftovers.push(removal(path, 'marker of a file that is not there'))
   return leftovers
+}
+
+/** What is damaged goes where its beginning says that it is a checkpoint. */
+async function whyTorn({ path, damaged, bytes, problem }: LegacyFile): Promise<string | undefined> {
+  const isTorn = damaged && bytes > 0 && (await beginsAsCheckpoint(path))
+  return isTorn ? `damaged: ${problem}` : undefined
+}
+
+/** Files of finished runs go where that is asked for. Parts lie one folder below that of their run, batches two. */
+function doneIn({ intermediates }: CleanOptions): (path: string) => Promise<string | undefined> {
+  const wereFinished = oncePerFolder(areFinished)
+  return async (path) => {
+    const folder = dirname(dirname(path))
+    const isDone = intermediates && ((await wereFinished(folder)) || (await wereFinished(dirname(folder))))
+    return isDone ? 'intermediate of a finished run' : undefined
+  }
 }
 
 async function ofState(state: OwnState, { unfinished }: CleanOptions): Promise<Removal[]> {
@@ -115,16 +148,15 @@ async function ofState(state: OwnState, { unfinished }: CleanOptions): Promise<R
     remove: async () => (await FileRecord.open(place))[Symbol.dispose](),
   }))
   if (files.length === 0) return removals
-  const reason =
-    status === 'finished'
-      ? 'state of a finished run'
-      : status === undefined
-        ? 'state that cannot be read'
-        : unfinished
-          ? `state of an unfinished run in ${place.root}`
-          : undefined
+  const reason = reasonToRemove(status, unfinished && place.root)
   if (reason === undefined) return removals
   return [...removals, { path, reason, remove: () => removeState(place, files) }]
+}
+
+function reasonToRemove(status: OwnState['status'], unfinishedIn: string | false): string | undefined {
+  if (status === 'finished') return 'state of a finished run'
+  if (status === undefined) return 'state that cannot be read'
+  return unfinishedIn === false ? undefined : `state of an unfinished run in ${unfinishedIn}`
 }
 
 /** Keeps the record as long as it names results: it is what distinguishes them from the user's files. */
@@ -135,7 +167,7 @@ async function removeState(place: RecordPlace, files: readonly string[]): Promis
     else for (const file of files) await remove(file)
     if (record.isEmpty) await remove(record.path)
   }
-  await rmdir(join(place.state, 'work')).catch(() => {})
+  await rmdir(statePaths(place.state).work).catch(() => {})
   await rmdir(place.state).catch(() => {})
 }
 
@@ -158,23 +190,10 @@ async function isEmptyFile(path: string): Promise<boolean> {
   )
 }
 
-/** Whether both tables of the run of a part or batch are there. */
-async function isFinished(checkpoint: string, known: Map<string, boolean>): Promise<boolean> {
-  const folder = dirname(checkpoint)
-  const roots = [dirname(folder), dirname(dirname(folder))]
-  for (const root of roots) {
-    if (!known.has(root)) {
-      const runs = await runsIn(root)
-      const done = runs.map(({ mergedFolders }) =>
-        mergedFolders.some((merged) =>
-          ['prediction_results.txt', 'prediction_results_highestscore.csv'].every((name) =>
-            existsSync(join(merged, name)),
-          ),
-        ),
-      )
-      known.set(root, runs.length > 0 && done.every(Boolean))
-    }
-    if (known.get(root)) return true
-  }
-  return false
+/** Whether the tables of all runs in a folder are there. */
+async function areFinished(root: string): Promise<boolean> {
+  const runs = await runsIn(root)
+  const isFinished = (run: (typeof runs)[number]) =>
+    LAYOUTS.some((layout) => resultFiles(pathsOf(run, layout)).every((path) => existsSync(path)))
+  return runs.length > 0 && runs.every(isFinished)
 }

@@ -1,210 +1,198 @@
 import { existsSync, statSync } from 'node:fs'
-import { join } from 'node:path'
-import { isFastaOfRun } from '../checkpoint/state-files.ts'
-import type { LayoutName } from '../layout/index.ts'
+import { basename, dirname, join } from 'node:path'
+import { isFastaOfRun } from '../checkpoint/index.ts'
+import { FILES, type FileName, type LayoutName, type OutputPaths } from '../layout/index.ts'
 import type { FeatureTable } from '../torchfile/index.ts'
-import { batchFiles, namesIn, runFolders, wasResumedByBroad } from './find.ts'
-import { type PartFasta, readPartFasta } from './part-fasta.ts'
-import { readLegacyFile } from './read.ts'
-import type { OldRun } from './runs.ts'
-import { idProblem } from './vectors.ts'
-import { equalValues, mergedFaults } from './verify.ts'
+import { idProblem, type PartFasta, readPartFasta } from './part-fasta.ts'
+import { areEqual, KINDS, type LegacyContent, readLegacyFile, rowsById } from './read.ts'
+import {
+  batchFiles,
+  LAYOUTS,
+  NAMES,
+  namesIn,
+  type OldRun,
+  pathsOf,
+  RESUMED,
+  wasResumedByBroad,
+} from './runs.ts'
+import { mergedFaults } from './verify.ts'
 
-/** Where a run's files go; all paths relative to the root of the run. */
+/** A file that the migration makes. */
+export interface PlannedFile {
+  file: FileName | 'batch'
+  /** What it is made of; of vectors in Broad's batches, the FASTA of their part. */
+  from: string
+  to: string
+  /** Gives the order of the rows. */
+  fasta?: string
+  /** Its vectors are in Broad's batches. */
+  isGathered?: boolean
+}
+
+/** What becomes of the files of a run. */
 export interface RunPlan {
   run: OldRun
-  to: LayoutName
-  /** Files copied byte for byte: from, to. */
-  copies: [from: string, to: string][]
-  /** Part FASTA files, whose lines differ in length: from, to. */
-  fastas: [from: string, to: string][]
-  checkpoints: CheckpointPlan[]
-  /** Parts whose protein vectors are gathered from Broad's batches. */
-  gathered: { part: number; fasta: string; to: string }[]
+  to: OutputPaths
+  files: PlannedFile[]
+  /** Broad's batches of this run. */
   batches: string[]
-  /** Parts and batches that stay as they are, because some of the part's vectors were never computed. */
-  incompleteParts: number[]
-  tables: { from: string; to: string } | undefined
+  /** Parts whose batches stay as they are, because some of the part's vectors were never computed. */
+  incompleteParts: number
   /** Files that must not be used, with the reason. */
   faults: { path: string; text: string }[]
   /** Old names that are none in the new layout. */
   obsolete: string[]
 }
 
-export interface CheckpointPlan {
-  from: string
-  to: string
-  kind: 'dnabert' | 'esm' | 'merged'
-  part: number
-  /** Gives the order of the rows. */
-  fasta: string | undefined
-}
-
 /** Reads all of a run and decides what becomes of each file. */
-export async function planRun(run: OldRun, to: LayoutName, signal?: AbortSignal): Promise<RunPlan> {
+export async function planRun(run: OldRun, layout: LayoutName, signal?: AbortSignal): Promise<RunPlan> {
   const plan: RunPlan = {
     run,
-    to,
-    copies: [],
-    fastas: [],
-    checkpoints: [],
-    gathered: [],
+    to: pathsOf(run, layout),
+    files: [],
     batches: [],
-    incompleteParts: [],
-    tables: undefined,
+    incompleteParts: 0,
     faults: [],
     obsolete: [],
   }
-  await planSequences(plan)
+  for (const file of Object.keys(FILES) as FileName[]) await planFile(plan, file)
   await planParts(plan, signal)
   await planBatches(plan, signal)
-  for (const folder of run.mergedFolders) planResults(plan, folder)
   return plan
 }
 
-/** Names of the files of stages one and two in each layout. */
-function frameFiles(stem: string, layout: LayoutName): [string, string] {
-  return layout === 'broad'
-    ? [`${stem}_nucleotide.fa`, `${stem}_protein.faa`]
-    : [`${stem}_identified_nucleotide.fa`, `${stem}_identified_protein.faa`]
+/** How a file that a run has once, and that stays, is moved; the state of Broad's fork is written for itself. */
+async function planFile({ run, to, files, faults, obsolete }: RunPlan, file: FileName): Promise<void> {
+  const { folder, role } = FILES[file]
+  const target = to[file]
+  if (typeof target !== 'string' || folder === 'report' || role === 'shared') return
+  // The calls of chunks are made from those of frames.
+  if (file === 'consensus' && !files.some((each) => each.file === 'predictions')) return
+  for (const from of new Set(LAYOUTS.map((layout) => pathsOf(run, layout)[file] as string))) {
+    if (!existsSync(from)) continue
+    if (!(await isContent(file, from))) {
+      faults.push({ path: from, text: FOREIGN })
+      continue
+    }
+    files.push({ file, from, to: target })
+    if (from !== target) obsolete.push(from)
+  }
 }
 
 const FOREIGN = 'is no file of a run: move it away'
 
-async function planSequences({ run, to, copies, obsolete, faults }: RunPlan): Promise<void> {
-  const { root, stem, chunked } = run
-  if (chunked !== undefined) {
-    if (await isFastaOfRun(chunked, 'chunks')) copies.push([chunked, chunked])
-    else faults.push({ path: chunked, text: FOREIGN })
-  }
-  const targets = frameFiles(stem, to)
-  for (const layout of ['vanilla', 'broad'] as const) {
-    for (const [i, name] of frameFiles(stem, layout).entries()) {
-      const from = join(root, name)
-      if (!existsSync(from)) continue
-      if (!(await isFastaOfRun(from, 'frames'))) {
-        faults.push({ path: from, text: FOREIGN })
-        continue
-      }
-      copies.push([from, join(root, targets[i] as string)])
-      if (name !== targets[i]) obsolete.push(from)
-    }
-  }
-  const invalid = join(root, `${stem}_invalid_records.tsv`)
-  if (existsSync(invalid)) copies.push([invalid, invalid])
+async function isContent(file: FileName, path: string): Promise<boolean> {
+  const { content } = FILES[file]
+  return content === 'chunks' || content === 'frames' ? await isFastaOfRun(path, content) : true
 }
 
 async function planParts(plan: RunPlan, signal?: AbortSignal): Promise<void> {
   const { run, to } = plan
-  const target = runFolders(run.root, run.stem, to)
   const resumed = await wasResumedByBroad(run.root)
-  const folders = [target.nucleotide, target.protein, ...run.mergedFolders]
-  for (const folder of folders) {
+  for (const folder of [to.nucleotideFolder, to.proteinFolder, ...run.mergedFolders]) {
     for (const name of await namesIn(folder)) {
       signal?.throwIfAborted()
       const path = join(folder, name)
-      if (/^output_\d+\.fa$/.test(name)) {
-        if (await isFastaOfRun(path, 'frames')) plan.fastas.push([path, path])
-        else plan.faults.push({ path, text: FOREIGN })
-      }
-      if (/^output_\d+.*\.pt\.done$/.test(name) && statSync(path).size === 0) plan.obsolete.push(path)
-      if (/^output_\d+_.*\.pt$/.test(name)) await planCheckpoint(plan, path, target, resumed)
+      if (NAMES.fasta.test(name)) await planFasta(plan, path)
+      if (NAMES.marker.test(name) && statSync(path).size === 0) plan.obsolete.push(path)
+      if (NAMES.checkpoint.test(name)) await planCheckpoint(plan, path, resumed)
     }
   }
 }
 
-const NAMES = { dnabert: 'DNABERT_S', esm: 'ESM', merged: 'merged' }
+async function planFasta({ to, files, faults }: RunPlan, path: string): Promise<void> {
+  const file = dirname(path) === to.proteinFolder ? 'proteinPart' : 'nucleotidePart'
+  if (await isContent(file, path)) files.push({ file, from: path, to: path })
+  else faults.push({ path, text: FOREIGN })
+}
 
-async function planCheckpoint(
-  plan: RunPlan,
-  path: string,
-  target: { nucleotide: string; protein: string; merged: string },
-  resumed: boolean,
-): Promise<void> {
-  const { file, table } = await readLegacyFile(path, plan.run.layout)
-  const fault = (text: string) => void plan.faults.push({ path, text })
-  const { kind, part } = file
-  if (file.problem !== undefined) return fault(file.problem)
-  if (kind === undefined || kind === 'batch' || part === undefined || table === undefined)
-    return fault('is no checkpoint of a part')
-  const places = { dnabert: target.nucleotide, esm: target.protein, merged: target.merged }
-  const fasta = join(kind === 'esm' ? target.protein : target.nucleotide, `output_${part}.fa`)
-  const records = kind === 'merged' ? undefined : await readPartFasta(fasta)
-  if (kind === 'esm' && resumed)
-    return fault("is of a run that Broad's ESM path resumed, which puts vectors under the wrong ids")
-  const problem =
-    kind === 'merged' ? (await mergedFaults(file, table))[0] : records && idProblem(file, records)
-  if (problem !== undefined) return fault(problem)
-  const to = join(places[kind], `output_${part}_${NAMES[kind]}.pt`)
-  const twin = plan.checkpoints.find((other) => other.to === to)
-  if (twin !== undefined) {
-    const other = (await readLegacyFile(twin.from, plan.run.layout)).table
-    if (other === undefined || !sameVectors(table, other)) return fault(`and ${twin.from} are both for ${to}`)
-    // A migration that was interrupted leaves old and new names of the same file.
-    plan.obsolete.push(path === to ? twin.from : path)
+async function planCheckpoint(plan: RunPlan, path: string, resumed: boolean): Promise<void> {
+  const { run, to, files, faults, obsolete } = plan
+  const content = await readLegacyFile(path, run.layout)
+  const { kind, part } = content.file
+  const fasta = kind === 'esm' ? to.proteinPart : to.nucleotidePart
+  const records = kind === 'merged' || part === undefined ? undefined : await readPartFasta(fasta(part))
+  const problem = content.file.problem ?? (await reasonNotToMove(content, records, resumed))
+  if (problem !== undefined) return void faults.push({ path, text: problem })
+  const file = KINDS[kind as 'dnabert' | 'esm' | 'merged'].file
+  const target = to[file](part as number)
+  const twin = files.find((other) => other.to === target)
+  if (twin === undefined) {
+    files.push({ file, from: path, to: target, ...(records && { fasta: records.path }) })
+    if (path !== target) obsolete.push(path)
     return
   }
-  plan.checkpoints.push({ from: path, to, kind, part, fasta: records?.path })
-  if (path !== to) plan.obsolete.push(path)
+  const other = (await readLegacyFile(twin.from, run.layout)).table
+  if (other === undefined || !sameVectors(content.table as FeatureTable, other))
+    return void faults.push({ path, text: `and ${twin.from} are both for ${target}` })
+  // A migration that was interrupted leaves old and new names of the same file.
+  obsolete.push(path === target ? twin.from : path)
+}
+
+async function reasonNotToMove(
+  { file, table }: LegacyContent,
+  records: PartFasta | undefined,
+  resumed: boolean,
+): Promise<string | undefined> {
+  const { kind, part } = file
+  if (kind === undefined || kind === 'batch' || part === undefined || table === undefined)
+    return 'is no checkpoint of a part'
+  if (kind === 'merged') return (await mergedFaults(file, table))[0]
+  return kind === 'esm' && resumed ? RESUMED : records && idProblem(file, records)
 }
 
 function sameVectors(a: FeatureTable, b: FeatureTable): boolean {
-  const places = new Map(b.ids.map((id, i) => [id, i]))
-  if (a.ids.length !== b.ids.length || a.dim !== b.dim) return false
-  return a.ids.every((id, row) => {
-    const other = places.get(id)
-    const from = row * a.dim
-    return other !== undefined && equalValues(a.rows, from, b.rows, other * a.dim, a.dim)
-  })
+  const [rowOf, otherOf] = [rowsById(a), rowsById(b)]
+  return (
+    a.ids.length === b.ids.length && a.ids.every((id) => areEqual(rowOf(id) as Float32Array, otherOf(id)))
+  )
 }
 
 /** A part whose protein vectors are all in Broad's batches, and in no file of its own, is gathered from them. */
 async function planBatches(plan: RunPlan, signal?: AbortSignal): Promise<void> {
-  const { protein, state } = runFolders(plan.run.root, plan.run.stem, plan.to)
-  const files = await batchFiles(state)
-  const parts: { part: number; fasta: PartFasta }[] = []
-  for (const [path] of plan.fastas) {
-    const part = Number(/output_(\d+)\.fa$/.exec(path)?.[1])
-    const isThere = plan.checkpoints.some((file) => file.kind === 'esm' && file.part === part)
-    if (!path.startsWith(`${protein}/`) || isThere) continue
-    const fasta = await readPartFasta(path)
-    if (fasta !== undefined) parts.push({ part, fasta })
-  }
-  if (files.length === 0) return
-  const ids = new Set<string>()
-  for (const path of files) {
-    signal?.throwIfAborted()
-    const { file } = await readLegacyFile(path, 'broad')
-    if (file.problem !== undefined) {
-      plan.faults.push({ path, text: file.problem })
-      continue
-    }
-    // Batches say nothing about the run they are of: those of another one have none of these ids.
-    if (!file.ids.some((id) => parts.some(({ fasta }) => fasta.sequences.has(id)))) continue
-    plan.batches.push(path)
-    for (const id of file.ids) ids.add(id)
-  }
+  const found = await batchFiles(plan.run.root)
+  if (found.length === 0) return
+  const { to, files, batches } = plan
+  const parts = await partsWithoutVectors(plan)
+  const ids = await idsIn(plan, found, parts, signal)
   for (const { part, fasta } of parts) {
-    const whole = [...fasta.sequences.keys()].every((id) => ids.has(id))
-    const to = join(protein, `output_${part}_ESM.pt`)
-    if (whole) plan.gathered.push({ part, fasta: fasta.path, to })
-    else plan.incompleteParts.push(part)
+    const isWhole = [...fasta.sequences.keys()].every((id) => ids.has(id))
+    if (isWhole) files.push({ file: 'esmPart', from: fasta.path, to: to.esmPart(part), isGathered: true })
+    else plan.incompleteParts++
   }
   // They hold the only copy of what has been computed of the other parts.
-  if (plan.incompleteParts.length > 0) {
-    for (const path of plan.batches) plan.copies.push([path, path])
-  }
+  if (plan.incompleteParts > 0)
+    for (const path of batches) files.push({ file: 'batch', from: path, to: path })
 }
 
-function planResults(plan: RunPlan, folder: string): void {
-  const { merged } = runFolders(plan.run.root, plan.run.stem, plan.to)
-  const name = 'prediction_results.txt'
-  if (existsSync(join(folder, name))) {
-    plan.tables = { from: join(folder, name), to: join(merged, name) }
-    if (folder !== merged)
-      plan.obsolete.push(join(folder, name), join(folder, 'prediction_results_highestscore.csv'))
+/** All ids in the batches of the run, which are found on the way. */
+async function idsIn(
+  { batches, faults }: RunPlan,
+  found: readonly string[],
+  parts: readonly { fasta: PartFasta }[],
+  signal?: AbortSignal,
+): Promise<Set<string>> {
+  const ids = new Set<string>()
+  for (const path of found) {
+    signal?.throwIfAborted()
+    const { file } = await readLegacyFile(path, 'broad')
+    if (file.problem !== undefined) faults.push({ path, text: file.problem })
+    // Batches say nothing about the run they are of: those of another one have none of these ids.
+    else if (file.ids.some((id) => parts.some(({ fasta }) => fasta.sequences.has(id)))) {
+      batches.push(path)
+      for (const id of file.ids) ids.add(id)
+    }
   }
-  const demonstration = 'DEMONSTRATION.txt'
-  if (existsSync(join(folder, demonstration)))
-    plan.copies.push([join(folder, demonstration), join(merged, demonstration)])
+  return ids
+}
+
+async function partsWithoutVectors({ to, files }: RunPlan): Promise<{ part: number; fasta: PartFasta }[]> {
+  const parts: { part: number; fasta: PartFasta }[] = []
+  for (const { file, from } of files) {
+    const part = Number(NAMES.fasta.exec(basename(from))?.[1])
+    if (file !== 'proteinPart' || files.some((each) => each.to === to.esmPart(part))) continue
+    const fasta = await readPartFasta(from)
+    if (fasta !== undefined) parts.push({ part, fasta })
+  }
+  return parts
 }

@@ -1,13 +1,13 @@
 import { existsSync } from 'node:fs'
 import { mkdir, readdir, rename, rm, rmdir } from 'node:fs/promises'
-import { basename, dirname, join, relative } from 'node:path'
-import { FileRecord } from '../checkpoint/file-record.ts'
+import { dirname, join, relative, resolve } from 'node:path'
+import { FileRecord } from '../checkpoint/index.ts'
+import { madeBy, sharedFiles } from '../layout/index.ts'
 import { syncFolder } from '../system/atomic.ts'
 import { WriteError } from '../system/system-error.ts'
-import { runFolders } from './find.ts'
 import type { RunPlan } from './migrate-plan.ts'
-import { pipelineStatePath } from './pipeline-state.ts'
-import { moveState, STATE_FOLDER } from './states.ts'
+import { LAYOUTS, pathsOf } from './runs.ts'
+import { moveState } from './states.ts'
 
 /** Puts the new files in the place of the old ones. */
 export async function replaceFiles(
@@ -15,64 +15,61 @@ export async function replaceFiles(
   staging: string,
   plans: readonly RunPlan[],
 ): Promise<void> {
-  const placed = new Set<string>()
-  const folders = new Set<string>()
-  for (const entry of await readdir(staging, { recursive: true, withFileTypes: true })) {
-    if (!entry.isFile()) continue
-    const from = join(entry.parentPath, entry.name)
-    const to = join(folder, relative(staging, from))
-    try {
-      await mkdir(dirname(to), { recursive: true })
-      await rename(from, to)
-    } catch (error) {
-      throw new WriteError(to, error)
-    }
-    placed.add(to)
-    folders.add(dirname(to))
-  }
-  for (const path of folders) await syncFolder(path)
+  const placed = await place(staging, folder)
   const removed = new Set<string>()
-  for (const plan of plans) {
-    for (const path of [...plan.obsolete, ...outdated(plan)]) {
-      if (placed.has(path)) continue
-      await rm(path, { force: true })
-      removed.add(path)
-      await rmdir(dirname(path)).catch(() => {})
-    }
+  for (const path of plans.flatMap((plan) => [...plan.obsolete, ...outdated(plan)])) {
+    if (placed.has(path)) continue
+    await rm(path, { force: true })
+    removed.add(path)
+    await rmdir(dirname(path)).catch(() => {})
   }
-  for (const { to, run, tables } of plans) {
-    const folderOfTables = tables === undefined ? undefined : dirname(tables.to)
-    const names = folderOfTables === undefined ? [] : TABLES.map((name) => join(folderOfTables, name))
-    await moveState(run.root, run.stem, to, names)
+  for (const { to, run, files } of plans) {
+    await moveState(
+      to,
+      files.some(({ file }) => file === 'predictions'),
+    )
     await moveRecord(run, placed, removed)
   }
   await rm(staging, { recursive: true, force: true })
 }
 
+/** Moves all files of one folder to the same places in another; returns where they are. */
+async function place(from: string, to: string): Promise<Set<string>> {
+  const placed = new Set<string>()
+  for (const entry of await readdir(from, { recursive: true, withFileTypes: true })) {
+    if (!entry.isFile()) continue
+    const path = join(entry.parentPath, entry.name)
+    const target = join(to, relative(from, path))
+    try {
+      await mkdir(dirname(target), { recursive: true })
+      await rename(path, target)
+    } catch (error) {
+      throw new WriteError(target, error)
+    }
+    placed.add(target)
+  }
+  for (const folder of new Set([...placed].map(dirname))) await syncFolder(folder)
+  return placed
+}
+
 /** The new names of a run's files are recorded where the old ones were. */
 async function moveRecord(
-  { root, stem }: RunPlan['run'],
+  run: RunPlan['run'],
   placed: ReadonlySet<string>,
   removed: ReadonlySet<string>,
 ): Promise<void> {
-  using record = await FileRecord.open({ root, state: join(root, STATE_FOLDER, stem) })
+  using record = await FileRecord.open({ root: run.root, state: pathsOf(run, run.layout).state })
   if (record.isEmpty) return
   for (const path of removed) if (record.owns(path)) record.gone(path)
-  const { nucleotide, protein } = runFolders(root, stem, 'vanilla')
-  const merged = [runFolders(root, stem, 'vanilla').merged, runFolders(root, stem, 'broad').merged]
-  const isOfRun = (path: string) =>
-    [nucleotide, protein, ...merged].includes(dirname(path)) ||
-    path === pipelineStatePath(root) ||
-    (dirname(path) === root && basename(path).startsWith(`${stem}_`))
-  await record.take([...placed].filter((path) => isOfRun(path) && !record.owns(path)))
+  const isOfRun = LAYOUTS.map((layout) => madeBy(pathsOf(run, layout)))
+  await record.take(
+    [...placed].filter((path) => isOfRun.some((is) => is(resolve(path))) && !record.owns(path)),
+  )
 }
-
-const TABLES = ['prediction_results.txt', 'prediction_results_highestscore.csv']
 
 /** Broad's state and the batches whose vectors are in parts now. */
 function outdated({ to, run, batches, incompleteParts }: RunPlan): string[] {
-  const used = incompleteParts.length > 0 ? [] : batches.flatMap((path) => [path, `${path}.done`])
-  return to === 'broad' || !existsSync(pipelineStatePath(run.root))
-    ? used
-    : [...used, pipelineStatePath(run.root)]
+  const used = incompleteParts > 0 ? [] : batches.flatMap((path) => [path, `${path}.done`])
+  const { broadState } = sharedFiles(run.root)
+  return to.layout === 'broad' || !existsSync(broadState) ? used : [...used, broadState]
 }

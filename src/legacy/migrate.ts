@@ -1,26 +1,19 @@
-import { createReadStream, existsSync, statSync } from 'node:fs'
+import { existsSync, statSync } from 'node:fs'
 import { readdir, readFile, rm, rmdir } from 'node:fs/promises'
-import { basename, dirname, join, relative, resolve } from 'node:path'
-import { formatRecord } from '../fasta/index.ts'
-import { type LayoutName, outputPaths } from '../layout/index.ts'
-import { syncFolder, writeAtomically } from '../system/atomic.ts'
+import { dirname, join, resolve } from 'node:path'
+import { FILES, type LayoutName, STATES_FOLDER, sharedFiles } from '../layout/index.ts'
+import { syncFolder } from '../system/atomic.ts'
 import { DataError, NoInputError, UsageError } from '../system/errors.ts'
 import { reasonOf } from '../system/problems.ts'
 import { beginFolder, endFolder, replaceFolder } from '../system/replace-folder.ts'
 import { count } from '../text/numbers.ts'
-import { type FeatureKind, type FeatureTable, writeFeatureFile } from '../torchfile/index.ts'
-import { gatherParts } from './gather.ts'
-import { planRun, type RunPlan } from './migrate-plan.ts'
+import { type PlannedFile, planRun, type RunPlan } from './migrate-plan.ts'
 import { replaceFiles } from './migrate-replace.ts'
-import { stateOf } from './migrate-state.ts'
-import { migrateTables } from './migrate-tables.ts'
-import { type PartFasta, readPartFasta } from './part-fasta.ts'
-import { isPipelineState, pipelineStatePath } from './pipeline-state.ts'
+import { writeRun } from './migrate-write.ts'
+import { isPipelineState } from './pipeline-state.ts'
 import { readLegacyFile } from './read.ts'
-import { ordered } from './row-order.ts'
 import { type OldRun, runsIn } from './runs.ts'
-import { lockRuns } from './state-locks.ts'
-import { ownStates, STATE_FOLDER } from './states.ts'
+import { lockRuns, ownStates } from './states.ts'
 
 export interface MigrateOptions {
   /** Folder of the run or runs. */
@@ -42,17 +35,16 @@ export class MigrationError extends DataError {
   readonly faults: readonly { path: string; text: string }[]
 
   constructor(faults: readonly { path: string; text: string }[]) {
-    super([
-      'nothing was migrated, because these files cannot be used:',
-      ...faults.map(({ path, text }) => `  ${path} ${text}`),
-      'leave them out with --skip-damaged; the next run computes them again',
-    ])
+    super(
+      [
+        'nothing was migrated, because these files cannot be used:',
+        ...faults.map(({ path, text }) => `  ${path} ${text}`),
+      ],
+      { detail: { code: 'checkpoints-unusable', data: {} } },
+    )
     this.faults = faults
   }
 }
-
-/** Columns of a line where Biopython writes. */
-const WRAP = 60
 
 /**
  * Brings the files of old or current runs into another layout: names, lines of the part FASTA files, order of the
@@ -84,15 +76,13 @@ export async function migrateFolder(options: MigrateOptions): Promise<number> {
     if (output === undefined) await requireFreeTargets(plans)
     for (const { path, text } of faults) options.onWarning?.(`left out: ${path} ${text}`)
     let written = 0
-    for (const plan of plans) written += await new Writer(plan, staging, options).write()
-    signal?.throwIfAborted()
-    if (output === undefined) {
-      await endFolder(staging)
-      await replaceFiles(folder, staging, plans)
-    } else {
-      await replaceFolder(staging, resolve(output))
-      await syncFolder(dirname(resolve(output)))
+    for (const plan of plans) {
+      if (plan.incompleteParts > 0) options.onWarning?.(incomplete(plan))
+      const { onFile } = options
+      written += await writeRun(plan, { staging, root: output ?? plan.run.root, onFile, signal })
     }
+    signal?.throwIfAborted()
+    await putInPlace(staging, options, plans)
     return written
   } catch (error) {
     await rm(staging, { recursive: true, force: true }).catch(() => {})
@@ -100,51 +90,58 @@ export async function migrateFolder(options: MigrateOptions): Promise<number> {
   }
 }
 
+async function putInPlace(
+  staging: string,
+  { folder, output }: MigrateOptions,
+  plans: readonly RunPlan[],
+): Promise<void> {
+  if (output === undefined) {
+    await endFolder(staging)
+    return await replaceFiles(folder, staging, plans)
+  }
+  await replaceFolder(staging, resolve(output))
+  await syncFolder(dirname(resolve(output)))
+}
+
+function incomplete({ incompleteParts }: RunPlan): string {
+  const parts = count(incompleteParts, 'part')
+  return `the protein vectors of ${parts} are not all in Broad's batches; the batches are kept for a run that resumes`
+}
+
 async function requireEmpty(output: string, folder: string): Promise<void> {
   if (resolve(output) === resolve(folder))
-    throw new UsageError(`--output ${output} is the folder itself; leave --output out to migrate in place`)
+    throw new UsageError(`${output} is the folder to migrate: name another one, or none to migrate in place`)
   const names = await readdir(output).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return undefined
-    throw new UsageError(`--output ${output}: expected a folder (${reasonOf(error)})`, {
-      kind: 'cannotCreate',
-    })
+    throw new UsageError(`${output}: expected a folder (${reasonOf(error)})`, { kind: 'cannotCreate' })
   })
   if (names === undefined) return
   if (names.length > 0)
-    throw new UsageError(`--output ${output} is not empty; choose a new folder`, {
-      kind: 'cannotCreate',
-    })
+    throw new UsageError(`${output} is not empty: expected a new folder`, { kind: 'cannotCreate' })
   await rmdir(output)
 }
 
 /** Nothing is overwritten but what the migration has read. */
 async function requireFreeTargets(plans: readonly RunPlan[]): Promise<void> {
   const taken: string[] = []
-  for (const plan of plans) {
-    const { copies, fastas, checkpoints, gathered, obsolete, tables, batches } = plan
-    const both = (path: string) => [path, join(dirname(path), 'prediction_results_highestscore.csv')]
-    const known = new Set([
-      ...[...copies, ...fastas].map(([from]) => from),
-      ...checkpoints.map(({ from }) => from),
-      ...(tables === undefined ? [] : both(tables.from)),
-      ...[...obsolete, ...batches],
-    ])
-    const made = [...checkpoints, ...gathered].flatMap(({ to }) =>
-      plan.to === 'broad' ? [to, `${to}.done`] : [to],
-    )
-    const targets = [...[...copies, ...fastas].map(([, to]) => to), ...made]
-    if (tables !== undefined) targets.push(...both(tables.to))
+  for (const { run, to, files, obsolete, batches } of plans) {
+    const known = new Set([...files.map(({ from }) => from), ...obsolete, ...batches])
+    const isMarked = ({ file }: PlannedFile) =>
+      to.layout === 'broad' && file !== 'batch' && FILES[file].content === 'embeddings'
+    const targets = files.flatMap((file) => (isMarked(file) ? [file.to, `${file.to}.done`] : [file.to]))
     for (const path of targets)
       if (existsSync(path) && !known.has(path) && !(await isOfMigration(path))) taken.push(path)
-    const state = pipelineStatePath(plan.run.root)
-    if (existsSync(state) && !(await holdsPipelineState(state))) taken.push(state)
+    const { broadState } = sharedFiles(run.root)
+    if (existsSync(broadState) && !(await holdsPipelineState(broadState))) taken.push(broadState)
   }
   if (taken.length === 0) return
-  throw new UsageError([
-    'nothing was migrated, because these files are not of a run and would be overwritten:',
-    ...taken.map((path) => `  ${path}`),
-    'move them away, or name another folder with --output',
-  ])
+  throw new UsageError(
+    [
+      'nothing was migrated, because these files are not of a run and would be overwritten:',
+      ...taken.map((path) => `  ${path}`),
+    ],
+    { detail: { code: 'names-taken', data: {} } },
+  )
 }
 
 /** What is no regular file, such as a pipe, is not read. */
@@ -160,121 +157,10 @@ async function isOfMigration(path: string): Promise<boolean> {
 
 /** What an unfinished run has done is in its own state, not in files that could be migrated. */
 async function requireFinished(folder: string, runs: readonly OldRun[]): Promise<void> {
-  for (const { stem, status, path } of await ownStates(join(folder, STATE_FOLDER))) {
+  for (const { stem, status, path } of await ownStates(join(folder, STATES_FOLDER))) {
     if (status === 'unfinished' && runs.some((run) => run.stem === stem))
       throw new UsageError(
         `the run of ${stem} is unfinished (its state is ${path}): finish it with the command that began it, then migrate`,
       )
-  }
-}
-
-/** Writes all files of one run below the staging folder. */
-class Writer {
-  readonly #plan: RunPlan
-  readonly #staging: string
-  readonly #options: MigrateOptions
-  #written = 0
-
-  constructor(plan: RunPlan, staging: string, options: MigrateOptions) {
-    this.#plan = plan
-    this.#staging = staging
-    this.#options = options
-  }
-
-  async write(): Promise<number> {
-    const { copies, fastas, checkpoints, gathered, batches, incompleteParts, tables, to, run } = this.#plan
-    for (const [from, target] of copies) await this.#copy(from, target)
-    for (const [from, target] of fastas) await this.#fasta(from, target)
-    for (const { from, to: target, kind, fasta } of checkpoints) {
-      this.#options.signal?.throwIfAborted()
-      const { file, table, notes } = await readLegacyFile(from, run.layout)
-      if (table === undefined) throw new DataError(`${from} ${file.problem}; start the same command again`)
-      const records = fasta === undefined ? undefined : await readPartFasta(fasta)
-      await this.#checkpoint(target, kind, ordered(kind, table, records, to), notes)
-    }
-    await this.#gather(gathered, batches)
-    if (incompleteParts.length > 0)
-      this.#options.onWarning?.(
-        `the protein vectors of ${count(incompleteParts.length, 'part')} are not all in Broad's batches; the batches are kept for a run that resumes`,
-      )
-    if (tables !== undefined) await this.#tables(tables.from)
-    if (to === 'broad') await this.#state()
-    return this.#written
-  }
-
-  #staged(target: string): string {
-    return join(this.#staging, relative(this.#plan.run.root, target))
-  }
-
-  #done(target: string): void {
-    this.#written++
-    this.#options.onFile?.(relative(this.#plan.run.root, target))
-  }
-
-  async #copy(from: string, target: string): Promise<void> {
-    await writeAtomically(this.#staged(target), async (sink) => {
-      for await (const block of createReadStream(from, { highWaterMark: 1 << 20 })) await sink.write(block)
-    })
-    this.#done(target)
-  }
-
-  async #fasta(from: string, target: string): Promise<void> {
-    const fasta = await readPartFasta(from)
-    if (fasta === undefined) throw new DataError(`${from} is no whole FASTA file; delete it and start again`)
-    const wrap = this.#plan.to === 'broad' ? { wrap: WRAP } : {}
-    const records = [...fasta.sequences].map(([id, sequence]) => formatRecord(id, sequence, wrap))
-    await writeAtomically(this.#staged(target), Buffer.concat(records))
-    this.#done(target)
-  }
-
-  async #checkpoint(
-    target: string,
-    kind: FeatureKind,
-    table: FeatureTable,
-    notes: Record<string, string>,
-  ): Promise<void> {
-    const isBroad = this.#plan.to === 'broad'
-    await writeAtomically(this.#staged(target), (sink) =>
-      writeFeatureFile(kind, table, (bytes) => sink.write(bytes), {
-        archiveName: basename(target, '.pt'),
-        stamp: isBroad,
-        notes,
-      }),
-    )
-    if (isBroad) await writeAtomically(`${this.#staged(target)}.done`, '')
-    this.#done(target)
-  }
-
-  async #gather(gathered: RunPlan['gathered'], batches: readonly string[]): Promise<void> {
-    const parts: { fasta: PartFasta; to: string }[] = []
-    for (const { fasta, to } of gathered) {
-      const records = await readPartFasta(fasta)
-      if (records !== undefined) parts.push({ fasta: records, to })
-    }
-    for await (const { part, table } of gatherParts(parts, batches, this.#options.signal))
-      await this.#checkpoint(part.to, 'esm', ordered('esm', table, part.fasta, this.#plan.to), {})
-  }
-
-  async #tables(from: string): Promise<void> {
-    const { run, to } = this.#plan
-    const paths = outputPaths({
-      layout: to,
-      input: run.stem,
-      prefix: run.stem,
-      outputDir: this.#staging,
-      expectedLength: run.expectedLength ?? 500,
-    })
-    await migrateTables(from, paths, join(this.#staging, run.stem))
-    for (const path of [paths.predictions, paths.consensus])
-      this.#done(join(run.root, relative(this.#staging, path)))
-  }
-
-  async #state(): Promise<void> {
-    const { root } = this.#plan.run
-    const final = this.#options.output ?? root
-    const state = await stateOf(this.#plan, (path) => join(final, relative(root, path)))
-    const target = pipelineStatePath(root)
-    await writeAtomically(this.#staged(target), state.toJson())
-    this.#done(target)
   }
 }

@@ -1,25 +1,41 @@
 import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import * as v from 'valibot'
+import { type FileName, sharedFiles } from '../layout/index.ts'
 import { writeAtomically } from '../system/atomic.ts'
 import { parseJson } from '../system/json.ts'
 import { PythonFloat, type PythonJson, pythonJson } from './python-json.ts'
 
-/** The stages of Broad's pipeline in their order. */
-export const BROAD_STAGES = [
-  'CHUNKING',
-  'TRANSLATION',
-  'NUCLEOTIDE_SPLITTING',
-  'PROTEIN_SPLITTING',
-  'NUCLEOTIDE_FEATURES',
-  'PROTEIN_FEATURES',
-  'FEATURE_MERGING',
-  'PREDICTION',
-  'CONSENSUS',
-] as const
+/** The stages of Broad's pipeline in their order, with the keys of their files: one path or, for some keys, a list. */
+const STAGES = {
+  CHUNKING: { files: 'chunked' },
+  TRANSLATION: { nucleotide_file: 'nucleotide', protein_file: 'protein' },
+  NUCLEOTIDE_SPLITTING: { nucleotide_files: 'nucleotidePart' },
+  PROTEIN_SPLITTING: { protein_files: 'proteinPart' },
+  NUCLEOTIDE_FEATURES: { nucleotide_features: 'dnabertPart' },
+  PROTEIN_FEATURES: { protein_features: 'esmPart' },
+  FEATURE_MERGING: { merged_files: 'mergedPart' },
+  PREDICTION: { prediction_file: 'predictions' },
+  CONSENSUS: { consensus_file: 'consensus' },
+} as const satisfies Record<string, Record<string, FileName>>
 
-export type BroadStage = (typeof BROAD_STAGES)[number]
+export type BroadStage = keyof typeof STAGES
+
+export const BROAD_STAGES = Object.keys(STAGES) as BroadStage[]
+
+export function filesOf(stage: BroadStage): FileName[] {
+  return Object.values(STAGES[stage])
+}
+
+/** What a stage leaves, under Broad's keys. */
+export function outputsOf(stage: BroadStage, pathsOf: (file: FileName) => readonly string[]): StageOutputs {
+  return Object.fromEntries(
+    Object.entries(STAGES[stage]).map(([key, file]) => {
+      const paths = pathsOf(file)
+      return [key, /(files|features)$/.test(key) ? paths : (paths[0] ?? '')]
+    }),
+  )
+}
 
 /** What Broad's fork compares before it resumes. */
 export interface PipelineConfig {
@@ -75,7 +91,7 @@ export class PipelineState {
 
   /** @param root folder of the run */
   static create(root: string, config: PipelineConfig, now = new Date()): PipelineState {
-    return new PipelineState(pipelineStatePath(root), config, now)
+    return new PipelineState(sharedFiles(root).broadState, config, now)
   }
 
   /** Changes of one stage; `write` puts them on disk. */
@@ -130,7 +146,7 @@ export class PipelineState {
 /** The configuration of a state that lies there; undefined where there is none. */
 export async function readPipelineConfig(root: string): Promise<PipelineConfig | undefined> {
   try {
-    const text = await readFile(pipelineStatePath(root), 'utf8')
+    const text = await readFile(sharedFiles(root).broadState, 'utf8')
     const { config_hash, expected_length, model_path } = v.parse(StateSchema, parseJson(text)).pipeline_config
     return { expectedLength: expected_length, modelPath: model_path, hash: config_hash }
   } catch {
@@ -150,10 +166,6 @@ export function isPipelineState(text: string): boolean {
 const StateSchema = v.object({
   pipeline_config: v.object({ config_hash: v.string(), expected_length: v.number(), model_path: v.string() }),
 })
-
-export function pipelineStatePath(root: string): string {
-  return join(root, '.checkpoints', 'pipeline_state.json')
-}
 
 function notStarted(): StageState {
   return { status: 'not_started', startedAt: undefined, endedAt: undefined, outputs: {}, error: undefined }

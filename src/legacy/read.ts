@@ -19,8 +19,43 @@ import {
   TorchFileError,
   UnsafePickleError,
 } from '../torchfile/index.ts'
-import type { LegacyFile, LegacyKind } from './types.ts'
-import { versionProblem, versionText } from './version.ts'
+
+/** What a checkpoint file holds: its name in the catalogue of files, the model its vectors are of, how it is read. */
+export const KINDS = {
+  dnabert: { file: 'dnabertPart', model: 'dnabert_s', decode: decodeDnabert },
+  esm: { file: 'esmPart', model: 'esm2', decode: decodeEsm },
+  merged: { file: 'mergedPart', model: undefined, decode: decodeMerged },
+  /** One of the increments of Broad's second ESM path. */
+  batch: { file: undefined, model: 'esm2', decode: decodeBroadBatch },
+} as const
+
+export type LegacyKind = keyof typeof KINDS
+
+/** One `.pt` file of an old run and what is to be thought of it. */
+export interface LegacyFile {
+  path: string
+  /** Told from the keys, never from the name; undefined where the file cannot be read. */
+  kind: LegacyKind | undefined
+  layout: LayoutName
+  /** Number of the part, or of the batch; undefined where the name has none. */
+  part: number | undefined
+  ids: string[]
+  /** Values of one row; 0 where the file cannot be read. */
+  dim: number
+  /** `0.x` where the file says nothing: the original's, and Broad's before 1.0. */
+  version: string
+  /** Broad's `complete` or `in_progress`; undefined where the file says nothing. */
+  status: string | undefined
+  /** Whether Broad's empty `.done` is beside it: a hint, never a proof. */
+  done: boolean
+  bytes: number
+  /** Why it cannot be used; undefined for a whole file. */
+  problem: string | undefined
+  /** Whether the problem is lost or changed bytes: such a file is of no use to anybody. */
+  damaged: boolean
+  /** What is odd about a file that can be used. */
+  warnings: string[]
+}
 
 /** A checkpoint file and, where it is whole, what it holds. */
 export interface LegacyContent {
@@ -30,7 +65,7 @@ export interface LegacyContent {
   notes: Record<string, string>
 }
 
-/** What is wrong with a file, before it is known which file. */
+/** What is wrong with a file, without its name. */
 class Problem extends Error {}
 
 /** Bytes are missing or changed. */
@@ -41,21 +76,7 @@ class Damage extends Problem {}
  * its `problem`. Nothing in the file is run, and memory stays within a few times its size.
  */
 export async function readLegacyFile(path: string, layout: LayoutName): Promise<LegacyContent> {
-  const file: LegacyFile = {
-    path,
-    kind: undefined,
-    layout,
-    part: partNumber(path),
-    ids: [],
-    dim: 0,
-    version: versionText(undefined),
-    status: undefined,
-    done: existsSync(`${path}.done`),
-    bytes: 0,
-    problem: undefined,
-    damaged: false,
-    warnings: [],
-  }
+  const file = unread(path, layout)
   const notes: Record<string, string> = {}
   try {
     const table = await read(file, notes)
@@ -67,6 +88,25 @@ export async function readLegacyFile(path: string, layout: LayoutName): Promise<
     file.damaged = error instanceof Damage || isDamage(error)
     if (file.done && file.damaged) file.problem += ', although a .done beside it says that it is whole'
     return { file, table: undefined, notes }
+  }
+}
+
+/** A file of which nothing is known but its name. */
+export function unread(path: string, layout: LayoutName): LegacyFile {
+  return {
+    path,
+    kind: undefined,
+    layout,
+    part: partNumber(path),
+    ids: [],
+    dim: 0,
+    version: UNVERSIONED,
+    status: undefined,
+    done: existsSync(`${path}.done`),
+    bytes: 0,
+    problem: undefined,
+    damaged: false,
+    warnings: [],
   }
 }
 
@@ -113,18 +153,13 @@ async function decode(
   const { root } = torch
   if (!(root instanceof Map)) throw new Problem('holds no dict')
   file.kind = kindOf(torch, root)
-  file.version = versionText(root.get('version'))
+  file.version = root.has('version') ? printable(root.get('version')) : UNVERSIONED
   const status = root.get('status')
   if (typeof status === 'string') file.status = status
-  const problem = versionProblem(root.get('version'))
-  if (problem !== undefined) throw new Problem(problem)
-  if (status !== undefined && status !== 'complete') {
-    if (status !== 'in_progress') throw new Problem(`has the status ${String(status).slice(0, 40)}`)
-    // Broad writes the file, then writes it again with the final status: the first is whole as well.
-    file.warnings.push('its status is in_progress, its content is whole')
-  }
+  checkVersion(root.get('version'))
+  checkStatus(status, file)
   checkClaims(file.kind, root, file.bytes)
-  const table = await decoders[file.kind](torch)
+  const table = await KINDS[file.kind].decode(torch)
   checkIds(table)
   for (const [key, value] of root) {
     if (typeof key !== 'string' || typeof value !== 'string') continue
@@ -133,13 +168,6 @@ async function decode(
   file.ids = [...table.ids]
   file.dim = table.dim
   return table
-}
-
-const decoders: Record<LegacyKind, (file: TorchFile) => Promise<FeatureTable>> = {
-  dnabert: decodeDnabert,
-  esm: decodeEsm,
-  merged: decodeMerged,
-  batch: decodeBroadBatch,
 }
 
 type Dict = ReadonlyMap<PyValue, PyValue>
@@ -156,24 +184,24 @@ function kindOf(torch: TorchFile, root: Dict): LegacyKind {
  * stride of zero. Values that the file has no bytes for are never allocated.
  */
 function checkClaims(kind: LegacyKind, root: Dict, bytes: number): void {
+  const data = root.get(kind === 'batch' ? 'embeddings' : 'data')
   let claimed = 0
-  for (const row of rowsOf(root.get(kind === 'batch' ? 'embeddings' : 'data'))) {
-    if (row instanceof TensorRef) {
-      if (!row.contiguous) throw new Problem('has a tensor whose values do not lie side by side')
-      claimed += row.byteLength
-    } else if (row instanceof NumpyArray) claimed += row.data.length
-    else if (row instanceof Map) {
-      const values = row.get('mean_representation')
-      // A float of a pickle takes nine bytes, a small whole number two.
-      if (Array.isArray(values)) claimed += 2 * values.length
-    }
+  for (const row of Array.isArray(data) ? data : [data]) {
+    claimed += claimOf(row)
     if (claimed > bytes) throw new Problem(`claims more values than its ${bytes} bytes can hold`)
   }
 }
 
-function rowsOf(data: PyValue | undefined): Iterable<PyValue> {
-  if (Array.isArray(data)) return data
-  return data === undefined ? [] : [data]
+/** Bytes that the values of a row need in the file, at least. */
+function claimOf(row: PyValue | undefined): number {
+  if (row instanceof NumpyArray) return row.data.length
+  if (row instanceof TensorRef) {
+    if (row.contiguous) return row.byteLength
+    throw new Problem('has a tensor whose values do not lie side by side')
+  }
+  const values = row instanceof Map ? row.get('mean_representation') : undefined
+  // A float of a pickle takes nine bytes, a small whole number two.
+  return Array.isArray(values) ? 2 * values.length : 0
 }
 
 function checkIds({ ids, rows, dim }: FeatureTable): void {
@@ -186,4 +214,43 @@ function checkIds({ ids, rows, dim }: FeatureTable): void {
     if (seen.has(id)) throw new Problem(`has the id ${id} twice`)
     seen.add(id)
   }
+}
+
+/** The version of a file that does not say one. */
+const UNVERSIONED = '0.x'
+
+/** Everything up to 1.x can be read. Broad's fork draws the same line. */
+function checkVersion(version: PyValue | undefined): void {
+  if (version === undefined) return
+  const major = typeof version === 'string' ? /^(\d{1,9})(\.|$)/.exec(version)?.[1] : undefined
+  if (major === undefined) throw new Problem(`has the version ${printable(version)}, expected one like 1.0`)
+  if (Number(major) > 1)
+    throw new Problem(
+      `has the version ${printable(version)}, which is newer than the 1.x this program reads; it needs virnucpro ${major}.0.0 or later`,
+    )
+}
+
+function checkStatus(status: PyValue | undefined, file: LegacyFile): void {
+  if (status === undefined || status === 'complete') return
+  if (status !== 'in_progress') throw new Problem(`has the status ${String(status).slice(0, 40)}`)
+  // Broad writes the file, then writes it again with the final status: the first is whole as well.
+  file.warnings.push('its status is in_progress, its content is whole')
+}
+
+function printable(value: PyValue | undefined): string {
+  return typeof value === 'string' || typeof value === 'number' ? String(value).slice(0, 40) : 'of no text'
+}
+
+/** The rows of a table by their ids. */
+export function rowsById({ ids, rows, dim }: FeatureTable): (id: string) => Float32Array | undefined {
+  const places = new Map(ids.map((id, i) => [id, i]))
+  return (id) => {
+    const place = places.get(id)
+    return place === undefined ? undefined : rows.subarray(place * dim, (place + 1) * dim)
+  }
+}
+
+/** Whether two rows have the same values; NaN equals itself. */
+export function areEqual(a: Float32Array, b: Float32Array | undefined): boolean {
+  return a.length === b?.length && a.every((value, i) => Object.is(value, b[i]))
 }

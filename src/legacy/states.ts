@@ -1,14 +1,12 @@
+import { existsSync } from 'node:fs'
 import { readdir, readFile } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import * as v from 'valibot'
-import { formatManifest, openManifest } from '../checkpoint/manifest.ts'
-import type { LayoutName } from '../layout/index.ts'
+import { formatManifest, openManifest, RunLock } from '../checkpoint/index.ts'
+import { type OutputPaths, resultFiles, STATES_FOLDER, statePaths } from '../layout/index.ts'
 import { writeAtomically } from '../system/atomic.ts'
 import { READ } from '../system/kept-files.ts'
 import { sha256File } from '../system/sha256.ts'
-
-/** Folder of the states of our own runs, one folder in it for each run. */
-export const STATE_FOLDER = '.virnucpro'
 
 /** The part of a run's manifest that matters to those who do not run it. */
 const StateSchema = v.looseObject({
@@ -39,29 +37,55 @@ export async function ownStates(folder: string): Promise<OwnState[]> {
 }
 
 async function readState(path: string): Promise<v.InferOutput<typeof StateSchema> | undefined> {
-  const text = await readFile(join(path, 'run.json'), { encoding: 'utf8', flag: READ }).catch(() => undefined)
+  const text = await readFile(statePaths(path).manifest, { encoding: 'utf8', flag: READ }).catch(
+    () => undefined,
+  )
   const state = v.safeParse(StateSchema, text === undefined ? undefined : openManifest(text))
   return state.success ? state.output : undefined
 }
 
-/** Tells the state of a finished run that its files are in another layout now. */
-export async function moveState(
-  root: string,
-  stem: string,
-  layout: LayoutName,
-  tables: readonly string[],
-): Promise<void> {
-  const path = join(root, STATE_FOLDER, stem)
-  const state = await readState(path)
+/** Puts into the state of a finished run that its files are in another layout now, and whole. */
+export async function moveState(paths: OutputPaths, isFinished: boolean): Promise<void> {
+  const state = await readState(paths.state)
   if (state === undefined) return
   const digests: Record<string, string> = {}
-  for (const table of tables) digests[basename(table)] = await sha256File(table)
-  const settings = { ...state.settings, layout }
+  for (const table of isFinished ? resultFiles(paths) : []) digests[basename(table)] = await sha256File(table)
+  const settings = { ...state.settings, layout: paths.layout }
   const next = { ...state, settings, ...(state.tables === undefined ? {} : { tables: digests }) }
-  await writeAtomically(join(path, 'run.json'), formatManifest(next))
+  await writeAtomically(statePaths(paths.state).manifest, formatManifest(next))
 }
 
 /** The root of the run whose state this is. */
 export function rootOf(state: OwnState): string {
   return dirname(dirname(state.path))
+}
+
+/**
+ * Locks all runs of some output folders, so that none of them works there meanwhile.
+ * @throws LockedError when one of them does
+ */
+export async function lockRuns(roots: readonly string[]): Promise<AsyncDisposable> {
+  const locks = new AsyncDisposableStack()
+  try {
+    for (const root of roots) {
+      const folder = join(root, STATES_FOLDER)
+      // A run makes its lock before anything else: without the folder there is none.
+      if (!existsSync(folder)) continue
+      for (const stem of await stemsIn(folder)) locks.use(await RunLock.acquire(join(folder, `${stem}.lock`)))
+    }
+    return locks
+  } catch (error) {
+    await locks.disposeAsync()
+    throw error
+  }
+}
+
+/** Stems of all runs that have a state or a lock there. */
+async function stemsIn(folder: string): Promise<Set<string>> {
+  const stems = new Set<string>()
+  for (const entry of await readdir(folder, { withFileTypes: true })) {
+    if (entry.isDirectory()) stems.add(entry.name)
+    else if (entry.name.endsWith('.lock')) stems.add(entry.name.slice(0, -'.lock'.length))
+  }
+  return stems
 }

@@ -1,23 +1,38 @@
-import { stat } from 'node:fs/promises'
 import { crc32 } from 'node:zlib'
 import type { LayoutName } from '../layout/index.ts'
 import { areFinite } from '../system/finite.ts'
 import type { FeatureTable } from '../torchfile/index.ts'
-import { findLegacyRun, namesIn, runFolders, wasResumedByBroad } from './find.ts'
-import { type PartFasta, partFastaOf, readPartFasta } from './part-fasta.ts'
-import { readLegacyFile } from './read.ts'
-import type { LegacyFile, LegacyVector } from './types.ts'
+import {
+  ageProblem,
+  idProblem,
+  type PartFasta,
+  partFastaOf,
+  readPartFasta,
+  readProteins,
+} from './part-fasta.ts'
+import { KINDS, type LegacyFile, readLegacyFile } from './read.ts'
+import { findLegacyRun, pathsOf, wasResumedByBroad } from './runs.ts'
+
+type Model = 'esm2' | 'dnabert_s'
+
+/** A vector of an old run, known by its sequence id alone: its place in a file says nothing. */
+export interface LegacyVector {
+  model: Model
+  id: string
+  /** [dim] float32. */
+  vector: Float32Array
+  /** What was embedded, from the part FASTA of the old run; undefined where that is not there. */
+  sequence: Uint8Array | undefined
+  file: string
+}
 
 export interface LegacyVectorOptions {
   /** Values of a vector of each model; files of another width are not used. */
-  widths?: { esm2: number; dnabert_s: number }
+  widths?: Record<Model, number>
   /** Called for each file: those with a `problem` were not used. */
   onFile?(file: LegacyFile): void
   signal?: AbortSignal | undefined
 }
-
-/** Milliseconds by which a copied tree may have its files in another order than they were made. */
-export const TIME_TOLERANCE = 10_000
 
 /**
  * The vectors of an old run, file by file, each known by its id. A file is used whole or not at all: every
@@ -34,34 +49,21 @@ export async function* readLegacyVectors(
   const run = await findLegacyRun(root, stem, layout)
   if (run === undefined) return
   const resumed = await wasResumedByBroad(root)
-  const seen = { esm2: new Map<string, number>(), dnabert_s: new Map<string, number>() }
+  const seen: Seen = { esm2: new Map(), dnabert_s: new Map() }
   let proteins: PartFasta | undefined
   for (const path of run.files) {
     options.signal?.throwIfAborted()
     const { file, table } = await readLegacyFile(path, layout)
-    let vectors: LegacyVector[] = []
-    if (table !== undefined) {
-      if (file.kind === 'batch') proteins ??= await readProteins(runFolders(root, stem, layout).protein)
-      const sequences = file.kind === 'batch' ? proteins : await readPartFasta(partFastaOf(path) ?? '')
-      file.problem = await reasonNotToUse(file, sequences, resumed, options.widths)
-      if (file.problem === undefined) vectors = pick(file, table, sequences, seen)
-    }
+    const isBatch = file.kind === 'batch'
+    if (isBatch) proteins ??= await readProteins(pathsOf({ root, stem }, layout).proteinFolder)
+    const sequences = isBatch ? proteins : await readPartFasta(partFastaOf(path))
+    file.problem ??= await reasonNotToUse(file, sequences, resumed, options.widths)
+    const model = file.kind && KINDS[file.kind].model
+    const isUsed = table !== undefined && model !== undefined && file.problem === undefined
+    const vectors = isUsed ? pick(model, file, table, sequences, seen[model]) : []
     options.onFile?.(file)
     if (vectors.length > 0) yield vectors
   }
-}
-
-/** All protein parts of a run as one, for the batches, which lie beside no FASTA. */
-async function readProteins(folder: string): Promise<PartFasta | undefined> {
-  const all: PartFasta = { path: folder, sequences: new Map(), modified: 0 }
-  for (const name of await namesIn(folder)) {
-    if (!/^output_\d+\.fa$/.test(name)) continue
-    const part = await readPartFasta(`${folder}/${name}`)
-    if (part === undefined) return undefined
-    for (const [id, sequence] of part.sequences) all.sequences.set(id, sequence)
-    all.modified = Math.max(all.modified, part.modified)
-  }
-  return all.sequences.size === 0 ? undefined : all
 }
 
 async function reasonNotToUse(
@@ -70,10 +72,9 @@ async function reasonNotToUse(
   resumed: boolean,
   widths: LegacyVectorOptions['widths'],
 ): Promise<string | undefined> {
-  const { kind, path, ids, dim } = file
-  if (kind === 'merged')
-    return 'is a merged file, which is always made anew from the vectors of the two models'
-  const model = kind === 'dnabert' ? 'dnabert_s' : 'esm2'
+  const { kind, ids, dim } = file
+  const model = kind && KINDS[kind].model
+  if (model === undefined) return 'is a merged file, which is always made from the vectors of the two models'
   if (kind === 'esm' && resumed)
     return "the logs say that Broad's ESM path was resumed, which puts vectors under the wrong ids"
   if (widths !== undefined && ids.length > 0 && dim !== widths[model])
@@ -82,28 +83,19 @@ async function reasonNotToUse(
     file.warnings.push('has no part FASTA beside it: its ids cannot be checked')
     return undefined
   }
-  if (fasta.modified > (await stat(path)).mtimeMs + TIME_TOLERANCE)
-    return `is older than ${fasta.path}: it may be of an earlier input`
-  return idProblem(file, fasta)
+  return (await ageProblem(file, fasta)) ?? idProblem(file, fasta)
 }
 
-/** A batch holds some of the proteins, any other file exactly those of its part. */
-export function idProblem({ kind, ids }: LegacyFile, { path, sequences }: PartFasta): string | undefined {
-  const stranger = ids.find((id) => !sequences.has(id))
-  if (stranger !== undefined) return `has the id ${stranger}, which is not in ${path}`
-  if (kind === 'batch' || ids.length === sequences.size) return undefined
-  const known = new Set(ids)
-  const missing = [...sequences.keys()].find((id) => !known.has(id))
-  return `has ${ids.length} ids, ${path} has ${sequences.size}: ${missing} is missing`
-}
+/** Checksum of the first vector of each id. */
+type Seen = Record<Model, Map<string, number>>
 
 function pick(
+  model: Model,
   file: LegacyFile,
   { ids, rows, dim }: FeatureTable,
   fasta: PartFasta | undefined,
-  seen: Record<LegacyVector['model'], Map<string, number>>,
+  seen: Map<string, number>,
 ): LegacyVector[] {
-  const model = file.kind === 'dnabert' ? 'dnabert_s' : 'esm2'
   const vectors: LegacyVector[] = []
   let [notFinite, conflicts] = [0, 0]
   for (const [i, id] of ids.entries()) {
@@ -113,13 +105,11 @@ function pick(
       continue
     }
     const sum = crc32(new Uint8Array(vector.buffer, vector.byteOffset, vector.byteLength))
-    const before = seen[model].get(id)
-    if (before !== undefined) {
-      if (before !== sum) conflicts++
-      continue
-    }
-    seen[model].set(id, sum)
-    vectors.push({ model, id, vector, sequence: fasta?.sequences.get(id), file: file.path })
+    const before = seen.get(id)
+    if (before === undefined) {
+      seen.set(id, sum)
+      vectors.push({ model, id, vector, sequence: fasta?.sequences.get(id), file: file.path })
+    } else if (before !== sum) conflicts++
   }
   if (notFinite > 0)
     file.warnings.push(`${notFinite} of its vectors hold values that are no numbers; left out`)

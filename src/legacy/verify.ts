@@ -1,13 +1,9 @@
-import { stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import type { FeatureTable } from '../torchfile/index.ts'
-import { wasResumedByBroad } from './find.ts'
-import { partFastaOf, readPartFasta } from './part-fasta.ts'
-import { readLegacyFile } from './read.ts'
-import { runsIn } from './runs.ts'
+import { ageProblem, idProblem, partFastaOf, readPartFasta } from './part-fasta.ts'
+import { areEqual, KINDS, type LegacyFile, readLegacyFile, rowsById } from './read.ts'
+import { namesOf, oncePerFolder, pathsOf, RESUMED, runsIn, wasResumedByBroad } from './runs.ts'
 import { readFolder, scanFolder } from './scan.ts'
-import type { LegacyFile, LegacyKind } from './types.ts'
-import { idProblem, TIME_TOLERANCE } from './vectors.ts'
 
 /** What `verify` has to say about one file; a fault makes the whole folder fail. */
 export interface Finding {
@@ -33,49 +29,41 @@ export async function verifyFolder(
   report: (finding: Finding) => void,
   signal?: AbortSignal,
 ): Promise<Verification> {
-  const found = await scanFolder(folder)
   const widths = new Map<string, { dim: number; path: string }>()
-  const resumed = new Map<string, boolean>()
+  const wasResumed = oncePerFolder(wasResumedByBroad)
   const totals: Verification = { files: 0, faulty: 0 }
-  for await (const { file, table } of readFolder(found, signal)) {
+  for await (const { file, table } of readFolder(await scanFolder(folder), signal)) {
     totals.files++
-    const faults = file.problem === undefined ? [] : [file.problem]
     for (const text of file.warnings) report({ path: file.path, level: 'warning', text })
-    if (table !== undefined) {
-      faults.push(...(await neighbourFaults(file, table, report)))
-      const width = widthFault(file, widths)
-      if (width !== undefined) faults.push(width)
-      if (file.kind === 'esm' && (await isScrambled(dirname(dirname(file.path)), resumed)))
-        faults.push("is of a run that Broad's ESM path resumed, which puts vectors under the wrong ids")
-    }
+    const isScrambled = file.kind === 'esm' && (await wasResumed(dirname(dirname(file.path))))
+    const found =
+      table === undefined
+        ? [file.problem]
+        : [
+            ...(await neighbourFaults(file, table, report)),
+            widthFault(file, widths),
+            isScrambled ? RESUMED : undefined,
+          ]
+    const faults = found.filter((text) => text !== undefined)
     for (const text of faults) report({ path: file.path, level: 'fault', text })
     if (faults.length > 0) totals.faulty++
   }
   return totals
 }
 
-async function isScrambled(root: string, known: Map<string, boolean>): Promise<boolean> {
-  const before = known.get(root)
-  if (before !== undefined) return before
-  const resumed = await wasResumedByBroad(root)
-  known.set(root, resumed)
-  return resumed
-}
-
 /** All files of one run and model have vectors of one width; batches are those of the protein model. */
 function widthFault(
-  file: LegacyFile,
+  { kind, ids, dim, path }: LegacyFile,
   widths: Map<string, { dim: number; path: string }>,
 ): string | undefined {
-  if (file.ids.length === 0 || file.kind === undefined) return undefined
-  const isBatch = file.kind === 'batch'
-  const root = isBatch ? dirname(dirname(dirname(file.path))) : dirname(dirname(file.path))
-  const key = `${root}\n${isBatch ? 'esm' : file.kind}`
-  const first = widths.get(key)
-  if (first === undefined) widths.set(key, { dim: file.dim, path: file.path })
-  else if (first.dim !== file.dim)
-    return `has vectors of ${file.dim} values, ${first.path} has vectors of ${first.dim}`
-  return undefined
+  if (ids.length === 0 || kind === undefined) return undefined
+  const folder = dirname(dirname(path))
+  const key = `${kind === 'batch' ? dirname(folder) : folder}\n${KINDS[kind].model}`
+  const first = widths.get(key) ?? { dim, path }
+  widths.set(key, first)
+  return first.dim === dim
+    ? undefined
+    : `has vectors of ${dim} values, ${first.path} has vectors of ${first.dim}`
 }
 
 async function neighbourFaults(
@@ -83,84 +71,61 @@ async function neighbourFaults(
   table: FeatureTable,
   report: (finding: Finding) => void,
 ): Promise<string[]> {
-  if (file.kind === 'merged') return mergedFaults(file, table)
+  const { kind, path } = file
+  if (kind === 'merged') return await mergedFaults(file, table)
   const faults: string[] = []
-  const folder = basename(dirname(file.path))
-  const other: [LegacyKind, RegExp, string][] = [
-    ['dnabert', /_protein$/, 'holds nucleotide vectors among the protein parts'],
-    ['esm', /_nucleotide$/, 'holds protein vectors among the nucleotide parts'],
-  ]
-  for (const [kind, name, text] of other) if (file.kind === kind && name.test(folder)) faults.push(text)
-  const fasta = await readPartFasta(partFastaOf(file.path) ?? '')
+  const folder = basename(dirname(path))
+  if (kind === 'dnabert' && folder.endsWith('_protein'))
+    faults.push('holds nucleotide vectors among the protein parts')
+  if (kind === 'esm' && folder.endsWith('_nucleotide'))
+    faults.push('holds protein vectors among the nucleotide parts')
+  const fasta = await readPartFasta(partFastaOf(path))
   if (fasta === undefined) return faults
   const problem = idProblem(file, fasta)
   if (problem !== undefined) faults.push(problem)
-  if (fasta.modified > (await stat(file.path)).mtimeMs + TIME_TOLERANCE) {
-    const text = `is older than ${fasta.path}: it may be of an earlier input`
-    report({ path: file.path, level: 'warning', text })
-  }
+  const age = await ageProblem(file, fasta)
+  if (age !== undefined) report({ path, level: 'warning', text: age })
   return faults
 }
 
 /** A merged file holds, under each id, the nucleotide vector and the protein vector one after the other. */
 export async function mergedFaults(file: LegacyFile, merged: FeatureTable): Promise<string[]> {
-  const sources = await sourcesOf(file)
-  if (sources === undefined) return []
-  const [dna, esm] = sources
+  const [dna, esm] = await sourcesOf(file)
+  if (dna === undefined || esm === undefined) return []
   if (dna.ids.length !== merged.ids.length)
     return [`has ${merged.ids.length} ids, the nucleotide vectors of its part have ${dna.ids.length}`]
   if (dna.dim + esm.dim !== merged.dim && merged.ids.length > 0)
     return [`has rows of ${merged.dim} values, its parts have ${dna.dim} and ${esm.dim}`]
-  const places = [dna, esm].map(({ ids }) => new Map(ids.map((id, i) => [id, i])))
-  for (const [row, id] of merged.ids.entries()) {
-    const [i, j] = places.map((place) => place.get(id))
-    if (i === undefined || j === undefined)
+  const [rowOf, dnaOf, esmOf] = [merged, dna, esm].map(rowsById) as [Rows, Rows, Rows]
+  for (const id of merged.ids) {
+    const [row, first, second] = [rowOf(id) as Float32Array, dnaOf(id), esmOf(id)]
+    if (first === undefined || second === undefined)
       return [`has the id ${id}, which the vectors of its part have not`]
-    const at = row * merged.dim
-    const same =
-      equalValues(merged.rows, at, dna.rows, i * dna.dim, dna.dim) &&
-      equalValues(merged.rows, at + dna.dim, esm.rows, j * esm.dim, esm.dim)
-    if (!same) return [`is not made of the vectors of its part (first at ${id}): it is of another run`]
+    if (!areEqual(row.subarray(0, dna.dim), first) || !areEqual(row.subarray(dna.dim), second))
+      return [`is not made of the vectors of its part (first at ${id}): it is of another run`]
   }
   return []
 }
 
-/** Equal values at two places; a value that is no number equals itself. */
-export function equalValues(
-  a: Float32Array,
-  from: number,
-  b: Float32Array,
-  start: number,
-  length: number,
-): boolean {
-  for (let i = 0; i < length; i++) if (!Object.is(a[from + i], b[start + i])) return false
-  return true
-}
+type Rows = ReturnType<typeof rowsById>
 
-/** The whole nucleotide and protein files of a merged file's part; undefined unless both are there. */
-async function sourcesOf(file: LegacyFile): Promise<[FeatureTable, FeatureTable] | undefined> {
-  const folder = dirname(file.path)
-  if (file.part === undefined) return undefined
-  const siblings = await partFolders(folder)
-  const tables: (FeatureTable | undefined)[] = []
-  for (const [kind, place, names] of [
-    ['dnabert', siblings.nucleotide, ['DNABERT_S', 'DNABERT']],
-    ['esm', siblings.protein, ['ESM', 'DNABERT']],
-  ] as const) {
-    let table: FeatureTable | undefined
-    for (const name of names) {
-      const content = await readLegacyFile(join(place, `output_${file.part}_${name}.pt`), file.layout)
-      if (table === undefined && content.file.kind === kind) table = content.table
-    }
-    tables.push(table)
-  }
-  const [dna, esm] = tables
-  return dna === undefined || esm === undefined ? undefined : [dna, esm]
-}
-
-async function partFolders(merged: string): Promise<{ nucleotide: string; protein: string }> {
+/** The whole nucleotide and protein files of a merged file's part, where they are there. */
+async function sourcesOf({ path, part, layout }: LegacyFile): Promise<(FeatureTable | undefined)[]> {
+  if (part === undefined) return []
+  const merged = dirname(path)
   const root = dirname(merged)
   const run = (await runsIn(root)).find(({ mergedFolders }) => mergedFolders.includes(merged))
   const stem = run?.stem ?? basename(merged).replace(/_merged$/, '')
-  return { nucleotide: join(root, `${stem}_nucleotide`), protein: join(root, `${stem}_protein`) }
+  const { nucleotideFolder, proteinFolder } = pathsOf({ root, stem }, layout)
+  const tables: (FeatureTable | undefined)[] = []
+  for (const [kind, folder] of [
+    ['dnabert', nucleotideFolder],
+    ['esm', proteinFolder],
+  ] as const) {
+    const contents = await Promise.all(
+      namesOf(KINDS[kind].file, part).map((name) => readLegacyFile(join(folder, name), layout)),
+    )
+    tables.push(contents.find(({ file, table }) => file.kind === kind && table !== undefined)?.table)
+  }
+  return tables
 }

@@ -25,6 +25,10 @@ export interface ErrorCodes {
   'memory-too-small': { model: string; tokens: number }
   /** A model makes embeddings with NaN or infinity. */
   'not-finite': Nothing
+  /** Files of a run that is to be migrated are damaged or contradict each other. */
+  'checkpoints-unusable': Nothing
+  /** A migration would overwrite files of somebody else. */
+  'names-taken': Nothing
   /** A server has stopped answering, and there is no other to take its batches. */
   'server-stalled': Nothing
   /** No model of a server computes on one of its GPUs. */
