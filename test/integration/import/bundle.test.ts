@@ -129,7 +129,7 @@ describe('bundles', () => {
         message: expect.stringContaining('do not belong together'),
       })
     }
-    await expect(openBundle(models.esm)).rejects.toThrow('virnucpro models import')
+    await expect(openBundle(models.esm)).rejects.toMatchObject({ code: 'no-bundle' })
   })
 })
 

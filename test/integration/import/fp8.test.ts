@@ -200,7 +200,7 @@ test('the command asks for the sequences, and the CPU refuses to run the bundle'
   const other = cli('models', 'import', ...files, '--calibrate', at('reads.fa'))
   expect([other.code, other.words]).toEqual([
     64,
-    expect.stringContaining('--calibrate is for --precision bf16, fp16, fp8 or int8'),
+    expect.stringContaining('--calibrate is for --precision int8, bf16, fp16 or fp8'),
   ])
   const made = cli('models', 'import', ...files, '--precision', 'fp8', '--calibrate', at('reads.fa'))
   expect([made.code, made.words]).toEqual([0, expect.stringContaining('simulated: cosine min')])

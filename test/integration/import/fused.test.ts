@@ -64,7 +64,9 @@ test('in FP8 the one product of queries, keys and values is calibrated', async (
 test('what cannot compute it refuses it, and says what can', async () => {
   const common = { bundle: bundle.folder, output: at('repository') }
   for (const backend of ['tensorrt', 'onnxruntime', 'python'] as const) {
-    await expect(buildRepository({ ...common, backend })).rejects.toThrow('add --backend python --plans DIR')
+    await expect(buildRepository({ ...common, backend })).rejects.toMatchObject({
+      code: 'attention-needs-plans',
+    })
   }
   await expect(
     buildEngines({ bundle: bundle.folder, output: at('plans'), builder: 'trtexec' }),
@@ -87,7 +89,7 @@ test('an import that cannot be fused writes nothing', async () => {
   const files = ['--esm', models.esm, '--dnabert', models.dnabert, '--mlp', models.mlp, '--output', at('cpu')]
   for (const [args, words] of [
     [['--attention', 'fused'], '--attention fused is for --precision bf16, fp16 or fp8'],
-    [['--precision', 'bf16', '--attention', 'flash'], 'expected standard or fused, got "flash"'],
+    [['--precision', 'bf16', '--attention', 'flash'], 'expected one of standard, fused, got "flash"'],
   ] as const) {
     const { code, stderr } = await virnucpro(['models', 'import', ...files, ...args])
     expect(code).toBe(64)
