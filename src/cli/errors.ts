@@ -10,6 +10,20 @@ const ADVICE: { [Code in keyof ErrorCodes]: (data: ErrorCodes[Code]) => string }
   'foreign-file': () => 'Another --prefix gives the files of this run other names',
   'memory-too-small': ({ model, tokens }) =>
     `--${model}-batch-size ${tokens} makes such batches from the start`,
+  'own-servers': () => '--backend onnx computes in this process',
+  'unnamed-server': ({ url }) => `To use it: --triton ${url}`,
+  'no-server-program': () =>
+    'Name its program with --server-bin, or start one in a container: virnucpro serve --container --repository DIR',
+  'no-repository': () => 'Name one with --repository; virnucpro repository build makes it',
+  'no-gpu': () => '--backend triton starts one all the same, --backend onnx computes in this process',
+  'no-server-named': () =>
+    'Name one with --triton grpc://HOST:PORT, or give --repository DIR to have one started',
+  'gpu-not-used': () =>
+    'Leave out --gpus and --device, or name a server with --triton or a repository for one with --repository',
+  'needs-server': ({ fused }) =>
+    'Import the models once more with --precision fp32 or int8, or name a server with --triton' +
+    (fused ? ' that has its plans in the Python backend' : ''),
+  'bundle-not-named': () => 'Name one with --bundle',
   'not-finite': () =>
     'virnucpro models verify finds damaged weights; virnucpro models import --precision bf16 makes models with room for larger numbers',
   'server-stalled': () => '--server-timeout says how long a run waits for it',

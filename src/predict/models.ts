@@ -45,7 +45,7 @@ export interface RunModels extends AsyncDisposable {
 /**
  * Opens the bundle and the backend of a run.
  *
- * @param onLost told when a server that was started for this run ends by itself
+ * @param onLost called when a server that was started for this run ends by itself
  * @throws UsageError when the options ask for what the bundle or this program does not have
  */
 export async function openModels(
@@ -54,7 +54,9 @@ export async function openModels(
   onLost: (error: unknown) => void,
   signal?: AbortSignal,
 ): Promise<RunModels> {
-  if (options.bundle === undefined) throw new UsageError('no model bundle given: name one with --bundle')
+  if (options.bundle === undefined) {
+    throw new UsageError('no model bundle given', { detail: { code: 'bundle-not-named', data: {} } })
+  }
   const bundle = await openBundle(options.bundle, signal)
   const { esm2, dnabert_s } = bundle.manifest.models
   const widths = { dnabert: dnabert_s.dimension, esm: esm2.dimension }

@@ -23,6 +23,24 @@ export interface ErrorCodes {
   'foreign-file': { path: string }
   /** The memory of a device does not hold batches as large as planned, but those of so many padded tokens. */
   'memory-too-small': { model: string; tokens: number }
+  /** Servers are used that the user has started, though none was named. */
+  'own-servers': Nothing
+  /** A server has the models of the run, but nobody has named it. */
+  'unnamed-server': { url: string }
+  /** There is a GPU, and no server program to use it. */
+  'no-server-program': Nothing
+  /** There is a GPU, and no model repository for a server. */
+  'no-repository': Nothing
+  /** A server is asked for, and there is no GPU for it. */
+  'no-gpu': Nothing
+  /** Servers are to compute, and none was named. */
+  'no-server-named': Nothing
+  /** A GPU is asked for, and none would be used. */
+  'gpu-not-used': Nothing
+  /** The CPU cannot compute a bundle. */
+  'needs-server': { fused: boolean }
+  /** No bundle is given. */
+  'bundle-not-named': Nothing
   /** A model makes embeddings with NaN or infinity. */
   'not-finite': Nothing
   /** Files of a run that is to be migrated are damaged or contradict each other. */

@@ -73,7 +73,7 @@ describe.skipIf(!hasTriton)('what computes when no server is named', () => {
     for (const name of notes) expect(statSync(join(runtime, 'virnucpro', name)).mode & 0o777).toBe(0o600)
     const [one, two] = running.printed.out.trim().split(',')
     const { code, stderr } = await virnucpro(words('found'), undefined, { XDG_RUNTIME_DIR: runtime })
-    expect(stderr).toContain(`using what your "virnucpro serve" started at ${one}, ${two};`)
+    expect(stderr).toContain(`using the servers that you have started at ${one}, ${two}. --backend onnx`)
     expect(code).toBe(0)
     await sameAsEmbedded('found')
 
@@ -126,9 +126,7 @@ describe.skipIf(!hasTriton)('what computes when no server is named', () => {
         XDG_RUNTIME_DIR: runtime,
       })
       running.child.kill('SIGKILL')
-      expect(stderr).toContain(
-        `not using what your "virnucpro serve" started at ${running.printed.out.trim()}`,
-      )
+      expect(stderr).toContain(`not using the server that you have started at ${running.printed.out.trim()}`)
       expect(stderr).toContain(reason)
       expect(code).toBe(0)
       expect(await tables(name)).toBe(embedded)
@@ -214,7 +212,7 @@ describe.skipIf(!hasTriton)('what computes when no server is named', () => {
       undefined,
       { CUDA_VISIBLE_DEVICES: '0,1' },
     )
-    expect(stderr).toContain('--gpus: there is no GPU 4 on this machine (0 to 1)')
+    expect(stderr).toContain('there is no GPU 4 on this machine (0 to 1)')
     expect(code).toBe(64)
   })
 

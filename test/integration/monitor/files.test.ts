@@ -128,7 +128,7 @@ test('a port that is taken and addresses without servers are said before anythin
   expect(existsSync(folder.join('port'))).toBe(false)
   const one = await run([...words(folder.join('address')), '--triton-metrics', 'http://localhost:8002'])
   expect(one.code).toBe(64)
-  expect(one.messages).toContain('--triton-metrics names 1 addresses and --triton 0')
+  expect(one.messages).toContain('1 addresses for metrics and 0 servers')
 })
 
 test('a line of the log counts sequences of both models before the first part is done', () => {
