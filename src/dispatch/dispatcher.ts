@@ -115,55 +115,48 @@ export class Dispatcher {
   async #embed(model: ModelName, batch: TokenBatch): Promise<Computed> {
     const rows = Array.from({ length: batch.rows }, (_, row) => row)
     const refused = new Map<number, string>()
-    let vectors = await this.#attempt(model, batch, rows, ATTEMPTS, refused)
-    if (vectors === undefined && rows.length > 1)
-      vectors = await this.#withoutRefused(model, batch, rows, refused)
-    if (vectors !== undefined) this.#refuseNotFinite(model, vectors, rows, refused)
+    let vectors = await this.#attempt(model, batch, ATTEMPTS)
+    if (typeof vectors === 'string' && rows.length > 1) {
+      await this.#halve(rows, (half) => this.#findRefused(model, batch, half, refused))
+      const stand = rows.find((row) => !refused.has(row))
+      if (stand === undefined) return { vectors: undefined, refused }
+      // With another of its sequences in the places of the refused ones, so that the embeddings of the others are to the
+      // last digit those of the whole batch.
+      const places = rows.map((row) => (refused.has(row) ? stand : row))
+      vectors = await this.#attempt(model, takeRows(batch, places), ATTEMPTS)
+    }
+    if (typeof vectors === 'string') {
+      for (const row of rows) refused.set(row, vectors)
+      return { vectors: undefined, refused }
+    }
+    this.#refuseNotFinite(model, vectors, rows, refused)
     return { vectors, refused }
   }
 
-  /**
-   * A batch of which the model does not take some sequences: each half is tried by itself, down to those. Then the
-   * batch is computed with another of its sequences in their places, so that the embeddings of the others are to the
-   * last digit those of the whole batch.
-   */
-  async #withoutRefused(
+  /** Adds to `refused` those of some rows that the model does not take: tries them by themselves, and then each half. */
+  async #findRefused(
     model: ModelName,
     batch: TokenBatch,
     rows: readonly number[],
     refused: Map<number, string>,
-  ): Promise<Float32Array | undefined> {
-    refused.clear()
-    const search = async (some: readonly number[]): Promise<void> => {
-      const found = new Map<number, string>()
-      // As narrow as these rows by themselves: their reasons do not depend on the batch that they were in.
-      const width = some.reduce((longest, row) => Math.max(longest, batch.lengths[row]!), 1)
-      const taken = await this.#attempt(model, takeRows(batch, some, width), some, 1, found)
-      if (taken !== undefined) this.#refused[model] = 0
-      else if (some.length === 1 || this.#refused[model] >= HOPELESS) {
-        this.#refused[model]++
-        for (const [row, reason] of found) refused.set(row, reason)
-      } else await halves(some)
-    }
-    const halves = async (some: readonly number[]) => {
-      await search(some.slice(0, some.length >> 1))
-      await search(some.slice(some.length >> 1))
-    }
-    await halves(rows)
-    const stand = rows.find((row) => !refused.has(row))
-    if (stand === undefined) return undefined
-    const replaced = rows.map((row) => (refused.has(row) ? stand : row))
-    return await this.#attempt(model, takeRows(batch, replaced), rows, ATTEMPTS, refused)
+  ): Promise<void> {
+    // As narrow as these rows by themselves: their reasons do not depend on the batch that they were in.
+    const width = rows.reduce((longest, row) => Math.max(longest, batch.lengths[row]!), 1)
+    const found = await this.#attempt(model, takeRows(batch, rows, width), 1)
+    if (typeof found !== 'string') this.#refused[model] = 0
+    else if (rows.length === 1 || this.#refused[model] >= HOPELESS) {
+      this.#refused[model]++
+      for (const row of rows) refused.set(row, found)
+    } else await this.#halve(rows, (half) => this.#findRefused(model, batch, half, refused))
   }
 
-  /** @returns the vectors; undefined, and every one of `rows` in `refused` with the reason, when it fails */
-  async #attempt(
-    model: ModelName,
-    batch: TokenBatch,
-    rows: readonly number[],
-    attempts: number,
-    refused: Map<number, string>,
-  ): Promise<Float32Array | undefined> {
+  async #halve(rows: readonly number[], search: (half: readonly number[]) => Promise<void>): Promise<void> {
+    await search(rows.slice(0, rows.length >> 1))
+    await search(rows.slice(rows.length >> 1))
+  }
+
+  /** @returns the vectors, or why the model refuses the batch */
+  async #attempt(model: ModelName, batch: TokenBatch, attempts: number): Promise<Float32Array | string> {
     const { backend, logger, signal } = this.#options
     for (let attempt = 1; ; attempt++) {
       signal?.throwIfAborted()
@@ -171,10 +164,7 @@ export class Dispatcher {
         return await settleWithin(backend.embed(model, batch, signal), signal)
       } catch (error) {
         if (!(error instanceof InferenceError)) throw error
-        if (attempt === attempts) {
-          for (const row of rows) refused.set(row, error.message)
-          return undefined
-        }
+        if (attempt === attempts) return error.message
         logger.debug(`attempt ${attempt} failed: ${error.message}`)
         await Bun.sleep(FIRST_PAUSE_MS * 4 ** (attempt - 1))
       }

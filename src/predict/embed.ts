@@ -1,6 +1,6 @@
 import { padBatch } from '../batching/index.ts'
 import { MODELS } from '../bundle/index.ts'
-import { type AdoptedVectors, type Journal, KEY_BYTES, REFUSED } from '../checkpoint/index.ts'
+import { type AdoptedVectors, type Journal, REFUSED } from '../checkpoint/index.ts'
 import type { Computed, Dispatcher } from '../dispatch/index.ts'
 import { areFinite } from '../system/finite.ts'
 import type { Run } from './context.ts'
@@ -84,7 +84,9 @@ async function embedModel(
   onPlanned: () => void,
 ): Promise<void> {
   try {
-    if (adopted !== undefined) stats.counts.adoptedSequences += await adopt(work, adopted)
+    // Both models count at the same time: what is added must not be awaited within the sum.
+    const taken = adopted === undefined ? 0 : await adopt(work, adopted)
+    stats.counts.adoptedSequences += taken
     const plan = work.isIncomplete ? work.plan(last) : []
     const { model, padId } = work.input
     stats.models[model].planned(plan.map(tokensOf))
@@ -105,51 +107,41 @@ async function embedModel(
 /** @returns rows that need no computing */
 async function adopt(work: ModelWork, adopted: AdoptedVectors): Promise<number> {
   let taken = 0
-  for (const group of work.groups()) {
-    const vector = await adopted.find(work.input.model, work.keyOf(group))
+  for (const group of work.groups) {
+    const vector = await adopted.find(work.input.model, group.key)
     if (vector?.length === work.dimension && areFinite(vector) && work.adopt(group, vector)) taken++
   }
   return taken
 }
 
+/**
+ * Puts the embeddings of a batch into their rows and makes them durable. What was refused, for the next start to try by
+ * itself, comes before them: killed in between, the whole batch is computed once more.
+ */
 function keep(
   work: ModelWork,
   { groups }: PlannedBatch,
   journal: Journal,
   { vectors, refused }: Computed,
 ): void {
-  const { input, dimension } = work
-  for (const [row, reason] of refused) work.fail(groups[row] as number, MODELS[input.model].label, reason)
-  keepRefused(work, groups, refused, journal)
+  const { dimension } = work
+  const { model } = work.input
+  for (const [row, reason] of refused) work.fail(groups[row]!, MODELS[model].label, reason)
+  const keysOf = (of: typeof groups) => Buffer.concat(of.map(({ key }) => key))
+  const fresh = groups.filter((group, row) => refused.has(row) && !group.refused)
+  if (fresh.length > 0)
+    journal.append({ model, keys: keysOf(fresh), vectors: new Float32Array(), dimension: REFUSED })
   if (vectors === undefined) return
-  const taken = Array.from(groups.keys()).filter((row) => !refused.has(row))
-  const keys = new Uint8Array(taken.length * KEY_BYTES)
-  const kept = new Float32Array(taken.length * dimension)
-  for (const [to, row] of taken.entries()) {
-    const group = groups[row] as number
+  const kept = new Float32Array((groups.length - refused.size) * dimension)
+  let to = 0
+  for (const [row, group] of groups.entries()) {
+    if (refused.has(row)) continue
     const vector = vectors.subarray(row * dimension, (row + 1) * dimension)
     work.fill(group, vector)
-    keys.set(work.keyOf(group), to * KEY_BYTES)
-    kept.set(vector, to * dimension)
+    kept.set(vector, to++ * dimension)
   }
-  journal.append({ model: input.model, keys, vectors: kept, dimension })
-}
-
-/**
- * Leaves word of what was refused, for the next start to try by itself. Before the embeddings of the batch: killed in
- * between, the whole batch is computed once more.
- */
-function keepRefused(
-  work: ModelWork,
-  groups: readonly number[],
-  refused: ReadonlyMap<number, string>,
-  journal: Journal,
-): void {
-  const found = Array.from(refused.keys(), (row) => groups[row] as number)
-  const keys = found.filter((group) => !work.wasRefused(group)).map((group) => work.keyOf(group))
-  if (keys.length === 0) return
-  const none = new Float32Array()
-  journal.append({ model: work.input.model, keys: Buffer.concat(keys), vectors: none, dimension: REFUSED })
+  const taken = groups.filter((_, row) => !refused.has(row))
+  journal.append({ model, keys: keysOf(taken), vectors: kept, dimension })
 }
 
 function tokensOf({ rows }: PlannedBatch): number {

@@ -35,17 +35,25 @@ export interface WindowPart {
   done: boolean
 }
 
-/** Where one sequence's embedding goes. */
-interface Slot {
-  target: EmbeddedPart
-  row: number
+/** Equal sequences of a window: computed once, for all frames that have them. */
+interface Group {
+  readonly sequence: Uint8Array
+  /** SHA-256 of the sequence. */
+  readonly key: Uint8Array
+  /** Where its embedding goes; empty for a sequence that only finished parts have. */
+  readonly slots: { readonly target: EmbeddedPart; readonly row: number }[]
+  /** Whether nothing is to be computed any more. */
+  known: boolean
+  /** Taken over from an old run. */
+  adopted: boolean
+  /** Whether an earlier start has left word that the model refused it. */
+  refused: boolean
 }
 
 /** Sequences of a window that are computed together. */
 export interface PlannedBatch {
-  /** The group of equal sequences that each row is of. */
-  readonly groups: readonly number[]
-  /** Token ids of each row. */
+  readonly groups: readonly Group[]
+  /** Token ids of each group. */
   readonly rows: readonly Int32Array[]
 }
 
@@ -62,20 +70,11 @@ export class ModelWork {
   readonly input: ModelInput
   readonly dimension: number
   readonly #width: number
-  readonly #sequences: readonly Uint8Array[]
-  /** For each group of equal sequences, the place of the first. */
-  readonly #unique: Uint32Array
-  /** Empty for a sequence that only finished parts have. */
-  readonly #owners: Slot[][]
-  readonly #known: Uint8Array
-  /** Taken over from an old run. */
-  readonly #adopted: Uint8Array
+  /** All that have an embedding, whether it is known or not. */
+  readonly groups: readonly Group[]
   /** What an earlier start had refused, together as it was in one batch. */
-  readonly #refusals: number[][] = []
-  /** 1 for what is in `#refusals`. */
-  readonly #refused: Uint8Array
-  readonly #keys: Uint8Array
-  #groupOfKey: Map<string, number> | undefined
+  readonly #refusals: Group[][] = []
+  #groupOfKey: Map<string, Group> | undefined
 
   constructor(
     input: ModelInput,
@@ -86,52 +85,43 @@ export class ModelWork {
     this.input = input
     this.dimension = dimension
     this.#width = width
-    this.#sequences = window.flatMap(({ part }) => input.sequences(part))
-    const { unique, groupOf } = dedupe(this.#sequences)
-    this.#unique = unique
-    this.#owners = Array.from(unique, () => [])
+    const sequences = window.flatMap(({ part }) => input.sequences(part))
+    const { unique, groupOf } = dedupe(sequences)
+    const groups = Array.from(unique, (place): Group => {
+      const sequence = sequences[place]!
+      const key = new Uint8Array(KEY_BYTES)
+      Bun.SHA256.hash(sequence, key)
+      return { sequence, key, slots: [], known: false, adopted: false, refused: false }
+    })
     let place = 0
     for (const { part, target } of window) {
       for (let row = 0; row < part.ids.length; row++, place++) {
-        if (target !== undefined) this.#owners[groupOf[place] as number]?.push({ target, row })
+        if (target !== undefined) groups[groupOf[place]!]!.slots.push({ target, row })
       }
     }
-    this.#known = new Uint8Array(unique.length)
-    this.#adopted = new Uint8Array(unique.length)
-    this.#refused = new Uint8Array(unique.length)
-    this.#keys = new Uint8Array(unique.length * KEY_BYTES)
-    for (let group = 0; group < unique.length; group++) {
-      Bun.SHA256.hash(this.#sequence(group), this.keyOf(group))
+    for (const group of groups) {
       if (this.#isEmpty(group)) this.fill(group, new Float32Array(dimension).fill(Number.NaN))
-      else if (this.#owners[group]?.length === 0) this.#known[group] = 1
+      else if (group.slots.length === 0) group.known = true
     }
-  }
-
-  #sequence(group: number): Uint8Array {
-    return this.#sequences[this.#unique[group] as number] as Uint8Array
+    this.groups = groups.filter((group) => !this.#isEmpty(group))
   }
 
   /** A frame without residues has no mean: NaN, as in Broad's fork. */
-  #isEmpty(group: number): boolean {
-    return this.input.model === 'esm2' && this.#sequence(group).length === 0
-  }
-
-  /** SHA-256 of a group's sequence. */
-  keyOf(group: number): Uint8Array {
-    return this.#keys.subarray(group * KEY_BYTES, (group + 1) * KEY_BYTES)
+  #isEmpty({ sequence }: Group): boolean {
+    return this.input.model === 'esm2' && sequence.length === 0
   }
 
   /** Takes what an earlier start has computed, or what its model has refused. */
   recall({ keys, vectors, dimension }: JournalEntry): void {
     if (dimension !== this.dimension && dimension !== REFUSED) return
-    this.#groupOfKey ??= new Map(this.#owners.map((_, group) => [text(this.keyOf(group)), group]))
-    const refused: number[] = []
+    this.#groupOfKey ??= new Map(this.groups.map((group) => [text(group.key), group]))
+    const refused: Group[] = []
     for (let i = 0; i < keys.length / KEY_BYTES; i++) {
       const group = this.#groupOfKey.get(text(keys.subarray(i * KEY_BYTES, (i + 1) * KEY_BYTES)))
       if (group === undefined) continue
       if (dimension === REFUSED) {
-        if (this.#refused[group] === 0) refused.push(group)
-        this.#refused[group] = 1
+        if (!group.refused) refused.push(group)
+        group.refused = true
         continue
       }
       const vector = vectors.subarray(i * dimension, (i + 1) * dimension)
@@ -141,39 +131,29 @@ export class ModelWork {
     if (refused.length > 0) this.#refusals.push(refused)
   }
 
-  /** Whether an earlier start has left word that the model refused the sequence. */
-  wasRefused(group: number): boolean {
-    return this.#refused[group] === 1
-  }
-
-  /** Every group that has an embedding, whether it is known or not. */
-  *groups(): Generator<number> {
-    for (let group = 0; group < this.#unique.length; group++) if (!this.#isEmpty(group)) yield group
-  }
-
   /** Takes an embedding of an old run. @returns whether a row of this start needs it */
-  adopt(group: number, vector: Float32Array): boolean {
-    this.#adopted[group] = 1
-    if (this.#known[group] === 1) return false
+  adopt(group: Group, vector: Float32Array): boolean {
+    group.adopted = true
+    if (group.known) return false
     this.fill(group, vector)
     return true
   }
 
   /** Whether an embedding is wanted and not known. */
   get isIncomplete(): boolean {
-    return this.#known.includes(0)
+    return this.groups.some(({ known }) => !known)
   }
 
   /** Puts an embedding wherever its sequence occurs. */
-  fill(group: number, vector: Float32Array): void {
-    this.#known[group] = 1
-    for (const { target, row } of this.#owners[group] as Slot[])
+  fill(group: Group, vector: Float32Array): void {
+    group.known = true
+    for (const { target, row } of group.slots)
       target.features.set(vector, row * this.#width + this.input.column)
   }
 
   /** Gives up the frames that have the sequence. */
-  fail(group: number, step: FailedPart['step'], reason: string): void {
-    for (const { target, row } of this.#owners[group] as Slot[]) {
+  fail({ slots }: Group, step: FailedPart['step'], reason: string): void {
+    for (const { target, row } of slots) {
       target.failure ??= { step, reason: `${target.part.ids[row]}: ${reason}`, rows: new Set() }
       target.failure.rows.add(row)
     }
@@ -188,30 +168,30 @@ export class ModelWork {
   plan(last: boolean): PlannedBatch[] {
     const { tokenBudget, maxSequences, tapers } = this.input
     const options = { tokenBudget, ...(maxSequences !== undefined && { maxSequences }) }
-    const tokens = new Map<number, Int32Array>()
-    for (const group of this.groups())
-      if (this.#adopted[group] === 0) tokens.set(group, this.input.encode(this.#sequence(group)))
-    const pack = (groups: readonly number[], taper: boolean) => {
+    const ours = this.groups.filter(({ adopted }) => !adopted)
+    const tokens = new Map(ours.map((group) => [group, this.input.encode(group.sequence)]))
+    const pack = (groups: readonly Group[], taper: boolean) => {
       const lengths = groups.map((group) => tokens.get(group)!.length)
-      return planBatches(lengths, { ...options, taper }).map(({ members }) =>
-        Array.from(members, (at) => groups[at]!),
-      )
+      const batches = planBatches(lengths, { ...options, taper })
+      return batches.map(({ members }) => Array.from(members, (at) => groups[at]!))
     }
-    const isMissing = (group: number) => this.#known[group] === 0
-    const batches = pack([...tokens.keys()], tapers && last).filter((groups) =>
-      groups.some((group) => isMissing(group) && !this.wasRefused(group)),
+    const batches = pack(ours, tapers && last).filter((groups) =>
+      groups.some(({ known, refused }) => !known && !refused),
     )
     const planned = new Set(batches.flat())
-    for (const refused of this.#refusals) {
-      for (const groups of pack(
-        refused.filter((group) => tokens.has(group)),
-        false,
-      )) {
-        const left = groups.filter((group) => isMissing(group) && !planned.has(group))
-        if (left.length > 0) batches.push(left)
-      }
-    }
-    return batches.map((groups) => ({ groups, rows: groups.map((group) => tokens.get(group)!) }))
+    const again = this.#refusals
+      .flatMap((groups) =>
+        pack(
+          groups.filter(({ adopted }) => !adopted),
+          false,
+        ),
+      )
+      .map((groups) => groups.filter((group) => !group.known && !planned.has(group)))
+      .filter((groups) => groups.length > 0)
+    return [...batches, ...again].map((groups) => ({
+      groups,
+      rows: groups.map((group) => tokens.get(group)!),
+    }))
   }
 }
 
