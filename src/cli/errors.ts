@@ -14,7 +14,7 @@ const ADVICE: { [Code in keyof ErrorCodes]: (data: ErrorCodes[Code]) => string }
   'unnamed-server': ({ url }) => `To use it: --triton ${url}`,
   'no-server-program': () =>
     'Name its program with --server-bin, or start one in a container: virnucpro serve --container --repository DIR',
-  'no-repository': () => 'Name one with --repository; virnucpro repository build makes it',
+  'repository-not-named': () => 'Name one with --repository; virnucpro repository build makes it',
   'no-gpu': () => '--backend triton starts one all the same, --backend onnx computes in this process',
   'no-server-named': () =>
     'Name one with --triton grpc://HOST:PORT, or give --repository DIR to have one started',
@@ -73,7 +73,6 @@ const ADVICE: { [Code in keyof ErrorCodes]: (data: ErrorCodes[Code]) => string }
   'repository-unusable': () =>
     'Build the repository again, for this server: virnucpro repository build --force',
   'no-repository': () => 'Make one with: virnucpro repository build',
-  'no-server-program': () => 'Name one with --server-bin, or use a container with --container',
   'no-containers': () => 'Without --container a server program of this machine is started: --server-bin',
   'no-gpu-for-servers': () => 'Leave out --per-gpu to run one server on the CPU',
   'startup-timeout': () => 'Large models take minutes: raise --startup-timeout',

@@ -109,7 +109,7 @@ function whyNoServer(gpus: readonly string[], serverBin: string | undefined): Re
   }
   return {
     text: 'the GPU is not used, since no model repository is named for a server',
-    detail: { code: 'no-repository', data: {} },
+    detail: { code: 'repository-not-named', data: {} },
   }
 }
 

@@ -27,10 +27,10 @@ export interface ErrorCodes {
   'own-servers': Nothing
   /** A server has the models of the run, but nobody has named it. */
   'unnamed-server': { url: string }
-  /** There is a GPU, and no server program to use it. */
+  /** No server program is named, and none found. */
   'no-server-program': Nothing
   /** There is a GPU, and no model repository for a server. */
-  'no-repository': Nothing
+  'repository-not-named': Nothing
   /** A server is asked for, and there is no GPU for it. */
   'no-gpu': Nothing
   /** Servers are to compute, and none was named. */
@@ -107,8 +107,6 @@ export interface ErrorCodes {
   'repository-unusable': Nothing
   /** There is no model repository to serve. */
   'no-repository': Nothing
-  /** No server program is named, and none found. */
-  'no-server-program': Nothing
   /** Docker or a part of it is missing. */
   'no-containers': Nothing
   /** There is no GPU to start a server on. */
