@@ -1,5 +1,5 @@
 import { forModels, type ModelName } from '../bundle/index.ts'
-import { peakMemory } from '../system/peak-memory.ts'
+import { peakMemory } from '../system/processes.ts'
 import type { LiveTerminal } from '../system/terminal.ts'
 import type { DeviceMetrics, Outcome, StageMetrics } from './metrics.ts'
 import { Pace } from './pace.ts'

@@ -1,7 +1,7 @@
-import { readFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { dirname, join } from 'node:path'
 import type { Logger } from './logger.ts'
+import { textAt } from './processes.ts'
 
 /**
  * Cores this process may use: those of its affinity mask, cut down by CPU quotas of its control groups.
@@ -41,7 +41,7 @@ export function limitedThreads(asked: number | undefined, logger: Logger): numbe
  * Source: Linux kernel, cgroup-v2 (`cpu.max`), cgroup-v1 and CFS bandwidth control (`cpu.cfs_quota_us`).
  */
 function cgroupQuota(root: string): number {
-  const groups = (read(join(root, 'proc/self/cgroup')) ?? '0::/').matchAll(/^\d+:([^:]*):(\/.*)$/gm)
+  const groups = (textAt(join(root, 'proc/self/cgroup')) ?? '0::/').matchAll(/^\d+:([^:]*):(\/.*)$/gm)
   const quotas = [...groups].flatMap(([, controllers = '', path = '']) => {
     const isV2 = controllers === ''
     if (!isV2 && !controllers.split(',').includes('cpu')) return []
@@ -61,25 +61,17 @@ function groupsAbove(hierarchy: string, path: string): string[] {
 }
 
 function quotaOfV2(group: string): number {
-  const [quota, period] = (read(join(group, 'cpu.max')) ?? 'max').trim().split(' ')
+  const [quota, period] = (textAt(join(group, 'cpu.max')) ?? 'max').trim().split(' ')
   return inCores(Number(quota), Number(period ?? 100_000))
 }
 
 function quotaOfV1(group: string): number {
-  const quota = read(join(group, 'cpu.cfs_quota_us'))
-  const period = read(join(group, 'cpu.cfs_period_us'))
+  const quota = textAt(join(group, 'cpu.cfs_quota_us'))
+  const period = textAt(join(group, 'cpu.cfs_period_us'))
   return inCores(Number(quota ?? -1), Number(period ?? 100_000))
 }
 
 /** No quota is written as `max` or -1. */
 function inCores(quota: number, period: number): number {
   return quota > 0 && period > 0 ? quota / period : Number.POSITIVE_INFINITY
-}
-
-function read(path: string): string | undefined {
-  try {
-    return readFileSync(path, 'utf8')
-  } catch {
-    return undefined
-  }
 }

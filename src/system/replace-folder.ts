@@ -4,7 +4,7 @@ import { syncFolder } from './atomic.ts'
 import { type ErrorOptions, UsageError } from './errors.ts'
 import { parseJson } from './json.ts'
 import { temporaryName } from './kept-files.ts'
-import { processPlace, processStart } from './process-identity.ts'
+import { processPlace, processStart } from './processes.ts'
 import { filesAt, sameFile } from './same-file.ts'
 import { WriteError } from './system-error.ts'
 

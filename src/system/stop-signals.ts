@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { textAt } from './processes.ts'
 
 /** What asks a program to stop: Ctrl-C, batch systems and container hosts, a terminal that is closed. */
 export const STOP_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
@@ -57,10 +57,6 @@ function uninstall(): void {
 
 /** A bit for each signal that this process ignores. Source: Linux, proc_pid_status(5), SigIgn. */
 function ignoredSignals(): bigint {
-  try {
-    const mask = /^SigIgn:\s*([0-9a-f]+)$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1]
-    return BigInt(`0x${mask ?? '0'}`)
-  } catch {
-    return 0n
-  }
+  const mask = /^SigIgn:\s*([0-9a-f]+)$/m.exec(textAt('/proc/self/status') ?? '')?.[1]
+  return BigInt(`0x${mask ?? '0'}`)
 }

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { processStart } from '../../system/process-identity.ts'
+import { processStart } from '../../system/processes.ts'
 import { SHARED_MEMORY } from './regions.ts'
 
 /** Seconds that a server gets to end its requests when the program that started it has been killed. */

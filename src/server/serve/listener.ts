@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
-import { processGroupOf, processStart } from '../../system/process-identity.ts'
+import { processGroupOf, processStart } from '../../system/processes.ts'
 
 /** The process that a listening socket belongs to. */
 export interface Listener {

@@ -1,6 +1,6 @@
 import { lstatSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { processPlace, processStart } from '../../system/process-identity.ts'
+import { processPlace, processStart } from '../../system/processes.ts'
 import { namesIn } from './listener.ts'
 
 export const SHARED_MEMORY = '/dev/shm'

@@ -12,7 +12,7 @@ import {
 import { join, relative } from 'node:path'
 import { RunLock } from '../../../src/checkpoint/index.ts'
 import { migrateFolder } from '../../../src/legacy/index.ts'
-import { processPlace } from '../../../src/system/process-identity.ts'
+import { processPlace } from '../../../src/system/processes.ts'
 import { virnucpro } from '../../support/cli.ts'
 import { hasPython, runPython } from '../../support/python.ts'
 import { byName, oldRuns, referenceRuns } from '../../support/reference.ts'

@@ -5,7 +5,7 @@ import { scratch } from './support.ts'
 
 const { folder, file } = scratch()
 const room = resolve(import.meta.dir, '../../../src/fasta/index.ts')
-const system = resolve(import.meta.dir, '../../../src/system/peak-memory.ts')
+const system = resolve(import.meta.dir, '../../../src/system/processes.ts')
 
 // Prints id, length and source of the records, or the error; then the peak of the memory in MB.
 const program = file(

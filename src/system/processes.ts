@@ -1,6 +1,15 @@
 import { readFileSync, readlinkSync } from 'node:fs'
 import { hostname } from 'node:os'
 
+/** The text of a small file, such as the kernel's under `/proc`; undefined where there is none that may be read. */
+export function textAt(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch {
+    return undefined
+  }
+}
+
 /**
  * When a process started, in clock ticks since boot: a process id is used again, both together are not. `gone` for a
  * process that has ended and that nobody has waited for; undefined where there is no such process, or no /proc.
@@ -17,14 +26,11 @@ export function processGroupOf(pid: number): number | undefined {
 }
 
 function statFields(pid: number): { start: string | undefined; group: number } | undefined {
-  try {
-    const text = readFileSync(`/proc/${pid}/stat`, 'utf8')
-    const [state, ...fields] = text.slice(text.lastIndexOf(')') + 2).split(' ')
-    // A zombie holds its number but does nothing any more.
-    return { start: state === 'Z' ? 'gone' : fields[18], group: Number(fields[1]) }
-  } catch {
-    return undefined
-  }
+  const text = textAt(`/proc/${pid}/stat`)
+  if (text === undefined) return undefined
+  const [state, ...fields] = text.slice(text.lastIndexOf(')') + 2).split(' ')
+  // A zombie holds its number but does nothing any more.
+  return { start: state === 'Z' ? 'gone' : fields[18], group: Number(fields[1]) }
 }
 
 /**
@@ -38,4 +44,14 @@ export function processPlace(): string {
   } catch {
     return hostname()
   }
+}
+
+/**
+ * Most resident memory that this process has had, in bytes. Read from `/proc` where there is one: `getrusage` also counts what
+ * the program had that started this one (getrusage(2), exec keeps the maximum).
+ */
+export function peakMemory(): number {
+  const [, kibibytes] = /^VmHWM:\s+(\d+) kB$/m.exec(textAt('/proc/self/status') ?? '') ?? []
+  const peak = kibibytes === undefined ? process.resourceUsage().maxRSS : Number(kibibytes)
+  return Math.max(peak * 1024, process.memoryUsage.rss())
 }
