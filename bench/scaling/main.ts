@@ -8,8 +8,10 @@
 //     --seconds 30; [--models esm2,dnabert_s] [--rounds 1] [--each] (every GPU by itself too)
 // With --check it exits with 1 when 2 instances that wait or are simulated reach less than 0.995 of the ideal or 8 less
 // than 0.985, and when 2 GPUs reach less than 0.99 or 4 less than 0.98. bench/scaling/draw.ts draws --json files together.
+
 import { loadavg } from 'node:os'
 import { writeAtomically } from '../../src/system/atomic.ts'
+import { count } from '../../src/text/numbers.ts'
 import { type Alternative, benchOptions, finish, keep, type Result, single, summarize } from '../result.ts'
 import { constantSpeed, ESM2_3B } from './curve.ts'
 import { explained, fail } from './explain.ts'
@@ -275,10 +277,6 @@ function speedUp(
   const efficiency = result.value / gpus
   if (counts && target !== undefined && efficiency < target)
     missed.push(`${name}: ${efficiency.toFixed(4)} of the ideal, target ${target}`)
-}
-
-function count(many: number, what: string): string {
-  return `${many} ${what}${many === 1 ? '' : 's'}`
 }
 
 function whole(name: string, text: string | undefined, usual: number): number {

@@ -53,7 +53,7 @@ async function requireOwnFile(path: string, file: Drawn): Promise<void> {
   if (found === undefined) return
   const text = found.isFile() ? await Bun.file(path).slice(0, 2000).text() : ''
   if (!text.includes(BEGINNINGS[file]))
-    throw new UsageError(`${path} is no file of a report, so it is not overwritten: move it away`)
+    throw new UsageError(`${path} is not part of a report, so it is not overwritten: move it away`)
 }
 
 async function draw(folder: string, summary: Summary): Promise<void> {

@@ -3,7 +3,7 @@ import { type Finding, laneIn, type Observation, type Rule, SAMPLES, waitingFor 
 
 /** Devices of one kind that differ by more are not as they should be. */
 const MOST_DIFFERENCE = 0.2
-/** Busy less than this with empty queues: something else than the devices holds the run up. */
+/** Busy less than this with empty queues: the devices are not the bottleneck. */
 const LEAST_BUSY = 0.8
 /** What was done in some samples needs the state before the first of them. */
 const OVER = { samples: SAMPLES + 1 }
@@ -56,7 +56,7 @@ export const clientBound: Rule = {
     })
     if (!isStarved) return []
     const message =
-      'this program is what holds the run up: nothing waits to be computed and no device is busy for 80 % of the time. ' +
+      'client-bound: this program is the bottleneck: no batch is queued and no device is busy for 80 % of the time. ' +
       'Give it more cores and a faster disk, or decompress the input beforehand; more GPUs would not help'
     return [{ code: 'client-bound', message, detail: { code: 'client-bound', data: {} } }]
   },

@@ -30,7 +30,7 @@ function stalledServer(
   const lanes = newest.lanes
     .filter((lane) => lane.server === server)
     .map(({ name }) => ({ name, states: span.map((observation) => laneIn(observation, name)) }))
-  // A server that does not tell statistics, and works, is well.
+  // A server that gives no statistics but works is healthy.
   const isMute = lanes.some(({ states: [first, ...others] }) =>
     [first, ...others].every((state) => state?.answers === false && state.batches === first?.batches),
   )
@@ -38,13 +38,13 @@ function stalledServer(
   const consequence = others ? 'its batches go to the others' : 'the run waits for it'
   const detail = others ? {} : ({ detail: { code: 'server-stalled', data: {} } } as const)
   if (isMute) {
-    const message = `stalled: the server at ${server} has not answered for ${seconds} s or more, and ${consequence}; look whether its process runs and what its log says`
+    const message = `stalled: the server at ${server} has not answered for ${seconds} s or more, and ${consequence}; check that its process runs, and read its log`
     return [{ code: 'stalled', device: server, message, ...detail }]
   }
   return lanes
     .filter(({ states }) => states.every((state) => state?.healthy === false))
     .map(({ name }) => {
-      const message = `stalled: ${name} gives no answers, though its server does, and ${consequence}; look into the server's log for this model`
+      const message = `stalled: ${name} gives no answers, though its server does, and ${consequence}; read what the server's log says of this model`
       return { code: 'stalled', device: name, message, ...detail }
     })
 }
@@ -69,7 +69,7 @@ export const idle: Rule = {
         span.every((each) => waitingFor(each, undefined) > 0 && deviceIn(each, name)?.busy === 0),
     )
     return [
-      ...lanes.map(({ name }) => finding(name, "look into the server's log for errors of this model")),
+      ...lanes.map(({ name }) => finding(name, "read the server's log for errors of this model")),
       ...gpus.map(({ name }) => ({
         ...finding(
           name,

@@ -1,7 +1,7 @@
 import { deviceIn, type Finding, type Rule, SAMPLES } from './history.ts'
 
 const ADVICE = {
-  thermal: 'it is too hot: see to its cooling and to what runs beside it',
+  thermal: 'it is too hot: check its cooling and what runs beside it',
   power:
     'it has reached its power limit, which is usual at full load; nvidia-smi -q -d POWER shows the limit',
 }

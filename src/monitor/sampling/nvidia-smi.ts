@@ -32,28 +32,20 @@ const BITS = {
   thermal: 0x20 | 0x40,
 } as const
 
-/** The GPUs of this machine, from the driver's own program. */
-export class NvidiaSmi {
-  readonly #program: string
-  #reasons = 0
+/** Asks for the GPUs of this machine; the answer is undefined when it fails or takes longer than it may. */
+export type AskGpus = (deadlineMs: number) => Promise<GpuReading[] | undefined>
 
-  private constructor(program: string) {
-    this.#program = program
-  }
-
-  /** Undefined where the program is not there. */
-  static find(): NvidiaSmi | undefined {
-    const program = Bun.which('nvidia-smi')
-    return program === null ? undefined : new NvidiaSmi(program)
-  }
-
-  /** @returns undefined when it fails or takes longer than it may */
-  async ask(deadlineMs: number): Promise<GpuReading[] | undefined> {
-    const reasons = REASONS[this.#reasons]
+/** The driver's own program; undefined where it is not there. */
+export function nvidiaSmi(): AskGpus | undefined {
+  const program = Bun.which('nvidia-smi')
+  const names = [...REASONS]
+  if (program === null) return undefined
+  return async (deadlineMs) => {
+    const [reasons] = names
     if (reasons === undefined) return undefined
     const query = ['index', 'uuid', ...FIELDS.map(([name]) => name), reasons].join()
     try {
-      const child = Bun.spawn([this.#program, `--query-gpu=${query}`, '--format=csv,noheader,nounits'], {
+      const child = Bun.spawn([program, `--query-gpu=${query}`, '--format=csv,noheader,nounits'], {
         stdin: 'ignore',
         stdout: 'pipe',
         stderr: 'ignore',
@@ -62,10 +54,10 @@ export class NvidiaSmi {
       const [text, code] = await Promise.all([new Response(child.stdout).text(), child.exited])
       if (code === 0) return parseNvidiaSmi(text)
       // 2: it does not know a field. Else the driver is in trouble, which may pass.
-      if (code === 2) this.#reasons++
+      if (code === 2) names.shift()
     } catch {
       // Not a program that can be started.
-      this.#reasons = REASONS.length
+      names.length = 0
     }
     return undefined
   }

@@ -3,7 +3,7 @@ import type { TritonClient } from 'tritonclient-ts'
 import type { ModelName } from '../../bundle/index.ts'
 import type { Logger } from '../../system/logger.ts'
 import type { DeviceMetrics } from '../metrics.ts'
-import { type GpuReading, NvidiaSmi } from './nvidia-smi.ts'
+import { type AskGpus, type GpuReading, nvidiaSmi } from './nvidia-smi.ts'
 import { askMetricsPage, askStatistics, type ComputeTimes } from './triton.ts'
 
 /** An answer that takes longer is none; a sample must be over before the next begins. */
@@ -58,14 +58,14 @@ type Times = ReadonlyMap<string, ComputeTimes | undefined>
 export class Sampler {
   readonly #options: SamplerOptions
   readonly #deadlineMs: number
-  readonly #nvidiaSmi: NvidiaSmi | undefined
+  readonly #askHere: AskGpus | undefined
   readonly #silent = new Set<string>()
   #before: { at: number; lanes: ReadonlyMap<string, MonitoredLane>; times: Times } | undefined
 
   constructor(options: SamplerOptions) {
     this.#options = options
     this.#deadlineMs = Math.min(LONGEST_ANSWER_MS, options.intervalSeconds * 800)
-    this.#nvidiaSmi = options.servers.some(isLocal) ? NvidiaSmi.find() : undefined
+    this.#askHere = options.servers.some(isLocal) ? nvidiaSmi() : undefined
   }
 
   async read(): Promise<{ devices: DeviceMetrics[]; lanes: LaneSample[] }> {
@@ -73,7 +73,7 @@ export class Sampler {
     const [times, pages, local] = await Promise.all([
       Promise.all(servers.map(({ client }) => askStatistics(client, this.#deadlineMs))),
       Promise.all(servers.map((server) => this.#page(server))),
-      this.#nvidiaSmi?.ask(this.#deadlineMs),
+      this.#askHere?.(this.#deadlineMs),
     ])
     const lanes = this.#lanes(new Map(servers.map(({ name }, i) => [name, times[i]])))
     return { lanes, devices: [...this.#gpus(pages, local, lanes), ...lanes.map(deviceOf)] }

@@ -9,7 +9,7 @@ import type { GpuReading } from './nvidia-smi.ts'
 export async function askMetricsPage(url: string, deadlineMs: number): Promise<GpuReading[] | undefined> {
   try {
     const answer = await fetch(url, {
-      // A connection kept open would hold up a server that is told to stop.
+      // A connection kept open would hold up a server that is being stopped.
       keepalive: false,
       headers: { connection: 'close' },
       signal: AbortSignal.timeout(deadlineMs),

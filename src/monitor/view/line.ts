@@ -73,7 +73,7 @@ function width(text: string): number {
   return Bun.stringWidth(text)
 }
 
-/** In names the end tells more than the beginning: a port, a number. */
+/** The end of a name says more than its beginning: a port, a number. */
 function cut(text: string, most: number): string {
   if (width(text) <= most) return text
   return most < 4 ? text.slice(0, most) : `..${text.slice(text.length - most + 2)}`

@@ -5,7 +5,7 @@ export function ticks(most: number, wanted: number): number[] {
   const power = 10 ** Math.floor(Math.log10(rough))
   const step = [1, 2, 5, 10].map((factor) => factor * power).find((size) => size >= rough) ?? 10 * power
   const count = Math.ceil(most / step - 1e-9)
-  // Multiplied and not added up: 0.1 + 0.2 is no 0.3.
+  // Multiplied and not added up: 0.1 + 0.2 is not 0.3.
   return Array.from({ length: count + 1 }, (_, i) => Number((i * step).toPrecision(12)))
 }
 
