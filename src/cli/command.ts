@@ -38,7 +38,8 @@ export interface Call<Own extends Options = Options> extends Session {
   signal: AbortSignal
 }
 
-export interface Command<Own extends Options = Options> extends Help {
+/** What a command is; its name and what it does are in the list of commands. */
+export interface Definition<Own extends Options = Options> extends Omit<Help, 'name' | 'about'> {
   options: Own
   /** @default 'none' */
   words?: Words
@@ -52,8 +53,10 @@ export interface Command<Own extends Options = Options> extends Help {
   run(call: Call<Own>): Promise<void>
 }
 
+export type Command = Definition & Help
+
 /** Only gives the options of the command their types. */
-export function command<const Own extends Options>(definition: Command<Own>): Command<Own> {
+export function command<const Own extends Options>(definition: Definition<Own>): Definition<Own> {
   return definition
 }
 

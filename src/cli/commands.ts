@@ -5,27 +5,30 @@ import type { Help } from './help.ts'
 export const COMMANDS: Readonly<Record<string, string>> = {
   predict: 'call each chunk of the input viral or not',
   'models import': 'make a bundle from the model files of the original',
-  'models show': 'print what is in a bundle',
+  'models show': 'print what is in a bundle: dimensions, precision and sources, as JSON',
   'models verify': 'check every file of a bundle against its checksum',
   'checkpoints list': 'print every checkpoint file of a run and whether it is whole',
-  'checkpoints verify': 'read every checkpoint file and print each fault',
+  'checkpoints verify': 'read every checkpoint file and print each fault on a line',
   'checkpoints migrate': "bring a run into the original's layout or into Broad's",
-  'checkpoints clean': 'remove what runs have left behind and nobody can use',
-  'utils validate-checkpoints': 'the same as checkpoints verify',
+  'checkpoints clean':
+    'remove what runs have left behind and nobody can use: temporary and damaged files, finished states',
+  'utils validate-checkpoints': "the same as checkpoints verify, under the name of Broad's fork",
   'repository build': 'make a model repository for Triton Inference Server from a bundle',
-  serve: 'start Triton Inference Server with a model repository',
+  serve: 'start Triton Inference Server with a model repository and run it until it is stopped',
   'engines build': 'build TensorRT plans from a bundle, for the GPU of this machine',
-  'engines show': 'print the TensorRT plans in a folder and what is wrong with any',
-  'engines tune': 'find the batch size that suits this GPU',
-  verify: 'check the embeddings of a bundle or a server against a reference',
-  report: 'remake the report of a finished run',
-  bench: 'measure this program on this machine, beside what one would use instead',
+  'engines show': 'print the TensorRT plans in a folder: GPU, TensorRT, lengths, and why one cannot be used',
+  'engines tune': 'find the batch size that suits this GPU and keep it beside the plans',
+  verify: 'check the embeddings of a bundle or a running server against a reference',
+  report: 'remake the report of a finished run: report.html and the tables for MultiQC',
+  bench: 'measure this program on this machine, beside what one would use instead, and print one page',
   config: 'print the effective configuration and where each value comes from',
 }
 
 /** Nothing of a command is loaded before it is called. */
 export async function loadCommand(name: string): Promise<Command> {
-  return (await import(`./commands/${name.replace(' ', '-')}.ts`)).default
+  const { default: definition } = await import(`./commands/${name.replace(' ', '-')}.ts`)
+  const [first = '', ...rest] = COMMANDS[name] ?? ''
+  return { name, about: `${first.toUpperCase()}${rest.join('')}.`, ...definition }
 }
 
 /** Commands whose names have two words, by the first. */

@@ -1,4 +1,4 @@
-import type { Given, SettingName } from '../settings/index.ts'
+import type { Given } from '../settings/index.ts'
 import { UsageError } from '../system/errors.ts'
 
 /** The original is called as `FILE LENGTH MODEL`: exactly three words, the second a whole number. */
@@ -7,7 +7,7 @@ export function isOriginalForm(words: readonly string[]): boolean {
 }
 
 /** Adds the words without an option to the flags: the original's three, or input files. */
-export function placeWords(words: readonly string[], flags: Map<SettingName, Given>): void {
+export function placeWords(words: readonly string[], flags: Map<string, Given>): void {
   const [file = '', length = '', model = ''] = words
   const isOriginal = isOriginalForm(words)
   if (words.length > 0) {
@@ -22,7 +22,7 @@ export function placeWords(words: readonly string[], flags: Map<SettingName, Giv
   setOnce(flags, 'modelPath', 'MODEL', model)
 }
 
-function setOnce(flags: Map<SettingName, Given>, setting: SettingName, name: string, value: string): void {
+function setOnce(flags: Map<string, Given>, setting: string, name: string, value: string): void {
   const flag = flags.get(setting)
   if (flag !== undefined && flag.value !== value)
     throw new UsageError(

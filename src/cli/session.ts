@@ -4,7 +4,6 @@ import {
   given,
   type Options,
   resolveConfiguration,
-  type SettingName,
 } from '../settings/index.ts'
 import { UsageError } from '../system/errors.ts'
 import type { Logger } from '../system/logger.ts'
@@ -47,26 +46,19 @@ export async function startSession(
   { options, takesInputs, forRun }: SessionRequest,
   line: CommandLine,
 ): Promise<Session> {
-  const [flags, own] = [new Map<SettingName, Given>(), new Map<string, Given>()]
-  const collected = collect(line.given)
-  for (const [name, { value, spelled }] of collected) {
-    const written = given(options[name], value, { kind: 'flag', name: spelled })
-    const setting = options[name]?.setting
-    if (setting === undefined) own.set(name, written)
-    else flags.set(setting as SettingName, written)
-  }
-  if (takesInputs) placeWords(line.words, flags)
-  const ownOptions = Object.fromEntries(
-    Object.entries(options).filter(([, { setting }]) => setting === undefined),
+  const collected = [...collect(line.given)].map(
+    ([name, { value, spelled }]) =>
+      [name, given(options[name], value, { kind: 'flag', name: spelled })] as const,
   )
+  const flags = new Map<string, Given>(collected)
+  if (takesInputs) placeWords(line.words, flags)
   const configuration = await resolveConfiguration({
-    flags,
+    given: flags,
+    options,
     environment: process.env,
     cwd: process.cwd(),
-    configFile: own.get('config')?.value as string | undefined,
     originalForm: takesInputs && isOriginalForm(line.words),
     forRun,
-    own: { options: ownOptions, given: own },
   })
   const { values } = configuration.effective
   const { quiet, verbose, logFile } = values
@@ -77,11 +69,7 @@ export async function startSession(
   active = createLogger({ quiet, verbose, file: logFile, terminal })
   const warnings = [...withoutEffect(line), ...configuration.warnings]
   for (const warning of warnings) active.warn(warning)
-  const args = Object.entries(options).map(([name, { setting }]) => [
-    name,
-    setting === undefined ? configuration.own[name] : values[setting as SettingName],
-  ])
-  return { args: Object.fromEntries(args), configuration, logger: active, warnings, terminal }
+  return { args: configuration.args, configuration, logger: active, warnings, terminal }
 }
 
 /** One line for each option that is accepted and does nothing. */

@@ -7,7 +7,6 @@ import { UsageError } from '../system/errors.ts'
 import { didYouMean } from '../text/suggest.ts'
 import { type Command, CommandUsageError, commonOptions, withUsage } from './command.ts'
 import { type CommandLine, readCommandLine } from './command-line.ts'
-import predict from './commands/predict.ts'
 import { COMMANDS, isGroup, loadCommand, namesBelow, overview } from './commands.ts'
 import { type Help, renderHelp, usageLines } from './help.ts'
 import { isOriginalForm } from './original-form.ts'
@@ -27,7 +26,8 @@ export async function start(argv: readonly string[]): Promise<void> {
     const late = await withUsage(definition, () => readCommandLine(behind, optionsOf(definition)))
     return await run(definition, { given: [...early.given, ...late.given], words: late.words })
   }
-  const original = group === '' && word !== undefined ? originalForm(argv) : undefined
+  const predict = await loadCommand('predict')
+  const original = group === '' && word !== undefined ? originalForm(argv, predict) : undefined
   if (original === undefined) return await withoutCommand(before, word, overview(group))
   if (asksForHelp(argv)) return printHelp(predict)
   await run(predict, original)
@@ -46,7 +46,7 @@ function optionsOf(definition: Pick<Help, 'options'>) {
   return { ...definition.options, ...commonOptions }
 }
 
-function originalForm(argv: readonly string[]): CommandLine | undefined {
+function originalForm(argv: readonly string[], predict: Command): CommandLine | undefined {
   try {
     const line = readCommandLine(argv, optionsOf(predict))
     return isOriginalForm(line.words) ? line : undefined

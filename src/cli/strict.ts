@@ -8,13 +8,13 @@ import { startSession } from './session.ts'
 import { withSignals } from './signals.ts'
 
 /**
- * A command as citty runs it. citty's own parser cannot be strict: it runs before any plugin, lets unknown options and
- * surplus words pass, and keeps the last of two values. So the plugin sets the `args` of the command from words that were
- * read strictly.
+ * A command as citty runs it. Its own parser cannot be made strict (citty 0.2): it has run before a plugin is set up, lets
+ * unknown options and surplus words pass, and keeps the last of two values. So it is given nothing to parse, and the
+ * plugin sets `args` from words that `parseArgs` of node:util has split.
  */
 export function strictCommand(definition: Command, line: CommandLine) {
   return defineCommand({
-    meta: { name: definition.name, description: definition.about },
+    meta: { name: definition.name },
     plugins: [strict(definition, line)],
     run: ({ data: call }: { data?: Omit<Call, 'signal'> }) => {
       const { args, logger } = call!
@@ -31,7 +31,7 @@ function strict(definition: Command, line: CommandLine): CittyPlugin {
   return {
     name: 'strict',
     async setup(context) {
-      context.data = await withUsage(definition, async () => {
+      const call = await withUsage(definition, async () => {
         const { words = 'none', forRun = false } = definition
         await checkWords(words, line.words)
         const options = { ...definition.options, ...commonOptions }
@@ -41,6 +41,7 @@ function strict(definition: Command, line: CommandLine): CittyPlugin {
         definition.check?.(call)
         return call
       })
+      Object.assign(context, { args: call.args, data: call })
     },
   }
 }

@@ -6,7 +6,14 @@ import { derive, deriveVerbosity } from './derive.ts'
 import { DEFAULT_ORIGIN, Effective, type Given, given } from './effective.ts'
 import { type FileSettings, findConfigFile, readConfigFile } from './file.ts'
 import { environmentName, fileKey, type Options } from './option.ts'
-import { type AnySettingName, allSettings, type SettingName, type Settings, settingNames } from './table.ts'
+import {
+  type AnySettingName,
+  allSettings,
+  type SettingName,
+  type Settings,
+  settingNames,
+  settings,
+} from './table.ts'
 
 /** The variable that names the configuration file. */
 const CONFIG_VARIABLE = 'VIRNUCPRO_CONFIG'
@@ -14,27 +21,25 @@ const CONFIG_VARIABLE = 'VIRNUCPRO_CONFIG'
 type Environment = Readonly<Record<string, string | undefined>>
 
 export interface ConfigurationRequest {
-  /** What the command line says. */
-  flags: ReadonlyMap<SettingName, Given>
+  /** What the command line says, by the names of `options`. */
+  given: ReadonlyMap<string, Given>
+  /** The options of the command: settings and others. @default all settings */
+  options?: Options
   environment: Environment
   /** Folder that relative paths and the usual configuration file names are looked up in. */
   cwd: string
-  /** `--config FILE`. */
-  configFile?: string | undefined
   /** The command line is the original's `FILE LENGTH MODEL`. @default false */
   originalForm?: boolean
   /** Fill in and check what only a run needs, not just what every command reads. @default true */
   forRun?: boolean
-  /** Options that only the command has, and what the command line says of them; validated with the settings. */
-  own?: { options: Options; given: ReadonlyMap<string, Given> }
 }
 
 export interface Configuration {
   /** The configuration file that was read, as it was named. */
   file: string | undefined
   effective: Effective
-  /** Values of the command's own options. */
-  own: Record<string, unknown>
+  /** The values of `options`. */
+  args: Record<string, unknown>
   /** For the user, one line each. */
   warnings: string[]
 }
@@ -48,27 +53,31 @@ export class InvalidSettingsError extends UsageError {}
  * @throws {UsageError} for anything wrong in any of them.
  */
 export async function resolveConfiguration(request: ConfigurationRequest): Promise<Configuration> {
-  const { environment, cwd } = request
-  const file = findConfigFile(request.configFile ?? (environment[CONFIG_VARIABLE] || undefined), cwd)
+  const { environment, cwd, given } = request
+  const options: Options = request.options ?? settings
+  const named = given.get('config')?.value ?? (environment[CONFIG_VARIABLE] || undefined)
+  const file = findConfigFile(named as string | undefined, cwd)
   const fromFile = file === undefined ? undefined : await readConfigFile(file, cwd)
-  const layers = new Map<AnySettingName, Given>()
-  for (const layer of [
-    defaultsOf(allSettings),
-    fromFile?.given,
-    readEnvironment(environment),
-    request.flags,
-  ]) {
-    for (const [name, each] of layer ?? []) layers.set(name as AnySettingName, each)
-  }
+  const fromFlags = Map.groupBy(given, ([name]) => options[name]?.setting !== undefined)
+  const layers = new Map([
+    ...defaultsOf(allSettings),
+    ...(fromFile?.given ?? []),
+    ...readEnvironment(environment),
+    ...(fromFlags.get(true) ?? []).map(([name, each]) => [options[name]?.setting ?? name, each] as const),
+  ])
   const problems: string[] = []
   const values = validate(allSettings, layers, problems) as Settings
-  const { options = {}, given: ownGiven = [] } = request.own ?? {}
-  const own = validate(options, new Map([...defaultsOf(options), ...ownGiven]), problems)
+  const own = validate(options, new Map([...defaultsOf(options), ...(fromFlags.get(false) ?? [])]), problems)
   if (problems.length > 0) throw new InvalidSettingsError(problems)
-  const effective = new Effective(values, layers)
+  const effective = new Effective(values, layers as Map<AnySettingName, Given>)
   if (request.forRun ?? true) derive(effective, request.originalForm ?? false)
   deriveVerbosity(effective)
-  return { file, effective, own, warnings: [...warningsOf(file, fromFile), ...unknownVariables(environment)] }
+  const args = Object.entries(options).map(([name, { setting }]) => [
+    name,
+    setting === undefined ? own[name] : values[setting as SettingName],
+  ])
+  const warnings = [...warningsOf(file, fromFile), ...unknownVariables(environment)]
+  return { file, effective, args: Object.fromEntries(args), warnings }
 }
 
 function defaultsOf(options: Options): Map<string, Given> {

@@ -8,8 +8,6 @@ const PROGRAM = resolve(import.meta.dir, '../../../bench/all.ts')
 const GROUPS = ['micro', 'pipeline', 'baseline', 'scaling', 'utilization']
 
 export default command({
-  name: 'bench',
-  about: 'Measures this program on this machine, beside what one would use instead, and prints one page.',
   usage: ['[--quick] [--json FILE] [--only NAME[,…]] [--triton grpc://HOST:PORT[,…]]'],
   notes: [
     'The benches are in the source code, not in the installed package: run this from a checkout.',

@@ -3,9 +3,6 @@ import { printable } from '../../system/printable.ts'
 import { command, RUN_FOLDER } from '../command.ts'
 
 export default command({
-  name: 'checkpoints clean',
-  about:
-    'Removes what runs have left behind and nobody can use: temporary and damaged files, finished states.',
   usage: ['DIR [OPTIONS]'],
   notes: ['Tables and FASTA files are never removed, nor are files of other kinds or newer versions.'],
   words: RUN_FOLDER,

@@ -6,8 +6,6 @@ import { printable, printableJson } from '../../system/printable.ts'
 import { command, RUN_FOLDER } from '../command.ts'
 
 export default command({
-  name: 'checkpoints list',
-  about: 'Prints every checkpoint file below a folder and whether it is whole.',
   usage: ['DIR [--json]'],
   words: RUN_FOLDER,
   options: section('Output', { json: flag('print JSON') }),

@@ -2,8 +2,6 @@ import { flag, oneOf, option, section, text } from '../../settings/index.ts'
 import { command, RUN_FOLDER } from '../command.ts'
 
 export default command({
-  name: 'checkpoints migrate',
-  about: 'Brings the files of a run into the layout of the original or of Broad.',
   usage: ['DIR --to vanilla|broad|current [OPTIONS]'],
   notes: ['In place, the old files are replaced and removed only once all the new ones are on disk.'],
   words: RUN_FOLDER,

@@ -4,8 +4,6 @@ import { printable } from '../../system/printable.ts'
 import { command, RUN_FOLDER } from '../command.ts'
 
 export default command({
-  name: 'checkpoints verify',
-  about: 'Reads every checkpoint file below a folder and prints each fault on a line.',
   usage: ['DIR'],
   notes: ['Ends with 0 when all are whole, 1 when some are not, 3 when there are none.'],
   words: RUN_FOLDER,

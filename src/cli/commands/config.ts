@@ -13,8 +13,6 @@ import { command } from '../command.ts'
 import predict from './predict.ts'
 
 export default command({
-  name: 'config',
-  about: 'Prints the effective configuration and where each value comes from.',
   usage: ['[--json] [options and inputs of predict]'],
   notes: ['The output is a configuration file: virnucpro config > virnucpro.config.yaml'],
   words: 'inputs',

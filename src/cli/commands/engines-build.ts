@@ -21,8 +21,6 @@ const perModel = (fact: 'profiles' | 'tokenBudget') =>
   MODEL_NAMES.map((name) => `${MODELS[name][fact]} for \`${name}\``).join('; ')
 
 export default command({
-  name: 'engines build',
-  about: 'Builds TensorRT plans from a bundle, for the GPU of this machine.',
   usage: ['--bundle BUNDLE --output DIR [OPTIONS]'],
   notes: ['A plan loads in the TensorRT version it was built by: build with that of the server.'],
   forRun: true,

@@ -5,8 +5,6 @@ import { printable } from '../../system/printable.ts'
 import { command, PLANS_FOLDER } from '../command.ts'
 
 export default command({
-  name: 'engines show',
-  about: 'Prints the TensorRT plans in a folder: GPU, TensorRT, lengths, and why one cannot be used.',
   usage: ['DIR [--bundle BUNDLE]'],
   words: PLANS_FOLDER,
   options: section('What to compare with', {

@@ -15,8 +15,6 @@ export function modelOption(help: string) {
 }
 
 export default command({
-  name: 'engines tune',
-  about: 'Finds the batch size that suits this GPU and keeps it beside the plans.',
   usage: ['DIR [OPTIONS]'],
   notes: ['Build the model repository again afterwards: predict reads from it what was found.'],
   words: PLANS_FOLDER,

@@ -64,8 +64,6 @@ const options = section('Models', {
 type Args = Values<typeof options>
 
 export default command({
-  name: 'models import',
-  about: 'Makes a bundle from the model files of the original.',
   usage: ['--esm FILE --dnabert DIR --mlp FILE --output BUNDLE [OPTIONS]'],
   options,
   check({ args: { precision, attention, calibrate, fp8Tolerance } }) {

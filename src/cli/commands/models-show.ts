@@ -2,8 +2,6 @@ import { printableJson } from '../../system/printable.ts'
 import { command } from '../command.ts'
 
 export default command({
-  name: 'models show',
-  about: 'Prints what is in a bundle: dimensions, precision and sources, as JSON.',
   usage: ['BUNDLE'],
   words: { one: 'bundle', expected: 'the path of one' },
   options: {},

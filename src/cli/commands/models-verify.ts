@@ -2,8 +2,6 @@ import { command } from '../command.ts'
 import { asFinding } from '../report.ts'
 
 export default command({
-  name: 'models verify',
-  about: 'Checks every file of a bundle against its checksum.',
   usage: ['BUNDLE'],
   words: { one: 'bundle', expected: 'the path of one' },
   options: {},

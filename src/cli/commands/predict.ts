@@ -22,8 +22,6 @@ const NO_BUNDLE = [
 ]
 
 export default command({
-  name: 'predict',
-  about: 'Calls each chunk of the input viral or not.',
   usage: ['FILE [FILE …] --bundle BUNDLE [OPTIONS]', 'FILE LENGTH MODEL.pth --bundle BUNDLE [OPTIONS]'],
   notes: [
     'Three words of which the second is a whole number are FILE LENGTH MODEL.pth, the form of the original.',

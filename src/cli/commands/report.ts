@@ -3,8 +3,6 @@ import { command, RUN_FOLDER } from '../command.ts'
 import { asFinding } from '../report.ts'
 
 export default command({
-  name: 'report',
-  about: 'Remakes the report of a finished run: report.html and the tables for MultiQC.',
   usage: ['DIR'],
   notes: ['DIR is the output folder of a run, or a folder *_report in it.'],
   words: RUN_FOLDER,

@@ -4,8 +4,6 @@ import { defined } from '../arguments.ts'
 import { command } from '../command.ts'
 
 export default command({
-  name: 'repository build',
-  about: 'Makes a model repository for Triton Inference Server from a bundle.',
   usage: ['--bundle BUNDLE --backend tensorrt|onnxruntime|python --output DIR [OPTIONS]'],
   options: section('Model repository', {
     bundle: {

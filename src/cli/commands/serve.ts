@@ -9,8 +9,6 @@ const port = wholeNumber('N', 1, 65_535)
 const SERVER_BIN = '`tritonserver` of PATH or of `/opt/tritonserver/bin`'
 
 export default command({
-  name: 'serve',
-  about: 'Starts Triton Inference Server with a model repository and runs it until it is stopped.',
   usage: ['--repository DIR [OPTIONS] [-- SERVER OPTIONS]'],
   notes: [
     'When every model is ready, the addresses for --triton are printed on standard output.',

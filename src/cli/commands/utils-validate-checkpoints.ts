@@ -4,8 +4,6 @@ import verify from './checkpoints-verify.ts'
 
 export default command({
   ...verify,
-  name: 'utils validate-checkpoints',
-  about: "The same as checkpoints verify, under the name of Broad's fork.",
   options: section('Kept for old scripts', {
     skipLoad: flag('', { noEffect: 'every file is read whole: nothing less shows whether it can be used' }),
   }),

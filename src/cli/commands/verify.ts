@@ -15,8 +15,6 @@ import { requireFiles, requireInputs } from '../arguments.ts'
 import { command } from '../command.ts'
 
 export default command({
-  name: 'verify',
-  about: 'Checks the embeddings of a bundle or a running server against a reference.',
   usage: ['--bundle BUNDLE [--triton grpc://HOST:PORT] [--golden FILE.pt] [OPTIONS]'],
   notes: [
     'The reference is each sequence alone through the graph, FP32 or INT8, in this process, or rows that the original wrote.',

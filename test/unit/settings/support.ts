@@ -24,15 +24,17 @@ export async function resolved(sources: Sources): Promise<Configuration> {
   const cwd = mkdtempSync(join(tmpdir(), 'virnucpro-config-'))
   try {
     for (const [name, content] of Object.entries(sources.files ?? {})) writeFileSync(join(cwd, name), content)
-    const flags = new Map<SettingName, Given>()
+    const given = new Map<string, Given>()
     for (const [name, value] of Object.entries(sources.flags ?? {})) {
-      flags.set(name as SettingName, { value, origin: { kind: 'flag', name: `--${name}` } })
+      given.set(name, { value, origin: { kind: 'flag', name: `--${name}` } })
+    }
+    if (sources.configFile !== undefined) {
+      given.set('config', { value: sources.configFile, origin: { kind: 'flag', name: '--config' } })
     }
     return await resolveConfiguration({
-      flags,
+      given,
       environment: sources.env ?? {},
       cwd,
-      configFile: sources.configFile,
       originalForm: sources.originalForm ?? false,
     })
   } finally {
