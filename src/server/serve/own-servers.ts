@@ -9,10 +9,8 @@ import { processPlace, processStart } from '../../system/processes.ts'
 import { atExit } from './at-exit.ts'
 import { isRunning, type Listener, listenerOf, namesIn } from './listener.ts'
 import { runtimeFolder } from './runtime-folder.ts'
-import type { OneServer } from './server.ts'
+import { type OneServer, SECRET_VARIABLE } from './server.ts'
 
-/** Variable of a server's environment that says which record it belongs to. */
-export const SECRET_VARIABLE = 'VIRNUCPRO_SERVER_SECRET'
 const NAME = /^server-[0-9a-f-]{36}\.json$/
 
 const RecordSchema = v.object({
@@ -38,7 +36,7 @@ export interface OwnServer {
 }
 
 /** Tells other programs of this user about a server; call the result when it has ended. */
-export function announce(server: OneServer, secret: string, logger: Logger | undefined): () => void {
+export function announce(server: OneServer, logger: Logger | undefined): () => void {
   const folder = runtimeFolder(true)
   const started = processStart(server.pid)
   if (folder === undefined || started === undefined) {
@@ -57,7 +55,7 @@ export function announce(server: OneServer, secret: string, logger: Logger | und
     started,
     place: processPlace(),
     host: hostname(),
-    secret,
+    secret: server.secret,
   }
   const path = join(folder, `server-${crypto.randomUUID()}.json`)
   const remove = () => rmSync(path, { force: true })

@@ -8,6 +8,9 @@ import type { ServerPlan } from './options.ts'
 import { ProcessGroup } from './process-group.ts'
 import { type LoadEvent, ServerLog } from './server-log.ts'
 
+/** Variable of a server's environment that says which record of `own-servers.ts` it belongs to. */
+export const SECRET_VARIABLE = 'VIRNUCPRO_SERVER_SECRET'
+
 const POLL_MS = 100
 /** How often to say that loading goes on. */
 const HEARTBEAT_MS = 15_000
@@ -24,6 +27,8 @@ export class OneServer {
   readonly grpcUrl: string
   readonly httpUrl: string
   readonly metricsUrl: string
+  /** Also in its environment, which only the same user can read. */
+  readonly secret = crypto.randomUUID()
   readonly #group: ProcessGroup
   readonly #log = new ServerLog()
   readonly #logger: Logger | undefined
@@ -48,7 +53,8 @@ export class OneServer {
     this.#label = plan.gpu === undefined ? '' : `GPU ${plan.gpu}: `
     this.#down = down
     const onText = (text: string) => this.#log.add(text, (line, event) => this.#onLine(line, event))
-    this.#group = new ProcessGroup(command, onText, regionPrefix)
+    const env = { ...command.env, [SECRET_VARIABLE]: this.secret }
+    this.#group = new ProcessGroup({ ...command, env }, onText, regionPrefix)
     // A container belongs to its daemon and outlives the program that started it: a second Ctrl-C must end it too.
     this.#forget =
       down === undefined ? () => {} : atExit(() => Bun.spawnSync([...down.argv], quiet(down.env)))

@@ -1,13 +1,10 @@
 import type { Logger } from '../../system/logger.ts'
-import { serverCommand, shellCommand } from './commands.ts'
 import { errorLines, warnOf } from './errors.ts'
-import { planServers, type ServeOptions, type ServerPlan } from './options.ts'
-import { announce, SECRET_VARIABLE } from './own-servers.ts'
+import { planServers, type ServeOptions } from './options.ts'
 import { requireFreePorts } from './ports.ts'
 import { requireDocker, requireServer } from './programs.ts'
 import { removeStaleRegions } from './regions.ts'
 import { requireRepository } from './repository-folder.ts'
-import { OneServer } from './server.ts'
 import { SupervisedServer } from './supervised-server.ts'
 
 /** Where one server of a {@link RunningServer} listens. */
@@ -54,7 +51,7 @@ export async function startServer(options: ServeOptions): Promise<RunningServer>
   const servers: SupervisedServer[] = []
   const stopAll = () => Promise.all(servers.map((server) => server.stop()))
   try {
-    for (const plan of plans) servers.push(supervised(plan, known))
+    for (const plan of plans) servers.push(new SupervisedServer(plan, known))
     await Promise.all(servers.map((server) => server.ready(options.signal)))
   } catch (error) {
     await stopAll()
@@ -63,33 +60,13 @@ export async function startServer(options: ServeOptions): Promise<RunningServer>
   return running(servers, stopAll, options.logger)
 }
 
-function supervised(plan: ServerPlan, options: ServeOptions): SupervisedServer {
-  const { logger, startupTimeout = 600, restart: policy } = options
-  // Who answers at a container's port cannot be seen: a server in one must be named.
-  const announced = options.announce && !options.container
-  let secret = ''
-  const start = () => {
-    // Made for each start: the shared memory of a server that was killed must not be taken for that of the next one.
-    const planned = serverCommand(plan, options)
-    const { argv, env } = planned.command
-    logger?.debug(`starting: ${shellCommand(planned.command)}`)
-    secret = crypto.randomUUID()
-    const known = { ...env, ...(announced ? { [SECRET_VARIABLE]: secret } : {}) }
-    return new OneServer({ ...planned, command: { argv, env: known } }, logger)
-  }
-  const onReady = (server: OneServer) => (announced ? announce(server, secret, logger) : () => {})
-  return new SupervisedServer({ plan, start, startupTimeout, policy, logger, onReady })
-}
-
 function running(
   servers: readonly SupervisedServer[],
   stopAll: () => Promise<unknown>,
   logger: Logger | undefined,
 ): RunningServer {
-  let stopping: Promise<unknown> | undefined
   const stop = async () => {
-    stopping ??= stopAll()
-    await stopping
+    await stopAll()
   }
   const ended = allGivenUp(servers, logger)
   // Whoever does not wait for it must not be ended by it.

@@ -1,10 +1,11 @@
 import { setTimeout } from 'node:timers/promises'
-import type { Logger } from '../../system/logger.ts'
+import { serverCommand, shellCommand } from './commands.ts'
 import { errorLines, ServerError, warnOf } from './errors.ts'
 import { checkHealth } from './health.ts'
-import type { RestartPolicy, ServerPlan } from './options.ts'
+import type { RestartPolicy, ServeOptions, ServerPlan } from './options.ts'
+import { announce } from './own-servers.ts'
 import { requireFreePorts } from './ports.ts'
-import { describeExit, type OneServer } from './server.ts'
+import { describeExit, OneServer } from './server.ts'
 
 const DEFAULTS: Required<RestartPolicy> = {
   pauseMs: 1000,
@@ -16,30 +17,22 @@ const DEFAULTS: Required<RestartPolicy> = {
 /** Health checks in a row without an answer after which somebody should know. */
 const SILENT_TIMES = 3
 
-export interface SupervisedOptions {
-  readonly plan: ServerPlan
-  /** Starts the server; called again for each new start. */
-  start(): OneServer
-  readonly startupTimeout: number
-  readonly policy: RestartPolicy | undefined
-  readonly logger: Logger | undefined
-  /** Called when it has become ready; what it returns is called when that server has ended. */
-  onReady?(server: OneServer): () => void
-}
-
 /** A server that is started again when it ends by itself. */
 export class SupervisedServer {
-  readonly #options: SupervisedOptions
+  readonly #plan: ServerPlan
+  readonly #options: ServeOptions
   readonly #policy: Required<RestartPolicy>
   readonly #stopping = new AbortController()
   #server: OneServer
   #withdraw: () => void = () => {}
   #supervision: Promise<void> = Promise.resolve()
 
-  constructor(options: SupervisedOptions) {
+  /** Starts it. @throws {ServerError} */
+  constructor(plan: ServerPlan, options: ServeOptions) {
+    this.#plan = plan
     this.#options = options
-    this.#policy = { ...DEFAULTS, ...options.policy }
-    this.#server = options.start()
+    this.#policy = { ...DEFAULTS, ...options.restart }
+    this.#server = this.#start()
   }
 
   /** The one that runs, or that ran last. */
@@ -72,9 +65,19 @@ export class SupervisedServer {
     this.#withdraw()
   }
 
+  #start(): OneServer {
+    const { logger } = this.#options
+    // Made for each start: the shared memory of a server that was killed must not be taken for that of the next one.
+    const planned = serverCommand(this.#plan, this.#options)
+    logger?.debug(`starting: ${shellCommand(planned.command)}`)
+    return new OneServer(planned, logger)
+  }
+
   async #becomeReady(signal: AbortSignal | undefined): Promise<void> {
-    await this.#server.ready(this.#options.startupTimeout, signal)
-    this.#withdraw = this.#options.onReady?.(this.#server) ?? (() => {})
+    const { startupTimeout = 600, announce: isAnnounced, container, logger } = this.#options
+    await this.#server.ready(startupTimeout, signal)
+    // Who answers at a container's port cannot be seen: a server in one must be named.
+    if (isAnnounced && !container) this.#withdraw = announce(this.#server, logger)
   }
 
   /** @throws ServerError when it has ended too often in a row */
@@ -113,14 +116,13 @@ export class SupervisedServer {
 
   /** What kept it from becoming ready; undefined when nothing did. */
   async #restart(): Promise<ServerError | undefined> {
-    const { plan, start, logger } = this.#options
     const { signal } = this.#stopping
     try {
-      await requireFreePorts([plan])
+      await requireFreePorts([this.#plan])
       signal.throwIfAborted()
-      this.#server = start()
+      this.#server = this.#start()
       await this.#becomeReady(signal)
-      logger?.info(this.#sentence('is ready again'))
+      this.#options.logger?.info(this.#sentence('is ready again'))
       return undefined
     } catch (error) {
       await this.#server.stop()
