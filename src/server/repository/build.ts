@@ -9,13 +9,13 @@ import {
 import { UsageError } from '../../system/errors.ts'
 import { PlanError } from './errors.ts'
 import { createRepository } from './folder.ts'
-import { writeEmbeddingModel, writeSequenceModel } from './models.ts'
+import { type ModelRequest, writeEmbeddingModel, writeSequenceModel } from './models.ts'
 import type { BuildOptions, BuiltRepository } from './options.ts'
 import { findPlans, NO_PLANS, type Plan } from './plans.ts'
-import { RecordedFiles } from './recorded-files.ts'
+import { addFile, type RecordedFile } from './recorded-files.ts'
 import { readTuning, tunedBudget } from './tuning.ts'
 
-/** See the door of this room. */
+/** See `buildRepository` in index.ts, which loads this file. */
 export async function buildRepository(options: BuildOptions): Promise<BuiltRepository> {
   const { instances = 1 } = options
   if (!Number.isInteger(instances) || instances < 1)
@@ -30,16 +30,19 @@ export async function buildRepository(options: BuildOptions): Promise<BuiltRepos
     backend: options.backend,
     bundle: { name: bundle.manifest.name, digest: bundle.digest },
   }
-  const { output, force = false } = options
+  const { output, force = false, placement = 'link' } = options
   const inputs = [bundle.folder, options.plans]
   await createRepository({ output, force, about, inputs }, async (folder) => {
-    const files = new RecordedFiles(folder, options.placement ?? 'link')
+    const files: RecordedFile[] = []
+    const add: ModelRequest['add'] = async (...file) => {
+      files.push(await addFile({ folder, placement }, ...file))
+    }
     for (const model of MODEL_NAMES) {
       const tuned = tunedBudget(tuning, plans[model])
-      const request = { ...options, folder, files, model, bundle, plans: plans[model], tuned }
+      const request = { ...options, folder, add, model, bundle, plans: plans[model], tuned }
       models.push(await writeEmbeddingModel(request), await writeSequenceModel(request))
     }
-    return { files: files.files }
+    return { files }
   })
   return { output: options.output, models }
 }

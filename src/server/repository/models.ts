@@ -20,14 +20,14 @@ import {
 } from './config.ts'
 import type { RepositoryBackend } from './options.ts'
 import { type Plan, planFileName } from './plans.ts'
-import { place, type RecordedFiles } from './recorded-files.ts'
+import { place } from './recorded-files.ts'
 
 /** One model of a repository under construction. */
 export interface ModelRequest {
   /** The repository under construction. */
   readonly folder: string
-  /** What the server computes with goes in through these. */
-  readonly files: RecordedFiles
+  /** Puts what the server computes with into it, and records that. */
+  add(from: string, to: string, expected: { sha256?: string | undefined } | undefined): Promise<void>
   readonly model: ModelName
   readonly bundle: Bundle
   readonly backend: RepositoryBackend
@@ -120,12 +120,12 @@ export async function writeEmbeddingModel(request: ModelRequest): Promise<string
   // Every id of the vocabulary will do.
   await writeWarmup(warmup, shapes, facts.padId)
   for (const { path, sidecar } of plans)
-    await request.files.add(path, join(version, planFileName(sidecar.computeCapability)), sidecar.plan)
+    await request.add(path, join(version, planFileName(sidecar.computeCapability)), sidecar.plan)
   if (plans.length === 0) {
     const { graph, weights } = facts
-    await request.files.add(bundle.pathOf(graph), join(version, 'model.onnx'), graph)
+    await request.add(bundle.pathOf(graph), join(version, 'model.onnx'), graph)
     // The graph names this file; it must lie beside it.
-    await request.files.add(bundle.pathOf(weights), join(version, basename(weights.path)), weights)
+    await request.add(bundle.pathOf(weights), join(version, basename(weights.path)), weights)
   }
   await placeCode(code, version)
   return model
@@ -158,7 +158,7 @@ export async function writeSequenceModel(request: ModelRequest): Promise<string>
   await writeFile(join(request.folder, name, 'config.pbtxt'), text)
   await placeCode(['sequence.py', 'batching.py', 'token_ids.py'], folder)
   if (tokenizer !== undefined)
-    await request.files.add(bundle.pathOf(tokenizer), join(folder, 'tokenizer.json'), tokenizer)
+    await request.add(bundle.pathOf(tokenizer), join(folder, 'tokenizer.json'), tokenizer)
   return name
 }
 

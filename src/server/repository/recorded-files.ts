@@ -11,14 +11,9 @@ import { RepositoryError } from './errors.ts'
 export const MARKER = 'virnucpro-repository.json'
 
 const RecordedFile = v.object({ path: v.string(), bytes: v.number(), sha256: v.string() })
+export type RecordedFile = v.InferOutput<typeof RecordedFile>
 /** What the server computes with: graphs, weights, plans, tokenizer. Absent in repositories of version 0.1.0. */
 const Record = v.looseObject({ files: v.optional(v.array(RecordedFile)) })
-
-/** What a file is known to be. */
-interface Content {
-  readonly bytes: number
-  readonly sha256: string
-}
 
 /** How files of a bundle get into a repository. */
 export type Placement = 'link' | 'copy'
@@ -32,37 +27,32 @@ export async function place(from: string, to: string, how: Placement): Promise<v
   await (how === 'link' ? link(from, to).catch(copy) : copy())
 }
 
-/** The files that a repository under construction has got, each read where it lies then. */
-export class RecordedFiles {
-  readonly #folder: string
-  readonly #placement: Placement
-  readonly files: v.InferOutput<typeof RecordedFile>[] = []
-
-  constructor(folder: string, placement: Placement) {
-    this.#folder = folder
-    this.#placement = placement
+/**
+ * Puts a file into a repository under construction, and reads it where it lies then.
+ *
+ * @param expected - what it is known to be; undefined where nobody has written that down
+ * @returns what the repository records of it
+ * @throws RepositoryError when it is something else
+ */
+export async function addFile(
+  { folder, placement }: { folder: string; placement: Placement },
+  from: string,
+  to: string,
+  expected: { sha256?: string | undefined } | undefined,
+): Promise<RecordedFile> {
+  // A link to a link would be a link.
+  await place(await realpath(from), to, placement)
+  const content = await contentOf(to)
+  if (expected?.sha256 !== undefined && expected.sha256 !== content.sha256) {
+    throw new RepositoryError(
+      from,
+      `${from} is damaged: it is not what was written (its SHA-256 differs). Make or copy it again.`,
+    )
   }
-
-  /**
-   * Puts a file into place.
-   * @param expected - what it is known to be; undefined where nobody has written that down
-   * @throws RepositoryError when it is something else
-   */
-  async add(from: string, to: string, expected: { sha256?: string | undefined } | undefined): Promise<void> {
-    // A link to a link would be a link.
-    await place(await realpath(from), to, this.#placement)
-    const content = await contentOf(to)
-    if (expected?.sha256 !== undefined && expected.sha256 !== content.sha256) {
-      throw new RepositoryError(
-        from,
-        `${from} is damaged: it is not what was written (its SHA-256 differs). Make or copy it again.`,
-      )
-    }
-    this.files.push({ path: relative(this.#folder, to).split(sep).join('/'), ...content })
-  }
+  return { path: relative(folder, to).split(sep).join('/'), ...content }
 }
 
-async function contentOf(path: string, signal?: AbortSignal): Promise<Content> {
+async function contentOf(path: string, signal?: AbortSignal): Promise<Omit<RecordedFile, 'path'>> {
   await using file = await openRegular(path)
   const { size } = await file.stat()
   return { bytes: size, sha256: await sha256Open(file, signal) }
@@ -96,7 +86,7 @@ export async function verifyRepository(folder: string, signal?: AbortSignal): Pr
   }
 }
 
-async function recordOf(folder: string): Promise<NonNullable<v.InferOutput<typeof Record>['files']>> {
+async function recordOf(folder: string): Promise<RecordedFile[]> {
   const path = join(folder, MARKER)
   const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return undefined

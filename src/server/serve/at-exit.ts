@@ -1,8 +1,8 @@
 const tasks = new Set<() => void>()
 
 /**
- * Has something done when this process exits, by whatever but SIGKILL; what it is must not wait for anything. Call the
- * result when it is no longer needed. One listener serves all: with eight servers there would be more than Node expects.
+ * Runs a synchronous task when this process exits for any reason but SIGKILL; the function it returns cancels that. One
+ * listener serves all: with eight servers there would be more than Node expects.
  */
 export function atExit(task: () => void): () => void {
   if (tasks.size === 0) process.on('exit', runAll)

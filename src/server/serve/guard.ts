@@ -11,7 +11,7 @@ const MOST_REPLACED = 20
 /**
  * What the guard runs; words: process id of the server, its start, what its regions are called, seconds of grace.
  *
- * Only `kill -s NAME -- -PGID` is understood by every shell: dash takes no `--` after `-KILL`. The number of a server
+ * Only `kill -s NAME -- -PGID` is understood by every shell: dash does not accept `--` after `-KILL`. The number of a server
  * that has ended may be another program's by now: a group is killed only while its leader is the server, or gone, as a
  * number is not given to anybody else while a group bears it.
  */
