@@ -9,13 +9,14 @@ import {
   type ModelName,
   openBundle,
   precisionFacts,
+  precisionsWhere,
   TABLE_POSITIONS,
 } from '../../bundle/index.ts'
 import { WriteError } from '../../system/system-error.ts'
 import { bytes } from '../../text/numbers.ts'
 import type { PlanSidecar } from '../repository/index.ts'
 import { type BuilderName, type BuildRequest, builders } from './builders.ts'
-import { EngineError, PrecisionError } from './errors.ts'
+import { EngineError } from './errors.ts'
 import { activationBytes, budgetFor } from './memory.ts'
 import { beginPlan } from './plan-files.ts'
 import { profilesFor } from './profiles.ts'
@@ -64,15 +65,22 @@ export interface BuiltEngine {
  * Builds strongly typed TensorRT plans from a bundle, for the GPU of this machine. A plan and its description appear
  * under their names only when both are whole. A plan that fits bundle, GPU, TensorRT and profiles is kept.
  *
- * @throws {PrecisionError} {@link EngineError} {@link EngineBuildError} and those of `openBundle`
+ * @throws {EngineError} {@link EngineBuildError} and those of `openBundle`
  */
 export async function buildEngines(options: BuildEnginesOptions): Promise<BuiltEngine[]> {
   const bundle = await openBundle(options.bundle, options.signal)
-  if (computesOnCpu(bundle.manifest.precision))
-    throw new PrecisionError(bundle.folder, bundle.manifest.precision)
-  if (bundle.manifest.attention === 'fused' && options.builder === 'trtexec') {
+  const { folder, manifest } = bundle
+  if (computesOnCpu(manifest.precision)) {
+    const built = precisionsWhere(({ device }) => device === 'gpu').join(', ')
     throw new EngineError(
-      `the bundle ${bundle.folder} has fused attention, which only TensorRT's Python bindings can build`,
+      `the bundle ${folder} is in ${manifest.precision}, but TensorRT plans are built from one of ${built}: a plan ` +
+        'computes in the precision of its graph',
+      { detail: { code: 'plans-need-gpu-precision', data: {} } },
+    )
+  }
+  if (manifest.attention === 'fused' && options.builder === 'trtexec') {
+    throw new EngineError(
+      `the bundle ${folder} has fused attention, which only TensorRT's Python bindings can build`,
       { detail: { code: 'attention-needs-bindings', data: {} } },
     )
   }
