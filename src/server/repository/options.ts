@@ -11,7 +11,7 @@ export interface BuildOptions {
   /** Folder to make. */
   readonly output: string
   /**
-   * Instances of each model: on each GPU, or on the CPU. More than one on a GPU takes that much more of its memory.
+   * Size of the instance group of each model: on each GPU, or on the CPU. Every instance takes its own memory.
    *
    * @default 1
    */

@@ -12,7 +12,7 @@ const Shape = v.tuple([Size, Size])
 /**
  * What is known of a TensorRT plan, in `model_smXX.json` beside `model_smXX.plan`.
  *
- * Profiles must not overlap in T: the server's TensorRT backend chooses among those that fit by a distance that
+ * Optimization profiles must not overlap in T: the server's TensorRT backend chooses among those that fit by a distance that
  * does not look at T when `max_batch_size` is 0.
  */
 export const PlanSidecar = v.pipe(
