@@ -1,6 +1,6 @@
 import { resolve } from 'node:path'
 import { planServers, type ServeOptions, type ServerPlan } from './options.ts'
-import { findServer } from './programs.ts'
+import { findServer } from './prerequisites.ts'
 import { newRegionPrefix } from './regions.ts'
 
 const COMPOSE_FILE = resolve(import.meta.dir, '../../../triton/compose.yaml')

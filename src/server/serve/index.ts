@@ -21,6 +21,5 @@ export {
 export { type OwnServer, OwnServers } from './own-servers.ts'
 export { freePorts } from './ports.ts'
 // Whether there is something to start.
-export { findGpus, findServer, requireServer, visibleGpus } from './programs.ts'
-export { requireRepository } from './repository-folder.ts'
+export { findGpus, findServer, requireRepository, requireServer, visibleGpus } from './prerequisites.ts'
 export { type RunningServer, type ServerEndpoint, startServer } from './start.ts'

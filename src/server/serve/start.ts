@@ -2,9 +2,8 @@ import type { Logger } from '../../system/logger.ts'
 import { errorLines, warnOf } from './errors.ts'
 import { planServers, type ServeOptions } from './options.ts'
 import { requireFreePorts } from './ports.ts'
-import { requireDocker, requireServer } from './programs.ts'
+import { requireDocker, requireRepository, requireServer } from './prerequisites.ts'
 import { removeStaleRegions } from './regions.ts'
-import { requireRepository } from './repository-folder.ts'
 import { SupervisedServer } from './supervised-server.ts'
 
 /** Where one server of a {@link RunningServer} listens. */
