@@ -122,34 +122,37 @@ function longestFirst(lengths: ArrayLike<number>): Uint32Array {
  */
 function bestEnds(paddedLength: Float64Array, capacity: (padded: number) => number): Uint32Array {
   const count = paddedLength.length
-  const runStart = new Uint32Array(count)
-  for (let i = 1; i < count; i++) {
-    runStart[i] = paddedLength[i] === paddedLength[i - 1] ? runStart[i - 1]! : i
-  }
+  const runStart = runStarts(paddedLength)
   const ends = new Uint32Array(count)
-  const batches = new Float64Array(count + 1).fill(Number.POSITIVE_INFINITY)
-  const tokens = new Float64Array(count + 1)
-  batches[count] = 0
+  // Fewer batches before less padding, in one number: a batch costs more than all tokens together.
+  const perBatch = 1 + count * (paddedLength[0] ?? 0)
+  const cost = new Float64Array(count + 1).fill(Number.POSITIVE_INFINITY)
+  cost[count] = 0
   for (let end = count; end > 0; end--) {
-    if (batches[end] === Number.POSITIVE_INFINITY) continue
+    if (cost[end] === Number.POSITIVE_INFINITY) continue
     for (let last = end - 1; last >= 0; last = runStart[last]! - 1) {
       const padded = paddedLength[last]!
       const start = Math.max(runStart[last]!, end - capacity(padded))
       // A longer run that the batch has no room for: neither has any before it.
       if (start > last) break
-      const total = tokens[end]! + (end - start) * padded
-      const better =
-        batches[end]! + 1 < batches[start]! ||
-        (batches[end]! + 1 === batches[start] && total < tokens[start]!)
-      if (better) {
-        batches[start] = batches[end]! + 1
-        tokens[start] = total
+      const total = cost[end]! + perBatch + (end - start) * padded
+      if (total < cost[start]!) {
+        cost[start] = total
         ends[start] = end
       }
       if (start > runStart[last]!) break
     }
   }
   return ends
+}
+
+/** For each place, that of the first of as many tokens. */
+function runStarts(paddedLength: Float64Array): Uint32Array {
+  let first = 0
+  return Uint32Array.from(paddedLength, (tokens, i) => {
+    if (tokens !== paddedLength[first]) first = i
+    return first
+  })
 }
 
 /** Share of the computed positions that are padding, from 0 to 1; 0 for no batch. */
