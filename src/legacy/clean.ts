@@ -56,13 +56,7 @@ interface Removal extends Leftover {
 }
 
 function removal(path: string, reason: string): Removal {
-  return {
-    path,
-    reason,
-    async remove() {
-      await remove(path)
-    },
-  }
+  return { path, reason, remove: () => remove(path) }
 }
 
 async function remove(path: string): Promise<void> {

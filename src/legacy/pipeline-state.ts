@@ -4,7 +4,7 @@ import * as v from 'valibot'
 import { type FileName, sharedFiles } from '../layout/index.ts'
 import { writeAtomically } from '../system/atomic.ts'
 import { parseJson } from '../system/json.ts'
-import { PythonFloat, type PythonJson, pythonJson } from './python-json.ts'
+import { PythonFloat, pythonJson } from './python-json.ts'
 
 /** The stages of Broad's pipeline in their order, with the keys of their files: one path or, for some keys, a list. */
 const STAGES = {
@@ -55,10 +55,10 @@ export type StageOutputs = Readonly<Record<string, string | readonly string[]>>
 
 interface StageState {
   status: 'not_started' | 'in_progress' | 'completed' | 'failed'
-  startedAt: Date | undefined
-  endedAt: Date | undefined
-  outputs: StageOutputs
-  error: string | undefined
+  startedAt?: Date | undefined
+  endedAt?: Date
+  outputs?: StageOutputs
+  error?: string
 }
 
 /** Broad's digest of its configuration: SHA-256 of the JSON with sorted keys. */
@@ -86,7 +86,6 @@ export class PipelineState {
     this.#path = path
     this.#config = config
     this.#created = created
-    for (const stage of BROAD_STAGES) this.#stages.set(stage, notStarted())
   }
 
   /** @param root folder of the run */
@@ -96,22 +95,14 @@ export class PipelineState {
 
   /** Changes of one stage; `write` puts them on disk. */
   stage(name: BroadStage) {
-    const stage = this.#stages.get(name) as StageState
+    const startedAt = this.#stages.get(name)?.startedAt
+    const set = (state: StageState) => void this.#stages.set(name, state)
     return {
-      start: (now = new Date()) => {
-        Object.assign(stage, notStarted(), { status: 'in_progress', startedAt: now })
-      },
-      complete: (outputs: StageOutputs, now = new Date()) => {
-        Object.assign(stage, {
-          status: 'completed',
-          startedAt: stage.startedAt ?? now,
-          endedAt: now,
-          outputs,
-        })
-      },
-      fail: (error: string, now = new Date()) => {
-        Object.assign(stage, { status: 'failed', startedAt: stage.startedAt ?? now, endedAt: now, error })
-      },
+      start: (now = new Date()) => set({ status: 'in_progress', startedAt: now }),
+      complete: (outputs: StageOutputs, now = new Date()) =>
+        set({ status: 'completed', startedAt: startedAt ?? now, endedAt: now, outputs }),
+      fail: (error: string, now = new Date()) =>
+        set({ status: 'failed', startedAt: startedAt ?? now, endedAt: now, error }),
     }
   }
 
@@ -126,7 +117,7 @@ export class PipelineState {
 
   /** Exactly as Broad's fork writes it: two spaces, no line end at the end. */
   toJson(now = new Date()): string {
-    const stages = BROAD_STAGES.map((name) => [name, stageJson(this.#stages.get(name) as StageState)])
+    const stages = BROAD_STAGES.map((name) => [name, stageJson(this.#stages.get(name))])
     return pythonJson(
       {
         created_at: isoformat(this.#created),
@@ -143,10 +134,23 @@ export class PipelineState {
   }
 }
 
+const StateSchema = v.object({
+  pipeline_config: v.object({ config_hash: v.string(), expected_length: v.number(), model_path: v.string() }),
+})
+
 /** The configuration of a state that lies there; undefined where there is none. */
 export async function readPipelineConfig(root: string): Promise<PipelineConfig | undefined> {
+  const text = await readFile(sharedFiles(root).broadState, 'utf8').catch(() => '')
+  return configIn(text)
+}
+
+/** Whether a text is a state that Broad's fork, or a run here, has written. */
+export function isPipelineState(text: string): boolean {
+  return configIn(text) !== undefined
+}
+
+function configIn(text: string): PipelineConfig | undefined {
   try {
-    const text = await readFile(sharedFiles(root).broadState, 'utf8')
     const { config_hash, expected_length, model_path } = v.parse(StateSchema, parseJson(text)).pipeline_config
     return { expectedLength: expected_length, modelPath: model_path, hash: config_hash }
   } catch {
@@ -154,38 +158,20 @@ export async function readPipelineConfig(root: string): Promise<PipelineConfig |
   }
 }
 
-/** Whether a text is a state that Broad's fork, or a run here, has written. */
-export function isPipelineState(text: string): boolean {
-  try {
-    return v.is(StateSchema, parseJson(text))
-  } catch {
-    return false
-  }
-}
-
-const StateSchema = v.object({
-  pipeline_config: v.object({ config_hash: v.string(), expected_length: v.number(), model_path: v.string() }),
-})
-
-function notStarted(): StageState {
-  return { status: 'not_started', startedAt: undefined, endedAt: undefined, outputs: {}, error: undefined }
-}
-
-function stageJson({ status, startedAt, endedAt, outputs, error }: StageState): PythonJson {
-  const seconds =
-    startedAt === undefined || endedAt === undefined
-      ? undefined
-      : (endedAt.getTime() - startedAt.getTime()) / 1e3
-  const failed = status === 'failed'
+function stageJson({ status, startedAt, endedAt, outputs, error }: StageState = { status: 'not_started' }) {
+  const iso = (time: Date | undefined) => (time === undefined ? null : isoformat(time))
+  const hasFailed = status === 'failed'
+  const completedAt = hasFailed ? undefined : endedAt
+  const seconds = completedAt && startedAt && (completedAt.getTime() - startedAt.getTime()) / 1e3
   return {
     status,
-    started_at: startedAt === undefined ? null : isoformat(startedAt),
-    completed_at: failed || endedAt === undefined ? null : isoformat(endedAt),
-    duration_seconds: failed || seconds === undefined ? null : new PythonFloat(seconds),
+    started_at: iso(startedAt),
+    completed_at: iso(completedAt),
+    duration_seconds: seconds === undefined ? null : new PythonFloat(seconds),
     inputs: {},
-    outputs,
+    outputs: outputs ?? {},
     error: error ?? null,
-    ...(failed && endedAt !== undefined ? { failed_at: isoformat(endedAt) } : {}),
+    ...(hasFailed && { failed_at: iso(endedAt) }),
   }
 }
 

@@ -18,30 +18,18 @@ export type PythonJson =
 
 /** `json.dumps(value, indent=indent)` of Python, without an indent on one line with `, ` and `: `; ASCII only. */
 export function pythonJson(value: PythonJson, indent?: number, depth = 0): string {
-  if (value === null) return 'null'
-  if (typeof value === 'number') return String(value)
-  if (typeof value === 'string') return ascii(JSON.stringify(value))
   if (value instanceof PythonFloat) return formatFloat64(value.value)
-  const inner = depth + 1
-  if (Array.isArray(value)) {
-    return block(
-      '[]',
-      value.map((item: PythonJson) => pythonJson(item, indent, inner)),
-      indent,
-      depth,
-    )
-  }
-  const items = Object.entries(value).map(
-    ([key, item]) => `${pythonJson(key)}: ${pythonJson(item, indent, inner)}`,
-  )
-  return block('{}', items, indent, depth)
-}
-
-function block([open, close]: string, items: string[], indent: number | undefined, depth: number): string {
+  if (value === null || typeof value !== 'object') return ascii(JSON.stringify(value))
+  const inner = (item: PythonJson) => pythonJson(item, indent, depth + 1)
+  const isList = Array.isArray(value)
+  const items = isList
+    ? value.map(inner)
+    : Object.entries(value).map(([key, item]) => `${pythonJson(key)}: ${inner(item)}`)
+  const [open, close] = isList ? '[]' : '{}'
   if (items.length === 0) return `${open}${close}`
   if (indent === undefined) return `${open}${items.join(', ')}${close}`
-  const pad = `\n${' '.repeat(indent * (depth + 1))}`
-  return `${open}${pad}${items.join(`,${pad}`)}\n${' '.repeat(indent * depth)}${close}`
+  const newLine = (level: number) => `\n${' '.repeat(indent * level)}`
+  return `${open}${newLine(depth + 1)}${items.join(`,${newLine(depth + 1)}`)}${newLine(depth)}${close}`
 }
 
 /** Python escapes every character beyond ASCII, and DEL stays as it is. */

@@ -32,27 +32,13 @@ export class PickleOutput {
     return at
   }
 
-  op(opcode: number): void {
-    const at = this.#room(1)
+  /** An opcode and its argument of so many bytes. */
+  op(opcode: number, argument = 0, bytes: 0 | 1 | 2 | 4 = 0): void {
+    const at = this.#room(1 + bytes)
     this.#bytes[at] = opcode
-  }
-
-  op8(opcode: number, value: number): void {
-    const at = this.#room(2)
-    this.#bytes[at] = opcode
-    this.#bytes[at + 1] = value
-  }
-
-  op16(opcode: number, value: number): void {
-    const at = this.#room(3)
-    this.#bytes[at] = opcode
-    this.#view.setUint16(at + 1, value, true)
-  }
-
-  op32(opcode: number, value: number): void {
-    const at = this.#room(5)
-    this.#bytes[at] = opcode
-    this.#view.setInt32(at + 1, value, true)
+    if (bytes === 1) this.#bytes[at + 1] = argument
+    else if (bytes === 2) this.#view.setUint16(at + 1, argument, true)
+    else if (bytes === 4) this.#view.setInt32(at + 1, argument, true)
   }
 
   raw(bytes: Uint8Array): void {
@@ -62,7 +48,7 @@ export class PickleOutput {
 
   text(value: string): void {
     const bytes = new TextEncoder().encode(value)
-    this.op32(OP.BINUNICODE, bytes.length)
+    this.op(OP.BINUNICODE, bytes.length, 4)
     this.raw(bytes)
   }
 
@@ -72,9 +58,9 @@ export class PickleOutput {
   }
 
   int(value: number | bigint): void {
-    if (value >= 0 && value <= 0xff) this.op8(OP.BININT1, Number(value))
-    else if (value >= 0 && value <= 0xffff) this.op16(OP.BININT2, Number(value))
-    else if (value >= -0x80000000 && value <= 0x7fffffff) this.op32(OP.BININT, Number(value))
+    if (value >= 0 && value <= 0xff) this.op(OP.BININT1, Number(value), 1)
+    else if (value >= 0 && value <= 0xffff) this.op(OP.BININT2, Number(value), 2)
+    else if (value >= -0x80000000 && value <= 0x7fffffff) this.op(OP.BININT, Number(value), 4)
     else this.#long(BigInt(value))
   }
 
@@ -86,7 +72,7 @@ export class PickleOutput {
       bytes.push(Number(rest & 0xffn))
       rest >>= 8n
     } while (!(rest === 0n && bytes.at(-1)! < 128) && !(rest === -1n && bytes.at(-1)! >= 128))
-    this.op8(OP.LONG1, bytes.length)
+    this.op(OP.LONG1, bytes.length, 1)
     this.raw(Uint8Array.from(bytes))
   }
 
@@ -113,7 +99,7 @@ export class PickleOutput {
   }
 
   memo(opcode8: number, opcode32: number, index: number): void {
-    if (index < 256) this.op8(opcode8, index)
-    else this.op32(opcode32, index)
+    if (index < 256) this.op(opcode8, index, 1)
+    else this.op(opcode32, index, 4)
   }
 }

@@ -102,7 +102,7 @@ export class PickleWriter {
 
   /** The pickle in pieces; each `write` call needs a new writer. */
   *write(root: Writable): Generator<Uint8Array> {
-    this.#out.op8(OP.PROTO, 2)
+    this.#out.op(OP.PROTO, 2, 1)
     yield* this.#save(root)
     this.#out.op(OP.STOP)
     yield this.#out.take()

@@ -40,48 +40,30 @@ function hashBytes(bytes: Uint8Array): bigint {
   return shiftMix((shiftMix(hash) * MULTIPLIER) & MASK)
 }
 
-interface Node {
-  readonly hash: bigint
-  next: Node | null
-}
-
-/** Hashes in the order in which libstdc++ iterates over a set they were inserted into one by one. */
+/**
+ * Hashes in the order in which libstdc++ iterates over a set that they were inserted into one by one: a new hash goes
+ * to the front of its bucket, and a bucket that was empty to the front of all. Growing inserts them again in that order.
+ */
 function containerOrder(hashes: readonly bigint[]): bigint[] {
-  const head: Node = { hash: 0n, next: null }
-  let buckets: (Node | null)[] = [null]
-  let grown = 0
-  const bucketOf = (node: Node) => Number(node.hash % BigInt(buckets.length))
-  const insert = (node: Node) => {
-    // Each bucket remembers the node BEFORE its first one; all nodes form one chain.
-    const before = buckets[bucketOf(node)]
-    if (before) {
-      node.next = before.next
-      before.next = node
-      return
-    }
-    node.next = head.next
-    head.next = node
-    buckets[bucketOf(node)] = head
-    if (node.next) buckets[bucketOf(node.next)] = node
+  let buckets = new Map<bigint, bigint[]>()
+  const ordered = () => [...buckets.values()].reverse().flatMap((bucket) => bucket.toReversed())
+  let [capacity, grown] = [0, 0]
+  const insert = (hash: bigint) => {
+    const key = hash % BigInt(capacity)
+    const bucket = buckets.get(key)
+    if (bucket) bucket.push(hash)
+    else buckets.set(key, [hash])
   }
-  let capacity = 0
   for (const [count, hash] of hashes.entries()) {
     if (count + 1 > capacity) {
+      const before = ordered()
       capacity = BUCKET_COUNTS[grown++] ?? capacity * 2 + 1
-      buckets = new Array<Node | null>(capacity).fill(null)
-      let node = head.next
-      head.next = null
-      while (node) {
-        const next = node.next
-        insert(node)
-        node = next
-      }
+      buckets = new Map()
+      before.forEach(insert)
     }
-    insert({ hash, next: null })
+    insert(hash)
   }
-  const ordered: bigint[] = []
-  for (let node = head.next; node; node = node.next) ordered.push(node.hash)
-  return ordered
+  return ordered()
 }
 
 /**

@@ -12,56 +12,44 @@ const MAGIC = 0x1950a86a20f9469cfc6cn
 const PROTOCOL_VERSION = 1001
 const FIRST_WINDOW = 2 ** 20
 
-/** Reads pickles that follow each other in a file and whose lengths are not written anywhere. */
-class PickleSequence {
-  offset = 0
-  readonly #source: ByteSource
-  constructor(source: ByteSource) {
-    this.#source = source
-  }
-
-  /** `makeHost` is called for each attempt, because a window that was too short is read again from the start. */
-  async next(makeHost: () => PickleHost): Promise<PyValue> {
-    const rest = this.#source.size - this.offset
-    for (let window = FIRST_WINDOW; ; window *= 4) {
-      const length = Math.min(window, rest, MAX_PICKLE_BYTES)
-      const reader = new PickleReader(await this.#source.read(this.offset, length), makeHost())
-      try {
-        const value = reader.read()
-        this.offset += reader.position
-        return value
-      } catch (error) {
-        const more = length < Math.min(rest, MAX_PICKLE_BYTES)
-        if (!(error instanceof PickleTruncatedError && more)) throw error
-      }
-    }
-  }
-}
-
 /**
  * Opens the format of torch before 1.6: five pickles (magic, version, system, object, storage keys), then
  * each storage as a 64-bit element count and its bytes. There are no checksums. The source is closed with the file.
  */
 export async function openTorchLegacy(source: ByteSource, options: PickleOptions): Promise<TorchContainer> {
   const fail = (what: string) => new TorchFileError(source.name, `is damaged or truncated: ${what}`)
-  const sequence = new PickleSequence(source)
+  let at = 0
+  /** The pickles follow each other, and their lengths are written nowhere. A window too short is read again whole. */
+  const next = async (makeHost: () => PickleHost): Promise<PyValue> => {
+    const most = Math.min(source.size - at, MAX_PICKLE_BYTES)
+    for (let window = FIRST_WINDOW; ; window *= 4) {
+      const reader = new PickleReader(await source.read(at, Math.min(window, most)), makeHost())
+      try {
+        const value = reader.read()
+        at += reader.position
+        return value
+      } catch (error) {
+        if (!(error instanceof PickleTruncatedError) || window >= most) throw error
+      }
+    }
+  }
   const plain = () =>
     new PickleHost(source.name, {}, () => {
       throw fail('a storage before the object')
     })
-  if ((await sequence.next(plain)) !== MAGIC)
+  if ((await next(plain)) !== MAGIC)
     throw new TorchFileError(source.name, 'is a pickle but not one of torch.save', {
       advice: 'Give a file written by torch.save.',
     })
-  const version = await sequence.next(plain)
+  const version = await next(plain)
   if (version !== PROTOCOL_VERSION)
     throw fail(`format version ${String(version)}, expected ${PROTOCOL_VERSION}`)
-  const system = await sequence.next(plain)
+  const system = await next(plain)
   if (!(system instanceof Map) || system.get('little_endian') !== true)
     throw fail('it was not written on a little-endian machine')
 
   let storages = new Map<string, StorageRef>()
-  const root = await sequence.next(() => {
+  const root = await next(() => {
     const found = new Map<string, StorageRef>()
     storages = found
     return new PickleHost(source.name, options, (storage, id) => {
@@ -76,11 +64,10 @@ export async function openTorchLegacy(source: ByteSource, options: PickleOptions
       return known ?? storage
     })
   })
-  const keys = await sequence.next(plain)
+  const keys = await next(plain)
   if (!Array.isArray(keys) || keys.length !== storages.size) throw fail('its list of storages')
 
   const offsets = new Map<string, number>()
-  let at = sequence.offset
   for (const key of keys) {
     const storage = typeof key === 'string' ? storages.get(key) : undefined
     if (!storage || offsets.has(storage.key)) throw fail(`storage ${String(key)} is listed but not used`)

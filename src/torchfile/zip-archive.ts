@@ -4,11 +4,11 @@ import { TorchFileError } from './errors.ts'
 import { MAX_INFLATED_BYTES } from './limits.ts'
 import { readZipDirectory, type ZipDirectory } from './zip-directory.ts'
 import {
+  BYTES,
   centralEntry,
   descriptor,
   endRecords,
   FLAG,
-  LOCAL_BYTES,
   localHeader,
   SIGNATURE,
   ZIP64_FIELD,
@@ -53,14 +53,14 @@ export class ZipArchive {
     const known = this.#dataOffsets.get(member.name)
     if (known !== undefined) return known
     const nameBytes = Buffer.from(member.name)
-    const bytes = await this.#source.read(member.headerOffset, LOCAL_BYTES + nameBytes.length)
+    const bytes = await this.#source.read(member.headerOffset, BYTES.local + nameBytes.length)
     const view = viewOf(bytes)
     const agrees =
       view.getUint32(0, true) === SIGNATURE.local &&
       view.getUint16(6, true) === member.flags &&
       view.getUint16(8, true) === member.method &&
       view.getUint16(26, true) === nameBytes.length &&
-      nameBytes.equals(bytes.subarray(LOCAL_BYTES))
+      nameBytes.equals(bytes.subarray(BYTES.local))
     if (!agrees) throw this.#fail(`the header of member ${member.name} does not match the zip directory`)
     if (!(member.flags & FLAG.sizesFollow) && view.getUint32(14, true) !== member.crc32)
       throw this.#fail(`the header of member ${member.name} has another checksum than the zip directory`)
@@ -178,7 +178,7 @@ export class ZipArchive {
   async #verifyFrame(member: ZipMember, index: number): Promise<number> {
     const start = await this.#dataOffset(member)
     const header = await this.#source.read(member.headerOffset, start - member.headerOffset)
-    const extra = header.subarray(LOCAL_BYTES + Buffer.byteLength(member.name))
+    const extra = header.subarray(BYTES.local + Buffer.byteLength(member.name))
     const hasZip64 = extra.length >= 4 && viewOf(extra).getUint16(0, true) === ZIP64_FIELD
     const zip64 = extra.slice(0, hasZip64 ? 4 + viewOf(extra).getUint16(2, true) : 0)
     const padding = extra.length - zip64.length - 4

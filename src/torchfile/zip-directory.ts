@@ -1,18 +1,7 @@
 import { type ByteSource, viewOf } from './byte-source.ts'
 import { TorchFileError } from './errors.ts'
 import { MAX_DIRECTORY_BYTES, MAX_MEMBERS } from './limits.ts'
-import {
-  CENTRAL_BYTES,
-  END_BYTES,
-  END64_BYTES,
-  FLAG,
-  LOCAL_BYTES,
-  LOCATOR_BYTES,
-  SIGNATURE,
-  U32_MAX,
-  ZIP64_FIELD,
-  type ZipMember,
-} from './zip-format.ts'
+import { BYTES, FLAG, SIGNATURE, U32_MAX, ZIP64_FIELD, type ZipMember } from './zip-format.ts'
 
 const MAX_COMMENT = 65535
 
@@ -23,7 +12,9 @@ export interface ZipDirectory {
   readonly bytes: Uint8Array
 }
 
-function u64(view: DataView, at: number, fail: (what: string) => Error): number {
+type Fail = (what: string) => Error
+
+function u64(view: DataView, at: number, fail: Fail): number {
   const value = view.getBigUint64(at, true)
   if (value > BigInt(Number.MAX_SAFE_INTEGER)) throw fail(`an impossible 64-bit value ${value}`)
   return Number(value)
@@ -37,17 +28,17 @@ interface End {
   offset: number
 }
 
-async function findEnd(source: ByteSource, fail: (what: string) => Error): Promise<End> {
-  const tailBytes = Math.min(source.size, END_BYTES + MAX_COMMENT)
+async function findEnd(source: ByteSource, fail: Fail): Promise<End> {
+  const tailBytes = Math.min(source.size, BYTES.end + MAX_COMMENT)
   const tailOffset = source.size - tailBytes
   const tail = await source.read(tailOffset, tailBytes)
   const view = viewOf(tail)
-  let at = tailBytes - END_BYTES
+  let at = tailBytes - BYTES.end
   for (; at >= 0; at--)
     // The comment must reach exactly to the end of the file, or the signature is a coincidence.
     if (
       view.getUint32(at, true) === SIGNATURE.end &&
-      at + END_BYTES + view.getUint16(at + 20, true) === tailBytes
+      at + BYTES.end + view.getUint16(at + 20, true) === tailBytes
     )
       break
   if (at < 0) throw fail('the zip directory at its end is missing')
@@ -59,13 +50,13 @@ async function findEnd(source: ByteSource, fail: (what: string) => Error): Promi
   }
   if (view.getUint16(at + 4, true) !== 0 || view.getUint16(at + 6, true) !== 0)
     throw fail('it is one part of a zip archive split over several files')
-  const locatorOffset = end.offset - LOCATOR_BYTES
+  const locatorOffset = end.offset - BYTES.locator64
   if (locatorOffset < 0) return end
-  const locator = viewOf(await source.read(locatorOffset, LOCATOR_BYTES))
+  const locator = viewOf(await source.read(locatorOffset, BYTES.locator64))
   if (locator.getUint32(0, true) !== SIGNATURE.locator64) return end
   const recordOffset = u64(locator, 8, fail)
-  if (recordOffset + END64_BYTES > locatorOffset) throw fail('its zip64 end record lies outside the file')
-  const record = viewOf(await source.read(recordOffset, END64_BYTES))
+  if (recordOffset + BYTES.end64 > locatorOffset) throw fail('its zip64 end record lies outside the file')
+  const record = viewOf(await source.read(recordOffset, BYTES.end64))
   if (record.getUint32(0, true) !== SIGNATURE.end64) throw fail('its zip64 end record is damaged')
   const end64: End = {
     entries: u64(record, 32, fail),
@@ -84,7 +75,7 @@ async function findEnd(source: ByteSource, fail: (what: string) => Error): Promi
 }
 
 /** Sizes and offset that do not fit 32 bits stand in extra field 1, in this order (APPNOTE.TXT 4.5.3). */
-function zip64Values(extra: DataView, missing: number, fail: (what: string) => Error): number[] {
+function zip64Values(extra: DataView, missing: number, fail: Fail): number[] {
   for (let at = 0; at + 4 <= extra.byteLength; ) {
     const id = extra.getUint16(at, true)
     const length = extra.getUint16(at + 2, true)
@@ -123,17 +114,17 @@ export async function readZipDirectory(source: ByteSource): Promise<ZipDirectory
 }
 
 /** The entry of the central directory that begins at `at`, and where the next one does. */
-function readEntry(bytes: Uint8Array, at: number, index: number, fail: (what: string) => Error) {
+function readEntry(bytes: Uint8Array, at: number, index: number, fail: Fail) {
   const view = viewOf(bytes)
-  if (at + CENTRAL_BYTES > bytes.length || view.getUint32(at, true) !== SIGNATURE.central)
+  if (at + BYTES.central > bytes.length || view.getUint32(at, true) !== SIGNATURE.central)
     throw fail(`entry ${index} of its zip directory`)
-  const nameEnd = at + CENTRAL_BYTES + view.getUint16(at + 28, true)
+  const nameEnd = at + BYTES.central + view.getUint16(at + 28, true)
   const extraEnd = nameEnd + view.getUint16(at + 30, true)
   const next = extraEnd + view.getUint16(at + 32, true)
   if (next > bytes.length) throw fail(`entry ${index} of its zip directory`)
   let name: string
   try {
-    name = utf8.decode(bytes.subarray(at + CENTRAL_BYTES, nameEnd))
+    name = utf8.decode(bytes.subarray(at + BYTES.central, nameEnd))
   } catch {
     throw fail(`the name of entry ${index} of its zip directory is not UTF-8`)
   }
@@ -158,11 +149,11 @@ function readEntry(bytes: Uint8Array, at: number, index: number, fail: (what: st
 function checkMember(
   { name, method, flags, size, compressedSize, headerOffset }: ZipMember,
   end: End,
-  fail: (what: string) => Error,
+  fail: Fail,
 ): void {
   if (flags & FLAG.encrypted) throw fail(`member ${name} is encrypted`)
   if (method !== 0 && method !== 8) throw fail(`member ${name} has unknown compression method ${method}`)
   if (method === 0 && size !== compressedSize) throw fail(`member ${name} has two different sizes`)
-  if (headerOffset + LOCAL_BYTES + compressedSize > end.directoryOffset)
+  if (headerOffset + BYTES.local + compressedSize > end.directoryOffset)
     throw fail(`member ${name} is out of bounds`)
 }

@@ -21,11 +21,9 @@ export const SIGNATURE = {
   end: 0x06054b50,
 } as const
 
-export const LOCAL_BYTES = 30
-export const CENTRAL_BYTES = 46
-export const END_BYTES = 22
-export const LOCATOR_BYTES = 20
-export const END64_BYTES = 56
+/** Bytes of each record without what varies. */
+export const BYTES = { local: 30, central: 46, end64: 56, locator64: 20, end: 22 } as const
+
 /** Sizes and offsets that reach this stand in a zip64 field. */
 export const U32_MAX = 0xffffffff
 export const ZIP64_FIELD = 1
@@ -50,7 +48,7 @@ export function localHeader(
   zip64 = new Uint8Array(0),
 ): Uint8Array {
   const nameBytes = Buffer.from(name)
-  const extraAt = LOCAL_BYTES + nameBytes.length
+  const extraAt = BYTES.local + nameBytes.length
   const paddingAt = extraAt + zip64.length + 4
   const bytes = new Uint8Array(paddingAt + padding)
   const view = viewOf(bytes)
@@ -58,7 +56,7 @@ export function localHeader(
   view.setUint16(6, flags, true)
   view.setUint16(26, nameBytes.length, true)
   view.setUint16(28, bytes.length - extraAt, true)
-  bytes.set(nameBytes, LOCAL_BYTES)
+  bytes.set(nameBytes, BYTES.local)
   bytes.set(zip64, extraAt)
   view.setUint16(paddingAt - 4, PADDING_FIELD, true)
   view.setUint16(paddingAt - 2, padding, true)
@@ -81,7 +79,7 @@ export function centralEntry({ name, flags, crc32, size, headerOffset }: ZipMemb
   const nameBytes = Buffer.from(name)
   const numbers = [size, size, headerOffset]
   const long = numbers.filter((value) => value >= U32_MAX)
-  const extraAt = CENTRAL_BYTES + nameBytes.length
+  const extraAt = BYTES.central + nameBytes.length
   const bytes = new Uint8Array(extraAt + (long.length > 0 ? 4 + 8 * long.length : 0))
   const view = viewOf(bytes)
   view.setUint32(0, SIGNATURE.central, true)
@@ -89,7 +87,7 @@ export function centralEntry({ name, flags, crc32, size, headerOffset }: ZipMemb
   view.setUint32(16, crc32, true)
   for (const [i, at] of [20, 24, 42].entries()) view.setUint32(at, Math.min(numbers[i]!, U32_MAX), true)
   view.setUint16(28, nameBytes.length, true)
-  bytes.set(nameBytes, CENTRAL_BYTES)
+  bytes.set(nameBytes, BYTES.central)
   if (long.length > 0) {
     view.setUint16(30, bytes.length - extraAt, true)
     view.setUint16(extraAt, ZIP64_FIELD, true)
@@ -101,7 +99,7 @@ export function centralEntry({ name, flags, crc32, size, headerOffset }: ZipMemb
 
 /** The end record of zip64, its locator and the plain end record; torch always writes all three. */
 export function endRecords(members: number, directoryOffset: number, directoryBytes: number): Uint8Array {
-  const view = new DataView(new ArrayBuffer(END64_BYTES + LOCATOR_BYTES + END_BYTES))
+  const view = new DataView(new ArrayBuffer(BYTES.end64 + BYTES.locator64 + BYTES.end))
   view.setUint32(0, SIGNATURE.end64, true)
   view.setBigUint64(4, 44n, true)
   view.setUint16(12, 0x031e, true)

@@ -2,11 +2,11 @@ import { crc32 } from 'node:zlib'
 import { TorchFileError } from './errors.ts'
 import { serializationId } from './serialization-id.ts'
 import {
+  BYTES,
   centralEntry,
   descriptor,
   endRecords,
   FLAG,
-  LOCAL_BYTES,
   localHeader,
   U32_MAX,
   type ZipMember,
@@ -55,7 +55,7 @@ export class TorchZipWriter {
     const fullName = `${this.#folder}/${name}`
     const flags = empty ? FLAG.utf8 : FLAG.utf8 | FLAG.sizesFollow
     const headerOffset = this.#offset
-    const unpadded = headerOffset + LOCAL_BYTES + Buffer.byteLength(fullName) + 4
+    const unpadded = headerOffset + BYTES.local + Buffer.byteLength(fullName) + 4
     await this.#emit(localHeader({ name: fullName, flags }, -unpadded & (ALIGNMENT - 1)))
     let crc = 0
     let size = 0
