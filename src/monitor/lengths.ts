@@ -25,10 +25,7 @@ export type Binning = { kind: 'log' } | { kind: 'width'; width: number }
 export class LengthCounter {
   readonly #binning: Binning
   readonly #counts: number[] = []
-  #total = 0
-  #count = 0
-  #shortest = 0
-  #longest = 0
+  readonly #all = { count: 0, total: 0, shortest: 0, longest: 0 }
 
   constructor(binning: Binning) {
     this.#binning = binning
@@ -38,23 +35,18 @@ export class LengthCounter {
     const bin = this.#binOf(length)
     while (this.#counts.length <= bin) this.#counts.push(0)
     this.#counts[bin] = (this.#counts[bin] as number) + 1
-    this.#total += length
-    this.#shortest = this.#count === 0 ? length : Math.min(this.#shortest, length)
-    this.#longest = Math.max(this.#longest, length)
-    this.#count++
+    const all = this.#all
+    all.shortest = all.count === 0 ? length : Math.min(all.shortest, length)
+    all.longest = Math.max(all.longest, length)
+    all.total += length
+    all.count++
   }
 
   summary(): LengthSummary {
     const bins = this.#counts.flatMap((count, bin) =>
       count === 0 ? [] : [{ from: this.#edge(bin), below: this.#edge(bin + 1), count }],
     )
-    return {
-      count: this.#count,
-      total: this.#total,
-      shortest: this.#shortest,
-      longest: this.#longest,
-      bins,
-    }
+    return { ...this.#all, bins }
   }
 
   #binOf(length: number): number {

@@ -1,10 +1,9 @@
 import { forModels, type ModelName } from '../bundle/index.ts'
 import { peakMemory } from '../system/processes.ts'
 import type { LiveTerminal } from '../system/terminal.ts'
-import type { DeviceMetrics, Outcome, StageMetrics } from './metrics.ts'
+import type { DeviceMetrics, Outcome } from './metrics.ts'
 import { Pace } from './pace.ts'
 import { Recorder, type RecorderOptions } from './recorder.ts'
-import type { Finding } from './rules/history.ts'
 import { Rules } from './rules/rules.ts'
 import type { ModelCounts, RunStats, StageName } from './run-stats.ts'
 import { type MonitoredLane, type MonitoredServer, Sampler } from './sampling/sampler.ts'
@@ -134,11 +133,6 @@ export class RunMonitor {
     this.#saved = this.#seconds()
   }
 
-  /** The stages so far. */
-  stages(): StageMetrics[] {
-    return this.#clocks.summary()
-  }
-
   /** Ends the display and writes the last lines; only the first call counts. */
   async end(outcome: Outcome): Promise<void> {
     if (this.#state !== 'running') return
@@ -150,7 +144,7 @@ export class RunMonitor {
     await this.#recorder?.end({
       seconds: this.#seconds(),
       outcome,
-      stages: this.stages(),
+      stages: this.#clocks.summary(),
       models: this.#models(),
       process: { peakRssBytes: peakMemory(), cpuSeconds: cpuSeconds() },
     })
@@ -180,7 +174,8 @@ export class RunMonitor {
     }
     await this.#recorder?.sample(counts, this.#pace.secondsLeft(this.#options.inputShare()))
     const moreToCome = !this.#stats.inputRead
-    for (const finding of this.#rules.check({ sample: counts, lanes, moreToCome })) this.#warn(finding)
+    for (const finding of this.#rules.check({ sample: counts, lanes, moreToCome }))
+      this.#recorder?.warn(finding, this.#seconds())
   }
 
   #frames() {
@@ -190,10 +185,6 @@ export class RunMonitor {
 
   #models() {
     return forModels((model) => this.#stats.models[model].metrics)
-  }
-
-  #warn(finding: Finding): void {
-    this.#recorder?.warn(finding, this.#seconds())
   }
 
   #status(): Status {

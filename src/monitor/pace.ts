@@ -30,7 +30,7 @@ export class Pace {
     const { models } = this.#stats
     const last = this.#points.at(-1)
     // Nothing computed so far: the wait before the first batch says nothing about the speed.
-    const idle = models.esm2.tokens + models.dnabert_s.tokens === 0
+    const idle = FEATURE_ORDER.every((model) => models[model].tokens === 0)
     if (last !== undefined && (idle || seconds - last.seconds < 0.2)) {
       if (idle) last.seconds = seconds
       return

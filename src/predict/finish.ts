@@ -1,4 +1,5 @@
 import { basename } from 'node:path'
+import { forModels } from '../bundle/index.ts'
 import { writeFailedFiles } from '../checkpoint/index.ts'
 import { FILES, recognizer, resultFiles } from '../layout/index.ts'
 import type { BroadRun } from '../legacy/index.ts'
@@ -71,15 +72,13 @@ async function report(run: Run, failed: readonly FailedRows[]): Promise<void> {
       continued: folder.status === 'resumed',
       recordsListed: records.isListed,
       warnings: logger.warnings,
-      name: paths.stem,
       demonstration: models.stamp,
       models: { name: models.name, digest: models.digest, backend: models.backend.description },
       failures: failed.map(({ part, step, rows, reason }) => ({ part, step, frames: rows.size, reason })),
-      servers: servers.map(({ address, program, models: { esm2, dnabert_s } }) => ({
+      servers: servers.map(({ address, program, models: hosted }) => ({
         address,
         program: program ?? null,
-        esm2: esm2 ?? null,
-        dnabert_s: dnabert_s ?? null,
+        ...forModels((model) => hosted[model] ?? null),
       })),
     })
     logger.info(`report: ${paths.page}`)

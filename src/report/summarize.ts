@@ -1,6 +1,6 @@
 import { relative, sep } from 'node:path'
 import { version } from '../../package.json' with { type: 'json' }
-import { forModels } from '../bundle/index.ts'
+import { FEATURE_ORDER, forModels } from '../bundle/index.ts'
 import { ExitCode } from '../exit-codes.ts'
 import type { OutputPaths } from '../layout/index.ts'
 import { MODEL_COUNTS, pick, type RunStats } from '../monitor/index.ts'
@@ -9,7 +9,7 @@ import type { Summary } from './summary.ts'
 import { SUMMARY_FORMAT, SUMMARY_VERSION } from './summary.ts'
 
 /** What a run knows about itself at its end. */
-export interface RunFacts extends Pick<Summary, 'name' | 'models' | 'servers' | 'failures'> {
+export interface RunFacts extends Pick<Summary, 'models' | 'servers' | 'failures'> {
   stats: RunStats
   options: PredictOptions
   paths: OutputPaths
@@ -38,12 +38,12 @@ export function summarize(
   const each = (amount: number) => (seconds > 0 ? Number((amount / seconds).toPrecision(6)) : 0)
   const here = (path: string) => relative(paths.report, path).split(sep).join('/')
   const failed = counts.failedParts > 0
-  const { dnabert_s, esm2 } = stats.models
+  const speeds = Object.fromEntries(FEATURE_ORDER.map((model) => [model, each(stats.models[model].tokens)]))
   return {
     format: SUMMARY_FORMAT,
     version: SUMMARY_VERSION,
     program: { name: 'virnucpro', version },
-    name: facts.name,
+    name: paths.stem,
     outcome: failed ? 'failed-parts' : 'finished',
     exitCode: failed ? ExitCode.partial : ExitCode.ok,
     ...(demonstration !== undefined && { demonstration }),
@@ -56,7 +56,7 @@ export function summarize(
     computed: forModels((model) => pick(stats.models[model], MODEL_COUNTS)),
     speed: {
       framesPerSecond: each(counts.scoredFrames - Math.min(counts.scoredFrames, counts.framesDoneBefore)),
-      tokensPerSecond: { dnabert_s: each(dnabert_s.tokens), esm2: each(esm2.tokens) },
+      tokensPerSecond: speeds as Summary['speed']['tokensPerSecond'],
     },
     stages: metrics?.stages ?? [],
     lengths: { records: stats.lengths.records.summary(), chunks: stats.lengths.chunks.summary() },

@@ -37,8 +37,7 @@ const ServedSchema = v.nullable(v.object({ digest: v.string(), precision: v.stri
 const ServerSchema = v.object({
   address: v.string(),
   program: v.nullable(v.string()),
-  esm2: ServedSchema,
-  dnabert_s: ServedSchema,
+  ...forModels(() => ServedSchema),
 })
 
 const StageSchema = v.object({ name: v.string(), start: amount, end: amount, busySeconds: amount })
@@ -78,6 +77,7 @@ const SummarySchema = v.object({
 })
 
 export type Summary = v.InferOutput<typeof SummarySchema>
+export type ServedModel = v.InferOutput<typeof ServedSchema>
 
 /** @throws VirnucproError when the file is missing, damaged or of another version */
 export async function readSummary(path: string): Promise<Summary> {

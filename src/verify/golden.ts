@@ -1,5 +1,5 @@
 import { readFile, stat } from 'node:fs/promises'
-import type { ModelName } from '../bundle/index.ts'
+import { MODEL_NAMES, MODELS, type ModelName } from '../bundle/index.ts'
 import { DataError } from '../system/errors.ts'
 import { decodeDnabert, decodeEsm, featureKind, readTorchFile } from '../torchfile/index.ts'
 import type { Case } from './cases.ts'
@@ -25,7 +25,8 @@ export interface Golden {
 export async function readGolden(path: string, fasta?: string): Promise<Golden> {
   const file = await readTorchFile(path)
   const kind = featureKind(file)
-  if (kind !== 'esm' && kind !== 'dnabert') {
+  const model = MODEL_NAMES.find((name) => MODELS[name].short === kind)
+  if (model === undefined) {
     throw new GoldenError(
       `${path} holds no embeddings of one model: expected a file that the original writes, such as output_1_ESM.pt or output_1_DNABERT_S.pt`,
     )
@@ -38,7 +39,7 @@ export async function readGolden(path: string, fasta?: string): Promise<Golden> 
       throw new GoldenError(`${path} has a row for ${id}, which is not among its sequences`)
     return { id, sequence }
   })
-  return { model: kind === 'esm' ? 'esm2' : 'dnabert_s', cases, rows, dimension: dim }
+  return { model, cases, rows, dimension: dim }
 }
 
 /** Read by hand: these are proteins too, which the reader of inputs refuses. */

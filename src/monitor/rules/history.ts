@@ -1,4 +1,4 @@
-import type { ModelName } from '../../bundle/index.ts'
+import { MODEL_NAMES, type ModelName } from '../../bundle/index.ts'
 import type { Detail } from '../../system/error-codes.ts'
 import type { DeviceMetrics, MetricsSample, WarningCode } from '../metrics.ts'
 import type { LaneSample } from '../sampling/sampler.ts'
@@ -48,8 +48,8 @@ export function spanOf(
 
 /** Batches that could be sent to a lane. */
 export function waitingFor({ sample }: Observation, model: ModelName | undefined): number {
-  const { esm2, dnabert_s } = sample.models
-  return model === undefined ? esm2.waiting + dnabert_s.waiting : sample.models[model].waiting
+  const models = model === undefined ? MODEL_NAMES : [model]
+  return models.reduce((sum, name) => sum + sample.models[name].waiting, 0)
 }
 
 export function laneIn({ lanes }: Observation, name: string): LaneSample | undefined {

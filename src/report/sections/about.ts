@@ -2,7 +2,7 @@ import { FEATURE_ORDER, MODEL_NAMES, MODELS } from '../../bundle/index.ts'
 import { bytes, duration, integer, plural } from '../../text/numbers.ts'
 import { html, type Markup } from '../html.ts'
 import { number, path, rest, table } from '../parts.ts'
-import type { Summary } from '../summary.ts'
+import type { ServedModel, Summary } from '../summary.ts'
 import type { Timeline } from '../timeline.ts'
 
 const SHOWN = 200
@@ -125,7 +125,7 @@ ${table('Settings', ['Setting', path('Value')], rows)}</div>
 `
 }
 
-function served(model: NonNullable<Summary['servers']>[number]['esm2']): string {
+function served(model: ServedModel): string {
   return model === null
     ? 'not stated'
     : `${model.precision}, digest ${model.digest}, version ${model.version}`
