@@ -1,12 +1,13 @@
-import { closeSync, constants, fstatSync, openSync, read as readCallback, type Stats } from 'node:fs'
+import { closeSync, constants, fstatSync, openSync, read, type Stats } from 'node:fs'
 import { access, type FileHandle, mkdtemp, open, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { isatty } from 'node:tty'
+import { promisify } from 'node:util'
 import { systemProblem } from '../system/problems.ts'
 import { descriptorOf } from '../system/same-file.ts'
 import { WriteError } from '../system/system-error.ts'
-import { FastaError, type InputDigest, type ReadStatistics } from './types.ts'
+import { FastaError, type InputDigest, type InputFailure, type ReadStatistics } from './types.ts'
 
 /** An input that can be read, and how. */
 export interface InputSource {
@@ -25,7 +26,7 @@ export interface InputSource {
 }
 
 /** Name of an input in records and messages. */
-export function sourceName(input: string): string {
+function sourceName(input: string): string {
   return input === '-' ? '<stdin>' : input
 }
 
@@ -43,8 +44,9 @@ export async function inspectInputs(inputs: readonly string[]): Promise<InputSou
     const source = await inspectInput(input)
     const twin = sources.find((other) => isSameStream(other, source))
     if (twin !== undefined) {
+      const what = source.descriptor === 0 ? 'standard input ("-")' : 'a pipe'
       const same = twin.name === source.name ? '' : ` (${twin.name} is the same)`
-      throw new FastaError(`${source.name}: ${isStandardInput(source)} can be given only once${same}`, {
+      throw new FastaError(`${source.name}: ${what} can be given only once${same}`, {
         source: source.name,
         reason: 'stream_twice',
       })
@@ -56,13 +58,8 @@ export async function inspectInputs(inputs: readonly string[]): Promise<InputSou
 
 function isSameStream(a: InputSource, b: InputSource): boolean {
   if (a.kind === 'file' || b.kind === 'file') return false
-  return a.descriptor === b.descriptor && a.descriptor !== undefined
-    ? true
-    : a.device === b.device && a.inode === b.inode
-}
-
-function isStandardInput({ descriptor }: InputSource): string {
-  return descriptor === 0 ? 'standard input ("-")' : 'a pipe'
+  if (a.descriptor !== undefined && a.descriptor === b.descriptor) return true
+  return a.device === b.device && a.inode === b.inode
 }
 
 async function inspectInput(input: string): Promise<InputSource> {
@@ -114,55 +111,42 @@ function unreadableDescriptor(found: Stats, descriptor: number): string | undefi
 }
 
 /** Why an input could not be opened or read. */
-export function openError(name: string, cause: unknown): FastaError {
+function openError(name: string, cause: unknown): FastaError {
   const { code } = cause as NodeJS.ErrnoException
   const problem = systemProblem(cause, 'read')
-  const kind = problem === undefined ? {} : { kind: problem.kind }
-  if (code === 'ENOENT' || code === 'ENOTDIR') {
-    const data = { source: name, reason: 'not_found', cause, ...kind } as const
-    return new FastaError(`${name}: no such file; check the path`, data)
-  }
-  if (code === 'EBADF') {
-    const data = { source: name, reason: 'not_found', cause, kind: 'noInput' } as const
-    return new FastaError(`${name}: this process was given no such open file; check the command`, data)
-  }
-  const why =
-    problem === undefined ? String((cause as Error).message) : `${problem.reason}; ${problem.remedy}`
-  return new FastaError(`${name}: cannot be read: ${why}`, {
-    source: name,
-    reason: 'unreadable',
-    cause,
-    ...kind,
-  })
+  const fail = (reason: InputFailure, text: string, kind = problem?.kind) =>
+    new FastaError(`${name}: ${text}`, { source: name, reason, cause, ...(kind && { kind }) })
+  if (code === 'ENOENT' || code === 'ENOTDIR') return fail('not_found', 'no such file; check the path')
+  if (code === 'EBADF')
+    return fail('not_found', 'this process was given no such open file; check the command', 'noInput')
+  const why = problem === undefined ? (cause as Error).message : `${problem.reason}; ${problem.remedy}`
+  return fail('unreadable', `cannot be read: ${why}`)
 }
 
 /**
  * Chunks of an input as stored, the next one read while the caller works on this one.
  * With `reuse`, which may change on the way, a chunk is valid only until the next is asked for.
  */
-export async function* rawChunks(
+async function* rawChunks(
   source: InputSource,
   readBytes: number,
   options: { reuse: boolean; signal?: AbortSignal | undefined },
 ): AsyncGenerator<Uint8Array> {
   const { signal } = options
   let handle: FileHandle | undefined
-  try {
-    handle = source.descriptor === undefined ? await openOrGiveUp(source, signal) : undefined
-  } catch (cause) {
-    if (signal?.aborted) throw signal.reason
-    throw openError(source.name, cause)
-  }
-  const descriptor = handle?.fd ?? source.descriptor ?? 0
+  let pending: Promise<Uint8Array> | undefined
   const buffers = [new Uint8Array(readBytes), new Uint8Array(readBytes)] as const
   const next = (turn: number) => {
     const buffer = options.reuse ? buffers[(turn & 1) as 0 | 1] : new Uint8Array(readBytes)
-    const result = readSome(descriptor, buffer, signal).then((length) => buffer.subarray(0, length))
+    const result = readSome(handle?.fd ?? source.descriptor ?? 0, buffer, signal).then((length) =>
+      buffer.subarray(0, length),
+    )
     result.catch(() => {}) // awaited a turn later; until then it is no unhandled rejection
     return result
   }
-  let pending = next(0)
   try {
+    if (source.descriptor === undefined) handle = await openOrGiveUp(source, signal)
+    pending = next(0)
     for (let turn = 1; ; turn++) {
       const chunk = await abortable(pending, signal)
       if (chunk.length === 0) return
@@ -174,7 +158,7 @@ export async function* rawChunks(
     throw openError(source.name, cause)
   } finally {
     // Not awaited: a read from a silent pipe may never end.
-    pending.catch(() => {}).then(() => handle?.close())
+    void pending?.catch(() => {}).then(() => handle?.close())
   }
 }
 
@@ -213,11 +197,7 @@ function comeAsWriter(path: string): void {
 async function readSome(descriptor: number, buffer: Uint8Array, signal?: AbortSignal): Promise<number> {
   for (;;) {
     try {
-      return await new Promise<number>((resolve, reject) => {
-        readCallback(descriptor, buffer, 0, buffer.length, null, (error, length) =>
-          error ? reject(error) : resolve(length),
-        )
-      })
+      return (await promisify(read)(descriptor, buffer, 0, buffer.length, null)).bytesRead
     } catch (error) {
       // A pipe that another process set non-blocking has nothing yet.
       if ((error as NodeJS.ErrnoException).code !== 'EAGAIN' || signal?.aborted) throw error
@@ -242,7 +222,7 @@ async function abortable<T>(promise: Promise<T>, signal?: AbortSignal): Promise<
   }
 }
 
-export interface ByteOptions {
+interface ByteOptions {
   readBytes: number
   signal?: AbortSignal | undefined
   statistics?: ReadStatistics | undefined

@@ -22,6 +22,11 @@ const rpc = GRPCInferenceService.method
 /** Building TensorRT engines and reading large weights takes minutes. */
 const LOAD_DEADLINE_MS = 600_000
 
+/** A call about one version of a model; the server chooses where none is given. */
+type ModelOptions = CallOptions & { version?: string }
+/** A call about one region of shared memory, or about all where none is named. */
+type RegionOptions = CallOptions & { name?: string }
+
 /** A method of the service that takes one message and gives one. */
 interface UnaryMethod<I extends DescMessage, O extends DescMessage> {
   readonly name: string
@@ -59,7 +64,7 @@ export class TritonClient {
   }
 
   /** Whether a model takes requests. Stays true when the process of a Python model has died. */
-  async modelReady(model: string, options: CallOptions & { version?: string } = {}): Promise<boolean> {
+  async modelReady(model: string, options: ModelOptions = {}): Promise<boolean> {
     return (await this.#ask(rpc.modelReady, named(model, options), options, { model })).ready
   }
 
@@ -102,10 +107,7 @@ export class TritonClient {
   }
 
   /** Names, types and shapes of a model's inputs and outputs. */
-  async modelMetadata(
-    model: string,
-    options: CallOptions & { version?: string } = {},
-  ): Promise<views.ModelMetadata> {
+  async modelMetadata(model: string, options: ModelOptions = {}): Promise<views.ModelMetadata> {
     const answer = await this.#ask(rpc.modelMetadata, named(model, options), options, { model })
     return {
       name: answer.name,
@@ -117,7 +119,7 @@ export class TritonClient {
   }
 
   /** A model's configuration as the server completed it: 64-bit integers are bigint. */
-  async modelConfig(model: string, options: CallOptions & { version?: string } = {}): Promise<ModelConfig> {
+  async modelConfig(model: string, options: ModelOptions = {}): Promise<ModelConfig> {
     const { config } = await this.#ask(rpc.modelConfig, named(model, options), options, { model })
     if (config === undefined)
       throw badAnswer(this.#connection.context('ModelConfig', model, 0), 'the answer has no configuration')
@@ -125,10 +127,7 @@ export class TritonClient {
   }
 
   /** Counts and times since the model was loaded; of every model where none is named. 64-bit integers are bigint. */
-  async modelStatistics(
-    model?: string,
-    options: CallOptions & { version?: string } = {},
-  ): Promise<ModelStatistics[]> {
+  async modelStatistics(model?: string, options: ModelOptions = {}): Promise<ModelStatistics[]> {
     return (await this.#ask(rpc.modelStatistics, named(model ?? '', options), options, { model })).modelStats
   }
 
@@ -206,19 +205,15 @@ export class TritonClient {
 
   /** Log settings of the server; changes those in `update` first. */
   async logSettings(options: CallOptions & { update?: views.LogSettings } = {}): Promise<views.LogSettings> {
-    const settings = Object.fromEntries(
-      Object.entries(options.update ?? {}).map(([name, value]) => [
-        name,
-        { parameterChoice: logChoice(name, value) },
-      ]),
-    )
-    return views.logSettings(await this.#ask(rpc.logSettings, { settings }, options))
+    const settings = Object.entries(options.update ?? {}).map(([name, value]) => {
+      return [name, { parameterChoice: logChoice(name, value) }] as const
+    })
+    const request = { settings: Object.fromEntries(settings) }
+    return views.logSettings(await this.#ask(rpc.logSettings, request, options))
   }
 
   /** Regions of system shared memory that are registered. */
-  async systemSharedMemory(
-    options: CallOptions & { name?: string } = {},
-  ): Promise<views.SystemSharedMemoryRegion[]> {
+  async systemSharedMemory(options: RegionOptions = {}): Promise<views.SystemSharedMemoryRegion[]> {
     const { regions } = await this.#ask(rpc.systemSharedMemoryStatus, { name: options.name ?? '' }, options)
     return Object.values(regions).map(views.systemRegion)
   }
@@ -234,16 +229,14 @@ export class TritonClient {
   }
 
   /** Makes the server forget a region, or every region where none is named. */
-  async unregisterSystemSharedMemory(options: CallOptions & { name?: string } = {}): Promise<void> {
+  async unregisterSystemSharedMemory(options: RegionOptions = {}): Promise<void> {
     await this.#ask(rpc.systemSharedMemoryUnregister, { name: options.name ?? '' }, options, {
       changes: true,
     })
   }
 
   /** Regions of CUDA shared memory that are registered. */
-  async cudaSharedMemory(
-    options: CallOptions & { name?: string } = {},
-  ): Promise<views.CudaSharedMemoryRegion[]> {
+  async cudaSharedMemory(options: RegionOptions = {}): Promise<views.CudaSharedMemoryRegion[]> {
     const { regions } = await this.#ask(rpc.cudaSharedMemoryStatus, { name: options.name ?? '' }, options)
     return Object.values(regions).map(views.cudaRegion)
   }
@@ -263,7 +256,7 @@ export class TritonClient {
     await this.#ask(rpc.cudaSharedMemoryRegister, request, options, { changes: true })
   }
 
-  async unregisterCudaSharedMemory(options: CallOptions & { name?: string } = {}): Promise<void> {
+  async unregisterCudaSharedMemory(options: RegionOptions = {}): Promise<void> {
     await this.#ask(rpc.cudaSharedMemoryUnregister, { name: options.name ?? '' }, options, { changes: true })
   }
 
