@@ -12,6 +12,7 @@ import {
   fileKey,
   fileOnlySettings,
   ignoredBroadKeys,
+  isOn,
   longNames,
   type Option,
   type Options,
@@ -79,16 +80,16 @@ function optionTable(options: Options): string {
   )
 }
 
-function meaning({ help, on, noEffect }: Option): string {
-  if (noEffect !== undefined) return `no effect: ${noEffect}`
-  return on ? `do not ${help}` : help
+function meaning(option: Option): string {
+  if (option.noEffect !== undefined) return `no effect: ${option.noEffect}`
+  return isOn(option) ? `do not ${option.help}` : option.help
 }
 
 /** `-t`, `--threads N`, `--merge-threads N`. */
 function spelled(name: string, option: Option): string {
-  const { hint, on, negatable, short } = option
+  const { hint, negatable, short } = option
   const long = longNames(name, option).flatMap((each) => {
-    if (on) return [`--no-${each}`]
+    if (isOn(option)) return [`--no-${each}`]
     return negatable
       ? [`--${each}`, `--no-${each}`]
       : [hint === undefined ? `--${each}` : `--${each} ${hint}`]
@@ -97,9 +98,9 @@ function spelled(name: string, option: Option): string {
 }
 
 function setting([name, option]: [string, Option]): string[] {
-  const { hint = 'true or false', many, on, otherwise, long, help } = option
+  const { hint = 'true or false', many, otherwise, long, help } = option
   const words = hint.split('|').map((word) => (option.hint === undefined ? word : `\`${word}\``))
-  const kept = otherwise ?? (on ? 'true' : option.hint === undefined ? 'false' : defaultOf(option))
+  const kept = otherwise ?? (option.hint === undefined ? String(option.default) : defaultOf(option))
   return [
     `\`${fileKey(name)}\``,
     `\`${environmentName(name)}\``,

@@ -66,8 +66,7 @@ function spellings(options: Options): { config: ParseArgsOptionsConfig; known: M
       known.set(`--no-${long}`, { name, option, isOn: false })
     }
     if (option.short === undefined) continue
-    const [first = name] = longNames(name, option)
-    config[first] = { type, short: option.short }
+    config[option.short] = { type, short: option.short }
     known.set(`-${option.short}`, { name, option, isOn: true })
   }
   return { config, known }

@@ -1,4 +1,4 @@
-import { commonSettings, flag, type Options, option, section, text, type Values } from '../settings/index.ts'
+import { flag, type Options, option, pick, section, settings, text, type Values } from '../settings/index.ts'
 import { UsageError } from '../system/errors.ts'
 import { type Help, usageLines } from './help.ts'
 import type { Session } from './session.ts'
@@ -6,7 +6,7 @@ import type { Session } from './session.ts'
 /** Options that every command takes, before its name or after it. */
 export const commonOptions = section('Options of every command', {
   config: option(text('FILE'), 'configuration file, YAML or JSON', { short: 'c' }),
-  ...commonSettings,
+  ...pick(settings, 'logFile', 'verbose', 'quiet'),
   version: flag('print one line, `virnucpro` and the version'),
   help: flag('print the options of the command', { short: 'h' }),
 })

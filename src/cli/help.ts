@@ -1,4 +1,4 @@
-import { longNames, type Option, type Options } from '../settings/index.ts'
+import { isOn, longNames, type Option, type Options } from '../settings/index.ts'
 
 /** What the help of a command or of a group of commands shows. */
 export interface Help {
@@ -46,7 +46,7 @@ export function groupsOf(options: Options): Map<string, [name: string, option: O
 
 function label(name: string, option: Option): string {
   const long = longNames(name, option).map((each) => {
-    if (option.on) return `--no-${each}`
+    if (isOn(option)) return `--no-${each}`
     return option.negatable ? `--[no-]${each}` : `--${each}`
   })
   const names = option.short === undefined ? `    ${long.join(', ')}` : `-${option.short}, ${long.join(', ')}`
@@ -56,14 +56,14 @@ function label(name: string, option: Option): string {
 function describe(option: Option): string {
   if (option.noEffect !== undefined) return `no effect: ${option.noEffect}`
   const otherwise = defaultOf(option)
-  const help = `${option.on ? 'do not ' : ''}${option.help}`
+  const help = `${isOn(option) ? 'do not ' : ''}${option.help}`
   return otherwise === '' || option.hint === undefined ? help : `${help} [default: ${otherwise}]`
 }
 
 /** What holds when the option is not given, in Markdown. */
-export function defaultOf({ otherwise, default: value, on }: Option): string {
+export function defaultOf({ otherwise, default: value }: Option): string {
   if (otherwise !== undefined) return otherwise
-  if (on === true || value === undefined || (Array.isArray(value) && value.length === 0)) return ''
+  if (value === true || value === undefined || (Array.isArray(value) && value.length === 0)) return ''
   if (value === false) return 'off'
   return typeof value === 'string' ? `\`${value}\`` : String(value)
 }

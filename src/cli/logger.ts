@@ -1,4 +1,4 @@
-import { closeSync, constants, openSync, writeSync } from 'node:fs'
+import { closeSync, constants, openSync, writeFileSync } from 'node:fs'
 import type { Logger } from '../system/logger.ts'
 import { type Message, printableLines } from '../system/printable.ts'
 import { WriteError } from '../system/system-error.ts'
@@ -43,7 +43,7 @@ export function createLogger({ quiet, verbose, file: path, terminal }: LoggerOpt
       if (terminal === undefined) process.stderr.write(text)
       else terminal.write(text)
     }
-    file?.write(forFile(level, lines, new Date()))
+    file?.write(forFile(level, lines))
   }
   const file = path === undefined ? undefined : new LogFile(path, (text) => log('warn', text))
   file?.open()
@@ -70,12 +70,11 @@ function forTerminal(level: Level, lines: readonly string[], colours: boolean): 
 }
 
 /** `2026-01-31 23:59:59 - INFO - …`, every line of a message with the time, so that the file can be searched. */
-function forFile(level: Level, lines: readonly string[], date: Date): string {
-  const two = (value: number) => String(value).padStart(2, '0')
-  const day = `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`
-  const time = `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`
+function forFile(level: Level, lines: readonly string[]): string {
+  // Swedish writes a date and a time as ISO 8601 does, with a space between them.
+  const time = new Date().toLocaleString('sv-SE')
   const name = level === 'warn' ? 'WARNING' : level.toUpperCase()
-  return lines.map((line) => `${day} ${time} - ${name} - ${line}\n`).join('')
+  return lines.map((line) => `${time} - ${name} - ${line}\n`).join('')
 }
 
 const APPEND = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT
@@ -110,10 +109,7 @@ class LogFile {
   write(text: string): void {
     const descriptor = this.#descriptor
     if (descriptor === undefined) return
-    const bytes = Buffer.from(text)
-    this.#attempt(() => {
-      for (let at = 0; at < bytes.length; ) at += writeSync(descriptor, bytes, at)
-    })
+    this.#attempt(() => writeFileSync(descriptor, text))
   }
 
   #attempt(action: () => void): void {

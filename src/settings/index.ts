@@ -7,6 +7,7 @@ export {
   fileKey,
   flag,
   hasNegation,
+  isOn,
   longNames,
   type Option,
   type Options,
@@ -22,13 +23,7 @@ export { type Configuration, resolveConfiguration } from './resolve.ts'
 // THE table.
 export {
   CPU_TOKEN_BUDGET,
-  commonSettings,
-  computeSettings,
   fileOnlySettings,
-  fileSettings,
-  modelSettings,
-  monitorSettings,
-  resumeSettings,
   type SettingName,
   type Settings,
   settingNames,

@@ -15,8 +15,6 @@ interface Traits {
   required?: true
   /** May be given several times, and each value counts. */
   many?: true
-  /** A switch that is on unless switched off: the help shows its `--no-` form. */
-  on?: true
   /** A switch with a `--no-` form although no other place can switch it on. */
   negatable?: true
   /** Never shown. */
@@ -98,6 +96,11 @@ export function environmentName(setting: string): string {
 /** Long spellings without dashes; the first is the one shown. */
 export function longNames(name: string, { long = kebab(name), also = [] }: Option): string[] {
   return [long, ...also]
+}
+
+/** Whether it is a switch that is on unless switched off: the help shows its `--no-` form. */
+export function isOn(option: Option): boolean {
+  return option.hint === undefined && option.default === true
 }
 
 /** Whether there is a `--no-` form: for every switch that another place may have switched on. */

@@ -21,7 +21,7 @@ import {
 /** Larger batches no longer fit the caches of a CPU: 2,048 tokens were the fastest of 1,024 to 4,096. */
 export const CPU_TOKEN_BUDGET = 2048
 
-export const fileSettings = section('Input and output', {
+const fileSettings = section('Input and output', {
   input: option(
     paths,
     'input file, in addition to those named without an option; repeat it for several; `-` is standard input; see [what can be an input](input.md)',
@@ -55,10 +55,10 @@ export const fileSettings = section('Input and output', {
   allowEmpty: flag(
     'treat a pipe without content as a sample without reads, like an empty file, not as an error',
   ),
-  report: flag('write the [report](report.md) of the run', { default: true, on: true }),
+  report: flag('write the [report](report.md) of the run', { default: true }),
 })
 
-export const modelSettings = section('Models', {
+const modelSettings = section('Models', {
   bundle: option(
     text('BUNDLE'),
     'models made by `virnucpro models import`, or `demo`: a tiny bundle for trying the tool, whose calls mean nothing',
@@ -113,7 +113,7 @@ const serverSettings = {
   ),
 }
 
-export const computeSettings = section('Where and how to compute', {
+const computeSettings = section('Where and how to compute', {
   ...serverSettings,
   repository: option(
     text('DIR'),
@@ -158,7 +158,7 @@ export const computeSettings = section('Where and how to compute', {
   }),
 })
 
-export const resumeSettings = section('Starting again', {
+const resumeSettings = section('Starting again', {
   resume: flag('continue an interrupted run in the same output folder', { default: false }),
   force: flag(
     'start over: replace what earlier runs under this name have recorded as their own, see [resuming](resuming.md#your-files); nothing else is ever replaced',
@@ -166,11 +166,10 @@ export const resumeSettings = section('Starting again', {
   ),
 })
 
-export const monitorSettings = section('Watching a run', {
-  progress: flag('show progress', { default: true, on: true }),
+const monitorSettings = section('Watching a run', {
+  progress: flag('show progress', { default: true }),
   metrics: flag('write `metrics.jsonl` and `metrics.prom` into the folder of the report', {
     default: true,
-    on: true,
   }),
   metricsInterval: option(wholeNumber('SECONDS', 1, 86_400), 'time between two samples', { default: 10 }),
   // Not `metricsPort`: its variable is the one that names the port of a server in triton/compose.yaml.
@@ -186,7 +185,7 @@ export const monitorSettings = section('Watching a run', {
   ),
 })
 
-export const commonSettings = section('Options of every command', {
+const commonSettings = section('Options of every command', {
   logFile: option(
     text('FILE'),
     'append every log line to FILE, with the time; `--quiet` does not shorten it',

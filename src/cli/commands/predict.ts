@@ -1,15 +1,5 @@
 import { ExitCode } from '../../exit-codes.ts'
-import {
-  broadOptions,
-  computeSettings,
-  fileSettings,
-  flag,
-  modelSettings,
-  monitorSettings,
-  resumeSettings,
-  section,
-  toPredictOptions,
-} from '../../settings/index.ts'
+import { broadOptions, flag, section, settings, toPredictOptions } from '../../settings/index.ts'
 import { UsageError } from '../../system/errors.ts'
 import { requireFiles, requireInputs, requirePaths } from '../arguments.ts'
 import { command } from '../command.ts'
@@ -30,14 +20,10 @@ export default command({
   words: 'inputs',
   forRun: true,
   options: {
-    ...fileSettings,
-    ...modelSettings,
-    ...computeSettings,
-    ...resumeSettings,
+    ...settings,
     ...section('Starting again', {
       forceResume: flag('the same as `--resume --force`', { turnsOn: ['resume', 'force'] }),
     }),
-    ...monitorSettings,
     ...broadOptions,
   },
   check({ configuration }) {

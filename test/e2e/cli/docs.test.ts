@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { COMMANDS, loadCommand } from '../../../src/cli/commands.ts'
 import { ExitCode } from '../../../src/exit-codes.ts'
-import { longNames } from '../../../src/settings/index.ts'
+import { isOn, longNames } from '../../../src/settings/index.ts'
 import { repository } from './support.ts'
 
 const page = (name: string) => readFileSync(join(repository, 'docs', name), 'utf8')
@@ -19,7 +19,7 @@ test.each(Object.keys(COMMANDS))('docs/cli.md has %s with its usage and every op
   const text = page('cli.md')
   for (const [key, option] of Object.entries(options)) {
     const letter = option.short === undefined ? [] : [`-${option.short}`]
-    const names = longNames(key, option).map((long) => (option.on ? `--no-${long}` : `--${long}`))
+    const names = longNames(key, option).map((long) => (isOn(option) ? `--no-${long}` : `--${long}`))
     const missing = [...letter, ...names].filter((word) => !new RegExp(`\`${word}[\` ]`).test(text))
     expect(missing).toEqual([])
   }
