@@ -34,6 +34,7 @@ function strict(definition: Command, line: CommandLine): CittyPlugin {
       const call = await withUsage(definition, async () => {
         const { words = 'none', forRun = false } = definition
         await checkWords(words, line.words)
+        checkTogether(definition.options, line.given)
         const options = { ...definition.options, ...commonOptions }
         const session = await startSession({ options, takesInputs: words === 'inputs', forRun }, line)
         const call = { ...session, words: line.words, word: line.words[0] ?? '' }
@@ -55,11 +56,24 @@ async function checkWords(words: Words, [first, second]: readonly string[]): Pro
   if (words.isFolder) await requireFolder(first)
 }
 
+function checkTogether(options: Options, given: CommandLine['given']): void {
+  for (const { option, spelled } of given) {
+    const other = given.find(({ name }) => name === option.excludes)
+    if (other !== undefined)
+      throw new UsageError(`${spelled} and ${other.spelled} contradict each other; keep one`)
+    if (option.needs !== undefined && !given.some(({ name }) => name === option.needs))
+      throw new UsageError(`${spelled} needs ${flagOf(option.needs, options)}`)
+  }
+}
+
 function requireOptions(options: Options, args: Readonly<Record<string, unknown>>): void {
   for (const [name, option] of Object.entries(options)) {
     if (!option.required || args[name] !== undefined) continue
-    const [long] = longNames(name, option)
     const words = option.hint?.includes('|') ? `: expected ${option.hint.replaceAll('|', ', ')}` : ''
-    throw new UsageError(`--${long} is missing${words}`)
+    throw new UsageError(`${flagOf(name, options)} is missing${words}`)
   }
+}
+
+function flagOf(name: string, options: Options): string {
+  return `--${longNames(name, options[name]!)[0]}`
 }

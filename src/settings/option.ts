@@ -13,6 +13,10 @@ interface Traits {
   /** What holds when nothing is given, in words: Markdown. */
   otherwise?: string
   required?: true
+  /** Another option of the command without which this one means nothing. */
+  needs?: string
+  /** Another option of the command that cannot be given beside this one. */
+  excludes?: string
   /** May be given several times, and each value counts. */
   many?: true
   /** A switch with a `--no-` form although no other place can switch it on. */

@@ -45,7 +45,7 @@ export default command({
         'the longest lengths of ranges in tokens, ascending, such as 64,176,1088',
       ),
       'longest length of each profile in tokens, ascending; with `--model` of one model only',
-      { otherwise: perModel('profiles') },
+      { otherwise: perModel('profiles'), excludes: 'lengthsFrom' },
     ),
     lengthsFrom: option(
       text('FILE'),
@@ -53,6 +53,7 @@ export default command({
     ),
     expectedLength: {
       ...settings.expectedLength,
+      needs: 'lengthsFrom',
       help: 'bases of a chunk, as for `predict`; with `--lengths-from`',
     },
     dryRun: flag('print the lengths and the profiles, and build nothing; needs no GPU'),
@@ -77,17 +78,12 @@ export default command({
     }),
     force: flag('build even where a plan that fits is there', { short: 'f' }),
   }),
-  check({ args, configuration }) {
-    const { profiles, lengthsFrom, model, workspace } = args
+  check({ args: { profiles, model, workspace } }) {
     // The two models count tokens differently, so that one list of lengths cannot be meant for both.
     if (profiles !== undefined && model.length > 1)
       throw new UsageError(
         `--profiles is for one model: add ${MODEL_NAMES.map((name) => `--model ${name}`).join(' or ')}`,
       )
-    if (profiles !== undefined && lengthsFrom !== undefined)
-      throw new UsageError('--profiles and --lengths-from contradict each other; keep one')
-    if (lengthsFrom === undefined && configuration.effective.origin('expectedLength').kind === 'flag')
-      throw new UsageError('--expected-length needs --lengths-from')
     if (workspace === 0) throw new UsageError('--workspace: expected gigabytes, such as 8, got 0')
   },
   async run({ args, logger, signal }) {

@@ -21,13 +21,15 @@ export default command({
       repository: option(text('DIR'), 'model repository, made by `virnucpro repository build`', {
         required: true,
       }),
-      serverBin: option(text('PATH'), 'server program', { otherwise: SERVER_BIN }),
+      serverBin: option(text('PATH'), 'server program', { otherwise: SERVER_BIN, excludes: 'container' }),
       backendDirectory: option(text('DIR'), "folder of the server's backends", {
         otherwise: "the server's own",
+        excludes: 'container',
       }),
       libraryPath: option(
         text('DIR[:…]'),
         'folders of libraries that the server needs, before those of `LD_LIBRARY_PATH`',
+        { excludes: 'container' },
       ),
       perGpu: flag('one server for each GPU, each with ports 3 above those of the one before'),
       startupTimeout: option(wholeNumber('SECONDS', 1, 1e6), 'give up when a model is not ready by then', {
@@ -54,21 +56,13 @@ export default command({
       container: flag('run the container of `triton/compose.yaml` in place of a server program'),
       imageTag: option(text('TAG'), 'tag of its image', {
         otherwise: '`VIRNUCPRO_TRITON_TAG`, else 26.09-py3',
+        needs: 'container',
       }),
     }),
   },
-  check({ args, words }) {
+  check({ words }) {
     const surplus = words.find((word) => !word.startsWith('-'))
     if (surplus !== undefined) throw new UsageError(`unexpected argument ${surplus}`)
-    if (!args.container && args.imageTag !== undefined) throw new UsageError('--image-tag needs --container')
-    const native = {
-      '--server-bin': args.serverBin,
-      '--backend-directory': args.backendDirectory,
-      '--library-path': args.libraryPath,
-    }
-    const [flag] = Object.entries(native).find(([, value]) => value !== undefined) ?? []
-    if (args.container && flag !== undefined)
-      throw new UsageError(`${flag} and --container contradict each other; keep one`)
   },
   patienceMs: ({ drainTimeout }) => 1000 * (drainTimeout + STOP_SECONDS),
   async run({ args, words, logger, signal }) {
