@@ -10,8 +10,7 @@ export const COMMANDS: Readonly<Record<string, string>> = {
   'checkpoints list': 'print every checkpoint file of a run and whether it is whole',
   'checkpoints verify': 'read every checkpoint file and print each fault on a line',
   'checkpoints migrate': "bring a run into the original's layout or into Broad's",
-  'checkpoints clean':
-    'remove what runs have left behind and nobody can use: temporary and damaged files, finished states',
+  'checkpoints clean': 'remove leftovers of runs: temporary and damaged files, finished states',
   'utils validate-checkpoints': "the same as checkpoints verify, under the name of Broad's fork",
   'repository build': 'make a model repository for Triton Inference Server from a bundle',
   serve: 'start Triton Inference Server with a model repository and run it until it is stopped',
@@ -20,7 +19,7 @@ export const COMMANDS: Readonly<Record<string, string>> = {
   'engines tune': 'find the batch size that suits this GPU and keep it beside the plans',
   verify: 'check the embeddings of a bundle or a running server against a reference',
   report: 'remake the report of a finished run: report.html and the tables for MultiQC',
-  bench: 'measure this program on this machine, beside what one would use instead, and print one page',
+  bench: 'measure this program on this machine, beside its alternatives, and print one page',
   config: 'print the effective configuration and where each value comes from',
 }
 

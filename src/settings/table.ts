@@ -95,7 +95,7 @@ const serverSettings = {
   }),
   serverTimeout: option(
     wholeNumber('SECONDS', 1),
-    'give up when work waits and no server has [finished a batch](serving.md#servers-that-do-not-answer) for so long; the run can be continued',
+    'give up when no server has [finished a batch](serving.md#servers-that-do-not-answer) for this long while work is waiting; the run can be continued',
     { default: 300 },
   ),
   trustServer: flag(
@@ -134,16 +134,20 @@ const computeSettings = section('Where and how to compute', {
   ),
   gpus: option(
     gpus,
-    'GPUs to use. Where none will be used, that is an error, and so it is together with `--triton`: a running server has the GPUs it was started with',
+    'GPUs to use; an error where none will be used, and together with `--triton`: a running server has the GPUs it was started with',
   ),
   threads: option(
     wholeNumber('N', 1, 4096),
     'threads of one model call; never more than the cores that this process may use',
     { short: 't', also: ['merge-threads'], otherwise: 'from the cores available' },
   ),
-  tokenBudget: option(wholeNumber('N', 1), 'most tokens in one batch, padding counted, for both models', {
-    otherwise: `${CPU_TOKEN_BUDGET} on the CPU, more on a server`,
-  }),
+  tokenBudget: option(
+    wholeNumber('N', 1),
+    'largest number of tokens in one batch, padding included, for both models',
+    {
+      otherwise: `${CPU_TOKEN_BUDGET} on the CPU, more on a server`,
+    },
+  ),
   esmBatchSize: option(wholeNumber('N', 1), 'the same for ESM-2 alone', {
     otherwise: '`--token-budget`',
     broadKey: 'features.esm.toks_per_batch',
@@ -194,7 +198,7 @@ const commonSettings = section('Options of every command', {
     },
   ),
   verbose: flag('show debug lines', { short: 'v' }),
-  quiet: flag('show errors only; hides progress too', { short: 'q' }),
+  quiet: flag('show only errors, and no progress', { short: 'q' }),
 })
 
 /** Stamps the name of each setting on it, by which the layers know it wherever it is used. */

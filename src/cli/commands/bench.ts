@@ -14,7 +14,7 @@ export default command({
     'The others are compared where a Python has them: see bench/baseline/setup.sh and docs/performance.md.',
   ],
   options: section('What to measure', {
-    quick: flag('little of each, in half a minute: shows that all runs; the figures mean nothing'),
+    quick: flag('a little of each in half a minute, to show that everything runs; the figures mean nothing'),
     json: option(text('FILE'), 'write all results to FILE too, for `bench/compare.ts`'),
     only: option(someOf(...GROUPS), 'some of `micro`, `pipeline`, `baseline`, `scaling` and `utilization`', {
       otherwise: 'the first three; all with `--triton`',

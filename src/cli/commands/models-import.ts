@@ -21,8 +21,11 @@ const classifier = v.pipe(
   ),
 )
 
-/** `bf16, fp16 or fp8`. */
-const inWords = (names: readonly string[]) => names.join(', ').replace(/, (\w+)$/, ' or $1')
+/** `bf16, fp16 or fp8`: the precisions that have something, each between `marks`. */
+function those(has: Parameters<typeof precisionsWhere>[0], marks = ''): string {
+  const names = precisionsWhere(has).map((name) => marks + name + marks)
+  return names.join(', ').replace(/, (\S+)$/, ' or $1')
+}
 
 const options = section('Models', {
   esm: option(text('FILE'), 'ESM-2: a fair-esm `.pt` file, or a Hugging Face folder or weight file', {
@@ -42,7 +45,7 @@ const options = section('Models', {
   ),
   attention: option(
     oneOf('standard', 'fused'),
-    'with `bf16`, `fp16` or `fp8`: `fused` computes attention in [a kernel of our own](models.md#attention-in-a-kernel-of-our-own), which is faster; for TensorRT plans in the Python backend only',
+    `with ${those(({ device }) => device === 'gpu', '`')}: \`fused\` computes attention in [a kernel of our own](models.md#attention-in-a-kernel-of-our-own), which is faster; for TensorRT plans in the Python backend only`,
     { default: 'standard' },
   ),
   calibrate: option(
@@ -68,21 +71,21 @@ export default command({
   options,
   check({ args: { precision, attention, calibrate, fp8Tolerance } }) {
     const { device, calibration } = precisionFacts(precision)
-    const those = (has: Parameters<typeof precisionsWhere>[0]) =>
-      `--precision ${inWords(precisionsWhere(has))}`
     if (attention === 'fused' && device === 'cpu')
-      throw new UsageError(`--attention fused is for ${those((each) => each.device === 'gpu')}`)
+      throw new UsageError(`--attention fused is for --precision ${those((each) => each.device === 'gpu')}`)
     if (fp8Tolerance !== undefined && precision !== 'fp8')
       throw new UsageError('--fp8-tolerance is for --precision fp8')
     if (calibrate !== undefined && calibration === undefined)
-      throw new UsageError(`--calibrate is for ${those((each) => each.calibration !== undefined)}`)
+      throw new UsageError(
+        `--calibrate is for --precision ${those((each) => each.calibration !== undefined)}`,
+      )
     if (calibrate === undefined && calibration === 'required')
       throw new UsageError(
         `--calibrate is missing: --precision ${precision} needs a FASTA file of nucleotides like those of your runs`,
       )
     if (calibrate === 'none' && calibration !== 'optional')
       throw new UsageError(
-        `--calibrate none is for ${those((each) => each.calibration === 'optional')}: name a FASTA file, or ./none for one of that name`,
+        `--calibrate none is for --precision ${those((each) => each.calibration === 'optional')}: name a FASTA file, or ./none for one of that name`,
       )
   },
   async run({ args, logger, signal }) {

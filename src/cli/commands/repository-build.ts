@@ -24,7 +24,7 @@ export default command({
     threads: option(
       wholeNumber('N', 1, 9999),
       'threads of one instance on the CPU; not with plans. In the Python backend never more than the cores of the server',
-      { otherwise: 'the server shares its cores out' },
+      { otherwise: 'the server divides its cores' },
     ),
     plans: option(
       text('DIR'),

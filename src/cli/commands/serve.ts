@@ -13,7 +13,7 @@ export default command({
   notes: [
     'When every model is ready, the addresses for --triton are printed on standard output.',
     'A server that ends by itself is started again, after pauses of 1 s to 60 s, and given up when it has ended five times in a row.',
-    'Ctrl-C or SIGTERM lets requests under way finish and ends everything that was started.',
+    'Ctrl-C or SIGTERM lets requests in progress finish and ends everything that was started.',
   ],
   words: 'more',
   options: {
@@ -37,7 +37,7 @@ export default command({
       }),
       drainTimeout: option(
         wholeNumber('SECONDS', 0, 1e6),
-        'how long requests under way may take when the server is stopped',
+        'how long requests in progress may take when the server stops',
         { default: 30 },
       ),
       dryRun: flag('print the commands and start nothing'),
@@ -79,7 +79,7 @@ export default command({
     const { address } = options
     if (address !== undefined && !/^(127\.|localhost$|::1$)/.test(address)) {
       logger.warn(
-        `the server listens on ${address}: it asks nobody who they are, and whoever reaches it can use it`,
+        `the server listens on ${address}: it has no authentication, and anyone who can reach it can use it`,
       )
     }
     const { verifyRepository } = await import('../../server/repository/index.ts')

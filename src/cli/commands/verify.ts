@@ -46,7 +46,7 @@ export default command({
       "compare with the original's `output_N_ESM.pt` or `output_N_DNABERT_S.pt`",
     ),
     fasta: option(text('FILE'), 'sequences of `--golden`', { otherwise: '`output_N.fa` beside it' }),
-    tolerance: option(numberFrom('X', 0, 2), 'most that the cosine of any row may lack to 1', {
+    tolerance: option(numberFrom('X', 0, 2), 'largest difference to 1 that the cosine of any row may have', {
       default: 0.0005,
     }),
     sequences: option(
