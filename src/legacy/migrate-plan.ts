@@ -79,7 +79,7 @@ async function planFile({ run, to, files, faults, obsolete }: RunPlan, file: Fil
   }
 }
 
-const FOREIGN = 'is no file of a run: move it away'
+const FOREIGN = 'is not a file of a run: move it away'
 
 async function isContent(file: FileName, path: string): Promise<boolean> {
   const { content } = FILES[file]
@@ -136,7 +136,7 @@ async function reasonNotToMove(
 ): Promise<string | undefined> {
   const { kind, part } = file
   if (kind === undefined || kind === 'batch' || part === undefined || table === undefined)
-    return 'is no checkpoint of a part'
+    return 'is not the checkpoint of a part'
   if (kind === 'merged') return (await mergedFaults(file, table))[0]
   return kind === 'esm' && resumed ? RESUMED : records && idProblem(file, records)
 }

@@ -84,7 +84,7 @@ const WRAP = 60
 
 async function writeFasta({ from, to }: PlannedFile, { plan, staged, done }: Context): Promise<void> {
   const fasta = await readPartFasta(from)
-  if (fasta === undefined) throw new DataError(`${from} is no whole FASTA file; delete it and start again`)
+  if (fasta === undefined) throw new DataError(`${from} is not a whole FASTA file; delete it and start again`)
   const wrap = plan.to.layout === 'broad' ? { wrap: WRAP } : {}
   const records = [...fasta.sequences].map(([id, sequence]) => formatRecord(id, sequence, wrap))
   await writeAtomically(staged(to), Buffer.concat(records))

@@ -144,7 +144,7 @@ async function requireFreeTargets(plans: readonly RunPlan[]): Promise<void> {
   )
 }
 
-/** What is no regular file, such as a pipe, is not read. */
+/** Only regular files are read: a pipe would wait for a writer. */
 async function holdsPipelineState(path: string): Promise<boolean> {
   return statSync(path).isFile() && isPipelineState(await readFile(path, 'utf8'))
 }

@@ -34,7 +34,7 @@ export type LegacyKind = keyof typeof KINDS
 /** One `.pt` file of an old run and what is to be thought of it. */
 export interface LegacyFile {
   path: string
-  /** Told from the keys, never from the name; undefined where the file cannot be read. */
+  /** By the keys, never by the name; undefined where the file cannot be read. */
   kind: LegacyKind | undefined
   layout: LayoutName
   /** Number of the part, or of the batch; undefined where the name has none. */
@@ -176,7 +176,7 @@ function kindOf(torch: TorchFile, root: Dict): LegacyKind {
   const kind = featureKind(torch)
   if (kind !== undefined) return kind
   if (root.has('embeddings') && root.has('sequence_ids')) return 'batch'
-  throw new Problem("has not the keys of a checkpoint ('data' with 'nucleotide', 'proteins' or 'ids')")
+  throw new Problem("lacks the keys of a checkpoint ('data' with 'nucleotide', 'proteins' or 'ids')")
 }
 
 /**

@@ -111,8 +111,7 @@ function pick(
       vectors.push({ model, id, vector, sequence: fasta?.sequences.get(id), file: file.path })
     } else if (before !== sum) conflicts++
   }
-  if (notFinite > 0)
-    file.warnings.push(`${notFinite} of its vectors hold values that are no numbers; left out`)
+  if (notFinite > 0) file.warnings.push(`${notFinite} of its vectors contain NaN or infinity; left out`)
   if (conflicts > 0)
     file.warnings.push(`${conflicts} of its vectors differ from those of an earlier file; left out`)
   return vectors

@@ -100,7 +100,7 @@ export async function mergedFaults(file: LegacyFile, merged: FeatureTable): Prom
   for (const id of merged.ids) {
     const [row, first, second] = [rowOf(id) as Float32Array, dnaOf(id), esmOf(id)]
     if (first === undefined || second === undefined)
-      return [`has the id ${id}, which the vectors of its part have not`]
+      return [`has the id ${id}, which the vectors of its part lack`]
     if (!areEqual(row.subarray(0, dna.dim), first) || !areEqual(row.subarray(dna.dim), second))
       return [`is not made of the vectors of its part (first at ${id}): it is of another run`]
   }

@@ -1,6 +1,7 @@
 import { type FileHandle, open } from 'node:fs/promises'
 import { reasonOf } from '../system/problems.ts'
 import { TorchFileError } from './errors.ts'
+import { isCount } from './limits.ts'
 
 /** Random access to the bytes of one file, so that a 30 GB checkpoint is never held in memory. */
 export interface ByteSource {
@@ -16,29 +17,28 @@ export interface ByteSource {
   close(): Promise<void>
 }
 
-function checkRange(source: ByteSource, offset: number, length: number): void {
-  const inside = Number.isSafeInteger(offset) && Number.isSafeInteger(length) && offset >= 0 && length >= 0
-  if (!inside || offset + length > source.size)
-    throw new TorchFileError(
-      source.name,
-      `is damaged or truncated: ${length} bytes wanted at offset ${offset}, the file has ${source.size}`,
-    )
+function byteSource({ name, size, read, close }: ByteSource): ByteSource {
+  return {
+    name,
+    size,
+    async read(offset, length) {
+      if (!isCount(offset) || !isCount(length) || offset + length > size)
+        throw new TorchFileError(
+          name,
+          `is damaged or truncated: ${length} bytes wanted at offset ${offset}, the file has ${size}`,
+        )
+      return await read(offset, length)
+    },
+    close,
+  }
 }
 
 /** Bytes already in memory; `read` returns views. */
 export function memorySource(input: Uint8Array, name: string): ByteSource {
   // A Buffer's slice() is a view where a Uint8Array's is a copy: only the latter goes further.
   const bytes = new Uint8Array(input.buffer, input.byteOffset, input.byteLength)
-  const source: ByteSource = {
-    name,
-    size: bytes.length,
-    async read(offset, length) {
-      checkRange(source, offset, length)
-      return bytes.subarray(offset, offset + length)
-    },
-    async close() {},
-  }
-  return source
+  const read = async (offset: number, length: number) => bytes.subarray(offset, offset + length)
+  return byteSource({ name, size: bytes.length, read, async close() {} })
 }
 
 /** One system call moves at most 2^31-1 bytes. */
@@ -75,11 +75,10 @@ export async function fileSource(path: string): Promise<ByteSource> {
     throw new TorchFileError(path, 'is not a regular file', { advice: 'Give the path of a file.' })
   }
   let closed = false
-  const source: ByteSource = {
+  return byteSource({
     name: path,
     size: stat.size,
     async read(offset, length) {
-      checkRange(source, offset, length)
       const bytes = new Uint8Array(length)
       await readFully(handle, bytes, offset, path)
       return bytes
@@ -89,8 +88,7 @@ export async function fileSource(path: string): Promise<ByteSource> {
       closed = true
       await handle.close()
     },
-  }
-  return source
+  })
 }
 
 /** A little-endian view of the same bytes. */

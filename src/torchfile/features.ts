@@ -166,7 +166,7 @@ export async function decodeDnabert(file: TorchFile): Promise<DecodedFeatures> {
     if (row.get('label') !== id)
       throw wrong(file, `row ${i} is labelled ${String(row.get('label'))}, expected ${id}`)
     if (!values.every((value) => typeof value === 'number'))
-      throw wrong(file, `row ${i} has a value that is no number`)
+      throw wrong(file, `row ${i} has a value that is not a number`)
     return values
   })
 }
@@ -177,7 +177,7 @@ export async function decodeDnabert(file: TorchFile): Promise<DecodedFeatures> {
  */
 export async function decodeEsm(file: TorchFile): Promise<DecodedFeatures> {
   return await decodeRows(file, 'esm', async (row, i) => {
-    if (!(row instanceof TensorRef) || row.shape.length !== 1) throw wrong(file, `row ${i} is no vector`)
+    if (!(row instanceof TensorRef) || row.shape.length !== 1) throw wrong(file, `row ${i} is not a vector`)
     if (row.dtype !== 'F32') throw wrong(file, `row ${i} has type ${row.dtype}, expected F32`)
     return await file.readTensorF32(row)
   })

@@ -21,3 +21,8 @@ export const MAX_TENSOR_BYTES = 2 ** 32
 export const MAX_SAFETENSORS_HEADER_BYTES = 100_000_000
 /** Index files of sharded models are a few hundred kilobytes. */
 export const MAX_INDEX_BYTES = 64 * 2 ** 20
+
+/** Whether a value is a size or an offset. */
+export function isCount(value: unknown): value is number {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0
+}

@@ -1,4 +1,5 @@
 import { DTYPES } from './dtype.ts'
+import { isCount } from './limits.ts'
 import { NumpyArray, NumpyDType, PyTuple, type PyValue } from './values.ts'
 
 type Fail = (what: string) => Error
@@ -29,14 +30,13 @@ function fill(
   fail: Fail,
 ): void {
   const sizes = shape instanceof PyTuple ? shape.items : undefined
-  const counts = sizes?.every((size) => typeof size === 'number' && Number.isSafeInteger(size) && size >= 0)
-  if (!counts || !(dtype instanceof NumpyDType) || !(data instanceof Uint8Array))
+  if (!sizes?.every(isCount) || !(dtype instanceof NumpyDType) || !(data instanceof Uint8Array))
     throw fail('a malformed numpy array')
   const itemBytes = Number(dtype.code[1])
-  const bytes = (sizes as number[]).reduce((product, size) => product * size, itemBytes)
+  const bytes = sizes.reduce((product, size) => product * size, itemBytes)
   if (bytes !== data.length) throw fail(`a numpy array of ${bytes} bytes with ${data.length} bytes of data`)
   array.dtype = `${itemBytes === 1 ? '|' : '<'}${dtype.code}`
-  array.shape = sizes as number[]
+  array.shape = sizes
   array.data = data
 }
 

@@ -5,7 +5,7 @@ import { TorchFile } from './torch-file.ts'
 import { openTorchLegacy } from './torch-legacy.ts'
 import { openTorchZip } from './torch-zip.ts'
 
-/** What else people have under a `.pt` name, told from the first bytes. */
+/** What else people have under a `.pt` name, by the first bytes. */
 function describe(head: Uint8Array): string {
   const text = Buffer.from(head).toString('latin1')
   if (text.startsWith('version https://git-lfs')) return 'is a Git LFS pointer, not the file itself'
@@ -30,7 +30,7 @@ async function openSource(source: ByteSource, options: PickleOptions): Promise<T
 /**
  * Opens a PyTorch file without running anything in it and without reading its tensors.
  * The object tree is read and its checksum compared; every tensor's place is checked against the file's size.
- * @throws UnsafePickleError when the pickle wants more than data; TorchFileError when it is no PyTorch file or damaged
+ * @throws UnsafePickleError when the pickle wants more than data; TorchFileError when it is damaged or not a PyTorch file
  */
 export async function openTorchFile(path: string, options: PickleOptions = {}): Promise<TorchFile> {
   const source = await fileSource(path)

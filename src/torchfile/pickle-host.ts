@@ -99,7 +99,7 @@ class Place {
 
   unsafe(what: string, target: PyValue | undefined): UnsafePickleError {
     const isNamed = target instanceof PyGlobal || target instanceof PickleObject
-    const name = isNamed ? `${target.module}.${target.name}` : 'a value that is no function'
+    const name = isNamed ? `${target.module}.${target.name}` : 'a value that is not a function'
     return new UnsafePickleError(this.file, name, this.position, what)
   }
 }

@@ -137,36 +137,24 @@ export class PickleWriter {
   }
 
   *#list(items: readonly Writable[]): Generator<Uint8Array> {
-    const out = this.#out
-    out.op(OP.EMPTY_LIST)
-    this.#memoize(items)
-    if (items.length === 1) {
-      yield* this.#save(items[0]!)
-      out.op(OP.APPEND)
-      return
-    }
-    for (let from = 0; from < items.length; from += BATCH) {
-      out.op(OP.MARK)
-      const to = Math.min(from + BATCH, items.length)
+    for (const [from, to] of this.#batches(items, items.length))
       for (let i = from; i < to; i++) yield* this.#save(items[i]!)
-      out.op(OP.APPENDS)
-    }
   }
 
   #floatList(list: PyFloatList): void {
-    const out = this.#out
     const { values } = list
+    for (const [from, to] of this.#batches(list, values.length)) this.#out.float32s(values, from, to)
+  }
+
+  /** Writes a list around its items, which the caller writes from one index to before another at each step. */
+  *#batches(list: unknown, length: number): Generator<[from: number, to: number]> {
+    const out = this.#out
     out.op(OP.EMPTY_LIST)
     this.#memoize(list)
-    if (values.length === 1) {
-      out.float32s(values, 0, 1)
-      out.op(OP.APPEND)
-      return
-    }
-    for (let from = 0; from < values.length; from += BATCH) {
-      out.op(OP.MARK)
-      out.float32s(values, from, Math.min(from + BATCH, values.length))
-      out.op(OP.APPENDS)
+    for (let from = 0; from < length; from += BATCH) {
+      if (length > 1) out.op(OP.MARK)
+      yield [from, Math.min(from + BATCH, length)]
+      out.op(length > 1 ? OP.APPENDS : OP.APPEND)
     }
   }
 

@@ -2,17 +2,9 @@ import { parseJson } from '../system/json.ts'
 import { type ByteSource, fileSource, viewOf } from './byte-source.ts'
 import { ITEM_BYTES, isDType } from './dtype.ts'
 import { TorchFileError } from './errors.ts'
-import { MAX_SAFETENSORS_HEADER_BYTES } from './limits.ts'
-import {
-  readTensorBytes,
-  rowMajorStride,
-  type StorageBytes,
-  StorageRef,
-  streamTensorBytes,
-  type TensorRef,
-  tensorRef,
-} from './tensor.ts'
-import { type StoredTensor, type WeightSource, weightSource } from './weight-source.ts'
+import { isCount, MAX_SAFETENSORS_HEADER_BYTES } from './limits.ts'
+import { rowMajorStride, StorageRef, storedTensor, type TensorRef, tensorRef } from './tensor.ts'
+import { type WeightSource, weightSource } from './weight-source.ts'
 
 /** A safetensors file whose header cannot be trusted. */
 export class SafetensorsError extends TorchFileError {}
@@ -33,18 +25,14 @@ function entry(path: string, name: string, value: unknown, dataStart: number): E
   if (!isRecord(value)) throw fail('is not described')
   const { dtype, shape, data_offsets: offsets } = value
   if (typeof dtype !== 'string' || !isDType(dtype))
-    throw new SafetensorsError(
-      path,
-      `tensor ${name} has element type ${String(dtype)}, which is not supported`,
-      {
-        advice: `Convert the model to one of ${Object.keys(ITEM_BYTES).join(', ')}.`,
-      },
-    )
+    throw new SafetensorsError(path, `tensor ${name} has element type ${String(dtype)}, not supported`, {
+      advice: `Convert the model to one of ${Object.keys(ITEM_BYTES).join(', ')}.`,
+    })
   if (!Array.isArray(shape) || !Array.isArray(offsets) || offsets.length !== 2) throw fail('is not described')
   const [start, end] = offsets
-  const counts = [start, end].every((offset) => Number.isSafeInteger(offset) && offset >= 0)
-  if (!counts || start > end) throw fail(`has data offsets ${String(start)} to ${String(end)}`)
-  if (!shape.every((size) => Number.isSafeInteger(size) && size >= 0)) throw fail('has an impossible shape')
+  if (!isCount(start) || !isCount(end) || start > end)
+    throw fail(`has data offsets ${String(start)} to ${String(end)}`)
+  if (!shape.every(isCount)) throw fail('has an impossible shape')
   const bytes = shape.reduce((product: number, size: number) => product * size, ITEM_BYTES[dtype])
   if (bytes !== end - start) throw fail(`needs ${bytes} bytes and has ${end - start}`)
   const storage = new StorageRef(name, dtype, bytes / ITEM_BYTES[dtype], 'cpu')
@@ -102,16 +90,11 @@ export async function openSafetensors(path: string): Promise<WeightSource> {
     for (const [name, value] of Object.entries(json))
       if (name !== '__metadata__') entries.set(name, entry(path, name, value, dataStart))
     checkLayout(path, entries, dataStart, source.size)
-    const tensors = new Map<string, StoredTensor>()
-    for (const [name, { ref, start }] of entries) {
-      const bytes: StorageBytes = (offset, length) => source.read(start + offset, length)
-      tensors.set(name, {
-        info: ref,
-        read: () => readTensorBytes(path, ref, bytes),
-        stream: (options) => streamTensorBytes(path, ref, bytes, options),
-      })
-    }
-    return weightSource(path, tensors, () => source.close())
+    const tensors = [...entries].map(([name, { ref, start }]) => {
+      const bytes = (offset: number, length: number) => source.read(start + offset, length)
+      return [name, storedTensor(path, ref, bytes)] as const
+    })
+    return weightSource(path, new Map(tensors), () => source.close())
   } catch (error) {
     await source.close()
     throw error

@@ -6,12 +6,8 @@ import { TorchFileError } from './errors.ts'
 import { MAX_INDEX_BYTES } from './limits.ts'
 import { openTorchFile } from './open.ts'
 import { openSafetensors } from './safetensors.ts'
-import {
-  type StoredTensor,
-  type WeightSource,
-  weightSource,
-  weightSourceFromStateDict,
-} from './weight-source.ts'
+import type { StoredTensor } from './tensor.ts'
+import { type WeightSource, weightSource, weightSourceFromStateDict } from './weight-source.ts'
 
 async function readIndex(path: string): Promise<Map<string, string>> {
   const fail = (what: string, cause?: unknown) => new TorchFileError(path, what, { cause })
@@ -30,7 +26,7 @@ async function readIndex(path: string): Promise<Map<string, string>> {
     // A shard lies beside its index; anything else would let an index name any file of the machine.
     const plain = typeof file === 'string' && file !== '' && file !== '..' && !/[\\/\0]/.test(file)
     if (!plain || basename(file) !== file)
-      throw fail(`the index names shard ${String(file)}, which is no file name`)
+      throw fail(`the index names shard ${String(file)}, which is not a file name`)
     map.set(name, file)
   }
   return map

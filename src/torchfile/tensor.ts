@@ -1,6 +1,6 @@
 import { type DType, ITEM_BYTES } from './dtype.ts'
 import { TorchFileError } from './errors.ts'
-import { MAX_DIMENSIONS, MAX_TENSOR_BYTES } from './limits.ts'
+import { isCount, MAX_DIMENSIONS, MAX_TENSOR_BYTES } from './limits.ts'
 
 /** What is known of a tensor without reading its data. */
 export interface TensorInfo {
@@ -71,10 +71,6 @@ export class TensorRef implements TensorInfo {
   }
 }
 
-function isCount(value: unknown): value is number {
-  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0
-}
-
 /**
  * A checked view.
  * @throws TorchFileError when sizes are not counts or reach outside the storage
@@ -115,6 +111,15 @@ export function rowMajorStride(shape: readonly number[]): number[] {
 
 /** Reads bytes of one storage; the range is inside the storage. */
 export type StorageBytes = (offset: number, length: number) => Promise<Uint8Array>
+
+/** One tensor of a source: its bytes, row-major and little-endian. */
+export interface StoredTensor {
+  readonly info: TensorInfo
+  /** May be a view of shared bytes: do not write to it. */
+  read(): Promise<Uint8Array>
+  /** The same bytes in chunks of whole elements. */
+  stream(options?: StreamOptions): AsyncGenerator<Uint8Array>
+}
 
 /** How tensors are streamed. */
 export interface StreamOptions {
@@ -178,16 +183,23 @@ async function readSpan(file: string, ref: TensorRef, read: StorageBytes): Promi
   return read(ref.offset * itemBytes, ref.span * itemBytes)
 }
 
-/** A tensor's elements, row-major and little-endian. May be a view of shared bytes: do not write to it. */
-export async function readTensorBytes(file: string, ref: TensorRef, read: StorageBytes): Promise<Uint8Array> {
+export function storedTensor(file: string, ref: TensorRef, read: StorageBytes): StoredTensor {
+  return {
+    info: ref,
+    read: () => readTensorBytes(file, ref, read),
+    stream: (options) => streamTensorBytes(file, ref, read, options),
+  }
+}
+
+async function readTensorBytes(file: string, ref: TensorRef, read: StorageBytes): Promise<Uint8Array> {
   checkSize(file, ref.byteLength)
   if (ref.numel === 0) return new Uint8Array(0)
   const span = await readSpan(file, ref, read)
   return ref.contiguous ? span : gather(ref, span, 0, ref.numel)
 }
 
-/** The same bytes in chunks of whole elements; a non-contiguous tensor's span is held in memory meanwhile. */
-export async function* streamTensorBytes(
+/** The span of a tensor that is not contiguous is held in memory meanwhile. */
+async function* streamTensorBytes(
   file: string,
   ref: TensorRef,
   read: StorageBytes,

@@ -1,10 +1,10 @@
 import { toFloat32 } from './dtype.ts'
 import {
-  readTensorBytes,
   type StorageBytes,
   type StorageRef,
+  type StoredTensor,
   type StreamOptions,
-  streamTensorBytes,
+  storedTensor,
   type TensorRef,
 } from './tensor.ts'
 import type { PyValue } from './values.ts'
@@ -47,9 +47,14 @@ export class TorchFile {
     return this.#container.readSerializationId()
   }
 
+  /** A tensor of the file, read on demand. */
+  tensor(ref: TensorRef): StoredTensor {
+    return storedTensor(this.path, ref, this.#container.storageBytes(ref.storage))
+  }
+
   /** Elements in row-major order, little-endian. May be a view of shared bytes: do not write to it. */
   readTensor(ref: TensorRef): Promise<Uint8Array> {
-    return readTensorBytes(this.path, ref, this.#container.storageBytes(ref.storage))
+    return this.tensor(ref).read()
   }
 
   /** The same widened to float32, row-major over `ref.shape`. */
@@ -59,7 +64,7 @@ export class TorchFile {
 
   /** The bytes of `readTensor` in chunks, for tensors larger than memory. Checksums: see `verify`. */
   streamTensor(ref: TensorRef, options?: StreamOptions): AsyncGenerator<Uint8Array> {
-    return streamTensorBytes(this.path, ref, this.#container.storageBytes(ref.storage), options)
+    return this.tensor(ref).stream(options)
   }
 
   /**

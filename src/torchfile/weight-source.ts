@@ -1,6 +1,6 @@
 import { toFloat32 } from './dtype.ts'
 import { TorchFileError } from './errors.ts'
-import { type StreamOptions, type TensorInfo, TensorRef } from './tensor.ts'
+import { type StoredTensor, type StreamOptions, type TensorInfo, TensorRef } from './tensor.ts'
 import type { TorchFile } from './torch-file.ts'
 import { PickleObject, type PyValue } from './values.ts'
 
@@ -22,13 +22,6 @@ export interface WeightSource {
   /** The bytes of `read` in chunks. */
   stream(name: string, options?: StreamOptions): AsyncGenerator<Uint8Array>
   close(): Promise<void>
-}
-
-/** One tensor of a source: its bytes, row-major and little-endian. */
-export interface StoredTensor {
-  readonly info: TensorInfo
-  read(): Promise<Uint8Array>
-  stream(options?: StreamOptions): AsyncGenerator<Uint8Array>
 }
 
 /** A source of these tensors, by name. */
@@ -63,11 +56,7 @@ export function weightSourceFromStateDict(file: TorchFile, stateDict: PyValue | 
   const tensors = new Map<string, StoredTensor>()
   for (const [name, ref] of stateDict instanceof Map ? stateDict : []) {
     if (typeof name !== 'string' || !(ref instanceof TensorRef)) continue
-    tensors.set(name, {
-      info: ref,
-      read: () => file.readTensor(ref),
-      stream: (options) => file.streamTensor(ref, options),
-    })
+    tensors.set(name, file.tensor(ref))
   }
   if (tensors.size === 0)
     throw new TorchFileError(file.path, 'holds no state_dict where one was expected', {

@@ -73,7 +73,7 @@ const wrong: [string, (file: TorchFile) => Promise<unknown>, [string, Writable][
         ],
       ],
     ],
-    'no number',
+    'not a number',
   ],
   [
     'ids that are numbers',
@@ -109,7 +109,7 @@ const wrong: [string, (file: TorchFile) => Promise<unknown>, [string, Writable][
       ['proteins', ['a']],
       ['data', [new TensorData(Float32Array.of(1), [1, 1])]],
     ],
-    'row 0 is no vector',
+    'row 0 is not a vector',
   ],
   [
     "Broad's empty table",

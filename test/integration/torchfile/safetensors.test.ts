@@ -170,9 +170,9 @@ test('a model in several PyTorch files', async () => {
 })
 
 test.each([
-  ['outside', { x: '../1.st' }, 'no file name'],
-  ['absolute', { x: '/etc/passwd' }, 'no file name'],
-  ['number', { x: 3 }, 'no file name'],
+  ['outside', { x: '../1.st' }, 'not a file name'],
+  ['absolute', { x: '/etc/passwd' }, 'not a file name'],
+  ['number', { x: 3 }, 'not a file name'],
   ['moved', { x: '2.st' }, 'has no tensor x'],
   ['absent', { x: '3.st' }, 'cannot be opened'],
 ])('an index that points %s is refused', async (name, map, words) => {
