@@ -1,26 +1,44 @@
-// The whole pipeline.
+/**
+ * `virnucpro`: a whole run, and the import of the models that it needs. What they are made of has a subpath each, such
+ * as `virnucpro/fasta`. A function loads what it needs when it is called.
+ */
+import type { Bundle } from './bundle/index.ts'
+import type { ImportOptions } from './import/index.ts'
+import type { PredictContext, PredictResult } from './predict/index.ts'
+import type { PredictOptions } from './settings/index.ts'
 
-export { type Batch, dedupe, padBatch, planBatches, type TokenBatch } from './batching/index.ts'
-export { openBundle } from './bundle/index.ts'
-// Backends: anything that turns token batches into embeddings.
-export { type EmbeddingBackend, OnnxRuntimeBackend } from './dispatch/index.ts'
-// Errors meant for people, and exit codes.
 export { ExitCode } from './exit-codes.ts'
-// From files to frames.
-export { type ReadOptions, readSequences, type SequenceRecord } from './fasta/index.ts'
-// Models and files of the original.
-export { importModels } from './import/index.ts'
-export { type PredictContext, type PredictResult, predict } from './predict/index.ts'
-export {
-  type ChunkBounds,
-  chunkBounds,
-  type FrameName,
-  type OpenFrame,
-  openFrames,
-} from './sequence/index.ts'
-export type { PredictOptions } from './settings/index.ts'
+export type { ErrorCode, ErrorCodes, ErrorKind } from './system/error-codes.ts'
+// Errors meant for people.
 export { UsageError, VirnucproError } from './system/errors.ts'
 export type { Logger } from './system/logger.ts'
-// From frames to tokens to batches.
-export { DnaTokenizer, EsmAlphabet } from './tokenizers/index.ts'
-export { openTorchFile, readTorchFile } from './torchfile/index.ts'
+export type { Bundle, ImportOptions, PredictContext, PredictOptions, PredictResult }
+
+/**
+ * Predicts which sequences of some files are viral, as `virnucpro predict` does: memory does not grow with the input, and
+ * the same call continues a run that was interrupted.
+ *
+ * @throws {@link VirnucproError} with a message for the user; the output folder then holds a state that can be continued
+ */
+export async function predict(options: PredictOptions, context: PredictContext): Promise<PredictResult> {
+  return await (await import('./predict/index.ts')).predict(options, context)
+}
+
+/**
+ * Makes a bundle from weight files, as `virnucpro models import` does. They are checked and compared before anything is
+ * written.
+ *
+ * @throws {@link VirnucproError} where a file is not the model that it is given as, or the models do not belong together
+ */
+export async function importModels(options: ImportOptions): Promise<Bundle> {
+  return await (await import('./import/index.ts')).importModels(options)
+}
+
+/**
+ * Opens a bundle, or the one of the demonstration, which is called `demo`.
+ *
+ * @throws {@link VirnucproError} where there is none, or it is damaged
+ */
+export async function openBundle(folder: string): Promise<Bundle> {
+  return await (await import('./bundle/index.ts')).openBundle(folder)
+}

@@ -35,12 +35,13 @@ test('the packed tarball installs into another folder and runs there', async () 
   const table = await readFile(folder.join('app/out/contigs_merged/prediction_results.txt'), 'utf8')
   expect(table.split('\n').length).toBeGreaterThan(20)
 
-  const program = `import { chunkBounds } from 'virnucpro'
+  const program = `import { chunkBounds } from 'virnucpro/sequence'
     import { openFrames } from 'virnucpro/sequence'
+    import { ExitCode } from 'virnucpro'
     import { TritonClient } from 'virnucpro/tritonclient'
     const { url } = new TritonClient('grpc://gpu1')
-    console.log(chunkBounds(501, 500).length, openFrames(new TextEncoder().encode('ATGGCT')).length, url)`
-  expect(await run([process.execPath, '-e', program], folder.join('app'))).toBe('2 6 grpc://gpu1\n')
+    console.log(chunkBounds(501, 500).length, openFrames(new TextEncoder().encode('ATGGCT')).length, url, ExitCode.usage)`
+  expect(await run([process.execPath, '-e', program], folder.join('app'))).toBe('2 6 grpc://gpu1 64\n')
 
   // It has what the program runs with, and neither benches nor what only they and tests use.
   const installed = folder.join('app/node_modules/virnucpro')
