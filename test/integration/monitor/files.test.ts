@@ -6,6 +6,7 @@ import { freePorts } from '../../../scripts/support/triton.ts'
 import { type MetricsEnd, type MetricsLine, readMetrics, STAGES } from '../../../src/monitor/index.ts'
 import { MEASURES } from '../../../src/monitor/metrics.ts'
 import { openMetrics } from '../../../src/monitor/openmetrics.ts'
+import { ModelStats } from '../../../src/monitor/run-stats.ts'
 import { heartbeat } from '../../../src/monitor/view/picture.ts'
 import { repository, run, smallRun } from '../../e2e/predict/resume-support.ts'
 import { families } from './openmetrics.ts'
@@ -160,8 +161,8 @@ test('a line of the log counts sequences of both models before the first part is
 
 test('the dashboard and docs/monitoring.md name metrics that are written, and all of them', () => {
   const model = {
-    ...{ sequences: 1, tokens: 2, paddedTokens: 3, batches: 1 },
-    ...{ inFlight: 0, waiting: 0, plannedTokens: 2 },
+    ...new ModelStats().metrics,
+    ...{ sequences: 1, tokens: 2, paddedTokens: 3, batches: 1, plannedTokens: 2 },
   }
   const gpu = { memoryUsedBytes: 1, memoryTotalBytes: 2, temperatureCelsius: 60, powerWatts: 300 }
   const text = openMetrics(

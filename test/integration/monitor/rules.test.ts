@@ -2,6 +2,7 @@ import { expect, test } from 'bun:test'
 import type { DeviceMetrics } from '../../../src/monitor/index.ts'
 import type { Finding, Observation } from '../../../src/monitor/rules/history.ts'
 import { Rules } from '../../../src/monitor/rules/rules.ts'
+import { ModelStats } from '../../../src/monitor/run-stats.ts'
 
 // What real servers cannot be made to do in a test: hours of memory, GPUs, heat.
 
@@ -32,6 +33,7 @@ function observation(at: Partial<At> & { seconds: number }): Observation {
   }
   const done = all.batches[0] + all.batches[1]
   const esm2 = {
+    ...new ModelStats().metrics,
     sequences: 10 * done,
     tokens: 900 * done,
     paddedTokens: 1000 * done,

@@ -1,6 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { MetricsLine } from '../../../src/monitor/index.ts'
+import { ModelStats } from '../../../src/monitor/run-stats.ts'
 import type { Summary } from '../../../src/report/index.ts'
 import { repository, succeed } from '../../support/cli.ts'
 
@@ -59,7 +60,7 @@ function* samples(count: number): Generator<MetricsLine> {
     backend: '',
     resumed: false,
   }
-  const idle = { sequences: 0, batches: 0, inFlight: 0, waiting: 0, plannedTokens: 0 }
+  const idle = new ModelStats().metrics
   for (let i = 1; i <= count; i++) {
     const work = (tokens: number) => ({ ...idle, tokens: tokens * i, paddedTokens: tokens * i })
     yield {
