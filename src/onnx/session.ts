@@ -69,8 +69,8 @@ function turnOffTelemetry(): void {
  * Opens a graph for the CPU of this process: the file at a path, with the weights beside it, or the content of one that has
  * its weights inside.
  *
- * The arena is on: without it the large tensors of every operator are given back to the system and their pages are
- * fetched and cleared anew, which cost a tenth of the speed or more (docs/performance.md). Batches have a bounded number of
+ * The arena is on: without it the large tensors of every operator are returned to the system and their pages are
+ * fetched and cleared again, which cost a tenth of the speed or more (docs/performance.md). Batches have a bounded number of
  * tokens, so that it stops growing early. Memory patterns help only when all shapes are equal.
  */
 export async function openSession(
@@ -96,7 +96,7 @@ export async function openSession(
   } catch (error) {
     const reason = messageOf(error)
     throw new InferenceError(
-      `cannot load the graph${typeof graph === 'string' ? ` ${graph}` : ''}: ${reason}. Import the models anew if the file is damaged.`,
+      `cannot load the graph${typeof graph === 'string' ? ` ${graph}` : ''}: ${reason}. Import the models again if the file is damaged.`,
       {
         cause: error,
       },
