@@ -8,6 +8,7 @@ import type { Logger } from '../system/logger.ts'
 import { messageOf } from '../system/problems.ts'
 import type { EmbeddingBackend } from './backend.ts'
 import { BatchFit } from './batch-fit.ts'
+import { Limiter } from './limiter.ts'
 
 export interface OnnxRuntimeOptions {
   /** Path of each model's graph and the width of its embedding. */
@@ -44,8 +45,7 @@ export class OnnxRuntimeBackend implements EmbeddingBackend {
   readonly serverFacts = () => Promise.resolve([])
   readonly #models: Record<ModelName, Model>
   readonly #unchanged: OnnxRuntimeOptions['unchanged']
-  #last: Promise<unknown> = Promise.resolve()
-  #submitted = 0
+  readonly #limiter = new Limiter(this.concurrency)
   #busyMs = 0
   #callStart: number | undefined
 
@@ -114,17 +114,10 @@ export class OnnxRuntimeBackend implements EmbeddingBackend {
   }
 
   embed(model: ModelName, batch: TokenBatch, signal?: AbortSignal): Promise<Float32Array> {
-    this.#submitted++
-    const run = this.#last.then(() => {
+    return this.#limiter.run(() => {
       signal?.throwIfAborted()
       return this.#models[model].fit.run(batch, (piece) => this.#timed(model, piece))
     })
-    this.#last = run
-      .catch(() => {})
-      .then(() => {
-        this.#submitted--
-      })
-    return run
   }
 
   activity(): MonitoredLane[] {
@@ -139,7 +132,7 @@ export class OnnxRuntimeBackend implements EmbeddingBackend {
         server: undefined,
         instances: 1,
         healthy: true,
-        inFlight: this.#submitted,
+        inFlight: this.#limiter.size,
         batches: sum('batches'),
         sequences: sum('sequences'),
         paddedTokens: sum('paddedTokens'),
@@ -188,7 +181,8 @@ export class OnnxRuntimeBackend implements EmbeddingBackend {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#last
+    // After all that were submitted before.
+    await this.#limiter.run(async () => {})
     for (const { session } of Object.values(this.#models)) await session.release()
   }
 }

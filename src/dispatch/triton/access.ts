@@ -1,18 +1,13 @@
 import { readFileSync } from 'node:fs'
 import { TritonClient, TritonError } from 'tritonclient-ts'
+import type { PredictOptions } from '../../settings/index.ts'
 import type { ErrorCodes } from '../../system/error-codes.ts'
 import { UnavailableError, UsageError } from '../../system/errors.ts'
 import { foreign } from '../../system/printable.ts'
 import { ReadError } from '../../system/system-error.ts'
 
-/** Credentials for a server: files in PEM form, and a header for a proxy that wants one. */
-export interface TritonAccess {
-  ca?: string | undefined
-  cert?: string | undefined
-  key?: string | undefined
-  /** `Name: value`. */
-  header?: string | undefined
-}
+/** Credentials for a server. */
+export type TritonAccess = Partial<PredictOptions['tritonAccess']>
 
 /** @throws UsageError for an address, certificate or header that cannot be used */
 export function connect(url: string, access: TritonAccess): TritonClient {

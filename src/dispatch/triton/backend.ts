@@ -52,7 +52,6 @@ export class TritonBackend implements EmbeddingBackend {
   /** With one instance as well: the batches, and with them the last digits, must not depend on how many there are. */
   readonly tapers = true
   readonly servers: readonly MonitoredServer[]
-  readonly #clients: readonly TritonClient[]
   readonly #lanes: Record<ModelName, readonly ModelLane[]>
   readonly #models: TritonOptions['models']
   /** Server programs, by the name of the server. */
@@ -64,7 +63,6 @@ export class TritonBackend implements EmbeddingBackend {
     clients: TritonClient[],
     lanes: Record<ModelName, ModelLane[]>,
   ) {
-    this.#clients = clients
     this.#lanes = lanes
     this.servers = clients.map((client, i) => ({
       name: hostPort(client.url),
@@ -193,7 +191,7 @@ export class TritonBackend implements EmbeddingBackend {
 
   async [Symbol.asyncDispose](): Promise<void> {
     for (const queue of Object.values(this.#queues)) queue.close()
-    for (const client of this.#clients) client.close()
+    for (const { client } of this.servers) client.close()
   }
 }
 
