@@ -23,11 +23,11 @@ export interface PlannedCommand {
 
 /** The commands that `startServer` runs, without running them; they need not run on this machine. */
 export function serverCommands(options: ServeOptions): PlannedCommand[] {
-  return planServers(options).map((plan) => serverCommand(plan, options))
+  return planServers(options).map(serverCommand)
 }
 
-export function serverCommand(plan: ServerPlan, options: ServeOptions): PlannedCommand {
-  return options.container ? containerCommands(plan, options) : nativeCommand(plan, options)
+export function serverCommand(plan: ServerPlan): PlannedCommand {
+  return plan.container ? containerCommands(plan) : nativeCommand(plan)
 }
 
 /**
@@ -49,8 +49,8 @@ function gpuVariable({ gpu }: ServerPlan): Record<string, string> {
 }
 
 /** A server program of this machine. */
-function nativeCommand(plan: ServerPlan, options: ServeOptions): PlannedCommand {
-  const { serverBin, backendDirectory, libraryPath } = options
+function nativeCommand(plan: ServerPlan): PlannedCommand {
+  const { serverBin, backendDirectory, libraryPath } = plan
   const regionPrefix = newRegionPrefix()
   const libraries = [libraryPath, process.env.LD_LIBRARY_PATH].filter((path) => path)
   const command: ServerCommand = {
@@ -72,7 +72,8 @@ function nativeCommand(plan: ServerPlan, options: ServeOptions): PlannedCommand 
 }
 
 /** The compose project of one server; the variables are those of triton/compose.yaml. */
-function containerCommands(plan: ServerPlan, { imageTag }: ServeOptions): PlannedCommand {
+function containerCommands(plan: ServerPlan): PlannedCommand {
+  const { imageTag } = plan
   const { http, grpc, metrics } = plan.ports
   const env = {
     VIRNUCPRO_REPOSITORY: resolve(plan.repository),

@@ -1,4 +1,13 @@
+import * as v from 'valibot'
 import type { FailedModel } from './errors.ts'
+
+/** An entry of the repository index with a reason why it is not available. */
+const Failed = v.object({
+  name: v.string(),
+  version: v.optional(v.string(), ''),
+  state: v.literal('UNAVAILABLE'),
+  reason: v.pipe(v.string(), v.notValues(['', 'unloaded']), v.trim()),
+})
 
 /** What a health check has found. */
 export type Health =
@@ -18,17 +27,11 @@ export async function checkHealth(url: string): Promise<Health> {
   if (ready.ok) return { kind: 'ready' }
   const index = await ask(`${url}/v2/repository/index`, 'POST')
   const models: unknown = index?.ok ? await index.json().catch(() => []) : []
-  const failed = (Array.isArray(models) ? models : []).map(toFailed).filter((model) => model !== undefined)
+  const failed = (Array.isArray(models) ? models : []).flatMap((model) => {
+    const { success, output } = v.safeParse(Failed, model)
+    return success ? [output] : []
+  })
   return failed.length > 0 ? { kind: 'failed', models: failed } : { kind: 'loading' }
-}
-
-/** An entry of the repository index with a reason why it is not available. */
-function toFailed(entry: unknown): FailedModel | undefined {
-  if (typeof entry !== 'object' || entry === null) return undefined
-  const { name, version, state, reason } = entry as Record<string, unknown>
-  if (state !== 'UNAVAILABLE' || typeof reason !== 'string' || reason === '' || reason === 'unloaded')
-    return undefined
-  return { name: String(name), version: typeof version === 'string' ? version : '', reason: reason.trim() }
 }
 
 /** A connection kept open would hold the server back from stopping, until its exit timeout. */

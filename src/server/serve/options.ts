@@ -60,30 +60,24 @@ export interface ServeOptions {
 }
 
 /** One server with every choice made. */
-export interface ServerPlan {
-  readonly repository: string
+export interface ServerPlan extends ServeOptions {
   readonly address: string
   readonly ports: ServerPorts
   /** The only GPU it sees; all of them when undefined. */
   readonly gpu: string | undefined
+  readonly startupTimeout: number
   readonly drainTimeout: number
   readonly args: readonly string[]
 }
 
 /** The servers that options ask for: one, or one for each GPU. */
 export function planServers(options: ServeOptions): ServerPlan[] {
+  const { address = '127.0.0.1', startupTimeout = 600, drainTimeout = 30, args = [] } = options
   const { http, grpc, metrics } = { ...DEFAULT_PORTS, ...options.ports }
   const gpus = options.gpus ?? [undefined]
-  return gpus.map((gpu, index) => ({
-    repository: options.repository,
-    address: options.address ?? '127.0.0.1',
-    ports: {
-      http: http + index * PORT_STEP,
-      grpc: grpc + index * PORT_STEP,
-      metrics: metrics + index * PORT_STEP,
-    },
-    gpu,
-    drainTimeout: options.drainTimeout ?? 30,
-    args: options.args ?? [],
-  }))
+  return gpus.map((gpu, index) => {
+    const step = index * PORT_STEP
+    const ports = { http: http + step, grpc: grpc + step, metrics: metrics + step }
+    return { ...options, address, ports, gpu, startupTimeout, drainTimeout, args }
+  })
 }

@@ -30,8 +30,8 @@ export function runtimeFolder(make: boolean): string | undefined {
 /** A folder, not a link to one, of this user, that nobody else may enter. */
 function isPrivate(path: string, user: number): boolean {
   try {
-    const { mode, uid } = lstatSync(path)
-    return (mode & 0o170000) === 0o040000 && (mode & 0o077) === 0 && uid === user
+    const found = lstatSync(path)
+    return found.isDirectory() && (found.mode & 0o077) === 0 && found.uid === user
   } catch {
     return false
   }

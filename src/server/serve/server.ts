@@ -1,4 +1,3 @@
-import type { Logger } from '../../system/logger.ts'
 import { atExit } from './at-exit.ts'
 import type { PlannedCommand } from './commands.ts'
 import { ModelLoadError, ServerError, StartupTimeoutError } from './errors.ts'
@@ -31,7 +30,6 @@ export class OneServer {
   readonly secret = crypto.randomUUID()
   readonly #group: ProcessGroup
   readonly #log = new ServerLog()
-  readonly #logger: Logger | undefined
   readonly #label: string
   readonly #down: PlannedCommand['down']
   readonly #started = performance.now()
@@ -43,13 +41,12 @@ export class OneServer {
   #stopped: Promise<void> | undefined
 
   /** Starts it. @throws {ServerError} */
-  constructor({ plan, command, down, regionPrefix }: PlannedCommand, logger: Logger | undefined) {
+  constructor({ plan, command, down, regionPrefix }: PlannedCommand) {
     this.plan = plan
     const host = reachable(plan.address)
     this.grpcUrl = `grpc://${host}:${plan.ports.grpc}`
     this.httpUrl = `http://${host}:${plan.ports.http}`
     this.metricsUrl = `http://${host}:${plan.ports.metrics}/metrics`
-    this.#logger = logger
     this.#label = plan.gpu === undefined ? '' : `GPU ${plan.gpu}: `
     this.#down = down
     const onText = (text: string) => this.#log.add(text, (line, event) => this.#onLine(line, event))
@@ -88,8 +85,9 @@ export class OneServer {
    *
    * @throws {ModelLoadError} {@link ServerError} when it ended, {@link StartupTimeoutError}
    */
-  async ready(timeoutSeconds: number, signal: AbortSignal | undefined): Promise<void> {
-    const end = performance.now() + timeoutSeconds * 1000
+  async ready(signal: AbortSignal | undefined): Promise<void> {
+    const { startupTimeout } = this.plan
+    const end = performance.now() + startupTimeout * 1000
     let heartbeat = performance.now() + HEARTBEAT_MS
     let state = 'nothing answers yet'
     while (performance.now() < end) {
@@ -103,7 +101,7 @@ export class OneServer {
       }
       await Bun.sleep(POLL_MS)
     }
-    throw new StartupTimeoutError(timeoutSeconds, state, this.explanation())
+    throw new StartupTimeoutError(startupTimeout, state, this.explanation())
   }
 
   async #isReady(): Promise<boolean> {
@@ -144,14 +142,14 @@ export class OneServer {
   }
 
   #onLine(line: string, event: LoadEvent | undefined): void {
-    this.#logger?.debug(`${this.#label}${line}`)
+    this.plan.logger?.debug(`${this.#label}${line}`)
     if (event?.kind === 'loading') this.#say(`loading ${event.model}`)
     if (event?.kind === 'loaded') this.#say(`${event.model} is ready (${this.#seconds()} s)`)
     if (event?.kind === 'failed') this.#say(`${event.model} could not be loaded`)
   }
 
   #say(message: string): void {
-    this.#logger?.info(`${this.#label}${message}`)
+    this.plan.logger?.info(`${this.#label}${message}`)
   }
 
   #seconds(): string {

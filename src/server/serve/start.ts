@@ -38,9 +38,8 @@ export interface RunningServer extends AsyncDisposable {
  *   {@link StartupTimeoutError} or {@link ServerError} after it has been stopped again
  */
 export async function startServer(options: ServeOptions): Promise<RunningServer> {
-  const plans = planServers(options)
   const serverBin = options.container ? undefined : requireServer(options.serverBin)
-  const known = { ...options, serverBin }
+  const plans = planServers({ ...options, serverBin })
   await requireRepository(options.repository)
   if (options.container) await requireDocker()
   await requireFreePorts(plans)
@@ -50,7 +49,7 @@ export async function startServer(options: ServeOptions): Promise<RunningServer>
   const servers: SupervisedServer[] = []
   const stopAll = () => Promise.all(servers.map((server) => server.stop()))
   try {
-    for (const plan of plans) servers.push(new SupervisedServer(plan, known))
+    for (const plan of plans) servers.push(new SupervisedServer(plan))
     await Promise.all(servers.map((server) => server.ready(options.signal)))
   } catch (error) {
     await stopAll()

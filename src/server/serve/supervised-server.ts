@@ -2,7 +2,7 @@ import { setTimeout } from 'node:timers/promises'
 import { serverCommand, shellCommand } from './commands.ts'
 import { errorLines, ServerError, warnOf } from './errors.ts'
 import { checkHealth } from './health.ts'
-import type { RestartPolicy, ServeOptions, ServerPlan } from './options.ts'
+import type { RestartPolicy, ServerPlan } from './options.ts'
 import { announce } from './own-servers.ts'
 import { requireFreePorts } from './ports.ts'
 import { describeExit, OneServer } from './server.ts'
@@ -20,7 +20,6 @@ const SILENT_TIMES = 3
 /** A server that is started again when it ends by itself. */
 export class SupervisedServer {
   readonly #plan: ServerPlan
-  readonly #options: ServeOptions
   readonly #policy: Required<RestartPolicy>
   readonly #stopping = new AbortController()
   #server: OneServer
@@ -28,10 +27,9 @@ export class SupervisedServer {
   #supervision: Promise<void> = Promise.resolve()
 
   /** Starts it. @throws {ServerError} */
-  constructor(plan: ServerPlan, options: ServeOptions) {
+  constructor(plan: ServerPlan) {
     this.#plan = plan
-    this.#options = options
-    this.#policy = { ...DEFAULTS, ...options.restart }
+    this.#policy = { ...DEFAULTS, ...plan.restart }
     this.#server = this.#start()
   }
 
@@ -66,16 +64,15 @@ export class SupervisedServer {
   }
 
   #start(): OneServer {
-    const { logger } = this.#options
     // Made for each start: the shared memory of a server that was killed must not be taken for that of the next one.
-    const planned = serverCommand(this.#plan, this.#options)
-    logger?.debug(`starting: ${shellCommand(planned.command)}`)
-    return new OneServer(planned, logger)
+    const planned = serverCommand(this.#plan)
+    this.#plan.logger?.debug(`starting: ${shellCommand(planned.command)}`)
+    return new OneServer(planned)
   }
 
   async #becomeReady(signal: AbortSignal | undefined): Promise<void> {
-    const { startupTimeout = 600, announce: isAnnounced, container, logger } = this.#options
-    await this.#server.ready(startupTimeout, signal)
+    await this.#server.ready(signal)
+    const { announce: isAnnounced, container, logger } = this.#plan
     // Who answers at a container's port cannot be seen: a server in one must be named.
     if (isAnnounced && !container) this.#withdraw = announce(this.#server, logger)
   }
@@ -95,7 +92,7 @@ export class SupervisedServer {
           problem,
           `it is started again in ${Number((pause / 1000).toPrecision(2))} s`,
         )
-        warnOf(lines, this.#options.logger)
+        warnOf(lines, this.#plan.logger)
         await setTimeout(pause, undefined, { signal }).catch(() => {})
         if (!signal.aborted) problem = await this.#restart()
       }
@@ -122,7 +119,7 @@ export class SupervisedServer {
       signal.throwIfAborted()
       this.#server = this.#start()
       await this.#becomeReady(signal)
-      this.#options.logger?.info(this.#sentence('is ready again'))
+      this.#plan.logger?.info(this.#sentence('is ready again'))
       return undefined
     } catch (error) {
       await this.#server.stop()
@@ -133,7 +130,7 @@ export class SupervisedServer {
   /** A server that runs and does not answer is reported, and left alone: it may be busy, or somebody may want to look. */
   #checkHealth(): () => void {
     const server = this.#server
-    const { logger } = this.#options
+    const { logger } = this.#plan
     let silent = 0
     const check = async () => {
       const { kind } = await checkHealth(server.httpUrl)
