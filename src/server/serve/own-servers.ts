@@ -58,21 +58,20 @@ export function announce(server: OneServer, logger: Logger | undefined): () => v
     secret: server.secret,
   }
   const path = join(folder, `server-${crypto.randomUUID()}.json`)
-  const remove = () => rmSync(path, { force: true })
-  const forget = atExit(remove)
-  const withdraw = () => {
-    forget()
-    remove()
-  }
   try {
     // Exclusively: neither a file nor a link that is there is ever written to.
     writeFileSync(path, `${JSON.stringify(record)}\n`, { flag: 'wx', mode: 0o600 })
   } catch (error) {
-    withdraw()
+    rmSync(path, { force: true })
     logger?.info(`cannot write ${path}: ${messageOf(error)}`)
     return () => {}
   }
-  return withdraw
+  const remove = () => rmSync(path, { force: true })
+  const forget = atExit(remove)
+  return () => {
+    forget()
+    remove()
+  }
 }
 
 /**
