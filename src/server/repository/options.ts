@@ -2,8 +2,10 @@ import type { Placement } from './recorded-files.ts'
 
 /** Which backend of the server runs the models. */
 export const repositoryBackends = ['tensorrt', 'onnxruntime', 'python'] as const
+/** One of {@link repositoryBackends}. */
 export type RepositoryBackend = (typeof repositoryBackends)[number]
 
+/** What a repository is made from, and how its models are hosted. */
 export interface BuildOptions {
   /** Folder of a bundle, or `demo`. */
   readonly bundle: string
@@ -28,6 +30,7 @@ export interface BuildOptions {
   readonly force?: boolean
 }
 
+/** A repository that has been made. */
 export interface BuiltRepository {
   readonly output: string
   /** Names of the models in it. */

@@ -48,9 +48,12 @@ export const PlanSidecar = v.pipe(
     buildSeconds: v.optional(v.number()),
   }),
 )
+/** The content of such a file. */
 export type PlanSidecar = v.InferOutput<typeof PlanSidecar>
+/** An optimization profile: the smallest and largest batch of a range of lengths, and the one that it is tuned for. */
 export type Profile = PlanSidecar['profiles'][number]
 
+/** A plan and what is known of it. */
 export interface Plan {
   /** The plan itself. */
   readonly path: string

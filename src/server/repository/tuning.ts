@@ -24,6 +24,7 @@ const Entry = v.looseObject({
   /** Time of the measurement, UTC. */
   tuned: v.string(),
 })
+/** What was measured of one plan on one kind of GPU. */
 export type TuningEntry = v.InferOutput<typeof Entry>
 
 /** What `engines tune` has measured, in one file beside the plans: one entry for each plan. */
@@ -34,6 +35,7 @@ export const Tuning = v.object({
 })
 export type Tuning = v.InferOutput<typeof Tuning>
 
+/** Its name in the folder of the plans. */
 export const TUNING_FILE = 'tuning.json'
 
 /** @returns undefined where nothing was tuned. @throws {PlanError} when the file is damaged */

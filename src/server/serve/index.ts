@@ -16,6 +16,7 @@ export {
   PORT_STEP,
   type RestartPolicy,
   type ServeOptions,
+  type ServerPlan,
   type ServerPorts,
 } from './options.ts'
 export { type OwnServer, OwnServers } from './own-servers.ts'

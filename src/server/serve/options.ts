@@ -7,6 +7,7 @@ export interface ServerPorts {
   readonly metrics: number
 }
 
+/** Triton's own. */
 export const DEFAULT_PORTS: ServerPorts = { http: 8000, grpc: 8001, metrics: 8002 }
 
 /** Each server of `gpus` has its three ports so much above those of the one before. */
@@ -26,6 +27,7 @@ export interface RestartPolicy {
   readonly askMs?: number
 }
 
+/** Which servers to start, and how. */
 export interface ServeOptions {
   /** Folder made by `repository build`, or any other model repository. */
   readonly repository: string
