@@ -2,8 +2,9 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { OutputPaths } from '../layout/index.ts'
 import { writeAtomically } from '../system/atomic.ts'
-import { READ, removeFile } from '../system/kept-files.ts'
+import { removeFile } from '../system/kept-files.ts'
 import { foreign, printable } from '../system/printable.ts'
+import { READ } from '../system/regular-file.ts'
 
 /** A part that could not be computed. */
 export interface FailedPart {

@@ -7,7 +7,8 @@ import { sharedFiles, statePaths } from '../layout/index.ts'
 import { syncFolder } from '../system/atomic.ts'
 import { DataError } from '../system/errors.ts'
 import { parseJson } from '../system/json.ts'
-import { CREATE, type FileKeeper, keepersOf, READ, removeFile } from '../system/kept-files.ts'
+import { CREATE, type FileKeeper, keepersOf, removeFile } from '../system/kept-files.ts'
+import { READ } from '../system/regular-file.ts'
 import { fromSystem, WriteError } from '../system/system-error.ts'
 
 /** First line of a record; the number is the version of its format. */

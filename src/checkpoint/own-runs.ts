@@ -1,7 +1,7 @@
 import { readdir, readFile, realpath } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { STATES_FOLDER, statePaths } from '../layout/index.ts'
-import { READ } from '../system/kept-files.ts'
+import { READ } from '../system/regular-file.ts'
 import { FileRecord } from './file-record.ts'
 import { parseManifest } from './manifest.ts'
 

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { crc32 } from 'node:zlib'
 import { writeAtomically } from '../system/atomic.ts'
-import { READ } from '../system/kept-files.ts'
+import { READ } from '../system/regular-file.ts'
 import { ReadError } from '../system/system-error.ts'
 import type { PartDigests } from './part-files.ts'
 

@@ -5,7 +5,7 @@ import * as v from 'valibot'
 import { formatManifest, openManifest, RunLock } from '../checkpoint/index.ts'
 import { type OutputPaths, resultFiles, STATES_FOLDER, statePaths } from '../layout/index.ts'
 import { writeAtomically } from '../system/atomic.ts'
-import { READ } from '../system/kept-files.ts'
+import { READ } from '../system/regular-file.ts'
 import { sha256File } from '../system/sha256.ts'
 
 /** The part of a run's manifest that matters to those who do not run it. */

@@ -5,8 +5,6 @@ import { UsageError } from './errors.ts'
 import { isThere } from './same-file.ts'
 import { WriteError } from './system-error.ts'
 
-export { READ } from './regular-file.ts'
-
 /**
  * Keeps the record of the files that one run makes. It hears of a file before it appears and after, so that no file of the
  * run is unrecorded at any moment at which the process may be killed. Paths are absolute.
