@@ -4,7 +4,7 @@ import { UsageError } from '../system/errors.ts'
 import { didYouMean } from '../text/suggest.ts'
 
 /** One option as it stands on the command line. */
-export interface GivenOption {
+interface GivenOption {
   name: string
   option: Option
   /** As typed, without its value: `-t`, `--merge-threads`, `--no-resume`. */
@@ -100,7 +100,7 @@ function checkedValue(
 }
 
 /** A value of the command line and how its option was spelled. */
-export interface Collected {
+interface Collected {
   value: string | boolean | string[]
   spelled: string
 }

@@ -39,7 +39,7 @@ export interface Call<Own extends Options = Options> extends Session {
 }
 
 /** What a command is; its name and what it does are in the list of commands. */
-export interface Definition<Own extends Options = Options> extends Omit<Help, 'name' | 'about'> {
+interface Definition<Own extends Options = Options> extends Omit<Help, 'name' | 'about'> {
   options: Own
   /** @default 'none' */
   words?: Words

@@ -5,7 +5,7 @@ import { WriteError } from '../system/system-error.ts'
 import type { LiveTerminal } from '../system/terminal.ts'
 import { withAdvice } from './errors.ts'
 
-export interface LoggerOptions {
+interface LoggerOptions {
   /** Errors only on standard error; the file still gets everything from `info` up. */
   quiet?: boolean | undefined
   /** Debug lines too. */

@@ -33,7 +33,7 @@ export interface Session {
   terminal: LiveTerminal | undefined
 }
 
-export interface SessionRequest {
+interface SessionRequest {
   /** Those of every command included. */
   options: Options
   /** Words are the inputs of a run, or the original's `FILE LENGTH MODEL`. */

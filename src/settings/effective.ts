@@ -3,7 +3,7 @@ import type { Option } from './option.ts'
 import type { AnySettingName, Settings } from './table.ts'
 
 /** Where a value comes from, strongest first: the command line, the environment, the file, the default. */
-export interface Origin {
+interface Origin {
   kind: 'flag' | 'argument' | 'environment' | 'file' | 'default'
   /** The flag, variable or dotted key as the user wrote it; empty for a default. */
   name: string

@@ -25,6 +25,8 @@ interface Traits {
   secret?: true
   /** A value of this kind may hold a secret by mistake, and is not shown then. */
   mayHoldSecret?: RegExp
+  /** The name in the options of the library, where it is another one; false: it becomes other options before a run begins. */
+  library?: string | false
   /** The dotted key of Broad's configuration file that means the same. */
   broadKey?: string
   /** Switches of the same command that this one turns on, in place of a value of its own. */

@@ -1,47 +1,26 @@
 import { UsageError } from '../system/errors.ts'
+import type { Option } from './option.ts'
 import type { Configuration } from './resolve.ts'
-import { type Settings, settingNames, type settings } from './table.ts'
+import { type Settings, settings } from './table.ts'
 
-/** Credentials for inference servers. */
-export interface TritonAccess {
+/** Credentials for inference servers: files in PEM form, and a header for a proxy that wants one. */
+interface TritonAccess {
   /** Certificate of the authority that signed the servers' certificates. Undefined: those the system trusts. */
-  ca: string | undefined
+  ca?: string | undefined
   /** Our own certificate and its key, for servers that ask for one. */
-  cert: string | undefined
-  key: string | undefined
+  cert?: string | undefined
+  key?: string | undefined
   /** `Name: value`, sent with every request. */
-  header: string | undefined
+  header?: string | undefined
 }
 
-/** Settings that a run has under another name. */
-const RENAMED = {
-  input: 'inputs',
-  modelPath: 'mlp',
-  esmBatchSize: 'esmTokenBudget',
-  dnabertBatchSize: 'dnabertTokenBudget',
-  batchSize: 'mlpBatchSize',
-  metricsHttpPort: 'metricsPort',
-} as const
+type NameOf<Name, Setting> = Setting extends { library: infer Other }
+  ? Other extends string
+    ? Other
+    : never
+  : Name
 
-/** Settings that become others before a run begins. */
-const CONSUMED = [
-  'modelType',
-  'device',
-  'tokenBudget',
-  'tritonCa',
-  'tritonCert',
-  'tritonKey',
-  'tritonHeader',
-] as const
-
-type Renamed = typeof RENAMED
-type NameOf<Name> = Name extends (typeof CONSUMED)[number]
-  ? never
-  : Name extends keyof Renamed
-    ? Renamed[Name]
-    : Name
-
-type FromTable = { [Name in keyof typeof settings as NameOf<Name>]: Settings[Name] }
+type FromTable = { [Name in keyof typeof settings as NameOf<Name, (typeof settings)[Name]>]: Settings[Name] }
 
 /**
  * What one `predict` run is asked to do: every value validated, every default filled in. The fields are those of the
@@ -64,9 +43,10 @@ export interface PredictOptions extends FromTable {
 }
 
 function fromTable(values: Settings): FromTable {
-  const [renamed, consumed]: [Record<string, string>, readonly string[]] = [RENAMED, CONSUMED]
-  const names = settingNames.filter((name) => !consumed.includes(name))
-  return Object.fromEntries(names.map((name) => [renamed[name] ?? name, values[name]])) as FromTable
+  const entries = Object.entries<Option>(settings).flatMap(([name, { library = name }]) =>
+    library === false ? [] : [[library, values[name as keyof Settings]]],
+  )
+  return Object.fromEntries(entries) as FromTable
 }
 
 /** How servers are reached. */

@@ -20,7 +20,7 @@ const CONFIG_VARIABLE = 'VIRNUCPRO_CONFIG'
 
 type Environment = Readonly<Record<string, string | undefined>>
 
-export interface ConfigurationRequest {
+interface ConfigurationRequest {
   /** What the command line says, by the names of `options`. */
   given: ReadonlyMap<string, Given>
   /** The options of the command: settings and others. @default all settings */
@@ -44,9 +44,6 @@ export interface Configuration {
   warnings: string[]
 }
 
-/** One or more values are not what their options take; one line for each. */
-export class InvalidSettingsError extends UsageError {}
-
 /**
  * Merges command line, environment, configuration file and defaults, validates the result once and fills in what
  * follows from it.
@@ -68,7 +65,7 @@ export async function resolveConfiguration(request: ConfigurationRequest): Promi
   const problems: string[] = []
   const values = validate(allSettings, layers, problems) as Settings
   const own = validate(options, new Map([...defaultsOf(options), ...(fromFlags.get(false) ?? [])]), problems)
-  if (problems.length > 0) throw new InvalidSettingsError(problems)
+  if (problems.length > 0) throw new UsageError(problems)
   const effective = new Effective(values, layers as Map<AnySettingName, Given>)
   if (request.forRun ?? true) derive(effective, request.originalForm ?? false)
   deriveVerbosity(effective)

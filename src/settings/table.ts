@@ -25,7 +25,7 @@ const fileSettings = section('Input and output', {
   input: option(
     paths,
     'input file, in addition to those named without an option; repeat it for several; `-` is standard input; see [what can be an input](input.md)',
-    { many: true },
+    { many: true, library: 'inputs' },
   ),
   outputDir: option(text('DIR'), 'folder of the results', {
     short: 'o',
@@ -66,11 +66,12 @@ const modelSettings = section('Models', {
   modelType: option(
     oneOf('300', '500', 'custom'),
     'chunk length the classifier was made for; `custom` needs `--model-path`',
-    { short: 'm', default: '500' },
+    { short: 'm', default: '500', library: false },
   ),
   modelPath: option(text('MODEL.pth'), 'classifier file that replaces the one in the bundle', {
     short: 'p',
     otherwise: "the bundle's",
+    library: 'mlp',
   }),
   // 0 counts as not given, as in Broad's fork.
   expectedLength: option(wholeNumber('N', 0), 'chunk length in bases; 0 counts as not given', {
@@ -103,13 +104,14 @@ const serverSettings = {
   ),
   tritonCa: option(text('FILE'), 'certificate of the authority behind `grpcs://` servers', {
     otherwise: "the system's",
+    library: false,
   }),
-  tritonCert: option(text('FILE'), 'own certificate, for servers that ask for one'),
-  tritonKey: option(text('FILE'), 'key of `--triton-cert`'),
+  tritonCert: option(text('FILE'), 'own certificate, for servers that ask for one', { library: false }),
+  tritonKey: option(text('FILE'), 'key of `--triton-cert`', { library: false }),
   tritonHeader: option(
     header,
     'header sent with every request, for a proxy that wants one; a secret, shown as `***`',
-    { secret: true },
+    { secret: true, library: false },
   ),
 }
 
@@ -130,7 +132,7 @@ const computeSettings = section('Where and how to compute', {
   device: option(
     device,
     '`cpu` is `--backend onnx` where the backend is `auto`; `cuda:N` and `N` are `--gpus N`; `cuda` is `--gpus 0`',
-    { short: 'd', default: 'auto' },
+    { short: 'd', default: 'auto', library: false },
   ),
   gpus: option(
     gpus,
@@ -146,19 +148,23 @@ const computeSettings = section('Where and how to compute', {
     'largest number of tokens in one batch, padding included, for both models',
     {
       otherwise: `${CPU_TOKEN_BUDGET} on the CPU, more on a server`,
+      library: false,
     },
   ),
   esmBatchSize: option(wholeNumber('N', 1), 'the same for ESM-2 alone', {
     otherwise: '`--token-budget`',
     broadKey: 'features.esm.toks_per_batch',
+    library: 'esmTokenBudget',
   }),
   dnabertBatchSize: option(wholeNumber('N', 1), 'the same for DNABERT-S alone', {
     otherwise: '`--token-budget`',
+    library: 'dnabertTokenBudget',
   }),
   batchSize: option(wholeNumber('N', 1), 'rows in one call of the classifier', {
     short: 'b',
     default: 256,
     broadKey: 'prediction.batch_size',
+    library: 'mlpBatchSize',
   }),
 })
 
@@ -180,7 +186,7 @@ const monitorSettings = section('Watching a run', {
   metricsHttpPort: option(
     wholeNumber('N', 1, 65_535),
     'port of this machine at which Prometheus can fetch the metrics of the run',
-    { long: 'metrics-port', otherwise: 'none' },
+    { long: 'metrics-port', otherwise: 'none', library: 'metricsPort' },
   ),
   tritonMetrics: option(
     webAddresses,
