@@ -1,5 +1,5 @@
 import { access, readdir, readFile } from 'node:fs/promises'
-import { basename } from 'node:path'
+import { basename, dirname } from 'node:path'
 import { reader, STATE_FILES, statePaths } from '../layout/index.ts'
 import { makeFolder, writeAtomically } from '../system/atomic.ts'
 import { DataError, UsageError, VirnucproError } from '../system/errors.ts'
@@ -86,7 +86,8 @@ export class RunFolder {
     const before = force ? 'none' : await readManifest(path)
     if (before === 'newer') {
       throw new UsageError(
-        `${path} was made by a newer version of virnucpro: use that one, another output folder, or start anew with --force`,
+        `${path} was made by a newer version of virnucpro: use that one, or another output folder`,
+        { detail: { code: 'place-taken', data: { path } } },
       )
     }
     // What lies beside a damaged state may be of any run of ours, with any models.
@@ -186,6 +187,7 @@ export class RunFolder {
   compareInputs(inputs: readonly RunInput[]): void {
     if (!mayBeSameInputs(this.#manifest.inputs, inputs)) {
       throw anotherRun(
+        dirname(this.files.manifest),
         'unfinished',
         manifestDifferences(this.#manifest, { ...this.#manifest, inputs: [...inputs] }),
       )
@@ -254,7 +256,7 @@ async function continued(before: RunManifest, options: RunFolderOptions): Promis
   const differences = manifestDifferences(before, manifest)
   // A run that ended before anything was computed, say over a fault in its input, leaves nothing worth protecting.
   if (differences.length > 0 && before.status === 'unfinished' && !(await hasProgress(path))) return 'fresh'
-  if (differences.length > 0) throw anotherRun(before.status, differences)
+  if (differences.length > 0) throw anotherRun(path, before.status, differences)
   if (before.status === 'unfinished') return 'resumed'
   for (const path of results) {
     const digest = await sha256File(path).catch(() => undefined)
@@ -264,7 +266,8 @@ async function continued(before: RunManifest, options: RunFolderOptions): Promis
     if (expected !== undefined && digest !== expected) {
       throw new UsageError(
         `${path} is not as the finished run wrote it: it was changed or damaged since. ` +
-          'Move it away to compute it anew, or replace everything with --force',
+          'Move it away to compute it again',
+        { detail: { code: 'place-taken', data: { path } } },
       )
     }
   }
@@ -277,22 +280,24 @@ async function requireSameStreams(before: RunManifest, options: RunFolderOptions
   const { manifest } = options
   if (manifest.inputs.every(({ sha256 }) => sha256 !== null)) return
   if (before.inputs.some(({ sha256 }) => sha256 === null)) {
-    throw anotherRun('finished', [
+    throw anotherRun(options.path, 'finished', [
       'input: what the run read from a pipe was not recorded by the version that made it',
     ])
   }
   const inputs = [...(await options.digestStreams())]
   const differences = manifestDifferences(before, { ...manifest, inputs })
-  if (differences.length > 0) throw anotherRun('finished', differences)
+  if (differences.length > 0) throw anotherRun(options.path, 'finished', differences)
 }
 
-function anotherRun(status: RunManifest['status'], differences: readonly string[]): UsageError {
-  return new UsageError([
-    `the output folder holds a${status === 'finished' ? ' finished run' : 'n unfinished run'} that cannot ` +
-      'be continued with this command:',
-    ...differences.map((line) => `  ${line}`),
-    'choose another output folder, or replace the old results with --force',
-  ])
+function anotherRun(path: string, status: RunManifest['status'], differences: readonly string[]): UsageError {
+  return new UsageError(
+    [
+      `the output folder holds a${status === 'finished' ? ' finished run' : 'n unfinished run'} that cannot ` +
+        'be continued with this command:',
+      ...differences.map((line) => `  ${line}`),
+    ],
+    { detail: { code: 'place-taken', data: { path } } },
+  )
 }
 
 /** True where embeddings or scores are kept in the state of a run. */
@@ -306,10 +311,9 @@ async function begun({ results, force, resume, legacy }: RunFolderOptions): Prom
   if (force) return 'fresh'
   const present = await firstPresent(results)
   if (present !== undefined && !(resume && legacy)) {
-    throw new UsageError(
-      `${present} exists and is not from a run that could be continued; choose another output folder, ` +
-        `replace it with --force${legacy ? ', or replace it but use the embeddings of the old run with --resume' : ''}`,
-    )
+    throw new UsageError(`${present} exists and is not from a run that could be continued`, {
+      detail: { code: 'place-taken', data: { path: present, oldRun: legacy } },
+    })
   }
   return legacy ? 'adopting' : 'fresh'
 }

@@ -6,8 +6,16 @@ import { InterruptedError, SIGNAL_CODES } from './signals.ts'
 
 /** What to do about an error or a warning, in terms of the command line: whole sentences without the last full stop. */
 const ADVICE: { [Code in keyof ErrorCodes]: (data: ErrorCodes[Code]) => string } = {
-  'place-taken': () => 'Add --force to replace it, or choose another folder',
-  'foreign-file': () => 'Another --prefix gives the files of this run other names',
+  'place-taken': ({ oldRun }) =>
+    `Add --force to replace it, or choose another folder${oldRun === true ? '; --resume replaces it, but uses the embeddings of the old run' : ''}`,
+  'foreign-file': ({ oldRun }) =>
+    `Another --prefix gives the files of this run other names${oldRun === true ? '; --resume uses the embeddings of the old run and replaces its tables' : ''}`,
+  'already-computed': () => '--force computes them again',
+  'input-changed': () => 'Once the file is complete, --force starts over',
+  'chunk-length-unknown': () =>
+    'Name it once, with virnucpro models import --mlp LENGTH=FILE, or with --model-type',
+  'chunk-length-mismatch': ({ length }) =>
+    `Give --expected-length ${length}, another classifier, or --any-length to compute all the same`,
   'memory-too-small': ({ model, tokens }) =>
     `--${model}-batch-size ${tokens} makes such batches from the start`,
   'own-servers': () => '--backend onnx computes in this process',

@@ -20,6 +20,7 @@ export async function adoptOldRun({ folder, paths, models, logger, signal }: Run
   }
   logger.info(
     `${count(taken, 'embedding')} of an old run in ${paths.root} will be used for the sequences they were made of; ` +
-      'it is up to you that the same models made them. --force computes all anew',
+      'it is up to you that the same models made them',
+    { code: 'already-computed', data: {} },
   )
 }

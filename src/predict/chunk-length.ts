@@ -22,12 +22,11 @@ export function checkChunkLength(
   const made = known ?? classifierFor
   if (made === undefined) {
     const hint = hintOf(options, bundle)
-    const unsure =
-      'Nobody has said it: name it once, with "virnucpro models import --mlp LENGTH=FILE", or with --model-type'
     logger.warn(
       hint === undefined || hint === expectedLength
-        ? `which chunk length the classifier ${name} was made for is not known; chunks here have ${expectedLength} bases. ${unsure}`
-        : `by its name the classifier ${name} was made for chunks of ${hint} bases, and chunks here have ${expectedLength}. ${unsure}`,
+        ? `which chunk length the classifier ${name} was made for is not known; chunks here have ${expectedLength} bases`
+        : `by its name the classifier ${name} was made for chunks of ${hint} bases, and chunks here have ${expectedLength}`,
+      { code: 'chunk-length-unknown', data: {} },
     )
     return
   }
@@ -35,14 +34,12 @@ export function checkChunkLength(
     made !== expectedLength
       ? `chunks here have ${expectedLength}`
       : classifierFor !== undefined && classifierFor !== made
-        ? `--model-type asks for one for ${classifierFor}`
+        ? `one for ${classifierFor} was asked for`
         : undefined
   if (wrong === undefined) return
   const problem = `the classifier ${name} was made for chunks of ${made} bases, and ${wrong}: its scores would mean little`
   if (!anyLength) {
-    throw new UsageError(
-      `${problem}. Give --expected-length ${made}, another classifier, or --any-length to compute all the same`,
-    )
+    throw new UsageError(problem, { detail: { code: 'chunk-length-mismatch', data: { length: made } } })
   }
   logger.warn(problem)
 }

@@ -42,7 +42,8 @@ export async function refuseFilesInUse(paths: OutputPaths, inUse: readonly InUse
     const shown = join(paths.root, relative(resolve(paths.root), found.written))
     throw new UsageError(
       `${found.read} is ${what} and also ${shown}, which this run would write or remove: ` +
-        'rename it, or choose another output folder or --prefix. Nothing was changed',
+        'rename it, or choose another output folder. Nothing was changed',
+      { detail: { code: 'foreign-file', data: { path: shown } } },
     )
   }
 }
@@ -74,7 +75,7 @@ export async function checkNames(claim: ClaimOptions): Promise<string[]> {
     if (verdict === 'take') taken.push(path)
     else if (verdict === 'refuse') foreign.push(path)
   }
-  if (foreign.length > 0) throw new UsageError(await refusal(claim, foreign))
+  if (foreign.length > 0) throw await refusal(claim, foreign)
   return taken
 }
 
@@ -125,23 +126,23 @@ async function holdsEmbeddings({ paths }: ClaimOptions, strangers: readonly stri
 async function refusal(
   { paths, options, legacy }: ClaimOptions,
   foreign: readonly string[],
-): Promise<string[]> {
+): Promise<UsageError> {
   const others = await otherRecords(paths.root, paths.state)
   const lines = foreign.slice(0, SHOWN).map((path) => {
     const owner = [...others].find(([, record]) => record.owns(path))?.[0]
     const shown = join(paths.root, relative(resolve(paths.root), path))
     return `  ${shown}${owner === undefined ? '' : ` (of the run ${owner})`}`
   })
-  const hint =
-    legacy && !options.resume && !options.force
-      ? ', or use the embeddings of the old run with --resume, which then replaces its tables'
-      : ''
+  const oldRun = legacy && !options.resume && !options.force
   const more = foreign.length - SHOWN
   if (more > 0) lines.push(`  and ${more} more`)
-  return [
+  const message = [
     `these files have names that this run would use, and no run of ${paths.stem} has recorded them as its own, ` +
-      `so they are neither overwritten nor removed${options.force ? ', with --force either' : ''}:`,
+      `so they are neither overwritten nor removed${options.force ? ', not even by force' : ''}:`,
     ...lines,
-    `move them away, or choose another output folder or --prefix${hint}. Nothing was changed`,
+    'move them away, or choose another output folder. Nothing was changed',
   ]
+  return new UsageError(message, {
+    detail: { code: 'foreign-file', data: { path: foreign[0] as string, oldRun } },
+  })
 }

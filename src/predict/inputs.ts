@@ -117,6 +117,7 @@ function changed({ path, bytes, sha256 }: RunInput, now: InputDigest | undefined
   const after = now === undefined ? 'gone' : `${now.bytes} bytes, sha256 ${now.sha256.slice(0, 12)}`
   return new ChangedInputError(
     `the input ${path} has changed since the run began: ${before} -> ${after}. Nothing was marked finished. ` +
-      'Put the file back as it was and start the same command again, or start over with --force once it is complete',
+      'Put the file back as it was and start again',
+    { detail: { code: 'input-changed', data: {} } },
   )
 }

@@ -12,6 +12,7 @@ import { findLegacyRun } from '../legacy/index.ts'
 import { RunMonitor, RunStats, requireMetricsPort } from '../monitor/index.ts'
 import type { PredictOptions } from '../settings/index.ts'
 import { limitedThreads } from '../system/cores.ts'
+import type { Detail } from '../system/error-codes.ts'
 import { keepFiles } from '../system/kept-files.ts'
 import { type Logger, WarningKeeper } from '../system/logger.ts'
 import { settleWithin } from '../system/settle-within.ts'
@@ -133,14 +134,14 @@ async function hasFinished(state: string): Promise<boolean> {
   return typeof manifest === 'object' && manifest.status === 'finished'
 }
 
+const ALREADY: Detail = { code: 'already-computed', data: {} }
+
 function finishedBefore(
   counts: Record<string, number> | undefined,
   paths: OutputPaths,
   logger: Logger,
 ): PredictResult {
-  logger.info(
-    `this run has finished before; its results are in ${paths.mergedFolder}. --force computes them again`,
-  )
+  logger.info(`this run has finished before; its results are in ${paths.mergedFolder}`, ALREADY)
   return { ...resultCounts(undefined), ...counts, failedParts: 0, alreadyFinished: true, paths }
 }
 

@@ -112,7 +112,8 @@ async function isFinished(run: Run, part: Part): Promise<boolean> {
 function otherStream({ inputs, paths }: Run, part: number): UsageError {
   const streams = inputs.described.map(({ path }) => path).join(', ')
   return new UsageError(
-    `the unfinished run in ${paths.root} was not over what ${streams} gives now: part ${part} differs. Nothing of it ` +
-      'was removed: give it the same bytes, choose another output folder, or start over with --force',
+    `the unfinished run in ${paths.root} was not over what ${streams} holds now: part ${part} differs. Nothing of it ` +
+      'was removed: give it the same bytes',
+    { detail: { code: 'place-taken', data: { path: paths.root } } },
   )
 }

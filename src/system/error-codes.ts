@@ -18,9 +18,17 @@ type Nothing = Record<string, never>
  */
 export interface ErrorCodes {
   /** Something of an earlier call stands where a result is to go. */
-  'place-taken': { path: string }
+  'place-taken': { path: string; oldRun?: boolean }
   /** A file that no run has recorded has the name of one that a run is to write. */
-  'foreign-file': { path: string }
+  'foreign-file': { path: string; oldRun?: boolean }
+  /** What was asked for has been computed before, by this or another program. */
+  'already-computed': Nothing
+  /** An input was changed while a run read it. */
+  'input-changed': Nothing
+  /** Nobody has said for which chunk length a classifier was made. */
+  'chunk-length-unknown': Nothing
+  /** A classifier was made for another chunk length than that of the run. */
+  'chunk-length-mismatch': { length: number }
   /** The memory of a device does not hold batches as large as planned, but those of so many padded tokens. */
   'memory-too-small': { model: string; tokens: number }
   /** Servers are used that the user has started, though none was named. */
