@@ -135,7 +135,7 @@ describe.each(byName(oldRuns))('%s', (_, runs) => {
     test('with results of its own only when asked to', async () => {
       const output = oldRun('vanilla', { tables: true })
       const refused = await continued(output)
-      expect(refused.error?.message).toContain('use the embeddings of the old run with --resume')
+      expect(refused.error).toMatchObject({ detail: { code: 'foreign-file', data: { oldRun: true } } })
       const { error, log } = await continued(output, { resume: true })
       expect(error).toBeUndefined()
       expect(computed(log)).toEqual(NONE)
