@@ -62,20 +62,16 @@ export class OnnxRuntimeBackend implements EmbeddingBackend {
 
   static async open(options: OnnxRuntimeOptions): Promise<OnnxRuntimeBackend> {
     const threads = threadsToStart(options.threads)
-    const opened = new Map<ModelName, Model>()
+    const models = {} as Record<ModelName, Model>
     try {
       for (const name of MODEL_NAMES) {
         const { graph, dimension } = options.models[name]
         const fit = new BatchFit(`${name} in this process`, name, options.logger)
-        opened.set(name, { session: await openSession(graph, { threads }), dimension, fit })
+        models[name] = { session: await openSession(graph, { threads }), dimension, fit }
       }
-      return new OnnxRuntimeBackend(
-        options,
-        forModels((name) => opened.get(name)!),
-        threads,
-      )
+      return new OnnxRuntimeBackend(options, models, threads)
     } catch (error) {
-      for (const { session } of opened.values()) await session.release()
+      for (const { session } of Object.values(models)) await session.release()
       throw error
     }
   }
@@ -83,22 +79,17 @@ export class OnnxRuntimeBackend implements EmbeddingBackend {
   /** Runs the models of a bundle for CPUs; its files are compared with their checksums. @throws BundleError */
   static openBundle(
     bundle: Bundle,
-    {
-      threads,
-      logger,
-      signal,
-    }: Pick<OnnxRuntimeOptions, 'threads' | 'logger'> & { signal?: AbortSignal | undefined },
+    options: Pick<OnnxRuntimeOptions, 'threads' | 'logger'>,
+    signal: AbortSignal | undefined,
   ): Promise<OnnxRuntimeBackend> {
-    const { models, precision } = bundle.manifest
-    const files = forModels((name) => ({
-      graph: bundle.pathOf(models[name].graph),
-      dimension: models[name].dimension,
-    }))
-    return bundle.whileVerified(
-      graphFiles(bundle.manifest),
-      (unchanged) => OnnxRuntimeBackend.open({ models: files, threads, precision, unchanged, logger }),
-      signal,
-    )
+    const { precision } = bundle.manifest
+    const models = forModels((name) => {
+      const { graph, dimension } = bundle.manifest.models[name]
+      return { graph: bundle.pathOf(graph), dimension }
+    })
+    const open = (unchanged: () => Promise<void>) =>
+      OnnxRuntimeBackend.open({ ...options, models, precision, unchanged })
+    return bundle.whileVerified(graphFiles(bundle.manifest), open, signal)
   }
 
   dimension(model: ModelName): number {
@@ -114,10 +105,11 @@ export class OnnxRuntimeBackend implements EmbeddingBackend {
   }
 
   embed(model: ModelName, batch: TokenBatch, signal?: AbortSignal): Promise<Float32Array> {
-    return this.#limiter.run(() => {
+    const infer = (piece: TokenBatch) => {
       signal?.throwIfAborted()
-      return this.#models[model].fit.run(batch, (piece) => this.#timed(model, piece))
-    })
+      return this.#timed(model, piece)
+    }
+    return this.#limiter.run(() => this.#models[model].fit.run(batch, infer))
   }
 
   activity(): MonitoredLane[] {

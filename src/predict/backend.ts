@@ -250,5 +250,5 @@ async function openEmbedded(
     if (!fallbackToCpu) throw new UsageError(problem, { detail: { code: 'gpu-not-used', data: {} } })
     logger.warn(problem)
   }
-  return await OnnxRuntimeBackend.openBundle(bundle, { threads, logger, signal })
+  return await OnnxRuntimeBackend.openBundle(bundle, { threads, logger }, signal)
 }

@@ -88,11 +88,11 @@ async function openGraphs(bundle: Bundle, options: VerifyOptions): Promise<OnnxR
       { detail: { code: 'no-reference', data: {} } },
     )
   }
-  return await OnnxRuntimeBackend.openBundle(bundle, {
-    threads: limitedThreads(threads, logger),
-    logger,
+  return await OnnxRuntimeBackend.openBundle(
+    bundle,
+    { threads: limitedThreads(threads, logger), logger },
     signal,
-  })
+  )
 }
 
 async function openServers(bundle: Bundle, options: Omit<TritonOptions, 'models'>): Promise<TritonBackend> {
