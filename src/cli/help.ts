@@ -76,20 +76,7 @@ export function plain(markdown: string): string {
 
 function entry(left: string, right: string): string {
   const padded = `  ${left}`
-  const lines = wrap(right)
+  const lines = Bun.wrapAnsi(right, WIDTH - COLUMN).split('\n')
   const first = padded.length < COLUMN - 1 ? [padded.padEnd(COLUMN) + lines.shift()] : [padded]
   return [...first, ...lines.map((line) => ' '.repeat(COLUMN) + line)].join('\n')
-}
-
-/** Lines of at most the width that is left beside the options' column. */
-function wrap(words: string): string[] {
-  const lines: string[] = []
-  let line = ''
-  for (const word of words.split(' ')) {
-    if (line !== '' && line.length + 1 + word.length > WIDTH - COLUMN) {
-      lines.push(line)
-      line = word
-    } else line = line === '' ? word : `${line} ${word}`
-  }
-  return [...lines, line]
 }

@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer'
 import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { extname, join, resolve } from 'node:path'
@@ -41,7 +42,9 @@ export async function readConfigFile(path: string, cwd: string): Promise<FileSet
   if (bytes.length > MAX_CONFIG_BYTES) {
     throw new UsageError(`${path}: expected a configuration file of at most 1 MB, got ${bytes.length} bytes`)
   }
-  const content = await parseText(decode(bytes, path), path)
+  // A byte that is replaced on the way would name another file than the one that was meant.
+  if (!isUtf8(bytes)) throw new UsageError(`${path}: not valid UTF-8; save it as UTF-8`)
+  const content = await parseText(new TextDecoder().decode(bytes), path)
   if (!isTable(content ?? {})) {
     const kind = Array.isArray(content) ? 'a list' : `the ${typeof content} ${JSON.stringify(content)}`
     throw new UsageError(`${path}: expected keys and values at the top, got ${kind}`)
@@ -49,15 +52,6 @@ export async function readConfigFile(path: string, cwd: string): Promise<FileSet
   const result: FileSettings = { given: new Map(), ignored: [] }
   for (const [key, value] of leaves((content ?? {}) as Table)) read(key, value, path, result)
   return result
-}
-
-/** A byte that is replaced on the way would name another file than the one that was meant. */
-function decode(bytes: Uint8Array, path: string): string {
-  try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
-  } catch (cause) {
-    throw new UsageError(`${path}: not valid UTF-8; save it as UTF-8`, { cause })
-  }
 }
 
 async function parseText(content: string, path: string): Promise<unknown> {
