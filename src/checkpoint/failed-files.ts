@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { MODELS, type ModelName } from '../bundle/index.ts'
 import type { OutputPaths } from '../layout/index.ts'
 import { writeAtomically } from '../system/atomic.ts'
 import { removeFile } from '../system/kept-files.ts'
@@ -10,7 +11,7 @@ import { READ } from '../system/regular-file.ts'
 export interface FailedPart {
   part: number
   /** What failed on it. */
-  step: 'DNABERT-S' | 'ESM-2' | 'classifier'
+  step: (typeof MODELS)[ModelName]['label'] | 'classifier'
   reason: string
 }
 
@@ -28,7 +29,8 @@ export async function writeFailedFiles(paths: OutputPaths, failed: readonly Fail
     .split('\n')
     .filter((line) => line !== '' && !own.some((start) => line.startsWith(start)))
   for (const { part, step, reason } of [...failed].sort((a, b) => a.part - b.part)) {
-    const file = step === 'DNABERT-S' ? paths.nucleotidePart(part) : paths.proteinPart(part)
+    const model = Object.values(MODELS).find(({ label }) => label === step)
+    const file = model?.sequence === 'nucleotide' ? paths.nucleotidePart(part) : paths.proteinPart(part)
     const why = foreign(reason.replaceAll(/\s*[\r\n]+\s*/g, ' ').replaceAll('|', '/'))
     lines.push(`${printable(file)}|${step}|${why}`)
   }

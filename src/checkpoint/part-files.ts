@@ -1,5 +1,6 @@
 import { access } from 'node:fs/promises'
 import { basename } from 'node:path'
+import { FEATURE_ORDER, MODELS, type ModelName } from '../bundle/index.ts'
 import type { OutputPaths } from '../layout/index.ts'
 import { writeAtomically } from '../system/atomic.ts'
 import { sha256File } from '../system/sha256.ts'
@@ -11,9 +12,9 @@ export interface PartFeatures {
   ids: readonly string[]
   /** Residues of each frame. */
   proteinLengths: readonly number[]
-  /** Row-major [frames, dnabert + esm]. */
+  /** Row-major [frames, all widths]. */
   features: Float32Array
-  widths: { dnabert: number; esm: number }
+  widths: Readonly<Record<ModelName, number>>
   /** Added to every file of a demonstration. */
   stamp: string | undefined
 }
@@ -30,15 +31,18 @@ export async function writePartFiles(
   number: number,
   part: PartFeatures,
 ): Promise<PartDigests> {
-  const { dnabert, esm } = part.widths
   const inOrder = part.ids.map((_, i) => i)
-  const esmOrder = paths.layout === 'broad' ? inOrder : byLength(part)
+  const proteinOrder = paths.layout === 'broad' ? inOrder : byLength(part)
+  let dim = 0
   // Made one after the other: each is a copy of the features.
-  const tables: [FeatureKind, () => FeatureTable][] = [
-    ['dnabert', () => columns(part, inOrder, 0, dnabert)],
-    ['esm', () => columns(part, esmOrder, dnabert, esm)],
-    ['merged', () => ({ ids: part.ids, rows: part.features, dim: dnabert + esm })],
-  ]
+  const tables: [FeatureKind, () => FeatureTable][] = FEATURE_ORDER.map((model) => {
+    const { short, sequence } = MODELS[model]
+    const first = dim
+    dim += part.widths[model]
+    const order = sequence === 'protein' ? proteinOrder : inOrder
+    return [short, () => columns(part, order, first, part.widths[model])]
+  })
+  tables.push(['merged', () => ({ ids: part.ids, rows: part.features, dim })])
   const digests: string[] = []
   for (const [i, path] of partFiles(paths, number).entries()) {
     const [kind, table] = tables[i] as (typeof tables)[number]
@@ -102,12 +106,12 @@ function byLength({ proteinLengths }: PartFeatures): number[] {
 
 /** Some columns of the features, rows in the given order. */
 function columns(
-  { ids, features, widths }: PartFeatures,
+  { ids, features }: PartFeatures,
   order: readonly number[],
   first: number,
   dim: number,
 ): FeatureTable {
-  const width = widths.dnabert + widths.esm
+  const width = features.length / ids.length
   const rows = new Float32Array(order.length * dim)
   for (const [to, from] of order.entries()) {
     const start = from * width + first

@@ -1,4 +1,5 @@
 import { crc32 } from 'node:zlib'
+import { forModels, type ModelName } from '../bundle/index.ts'
 import type { LayoutName } from '../layout/index.ts'
 import { areFinite } from '../system/finite.ts'
 import type { FeatureTable } from '../torchfile/index.ts'
@@ -13,11 +14,9 @@ import {
 import { KINDS, type LegacyFile, readLegacyFile } from './read.ts'
 import { findLegacyRun, pathsOf, wasResumedByBroad } from './runs.ts'
 
-type Model = 'esm2' | 'dnabert_s'
-
 /** A vector of an old run, known by its sequence id alone: its place in a file says nothing. */
 export interface LegacyVector {
-  model: Model
+  model: ModelName
   id: string
   /** [dim] float32. */
   vector: Float32Array
@@ -28,7 +27,7 @@ export interface LegacyVector {
 
 export interface LegacyVectorOptions {
   /** Values of a vector of each model; files of another width are not used. */
-  widths?: Record<Model, number>
+  widths?: Record<ModelName, number>
   /** Called for each file: those with a `problem` were not used. */
   onFile?(file: LegacyFile): void
   signal?: AbortSignal | undefined
@@ -49,7 +48,7 @@ export async function* readLegacyVectors(
   const run = await findLegacyRun(root, stem, layout)
   if (run === undefined) return
   const resumed = await wasResumedByBroad(root)
-  const seen: Seen = { esm2: new Map(), dnabert_s: new Map() }
+  const seen: Seen = forModels(() => new Map())
   let proteins: PartFasta | undefined
   for (const path of run.files) {
     options.signal?.throwIfAborted()
@@ -87,10 +86,10 @@ async function reasonNotToUse(
 }
 
 /** Checksum of the first vector of each id. */
-type Seen = Record<Model, Map<string, number>>
+type Seen = Record<ModelName, Map<string, number>>
 
 function pick(
-  model: Model,
+  model: ModelName,
   file: LegacyFile,
   { ids, rows, dim }: FeatureTable,
   fasta: PartFasta | undefined,

@@ -5,7 +5,7 @@ import type { Run } from './context.ts'
 /** Takes over the embeddings that a run of the original or of Broad's fork left in the output folder. */
 export async function adoptOldRun({ folder, paths, models, logger, signal }: Run): Promise<void> {
   const vectors = readLegacyVectors(paths.root, paths.stem, paths.layout, {
-    widths: { esm2: models.widths.esm, dnabert_s: models.widths.dnabert },
+    widths: models.widths,
     signal,
     onFile({ path, problem, warnings }) {
       if (problem !== undefined) logger.warn(`not used: ${path} ${problem}`)

@@ -2,6 +2,7 @@ import {
   type Bundle,
   Classifier,
   FEATURE_ORDER,
+  forModels,
   MODEL_NAMES,
   MODELS,
   type ModelName,
@@ -31,7 +32,7 @@ export interface RunModels extends AsyncDisposable {
   /** What the bundle calls itself. */
   name: string
   /** Numbers in the embedding of each model. */
-  widths: { dnabert: number; esm: number }
+  widths: Record<ModelName, number>
   /** Of the bundle, and of a classifier in place of its own. */
   digest: string
   /** Changes when anything does that changes the numbers: a model of the run, or what servers compute it in. */
@@ -58,8 +59,6 @@ export async function openModels(
     throw new UsageError('no model bundle given', { detail: { code: 'bundle-not-named', data: {} } })
   }
   const bundle = await openBundle(options.bundle, signal)
-  const { esm2, dnabert_s } = bundle.manifest.models
-  const widths = { dnabert: dnabert_s.dimension, esm: esm2.dimension }
   await using opened = new AsyncDisposableStack()
   const imported = options.mlp === undefined ? undefined : await importClassifier(options.mlp)
   checkChunkLength(options, bundle, imported, logger)
@@ -77,7 +76,7 @@ export async function openModels(
     backend,
     classifier,
     name: bundle.manifest.name,
-    widths,
+    widths: forModels((model) => bundle.manifest.models[model].dimension),
     digest,
     identity: [digest, ...foreignModels(bundle, servers)].join(', '),
     stamp,
@@ -142,7 +141,6 @@ function modelInputs(
   backend: EmbeddingBackend,
   logger: Logger,
 ): ModelInput[] {
-  const budgets = { esm2: options.esmTokenBudget, dnabert_s: options.dnabertTokenBudget }
   let columns = 0
   return FEATURE_ORDER.map((model) => {
     const { dimension, maxResidues } = manifest.models[model]
@@ -152,7 +150,7 @@ function modelInputs(
     return {
       model,
       column,
-      tokenBudget: budgets[model] ?? backend.tokenBudget(model),
+      tokenBudget: options[`${MODELS[model].short}TokenBudget`] ?? backend.tokenBudget(model),
       maxSequences: backend.maxSequences(model),
       tapers: backend.tapers,
       padId: tokenizer.padId,
