@@ -65,19 +65,14 @@ export function rootOf(state: OwnState): string {
  * @throws LockedError when one of them does
  */
 export async function lockRuns(roots: readonly string[]): Promise<AsyncDisposable> {
-  const locks = new AsyncDisposableStack()
-  try {
-    for (const root of roots) {
-      const folder = join(root, STATES_FOLDER)
-      // A run makes its lock before anything else: without the folder there is none.
-      if (!existsSync(folder)) continue
-      for (const stem of await stemsIn(folder)) locks.use(await RunLock.acquire(join(folder, `${stem}.lock`)))
-    }
-    return locks
-  } catch (error) {
-    await locks.disposeAsync()
-    throw error
+  await using locks = new AsyncDisposableStack()
+  for (const root of roots) {
+    const folder = join(root, STATES_FOLDER)
+    // A run makes its lock before anything else: without the folder there is none.
+    if (!existsSync(folder)) continue
+    for (const stem of await stemsIn(folder)) locks.use(await RunLock.acquire(join(folder, `${stem}.lock`)))
   }
+  return locks.move()
 }
 
 /** Stems of all runs that have a state or a lock there. */

@@ -12,7 +12,7 @@ import {
   readProteins,
 } from './part-fasta.ts'
 import { KINDS, type LegacyFile, readLegacyFile } from './read.ts'
-import { findLegacyRun, pathsOf, wasResumedByBroad } from './runs.ts'
+import { findLegacyRun, pathsOf, RESUMED, wasResumedByBroad } from './runs.ts'
 
 /** A vector of an old run, known by its sequence id alone: its place in a file says nothing. */
 export interface LegacyVector {
@@ -74,8 +74,7 @@ async function reasonNotToUse(
   const { kind, ids, dim } = file
   const model = kind && KINDS[kind].model
   if (model === undefined) return 'is a merged file, which is always made from the vectors of the two models'
-  if (kind === 'esm' && resumed)
-    return "the logs say that Broad's ESM path was resumed, which puts vectors under the wrong ids"
+  if (kind === 'esm' && resumed) return RESUMED
   if (widths !== undefined && ids.length > 0 && dim !== widths[model])
     return `has vectors of ${dim} values, the model at hand makes ${widths[model]}`
   if (fasta === undefined) {

@@ -38,7 +38,7 @@ const MAX_LONG_BYTES = 64
  */
 export class PickleReader {
   /** Offset of the next byte. */
-  position: number
+  position = 0
   readonly #bytes: Uint8Array
   readonly #view: DataView
   readonly #host: PickleHost
@@ -46,11 +46,10 @@ export class PickleReader {
   readonly #marks: number[] = []
   readonly #memo = new Map<number, PyValue>()
 
-  constructor(bytes: Uint8Array, host: PickleHost, position = 0) {
+  constructor(bytes: Uint8Array, host: PickleHost) {
     this.#bytes = bytes
     this.#view = viewOf(bytes)
     this.#host = host
-    this.position = position
   }
 
   #fail(what: string): TorchFileError {

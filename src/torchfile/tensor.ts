@@ -183,6 +183,7 @@ async function readSpan(file: string, ref: TensorRef, read: StorageBytes): Promi
   return read(ref.offset * itemBytes, ref.span * itemBytes)
 }
 
+/** A tensor whose storage is read by `read`. @throws TorchFileError when it is too large to be read at once */
 export function storedTensor(file: string, ref: TensorRef, read: StorageBytes): StoredTensor {
   return {
     info: ref,

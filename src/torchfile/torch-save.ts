@@ -53,11 +53,5 @@ export async function writeTorchZip(
 export async function encodeTorchZip(value: Writable, options: TorchSaveOptions): Promise<Uint8Array> {
   const chunks: Uint8Array[] = []
   await writeTorchZip(value, (chunk) => void chunks.push(chunk), options)
-  const bytes = new Uint8Array(chunks.reduce((sum, chunk) => sum + chunk.length, 0))
-  let at = 0
-  for (const chunk of chunks) {
-    bytes.set(chunk, at)
-    at += chunk.length
-  }
-  return bytes
+  return new Uint8Array(Bun.concatArrayBuffers(chunks))
 }
