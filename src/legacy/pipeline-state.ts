@@ -4,7 +4,7 @@ import * as v from 'valibot'
 import { type FileName, sharedFiles } from '../layout/index.ts'
 import { writeAtomically } from '../system/atomic.ts'
 import { parseJson } from '../system/json.ts'
-import { PythonFloat, pythonJson } from './python-json.ts'
+import { formatFloat64 } from '../tables/index.ts'
 
 /** The stages of Broad's pipeline in their order, with the keys of their files: one path or, for some keys, a list. */
 const STAGES = {
@@ -69,7 +69,11 @@ export function broadConfigHash(config: PipelineConfig): string {
     model_path: config.modelPath,
     num_workers: config.numWorkers ?? 4,
   })
-  return createHash('sha256').update(text).digest('hex')
+  const onOneLine = text
+    .replace(/^\{\n +/, '{')
+    .replace(/\n\}$/, '}')
+    .replaceAll(/\n +/g, ' ')
+  return createHash('sha256').update(onOneLine).digest('hex')
 }
 
 /**
@@ -118,19 +122,16 @@ export class PipelineState {
   /** Exactly as Broad's fork writes it: two spaces, no line end at the end. */
   toJson(now = new Date()): string {
     const stages = BROAD_STAGES.map((name) => [name, stageJson(this.#stages.get(name))])
-    return pythonJson(
-      {
-        created_at: isoformat(this.#created),
-        pipeline_config: {
-          config_hash: this.#config.hash ?? broadConfigHash(this.#config),
-          expected_length: this.#config.expectedLength,
-          model_path: this.#config.modelPath,
-        },
-        stages: Object.fromEntries(stages),
-        updated_at: isoformat(now),
+    return pythonJson({
+      created_at: isoformat(this.#created),
+      pipeline_config: {
+        config_hash: this.#config.hash ?? broadConfigHash(this.#config),
+        expected_length: this.#config.expectedLength,
+        model_path: this.#config.modelPath,
       },
-      2,
-    )
+      stages: Object.fromEntries(stages),
+      updated_at: isoformat(now),
+    })
   }
 }
 
@@ -167,7 +168,7 @@ function stageJson({ status, startedAt, endedAt, outputs, error }: StageState = 
     status,
     started_at: iso(startedAt),
     completed_at: iso(completedAt),
-    duration_seconds: seconds === undefined ? null : new PythonFloat(seconds),
+    duration_seconds: seconds === undefined ? null : pythonFloat(seconds),
     inputs: {},
     outputs: outputs ?? {},
     error: error ?? null,
@@ -179,4 +180,16 @@ function stageJson({ status, startedAt, endedAt, outputs, error }: StageState = 
 function isoformat(time: Date): string {
   const text = time.toISOString().slice(0, -1)
   return text.endsWith('.000') ? text.slice(0, -4) : `${text}000`
+}
+
+/** `json.dumps(value, indent=2)` of Python, which escapes every character beyond ASCII. */
+function pythonJson(value: unknown): string {
+  const escaped = (unit: string) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`
+  return JSON.stringify(value, null, 2).replaceAll(/[\u0080-\uffff]/g, escaped)
+}
+
+/** A number that Python holds as a float: 1 is written `1.0`. */
+function pythonFloat(value: number): unknown {
+  // TypeScript does not know rawJSON yet (ECMAScript proposal "JSON.parse source text access").
+  return (JSON as unknown as { rawJSON(text: string): unknown }).rawJSON(formatFloat64(value))
 }
