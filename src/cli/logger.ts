@@ -35,6 +35,7 @@ export function createLogger({ quiet, verbose, file: path, terminal }: LoggerOpt
   const fileLevel = verbose ? LEVELS.debug : LEVELS.info
   const stderrLevel = quiet ? LEVELS.error : fileLevel
   const colours = wantsColours()
+  let writeToFile: ((text: string) => void) | undefined
   const log = (level: Level, message: Message) => {
     if (LEVELS[level] > fileLevel) return
     const lines = printableLines(message)
@@ -43,10 +44,9 @@ export function createLogger({ quiet, verbose, file: path, terminal }: LoggerOpt
       if (terminal === undefined) process.stderr.write(text)
       else terminal.write(text)
     }
-    file?.write(forFile(level, lines))
+    writeToFile?.(forFile(level, lines))
   }
-  const file = path === undefined ? undefined : new LogFile(path, (text) => log('warn', text))
-  file?.open()
+  if (path !== undefined) writeToFile = logFile(path, (text) => log('warn', text))
   return {
     debug: (message) => log('debug', message),
     info: (message, detail) => log('info', withAdvice(message, detail)),
@@ -89,40 +89,24 @@ function openToAppend(path: string): number {
   }
 }
 
-/** The log on disk. One that cannot be written is given up with a warning: the work itself matters more. */
-class LogFile {
-  readonly #path: string
-  readonly #warn: (text: string) => void
-  #descriptor: number | undefined
-
-  constructor(path: string, warn: (text: string) => void) {
-    this.#path = path
-    this.#warn = warn
-  }
-
-  open(): void {
-    this.#attempt(() => {
-      this.#descriptor = openToAppend(this.#path)
-    })
-  }
-
-  write(text: string): void {
-    const descriptor = this.#descriptor
-    if (descriptor === undefined) return
-    this.#attempt(() => writeFileSync(descriptor, text))
-  }
-
-  #attempt(action: () => void): void {
+/** Appends to the log on disk. One that cannot be written is given up with a warning: the work itself matters more. */
+function logFile(path: string, warn: (text: string) => void): (text: string) => void {
+  let descriptor: number | undefined
+  const attempt = (action: () => void) => {
     try {
       action()
     } catch (cause) {
-      if (this.#descriptor !== undefined) closeSync(this.#descriptor)
-      this.#descriptor = undefined
-      const { message } = new WriteError(this.#path, cause, {
-        what: `the log file ${this.#path}`,
-        remedy: 'the work goes on without it',
-      })
-      this.#warn(message)
+      if (descriptor !== undefined) closeSync(descriptor)
+      descriptor = undefined
+      const names = { what: `the log file ${path}`, remedy: 'the work goes on without it' }
+      warn(new WriteError(path, cause, names).message)
     }
+  }
+  attempt(() => {
+    descriptor = openToAppend(path)
+  })
+  return (text) => {
+    const open = descriptor
+    if (open !== undefined) attempt(() => writeFileSync(open, text))
   }
 }
