@@ -115,7 +115,7 @@ function openError(name: string, cause: unknown): FastaError {
   const { code } = cause as NodeJS.ErrnoException
   const problem = systemProblem(cause, 'read')
   const fail = (reason: InputFailure, text: string, kind = problem?.kind) =>
-    new FastaError(`${name}: ${text}`, { source: name, reason, cause, ...(kind && { kind }) })
+    new FastaError(`${name}: ${text}`, { source: name, reason, cause, kind })
   if (code === 'ENOENT' || code === 'ENOTDIR') return fail('not_found', 'no such file; check the path')
   if (code === 'EBADF')
     return fail('not_found', 'this process was given no such open file; check the command', 'noInput')

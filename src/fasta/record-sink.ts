@@ -163,7 +163,7 @@ export class RecordSink {
     const tolerated = this.#policy === 'skip' || outcome !== 'left_out' || reason === 'empty_record'
     const message = `${source}:${line}: ${what}`
     if (this.#policy === 'fail' || !tolerated) {
-      throw new FastaError(`${message}; ${todo}`, { source, line, reason, id, ...(detail && { detail }) })
+      throw new FastaError(`${message}; ${todo}`, { source, line, reason, id, detail })
     }
     const text = consequence === '' ? message : `${message}; ${consequence}`
     this.#count({ source, line, id, reason, message: text, outcome })
@@ -178,11 +178,10 @@ export class RecordSink {
       this.#count({ ...place, id: '', message, outcome: 'noted' })
       return
     }
-    const todo = isRegular
-      ? 'check that it was written completely'
-      : 'the command that writes to it may have failed'
-    const data = isRegular ? place : { ...place, detail: { code: 'empty-stream', data: { source } } as const }
-    throw new FastaError(`${source}:1: ${what}; ${todo}`, data)
+    if (isRegular) throw new FastaError(`${source}:1: ${what}; check that it was written completely`, place)
+    const detail = { code: 'empty-stream', data: { source } } as const
+    const message = `${source}:1: ${what}; the command that writes to it may have failed`
+    throw new FastaError(message, { ...place, detail })
   }
 
   reportMark(line: number, id: string): void {
@@ -250,18 +249,13 @@ export class RecordSink {
   }
 
   /** The id that the record gets; undefined where it is left out. */
-  #uniqueId(header: HeaderBuffer, line: number): string | undefined {
-    const { id } = header
+  #uniqueId({ id, idSource, idStart, idEnd }: HeaderBuffer, line: number): string | undefined {
+    const whole = id + this.#suffix
     const at = this.#sources.length - 1
     const seen =
-      this.#suffix === ''
-        ? this.#ids.add(header.idSource, header.idStart, header.idEnd, line, at)
-        : this.#addText(id + this.#suffix, line)
-    if (seen === undefined) return id + this.#suffix
-    return this.#duplicate(id + this.#suffix, line, {
-      source: this.#sources[seen.sourceIndex]!,
-      line: seen.line,
-    })
+      this.#suffix === '' ? this.#ids.add(idSource, idStart, idEnd, line, at) : this.#addText(whole, line)
+    if (seen === undefined) return whole
+    return this.#duplicate(whole, line, { source: this.#sources[seen.sourceIndex]!, line: seen.line })
   }
 
   #addText(id: string, line: number): SpoolEntry | undefined {

@@ -193,8 +193,8 @@ export class FastaError extends DataError {
       id?: string
       first?: Place | undefined
       cause?: unknown
-      kind?: ErrorKind
-      detail?: Detail
+      kind?: ErrorKind | undefined
+      detail?: Detail | undefined
     },
   ) {
     const kind = data.kind ?? KINDS[data.reason]

@@ -55,7 +55,7 @@ export class ForeignFileError extends UsageError {
 }
 
 /** A name beside a file, or in a folder, that nobody can guess. Its length does not depend on that of the file. */
-export function unguessableName(): string {
+function unguessableName(): string {
   return `.virnucpro-${Buffer.from(crypto.getRandomValues(new Uint8Array(16))).toString('hex')}.tmp`
 }
 
@@ -87,28 +87,24 @@ export async function removeFile(path: string): Promise<boolean> {
 }
 
 /** The name of a file that its user makes; the file goes when this is disposed of, or after a kill with the next run. */
-export interface TemporaryFile extends AsyncDisposable {
+interface TemporaryFile extends AsyncDisposable {
   readonly path: string
 }
 
 export function temporaryFileIn(folder: string): TemporaryFile {
-  const path = join(folder, unguessableName())
-  const covering = keepersOf(path)
-  for (const keeper of covering) keeper.begins(resolve(path))
+  const { path, dropped } = unfinishedFile(folder)
   return {
     path,
     async [Symbol.asyncDispose]() {
       await rm(path, { force: true })
-      for (const keeper of covering) keeper.dropped(resolve(path))
+      dropped()
     },
   }
 }
 
 /** Opens a file for reading and writing that has no name: it is gone when it is closed, or the process ends. */
 export function openScratch(folder: string): number {
-  const path = join(folder, unguessableName())
-  const covering = keepersOf(path)
-  for (const keeper of covering) keeper.begins(resolve(path))
+  const { path, dropped } = unfinishedFile(folder)
   const file = openSync(path, constants.O_RDWR | CREATE, 0o600)
   try {
     unlinkSync(path)
@@ -116,6 +112,18 @@ export function openScratch(folder: string): number {
     closeSync(file)
     throw error
   }
-  for (const keeper of covering) keeper.dropped(resolve(path))
+  dropped()
   return file
+}
+
+function unfinishedFile(folder: string): { path: string; dropped: () => void } {
+  const path = join(folder, unguessableName())
+  const covering = keepersOf(path)
+  for (const keeper of covering) keeper.begins(resolve(path))
+  return {
+    path,
+    dropped: () => {
+      for (const keeper of covering) keeper.dropped(resolve(path))
+    },
+  }
 }

@@ -1,6 +1,5 @@
 import type { Detail } from './error-codes.ts'
-import type { Message } from './printable.ts'
-import { withoutSecrets } from './printable.ts'
+import { type Message, withoutSecrets } from './printable.ts'
 
 /**
  * Where the toolkit says what it is doing. The command line writes it to standard error and the log file;

@@ -35,12 +35,9 @@ export class DnaTokenizer {
 
   /** Reads a tokenizer.json. @throws {TokenizerFileError} {@link ReadError} */
   static async fromFile(path: string): Promise<DnaTokenizer> {
-    let text: string
-    try {
-      text = await readFile(path, 'utf8')
-    } catch (cause) {
+    const text = await readFile(path, 'utf8').catch((cause: unknown) => {
       throw new ReadError(path, cause)
-    }
+    })
     return DnaTokenizer.fromJson(text, path)
   }
 

@@ -12,8 +12,7 @@ export {
   texts,
 } from './codec.ts'
 // What went wrong, and whether to try again.
-export type { FailureReason, StatusName } from './errors.ts'
-export { TritonError, type TritonErrorData } from './errors.ts'
+export { type FailureReason, type StatusName, TritonError, type TritonErrorData } from './errors.ts'
 // 16-bit floats, for tensors in shared memory and raw bytes.
 export { bfloat16Bits, float16Bits, fromBfloat16Bits, fromFloat16Bits } from './half.ts'
 export type {
