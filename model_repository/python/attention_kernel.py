@@ -161,7 +161,7 @@ class Kernel:
         if shared > most:
             raise KernelError(
                 f"heads of {self.size} numbers in rows of {tokens} tokens take {shared} bytes of shared memory in the attention "
-                f"kernel, this GPU has {most}: import the models without --attention fused"
+                f"kernel, this GPU has {most}: import the models with standard attention"
             )
         call("cuLaunchKernel", function, *grid, 32 * WARPS, 1, 1, shared, ctypes.c_void_p(stream), pointers, None)
 

@@ -111,5 +111,5 @@ def load():
         except OSError:
             pass
     raise CudaError(
-        f"none of {', '.join(NAMES)} can be loaded: name the folder of the CUDA runtime with serve --library-path"
+        f"none of {', '.join(NAMES)} can be loaded: the folder of the CUDA runtime must be among the library paths of the server"
     )

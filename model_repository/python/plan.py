@@ -120,7 +120,7 @@ def explained(error):
     """An error's own words; clients look for "out of memory" in them and send smaller batches."""
     text = str(error)
     if "out of memory" in text.lower():
-        return f"{text}. The GPU is out of memory: fewer --instances in repository build, or smaller --tokens in engines build"
+        return f"{text}. The GPU is out of memory: serve fewer instances of the models, or plans with a smaller token budget"
     return text
 
 

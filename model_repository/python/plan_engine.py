@@ -18,7 +18,7 @@ def plan_for(folder, compute_capability):
         return os.path.join(folder, wanted)
     raise RuntimeError(
         f"the GPU has compute capability {compute_capability}, and there is no {wanted}, only {', '.join(names)}: "
-        "build a plan on this kind of GPU with virnucpro engines build"
+        "build a plan on this kind of GPU"
     )
 
 

@@ -115,7 +115,7 @@ describe.skipIf(!hasTriton).each([
     expect(shape).toContain('the plan takes rows of 1 to 64, 65 to 256 tokens')
     expect(shape).toContain('INVALID_ARGUMENT')
     expect(nan).toContain('the plan gave NaN or an infinite number')
-    expect(memory).toContain('The GPU is out of memory: fewer --instances')
+    expect(memory).toContain('The GPU is out of memory: serve fewer instances')
     expect(await problem(client, batch(3, 10, 7))).toBe('')
   })
 
