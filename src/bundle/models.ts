@@ -22,8 +22,12 @@ interface ModelFacts {
    * fewer, chunks of 300 and 500 bases, the longest sequences that enter the mean whole.
    */
   readonly profiles: readonly number[]
-  /** What the original calls it: the name of its weights among the options of an import, and a kind of feature file. */
+  /** What options call it. */
   readonly short: string
+  /** What an import is given for it: a file or a folder, and which. */
+  readonly weights: { readonly hint: 'FILE' | 'DIR'; readonly help: string }
+  /** Kind of its feature files; undefined for a model that the original does not have. */
+  readonly featureFile?: 'dnabert' | 'esm'
 }
 
 /** The language models of a bundle, in the order of its manifest. Everything that treats each of them iterates over this table. */
@@ -39,6 +43,8 @@ export const MODELS = {
     maxSequences: 1024,
     profiles: [64, 176, 1088],
     short: 'esm',
+    weights: { hint: 'FILE', help: 'a fair-esm `.pt` file, or a Hugging Face folder or weight file' },
+    featureFile: 'esm',
   },
   // One token stands for about 4.6 bases, and at worst for one.
   dnabert_s: {
@@ -51,6 +57,8 @@ export const MODELS = {
     maxSequences: 4096,
     profiles: [64, 160, 512],
     short: 'dnabert',
+    weights: { hint: 'DIR', help: 'a Hugging Face folder' },
+    featureFile: 'dnabert',
   },
 } as const satisfies Readonly<Record<string, ModelFacts>>
 

@@ -1,6 +1,6 @@
 import { access } from 'node:fs/promises'
 import { basename } from 'node:path'
-import { FEATURE_ORDER, MODELS, type ModelName } from '../bundle/index.ts'
+import { FEATURE_ORDER, type ModelName, modelFacts } from '../bundle/index.ts'
 import type { OutputPaths } from '../layout/index.ts'
 import { writeAtomically } from '../system/atomic.ts'
 import { sha256File } from '../system/sha256.ts'
@@ -35,12 +35,13 @@ export async function writePartFiles(
   const proteinOrder = paths.layout === 'broad' ? inOrder : byLength(part)
   let dim = 0
   // Made one after the other: each is a copy of the features.
-  const tables: [FeatureKind, () => FeatureTable][] = FEATURE_ORDER.map((model) => {
-    const { short, sequence } = MODELS[model]
+  const tables: [FeatureKind, () => FeatureTable][] = FEATURE_ORDER.flatMap((model) => {
+    const { featureFile, sequence } = modelFacts(model)
     const first = dim
     dim += part.widths[model]
     const order = sequence === 'protein' ? proteinOrder : inOrder
-    return [short, () => columns(part, order, first, part.widths[model])]
+    const table = () => columns(part, order, first, part.widths[model])
+    return featureFile === undefined ? [] : [[featureFile, table]]
   })
   tables.push(['merged', () => ({ ids: part.ids, rows: part.features, dim })])
   const digests: string[] = []

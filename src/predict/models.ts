@@ -141,6 +141,7 @@ function modelInputs(
   backend: EmbeddingBackend,
   logger: Logger,
 ): ModelInput[] {
+  const budgets: Partial<Record<`${string}TokenBudget`, number | undefined>> = { ...options }
   let columns = 0
   return FEATURE_ORDER.map((model) => {
     const { dimension, maxResidues } = manifest.models[model]
@@ -150,7 +151,7 @@ function modelInputs(
     return {
       model,
       column,
-      tokenBudget: options[`${MODELS[model].short}TokenBudget`] ?? backend.tokenBudget(model),
+      tokenBudget: budgets[`${MODELS[model].short}TokenBudget`] ?? backend.tokenBudget(model),
       maxSequences: backend.maxSequences(model),
       tapers: backend.tapers,
       padId: tokenizer.padId,

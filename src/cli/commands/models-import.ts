@@ -1,5 +1,13 @@
 import * as v from 'valibot'
-import { PRECISION_NAMES, type Precision, precisionFacts, precisionsWhere } from '../../bundle/index.ts'
+import {
+  MODEL_NAMES,
+  MODELS,
+  type ModelName,
+  PRECISION_NAMES,
+  type Precision,
+  precisionFacts,
+  precisionsWhere,
+} from '../../bundle/index.ts'
 import type { Quantization } from '../../import/index.ts'
 import { flag, numberFrom, oneOf, option, section, text, type Values } from '../../settings/index.ts'
 import { UsageError } from '../../system/errors.ts'
@@ -27,11 +35,26 @@ function those(has: Parameters<typeof precisionsWhere>[0], marks = ''): string {
   return names.join(', ').replace(/, (\S+)$/, ' or $1')
 }
 
+type Short = (typeof MODELS)[ModelName]['short']
+
+/** One value for each model, under its short name. */
+function forShorts<T>(make: (model: ModelName) => T): Record<Short, T> {
+  const made = MODEL_NAMES.map((model) => [MODELS[model].short, make(model)])
+  return Object.fromEntries(made) as Record<Short, T>
+}
+
+function weightsOption(model: ModelName) {
+  const { label, weights } = MODELS[model]
+  return option(text(weights.hint), `${label}: ${weights.help}`, { required: true })
+}
+
+/** `--esm FILE --dnabert DIR` */
+const WEIGHTS_USAGE = MODEL_NAMES.map((name) => `--${MODELS[name].short} ${MODELS[name].weights.hint}`).join(
+  ' ',
+)
+
 const options = section('Models', {
-  esm: option(text('FILE'), 'ESM-2: a fair-esm `.pt` file, or a Hugging Face folder or weight file', {
-    required: true,
-  }),
-  dnabert: option(text('DIR'), 'DNABERT-S: a Hugging Face folder', { required: true }),
+  ...forShorts(weightsOption),
   mlp: option(
     { hint: '[LENGTH=]FILE', schema: classifier },
     'classifier: `300_model.pth`, `500_model.pth` or your own, with the [chunk length](models.md#chunk-length) it was made for (`500=FILE`)',
@@ -67,7 +90,7 @@ const options = section('Models', {
 type Args = Values<typeof options>
 
 export default command({
-  usage: ['--esm FILE --dnabert DIR --mlp FILE --output BUNDLE [OPTIONS]'],
+  usage: [`${WEIGHTS_USAGE} --mlp FILE --output BUNDLE [OPTIONS]`],
   options,
   check({ args: { precision, attention, calibrate, fp8Tolerance } }) {
     const { device, calibration } = precisionFacts(precision)
@@ -89,11 +112,11 @@ export default command({
       )
   },
   async run({ args, logger, signal }) {
-    const { esm, dnabert, mlp: classifier, output, attention, force } = args
+    const { mlp: classifier, output, attention, force } = args
+    const weights = forShorts((model) => args[MODELS[model].short])
     const file = args.calibrate === 'none' ? undefined : args.calibrate
     await requirePaths([
-      ['--esm', esm],
-      ['--dnabert', dnabert],
+      ...Object.entries(weights).map(([short, path]) => [`--${short}`, path] as const),
       ['--mlp', classifier.mlp],
     ])
     await requireInputs(file)
@@ -102,8 +125,7 @@ export default command({
     // It is read once for each model, and what a pipe gives comes once.
     await using kept = file === undefined ? undefined : await keepInput(file, signal)
     const { manifest } = await importModels({
-      esm,
-      dnabert,
+      ...weights,
       ...classifier,
       output,
       attention,
