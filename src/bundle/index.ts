@@ -1,7 +1,5 @@
 // A model bundle: what it holds, whether it is whole, and the classifier that is part of it.
 
-// What chunks a classifier was made for.
-export { classifierLength, publishedLength } from './chunk-length.ts'
 export { Classifier, type ClassifierOptions, countEqualCalls, type Embeddings } from './classifier.ts'
 export { createBundle, writeBundleFile } from './create.ts'
 // Errors.
@@ -19,11 +17,13 @@ export {
   BUNDLE_VERSION,
   type BundleFile,
   bundleDigest,
+  classifierLength,
   graphFiles,
   MANIFEST_FILE,
   Manifest,
   manifestText,
   modelDigest,
+  publishedLength,
   type SourceRecord,
   servedVersion,
   sourceDigest,

@@ -1,3 +1,4 @@
+import { basename } from 'node:path'
 import * as v from 'valibot'
 import { sha256 } from '../system/sha256.ts'
 import { forModels, MODEL_NAMES, type ModelName, modelFacts } from './models.ts'
@@ -69,7 +70,7 @@ const languageModel = (kind: ModelName) =>
 
 /**
  * What a precision costs: for INT8 and FP16 found by running the bundle's models, for BF16 by models with its weights that
- * compute in FP32, with what embeddings get back.
+ * compute in FP32, after the correction of embeddings.
  */
 const Measured = v.object({
   /** Nucleotides whose open reading frames were calibrated and measured with. */
@@ -224,7 +225,7 @@ export function modelDigest({ models, precision, attention }: Manifest, model: M
 
 /**
  * The version number under which a server has the model of a digest. A request names it, so that a server which has
- * another model by then, for whatever reason, answers that there is no such version instead of computing.
+ * another model by then, for whatever reason, answers that it lacks this version instead of computing.
  *
  * A decimal number of 60 bits whose first bit is set: Triton reads versions as signed integers of 64 bits, takes no
  * leading zeros, and hand-made repositories have small numbers.
@@ -235,3 +236,17 @@ export function servedVersion(digest: string): string {
 
 /** Positions that the table of angles of a graph covers, that of the attention kernel included. */
 export const TABLE_POSITIONS = 4096
+
+/** Chunk length that a classifier was made for, by the name of its file: VirNucPro's own two have it there. */
+export function publishedLength(path: string): number | undefined {
+  const found = /^(300|500)_model\.pth$/.exec(basename(path))?.[1]
+  return found === undefined ? undefined : Number(found)
+}
+
+/** Chunk length that the classifier of a bundle was made for; undefined where nobody has said it. */
+export function classifierLength({ models }: Manifest): number | undefined {
+  const { chunkLength, source } = models.mlp
+  const [file] = source.files
+  // Bundles of version 0.1.0 have the name of its file only.
+  return chunkLength ?? (file === undefined ? undefined : publishedLength(file.name))
+}

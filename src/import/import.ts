@@ -307,7 +307,7 @@ export interface ImportedClassifier {
 /**
  * Turns a classifier file of the original into a graph for one run, as its command line names the file each time.
  *
- * @throws ModelError when the file is no classifier, or is written to while it is read
+ * @throws ModelError when the file is not a classifier, or is written to while it is read
  */
 export async function importClassifier(path: string): Promise<ImportedClassifier> {
   await using model = await openMlp(path)

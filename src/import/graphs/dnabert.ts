@@ -6,7 +6,7 @@ import { fusedAlibi, fusedAttention } from './fused-attention.ts'
 import { Layers } from './layers.ts'
 import type { Tensors } from './tensors.ts'
 
-/** What tells one DNABERT-2-shaped model from another. */
+/** What distinguishes one model of DNABERT-2's shape from another. */
 export interface DnabertShape {
   readonly layers: number
   /** Numbers per token, and of the embedding. */

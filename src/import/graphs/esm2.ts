@@ -21,7 +21,7 @@ import { Layers } from './layers.ts'
 import { type Rotation, rotate, rotations } from './rotary.ts'
 import type { Tensors } from './tensors.ts'
 
-/** What tells one ESM-2 from another. */
+/** What distinguishes one ESM-2 from another. */
 export interface Esm2Shape {
   readonly layers: number
   /** Numbers per residue, and of the embedding. */

@@ -44,7 +44,7 @@ const FOR_TENSORRT: GraphForm = {
   gate: 'joined',
 }
 
-/** What each precision uses unless told otherwise: FP32 is for ONNX Runtime, the others for TensorRT. */
+/** What each precision uses by default: FP32 is for ONNX Runtime, the others for TensorRT. */
 export const defaultForms: Record<GraphPrecision, GraphForm> = {
   fp32: BASE,
   bf16: FOR_TENSORRT,

@@ -2,7 +2,7 @@ import { DataType, GraphBuilder } from '../../onnx/index.ts'
 import type { GraphOptions } from './common.ts'
 import { asStored, type Tensors } from './tensors.ts'
 
-/** What tells one classifier from another. */
+/** What distinguishes one classifier from another. */
 export interface MlpShape {
   /** Numbers per open reading frame: DNABERT-S' embedding, then ESM-2's. */
   readonly input: number

@@ -1,5 +1,5 @@
 import { EigenvalueDecomposition, Matrix } from 'ml-matrix'
-import type { Correction } from '../graphs/correction.ts'
+import type { Correction } from '../graphs/common.ts'
 import { checkFinite, type Rounded } from './accuracy.ts'
 
 /** Embeddings after the correction, of rows that it was not found with. */

@@ -16,7 +16,7 @@ const MOST_SHARE = 0.5
 
 /**
  * Follows frames through the models in FP32, to see that all numbers inside fit FP16, and once more in FP16, to measure what
- * that costs. Nothing is calibrated, so that all frames tell of the accuracy.
+ * that costs. Nothing is calibrated, so that all frames count for the accuracy.
  *
  * ONNX Runtime computes FP16 on a CPU in FP32 and rounds results, though not each of them.
  */
@@ -67,7 +67,7 @@ const MAGNITUDES: Probe = {
   result: (b, name, x) => showLargest(b, `${name}:result`, x),
 }
 
-/** What an output of that probe tells of, in words for people, layers from 1; undefined for any other output. */
+/** What an output of that probe is about, in words for people, layers from 1; undefined for any other output. */
 function placeOf(output: string): string | undefined {
   const [, layer, part, kind] = /^(?:layers\.(\d+)\.)?(.+):(input|weights|result)$/.exec(output) ?? []
   if (kind === undefined) return undefined

@@ -18,7 +18,7 @@ export type TensorMap = ReadonlyMap<string, TensorOrigin>
 /**
  * Compares a file with what the architecture needs.
  *
- * @param known tells names that the architecture may have and inference does not use
+ * @param known recognizes names that the architecture may have and inference does not use
  * @throws TensorMismatchError with every difference
  */
 export function checkTensors(
