@@ -12,6 +12,7 @@ export const DTYPES = {
   BOOL: { bytes: 1, storage: 'BoolStorage', numpy: 'b1', array: Uint8Array },
 } as const
 
+/** Element type of a tensor. */
 export type DType = keyof typeof DTYPES
 
 const names = Object.keys(DTYPES) as DType[]

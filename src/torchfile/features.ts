@@ -81,21 +81,24 @@ export async function writeFeatureFile(
   await writeTorchZip(featureObject(kind, table, options), sink, options)
 }
 
-type Encode = (table: FeatureTable, options: FeatureFileOptions) => Promise<Uint8Array>
-
-const encoder =
-  (kind: FeatureKind): Encode =>
-  async (table, options) =>
-    await encodeTorchZip(featureObject(kind, table, options), options)
+async function encoded(kind: FeatureKind, table: FeatureTable, options: FeatureFileOptions) {
+  return await encodeTorchZip(featureObject(kind, table, options), options)
+}
 
 /** `output_N_DNABERT_S.pt`: `{'nucleotide': [id], 'data': [{'label': id, 'mean_representation': [float]}]}` */
-export const encodeDnabertFile = encoder('dnabert')
+export function encodeDnabertFile(table: FeatureTable, options: FeatureFileOptions): Promise<Uint8Array> {
+  return encoded('dnabert', table, options)
+}
 
 /** `output_N_ESM.pt`: `{'proteins': [id], 'data': [Tensor float32 (dim,)]}` */
-export const encodeEsmFile = encoder('esm')
+export function encodeEsmFile(table: FeatureTable, options: FeatureFileOptions): Promise<Uint8Array> {
+  return encoded('esm', table, options)
+}
 
 /** `output_N_merged.pt`: `{'ids': [id], 'data': Tensor float32 (n, dim)}` */
-export const encodeMergedFile = encoder('merged')
+export function encodeMergedFile(table: FeatureTable, options: FeatureFileOptions): Promise<Uint8Array> {
+  return encoded('merged', table, options)
+}
 
 /** A feature table with what the file says of itself. */
 export interface DecodedFeatures extends FeatureTable {

@@ -2,7 +2,7 @@
 
 // PyTorch files, both formats; tensors are read by position.
 export type { DType } from './dtype.ts'
-export { ITEM_BYTES, toFloat32 } from './dtype.ts'
+export { DTYPES, ITEM_BYTES, toFloat32 } from './dtype.ts'
 // Errors: all are TorchFileError.
 export { FeatureFileError, TorchFileError, UnsafePickleError } from './errors.ts'
 // VirNucPro's feature files.
@@ -27,7 +27,7 @@ export type { PickleOptions } from './pickle-host.ts'
 export { PyFloat, PyFloatList, PyString, TensorData, type Writable } from './pickle-writer.ts'
 export { openSafetensors, SafetensorsError } from './safetensors.ts'
 export { openSafetensorsIndex, openTorchIndex } from './sharded.ts'
-export { StorageRef, type StreamOptions, type TensorInfo, TensorRef } from './tensor.ts'
+export { StorageRef, type StoredTensor, type StreamOptions, type TensorInfo, TensorRef } from './tensor.ts'
 export { TorchFile } from './torch-file.ts'
 export type { TorchSaveOptions } from './torch-save.ts'
 export { archiveNameOf, encodeTorchZip, writeTorchZip } from './torch-save.ts'

@@ -34,6 +34,7 @@ export class TorchFile {
   readonly root: PyValue
   readonly #container: TorchContainer
 
+  /** @internal */
   constructor(container: TorchContainer) {
     this.path = container.name
     this.format = container.format
@@ -76,6 +77,7 @@ export class TorchFile {
     return this.#container.verify()
   }
 
+  /** Its tensors cannot be read any more. */
   close(): Promise<void> {
     return this.#container.close()
   }

@@ -21,6 +21,7 @@ export interface WeightSource {
   readF32(name: string): Promise<Float32Array>
   /** The bytes of `read` in chunks. */
   stream(name: string, options?: StreamOptions): AsyncGenerator<Uint8Array>
+  /** Closes the files behind it. */
   close(): Promise<void>
 }
 
