@@ -3,17 +3,6 @@ import type { Option } from './option.ts'
 import type { Configuration } from './resolve.ts'
 import { type Settings, settings } from './table.ts'
 
-/** Credentials for inference servers: files in PEM form, and a header for a proxy that wants one. */
-interface TritonAccess {
-  /** Certificate of the authority that signed the servers' certificates. Undefined: those the system trusts. */
-  ca?: string | undefined
-  /** Our own certificate and its key, for servers that ask for one. */
-  cert?: string | undefined
-  key?: string | undefined
-  /** `Name: value`, sent with every request. */
-  header?: string | undefined
-}
-
 type NameOf<Name, Setting> = Setting extends { library: infer Other }
   ? Other extends string
     ? Other
@@ -36,8 +25,16 @@ export interface PredictOptions extends FromTable {
   classifierFor: number | undefined
   /** Ids that were seen before: an error, a name of their own (`_2`), or left out. */
   duplicateIds: NonNullable<Settings['duplicateIds']>
-  /** How to be let in by the servers: files in PEM form, and a header for a proxy that wants one. */
-  tritonAccess: TritonAccess
+  /** Credentials for inference servers: files in PEM form, and a header for a proxy that wants one. */
+  tritonAccess: {
+    /** Certificate of the authority that signed the servers' certificates. Undefined: those the system trusts. */
+    ca?: string | undefined
+    /** Our own certificate and its key, for servers that ask for one. */
+    cert?: string | undefined
+    key?: string | undefined
+    /** `Name: value`, sent with every request. */
+    header?: string | undefined
+  }
   /** A GPU that was asked for and is not there may be replaced by the processor: Broad's `fallback_to_cpu`. */
   fallbackToCpu: boolean
 }
@@ -50,7 +47,7 @@ function fromTable(values: Settings): FromTable {
 }
 
 /** How servers are reached. */
-export function tritonAccess(values: Settings): TritonAccess {
+export function tritonAccess(values: Settings): PredictOptions['tritonAccess'] {
   const { tritonCa: ca, tritonCert: cert, tritonKey: key, tritonHeader } = values
   return { ca, cert, key, header: tritonHeader?.reveal() }
 }
