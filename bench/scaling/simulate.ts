@@ -55,7 +55,7 @@ const REQUESTS_PER_GPU = 2
 const SENDING = 0.5
 
 /**
- * Runs a load on simulated servers. Real are the queue that spreads batches over servers (`PullQueue`), the lanes and the
+ * Runs a load on simulated servers. Real are the queue that spreads batches over servers (`PullQueue`), its limiter and the
  * overlap of windows (src/predict); simulated are time, GPUs, the network and the client's thread.
  */
 export async function simulate(windows: readonly PlannedWindow[], options: Simulation): Promise<Simulated> {

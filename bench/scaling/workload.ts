@@ -134,7 +134,7 @@ export interface LoadOptions {
   embed(batch: PlannedBatch): Promise<unknown>
 }
 
-/** Sends a run's batches as the pipeline does: window after window, with its own lanes and its own overlap. */
+/** Sends a run's batches as the pipeline does: window after window, with its own limiter and its own overlap. */
 export async function runLoad(
   windows: readonly PlannedWindow[],
   { concurrency, prepare, embed }: LoadOptions,

@@ -141,7 +141,9 @@ describe('how a run is cut does not change its tables', () => {
     const { esm, dnabert, mlp } = models
     const rest = ['--dnabert', dnabert, '--mlp', mlp, '--output', bundle]
     const swapped = await virnucpro(['models', 'import', '--esm', mlp, ...rest])
-    expect(swapped.stderr).toContain('is a classifier of VirNucPro: name it with --mlp')
+    expect(swapped.stderr).toContain(
+      'is a classifier of VirNucPro: expected the weights of the language model. Name the classifier with --mlp',
+    )
     expect(swapped.code).toBe(65)
     await succeed('models', 'import', '--esm', esm, ...rest)
     const run = (length: string) =>
