@@ -22,7 +22,7 @@ export interface SessionOptions {
 export type { InferenceSession }
 
 /**
- * The runtime is loaded on first use: it is 20 MB of native code that `--help` has no need of.
+ * The runtime is loaded on first use: it is 20 MB of native code that no help text needs.
  * @throws VirnucproError when the system cannot load it: no memory, another library of that name before it, one missing
  */
 export async function loadRuntime(): Promise<typeof import('onnxruntime-node')> {
