@@ -1,5 +1,7 @@
 // A model bundle: what it holds, whether it is whole, and the classifier that is part of it.
 
+// Opening.
+export type { Bundle } from './bundle.ts'
 export { Classifier, type ClassifierOptions, countEqualCalls, type Embeddings } from './classifier.ts'
 export { createBundle, writeBundleFile } from './create.ts'
 // Errors.
@@ -30,6 +32,7 @@ export {
   TABLE_POSITIONS,
 } from './manifest.ts'
 export {
+  eachModel,
   FEATURE_ORDER,
   forModels,
   GRAPH_TENSORS,
@@ -38,8 +41,7 @@ export {
   type ModelName,
   modelFacts,
 } from './models.ts'
-// Opening.
-export { type Bundle, openBundle, resolveBundle, verifyBundle } from './open.ts'
+export { openBundle, resolveBundle, verifyBundle } from './open.ts'
 export {
   computesOnCpu,
   type GraphPrecision,

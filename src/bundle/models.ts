@@ -81,5 +81,12 @@ export function forModels<T>(make: (model: ModelName) => T): Record<ModelName, T
   return Object.fromEntries(MODEL_NAMES.map((model) => [model, make(model)])) as Record<ModelName, T>
 }
 
+/** One value for each model, made one after the other. */
+export async function eachModel<T>(make: (model: ModelName) => Promise<T>): Promise<Record<ModelName, T>> {
+  const made: [ModelName, T][] = []
+  for (const model of MODEL_NAMES) made.push([model, await make(model)])
+  return Object.fromEntries(made) as Record<ModelName, T>
+}
+
 /** Inputs and output of every model's graph, in this process and on servers. */
 export const GRAPH_TENSORS = { ids: 'input_ids', lengths: 'lengths', embedding: 'embedding' } as const

@@ -3,40 +3,9 @@ import * as v from 'valibot'
 import { parseJson } from '../system/json.ts'
 import { NotRegularError, openRegular } from '../system/regular-file.ts'
 import { fromSystem } from '../system/system-error.ts'
+import { Bundle } from './bundle.ts'
 import { BundleError } from './errors.ts'
-import { BundleFiles, type Unchanged } from './files.ts'
-import {
-  BUNDLE_FORMAT,
-  BUNDLE_VERSION,
-  type BundleFile,
-  bundleDigest,
-  filesOf,
-  isIntact,
-  MANIFEST_FILE,
-  Manifest,
-} from './manifest.ts'
-
-/** A bundle on disk whose manifest and small files have been checked. */
-export interface Bundle {
-  readonly folder: string
-  readonly manifest: Manifest
-  /** See `bundleDigest`. */
-  readonly digest: string
-  /** Absolute path of one of its files; for what computes with it, see `whileVerified`. */
-  pathOf(file: BundleFile): string
-  /** The content of a file, which is what was imported. @throws BundleError when it is not */
-  read(file: BundleFile): Promise<Buffer>
-  /**
-   * Has `use` open some files by their paths: they are what was imported, before and after. What keeps them open longer
-   * asks `unchanged` after each use of theirs; that is quick while nobody has touched them.
-   * @throws BundleError when a file is another one
-   */
-  whileVerified<T>(
-    files: readonly BundleFile[],
-    use: (unchanged: Unchanged) => Promise<T>,
-    signal?: AbortSignal,
-  ): Promise<T>
-}
+import { BUNDLE_FORMAT, BUNDLE_VERSION, filesOf, isIntact, MANIFEST_FILE, Manifest } from './manifest.ts'
 
 /** Files of up to this size are read and compared whenever a bundle is opened. */
 const SMALL_BYTES = 64 << 20
@@ -50,7 +19,7 @@ export function resolveBundle(nameOrPath: string): string {
 
 /**
  * Opens a bundle: checks the manifest and that every file is there, is a file and has its size; compares small files with
- * their checksums. Large ones, the weights, are compared when they are used: see `Bundle.whileVerified`.
+ * their checksums. Large ones, the weights, are compared when they are used: see `whileVerified`.
  *
  * @param nameOrPath folder of the bundle, or `demo`
  * @throws BundleError naming the file and what is wrong with it
@@ -58,19 +27,12 @@ export function resolveBundle(nameOrPath: string): string {
 export async function openBundle(nameOrPath: string, signal?: AbortSignal): Promise<Bundle> {
   const folder = resolveBundle(nameOrPath)
   const manifest = await readManifest(folder)
-  const files = new BundleFiles(folder)
+  const bundle = new Bundle(folder, manifest)
   for (const file of filesOf(manifest)) {
-    if (file.bytes <= SMALL_BYTES) await files.verify(file, signal)
-    else await files.requireThere(file)
+    if (file.bytes <= SMALL_BYTES) await bundle.verify(file, signal)
+    else await bundle.requireThere(file)
   }
-  return {
-    folder,
-    manifest,
-    digest: bundleDigest(manifest),
-    pathOf: (file) => files.pathOf(file),
-    read: (file) => files.read(file),
-    whileVerified: (used, use, signal) => files.whileVerified(used, use, signal),
-  }
+  return bundle
 }
 
 /**

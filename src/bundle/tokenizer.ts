@@ -1,5 +1,5 @@
-import { MODEL_NAMES, type ModelName } from './models.ts'
-import type { Bundle } from './open.ts'
+import type { Bundle } from './bundle.ts'
+import { eachModel, type ModelName } from './models.ts'
 
 /** From the letters of a sequence to the token ids of one model. */
 export interface Tokenizer {
@@ -10,11 +10,10 @@ export interface Tokenizer {
 /** The tokenizers of a bundle; those in files are made of the bytes that were compared with their checksums. */
 export async function readTokenizers(bundle: Bundle): Promise<Record<ModelName, Tokenizer>> {
   const { DnaTokenizer, EsmAlphabet } = await import('../tokenizers/index.ts')
-  const read = async (name: ModelName): Promise<[ModelName, Tokenizer]> => {
+  return await eachModel(async (name) => {
     const { tokenizer } = bundle.manifest.models[name]
-    if (tokenizer === undefined) return [name, new EsmAlphabet()]
+    if (tokenizer === undefined) return new EsmAlphabet()
     const text = (await bundle.read(tokenizer)).toString('utf8')
-    return [name, DnaTokenizer.fromJson(text, bundle.pathOf(tokenizer))]
-  }
-  return Object.fromEntries(await Promise.all(MODEL_NAMES.map(read))) as Record<ModelName, Tokenizer>
+    return DnaTokenizer.fromJson(text, bundle.pathOf(tokenizer))
+  })
 }

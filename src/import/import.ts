@@ -8,6 +8,7 @@ import {
   type BundleFile,
   createBundle,
   DimensionMismatchError,
+  eachModel,
   forModels,
   MANIFEST_FILE,
   type Manifest,
@@ -140,7 +141,7 @@ export async function importModels(options: ImportOptions): Promise<Bundle> {
       demo: options.demo ?? false,
       ...(measured && { [precision]: measured }),
       models: {
-        ...(await forEach(async (name) => ({
+        ...(await eachModel(async (name) => ({
           ...(await writeLanguageModel(language[name], graphs[name], target)),
           ...ofModels?.[name],
         }))),
@@ -177,7 +178,9 @@ function calibrationFile(options: ImportOptions): string | undefined {
 }
 
 async function openModels(options: ImportOptions, opened: AsyncDisposableStack): Promise<OpenedModels> {
-  const language = await forEach(async (name) => opened.use(await OPENERS[name](options[MODELS[name].short])))
+  const language = await eachModel(async (name) =>
+    opened.use(await OPENERS[name](options[MODELS[name].short])),
+  )
   const mlp = opened.use(await openMlp(options.mlp))
   const widths = forModels((name) => language[name].shape.width)
   const all = Object.values(widths).reduce((sum, width) => sum + width, 0)
@@ -218,13 +221,6 @@ async function quantize(
   const tolerance = ('tolerance' in options ? options.tolerance : undefined) ?? DEFAULT_TOLERANCE
   const how = { calibrate, tolerance, isFused: attention === 'fused' }
   return await quantizer.calibrate(models, how, { folder, onProgress, signal })
-}
-
-/** One value for each model, made one after the other. */
-async function forEach<T>(make: (name: ModelName) => Promise<T>): Promise<Record<ModelName, T>> {
-  const made: [ModelName, T][] = []
-  for (const name of MODEL_NAMES) made.push([name, await make(name)])
-  return Object.fromEntries(made) as Record<ModelName, T>
 }
 
 interface Target {

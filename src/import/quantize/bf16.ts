@@ -1,7 +1,7 @@
-import { forModels, MODELS } from '../../bundle/index.ts'
+import { eachModel, forModels, MODELS } from '../../bundle/index.ts'
 import type { LanguageModel } from '../open.ts'
 import { measureAll } from './accuracy.ts'
-import { type CalibrationContext, eachModel, type Quantizer } from './calibration.ts'
+import type { CalibrationContext, Quantizer } from './calibration.ts'
 import { type Corrected, fitCorrection } from './fit-correction.ts'
 import { follow } from './follow.ts'
 import { type CalibrationOrfs, readOrfs } from './orfs.ts'
@@ -23,7 +23,7 @@ export const bf16: Quantizer = {
       `correcting embeddings for BF16, found with ${calibration.length} open reading frames of ${input.name}, ` +
         `${heldOut.length} more to check`,
     )
-    const found = await eachModel(models, (model) => correctBf16(model, orfs, context))
+    const found = await eachModel((name) => correctBf16(models.language[name], orfs, context))
     const accuracy = await measureAll(found, heldOut.length, 'weights in BF16', models, context)
     return {
       options: forModels((name) => ({ correction: found[name].correction })),

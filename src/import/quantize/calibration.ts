@@ -1,4 +1,4 @@
-import { FEATURE_ORDER, type Manifest, type ModelName } from '../../bundle/index.ts'
+import type { Manifest, ModelName } from '../../bundle/index.ts'
 import type { GraphOptions } from '../graphs/common.ts'
 import type { MlpShape } from '../graphs/mlp.ts'
 import type { LanguageModel, OpenedModel } from '../open.ts'
@@ -52,14 +52,4 @@ export interface Quantizer {
     options: QuantizeOptions,
     context: CalibrationContext,
   ) => Promise<Quantized>
-}
-
-/** What `make` makes of each model, one after the other. */
-export async function eachModel<T>(
-  { language }: OpenedModels,
-  make: (model: LanguageModel) => Promise<T>,
-): Promise<Record<ModelName, T>> {
-  const made: Partial<Record<ModelName, T>> = {}
-  for (const name of FEATURE_ORDER) made[name] = await make(language[name])
-  return made as Record<ModelName, T>
 }

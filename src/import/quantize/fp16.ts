@@ -1,10 +1,10 @@
-import { forModels, MODELS, ModelError } from '../../bundle/index.ts'
+import { eachModel, forModels, MODELS, ModelError } from '../../bundle/index.ts'
 import { areFinite } from '../../system/finite.ts'
 import { type Probe, showLargest } from '../graphs/probe.ts'
 import { FP16_END } from '../graphs/tensors.ts'
 import type { LanguageModel } from '../open.ts'
 import { checkFinite, measureAll, type Rounded } from './accuracy.ts'
-import { type CalibrationContext, eachModel, type Quantizer } from './calibration.ts'
+import type { CalibrationContext, Quantizer } from './calibration.ts'
 import { type Frames, follow, type Outputs } from './follow.ts'
 import { readOrfs } from './orfs.ts'
 
@@ -28,7 +28,7 @@ export const fp16: Quantizer = {
       `trying FP16 with ${frames.length} open reading frames of ${input.name}: do all numbers fit, and what does it cost`,
     )
     const magnitudes = forModels((name) => new Magnitudes(MODELS[name].label))
-    const found = await eachModel(models, (model) => tried(model, frames, magnitudes[model.name], context))
+    const found = await eachModel((name) => tried(models.language[name], frames, magnitudes[name], context))
     const largest = Math.max(...Object.values(magnitudes).map((each) => each.largest))
     context.onProgress?.(
       `largest number inside the models ${shown(largest)}, of ${shown(FP16_END)} that FP16 has`,

@@ -1,4 +1,11 @@
-import { forModels, type Manifest, MODELS, type ModelName, writeBundleFile } from '../../bundle/index.ts'
+import {
+  eachModel,
+  forModels,
+  type Manifest,
+  MODELS,
+  type ModelName,
+  writeBundleFile,
+} from '../../bundle/index.ts'
 import { DataType, type Value } from '../../onnx/index.ts'
 import type { Fp8Product, Fp8Products, GraphOptions } from '../graphs/common.ts'
 import { defaultForms, fp8Form, fusedFp8Form } from '../graphs/form.ts'
@@ -7,13 +14,12 @@ import { type Probe, showLargest } from '../graphs/probe.ts'
 import type { LanguageModel } from '../open.ts'
 import { checkFinite, compareEmbeddings, countCalls, describeDistance, measure } from './accuracy.ts'
 import { correctBf16, readBf16Orfs } from './bf16.ts'
-import {
-  type CalibrationContext,
-  eachModel,
-  type ModelRecord,
-  type OpenedModels,
-  type QuantizeOptions,
-  type Quantizer,
+import type {
+  CalibrationContext,
+  ModelRecord,
+  OpenedModels,
+  QuantizeOptions,
+  Quantizer,
 } from './calibration.ts'
 import { type Corrected, fitCorrection } from './fit-correction.ts'
 import { embedWhole, type Frames, follow, type Outputs } from './follow.ts'
@@ -40,10 +46,10 @@ export const fp8: Quantizer = {
   }),
   async calibrate(models, options, context) {
     const orfs = await readOrfs(options.calibrate, context.signal, 'FP8')
-    const found = await eachModel(models, (model) =>
-      model.name === QUANTIZED
+    const found = await eachModel((name) =>
+      name === QUANTIZED
         ? quantize(models, orfs, options, context)
-        : besideFp8(model, options, context),
+        : besideFp8(models.language[name], options, context),
     )
     return {
       options: forModels((name) => found[name].options),
@@ -75,8 +81,8 @@ async function quantize(
   )
   const products = new Products(tolerance, MODELS[QUANTIZED].label)
   const { exact, rounded, correction } = await calibrateProducts(model, orfs, products, isFused, context)
-  const others = await eachModel(models, async (each) =>
-    each === model ? undefined : await embedWhole(each, heldOut, {}, context),
+  const others = await eachModel(async (name) =>
+    name === QUANTIZED ? undefined : await embedWhole(models.language[name], heldOut, {}, context),
   )
   const beside = (own: Float32Array) => forModels((name) => others[name] ?? own)
   const equalCalls = await countCalls(heldOut.length, [beside(exact), beside(rounded)], models.mlp)

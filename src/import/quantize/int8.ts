@@ -1,10 +1,10 @@
-import { forModels, MODELS } from '../../bundle/index.ts'
+import { eachModel, forModels, MODELS } from '../../bundle/index.ts'
 import { DataType } from '../../onnx/index.ts'
 import type { GraphOptions, Int8Inputs } from '../graphs/common.ts'
 import type { Probe } from '../graphs/probe.ts'
 import type { LanguageModel } from '../open.ts'
 import { checkFinite, measureAll } from './accuracy.ts'
-import { type CalibrationContext, eachModel, type Quantizer } from './calibration.ts'
+import type { CalibrationContext, Quantizer } from './calibration.ts'
 import { type Corrected, fitCorrection } from './fit-correction.ts'
 import { follow, type Outputs } from './follow.ts'
 import { type CalibrationOrfs, readOrfs } from './orfs.ts'
@@ -24,7 +24,7 @@ export const int8: Quantizer = {
     context.onProgress?.(
       `calibrating INT8 with ${calibration.length} open reading frames of ${input.name}, ${heldOut.length} more to check`,
     )
-    const found = await eachModel(models, (model) => calibrateInt8(model, orfs, context))
+    const found = await eachModel((name) => calibrateInt8(models.language[name], orfs, context))
     const accuracy = await measureAll(found, heldOut.length, 'INT8', models, context)
     return { options: forModels((name) => found[name].options), measured: { input, accuracy } }
   },

@@ -1,6 +1,7 @@
 import {
   type Bundle,
   computesOnCpu,
+  eachModel,
   forModels,
   MODEL_NAMES,
   type ModelName,
@@ -64,12 +65,8 @@ async function plansOf(options: BuildOptions, bundle: Bundle): Promise<Record<Mo
       { detail: { code: 'precision-needs-plans', data: {} } },
     )
   }
-  const found = new Map<ModelName, Plan[]>()
-  if (backend === 'tensorrt' || (backend === 'python' && plans !== undefined)) {
-    if (plans === undefined) {
-      throw new PlanError(options.output, 'the backend tensorrt needs a folder with TensorRT plans', NO_PLANS)
-    }
-    for (const model of MODEL_NAMES) found.set(model, await findPlans(plans, model, bundle.digest))
-  }
-  return forModels((model) => found.get(model) ?? [])
+  if (backend === 'tensorrt' && plans === undefined)
+    throw new PlanError(options.output, 'the backend tensorrt needs a folder with TensorRT plans', NO_PLANS)
+  if (backend === 'onnxruntime' || plans === undefined) return forModels(() => [])
+  return await eachModel((model) => findPlans(plans, model, bundle.digest))
 }

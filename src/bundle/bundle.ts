@@ -5,23 +5,26 @@ import { fileIdentity, NotRegularError, openRegular } from '../system/regular-fi
 import { sha256, sha256Open } from '../system/sha256.ts'
 import { fromSystem } from '../system/system-error.ts'
 import { BundleError } from './errors.ts'
-import type { BundleFile } from './manifest.ts'
+import { type BundleFile, bundleDigest, type Manifest } from './manifest.ts'
 
 const REMEDY = 'Import the models again, or copy the bundle again.'
 
-/** Throws when files that were verified are not what they were. */
-export type Unchanged = () => Promise<void>
+/** A bundle on disk. What is made of one of its files is made of what was imported: files are compared with the manifest. */
+export class Bundle {
+  readonly folder: string
+  readonly manifest: Manifest
+  /** See `bundleDigest`. */
+  readonly digest: string
 
-/** The files of a bundle, each compared with what the manifest says of it before anything is made of it. */
-export class BundleFiles {
-  readonly #folder: string
-
-  constructor(folder: string) {
-    this.#folder = folder
+  constructor(folder: string, manifest: Manifest) {
+    this.folder = folder
+    this.manifest = manifest
+    this.digest = bundleDigest(manifest)
   }
 
+  /** Path of one of its files; for what computes with it, see `whileVerified`. */
   pathOf({ path }: BundleFile): string {
-    return join(this.#folder, path)
+    return join(this.folder, path)
   }
 
   /** Compares everything but the content. @throws BundleError */
@@ -45,11 +48,16 @@ export class BundleFiles {
     })
   }
 
-  /** @throws BundleError before `use` when a file is not what was imported; after it when one was written to meanwhile */
+  /**
+   * Has `use` open some files by their paths: they are what was imported, before and after. What keeps them open longer
+   * asks `unchanged` after each use of theirs; that is quick while nobody has touched them.
+   *
+   * @throws BundleError before `use` when a file is not what was imported; after it when one was written to meanwhile
+   */
   async whileVerified<T>(
     files: readonly BundleFile[],
-    use: (unchanged: Unchanged) => Promise<T>,
-    signal: AbortSignal | undefined,
+    use: (unchanged: () => Promise<void>) => Promise<T>,
+    signal?: AbortSignal,
   ): Promise<T> {
     const known: string[] = []
     for (const file of files) {
@@ -118,10 +126,7 @@ export class BundleFiles {
   }
 
   #error({ path }: BundleFile, problem: string, remedy: string): BundleError {
-    return new BundleError(
-      this.#folder,
-      `the bundle ${this.#folder} is damaged: ${path} ${problem}. ${remedy}`,
-    )
+    return new BundleError(this.folder, `the bundle ${this.folder} is damaged: ${path} ${problem}. ${remedy}`)
   }
 }
 
