@@ -49,7 +49,7 @@ test('the second is refused and told who the first is; after its end the way is 
     const refused = await RunLock.acquire(path).catch((error) => error)
     expect(refused).toBeInstanceOf(LockedError)
     expect(refused.message).toContain(`process ${process.pid} on ${hostname()}, running since 20`)
-    expect(refused.exitCode).toBe(75)
+    expect(refused.kind).toBe('tryAgain')
     const { child, said } = holder(path)
     expect(await said()).toBe('LockedError')
     await child.exited
