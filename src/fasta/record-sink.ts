@@ -89,6 +89,8 @@ export class RecordSink {
   hasEnough = false
 
   readonly #policy: OnInvalid
+  /** Whether the caller lets invalid records be left out: others cannot be advised to. */
+  readonly #canSkip: boolean
   readonly #allowEmpty: boolean
   readonly #report: (record: InvalidRecord) => void
   readonly #statistics: ReadStatistics
@@ -106,6 +108,7 @@ export class RecordSink {
   /** @param allIds - every id of the input, for names that must not be among them */
   constructor(options: ReadOptions, allIds?: IdTable) {
     this.#policy = options.onInvalid ?? 'auto'
+    this.#canSkip = options.onInvalid !== undefined
     this.#duplicates = options.duplicateIds ?? (this.#policy === 'skip' ? 'skip' : 'fail')
     this.#allIds = allIds
     this.#allowEmpty = options.allowEmpty ?? false
@@ -227,10 +230,8 @@ export class RecordSink {
   #isValid(header: HeaderBuffer, letters: SequenceBuffer, line: number): boolean {
     const { id } = header
     if (letters.length === 0) {
-      this.invalid('empty_record', line, id, `record ${quoted(id)} has no sequence`, 'remove it', '', {
-        code: 'empty-record',
-        data: { id },
-      })
+      const detail = this.#canSkip ? ({ code: 'empty-record', data: { id } } as const) : undefined
+      this.invalid('empty_record', line, id, `record ${quoted(id)} has no sequence`, 'remove it', '', detail)
       return false
     }
     const { aminoAcids } = letters
@@ -268,7 +269,7 @@ export class RecordSink {
     const reason = 'duplicate_id'
     const message = `${source}:${line}: duplicate id ${quoted(id)}, first at ${first.source}:${first.line}`
     if (this.#duplicates === 'fail') {
-      const detail = { code: 'duplicate-id', data: { id } } as const
+      const detail = this.#canSkip ? ({ code: 'duplicate-id', data: { id } } as const) : undefined
       throw new FastaError(`${message}; give every record an id of its own`, {
         source,
         line,

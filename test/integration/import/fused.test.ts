@@ -70,14 +70,14 @@ test('what cannot compute it refuses it, and says what can', async () => {
   }
   await expect(
     buildEngines({ bundle: bundle.folder, output: at('plans'), builder: 'trtexec' }),
-  ).rejects.toThrow('--builder python')
+  ).rejects.toMatchObject({ code: 'attention-needs-bindings' })
   const { code, stderr } = await virnucpro([
     ...['predict', '--input', 'examples/contigs.fasta', '--output-dir', at('out')],
     ...['--bundle', bundle.folder, '--backend', 'onnx'],
   ])
   expect(code).not.toBe(0)
   expect(stderr).toContain('bf16')
-  expect(stderr).toContain('a server that has its plans in the Python backend')
+  expect(stderr).toContain('name a server with --triton that has its plans in the Python backend')
 })
 
 test('an import that cannot be fused writes nothing', async () => {
