@@ -214,3 +214,26 @@ test('a file that shrinks while open is a named error', async () => {
   expect(await rejection(decodeEsm(file))).toBeInstanceOf(TorchFileError)
   await file.close()
 })
+
+test('the strict check takes the date of any version of torch, if all members have it', async () => {
+  const bytes = await encodeEsmFile(table, { archiveName: 'x' })
+  const text = Buffer.from(bytes).toString('latin1')
+  const placesOf = (signature: string, field: number) => {
+    const found: number[] = []
+    for (let at = text.indexOf(signature); at >= 0; at = text.indexOf(signature, at + 1))
+      found.push(at + field)
+    return found
+  }
+  const dates = [...placesOf('PK\x03\x04', 12), ...placesOf('PK\x01\x02', 14)]
+  for (const at of dates) bytes[at] = 0x21
+  const open = async () => {
+    await writeFile(join(directory, 'dated.pt'), bytes)
+    const file = await openTorchFile(join(directory, 'dated.pt'), { strict: true })
+    const found = await decodeEsm(file)
+    await file.close()
+    return found.ids
+  }
+  expect(await open()).toEqual(ids)
+  bytes[dates[1]!] = 0x22
+  expect(String(await rejection(open()))).toContain('not as torch writes it')
+})
