@@ -3,7 +3,7 @@ export { AdoptedVectors } from './adopted.ts'
 // Parts that could not be computed.
 export { type FailedPart, writeFailedFiles } from './failed-files.ts'
 // The files of a run.
-export { FileRecord, otherRecords, RecordError, type RecordPlace } from './file-record.ts'
+export { FileRecord, otherRecords, type RecordPlace } from './file-record.ts'
 // The embeddings of finished batches.
 export { Journal } from './journal.ts'
 export { type JournalEntry, KEY_BYTES, REFUSED } from './journal-format.ts'

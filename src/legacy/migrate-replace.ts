@@ -60,7 +60,7 @@ async function moveRecord(
 ): Promise<void> {
   using record = await FileRecord.open({ root: run.root, state: pathsOf(run, run.layout).state })
   if (record.isEmpty) return
-  for (const path of removed) if (record.owns(path)) record.gone(path)
+  for (const path of removed) if (record.owns(path)) record.note('gone', path)
   const isOfRun = LAYOUTS.map((layout) => madeBy(pathsOf(run, layout)))
   await record.take(
     [...placed].filter((path) => isOfRun.some((is) => is(resolve(path))) && !record.owns(path)),

@@ -52,7 +52,7 @@ export class AtomicFile implements ByteSink, AsyncDisposable {
     const keepers = keepersOf(path)
     try {
       await makeFolder(dirname(path), keepers)
-      for (const keeper of keepers) keeper.begins(resolve(temporary))
+      for (const keeper of keepers) keeper.note('begin', resolve(temporary))
       return new AtomicFile(path, temporary, keepers, await open(temporary, constants.O_WRONLY | CREATE))
     } catch (error) {
       throw error instanceof VirnucproError ? error : new WriteError(path, error)
@@ -104,11 +104,12 @@ export class AtomicFile implements ByteSink, AsyncDisposable {
 
   async #appear(inode: string): Promise<void> {
     const [path, temporary] = [resolve(this.path), resolve(this.#temporary)]
-    for (const keeper of this.#keepers) await keeper.appears(path, temporary, inode)
+    for (const keeper of this.#keepers) keeper.note('appear', path, temporary, inode)
+    for (const keeper of this.#keepers) await keeper.sync()
     const isTheirs = this.#keepers.length > 0 && !this.#keepers.some((keeper) => keeper.owns(path))
     if (isTheirs) await nameUnlessTaken(temporary, path, this.path)
     else await rename(temporary, path)
-    for (const keeper of this.#keepers) keeper.appeared(path, temporary)
+    for (const keeper of this.#keepers) keeper.note('made', path)
   }
 
   /** Never throws, so that it cannot hide the error that led here. */
@@ -118,7 +119,7 @@ export class AtomicFile implements ByteSink, AsyncDisposable {
     this.#open = false
     await rm(this.#temporary, { force: true })
       .then(() => {
-        for (const keeper of this.#keepers) keeper.dropped(resolve(this.#temporary))
+        for (const keeper of this.#keepers) keeper.note('drop', resolve(this.#temporary))
       })
       .catch(() => {})
   }
@@ -153,7 +154,7 @@ export async function makeFolder(path: string, keepers = keepersOf(path)): Promi
   const first = await mkdir(path, { recursive: true })
   if (first === undefined) return
   for (let made = resolve(path); made.length >= resolve(first).length; made = dirname(made))
-    for (const keeper of keepers) keeper.madeFolder(made)
+    for (const keeper of keepers) keeper.note('folder', made)
 }
 
 /** Syncs a folder's entries; file systems that cannot do so (some network ones) answer with an error we may ignore. */

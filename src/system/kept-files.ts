@@ -6,6 +6,21 @@ import { isThere } from './same-file.ts'
 import { WriteError } from './system-error.ts'
 
 /**
+ * What happens to a file or folder of a run.
+ *
+ * | action | meaning |
+ * | --- | --- |
+ * | `begin` | the unfinished file is about to be made |
+ * | `appear` | the unfinished file of that name and inode is about to get its name |
+ * | `made` | it has it: the file is the run's |
+ * | `drop` | the unfinished file is gone |
+ * | `folder` | the folder is the run's; removed with it only when nothing else is in it |
+ * | `go` | the file is about to be removed |
+ * | `gone` | it is not there any more |
+ */
+export type FileAction = 'begin' | 'appear' | 'made' | 'drop' | 'folder' | 'go' | 'gone'
+
+/**
  * Keeps the record of the files that one run makes. It hears of a file before it appears and after, so that no file of the
  * run is unrecorded at any moment at which the process may be killed. Paths are absolute.
  */
@@ -14,17 +29,10 @@ export interface FileKeeper {
   covers(path: string): boolean
   /** Whether what lies there is recorded. */
   owns(path: string): boolean
-  /** An unfinished file is about to be made. */
-  begins(temporary: string): void
-  /** The unfinished file, of this inode, is about to get its name. On disk once resolved. */
-  appears(path: string, temporary: string, inode: string): Promise<void>
-  appeared(path: string, temporary: string): void
-  /** The unfinished file is gone. */
-  dropped(temporary: string): void
-  madeFolder(path: string): void
-  /** A recorded file is about to be removed. */
-  goes(path: string): void
-  gone(path: string): void
+  /** @param temporary - with `appear`: the unfinished file */
+  note(action: FileAction, path: string, temporary?: string, inode?: string): void
+  /** All that was noted is on the disk once resolved. */
+  sync(): Promise<void>
 }
 
 const keepers = new Set<FileKeeper>()
@@ -76,13 +84,13 @@ export async function removeFile(path: string): Promise<boolean> {
   const covering = keepersOf(absolute)
   const owning = covering.filter((keeper) => keeper.owns(absolute))
   if (covering.length > 0 && owning.length === 0) return !(await isThere(absolute))
-  for (const keeper of owning) keeper.goes(absolute)
+  for (const keeper of owning) keeper.note('go', absolute)
   try {
     await rm(absolute, { force: true })
   } catch (error) {
     throw new WriteError(path, error)
   }
-  for (const keeper of owning) keeper.gone(absolute)
+  for (const keeper of owning) keeper.note('gone', absolute)
   return true
 }
 
@@ -119,11 +127,11 @@ export function openScratch(folder: string): number {
 function unfinishedFile(folder: string): { path: string; dropped: () => void } {
   const path = join(folder, unguessableName())
   const covering = keepersOf(path)
-  for (const keeper of covering) keeper.begins(resolve(path))
+  for (const keeper of covering) keeper.note('begin', resolve(path))
   return {
     path,
     dropped: () => {
-      for (const keeper of covering) keeper.dropped(resolve(path))
+      for (const keeper of covering) keeper.note('drop', resolve(path))
     },
   }
 }
