@@ -1,8 +1,7 @@
 import { type FileHandle, open } from 'node:fs/promises'
 import { writeAtomically } from '../system/atomic.ts'
 import { ReadError } from '../system/system-error.ts'
-import { encodeEntry, journalHeader, KEY_BYTES } from './journal-format.ts'
-import { readJournal } from './journal-read.ts'
+import { encodeEntry, journalHeader, KEY_BYTES, readJournal } from './journal-format.ts'
 import { KeyIndex } from './key-index.ts'
 
 /** An embedding of an old run, with what was embedded; undefined where the old run does not say it. */

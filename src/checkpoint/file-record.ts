@@ -1,6 +1,6 @@
 import { lstat, readdir, rmdir } from 'node:fs/promises'
-import { dirname, isAbsolute, join, relative, resolve, sep } from 'node:path'
-import { sharedFiles, statePaths } from '../layout/index.ts'
+import { basename, dirname, isAbsolute, join, relative, resolve, sep } from 'node:path'
+import { STATES_FOLDER, sharedFiles, statePaths } from '../layout/index.ts'
 import { parseJson } from '../system/json.ts'
 import { type FileAction, type FileKeeper, keepersOf, removeFile } from '../system/kept-files.ts'
 import { RecordError, RecordLog } from './record-log.ts'
@@ -118,7 +118,7 @@ export class FileRecord implements FileKeeper, Disposable {
   /** Makes a file that all runs in the output folder write its own as well, once another run of them has recorded it. */
   async share(path: string): Promise<void> {
     if (this.owns(path) || (await inodeOf(path)) === undefined) return
-    for (const other of (await otherRecords(this.#root, dirname(this.path))).values()) {
+    for (const other of (await recordsIn(this.#root, basename(dirname(this.path)))).values()) {
       if (!other.owns(path)) continue
       await this.take([path])
       return
@@ -242,14 +242,13 @@ export class FileRecord implements FileKeeper, Disposable {
   }
 }
 
-/** Records of all other runs in an output folder, by stem; one that is damaged is left out. */
-export async function otherRecords(root: string, state: string): Promise<Map<string, FileRecord>> {
+/** Records of all runs in an output folder but one, by stem; those that are damaged are left out. */
+export async function recordsIn(root: string, except?: string): Promise<Map<string, FileRecord>> {
   const records = new Map<string, FileRecord>()
-  const folder = dirname(state)
-  for (const stem of await readdir(folder).catch(() => [])) {
-    const other = join(folder, stem)
-    if (resolve(other) === resolve(state)) continue
-    const record = await FileRecord.read({ root, state: other }).catch(() => undefined)
+  for (const stem of await readdir(join(root, STATES_FOLDER)).catch(() => [])) {
+    if (stem === except) continue
+    const state = join(root, STATES_FOLDER, stem)
+    const record = await FileRecord.read({ root, state }).catch(() => undefined)
     if (record !== undefined) records.set(stem, record)
   }
   return records

@@ -3,7 +3,7 @@ export { AdoptedVectors } from './adopted.ts'
 // Parts that could not be computed.
 export { type FailedPart, writeFailedFiles } from './failed-files.ts'
 // The files of a run.
-export { FileRecord, otherRecords, type RecordPlace } from './file-record.ts'
+export { FileRecord, type RecordPlace, recordsIn } from './file-record.ts'
 // The embeddings of finished batches.
 export { Journal } from './journal.ts'
 export { type JournalEntry, KEY_BYTES, REFUSED } from './journal-format.ts'
@@ -18,6 +18,7 @@ export {
   RUN_FORMAT,
   type RunInput,
   type RunManifest,
+  readManifest,
 } from './manifest.ts'
 // Runs of this program in a folder.
 export { isFileOfAnyRun, listOwnRuns, type OwnRun } from './own-runs.ts'
@@ -25,6 +26,6 @@ export { isFileOfAnyRun, listOwnRuns, type OwnRun } from './own-runs.ts'
 export { damagedPartFile, type PartDigests, type PartFeatures, writePartFiles } from './part-files.ts'
 export type { PartScores } from './part-scores.ts'
 // The state of a run on disk.
-export { RunFolder, type RunFolderOptions, type RunStatus, readManifest } from './run-folder.ts'
+export { RunFolder, type RunFolderOptions, type RunStatus } from './run-folder.ts'
 // What files without a record are.
 export { beginsAsCheckpoint, firstBytes, isFastaOfRun, isStateFile } from './state-files.ts'

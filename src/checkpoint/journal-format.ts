@@ -1,3 +1,4 @@
+import type { FileHandle } from 'node:fs/promises'
 import { crc32 } from 'node:zlib'
 
 /** Bytes of a key: the SHA-256 of the sequence that was embedded. */
@@ -19,7 +20,7 @@ export interface JournalEntry {
 const MAGIC = 'VNPJRNL1'
 export const HEADER_BYTES = 40
 /** Length of the body, and its CRC-32. */
-export const FRAME_BYTES = 8
+const FRAME_BYTES = 8
 /** Bytes of the model's name, sequences, dimension. */
 const BODY_HEAD_BYTES = 12
 
@@ -49,7 +50,7 @@ export function encodeEntry({ model, keys, vectors, dimension }: JournalEntry): 
 }
 
 /** The entry of a body whose checksum is right; undefined where its lengths do not add up. */
-export function decodeBody(body: Buffer): JournalEntry | undefined {
+function decodeBody(body: Buffer): JournalEntry | undefined {
   if (body.length < BODY_HEAD_BYTES) return undefined
   const nameBytes = body.readUInt32LE(0)
   const count = body.readUInt32LE(4)
@@ -65,4 +66,47 @@ export function decodeBody(body: Buffer): JournalEntry | undefined {
     vectors,
     dimension,
   }
+}
+
+/**
+ * Reads the entries of a journal in order, one in memory at a time.
+ *
+ * A process that is killed leaves a torn entry at the end; it and anything after the first damage is left out.
+ *
+ * @param visit - is given each entry and the offset of its vectors in the file
+ * @returns offset of the end of the last whole entry; 0 when the journal is of other models, or none at all
+ */
+export async function readJournal(
+  file: FileHandle,
+  models: string,
+  visit: (entry: JournalEntry, vectorsAt: number) => void,
+): Promise<number> {
+  const { size } = await file.stat()
+  const header = await readAt(file, 0, HEADER_BYTES)
+  if (!header.equals(journalHeader(models))) return 0
+  for (let offset = HEADER_BYTES; ; ) {
+    const frame = await readAt(file, offset, FRAME_BYTES)
+    if (frame.length < FRAME_BYTES) return offset
+    const length = frame.readUInt32LE(0)
+    // Before anything is allocated: the length of a damaged entry can be any number.
+    if (offset + FRAME_BYTES + length > size) return offset
+    const body = await readAt(file, offset + FRAME_BYTES, length)
+    if (body.length < length || crc32(body) !== frame.readUInt32LE(4)) return offset
+    const entry = decodeBody(body)
+    if (entry === undefined) return offset
+    offset += FRAME_BYTES + length
+    visit(entry, offset - entry.vectors.byteLength)
+  }
+}
+
+/** Up to `length` bytes; fewer only at the end of the file. */
+async function readAt(file: FileHandle, offset: number, length: number): Promise<Buffer> {
+  const bytes = Buffer.alloc(length)
+  let filled = 0
+  while (filled < length) {
+    const { bytesRead } = await file.read(bytes, filled, length - filled, offset + filled)
+    if (bytesRead === 0) break
+    filled += bytesRead
+  }
+  return bytes.subarray(0, filled)
 }

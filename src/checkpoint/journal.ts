@@ -5,8 +5,7 @@ import { syncFolder, writeAtomically } from '../system/atomic.ts'
 import { VirnucproError } from '../system/errors.ts'
 import { removeFile } from '../system/kept-files.ts'
 import { WriteError } from '../system/system-error.ts'
-import { encodeEntry, HEADER_BYTES, type JournalEntry, journalHeader } from './journal-format.ts'
-import { readJournal } from './journal-read.ts'
+import { encodeEntry, HEADER_BYTES, type JournalEntry, journalHeader, readJournal } from './journal-format.ts'
 
 /** Least time from one sync to the next: what a power cut may cost, where a killed process loses nothing written. */
 const SYNC_INTERVAL_MS = 200
@@ -35,7 +34,7 @@ export class Journal implements AsyncDisposable {
   }
 
   /**
-   * Opens a journal or begins it. One that other models filled is begun anew.
+   * Opens a journal or begins it. One that other models filled is begun again.
    *
    * @param models - digest of the models
    * @param visit - is given every whole entry

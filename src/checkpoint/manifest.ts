@@ -1,4 +1,8 @@
+import { readFile } from 'node:fs/promises'
 import * as v from 'valibot'
+import { statePaths } from '../layout/index.ts'
+import { READ } from '../system/regular-file.ts'
+import { ReadError } from '../system/system-error.ts'
 import { sealed, unsealed } from './sealed.ts'
 
 /** Version of the folder's own format; a folder of another version is not continued. */
@@ -55,13 +59,27 @@ export function openManifest(text: string): Record<string, unknown> | undefined 
 }
 
 /** @returns undefined for damage, `newer` for a folder that a later version made */
-export function parseManifest(text: string): RunManifest | 'newer' | undefined {
+function parseManifest(text: string): RunManifest | 'newer' | undefined {
   const value = openManifest(text)
   if (value === undefined) return undefined
   const parsed = v.safeParse(ManifestSchema, value)
   if (parsed.success) return parsed.output
   const head = v.safeParse(v.object({ format: v.number() }), value)
   return head.success && head.output.format > RUN_FORMAT ? 'newer' : undefined
+}
+
+/** The manifest in the state of a run. */
+export async function readManifest(path: string): Promise<RunManifest | 'newer' | 'damaged' | 'none'> {
+  const file = statePaths(path).manifest
+  const text = await readFile(file, { encoding: 'utf8', flag: READ }).catch(
+    (error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return undefined
+      // A link was not written by a run.
+      if (error.code === 'ELOOP') return ''
+      throw new ReadError(file, error)
+    },
+  )
+  return text === undefined ? 'none' : (parseManifest(text) ?? 'damaged')
 }
 
 /** Lines that say in what two runs differ; empty when one continues the other. */

@@ -1,9 +1,8 @@
-import { readdir, readFile, realpath } from 'node:fs/promises'
+import { readdir, realpath } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
-import { STATES_FOLDER, statePaths } from '../layout/index.ts'
-import { READ } from '../system/regular-file.ts'
-import { FileRecord } from './file-record.ts'
-import { parseManifest } from './manifest.ts'
+import { STATES_FOLDER } from '../layout/index.ts'
+import { recordsIn } from './file-record.ts'
+import { type RunManifest, readManifest } from './manifest.ts'
 
 /** A run of this program that a results folder holds. */
 export interface OwnRun {
@@ -20,14 +19,10 @@ export async function listOwnRuns(folder: string): Promise<OwnRun[]> {
   const entries = await readdir(state, { withFileTypes: true }).catch(() => [])
   const runs: OwnRun[] = []
   for (const { name: stem } of entries.filter((entry) => entry.isDirectory())) {
-    const text = await readFile(statePaths(join(state, stem)).manifest, {
-      encoding: 'utf8',
-      flag: READ,
-    }).catch(() => undefined)
+    const manifest = await readManifest(join(state, stem)).catch(() => 'none')
     // Only the record of its files is left.
-    if (text === undefined) continue
-    const manifest = parseManifest(text)
-    const known = typeof manifest === 'object' ? manifest : undefined
+    if (manifest === 'none') continue
+    const known: RunManifest | undefined = typeof manifest === 'object' ? manifest : undefined
     runs.push({
       stem,
       status: known?.status ?? 'unknown',
@@ -46,12 +41,7 @@ export async function isFileOfAnyRun(path: string): Promise<boolean> {
   const whole = await realpath(path).catch(() => join(folder, basename(path)))
   if (whole.split('/').includes(STATES_FOLDER)) return true
   for (let root = dirname(whole); ; root = dirname(root)) {
-    for (const stem of await readdir(join(root, STATES_FOLDER)).catch(() => [])) {
-      const record = await FileRecord.read({ root, state: join(root, STATES_FOLDER, stem) }).catch(
-        () => undefined,
-      )
-      if (record?.owns(whole) === true) return true
-    }
+    for (const record of (await recordsIn(root)).values()) if (record.owns(whole)) return true
     if (root === dirname(root)) return false
   }
 }

@@ -1,12 +1,11 @@
-import { access, readdir, readFile } from 'node:fs/promises'
+import { access, readdir } from 'node:fs/promises'
 import { basename, dirname } from 'node:path'
 import { reader, STATE_FILES, statePaths } from '../layout/index.ts'
 import { makeFolder, writeAtomically } from '../system/atomic.ts'
 import { DataError, UsageError, VirnucproError } from '../system/errors.ts'
 import { removeFile } from '../system/kept-files.ts'
-import { READ } from '../system/regular-file.ts'
 import { sha256File } from '../system/sha256.ts'
-import { ReadError, WriteError } from '../system/system-error.ts'
+import { WriteError } from '../system/system-error.ts'
 import { AdoptedVectors } from './adopted.ts'
 import type { FileRecord } from './file-record.ts'
 import { Journal } from './journal.ts'
@@ -15,9 +14,9 @@ import {
   formatManifest,
   manifestDifferences,
   mayBeSameInputs,
-  parseManifest,
   type RunInput,
   type RunManifest,
+  readManifest,
 } from './manifest.ts'
 import { type PartScores, readPartScores, writePartScores } from './part-scores.ts'
 
@@ -27,7 +26,7 @@ export interface RunFolderOptions {
   /** Result files whose presence means that a run has been here. */
   results: readonly string[]
   manifest: RunManifest
-  /** Start anew over whatever is there. */
+  /** Start over, whatever is there. */
   force: boolean
   /** The user asks to continue what is there: results of an old run without a state may be replaced. */
   resume: boolean
@@ -327,17 +326,4 @@ async function firstPresent(paths: readonly string[]): Promise<string | undefine
     if (present) return path
   }
   return undefined
-}
-
-export async function readManifest(path: string): Promise<RunManifest | 'newer' | 'damaged' | 'none'> {
-  const file = statePaths(path).manifest
-  const text = await readFile(file, { encoding: 'utf8', flag: READ }).catch(
-    (error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT') return undefined
-      // A link was not written by a run.
-      if (error.code === 'ELOOP') return ''
-      throw new ReadError(file, error)
-    },
-  )
-  return text === undefined ? 'none' : (parseManifest(text) ?? 'damaged')
 }

@@ -1,5 +1,5 @@
 import { join, relative, resolve } from 'node:path'
-import { FileRecord, otherRecords, readManifest } from '../checkpoint/index.ts'
+import { FileRecord, readManifest, recordsIn } from '../checkpoint/index.ts'
 import { FILES, type FileName, type OutputPaths, recognizer, takenNames } from '../layout/index.ts'
 import type { PredictOptions } from '../settings/index.ts'
 import { UsageError } from '../system/errors.ts'
@@ -85,7 +85,7 @@ type Judge = (path: string) => Promise<'take' | 'leave' | 'refuse'>
 async function judgeOf(claim: ClaimOptions, strangers: readonly string[]): Promise<Judge> {
   const { paths, record, options } = claim
   const recognize = recognizer(paths)
-  const others = [...(await otherRecords(paths.root, paths.state)).values()]
+  const others = [...(await recordsIn(paths.root, paths.stem)).values()]
   const manifest = record.isEmpty ? await readManifest(paths.state) : undefined
   const first = typeof manifest === 'object' ? manifest : undefined
   const isOldRun =
@@ -127,7 +127,7 @@ async function refusal(
   { paths, options, legacy }: ClaimOptions,
   foreign: readonly string[],
 ): Promise<UsageError> {
-  const others = await otherRecords(paths.root, paths.state)
+  const others = await recordsIn(paths.root, paths.stem)
   const lines = foreign.slice(0, SHOWN).map((path) => {
     const owner = [...others].find(([, record]) => record.owns(path))?.[0]
     const shown = join(paths.root, relative(resolve(paths.root), path))
