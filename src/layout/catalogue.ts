@@ -29,8 +29,8 @@ interface RunFile {
    * - `shared`: all runs in an output folder write into it
    */
   role: 'intermediate' | 'result' | 'about' | 'shared'
-  /** How a file without a record, from another program or from version 0.1.0, is recognized. */
-  content?: string
+  /** How a file without a record, from another program or from version 0.1.0, is recognized; `recorded`: not at all. */
+  content: string
   /** Names that earlier versions of the original or of Broad's fork gave; recognized and never written. */
   formerly?: readonly string[]
   /** The one layout that has the file. @default both */
