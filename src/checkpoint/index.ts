@@ -1,3 +1,5 @@
+// What lets an interrupted run go on: its state, the record of its files, its lock.
+
 // Embeddings taken over from a run of another program.
 export { AdoptedVectors } from './adopted.ts'
 // Parts that could not be computed.
@@ -8,12 +10,10 @@ export { FileRecord, type RecordPlace, recordsIn } from './file-record.ts'
 export { Journal } from './journal.ts'
 export { type JournalEntry, KEY_BYTES, REFUSED } from './journal-format.ts'
 // One run at a time in a folder.
-export { LockedError, LockLostError, RunLock } from './lock.ts'
-export type { LockOwner } from './lock-owner.ts'
+export { LockedError, RunLock } from './lock.ts'
 // What a run works on, and whether another continues it.
 export {
   formatManifest,
-  manifestDifferences,
   openManifest,
   RUN_FORMAT,
   type RunInput,
@@ -23,9 +23,8 @@ export {
 // Runs of this program in a folder.
 export { isFileOfAnyRun, listOwnRuns, type OwnRun } from './own-runs.ts'
 // The `.pt` files of a part.
-export { damagedPartFile, type PartDigests, type PartFeatures, writePartFiles } from './part-files.ts'
-export type { PartScores } from './part-scores.ts'
+export { damagedPartFile, writePartFiles } from './part-files.ts'
 // The state of a run on disk.
-export { RunFolder, type RunFolderOptions, type RunStatus } from './run-folder.ts'
+export { RunFolder } from './run-folder.ts'
 // What files without a record are.
 export { beginsAsCheckpoint, firstBytes, isFastaOfRun, isStateFile } from './state-files.ts'

@@ -5,7 +5,6 @@ export {
   type FileContent,
   type FileName,
   type LayoutName,
-  type Placeholders,
   reader,
   STATE_FILES,
   STATES_FOLDER,
@@ -14,11 +13,9 @@ export {
   madeBy,
   type OutputPaths,
   outputPaths,
-  type PathOptions,
-  type RunName,
   resultFiles,
   runPaths,
   sharedFiles,
   statePaths,
 } from './paths.ts'
-export { type FoundFile, recognizer, takenNames } from './scan.ts'
+export { recognizer, takenNames } from './scan.ts'

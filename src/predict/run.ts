@@ -1,10 +1,9 @@
 import type { AdoptedVectors } from '../checkpoint/index.ts'
 import { Dispatcher } from '../dispatch/index.ts'
-import { BroadRun } from '../legacy/index.ts'
+import { BroadRun, readLegacyVectors } from '../legacy/index.ts'
 import { writeAtomically } from '../system/atomic.ts'
 import { WriteError } from '../system/system-error.ts'
 import { count } from '../text/numbers.ts'
-import { adoptOldRun } from './adopt.ts'
 import { classify } from './classify.ts'
 import type { FailedRows, Run } from './context.ts'
 import { embed } from './embed.ts'
@@ -44,6 +43,29 @@ async function begin(run: Run): Promise<void> {
   else if (folder.status === 'adopting') await adoptOldRun(run)
   else if (options.resume && !options.force)
     logger.info(`nothing to continue in ${paths.root}: this run starts from the beginning`)
+}
+
+/** Takes over the embeddings that a run of the original or of Broad's fork left in the output folder. */
+async function adoptOldRun({ folder, paths, models, logger, signal }: Run): Promise<void> {
+  const vectors = readLegacyVectors(paths.root, paths.stem, paths.layout, {
+    widths: models.widths,
+    signal,
+    onFile({ path, problem, warnings }) {
+      if (problem !== undefined) logger.warn(`not used: ${path} ${problem}`)
+      for (const warning of warnings) logger.warn(`${path} ${warning}`)
+    },
+  })
+  const { taken, unknown } = await folder.adopt(vectors)
+  if (unknown > 0) {
+    logger.warn(
+      `not used: ${count(unknown, 'embedding')} of an old run without the part FASTA (output_N.fa) that says what was embedded`,
+    )
+  }
+  logger.info(
+    `${count(taken, 'embedding')} of an old run in ${paths.root} will be used for the sequences they were made of; ` +
+      'it is up to you that the same models made them',
+    { code: 'already-computed', data: {} },
+  )
 }
 
 /** The state that Broad's fork knows; one that it wrote itself is left as it is. */

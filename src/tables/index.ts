@@ -2,9 +2,8 @@
 
 export { isChunkLine } from './chunks.ts'
 // Calls of chunks from frames, and the table of frames read back.
-export { ConsensusBuilder, type FrameScore } from './consensus.ts'
+export { ConsensusBuilder } from './consensus.ts'
 export { isFrameLine, readFrameScores } from './frames.ts'
 // Spellings of scores, for other tools that write the same tables.
 export { formatFloat32, formatFloat64 } from './numbers.ts'
-export type { TableCounts } from './table.ts'
-export { type ScoredFrames, type TableOptions, writeTables } from './write.ts'
+export { type ScoredFrames, writeTables } from './write.ts'
