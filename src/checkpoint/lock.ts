@@ -245,7 +245,7 @@ async function copied(from: string, to: string): Promise<boolean> {
   }
 }
 
-/** @param probe - a file on the same file system; writing it tells what time it is there */
+/** @param probe - a file on the same file system; writing it shows what time it is there */
 async function isStale(path: string, owner: LockOwner | undefined, probe: string): Promise<boolean> {
   const alive = owner === undefined ? undefined : isAlive(owner)
   if (alive === true && owner?.pid === process.pid) return !inUse.has(owner.token)

@@ -32,7 +32,7 @@ export interface RunFolderOptions {
   resume: boolean
   /** The folder holds embeddings of a run of another program. */
   legacy: boolean
-  /** Reads the streams among the inputs to their end, to tell whether a finished run was over the same. */
+  /** Reads the streams among the inputs to their end, to know whether a finished run was over the same. */
   digestStreams(): Promise<readonly RunInput[]>
   /** The files of the run. */
   record: FileRecord
@@ -274,7 +274,7 @@ async function continued(before: RunManifest, options: RunFolderOptions): Promis
   return 'finished'
 }
 
-/** A finished run over a stream: only the whole of it tells whether it is the same. Its results are not touched. */
+/** A finished run over a stream: only the whole of it shows whether it is the same. Its results are not touched. */
 async function requireSameStreams(before: RunManifest, options: RunFolderOptions): Promise<void> {
   const { manifest } = options
   if (manifest.inputs.every(({ sha256 }) => sha256 !== null)) return

@@ -127,7 +127,7 @@ export function fixedFiles(paths: OutputPaths): [file: FileName, path: string][]
   })
 }
 
-/** Tells of a path, absolute, whether it is the name of a file that the run makes. */
+/** Whether a path, absolute, is the name of a file that the run makes. */
 export function madeBy(paths: OutputPaths): (path: string) => boolean {
   const names = new Set(fixedFiles(paths).map(([, path]) => resolve(path)))
   const starts = (Object.keys(FOLDERS) as (keyof typeof FOLDERS)[]).map(

@@ -55,7 +55,7 @@ function hintOf({ mlp }: PredictOptions, { manifest }: Bundle): number | undefin
   return found === undefined ? undefined : Number(found)
 }
 
-/** As far as a bundle or the name of a published file tells it. */
+/** As far as a bundle or the name of a published file says it. */
 function lengthOf(
   { mlp }: PredictOptions,
   { manifest }: Bundle,

@@ -14,7 +14,7 @@ interface Watched {
 }
 
 /**
- * The inputs of a run. A file is described before the models work on it, so that another run is told from this one in good
+ * The inputs of a run. A file is described before the models work on it, so that another run is recognized in good
  * time; what counts is the digest of the bytes that were parsed, and both must be the same.
  */
 export class RunInputs {
@@ -91,7 +91,7 @@ export class RunInputs {
       if (stat === undefined) continue
       const now = statOf(source.input)
       if (now !== undefined && fileIdentity(stat) === fileIdentity(now)) continue
-      // What was parsed is proven; a file that is gone by then cannot be told from one that was moved away on purpose.
+      // What was parsed is proven; a file that is gone by then may have been moved away on purpose.
       if (now === undefined && wasRead) continue
       if (now === undefined) throw changed(described, undefined)
       const digest = await digestInput(source, signal)

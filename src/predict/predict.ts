@@ -122,7 +122,7 @@ export async function predict(asked: PredictOptions, context: PredictContext): P
     if (begun && signal.aborted) logger.info(howToContinue(inputs, paths.root))
     throw error
   } finally {
-    // A batch that takes minutes must not hold up a run that was told to stop.
+    // A batch that takes minutes must not hold up a run that was stopped.
     await settleWithin(Promise.resolve(models[Symbol.asyncDispose]()), signal).catch((error) => {
       if (!signal.aborted) throw error
     })

@@ -46,12 +46,12 @@ export class RecordReport implements AsyncDisposable {
       ...(signal === undefined ? {} : { signal }),
       onInvalidRecord: (record) => {
         this.#pending.push(record)
-        this.#tell(record)
+        this.#report(record)
       },
     }
   }
 
-  #tell({ outcome, reason, message, source, id }: InvalidRecord): void {
+  #report({ outcome, reason, message, source, id }: InvalidRecord): void {
     if (outcome === 'left_out') {
       this.#counts.skippedRecords++
       if (this.#counts.skippedRecords <= SHOWN) this.#logger.warn(`left out: ${message}`)
@@ -89,7 +89,7 @@ export class RecordReport implements AsyncDisposable {
       this.#logger.warn(`${count(skippedRecords, 'invalid record')} left out; the list is in ${this.#path}`)
     if (this.#unusual > 0) {
       this.#logger.warn(
-        `${count(this.#unusual, 'record')} with something unusual, read as ${this.#unusual === 1 ? 'it stands' : 'they stand'}; the list is in ${this.#path}`,
+        `${count(this.#unusual, 'record')} with something unusual, read unchanged; the list is in ${this.#path}`,
       )
     }
   }

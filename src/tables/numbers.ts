@@ -76,7 +76,7 @@ function decimal(exponential: string): Decimal {
 }
 
 /**
- * 9 digits always tell two float32 apart, and a longer text is never harder to read back, so search downwards
+ * 9 digits always distinguish two float32, and a longer text is never harder to read back, so search downwards
  * from there. `toExponential` gives the closest text of each length, which is the one wanted except twice:
  * an exact tie goes to the even digit, and below a power of two the next float32 is only half as far away as
  * above, so that there the text just above may read back where the closest one does not.

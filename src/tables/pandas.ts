@@ -6,7 +6,7 @@
 /**
  * The value pandas reads from a field. A leading quote opens a quoted stretch in which `""` stands for one quote;
  * what follows the closing quote is taken as it is. A quote that never closes would swallow the next rows; such
- * a field is kept as it stands, because losing rows helps nobody.
+ * a field is kept unchanged, because losing rows helps nobody.
  */
 export function parsePandasField(field: string): string {
   if (!field.startsWith('"')) return field
