@@ -1,9 +1,9 @@
 import { tmpdir } from 'node:os'
 import type { Detail } from '../system/error-codes.ts'
+import type { HeaderBuffer } from './ids.ts'
 import { IdTable, type SpoolEntry } from './ids.ts'
 import type { InputSource } from './input.ts'
 import { looksLikeProtein, type OddLines, type SequenceBuffer } from './letters.ts'
-import type { HeaderBuffer } from './line-parser.ts'
 import {
   type DuplicateIds,
   FastaError,

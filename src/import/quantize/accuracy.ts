@@ -10,8 +10,7 @@ import {
 } from '../../bundle/index.ts'
 import { encodeInline } from '../../onnx/index.ts'
 import type { OpenedModel } from '../open.ts'
-import type { CalibrationContext, OpenedModels } from './calibration.ts'
-import { PRODUCER } from './follow.ts'
+import { type CalibrationContext, type OpenedModels, PRODUCER } from './calibration.ts'
 
 /** How near embeddings are to those of the FP32 model. */
 export interface Distance {

@@ -3,6 +3,9 @@ import type { GraphOptions } from '../graphs/common.ts'
 import type { MlpShape } from '../graphs/mlp.ts'
 import type { LanguageModel, OpenedModel } from '../open.ts'
 
+/** Who writes graphs that calibrate and are gone afterwards. */
+export const PRODUCER = { name: 'virnucpro', version: 'calibration' }
+
 /** What every calibration is given. */
 export interface CalibrationContext {
   /** Folder of the bundle that is being made; other files in it are gone at the end. */

@@ -16,9 +16,7 @@ import type { OpenFrame } from '../../sequence/index.ts'
 import type { GraphOptions } from '../graphs/common.ts'
 import type { LanguageModel } from '../open.ts'
 import type { Rounded } from './accuracy.ts'
-import type { CalibrationContext } from './calibration.ts'
-
-export const PRODUCER = { name: 'virnucpro', version: 'calibration' }
+import { type CalibrationContext, PRODUCER } from './calibration.ts'
 
 /** Tokens of one call: larger batches no longer fit the caches of a CPU. */
 const BATCH_TOKENS = 2048
