@@ -4,15 +4,26 @@
  */
 import type { Bundle } from './bundle/index.ts'
 import type { ImportOptions } from './import/index.ts'
-import type { PredictContext, PredictResult } from './predict/index.ts'
+import type { LayoutName, OutputPaths } from './layout/index.ts'
+import type { InUse, PredictContext, PredictResult } from './predict/index.ts'
 import type { PredictOptions } from './settings/index.ts'
 
 export { ExitCode } from './exit-codes.ts'
-export type { ErrorCode, ErrorCodes, ErrorKind } from './system/error-codes.ts'
+export type { Detail, ErrorCode, ErrorCodes, ErrorKind, NoData } from './system/error-codes.ts'
 // Errors meant for people.
-export { UsageError, VirnucproError } from './system/errors.ts'
+export { type ErrorOptions, UsageError, VirnucproError } from './system/errors.ts'
 export type { Logger } from './system/logger.ts'
-export type { Bundle, ImportOptions, PredictContext, PredictOptions, PredictResult }
+export type { Message } from './system/printable.ts'
+export type {
+  Bundle,
+  ImportOptions,
+  InUse,
+  LayoutName,
+  OutputPaths,
+  PredictContext,
+  PredictOptions,
+  PredictResult,
+}
 
 /**
  * Predicts which sequences of some files are viral, as `virnucpro predict` does: memory does not grow with the input, and

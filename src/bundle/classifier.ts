@@ -4,6 +4,7 @@ import { FEATURE_ORDER, type ModelName } from './models.ts'
 // Loaded when a classifier is: whoever only reads a manifest does without the runtime.
 const onnx = () => import('../onnx/index.ts')
 
+/** A classifier's graph and how to run it. */
 export interface ClassifierOptions {
   /** Content of the graph, weights and all: `features` [n, width] to `probabilities` [n, 2]. */
   graph: Uint8Array
@@ -29,6 +30,7 @@ export class Classifier {
     this.#batchSize = options.batchSize ?? 256
   }
 
+  /** Loads the graph into ONNX Runtime. @throws InferenceError when it cannot be run */
   static async open(options: ClassifierOptions): Promise<Classifier> {
     const { openSession } = await onnx()
     return new Classifier(await openSession(options.graph, { threads: options.threads }), options)
@@ -58,6 +60,7 @@ export class Classifier {
     return scores
   }
 
+  /** Frees the session. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#session.release()
   }

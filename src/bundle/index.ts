@@ -22,7 +22,7 @@ export {
   classifierLength,
   graphFiles,
   MANIFEST_FILE,
-  Manifest,
+  type Manifest,
   manifestText,
   modelDigest,
   publishedLength,

@@ -137,9 +137,12 @@ function belongsTogether(manifest: v.InferOutput<typeof Described>): boolean {
   })
 }
 
+/** What `manifest.json` says: which files a bundle has, and what they are. @interface */
 export type Manifest = v.InferOutput<typeof Manifest>
 export type Measured = v.InferOutput<typeof Measured>
+/** A file of a bundle: path in it, size and SHA-256. @interface */
 export type BundleFile = v.InferOutput<typeof BundleFile>
+/** The files that a model was imported from, and their licence. @interface */
 export type SourceRecord = v.InferOutput<typeof Source>
 
 const NO_CHECKSUM = '0'.repeat(64)

@@ -62,8 +62,10 @@ export const MODELS = {
   },
 } as const satisfies Readonly<Record<string, ModelFacts>>
 
+/** A language model, as manifests and servers call it. */
 export type ModelName = keyof typeof MODELS
 
+/** In the order of the manifest. */
 export const MODEL_NAMES = Object.keys(MODELS) as readonly ModelName[]
 
 /** In the order of their columns in a row of features, which is the order in which a run computes them. */

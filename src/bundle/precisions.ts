@@ -32,11 +32,13 @@ export const PRECISIONS = {
   },
 } as const satisfies Readonly<Record<string, PrecisionFacts>>
 
+/** The precision of a bundle, as its manifest calls it. */
 export type Precision = keyof typeof PRECISIONS
 
 /** Arithmetic of a graph. Numbers of FP16 have three binary digits more than those of BF16 and end at 65,504. */
 export type GraphPrecision = (typeof PRECISIONS)[Precision]['graph']
 
+/** All that a bundle may have. */
 export const PRECISION_NAMES = Object.keys(PRECISIONS) as readonly Precision[]
 
 /** The facts of a precision, in their general type. */

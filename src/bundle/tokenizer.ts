@@ -4,6 +4,7 @@ import { eachModel, type ModelName } from './models.ts'
 /** From the letters of a sequence to the token ids of one model. */
 export interface Tokenizer {
   readonly padId: number
+  /** @param sequence - letters in ASCII. @returns ids with the special tokens, without padding */
   encode(sequence: Uint8Array): Int32Array
 }
 

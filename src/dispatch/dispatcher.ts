@@ -1,6 +1,6 @@
 import { type TokenBatch, takeRows } from '../batching/index.ts'
 import { forModels, type ModelName } from '../bundle/index.ts'
-import type { ModelCounts, RunMonitor } from '../monitor/index.ts'
+import type { ModelCounts } from '../monitor/index.ts'
 import { InferenceError } from '../onnx/index.ts'
 import { areFinite } from '../system/finite.ts'
 import type { Logger } from '../system/logger.ts'
@@ -8,9 +8,13 @@ import { settleWithin } from '../system/settle-within.ts'
 import type { EmbeddingBackend } from './backend.ts'
 import { Limiter } from './limiter.ts'
 
+/** What computes, and who hears of it. */
 export interface DispatcherOptions {
   backend: EmbeddingBackend
-  monitor: Pick<RunMonitor, 'batchStarted'>
+  monitor: {
+    /** @returns what ends the batch; without an argument it was given up */
+    batchStarted(model: ModelName, plannedTokens: number): (done?: ModelCounts) => void
+  }
   logger: Logger
   signal?: AbortSignal | undefined
 }
@@ -20,6 +24,7 @@ export interface BatchRequest {
   readonly model: ModelName
   /** Real tokens of the batch, special ones included. */
   readonly tokens: number
+  /** Makes the arrays, [rows, longest]. */
   pad(): TokenBatch
 }
 

@@ -13,6 +13,7 @@ export class Limiter {
     return this.#running + this.#waiting.length
   }
 
+  /** Runs a task when its turn has come; returns or throws what the task does. */
   async run<T>(task: () => T | Promise<T>): Promise<T> {
     if (this.#free > 0) this.#free--
     else await new Promise<void>((resolve) => this.#waiting.push(resolve))

@@ -10,6 +10,7 @@ import type { EmbeddingBackend } from './backend.ts'
 import { BatchFit } from './batch-fit.ts'
 import { Limiter } from './limiter.ts'
 
+/** The graphs to run, and on how many threads. */
 export interface OnnxRuntimeOptions {
   /** Path of each model's graph and the width of its embedding. */
   models: Record<ModelName, { graph: string; dimension: number }>
@@ -60,6 +61,7 @@ export class OnnxRuntimeBackend implements EmbeddingBackend {
     this.#unchanged = unchanged
   }
 
+  /** Loads the graphs of both models. @throws InferenceError when one cannot be run */
   static async open(options: OnnxRuntimeOptions): Promise<OnnxRuntimeBackend> {
     const threads = threadsToStart(options.threads)
     const models = {} as Record<ModelName, Model>
@@ -172,6 +174,7 @@ export class OnnxRuntimeBackend implements EmbeddingBackend {
     return data
   }
 
+  /** Frees both sessions when the batches under way are done. */
   async [Symbol.asyncDispose](): Promise<void> {
     // After all that were submitted before.
     await this.#limiter.run(async () => {})

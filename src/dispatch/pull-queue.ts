@@ -18,13 +18,15 @@ export interface Lane<Job, Result> {
   readonly capacity: number
   /** Jobs that are really computed at once; the others wait their turn there. */
   readonly instances: number
-  /** @param progress - to be called when some part of the job is done */
+  /** Does a job. @param progress - to be called when some part of it is done. @throws what `judge` is asked about */
   run(job: Job, signal: AbortSignal, progress: () => void): Promise<Result>
   /** True when the lane seems able to take jobs again; may repair it. It is believed once a job is done. */
   probe(signal: AbortSignal): Promise<boolean>
+  /** What an error of `run` means. */
   judge(error: unknown): Verdict
 }
 
+/** How a queue weighs its jobs, and when it gives them up. */
 export interface PullQueueOptions<Job> {
   /** Work of a job, in any unit that time is proportional to. */
   cost(job: Job): number

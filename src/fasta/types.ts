@@ -22,6 +22,7 @@ export interface SequenceRecord {
  */
 export type OnInvalid = 'auto' | 'skip' | 'fail'
 
+/** What is done about an id that was seen before: see {@link ReadOptions.duplicateIds}. */
 export type DuplicateIds = 'fail' | 'skip' | 'suffix'
 
 /**
@@ -126,6 +127,7 @@ export function newReadStatistics(): ReadStatistics {
   return { inputs: 0, bytes: 0, records: 0, bases: 0, recordsWithUnknownLetters: 0, skipped: {} }
 }
 
+/** How inputs are read, and what is called meanwhile. */
 export interface ReadOptions {
   /** @default 'auto' */
   onInvalid?: OnInvalid

@@ -7,6 +7,7 @@ const NEWLINE = 10
 const GREATER = 62
 const BUFFER_BYTES = 1 << 20
 
+/** The form of a record. */
 export interface FormatOptions {
   /**
    * Letters a line; 60 is what Biopython's `SeqIO.write` does. An empty sequence then has no line at all.
@@ -79,6 +80,7 @@ export class FastaFileWriter {
     this.#descriptor = this.#attempt(() => openSync(this.#temporary, constants.O_WRONLY | CREATE))
   }
 
+  /** Adds a record. @param id - the whole header line, without a line end. @throws WriteError */
   append(id: string, sequence: Uint8Array): void {
     const most = maxLength(id, sequence, this.#wrap)
     if (most > BUFFER_BYTES - this.#used) this.#flush()
@@ -120,6 +122,7 @@ export class FastaFileWriter {
     rmSync(this.#temporary, { force: true })
   }
 
+  /** Removes a file that was not closed. */
   [Symbol.dispose](): void {
     if (this.#descriptor >= 0) this.discard()
   }

@@ -36,13 +36,8 @@ import { EXAMPLE_SEQUENCES } from './quantize/orfs.ts'
 import { graphOptions, QUANTIZERS } from './quantize/quantizers.ts'
 import { recordSources, rememberSources } from './weights/provenance.ts'
 
-/**
- * Weights of each language model: ESM-2 as a fair-esm `.pt` file, or a Hugging Face folder or weight file; DNABERT-S as a
- * Hugging Face folder with weights, config.json and tokenizer.json.
- */
-type WeightPaths = { readonly [Name in ModelName as (typeof MODELS)[Name]['short']]: string }
-
-type PrecisionsThat<Calibrate> = {
+/** The precisions whose calibration takes sequences in one way: see `calibration` in `PRECISIONS`. */
+export type PrecisionsThat<Calibrate> = {
   [Name in Precision]: (typeof PRECISIONS)[Name] extends { calibration: Calibrate } ? Name : never
 }[Precision]
 
@@ -65,7 +60,13 @@ export type Quantization =
       readonly tolerance?: number | undefined
     }
 
-interface Common extends WeightPaths {
+/**
+ * What a bundle is made from, and what it shall be. `esm` is a fair-esm `.pt` file of ESM-2, or a Hugging Face folder or weight
+ * file; `dnabert` is a Hugging Face folder of DNABERT-S with weights, config.json and tokenizer.json.
+ */
+export type ImportOptions = Quantization & {
+  readonly [Name in ModelName as (typeof MODELS)[Name]['short']]: string
+} & {
   /** Classifier: a pickled module, a state dict, or safetensors. */
   readonly mlp: string
   /** Bases of the chunks that the classifier was made for. @default from the name of a published file; else unknown */
@@ -89,8 +90,6 @@ interface Common extends WeightPaths {
   readonly onProgress?: (message: string) => void
   readonly signal?: AbortSignal
 }
-
-export type ImportOptions = Common & Quantization
 
 const DEFAULT_TOLERANCE = 0.1
 

@@ -6,6 +6,7 @@ export {
   type ImportOptions,
   importClassifier,
   importModels,
+  type PrecisionsThat,
   type Quantization,
 } from './import.ts'
 // Models by themselves, for comparing implementations.

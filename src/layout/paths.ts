@@ -29,7 +29,7 @@ export interface RunName {
   expectedLength: number
 }
 
-/** The names of everything that a run leaves. Part numbers count from 1. */
+/** The names of everything that a run leaves. The files of a part are named by its number, from 1. @interface */
 export type OutputPaths = Readonly<RunName> & Paths<typeof FOLDERS> & Paths<typeof FILES>
 
 export interface PathOptions {

@@ -45,7 +45,7 @@ export const MODEL_COUNTS = ['tokens', 'paddedTokens', 'sequences'] as const
 
 export type InputCounts = Record<(typeof INPUT_COUNTS)[number], number>
 export type RunCounts = Record<(typeof RUN_COUNTS)[number], number>
-/** What a batch, or all batches of a model, came to. */
+/** What a batch, or all batches of a model, came to. @interface */
 export type ModelCounts = Record<(typeof MODEL_COUNTS)[number], number>
 
 /** A chunk is cut to one length; twenty bins show how much shorter the last ones of records are. */

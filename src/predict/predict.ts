@@ -24,12 +24,13 @@ import { RecordReport } from './records.ts'
 import { type PredictResult, reportCounts, resultCounts } from './result.ts'
 import { execute } from './run.ts'
 
+/** What a run is given besides its options. */
 export interface PredictContext {
   logger: Logger
   /** Warnings that were shown before, such as those of the command line: the report has them too. */
   warnings?: readonly string[]
   signal?: AbortSignal
-  /** Where the run is shown while it goes on; without it a line in the log says now and then how far it is. */
+  /** Where the run is shown while it goes on; without it a line in the log says now and then how far it is. @internal */
   terminal?: LiveTerminal | undefined
   /** Files that are read besides those of the options, such as the configuration file: they are never written. */
   inUse?: readonly InUse[]

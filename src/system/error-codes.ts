@@ -9,8 +9,8 @@ export type ErrorKind =
   | 'inputOutput'
   | 'tryAgain'
 
-/** Where the code says it all. */
-type Nothing = Record<string, never>
+/** The data of a code that says it all. */
+export type NoData = Record<string, never>
 
 /**
  * Every code of an error or warning about which a front end has more to say, with the data that comes with it. The
@@ -22,59 +22,59 @@ export interface ErrorCodes {
   /** A file that no run has recorded has the name of one that a run is to write. */
   'foreign-file': { path: string; oldRun?: boolean }
   /** What was asked for has been computed before, by this or another program. */
-  'already-computed': Nothing
+  'already-computed': NoData
   /** An input was changed while a run read it. */
-  'input-changed': Nothing
+  'input-changed': NoData
   /** Nobody has said for which chunk length a classifier was made. */
-  'chunk-length-unknown': Nothing
+  'chunk-length-unknown': NoData
   /** A classifier was made for another chunk length than that of the run. */
   'chunk-length-mismatch': { length: number }
   /** The memory of a device does not hold batches as large as planned, but those of so many padded tokens. */
   'memory-too-small': { model: string; tokens: number }
   /** Servers are used that the user has started, though none was named. */
-  'own-servers': Nothing
+  'own-servers': NoData
   /** A server has the models of the run, but nobody has named it. */
   'unnamed-server': { url: string }
   /** No server program is named, and none found. */
-  'no-server-program': Nothing
+  'no-server-program': NoData
   /** There is a GPU, and no model repository for a server. */
-  'repository-not-named': Nothing
+  'repository-not-named': NoData
   /** A server is asked for, and there is no GPU for it. */
-  'no-gpu': Nothing
+  'no-gpu': NoData
   /** Servers are to compute, and none was named. */
-  'no-server-named': Nothing
+  'no-server-named': NoData
   /** A GPU is asked for, and none would be used. */
-  'gpu-not-used': Nothing
+  'gpu-not-used': NoData
   /** The CPU cannot compute a bundle. */
   'needs-server': { fused: boolean }
   /** No bundle is given. */
-  'bundle-not-named': Nothing
+  'bundle-not-named': NoData
   /** A model makes embeddings with NaN or infinity. */
-  'not-finite': Nothing
+  'not-finite': NoData
   /** Files of a run that is to be migrated are damaged or contradict each other. */
-  'checkpoints-unusable': Nothing
+  'checkpoints-unusable': NoData
   /** A migration would overwrite files of somebody else. */
-  'names-taken': Nothing
+  'names-taken': NoData
   /** A server has stopped answering, and there is no other to take its batches. */
-  'server-stalled': Nothing
+  'server-stalled': NoData
   /** No model of a server computes on one of its GPUs. */
-  'gpu-idle': Nothing
+  'gpu-idle': NoData
   /** The program itself is slower than the devices that compute for it. */
-  'client-bound': Nothing
+  'client-bound': NoData
   /** A folder holds no report. */
-  'no-report': Nothing
+  'no-report': NoData
   /** A bundle in a precision that the CPU does not compute is no reference. */
-  'no-reference': Nothing
+  'no-reference': NoData
   /** Embeddings of the original lie without the sequences they are of. */
-  'no-golden-sequences': Nothing
+  'no-golden-sequences': NoData
   /** The port for metrics cannot be had. */
-  'metrics-port': Nothing
+  'metrics-port': NoData
   /** TensorRT plans are missing, or must be built again. */
-  'no-plans': Nothing
+  'no-plans': NoData
   /** Only TensorRT plans in the Python backend compute fused attention. */
-  'attention-needs-plans': Nothing
+  'attention-needs-plans': NoData
   /** Only TensorRT plans compute this precision in the Python backend. */
-  'precision-needs-plans': Nothing
+  'precision-needs-plans': NoData
   /** An input is compressed in a way that is not read; `command` writes its text. */
   'foreign-compression': { command: string }
   /** A stream gave nothing, which may be right. */
@@ -86,45 +86,46 @@ export interface ErrorCodes {
   /** A folder that should be a bundle has no manifest. */
   'no-bundle': { path: string }
   /** A model has numbers that FP16 does not. */
-  'beyond-fp16': Nothing
+  'beyond-fp16': NoData
   /** The kernel of fused attention does not take the heads of a model. */
-  'no-kernel': Nothing
+  'no-kernel': NoData
   /** A classifier was given as the weights of a language model. */
-  'classifier-as-weights': Nothing
+  'classifier-as-weights': NoData
   /** No inference server answers, or none finishes anything. */
-  'no-server': Nothing
+  'no-server': NoData
   /** A server does not let this client in. */
   'no-access': { lacks: 'certificates' | 'credentials' | 'address' }
   /** A server hosts another model than the bundle's, or than the other servers of the run. */
-  'other-model': Nothing
+  'other-model': NoData
   /** A server does not say which model it hosts. */
-  'unstated-model': Nothing
+  'unstated-model': NoData
   /** What was made before fits, and stays. */
-  kept: Nothing
+  kept: NoData
   /** TensorRT plans are built from graphs in a precision of GPUs. */
-  'plans-need-gpu-precision': Nothing
+  'plans-need-gpu-precision': NoData
   /** A GPU does not compute in the precision of a bundle. */
-  'gpu-lacks-precision': Nothing
+  'gpu-lacks-precision': NoData
   /** Only TensorRT's Python bindings build plans with fused attention. */
-  'attention-needs-bindings': Nothing
+  'attention-needs-bindings': NoData
   /** Fused attention does not reach as far as a profile. */
-  'profile-too-long': Nothing
+  'profile-too-long': NoData
   /** A Python has no TensorRT. */
-  'no-tensorrt': Nothing
+  'no-tensorrt': NoData
   /** A server cannot use its model repository: it was changed, or made for another server. */
-  'repository-unusable': Nothing
+  'repository-unusable': NoData
   /** There is no model repository to serve. */
-  'no-repository': Nothing
+  'no-repository': NoData
   /** Docker or a part of it is missing. */
-  'no-containers': Nothing
+  'no-containers': NoData
   /** There is no GPU to start a server on. */
-  'no-gpu-for-servers': Nothing
+  'no-gpu-for-servers': NoData
   /** A server did not become ready in time. */
-  'startup-timeout': Nothing
+  'startup-timeout': NoData
   /** Another program listens on a port that a server was to have. */
   'port-in-use': { port: 'http' | 'grpc' | 'metrics' }
 }
 
+/** The name of what happened: it stays the same when messages are reworded. */
 export type ErrorCode = keyof ErrorCodes
 
 /** A code and its data. */

@@ -4,6 +4,7 @@ import { systemProblem } from './problems.ts'
 
 export type { ErrorKind } from './error-codes.ts'
 
+/** What an error says besides its message. */
 export interface ErrorOptions {
   kind?: ErrorKind
   cause?: unknown

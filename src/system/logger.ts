@@ -6,10 +6,13 @@ import { type Message, withoutSecrets } from './printable.ts'
  * a program that uses the library passes its own.
  */
 export interface Logger {
+  /** For whoever looks for a defect. */
   debug(message: string): void
-  /** @param detail - what a front end can give advice on */
+  /** What the work has come to. @param detail - what a front end can give advice on */
   info(message: string, detail?: Detail): void
+  /** The work goes on, and its result may not be what was wanted. */
   warn(message: string, detail?: Detail): void
+  /** Something was not done. */
   error(message: Message, detail?: Detail): void
   /** The message as it is shown, with the advice of this front end. */
   wording?(message: string, detail: Detail | undefined): string

@@ -33,7 +33,7 @@ export class DnaTokenizer {
   readonly #encodeWord: EncodeWord
   #scratch = new Int32Array(4096)
 
-  /** Reads a tokenizer.json. @throws {TokenizerFileError} {@link ReadError} */
+  /** Reads a tokenizer.json. @throws {TokenizerFileError} ReadError */
   static async fromFile(path: string): Promise<DnaTokenizer> {
     const text = await readFile(path, 'utf8').catch((cause: unknown) => {
       throw new ReadError(path, cause)

@@ -13,6 +13,7 @@ import { AccessError, accessError, connect, describe, type TritonAccess } from '
 import { Agreement, type Contract, type ModelStatement, OtherModelError } from './contract.ts'
 import { ModelLane } from './lane.ts'
 
+/** The servers, how to get in, and what they must host. */
 export interface TritonOptions {
   /** `grpc://HOST:PORT` or `grpcs://HOST:PORT`, at least one. */
   endpoints: readonly string[]
@@ -189,6 +190,7 @@ export class TritonBackend implements EmbeddingBackend {
     )
   }
 
+  /** Ends the queues and closes the connections. */
   async [Symbol.asyncDispose](): Promise<void> {
     for (const queue of Object.values(this.#queues)) queue.close()
     for (const { client } of this.servers) client.close()

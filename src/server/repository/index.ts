@@ -13,7 +13,7 @@ export {
   findPlans,
   misfit,
   type Plan,
-  PlanSidecar,
+  type PlanSidecar,
   type Profile,
   planFileName,
   readSidecar,
@@ -21,7 +21,7 @@ export {
 } from './plans.ts'
 export { type Placement, verifyRepository } from './recorded-files.ts'
 // Token budgets that were measured; `engines tune` writes the file.
-export { readTuning, TUNING_FILE, Tuning, type TuningEntry, tunedBudget } from './tuning.ts'
+export { readTuning, TUNING_FILE, type Tuning, type TuningEntry, tunedBudget } from './tuning.ts'
 
 /**
  * Makes a model repository for Triton from a bundle: `esm2` and `dnabert_s` with token ids in, and `esm2_sequence` and

@@ -48,7 +48,7 @@ export const PlanSidecar = v.pipe(
     buildSeconds: v.optional(v.number()),
   }),
 )
-/** The content of such a file. */
+/** The content of such a file. @interface */
 export type PlanSidecar = v.InferOutput<typeof PlanSidecar>
 /** An optimization profile: the smallest and largest batch of a range of lengths, and the one that it is tuned for. */
 export type Profile = PlanSidecar['profiles'][number]

@@ -24,16 +24,16 @@ const Entry = v.looseObject({
   /** Time of the measurement, UTC. */
   tuned: v.string(),
 })
-/** What was measured of one plan on one kind of GPU. */
+/** What was measured of one plan on one kind of GPU. @interface */
 export type TuningEntry = v.InferOutput<typeof Entry>
 
-/** What `engines tune` has measured, in one file beside the plans: one entry for each plan. */
-export const Tuning = v.object({
+const TuningFile = v.object({
   format: v.literal('virnucpro-tuning'),
   version: v.literal(1),
   entries: v.array(Entry),
 })
-export type Tuning = v.InferOutput<typeof Tuning>
+/** What `engines tune` has measured, in one file beside the plans: one entry for each plan. @interface */
+export type Tuning = v.InferOutput<typeof TuningFile>
 
 /** Its name in the folder of the plans. */
 export const TUNING_FILE = 'tuning.json'
@@ -49,7 +49,7 @@ export async function readTuning(plans: string): Promise<Tuning | undefined> {
     throw new ReadError(path, error)
   }
   try {
-    return v.parse(Tuning, parseJson(text))
+    return v.parse(TuningFile, parseJson(text))
   } catch (cause) {
     throw new PlanError(path, `${path} holds no results of tuning: remove it, or tune again`, { cause })
   }
