@@ -15,4 +15,7 @@ if [ "$(cat .cache/typedoc/installed 2>/dev/null)" != "$wanted" ]; then
   echo "$wanted" > .cache/typedoc/installed
 fi
 if [ "${1:-}" = --check ]; then set -- --emit none; else set --; fi
-exec "$bun" .cache/typedoc/node_modules/typedoc/bin/typedoc "$@"
+# A field of a schema has several declarations with one comment: TypeDoc warns of each, and cannot be asked not to.
+said=$("$bun" .cache/typedoc/node_modules/typedoc/bin/typedoc "$@" 2>&1) && code=0 || code=$?
+echo "$said" | grep -v -e 'multiple declarations with a comment' -e 'Found 0 errors' || true
+exit $code
