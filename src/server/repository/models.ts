@@ -85,6 +85,16 @@ const HOSTINGS: Readonly<Record<RepositoryBackend | 'python-plans', Hosting>> = 
   },
 }
 
+/** Words of the comments, for those who write clients. */
+const ROWS = {
+  alphabet: { averaged: 'residues', special: '<cls> and <eos>' },
+  file: { averaged: 'tokens', special: '[CLS] and [SEP]' },
+} as const
+const LETTERS = {
+  protein: 'Proteins in, embeddings out: one-letter residues in',
+  nucleotide: 'DNA in, embeddings out:',
+} as const
+
 /** What a row of token ids must be; the mean over residues leaves out the two ids that the alphabet puts around them. */
 function rowValues({ bundle, model }: ModelRequest) {
   const { vocabulary } = bundle.manifest.models[model]
@@ -109,6 +119,7 @@ export async function writeEmbeddingModel(request: ModelRequest): Promise<string
     ...values(request),
     model,
     label: modelFacts(model).label,
+    ...ROWS[modelFacts(model).tokenizer],
     dimension: facts.dimension,
     source: sourceDigest(facts),
     precision: bundle.manifest.precision,
@@ -147,6 +158,7 @@ export async function writeSequenceModel(request: ModelRequest): Promise<string>
   const hasPlans = plans.length > 0
   const text = await renderTemplate(templatePath('sequence', 'config.pbtxt'), {
     model,
+    letters: LETTERS[modelFacts(model).sequence],
     dimension,
     padId,
     version,
