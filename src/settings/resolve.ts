@@ -124,11 +124,17 @@ function warningsOf(file: string | undefined, fromFile: FileSettings | undefined
   return [`${file}: keys without effect here: ${fromFile.ignored.join(', ')}`]
 }
 
-/** One warning for each `VIRNUCPRO_*` variable that is not a setting: a mistyped one must not pass in silence. */
+/**
+ * One warning for each `VIRNUCPRO_*` variable that is not a setting: a mistyped one must not pass in silence. Docker reads
+ * VIRNUCPRO_TRITON_TAG.
+ */
 function unknownVariables(environment: Environment): string[] {
   const known = [CONFIG_VARIABLE, ...settingNames.map(environmentName)]
   const names = Object.keys(environment).filter(
-    (name) => /^VIRNUCPRO_(?!TEST_|BENCH_)/.test(name) && environment[name] !== '' && !known.includes(name),
+    (name) =>
+      /^VIRNUCPRO_(?!TEST_|BENCH_|TRITON_TAG$)/.test(name) &&
+      environment[name] !== '' &&
+      !known.includes(name),
   )
   return names.map((name) =>
     ignoredBroadVariables.includes(name)
