@@ -39,6 +39,8 @@ const ADVICE: { [Code in keyof ErrorCodes]: (data: ErrorCodes[Code]) => string }
   'client-bound': () => 'Without --keep-intermediate there is less to write',
   'metrics-port': () => 'Choose another one with --metrics-port',
   'no-plans': () => 'Plans are made on the GPU that they are for, by: virnucpro engines build',
+  'plans-not-named': () =>
+    'Name it with --plans; plans are made on the GPU that they are for, by: virnucpro engines build',
   'attention-needs-plans': () =>
     'Add --backend python --plans DIR, or import the models without --attention fused',
   'precision-needs-plans': () => 'Add --plans DIR, or import the models with --precision fp32 or int8',
@@ -69,7 +71,7 @@ const ADVICE: { [Code in keyof ErrorCodes]: (data: ErrorCodes[Code]) => string }
   'unstated-model': () =>
     'Build its repository with this version (virnucpro repository build --force) and start the server again, or add ' +
     '--trust-server if you know what it computes',
-  kept: () => 'Add --force to make it again',
+  kept: ({ again }) => `Add --force to ${again} again`,
   'plans-need-gpu-precision': () =>
     'Make a second bundle from the same files with: virnucpro models import --precision bf16 ...',
   'gpu-lacks-precision': () => 'Build from a bundle made with --precision bf16',
@@ -84,7 +86,12 @@ const ADVICE: { [Code in keyof ErrorCodes]: (data: ErrorCodes[Code]) => string }
   'no-containers': () => 'Without --container a server program of this machine is started: --server-bin',
   'no-gpu-for-servers': () => 'Leave out --per-gpu to run one server on the CPU',
   'startup-timeout': () => 'Large models take minutes: raise --startup-timeout',
-  'port-in-use': ({ port }) => `Stop that program, or choose another port with --${port}-port`,
+  'port-in-use': ({ port, hindrance }) =>
+    ({
+      program: `Stop that program, or choose another port with --${port}-port`,
+      port: `Choose another one with --${port}-port`,
+      address: 'Choose one of its own with --address',
+    })[hindrance],
   'checkpoints-unusable': () => 'Leave them out with --skip-damaged; the next run computes them again',
   'names-taken': () => 'Move them away, or name another folder with --output',
 }

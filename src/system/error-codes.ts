@@ -71,6 +71,8 @@ export interface ErrorCodes {
   'metrics-port': NoData
   /** TensorRT plans are missing, or must be built again. */
   'no-plans': NoData
+  /** TensorRT plans are needed, and no folder of them is named. */
+  'plans-not-named': NoData
   /** Only TensorRT plans in the Python backend compute fused attention. */
   'attention-needs-plans': NoData
   /** Only TensorRT plans compute this precision in the Python backend. */
@@ -99,8 +101,8 @@ export interface ErrorCodes {
   'other-model': NoData
   /** A server does not say which model it hosts. */
   'unstated-model': NoData
-  /** What was made before fits, and stays. */
-  kept: NoData
+  /** What was built or measured before fits, and stays. */
+  kept: { again: 'build it' | 'measure' }
   /** TensorRT plans are built from graphs in a precision of GPUs. */
   'plans-need-gpu-precision': NoData
   /** A GPU does not compute in the precision of a bundle. */
@@ -121,8 +123,8 @@ export interface ErrorCodes {
   'no-gpu-for-servers': NoData
   /** A server did not become ready in time. */
   'startup-timeout': NoData
-  /** Another program listens on a port that a server was to have. */
-  'port-in-use': { port: 'http' | 'grpc' | 'metrics' }
+  /** A server cannot listen where it was to: another program does, or this machine does not allow it. */
+  'port-in-use': { port: 'http' | 'grpc' | 'metrics'; hindrance: 'program' | 'port' | 'address' }
 }
 
 /** The name of what happened: it stays the same when messages are reworded. */

@@ -20,7 +20,7 @@ import { EngineError } from './errors.ts'
 import { activationBytes, budgetFor } from './memory.ts'
 import { beginPlan } from './plan-files.ts'
 import { profilesFor } from './profiles.ts'
-import { KEPT, reportBuild, type Say } from './reporter.ts'
+import { reportBuild, type Say } from './reporter.ts'
 import { findEngines, planDigest } from './show.ts'
 import { probeTensorRt, type Target } from './tensorrt.ts'
 
@@ -137,7 +137,7 @@ async function buildOne(job: Job): Promise<BuiltEngine> {
   }
   const kept = options.force ? undefined : await fitting(job, shape)
   if (kept !== undefined) {
-    say(`${model}: ${kept.path} fits already`, KEPT)
+    say(`${model}: ${kept.path} fits already`, { code: 'kept', data: { again: 'build it' } })
     return kept
   }
   await makeRoom(folder, bundle, model)

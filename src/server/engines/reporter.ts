@@ -5,9 +5,6 @@ import type { BuildRequest } from './builders.ts'
 /** Called with what is being done. */
 export type Say = (message: string, detail?: Detail) => void
 
-/** What was made before fits, and stays. */
-export const KEPT: Detail = { code: 'kept', data: {} }
-
 const EVERY_MS = 15_000
 
 /**

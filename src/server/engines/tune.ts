@@ -10,7 +10,7 @@ import {
 } from '../repository/index.ts'
 import { chooseBudgets, defaultBudgets, type Measurement, trialsOf } from './budgets.ts'
 import { EngineError } from './errors.ts'
-import { KEPT, type Say } from './reporter.ts'
+import type { Say } from './reporter.ts'
 import { type FoundEngine, findEngines } from './show.ts'
 import { probeTensorRt, runScript, type ScriptEvent, type Target } from './tensorrt.ts'
 
@@ -59,7 +59,10 @@ export async function tuneEngines(options: TuneOptions): Promise<TuningEntry[]> 
     const measured = own.find((entry) => entry.tensorrt === tensorrt)
     if (measured !== undefined && options.force !== true) {
       const { model, tokenBudget, tuned } = measured
-      say(`${model}: batches of ${tokenBudget} tokens, measured ${tuned}`, KEPT)
+      say(`${model}: batches of ${tokenBudget} tokens, measured ${tuned}`, {
+        code: 'kept',
+        data: { again: 'measure' },
+      })
       entries.push(measured)
       continue
     }

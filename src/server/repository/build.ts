@@ -12,7 +12,7 @@ import { PlanError } from './errors.ts'
 import { createRepository } from './folder.ts'
 import { type ModelRequest, writeEmbeddingModel, writeSequenceModel } from './models.ts'
 import type { BuildOptions, BuiltRepository } from './options.ts'
-import { findPlans, NO_PLANS, type Plan } from './plans.ts'
+import { findPlans, type Plan } from './plans.ts'
 import { addFile, type RecordedFile } from './recorded-files.ts'
 import { readTuning, tunedBudget } from './tuning.ts'
 
@@ -66,7 +66,9 @@ async function plansOf(options: BuildOptions, bundle: Bundle): Promise<Record<Mo
     )
   }
   if (backend === 'tensorrt' && plans === undefined)
-    throw new PlanError(options.output, 'the backend tensorrt needs a folder with TensorRT plans', NO_PLANS)
+    throw new PlanError(options.output, 'the backend tensorrt needs a folder with TensorRT plans', {
+      detail: { code: 'plans-not-named', data: {} },
+    })
   if (backend === 'onnxruntime' || plans === undefined) return forModels(() => [])
   return await eachModel((model) => findPlans(plans, model, bundle.digest))
 }

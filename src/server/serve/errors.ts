@@ -1,7 +1,7 @@
+import type { ErrorCodes } from '../../system/error-codes.ts'
 import { type ErrorOptions, UnavailableError, VirnucproError } from '../../system/errors.ts'
 import type { Logger } from '../../system/logger.ts'
 import { foreign, linesOf, type Message } from '../../system/printable.ts'
-import type { ServerPorts } from './options.ts'
 
 /** Lines of a model's failure that are shown; a traceback of Python has some more. */
 const REASON_LINES = 20
@@ -56,14 +56,12 @@ export class StartupTimeoutError extends ServerError {
   }
 }
 
-/** Another program uses a port that the server was to have. */
+/** The server cannot listen on a port that it was to have. */
 export class PortInUseError extends UnavailableError {
   readonly port: number
 
-  constructor(address: string, port: number, name: keyof ServerPorts, purpose: string, why: string) {
-    super(`port ${port} of ${address}, for ${purpose}, cannot be used: ${why}`, {
-      detail: { code: 'port-in-use', data: { port: name } },
-    })
+  constructor(port: number, message: string, data: ErrorCodes['port-in-use']) {
+    super(message, { detail: { code: 'port-in-use', data } })
     this.port = port
   }
 }

@@ -1,7 +1,10 @@
 import { createServer } from 'node:net'
+import type { ErrorCodes } from '../../system/error-codes.ts'
 import { UsageError } from '../../system/errors.ts'
 import { PortInUseError } from './errors.ts'
 import type { ServerPlan, ServerPorts } from './options.ts'
+
+type Hindrance = ErrorCodes['port-in-use']['hindrance']
 
 const PURPOSES: Readonly<Record<keyof ServerPorts, string>> = {
   http: 'HTTP',
@@ -30,8 +33,13 @@ export async function requireFreePorts(plans: readonly ServerPlan[]): Promise<vo
         )
       }
       taken.set(port, purpose)
-      const why = await problem(address, port)
-      if (why !== undefined) throw new PortInUseError(address, port, name, purpose, why)
+      const found = await problem(address, port)
+      if (found === undefined) continue
+      const [hindrance, why] = found
+      throw new PortInUseError(port, `port ${port} of ${address}, for ${purpose}, cannot be used: ${why}`, {
+        port: name,
+        hindrance,
+      })
     }
   }
 }
@@ -57,15 +65,16 @@ async function listen(host: string, port: number): Promise<{ port: number; close
   }
 }
 
-async function problem(address: string, port: number): Promise<string | undefined> {
+async function problem(address: string, port: number): Promise<[Hindrance, string] | undefined> {
   try {
     await (await listen(address, port)).close()
     return undefined
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException
-    if (code === 'EADDRINUSE') return 'another program listens there'
-    if (code === 'EACCES') return 'ports below 1024 are for administrators'
-    if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND') return `this machine has no address ${address}`
-    return message
+    if (code === 'EADDRINUSE') return ['program', 'another program listens there']
+    if (code === 'EACCES') return ['port', 'ports below 1024 are for administrators']
+    if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND')
+      return ['address', `this machine has no address ${address}`]
+    return ['port', message]
   }
 }

@@ -8,6 +8,8 @@ import { ServerNotFoundError } from './errors.ts'
 /** Where NVIDIA's containers and packages put it. */
 const USUAL_PLACE = '/opt/tritonserver/bin/tritonserver'
 
+const NO_PROGRAM = { detail: { code: 'no-server-program', data: {} } } as const
+
 /** The server program that is there without being named, or undefined. */
 export function findServer(): string | undefined {
   return Bun.which('tritonserver') ?? (isProgram(USUAL_PLACE) ? USUAL_PLACE : undefined)
@@ -24,13 +26,14 @@ export function requireServer(named: string | undefined): string {
     if (found !== undefined && isProgram(found)) return found
     throw new ServerNotFoundError(
       `the server program ${named}: there is no such program, or it may not be run`,
+      NO_PROGRAM,
     )
   }
   const found = findServer()
   if (found !== undefined) return found
   throw new ServerNotFoundError(
     `no Triton server found: there is no tritonserver on PATH and no ${USUAL_PLACE}`,
-    { detail: { code: 'no-server-program', data: {} } },
+    NO_PROGRAM,
   )
 }
 
@@ -103,10 +106,10 @@ export async function visibleGpus(): Promise<string[]> {
   const found = await findGpus()
   if (found.length > 0) return found
   const set = process.env.CUDA_VISIBLE_DEVICES
-  if (set !== undefined) throw new ServerNotFoundError(`CUDA_VISIBLE_DEVICES=${set} names no GPU`)
-  throw new ServerNotFoundError('no GPU found (nvidia-smi lists none)', {
-    detail: { code: 'no-gpu-for-servers', data: {} },
-  })
+  throw new ServerNotFoundError(
+    set === undefined ? 'no GPU found (nvidia-smi lists none)' : `CUDA_VISIBLE_DEVICES=${set} names no GPU`,
+    { detail: { code: 'no-gpu-for-servers', data: {} } },
+  )
 }
 
 async function listedGpus(): Promise<string[]> {

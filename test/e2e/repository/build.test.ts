@@ -55,6 +55,19 @@ test('all backends serve one contract', async () => {
   }
 })
 
+test('a configuration says what its rows are, for those who write clients', async () => {
+  await using folder = temporaryFolder()
+  const output = folder.join('repository')
+  await build(output)
+  const linesOf = (model: string) => configOf(output, model).split('\n').slice(0, 2).join('\n')
+  expect(linesOf('esm2')).toMatch(/mean over residues.*<cls> and <eos> included/s)
+  expect(linesOf('dnabert_s')).toMatch(/mean over tokens.*\[CLS\] and \[SEP\] included/s)
+  expect(linesOf('esm2_sequence')).toContain(
+    '# Proteins in, embeddings out: one-letter residues in upper case.',
+  )
+  expect(linesOf('dnabert_s_sequence')).toContain('# DNA in, embeddings out: upper case.')
+})
+
 test('the version of a model stands for its weights, graph and precision, whatever runs it', async () => {
   await using folder = temporaryFolder()
   writePlans(folder.join('plans'), digest)
@@ -183,7 +196,7 @@ test('plans that are missing or do not fit are refused before anything is writte
   const output = folder.join('out')
   const plans = folder.join('plans')
   const attempt = () => build(output, { backend: 'tensorrt', plans })
-  await expect(build(output, { backend: 'tensorrt' })).rejects.toMatchObject({ code: 'no-plans' })
+  await expect(build(output, { backend: 'tensorrt' })).rejects.toMatchObject({ code: 'plans-not-named' })
   const missing = { code: 'no-plans', message: expect.stringMatching(/^no TensorRT plan in .*esm2: /) }
   await expect(attempt()).rejects.toMatchObject(missing)
   const overlapping = [
