@@ -38,6 +38,8 @@ const ADVICE: { [Code in keyof ErrorCodes]: (data: ErrorCodes[Code]) => string }
   'gpu-idle': () => 'virnucpro serve --per-gpu starts one server for each GPU',
   'client-bound': () => 'Without --keep-intermediate there is less to write',
   'metrics-port': () => 'Choose another one with --metrics-port',
+  'metrics-addresses': () => 'Servers are named by --triton, their addresses for metrics by --triton-metrics',
+  'no-metrics': () => '--triton-metrics names another address',
   'no-plans': () => 'Plans are made on the GPU that they are for, by: virnucpro engines build',
   'plans-not-named': () =>
     'Name it with --plans; plans are made on the GPU that they are for, by: virnucpro engines build',

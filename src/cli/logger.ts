@@ -48,7 +48,7 @@ export function createLogger({ quiet, verbose, file: path, terminal }: LoggerOpt
   }
   if (path !== undefined) writeToFile = logFile(path, (text) => log('warn', text))
   return {
-    debug: (message) => log('debug', message),
+    debug: (message, detail) => log('debug', withAdvice(message, detail)),
     info: (message, detail) => log('info', withAdvice(message, detail)),
     warn: (message, detail) => log('warn', withAdvice(message, detail)),
     error: (message, detail) => log('error', withAdvice(message, detail)),

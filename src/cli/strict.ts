@@ -69,7 +69,7 @@ function checkTogether(options: Options, given: CommandLine['given']): void {
 function requireOptions(options: Options, args: Readonly<Record<string, unknown>>): void {
   for (const [name, option] of Object.entries(options)) {
     if (!option.required || args[name] !== undefined) continue
-    const words = option.hint?.includes('|') ? `: expected ${option.hint.replaceAll('|', ', ')}` : ''
+    const words = option.hint?.includes('|') ? `: expected one of ${option.hint.replaceAll('|', ', ')}` : ''
     throw new UsageError(`${flagOf(name, options)} is missing${words}`)
   }
 }

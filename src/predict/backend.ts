@@ -66,7 +66,7 @@ export async function openBackend(
   if (triton.length > 0) {
     if (gpus !== undefined)
       logger.warn(
-        'a running server decides which GPUs it uses; only one started for the run can be given some',
+        `GPU ${gpus.join(', ')} was asked for, which has no effect: a running server uses the GPUs that it was started with`,
       )
     return await openTriton(request, { endpoints: triton, metricsUrls: metrics })
   }
@@ -119,6 +119,7 @@ function metricsUrls({ triton, tritonMetrics }: PredictOptions): string[] | unde
   if (tritonMetrics.length !== triton.length) {
     throw new UsageError(
       `${tritonMetrics.length} addresses for metrics and ${triton.length} servers: give one for each server, in the same order`,
+      { detail: { code: 'metrics-addresses', data: {} } },
     )
   }
   return tritonMetrics.map((address) => {

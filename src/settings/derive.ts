@@ -52,25 +52,24 @@ function deriveBudgets(effective: Effective): void {
 }
 
 /** The GPU that `cuda`, `cuda:N` or `N` names; undefined for `auto` and `cpu`. As in PyTorch, `cuda` is GPU 0. */
-function gpuOf(device: string): number | undefined {
+function gpusOf(device: string): [number] | undefined {
   if (device === 'auto' || device === 'cpu') return undefined
-  return device === 'cuda' ? 0 : Number(device.replace('cuda:', ''))
+  return [device === 'cuda' ? 0 : Number(device.replace('cuda:', ''))]
 }
 
 /** Turns Broad's `--device` into `backend` and `gpus`, and refuses combinations that contradict themselves. */
 function deriveDevice(effective: Effective): void {
   const { values } = effective
   const { device, gpus } = values
-  const gpu = gpuOf(device)
-  const agrees = device === 'auto' || gpus === undefined || (gpu !== undefined && gpus.includes(gpu))
+  const chosen = gpusOf(device)
+  const agrees = device === 'auto' || gpus === undefined || (chosen !== undefined && gpus.includes(chosen[0]))
   const stronger = effective.compare('device', 'gpus')
   if (!agrees && stronger === 0) {
     const [byDevice, byGpus] = [effective.describe('device'), effective.describe('gpus')]
     throw new UsageError(`device ${device} (${byDevice}) and gpus ${gpus} (${byGpus}) contradict each other`)
   }
   const deviceDecides = gpus === undefined || (!agrees && stronger > 0)
-  if (deviceDecides && device !== 'auto')
-    effective.derive('gpus', gpu === undefined ? undefined : [gpu], 'device')
+  if (deviceDecides && (chosen ?? gpus) !== undefined) effective.derive('gpus', chosen, 'device')
   if (deviceDecides && device === 'cpu' && values.backend === 'auto')
     effective.derive('backend', 'onnx', 'device')
   if (values.backend === 'onnx') dropOrRefuseGpus(effective, 'backend', 'computes on the processor')

@@ -69,6 +69,10 @@ export interface ErrorCodes {
   'no-golden-sequences': NoData
   /** The port for metrics cannot be had. */
   'metrics-port': NoData
+  /** There are not as many addresses for metrics as servers. */
+  'metrics-addresses': NoData
+  /** Where a server should have metrics, there are none. */
+  'no-metrics': NoData
   /** TensorRT plans are missing, or must be built again. */
   'no-plans': NoData
   /** TensorRT plans are needed, and no folder of them is named. */

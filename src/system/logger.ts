@@ -6,9 +6,9 @@ import { type Message, withoutSecrets } from './printable.ts'
  * a program that uses the library passes its own.
  */
 export interface Logger {
-  /** For whoever looks for a defect. */
-  debug(message: string): void
-  /** What the work has come to. @param detail - what a front end can give advice on */
+  /** For whoever looks for a defect. @param detail - what a front end can give advice on */
+  debug(message: string, detail?: Detail): void
+  /** What the work has come to. */
   info(message: string, detail?: Detail): void
   /** The work goes on, and its result may not be what was wanted. */
   warn(message: string, detail?: Detail): void
@@ -36,8 +36,8 @@ export class WarningKeeper implements Logger {
     return [...this.#warnings]
   }
 
-  debug(message: string): void {
-    this.#logger.debug(message)
+  debug(message: string, detail?: Detail): void {
+    this.#logger.debug(message, detail)
   }
 
   info(message: string, detail?: Detail): void {

@@ -247,11 +247,11 @@ async function askServers(
     const problems: string[] = []
     // One after the other: it is the first server that the others must agree with.
     for (const [i, answer] of answers.entries()) {
-      if (typeof answer === 'string') problems.push(`${unknown[i]!.name}: ${answer}`)
+      if (typeof answer === 'string') problems.push(answer)
       else unknown[i]!.accept(answer)
     }
     if (MODEL_NAMES.every((model) => lanes[model].some(({ known }) => known !== undefined))) {
-      for (const problem of problems) logger.warn(`no answer yet from ${problem}`)
+      for (const problem of problems) logger.warn(`no answer yet: ${problem}`)
       return
     }
     if (Date.now() >= end) {

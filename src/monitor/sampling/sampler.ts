@@ -83,7 +83,7 @@ export class Sampler {
     const found = await askMetricsPage(server.metricsUrl, this.#deadlineMs)
     if (found === undefined && !this.#silent.has(server.name)) {
       this.#silent.add(server.name)
-      this.#options.logger.debug(`no metrics from ${server.metricsUrl}`)
+      this.#options.logger.debug(`no metrics from ${server.metricsUrl}`, { code: 'no-metrics', data: {} })
     }
     return found
   }

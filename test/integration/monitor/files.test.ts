@@ -130,6 +130,7 @@ test('a port that is taken and addresses without servers are said before anythin
   const one = await run([...words(folder.join('address')), '--triton-metrics', 'http://localhost:8002'])
   expect(one.code).toBe(64)
   expect(one.messages).toContain('1 addresses for metrics and 0 servers')
+  expect(one.messages).toContain('--triton-metrics')
 })
 
 test('a line of the log counts sequences of both models before the first part is done', () => {
