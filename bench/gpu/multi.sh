@@ -119,7 +119,7 @@ predict() { # NAME READS SERVERS ARGUMENTS...: on the first so many servers
   rm -rf "$WORK/run-$name" "$LOG"/{watch,predict,summary,metrics,tables}-"$name".*
   (cd "$WORK" && exec "$PYTHON" "$here/watch.py" "$(urls "$servers" metrics_url)" "$LOG/watch-$name.jsonl" -- \
     "$BUN" "$root/src/cli/main.ts" predict "reads-$reads.fa" --bundle "$bundle" --triton "$(urls "$servers" server_url)" \
-    --expected-length 300 --output-dir "$WORK/run-$name" --no-progress --log-file "$LOG/predict-$name.log" "$@") \
+    --expected-length 300 --any-length --output-dir "$WORK/run-$name" --no-progress --log-file "$LOG/predict-$name.log" "$@") \
     > "$LOG/watch-$name.json" 2> "$LOG/predict-$name.err"
   code=$?
   cat "$LOG/watch-$name.json"

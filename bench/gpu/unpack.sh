@@ -19,6 +19,8 @@ if [ ! -e "$BUN_DIR/ok" ]; then
 fi
 # Bun looks for packages in the folders above the program's own files.
 [ -e "$root/node_modules" ] || ln -s "$BUN_DIR/node_modules" "$root/node_modules"
+# The client is a package of this checkout: its link leads to where the packages were packed.
+ln -sfn "$root/packages/tritonclient-ts" "$BUN_DIR/node_modules/tritonclient-ts"
 "$BUN_DIR/bun" "$root/src/cli/main.ts" --version
 
 if [ -e "$UP/SHA256SUMS" ] && [ ! -e "$TRT/ok" ]; then

@@ -94,7 +94,7 @@ step_predict() {
   rm -rf "$WORK/run"
   say "predict on $READS reads of 300 bases"
   (cd "$WORK" && "$PYTHON" "$here/watch.py" "$metrics" "$LOG/watch.jsonl" -- \
-    "$BUN" "$root/src/cli/main.ts" predict reads.fa --bundle "$bundle" --triton "$url" --expected-length 300 \
+    "$BUN" "$root/src/cli/main.ts" predict reads.fa --bundle "$bundle" --triton "$url" --expected-length 300 --any-length \
     --output-dir "$WORK/run" --log-file "$LOG/predict.log") 2> >(tee -a "$LOG/predict.err" >&2) | keep predict
   find "$WORK/run" -name '*.json' -size -2M -exec cp {} "$LOG/" \;
   (cd "$here" && "$PYTHON" projection.py --shape "$models/esm2.shape.json" --run "$WORK/run" --watch "$LOG/predict.txt" ${CEILING:+--ceiling $CEILING}) 2>&1 | keep predict
