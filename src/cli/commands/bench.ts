@@ -21,13 +21,13 @@ export default command({
     }),
     triton: option(text('grpc://HOST:PORT[,…]'), 'running servers, to measure how busy their GPUs are'),
   }),
-  async run({ args: { quick, ...values }, signal }) {
+  async run({ args: { quick, json, only, triton }, signal }) {
     if (!existsSync(PROGRAM))
       throw new UnavailableError(
         'the benches are not part of the installed package: get the source code of this version, run scripts/setup.sh there, ' +
           'then node_modules/bun/bin/bun.exe src/cli/main.ts bench',
       )
-    const given = Object.entries(values).filter(([, value]) => value !== undefined)
+    const given = Object.entries({ json, only, triton }).filter(([, value]) => value !== undefined)
     const flags = [
       ...(quick ? ['--quick'] : []),
       ...given.flatMap(([name, value]) => [`--${name}`, `${value}`]),

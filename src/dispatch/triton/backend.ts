@@ -115,9 +115,10 @@ export class TritonBackend implements EmbeddingBackend {
     }
   }
 
-  /** Models of which a server does not say what they are. */
+  /** Models of which a server does not say what they are, among those that are to be of a bundle. */
   #unstated(server: number): ModelName[] {
     return MODEL_NAMES.filter((model) => {
+      if (this.#models[model].source === '') return false
       const known = this.#lanes[model][server]?.known
       return known !== undefined && known.served === undefined
     })
