@@ -21,7 +21,7 @@ export {
   featureKind,
   writeFeatureFile,
 } from './features.ts'
-export { openTorchFile, readTorchFile } from './open.ts'
+export { openTorchFile, readTorchFile, verifyTorchFile } from './open.ts'
 export type { PickleOptions } from './pickle-host.ts'
 // Any other object, as torch.save writes it.
 export { PyFloat, PyFloatList, PyString, TensorData, type Writable } from './pickle-writer.ts'

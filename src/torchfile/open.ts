@@ -4,6 +4,7 @@ import type { PickleOptions } from './pickle-host.ts'
 import { TorchFile } from './torch-file.ts'
 import { openTorchLegacy } from './torch-legacy.ts'
 import { openTorchZip } from './torch-zip.ts'
+import { ZipArchive } from './zip-archive.ts'
 
 /** What else people have under a `.pt` name, by the first bytes. */
 function describe(head: Uint8Array): string {
@@ -18,12 +19,17 @@ function describe(head: Uint8Array): string {
 }
 
 async function openSource(source: ByteSource, options: PickleOptions): Promise<TorchFile> {
+  const open = (await hasChecksums(source)) ? openTorchZip : openTorchLegacy
+  return new TorchFile(await open(source, options))
+}
+
+/** Whether it is a zip file, and not a bare pickle. @throws TorchFileError for anything else */
+async function hasChecksums(source: ByteSource): Promise<boolean> {
   if (source.size === 0)
     throw new TorchFileError(source.name, 'the file is empty (0 bytes); an earlier run probably failed')
   const head = await source.read(0, Math.min(source.size, 512))
-  const isZip = head[0] === 0x50 && head[1] === 0x4b && head[2] === 3 && head[3] === 4
-  if (isZip) return new TorchFile(await openTorchZip(source, options))
-  if (head[0] === 0x80) return new TorchFile(await openTorchLegacy(source, options))
+  if (head[0] === 0x50 && head[1] === 0x4b && head[2] === 3 && head[3] === 4) return true
+  if (head[0] === 0x80) return false
   throw new TorchFileError(source.name, describe(head), { advice: 'Give a file written by torch.save.' })
 }
 
@@ -64,4 +70,20 @@ export async function readTorchFile(
   const file = await openSource(memorySource(bytes, name), options)
   await file.verify()
   return file
+}
+
+/**
+ * Reads every byte of a PyTorch file and compares it with the checksums inside; no object is made of it.
+ * @returns false for the older format, which has none
+ * @throws TorchFileError when it is damaged or not a PyTorch file
+ */
+export async function verifyTorchFile(path: string): Promise<boolean> {
+  const source = await fileSource(path)
+  try {
+    const isZip = await hasChecksums(source)
+    if (isZip) await (await ZipArchive.open(source)).verify()
+    return isZip
+  } finally {
+    await source.close()
+  }
 }
