@@ -36,6 +36,7 @@ export {
   FEATURE_ORDER,
   forModels,
   GRAPH_TENSORS,
+  LICENCES,
   MODEL_NAMES,
   MODELS,
   type ModelName,

@@ -62,6 +62,9 @@ export const MODELS = {
   },
 } as const satisfies Readonly<Record<string, ModelFacts>>
 
+/** Licences of the published models, as their authors state them. */
+export const LICENCES = { esm2: 'MIT', dnabert_s: 'Apache-2.0', mlp: 'MIT' } as const
+
 /** A language model, as manifests and servers call it. */
 export type ModelName = keyof typeof MODELS
 

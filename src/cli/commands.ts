@@ -4,6 +4,7 @@ import type { Help } from './help.ts'
 /** Every command and what the overview says of it; `models show` is in `commands/models-show.ts`. */
 export const COMMANDS: Readonly<Record<string, string>> = {
   predict: 'call each chunk of the input viral or not',
+  'models pull': 'download the published weights, or bring them from a folder or a mirror',
   'models import': 'make a bundle from the model files of the original',
   'models show': 'print what is in a bundle: dimensions, precision and sources, as JSON',
   'models verify': 'check every file of a bundle against its checksum',
@@ -32,7 +33,7 @@ export async function loadCommand(name: string): Promise<Command> {
 
 /** Commands whose names have two words, by the first. */
 const GROUPS: Readonly<Record<string, string>> = {
-  models: 'Makes and inspects model bundles.',
+  models: 'Downloads weights; makes and inspects model bundles.',
   checkpoints: "Inspects and converts the checkpoint files of runs, the original's and Broad's included.",
   utils: "Commands under the names they have in Broad's fork.",
   repository: 'Makes model repositories for Triton Inference Server.',

@@ -87,14 +87,18 @@ const ADVICE: { [Code in keyof ErrorCodes]: (data: ErrorCodes[Code]) => string }
   'no-repository': () => 'Make one with: virnucpro repository build',
   'no-containers': () => 'Without --container a server program of this machine is started: --server-bin',
   'no-gpu-for-servers': () => 'Leave out --per-gpu to run one server on the CPU',
-  'startup-timeout': () =>
-    'Large models take minutes: virnucpro serve --startup-timeout SECONDS waits longer',
+  'startup-timeout': () => 'Large models take minutes: raise --startup-timeout',
   'port-in-use': ({ port, hindrance }) =>
     ({
       program: `Stop that program, or choose another port with --${port}-port`,
       port: `Choose another one with --${port}-port`,
-      address: 'Choose an address of this machine with --address',
+      address: 'Choose one of its own with --address',
     })[hindrance],
+  'no-download': () => '--from takes models from a folder, a file or another address',
+  'download-refused': () =>
+    'HF_TOKEN is what this client can show to Hugging Face; --from takes models from a folder, a file or another address',
+  'no-room': () => 'Free some of it, or name a folder on another disk with --output',
+  'can-be-pulled': ({ name }) => `To download it: virnucpro models pull ${name}`,
   'checkpoints-unusable': () => 'Leave them out with --skip-damaged; the next run computes them again',
   'names-taken': () => 'Move them away, or name another folder with --output',
 }

@@ -1,4 +1,5 @@
 import * as v from 'valibot'
+import { HOME_VARIABLE } from '../home/index.ts'
 import { UsageError } from '../system/errors.ts'
 import { didYouMean } from '../text/suggest.ts'
 import { ignoredBroadVariables } from './broad.ts'
@@ -129,7 +130,7 @@ function warningsOf(file: string | undefined, fromFile: FileSettings | undefined
  * VIRNUCPRO_TRITON_TAG.
  */
 function unknownVariables(environment: Environment): string[] {
-  const known = [CONFIG_VARIABLE, ...settingNames.map(environmentName)]
+  const known = [CONFIG_VARIABLE, HOME_VARIABLE, ...settingNames.map(environmentName)]
   const names = Object.keys(environment).filter(
     (name) =>
       /^VIRNUCPRO_(?!TEST_|BENCH_|TRITON_TAG$)/.test(name) &&

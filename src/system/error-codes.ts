@@ -129,6 +129,14 @@ export interface ErrorCodes {
   'startup-timeout': NoData
   /** A server cannot listen where it was to: another program does, or this machine does not allow it. */
   'port-in-use': { port: 'http' | 'grpc' | 'metrics'; hindrance: 'program' | 'port' | 'address' }
+  /** A server has not got a file that was to be downloaded, or does not answer. */
+  'no-download': NoData
+  /** A server does not let this client have a file. */
+  'download-refused': NoData
+  /** A disk does not hold what is to be written to it. */
+  'no-room': NoData
+  /** A path does not exist, but names a model that can be downloaded. */
+  'can-be-pulled': { name: string }
 }
 
 /** The name of what happened: it stays the same when messages are reworded. */

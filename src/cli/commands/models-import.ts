@@ -1,3 +1,4 @@
+import { basename } from 'node:path'
 import * as v from 'valibot'
 import {
   MODEL_NAMES,
@@ -10,7 +11,7 @@ import {
 } from '../../bundle/index.ts'
 import type { Quantization } from '../../import/index.ts'
 import { flag, numberFrom, oneOf, option, section, text, type Values } from '../../settings/index.ts'
-import { UsageError } from '../../system/errors.ts'
+import { NoInputError, UsageError } from '../../system/errors.ts'
 import { defined, requireInputs, requirePaths } from '../arguments.ts'
 import { command } from '../command.ts'
 
@@ -115,7 +116,7 @@ export default command({
     const { mlp: classifier, output, attention, force } = args
     const weights = forShorts((model) => args[MODELS[model].short])
     const file = args.calibrate === 'none' ? undefined : args.calibrate
-    await requirePaths([
+    await requireModels([
       ...Object.entries(weights).map(([short, path]) => [`--${short}`, path] as const),
       ['--mlp', classifier.mlp],
     ])
@@ -144,6 +145,22 @@ export default command({
     logger.info(`wrote ${output}; use it with --bundle ${output}`)
   },
 })
+
+/** @throws {NoInputError} for a path that does not exist; where it names a published model, the error says how to get it. */
+async function requireModels(named: readonly (readonly [what: string, path: string])[]): Promise<void> {
+  try {
+    await requirePaths(named)
+  } catch (error) {
+    const { pullable } = await import('../../pull/index.ts')
+    for (const [what, path] of named) {
+      const known = pullable(path) ?? pullable(basename(path))
+      if (known === undefined || !(error as NoInputError).message.startsWith(`${what} `)) continue
+      const detail = { code: 'can-be-pulled', data: { name: known.name } } as const
+      throw new NoInputError((error as NoInputError).message, { cause: error, detail })
+    }
+    throw error
+  }
+}
 
 /** What `check` has found to belong together. */
 function quantization(

@@ -1,15 +1,9 @@
 import { stat } from 'node:fs/promises'
 import { basename, join } from 'node:path'
-import { ModelError, type SourceRecord } from '../../bundle/index.ts'
+import { LICENCES, ModelError, type SourceRecord } from '../../bundle/index.ts'
 import { fileIdentity } from '../../system/regular-file.ts'
 import { sha256File } from '../../system/sha256.ts'
 import { ReadError } from '../../system/system-error.ts'
-
-/**
- * Licences of the published models, as their authors state them. A model counts as published when its name
- * and its dimensions both are; for anything else only its owner knows.
- */
-const LICENCES = { esm2: 'MIT', dnabert_s: 'Apache-2.0', mlp: 'MIT' } as const
 
 /** layers, width, heads of ESM-2 as published. */
 const PUBLISHED_ESM2 = ['6,320,20', '12,480,20', '30,640,20', '33,1280,20', '36,2560,40', '48,5120,40']
@@ -25,7 +19,7 @@ export type ModelFacts =
   | { readonly kind: 'dnabert_s'; readonly name: string; readonly layers: number; readonly width: number }
   | { readonly kind: 'mlp'; readonly name: string; readonly input: number; readonly hidden: number }
 
-/** Licence of a published model, 'unknown' for any other. */
+/** Licence of a published model: one whose name and dimensions both are. 'unknown' for any other, of which only its owner knows. */
 export function licenceOf(model: ModelFacts): string {
   return isPublished(model) ? LICENCES[model.kind] : 'unknown'
 }

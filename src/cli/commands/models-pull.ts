@@ -1,0 +1,124 @@
+import { PULLABLES, type Pullable, type Pulled, pullable, USUAL } from '../../pull/index.ts'
+import { flag, option, section, text, wholeNumber } from '../../settings/index.ts'
+import { UsageError } from '../../system/errors.ts'
+import type { Logger } from '../../system/logger.ts'
+import { printable } from '../../system/printable.ts'
+import type { LiveTerminal } from '../../system/terminal.ts'
+import { bytes, estimate, percent } from '../../text/numbers.ts'
+import { didYouMean } from '../../text/suggest.ts'
+import { command } from '../command.ts'
+
+const options = section('Where from and where to', {
+  output: option(text('DIR'), 'folder to bring them to, and to find them in the next time', {
+    short: 'o',
+    otherwise: '`weights` in [the home](models.md#the-home)',
+  }),
+  from: option(
+    text('DIR|FILE|URL'),
+    'take the models from a folder or a file of this machine, which needs no network, or from [a mirror](models.md#mirrors-and-machines-without-a-network)',
+    { mayHoldSecret: /[@?]/ },
+  ),
+  connections: option(wholeNumber('N', 1, 16), 'requests at a time for one file', { default: 4 }),
+  timeout: option(
+    wholeNumber('SECONDS', 1, 3600),
+    'give up a connection on which nothing comes for so long',
+    {
+      default: 30,
+    },
+  ),
+  retries: option(wholeNumber('N', 0, 100), 'how often in a row a request may fail and be made again', {
+    default: 5,
+  }),
+  dryRun: flag('print what would be downloaded, how large it is and what is free, and download nothing'),
+  force: flag('download also what is there already, and replace it', { short: 'f' }),
+})
+
+export default command({
+  usage: ['[MODEL …] [OPTIONS]'],
+  notes: [
+    'MODEL is esm2 (ESM-2 3B), esm2:SIZE (8M, 35M, 150M, 650M, 3B or 15B), facebook/esm2_… for its form on Hugging Face, ' +
+      'dnabert_s, or 300 or 500 for a classifier. Without any: esm2, dnabert_s, 300 and 500.',
+    'Prints the name and the path of each model on standard output, with a tab between them.',
+  ],
+  words: 'more',
+  options,
+  check({ words }) {
+    modelsOf(words)
+  },
+  async run({ args, words, configuration, logger, terminal, signal }) {
+    const { pullModels } = await import('../../pull/index.ts')
+    const { homePlace } = await import('../../home/index.ts')
+    const { timeout, output = homePlace('weights') } = args
+    const isQuiet = configuration.effective.values.quiet
+    const meter = isQuiet ? undefined : new Meter(logger, terminal)
+    let pulled: Pulled[]
+    try {
+      pulled = await pullModels({
+        ...args,
+        models: modelsOf(words),
+        output,
+        inPlace: args.output === undefined,
+        timeoutMs: timeout * 1000,
+        onInfo: (message) => logger.info(message),
+        onWarning: (message) => logger.warn(message),
+        onProgress: (done, total) => meter?.update(done, total),
+        signal,
+      })
+    } finally {
+      terminal?.hide()
+    }
+    if (args.dryRun) return
+    for (const { model, path } of pulled) process.stdout.write(`${model.name}\t${printable(path)}\n`)
+    logger.info(`to make a bundle of them: virnucpro models import ${importOptions(pulled)}`)
+  },
+})
+
+/** @throws {UsageError} */
+function modelsOf(words: readonly string[]): Pullable[] {
+  const models = (words.length === 0 ? USUAL : words).map((word) => {
+    const found = pullable(word)
+    if (found !== undefined) return found
+    const hint = didYouMean(word, ['esm2', ...PULLABLES.map(({ name }) => name)])
+    throw new UsageError(`unknown model ${word}: expected esm2, esm2:SIZE, dnabert_s, 300 or 500.${hint}`)
+  })
+  return [...new Set(models)]
+}
+
+/** The options of an import for the models that are there, and for those that are not. */
+function importOptions(pulled: readonly Pulled[]): string {
+  const pathOf = (use: Pullable['use']) => pulled.find(({ model }) => model.use === use)?.path
+  const classifier = pulled.find(({ model: { use } }) => use === '500' || use === '300')
+  const mlp = classifier === undefined ? 'FILE' : `${classifier.model.use}=${classifier.path}`
+  return `--esm ${pathOf('esm') ?? 'FILE'} --dnabert ${pathOf('dnabert') ?? 'DIR'} --mlp ${mlp} --output BUNDLE`
+}
+
+const DRAW_MS = 250
+/** In a log. */
+const LINE_MS = 30_000
+
+/** Shows how much has come: on a terminal in place, elsewhere a line from time to time. */
+class Meter {
+  readonly #logger: Logger
+  readonly #terminal: LiveTerminal | undefined
+  readonly #began = performance.now()
+  /** What earlier calls had brought is no speed of this one. */
+  #before: number | undefined
+  #shown = performance.now()
+
+  constructor(logger: Logger, terminal: LiveTerminal | undefined) {
+    this.#logger = logger
+    this.#terminal = terminal
+  }
+
+  update(done: number, total: number): void {
+    this.#before ??= done
+    const now = performance.now()
+    if (now - this.#shown < (this.#terminal === undefined ? LINE_MS : DRAW_MS)) return
+    this.#shown = now
+    const speed = (done - this.#before) / ((now - this.#began) / 1000)
+    const left = speed > 0 ? `, ${bytes(speed)}/s, ${estimate((total - done) / speed)} left` : ''
+    const line = `${bytes(done)} of ${bytes(total)} (${percent(done, total)})${left}`
+    if (this.#terminal === undefined) this.#logger.info(line)
+    else this.#terminal.show(({ columns }) => [line.slice(0, (columns || 80) - 1)])
+  }
+}
