@@ -21,7 +21,7 @@ const ADVICE: { [Code in keyof ErrorCodes]: (data: ErrorCodes[Code]) => string }
   'own-servers': () => '--backend onnx computes in this process',
   'unnamed-server': ({ url }) => `To use it: --triton ${url}`,
   'no-server-program': () =>
-    'Name its program with --server-bin, or start one in a container: virnucpro serve --container --repository DIR',
+    'Name a server program with --server-bin, or start one in a container: virnucpro serve --container --repository DIR',
   'repository-not-named': () => 'Name one with --repository; virnucpro repository build makes it',
   'no-gpu': () => '--backend triton starts one all the same, --backend onnx computes in this process',
   'no-server-named': () =>

@@ -74,7 +74,9 @@ function pythonStem(name: string): string {
 export function runPaths(run: RunName): OutputPaths {
   const { layout, root, stem, expectedLength: length } = run
   const folders: Record<string, string> = { root }
-  for (const [key, template] of Object.entries(FOLDERS)) folders[key] = join(root, filled(template, { stem }))
+  // The stem of `.fa` is empty: the state of its run is the folder of all states, without a slash at the end.
+  for (const [key, template] of Object.entries(FOLDERS))
+    folders[key] = join(root, ...filled(template, { stem }).split('/'))
   // The original replaces every "nucleotide" of the path, so one in the stem changes too.
   if (layout === 'vanilla')
     folders.mergedFolder = join(

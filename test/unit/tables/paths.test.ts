@@ -45,3 +45,7 @@ test('a prefix replaces the stem', () => {
     'out/sample7_merged/prediction_results_highestscore.csv',
   )
 })
+
+test('a file named .fa has an empty stem, and its state no slash at the end, after which the lock is named', () => {
+  expect(paths('.fa', 'out')).toMatchObject({ mergedFolder: 'out/_merged', state: 'out/.virnucpro' })
+})
