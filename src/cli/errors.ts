@@ -87,12 +87,13 @@ const ADVICE: { [Code in keyof ErrorCodes]: (data: ErrorCodes[Code]) => string }
   'no-repository': () => 'Make one with: virnucpro repository build',
   'no-containers': () => 'Without --container a server program of this machine is started: --server-bin',
   'no-gpu-for-servers': () => 'Leave out --per-gpu to run one server on the CPU',
-  'startup-timeout': () => 'Large models take minutes: raise --startup-timeout',
+  'startup-timeout': () =>
+    'Large models take minutes: virnucpro serve --startup-timeout SECONDS waits longer',
   'port-in-use': ({ port, hindrance }) =>
     ({
       program: `Stop that program, or choose another port with --${port}-port`,
       port: `Choose another one with --${port}-port`,
-      address: 'Choose one of its own with --address',
+      address: 'Choose an address of this machine with --address',
     })[hindrance],
   'no-download': () => '--from takes models from a folder, a file or another address',
   'download-refused': () =>

@@ -58,10 +58,11 @@ export function accessError(error: unknown): AccessError | undefined {
   })
 }
 
-/** What an error says, with what it was caused by; part of it may be a server's own words. */
+/** What an error says, with the failed call behind it; part of it may be a server's own words. */
 export function describe(error: unknown): string {
   if (!(error instanceof Error)) return foreign(String(error))
-  const { message, cause } = error
-  // What gRPC says is in the message already; its errors come with metadata.
-  return foreign(cause instanceof Error && !('metadata' in cause) ? `${message}: ${cause.message}` : message)
+  // The client's errors repeat what gRPC says in their own words.
+  return foreign(
+    error.cause instanceof TritonError ? `${error.message}: ${error.cause.message}` : error.message,
+  )
 }

@@ -75,6 +75,6 @@ async function problem(address: string, port: number): Promise<[Hindrance, strin
     if (code === 'EACCES') return ['port', 'ports below 1024 are for administrators']
     if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND')
       return ['address', `this machine has no address ${address}`]
-    return ['port', message]
+    return ['address', message]
   }
 }

@@ -50,6 +50,21 @@ test('built-in sequences depend on the seed alone and span 1 to 166 residues', (
 })
 
 describe('virnucpro verify', () => {
+  test('why a server does not answer is said once', () => {
+    const { code, err } = verify(
+      '--bundle',
+      'demo',
+      '--triton',
+      'grpc://127.0.0.1:1',
+      '--server-timeout',
+      '1',
+    )
+    expect(err).toContain('no inference server with every model has answered for 1 s')
+    expect(err.match(/ECONNREFUSED/g)).toHaveLength(1)
+    expect(err.match(/grpc:/g)).toHaveLength(1)
+    expect(code).toBe(69)
+  })
+
   test('a good bundle passes and shows how near it is', () => {
     const { code, out } = verify('--bundle', 'demo', '--sequences', '6')
     expect(out).toContain('dnabert_s: 6 rows against FP32 graph')
