@@ -71,8 +71,8 @@ const ADVICE: { [Code in keyof ErrorCodes]: (data: ErrorCodes[Code]) => string }
   'other-model': () =>
     'Name servers whose repositories were built from one bundle, and that bundle; virnucpro repository build builds them',
   'unstated-model': () =>
-    'Build its repository with this version (virnucpro repository build --force) and start the server again, or add ' +
-    '--trust-server if you know what it computes',
+    'Build its repository with this version (virnucpro repository build --force) and start the server again, or ' +
+    'give --triton with --trust-server if you know what it computes',
   kept: ({ again }) => `Add --force to ${again} again`,
   'plans-need-gpu-precision': () =>
     'Make a second bundle from the same files with: virnucpro models import --precision bf16 ...',
@@ -81,7 +81,7 @@ const ADVICE: { [Code in keyof ErrorCodes]: (data: ErrorCodes[Code]) => string }
     'Build with --builder python, or import the models without --attention fused',
   'profile-too-long': () => 'Choose shorter --profiles, or import the models without --attention fused',
   'no-tensorrt': () =>
-    'Install TensorRT for this Python (the version of the server that will load the plan), name another with --python, or use --builder trtexec',
+    'Install TensorRT for this Python (the version of the server that will load the plan), or name another with --python; virnucpro engines build --builder trtexec needs none',
   'repository-unusable': () =>
     'Build the repository again, for this server: virnucpro repository build --force',
   'no-repository': () => 'Make one with: virnucpro repository build',

@@ -152,8 +152,8 @@ async function ownServers({ bundle, logger, signal }: BackendRequest): Promise<S
   const { endpoints } = endpointsOf(started)
   const wanted = contracts(bundle)
   const { urls, unusable } = await suitableServers(wanted, endpoints, signal)
-  for (const { url, reason } of unusable)
-    logger.info(`not using the server that you have started at ${url}: ${reason}`)
+  for (const { url, reason, detail } of unusable)
+    logger.info(`not using the server that you have started at ${url}: ${reason}`, detail)
   if (urls.length > 0) {
     const usable = started.filter(({ grpcUrl }) => urls.includes(grpcUrl))
     return { ...endpointsOf(usable), isTrusted: (url) => own.isOwn(url) }

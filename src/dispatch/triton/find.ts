@@ -1,6 +1,7 @@
 import { connect as connectSocket } from 'node:net'
 import { TritonError } from 'tritonclient-ts'
 import { MODEL_NAMES, type ModelName } from '../../bundle/index.ts'
+import type { Detail } from '../../system/error-codes.ts'
 import { VirnucproError } from '../../system/errors.ts'
 import { connect, describe } from './access.ts'
 import { Agreement, type Contract } from './contract.ts'
@@ -14,6 +15,7 @@ const CONNECT_MS = 500
 export interface UnusableServer {
   readonly url: string
   readonly reason: string
+  readonly detail: Detail | undefined
 }
 
 /** Ports to look at: the first server's, and how far apart those of further GPUs are. */
@@ -35,9 +37,14 @@ export async function suitableServers(
   const unusable: UnusableServer[] = []
   for (const url of candidates) {
     signal?.throwIfAborted()
-    const reason = await problem(url, models, signal)
-    if (reason === undefined) urls.push(url)
-    else unusable.push({ url, reason })
+    const error = await problem(url, models, signal)
+    if (error === undefined) urls.push(url)
+    else
+      unusable.push({
+        url,
+        reason: describe(error),
+        detail: error instanceof VirnucproError ? error.detail : undefined,
+      })
   }
   return { urls, unusable }
 }
@@ -70,7 +77,7 @@ async function problem(
   url: string,
   models: Record<ModelName, Contract>,
   signal: AbortSignal | undefined,
-): Promise<string | undefined> {
+): Promise<VirnucproError | TritonError | undefined> {
   const client = connect(url, {})
   try {
     for (const model of MODEL_NAMES)
@@ -78,7 +85,7 @@ async function problem(
     return undefined
   } catch (error) {
     signal?.throwIfAborted()
-    if (error instanceof VirnucproError || error instanceof TritonError) return describe(error)
+    if (error instanceof VirnucproError || error instanceof TritonError) return error
     throw error
   } finally {
     client.close()

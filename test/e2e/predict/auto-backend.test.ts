@@ -110,7 +110,7 @@ describe.skipIf(!hasTriton)('what computes when no server is named', () => {
       [
         'silent',
         (text: string) => text.replace('key: "source"', 'key: "origin"'),
-        'does not say which model it hosts',
+        'took its place. Build its repository with this version (virnucpro repository build --force)',
       ],
     ] as const) {
       const path = folder.join(`repository-${name}`)
