@@ -73,11 +73,10 @@ function spellings(options: Options): { config: ParseArgsOptionsConfig; known: M
 }
 
 function unknownOption(word: string, known: Iterable<string>): UsageError {
-  // One letter is near to every other letter: no guess. `-resume` for `--resume` is a slip of its own.
-  const typed = word.startsWith('--') ? word : `-${word}`
-  const guess = word.length > 2 ? didYouMean(typed.replace(/=.*/s, ''), known) : ''
   // What follows the name may be a password.
   const name = /^[^=:\s]*/.exec(word)?.[0] ?? ''
+  // One letter is near to every other letter: no guess. `-resume` for `--resume` is a slip of its own.
+  const guess = name.length > 2 ? didYouMean(name.startsWith('--') ? name : `-${name}`, known) : ''
   return new UsageError(`unknown option ${name}${guess === '' ? '' : `.${guess}`}`)
 }
 

@@ -13,7 +13,7 @@ const ADVICE: { [Code in keyof ErrorCodes]: (data: ErrorCodes[Code]) => string }
   'already-computed': () => '--force computes them again',
   'input-changed': () => 'Once the file is complete, --force starts over',
   'chunk-length-unknown': () =>
-    'Name it once, with virnucpro models import --mlp LENGTH=FILE, or with --model-type',
+    'Name that length once, with virnucpro models import --mlp LENGTH=FILE, or with --model-type',
   'chunk-length-mismatch': ({ length }) =>
     `Give --expected-length ${length}, another classifier, or --any-length to compute all the same`,
   'memory-too-small': ({ model, tokens }) =>
@@ -37,7 +37,7 @@ const ADVICE: { [Code in keyof ErrorCodes]: (data: ErrorCodes[Code]) => string }
   'server-stalled': () => '--server-timeout says how long a run waits for it',
   'gpu-idle': () => 'virnucpro serve --per-gpu starts one server for each GPU',
   'client-bound': () => 'Without --keep-intermediate there is less to write',
-  'metrics-port': () => 'Choose another one with --metrics-port',
+  'metrics-port': () => 'Choose another port with --metrics-port',
   'metrics-addresses': () => 'Servers are named by --triton, their addresses for metrics by --triton-metrics',
   'no-metrics': () => '--triton-metrics names another address',
   'no-plans': () => 'Plans are made on the GPU that they are for, by: virnucpro engines build',

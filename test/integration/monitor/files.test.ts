@@ -123,7 +123,7 @@ test('a port that is taken and addresses without servers are said before anythin
   const taken = await run([...words(folder.join('port')), '--metrics-port', String(port)])
   expect(taken.code).toBe(69)
   expect(taken.messages).toContain(
-    `cannot serve metrics at port ${port}: another program listens there. Choose another one with --metrics-port`,
+    `cannot serve metrics at port ${port}: another program listens there. Choose another port with --metrics-port`,
   )
   expect(taken.messages).not.toContain('computed ')
   expect(existsSync(folder.join('port'))).toBe(false)
