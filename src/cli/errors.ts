@@ -34,6 +34,8 @@ const ADVICE: { [Code in keyof ErrorCodes]: (data: ErrorCodes[Code]) => string }
   'bundle-not-named': () => 'Name one with --bundle',
   'not-finite': () =>
     'virnucpro models verify finds damaged weights; virnucpro models import --precision bf16 makes models with room for larger numbers',
+  'frames-missing': () =>
+    'With another server (--triton) or --backend onnx added, it tries them there; nothing else is computed again',
   'server-stalled': () => '--server-timeout says how long a run waits for it',
   'gpu-idle': () => 'virnucpro serve --per-gpu starts one server for each GPU',
   'client-bound': () => 'Without --keep-intermediate there is less to write',

@@ -36,11 +36,11 @@ export function createLogger({ quiet, verbose, file: path, terminal }: LoggerOpt
   const stderrLevel = quiet ? LEVELS.error : fileLevel
   const colours = wantsColours()
   let writeToFile: ((text: string) => void) | undefined
-  const log = (level: Level, message: Message) => {
+  const log = (level: Level, message: Message, onStderr: Level = level) => {
     if (LEVELS[level] > fileLevel) return
     const lines = printableLines(message)
-    if (LEVELS[level] <= stderrLevel) {
-      const text = `${forTerminal(level, lines, colours)}\n`
+    if (LEVELS[onStderr] <= stderrLevel) {
+      const text = `${forTerminal(onStderr, lines, colours)}\n`
       if (terminal === undefined) process.stderr.write(text)
       else terminal.write(text)
     }
@@ -49,6 +49,7 @@ export function createLogger({ quiet, verbose, file: path, terminal }: LoggerOpt
   if (path !== undefined) writeToFile = logFile(path, (text) => log('warn', text))
   return {
     debug: (message, detail) => log('debug', withAdvice(message, detail)),
+    note: (message) => log('info', message, 'debug'),
     info: (message, detail) => log('info', withAdvice(message, detail)),
     warn: (message, detail) => log('warn', withAdvice(message, detail)),
     error: (message, detail) => log('error', withAdvice(message, detail)),

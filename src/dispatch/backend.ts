@@ -41,10 +41,16 @@ export interface EmbeddingBackend extends AsyncDisposable {
   /**
    * Mean embedding of each sequence.
    *
+   * @param onServer - gets `HOST:PORT` of the server that has computed it; not called when this process has
    * @returns row-major [rows, dimension] float32
    * @throws {InferenceError} when the model fails on this batch; any other error ends the run
    */
-  embed(model: ModelName, batch: TokenBatch, signal?: AbortSignal): Promise<Float32Array>
+  embed(
+    model: ModelName,
+    batch: TokenBatch,
+    signal?: AbortSignal,
+    onServer?: (server: string) => void,
+  ): Promise<Float32Array>
   /** What every place that computes is at now. */
   activity(): MonitoredLane[]
   /** Empty when this process computes. */

@@ -34,6 +34,8 @@ export interface Computed {
   readonly vectors: Float32Array | undefined
   /** Rows that have no embedding, and why. */
   readonly refused: ReadonlyMap<number, string>
+  /** `HOST:PORT` of the server that has computed it; undefined for this process. */
+  readonly server?: string | undefined
 }
 
 /** A batch is tried so often before it is taken apart. */
@@ -120,7 +122,12 @@ export class Dispatcher {
   async #embed(model: ModelName, batch: TokenBatch): Promise<Computed> {
     const rows = Array.from({ length: batch.rows }, (_, row) => row)
     const refused = new Map<number, string>()
-    let vectors = await this.#attempt(model, batch, ATTEMPTS)
+    let server: string | undefined
+    const whole = (rows: TokenBatch) =>
+      this.#attempt(model, rows, ATTEMPTS, (name) => {
+        server = name
+      })
+    let vectors = await whole(batch)
     if (typeof vectors === 'string' && rows.length > 1) {
       await this.#halve(rows, (half) => this.#findRefused(model, batch, half, refused))
       const stand = rows.find((row) => !refused.has(row))
@@ -128,14 +135,14 @@ export class Dispatcher {
       // With another of its sequences in the places of the refused ones, so that the embeddings of the others are to the
       // last digit those of the whole batch.
       const places = rows.map((row) => (refused.has(row) ? stand : row))
-      vectors = await this.#attempt(model, takeRows(batch, places), ATTEMPTS)
+      vectors = await whole(takeRows(batch, places))
     }
     if (typeof vectors === 'string') {
       for (const row of rows) refused.set(row, vectors)
       return { vectors: undefined, refused }
     }
     this.#refuseNotFinite(model, vectors, rows, refused)
-    return { vectors, refused }
+    return { vectors, refused, server }
   }
 
   /** Adds to `refused` those of some rows that the model does not take: tries them by themselves, and then each half. */
@@ -161,16 +168,21 @@ export class Dispatcher {
   }
 
   /** @returns the vectors, or why the model refuses the batch */
-  async #attempt(model: ModelName, batch: TokenBatch, attempts: number): Promise<Float32Array | string> {
+  async #attempt(
+    model: ModelName,
+    batch: TokenBatch,
+    attempts: number,
+    onServer?: (server: string) => void,
+  ): Promise<Float32Array | string> {
     const { backend, logger, signal } = this.#options
     for (let attempt = 1; ; attempt++) {
       signal?.throwIfAborted()
       try {
-        return await settleWithin(backend.embed(model, batch, signal), signal)
+        return await settleWithin(backend.embed(model, batch, signal, onServer), signal)
       } catch (error) {
         if (!(error instanceof InferenceError)) throw error
         if (attempt === attempts) return error.message
-        logger.debug(`attempt ${attempt} failed: ${error.message}`)
+        logger.note?.(`attempt ${attempt} failed: ${error.message}`)
         await Bun.sleep(FIRST_PAUSE_MS * 4 ** (attempt - 1))
       }
     }

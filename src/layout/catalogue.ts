@@ -122,6 +122,8 @@ export const FILES = {
   },
   /** Parts that could not be computed, in the form of Broad's fork. */
   failed: { folder: 'root', name: 'failed_files.txt', role: 'shared', content: 'failures' },
+  /** Frames that could not be computed, with the record, what failed on them and why. */
+  failedFrames: { folder: 'root', name: '{stem}_failed_frames.tsv', role: 'about', content: 'recorded' },
   /** The state that Broad's fork resumes from. */
   broadState: {
     folder: 'root',

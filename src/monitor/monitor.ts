@@ -9,7 +9,7 @@ import type { ModelCounts, RunStats, StageName } from './run-stats.ts'
 import { type MonitoredLane, type MonitoredServer, Sampler } from './sampling/sampler.ts'
 import { StageClocks } from './stage-clock.ts'
 import { layOut } from './view/line.ts'
-import { heartbeat, rowsOf, type Status } from './view/picture.ts'
+import { describeDevice, heartbeat, rowsOf, type Status } from './view/picture.ts'
 
 export interface MonitorOptions extends RecorderOptions {
   stats: RunStats
@@ -26,6 +26,8 @@ export interface MonitorOptions extends RecorderOptions {
 /** Short enough for a person, long enough for a log file. */
 const HEARTBEAT_MS = 30_000
 const REFRESH_MS = 500
+/** Between two notes about the GPUs in the log, where samples come as often. */
+const DEVICE_NOTE_SECONDS = 10
 
 /**
  * Watches a run: samples what it has counted and what the devices do, writes both down, shows them and says when
@@ -44,6 +46,8 @@ export class RunMonitor {
   #devices: readonly DeviceMetrics[] = []
   #sampling: Promise<void> | undefined
   #saved: number | undefined
+  /** When the GPUs were last noted. */
+  #noted: number | undefined
   #state: 'new' | 'running' | 'ended' = 'new'
 
   constructor(options: MonitorOptions) {
@@ -163,6 +167,7 @@ export class RunMonitor {
     const { devices, lanes } = await this.#sampler.read()
     const seconds = this.#seconds()
     this.#devices = devices
+    this.#noteGpus(seconds)
     this.#pace.note(seconds)
     const counts = {
       seconds,
@@ -176,6 +181,15 @@ export class RunMonitor {
     const moreToCome = !this.#stats.inputRead
     for (const finding of this.#rules.check({ sample: counts, lanes, moreToCome }))
       this.#recorder?.warn(finding, this.#seconds())
+  }
+
+  /** With the samples that come nearest to every ten seconds, and with the last one. */
+  #noteGpus(seconds: number): void {
+    const { logger, intervalSeconds } = this.#options
+    const next = (this.#noted ?? Number.NEGATIVE_INFINITY) + DEVICE_NOTE_SECONDS
+    if (this.#state !== 'ended' && seconds + intervalSeconds / 2 < next) return
+    this.#noted = seconds
+    for (const device of this.#devices) if (device.kind === 'gpu') logger.note?.(describeDevice(device))
   }
 
   #frames() {

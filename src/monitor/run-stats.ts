@@ -105,15 +105,20 @@ export class RunStats {
     return [this.counts, this.inputs[this.#input] as InputCounts]
   }
 
-  /** @param frame - its number among all frames of the run, from 0; called once all are read */
-  frameFailed(frame: number): void {
+  /**
+   * @param frame - its number among all frames of the run, from 0; it has been read
+   * @returns the input that it came from
+   */
+  frameFailed(frame: number): string {
     this.counts.failedFrames++
     let before = 0
-    const input = this.inputs.find((counts) => {
+    const input = this.inputs.findIndex((counts) => {
       before += counts.frames
       return frame < before
     })
-    if (input !== undefined) input.failedFrames++
+    const counts = this.inputs[input]
+    if (counts !== undefined) counts.failedFrames++
+    return this.#sources[input] ?? ''
   }
 
   /** Frames of a part that is over, whether this process or an earlier one has computed it. */

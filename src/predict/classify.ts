@@ -1,34 +1,63 @@
 import { writePartFiles } from '../checkpoint/index.ts'
 import { InferenceError } from '../onnx/index.ts'
 import { count } from '../text/numbers.ts'
-import type { FailedRows, Run } from './context.ts'
+import type { IncompletePart, Run } from './context.ts'
+import type { FailedFrame } from './failures.ts'
 import type { EmbeddedPart } from './model-work.ts'
 import { contentOf } from './part.ts'
 
 /** Scores the frames of parts and makes the scores durable. @returns the parts that failed */
-export async function classify(run: Run, parts: readonly EmbeddedPart[]): Promise<FailedRows[]> {
-  const failed: FailedRows[] = []
+export async function classify(run: Run, parts: readonly EmbeddedPart[]): Promise<IncompletePart[]> {
+  const incomplete: IncompletePart[] = []
   for (const embedded of parts) {
-    const { part } = embedded
-    const failure = embedded.failure ?? (await finishPart(run, embedded))
-    if (failure !== undefined) {
-      const { step, rows } = failure
-      const reason = `${rows.size} of ${count(part.ids.length, 'frame')}; ${failure.reason}`
-      failed.push({ part: part.number, step, reason, rows })
-      run.logger.warn(`part ${part.number} failed: ${step}: ${reason}`)
-      if (rows.size < part.ids.length) await keepPartially(run, embedded, rows)
-    }
+    const { part, begun = performance.now() } = embedded
+    const failed = embedded.failed.length > 0 ? embedded.failed : await finishPart(run, embedded)
+    if (failed.length > 0) incomplete.push(await giveUp(run, embedded, failed))
     run.stats.framesDone(part.ids.length)
+    const batches = Array.from(embedded.batches, ([place, batches]) => `${batches} of ${place}`)
+    run.logger.note?.(
+      `part ${part.number}: ${count(part.ids.length, 'frame')} in ${((performance.now() - begun) / 1000).toFixed(2)} s; ` +
+        `batches: ${batches.sort().join(', ') || 'none'}`,
+    )
   }
-  return failed
+  return incomplete
+}
+
+/** Lists the failed frames of a part, and keeps what it has of the others. */
+async function giveUp(
+  run: Run,
+  embedded: EmbeddedPart,
+  failed: readonly FailedFrame[],
+): Promise<IncompletePart> {
+  const { logger, options, stats, failures } = run
+  const { ids, number } = embedded.part
+  const rows = new Set(failed.map(({ row }) => row))
+  const sources = new Map(
+    Array.from(rows, (row) => [row, stats.frameFailed((number - 1) * options.sequencesPerFile + row)]),
+  )
+  const sorted = [...failed].sort((a, b) => a.row - b.row || a.step.localeCompare(b.step))
+  await failures.add(
+    sorted.map(({ row, ...why }) => ({
+      ...why,
+      part: number,
+      id: ids[row] as string,
+      source: sources.get(row) as string,
+    })),
+  )
+  const [first] = sorted as [FailedFrame]
+  const { step } = first
+  const reason = `${rows.size} of ${count(ids.length, 'frame')}; ${ids[first.row]}: ${first.reason}`
+  logger.warn(`part ${number} failed: ${step}: ${reason}`)
+  if (rows.size < ids.length) await keepPartially(run, embedded, rows)
+  return { part: number, step, reason, frames: rows.size }
 }
 
 function score({ models, monitor }: Run, features: Float32Array): Promise<Float32Array> {
   return monitor.during('classifier', () => models.classifier.classify(features))
 }
 
-/** The order matters: the scores, which say that a part is done, come last. */
-async function finishPart(run: Run, embedded: EmbeddedPart): Promise<EmbeddedPart['failure']> {
+/** The order matters: the scores, which say that a part is done, come last. @returns the frames that failed */
+async function finishPart(run: Run, embedded: EmbeddedPart): Promise<FailedFrame[]> {
   const { lock, signal, options, paths, models, folder } = run
   const { part, features } = embedded
   const { ids, proteins, number } = part
@@ -39,7 +68,8 @@ async function finishPart(run: Run, embedded: EmbeddedPart): Promise<EmbeddedPar
     scores = await score(run, features)
   } catch (error) {
     if (!(error instanceof InferenceError)) throw error
-    return { step: 'classifier', reason: error.message, rows: new Set(ids.keys()) }
+    const { message } = error
+    return ids.map((_, row) => ({ row, step: 'classifier', reason: message }))
   }
   await checkpoint(run, async () => {
     const { widths, stamp } = models
@@ -49,7 +79,7 @@ async function finishPart(run: Run, embedded: EmbeddedPart): Promise<EmbeddedPar
       : []
     await folder.finishPart(number, { ids, scores, content: contentOf(part), files })
   })
-  return undefined
+  return []
 }
 
 /** The frames that could be embedded have their rows in the tables; the part itself stays to be done. */

@@ -3,6 +3,7 @@ import type { OutputPaths } from '../layout/index.ts'
 import type { RunMonitor, RunStats } from '../monitor/index.ts'
 import type { PredictOptions } from '../settings/index.ts'
 import type { WarningKeeper } from '../system/logger.ts'
+import type { FailureList } from './failures.ts'
 import type { RunInputs } from './inputs.ts'
 import type { RunModels } from './models.ts'
 import type { RecordReport } from './records.ts'
@@ -20,12 +21,14 @@ export interface Run {
   readonly monitor: RunMonitor
   /** Records left out or unusual. */
   readonly records: RecordReport
+  /** Frames that could not be computed. */
+  readonly failures: FailureList
   readonly started: Date
   readonly logger: WarningKeeper
   readonly signal: AbortSignal
 }
 
-/** A part that could not be computed, and which of its frames are missing. */
-export interface FailedRows extends FailedPart {
-  rows: ReadonlySet<number>
+/** A part that could not be computed, and how many of its frames are missing. */
+export interface IncompletePart extends FailedPart {
+  frames: number
 }

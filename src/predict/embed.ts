@@ -1,10 +1,13 @@
 import { padBatch } from '../batching/index.ts'
-import { MODELS } from '../bundle/index.ts'
+import { MODELS, type ModelName } from '../bundle/index.ts'
 import { type AdoptedVectors, type Journal, REFUSED } from '../checkpoint/index.ts'
 import type { Computed, Dispatcher } from '../dispatch/index.ts'
 import { areFinite } from '../system/finite.ts'
+import type { Logger } from '../system/logger.ts'
+import { count } from '../text/numbers.ts'
 import type { Run } from './context.ts'
 import { type EmbeddedPart, ModelWork, type PlannedBatch, type WindowPart } from './model-work.ts'
+import type { Part } from './part.ts'
 import type { Window } from './windows.ts'
 
 /** What the windows of a run share. */
@@ -53,7 +56,7 @@ export async function embed(
   const width = inputs.reduce((sum, { model }) => sum + backend.dimension(model), 0)
   const targets = window.map(({ part, done }) => ({
     part,
-    target: done ? undefined : { part, features: new Float32Array(part.ids.length * width) },
+    target: done ? undefined : newlyEmbedded(part, width),
   }))
   const works = inputs.map((input) => new ModelWork(input, backend.dimension(input.model), width, targets))
   const journal = embedding.journals.use(
@@ -71,12 +74,17 @@ export async function embed(
   return { parts: targets.flatMap(({ target }) => target ?? []), journal }
 }
 
+function newlyEmbedded(part: Part, width: number): EmbeddedPart {
+  const features = new Float32Array(part.ids.length * width)
+  return { part, features, failed: [], begun: undefined, batches: new Map() }
+}
+
 function framesIn(parts: readonly WindowPart[]): number {
   return parts.reduce((sum, { part }) => sum + part.ids.length, 0)
 }
 
 async function embedModel(
-  { monitor, stats }: Run,
+  { monitor, stats, logger }: Run,
   { dispatcher, adopted }: Embedding,
   work: ModelWork,
   last: boolean,
@@ -92,9 +100,13 @@ async function embedModel(
     stats.models[model].planned(plan.map(tokensOf))
     onPlanned()
     const batches = plan.map((batch) => {
-      const request = { model, tokens: tokensOf(batch), pad: () => padBatch(batch.rows, padId) }
-      return dispatcher.compute(request, (computed) => {
+      const pad = () => {
+        for (const part of batch.parts) part.begun ??= performance.now()
+        return padBatch(batch.rows, padId)
+      }
+      return dispatcher.compute({ model, tokens: tokensOf(batch), pad }, (computed) => {
         keep(work, batch, journal, computed)
+        note(logger, model, batch, computed)
         if (computed.vectors !== undefined) monitor.checkpointWritten()
       })
     })
@@ -142,6 +154,23 @@ function keep(
   }
   const taken = groups.filter((_, row) => !refused.has(row))
   journal.append({ model, keys: keysOf(taken), vectors: kept, dimension })
+}
+
+/** What the log says of a batch: where it was computed, for each of its parts, and what was refused. */
+function note(
+  logger: Logger,
+  model: ModelName,
+  { parts }: PlannedBatch,
+  { vectors, refused, server }: Computed,
+): void {
+  const { label } = MODELS[model]
+  const place = `${label} ${server === undefined ? 'in this process' : `at ${server}`}`
+  if (vectors !== undefined)
+    for (const { batches } of parts) batches.set(place, (batches.get(place) ?? 0) + 1)
+  const reasons = new Map<string, number>()
+  for (const reason of refused.values()) reasons.set(reason, (reasons.get(reason) ?? 0) + 1)
+  for (const [reason, sequences] of reasons)
+    logger.note?.(`${label} has no embedding for ${count(sequences, 'sequence')}: ${reason}`)
 }
 
 function tokensOf({ rows }: PlannedBatch): number {

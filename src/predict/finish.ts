@@ -8,13 +8,13 @@ import { writeAtomically } from '../system/atomic.ts'
 import { VirnucproError } from '../system/errors.ts'
 import { writeTables } from '../tables/index.ts'
 import { count } from '../text/numbers.ts'
-import type { FailedRows, Run } from './context.ts'
+import type { IncompletePart, Run } from './context.ts'
 import { resultCounts, warnOfEmptyTables } from './result.ts'
 
 /** Writes the tables and the report, then closes the state, unless parts are left for the next run. */
 export async function finish(
   run: Run,
-  failed: readonly FailedRows[],
+  failed: readonly IncompletePart[],
   broad: BroadRun | undefined,
 ): Promise<void> {
   const { stats, monitor, logger, paths, options } = run
@@ -23,11 +23,14 @@ export async function finish(
   await monitor.end(failed.length > 0 ? 'failed-parts' : 'finished')
   // Before the report, which holds every warning.
   const { parts, failedFrames } = stats.counts
+  const again = run.inputs.hasStreams ? ', given the same bytes,' : ''
   warnOfEmptyTables(resultCounts(stats.counts), logger)
   if (failed.length > 0) {
-    logger.warn(
+    // An error, so that it is seen whatever else is not.
+    logger.error(
       `${failed.length} of ${count(parts, 'part')} failed, ${count(failedFrames, 'frame')} missing from the tables: ` +
-        `${paths.failed} says why. The same command computes only what is missing`,
+        `${paths.failedFrames} lists them with the reasons. The same command${again} computes only these`,
+      { code: 'frames-missing', data: {} },
     )
   }
   // Before the state is closed: a run that is killed meanwhile is continued, and makes its report then.
@@ -38,8 +41,8 @@ export async function finish(
   await broad?.complete(parts)
 }
 
-async function writeResults(run: Run, failed: readonly FailedRows[]): Promise<void> {
-  const { folder, models, monitor, options, paths, record, signal, stats } = run
+async function writeResults(run: Run, failed: readonly IncompletePart[]): Promise<void> {
+  const { folder, models, monitor, paths, record, signal, stats } = run
   const numbers = new Set(failed.map(({ part }) => part))
   const { stamp } = models
   const tables = await monitor.during('tables', () =>
@@ -50,16 +53,15 @@ async function writeResults(run: Run, failed: readonly FailedRows[]): Promise<vo
   )
   if (stamp !== undefined)
     await writeAtomically(paths.demonstration, `${basename(paths.mergedFolder)}: ${stamp}\n`)
+  await run.failures.finish()
   await record.share(paths.failed)
   await writeFailedFiles(paths, failed)
   const { frames: scoredFrames, ...calls } = tables
   Object.assign(stats.counts, { ...calls, scoredFrames, failedParts: failed.length })
-  for (const { part, rows } of failed)
-    for (const row of rows) stats.frameFailed((part - 1) * options.sequencesPerFile + row)
 }
 
 /** The results of the run stand without the report, so that one that cannot be written is a warning. */
-async function report(run: Run, failed: readonly FailedRows[]): Promise<void> {
+async function report(run: Run, failed: readonly IncompletePart[]): Promise<void> {
   const { options, paths, models, stats, inputs, started, folder, records, logger } = run
   const servers = await models.backend.serverFacts()
   try {
@@ -74,7 +76,7 @@ async function report(run: Run, failed: readonly FailedRows[]): Promise<void> {
       warnings: logger.warnings,
       demonstration: models.stamp,
       models: { name: models.name, digest: models.digest, backend: models.backend.description },
-      failures: failed.map(({ part, step, rows, reason }) => ({ part, step, frames: rows.size, reason })),
+      failures: failed.map(({ part, step, frames, reason }) => ({ part, step, frames, reason })),
       servers: servers.map(({ address, program, models: hosted }) => ({
         address,
         program: program ?? null,

@@ -2,6 +2,7 @@ import { dedupe, planBatches } from '../batching/index.ts'
 import { MODELS, type ModelName } from '../bundle/index.ts'
 import { type FailedPart, type JournalEntry, KEY_BYTES, REFUSED } from '../checkpoint/index.ts'
 import { areFinite } from '../system/finite.ts'
+import type { FailedFrame } from './failures.ts'
 import type { Part } from './part.ts'
 
 /** How one model reads the frames of a part. */
@@ -25,8 +26,12 @@ export interface EmbeddedPart {
   part: Part
   /** Row-major [frames, width]: DNABERT-S then ESM-2. */
   features: Float32Array
-  /** Set when some of its frames could not be embedded: what failed first, and which rows are missing. */
-  failure?: Omit<FailedPart, 'part'> & { rows: Set<number> }
+  /** Frames that could not be embedded; one that both models refuse is there twice. */
+  readonly failed: FailedFrame[]
+  /** When its first batch was begun, by the clock of the process; undefined before. */
+  begun: number | undefined
+  /** Batches with a sequence of it, by where they were computed. */
+  readonly batches: Map<string, number>
 }
 
 /** A part of a window; one that an earlier run finished takes part in the planning only. */
@@ -55,6 +60,8 @@ export interface PlannedBatch {
   readonly groups: readonly Group[]
   /** Token ids of each group. */
   readonly rows: readonly Int32Array[]
+  /** Whose frames have the sequences. */
+  readonly parts: ReadonlySet<EmbeddedPart>
 }
 
 /**
@@ -153,10 +160,7 @@ export class ModelWork {
 
   /** Gives up the frames that have the sequence. */
   fail({ slots }: Group, step: FailedPart['step'], reason: string): void {
-    for (const { target, row } of slots) {
-      target.failure ??= { step, reason: `${target.part.ids[row]}: ${reason}`, rows: new Set() }
-      target.failure.rows.add(row)
-    }
+    for (const { target, row } of slots) target.failed.push({ row, step, reason })
   }
 
   /**
@@ -191,6 +195,7 @@ export class ModelWork {
     return [...batches, ...again].map((groups) => ({
       groups,
       rows: groups.map((group) => tokens.get(group)!),
+      parts: new Set(groups.flatMap(({ slots }) => slots.map(({ target }) => target))),
     }))
   }
 }

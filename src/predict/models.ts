@@ -67,6 +67,10 @@ export async function openModels(
   const stamp = bundle.manifest.demo ? DEMONSTRATION : undefined
   if (stamp !== undefined) logger.warn(stamp)
   logger.info(`models: ${bundle.manifest.name}; ${backend.description}`)
+  for (const model of MODEL_NAMES)
+    logger.note?.(
+      `${model} of the bundle: ${bundle.manifest.precision}, digest ${modelDigest(bundle.manifest, model)}`,
+    )
   const servers = await backend.serverFacts()
   for (const server of servers) logger.info(`server ${describeServer(server)}`)
   const digest = imported === undefined ? bundle.digest : `${bundle.digest} classifier ${imported.sha256}`

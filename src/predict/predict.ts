@@ -18,6 +18,7 @@ import { type Logger, WarningKeeper } from '../system/logger.ts'
 import { settleWithin } from '../system/settle-within.ts'
 import type { LiveTerminal } from '../system/terminal.ts'
 import { checkNames, filesInUse, type InUse, refuseFilesInUse } from './claim.ts'
+import { FailureList } from './failures.ts'
 import { RunInputs } from './inputs.ts'
 import { openModels, type RunModels } from './models.ts'
 import { RecordReport } from './records.ts'
@@ -110,6 +111,7 @@ export async function predict(asked: PredictOptions, context: PredictContext): P
       stats,
       monitor,
       records,
+      failures: new FailureList(paths.failedFrames),
       started: new Date(),
       logger,
       signal,

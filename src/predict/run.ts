@@ -5,7 +5,7 @@ import { writeAtomically } from '../system/atomic.ts'
 import { WriteError } from '../system/system-error.ts'
 import { count } from '../text/numbers.ts'
 import { classify } from './classify.ts'
-import type { FailedRows, Run } from './context.ts'
+import type { IncompletePart, Run } from './context.ts'
 import { embed } from './embed.ts'
 import { finish } from './finish.ts'
 import { PreparedFiles } from './intermediates.ts'
@@ -16,6 +16,7 @@ import { overlapped, windowsOf, windowsUnderWay } from './windows.ts'
 /** Computes what is left of a run, and writes its results: prepare, embed, classify, finish. */
 export async function execute(run: Run): Promise<void> {
   const { monitor, signal } = run
+  await using _list = run.failures
   await beginMetrics(run)
   monitor.start()
   try {
@@ -77,7 +78,7 @@ async function beginBroad({ folder, options, paths }: Run): Promise<BroadRun | u
 }
 
 /** Everything up to the tables. @returns the parts that failed */
-async function compute(run: Run, broad: BroadRun | undefined): Promise<FailedRows[]> {
+async function compute(run: Run, broad: BroadRun | undefined): Promise<IncompletePart[]> {
   const { folder, inputs, options, paths, signal } = run
   await using adopted = await folder.adoptedVectors()
   await using files = options.keepIntermediate ? await PreparedFiles.create(paths) : undefined
@@ -100,7 +101,7 @@ async function computeWindows(
   run: Run,
   files: PreparedFiles | undefined,
   adopted: AdoptedVectors | undefined,
-): Promise<FailedRows[]> {
+): Promise<IncompletePart[]> {
   const { models, monitor, stats, logger, signal } = run
   const { backend } = models
   const dispatcher = new Dispatcher({ backend, monitor, logger, signal })
@@ -109,7 +110,7 @@ async function computeWindows(
   const windows = overlapped(windowsOf(prepare(run, files)), windowsUnderWay(backend.concurrency), (window) =>
     embed(run, { dispatcher, adopted, journals }, window),
   )
-  const failed: FailedRows[] = []
+  const failed: IncompletePart[] = []
   for await (const { parts, journal } of windows) {
     const failures = await classify(run, parts)
     failed.push(...failures)

@@ -67,6 +67,7 @@ export function summarize(
       predictions: here(paths.predictions),
       consensus: here(paths.consensus),
       invalidRecords: facts.recordsListed ? here(paths.invalidRecords) : null,
+      failedFrames: failed ? here(paths.failedFrames) : null,
       metrics: metrics?.file ?? null,
     },
   }

@@ -72,6 +72,8 @@ const SummarySchema = v.object({
     predictions: v.string(),
     consensus: v.string(),
     invalidRecords: v.nullable(v.string()),
+    /** Absent in summaries of version 0.1.0. */
+    failedFrames: v.optional(v.nullable(v.string())),
     metrics: v.nullable(v.string()),
   }),
 })

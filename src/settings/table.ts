@@ -198,7 +198,7 @@ const monitorSettings = section('Watching a run', {
 const commonSettings = section('Options of every command', {
   logFile: option(
     text('FILE'),
-    'append every log line to FILE, with the time; `--quiet` does not shorten it',
+    'append every log line to FILE, with the time, and [more](monitoring.md#in-the-log-file) than a terminal shows; `--quiet` does not shorten it',
     {
       short: 'l',
     },

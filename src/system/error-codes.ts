@@ -51,6 +51,8 @@ export interface ErrorCodes {
   'bundle-not-named': NoData
   /** A model makes embeddings with NaN or infinity. */
   'not-finite': NoData
+  /** Some frames of a run could not be computed. */
+  'frames-missing': NoData
   /** Files of a run that is to be migrated are damaged or contradict each other. */
   'checkpoints-unusable': NoData
   /** A migration would overwrite files of somebody else. */

@@ -8,6 +8,8 @@ import { type Message, withoutSecrets } from './printable.ts'
 export interface Logger {
   /** For whoever looks for a defect. @param detail - what a front end can give advice on */
   debug(message: string, detail?: Detail): void
+  /** What a log should hold and nobody needs to read meanwhile: the command line writes it to the log file. */
+  note?(message: string): void
   /** What the work has come to. */
   info(message: string, detail?: Detail): void
   /** The work goes on, and its result may not be what was wanted. */
@@ -38,6 +40,10 @@ export class WarningKeeper implements Logger {
 
   debug(message: string, detail?: Detail): void {
     this.#logger.debug(message, detail)
+  }
+
+  note(message: string): void {
+    this.#logger.note?.(message)
   }
 
   info(message: string, detail?: Detail): void {

@@ -11,7 +11,7 @@ import type { EmbeddingBackend, ServerFacts } from '../backend.ts'
 import { PullQueue } from '../pull-queue.ts'
 import { AccessError, accessError, connect, describe, type TritonAccess } from './access.ts'
 import { Agreement, type Contract, type ModelStatement, OtherModelError } from './contract.ts'
-import { ModelLane } from './lane.ts'
+import { type Answer, ModelLane } from './lane.ts'
 
 /** The servers, how to get in, and what they must host. */
 export interface TritonOptions {
@@ -57,7 +57,7 @@ export class TritonBackend implements EmbeddingBackend {
   readonly #models: TritonOptions['models']
   /** Server programs, by the name of the server. */
   readonly #programs = new Map<string, string>()
-  readonly #queues: Record<ModelName, PullQueue<TokenBatch, Float32Array>>
+  readonly #queues: Record<ModelName, PullQueue<TokenBatch, Answer>>
 
   private constructor(
     options: TritonOptions,
@@ -145,9 +145,16 @@ export class TritonBackend implements EmbeddingBackend {
     return this.#models[model].dimension
   }
 
-  async embed(model: ModelName, batch: TokenBatch, signal?: AbortSignal): Promise<Float32Array> {
+  async embed(
+    model: ModelName,
+    batch: TokenBatch,
+    signal?: AbortSignal,
+    onServer?: (server: string) => void,
+  ): Promise<Float32Array> {
     try {
-      return await this.#queues[model].submit(batch, signal)
+      const { vectors, url } = await this.#queues[model].submit(batch, signal)
+      onServer?.(hostPort(url))
+      return vectors
     } catch (error) {
       // All models are on the same servers: what ends one ends the run.
       if (error instanceof NoServerError || error instanceof AccessError)
@@ -211,7 +218,7 @@ function usualMetricsUrl(url: string): string {
 function queueOf(
   lanes: ModelLane[],
   { serverTimeout, logger }: TritonOptions,
-): PullQueue<TokenBatch, Float32Array> {
+): PullQueue<TokenBatch, Answer> {
   return new PullQueue(lanes, {
     cost: ({ rows, paddedLength }) => rows * paddedLength,
     patienceMs: serverTimeout * 1000,

@@ -6,7 +6,7 @@ import type { Logger } from '../../system/logger.ts'
 import { foreign } from '../../system/printable.ts'
 import { BatchFit } from '../batch-fit.ts'
 import type { Lane, Verdict } from '../pull-queue.ts'
-import { AccessError, accessError } from './access.ts'
+import { AccessError, accessError, describe } from './access.ts'
 import {
   type Agreement,
   describeModel,
@@ -33,8 +33,16 @@ export interface LaneOptions {
   readonly isTrusted?: ((url: string) => boolean) | undefined
 }
 
+/** A batch that a lane has computed. */
+export interface Answer {
+  /** Row-major [rows, dimension]. */
+  readonly vectors: Float32Array
+  /** Of the server. */
+  readonly url: string
+}
+
 /** One model on one server: a lane that token batches may take. */
-export class ModelLane implements Lane<TokenBatch, Float32Array> {
+export class ModelLane implements Lane<TokenBatch, Answer> {
   readonly name: string
   readonly url: string
   readonly fit: BatchFit
@@ -94,16 +102,27 @@ export class ModelLane implements Lane<TokenBatch, Float32Array> {
   /** @throws OtherModelError when it hosts another model than the other servers of the run */
   accept(statement: ModelStatement): void {
     this.#options.agreement.join(this.name, statement)
+    if (this.#known?.served?.digest !== statement.served?.digest || this.#known === undefined)
+      this.#options.logger?.note?.(`${this.name}: ${introduction(statement)}`)
     this.#known = statement
     this.fit.allow(statement.shapes)
   }
 
-  run(batch: TokenBatch, signal: AbortSignal, progress: () => void): Promise<Float32Array> {
-    return this.fit.run(batch, async (piece) => {
-      const data = await this.#infer(piece, signal)
-      progress()
-      return data
-    })
+  async run(batch: TokenBatch, signal: AbortSignal, progress: () => void): Promise<Answer> {
+    try {
+      const vectors = await this.fit.run(batch, async (piece) => {
+        const data = await this.#infer(piece, signal)
+        progress()
+        return data
+      })
+      return { vectors, url: this.url }
+    } catch (error) {
+      if (!signal.aborted) {
+        const shape = `${batch.rows} sequences of up to ${batch.paddedLength} tokens`
+        this.#options.logger?.note?.(`${this.name} failed on a batch of ${shape}: ${describe(error)}`)
+      }
+      throw error
+    }
   }
 
   get #isTrusted(): boolean {
@@ -225,4 +244,10 @@ export class ModelLane implements Lane<TokenBatch, Float32Array> {
     this.#alreadyLogged = message
     this.#options.logger?.warn(message)
   }
+}
+
+/** What a server hosts under a model's name, for the log. */
+function introduction({ served, precision = 'an unknown precision', instances }: ModelStatement): string {
+  const model = served === undefined ? 'does not say which model it hosts' : `digest ${served.digest}`
+  return `${precision}, ${model}, instances: ${instances}`
 }

@@ -95,6 +95,13 @@ function deviceRow(device: DeviceMetrics, inFlight: number | undefined): Row {
   }
 }
 
+/** What is known of a device, in one line for logs. */
+export function describeDevice(device: DeviceMetrics): string {
+  const { label, fields } = deviceRow(device, undefined)
+  const texts = fields.flatMap((field) => (field ? [field.text] : []))
+  return `${label}: ${texts.join(', ') || 'nothing known'}`
+}
+
 function runRow({ seconds, secondsLeft, inputRead, checkpointAgeSeconds: age }: Status): Row {
   const left = secondsLeft === undefined ? 'unknown yet' : `${inputRead ? '' : 'about '}${clock(secondsLeft)}`
   return {

@@ -9,7 +9,7 @@ const SHOWN = 200
 
 /** All that a reader should know before believing the rest. */
 export function warnings(summary: Summary, timeline: Timeline | undefined): Markup {
-  const { counts, failures } = summary
+  const { counts, failures, files } = summary
   const seen = grouped(timeline)
   const own = said(summary, new Set(seen.map(({ message }) => message))) ?? inferred(summary)
   const quiet = own.length + seen.length + failures.length === 0
@@ -20,7 +20,7 @@ ${rest(SHOWN, own.length, 'summary.json')}
 ${summary.time.continued && html`<p class="soft">The run was continued: these are the warnings of its last start.</p>`}
 ${
   failures.length > 0 &&
-  html`<p>${plural(counts.failedParts, 'part')} of ${integer(counts.parts)} failed; ${plural(counts.failedFrames, 'frame')} are missing from the tables. The same command computes only what is missing.</p>
+  html`<p>${plural(counts.failedParts, 'part')} of ${integer(counts.parts)} failed; ${plural(counts.failedFrames, 'frame')} are missing from the tables${typeof files.failedFrames === 'string' && html`: <code>${files.failedFrames}</code> lists them`}. The same command computes only what is missing.</p>
 ${table(
   'Failed parts',
   [number('Part'), 'Step', number('Frames'), path('Reason')],

@@ -83,6 +83,7 @@ test.concurrent('debug lines are shown only when asked for, and ids reach the re
     const { createLogger } = await import(${logger})
     const logger = createLogger({ verbose: process.argv.includes('verbose'), quiet: process.argv.includes('quiet') })
     logger.debug('detail')
+    logger.note('kept')
     for (let i = 0; i < 8; i++) logger.info('NODE_1 _x_ \\\`id\\\`')
     logger.error('bad')`
   const shown = async (...args: string[]) => {
@@ -96,6 +97,6 @@ test.concurrent('debug lines are shown only when asked for, and ids reach the re
   }
   const lines = 'NODE_1 _x_ `id`\n'.repeat(8)
   expect(await shown()).toBe(`${lines}error: bad\n`)
-  expect(await shown('verbose')).toBe(`debug: detail\n${lines}error: bad\n`)
+  expect(await shown('verbose')).toBe(`debug: detail\ndebug: kept\n${lines}error: bad\n`)
   expect(await shown('quiet')).toBe('error: bad\n')
 })

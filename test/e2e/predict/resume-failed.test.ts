@@ -17,6 +17,15 @@ setDefaultTimeout(60_000)
 const rowsOf = (output: string) =>
   (outputs(output).get('reads_merged/prediction_results.txt') ?? '').toString().trim().split('\n').slice(2)
 
+/** The list of frames that failed, as cells. */
+function framesListed(output: string): string[][] {
+  const text = readFileSync(join(output, 'reads_failed_frames.tsv'), 'utf8')
+  return text
+    .trimEnd()
+    .split('\n')
+    .map((line) => line.split('\t'))
+}
+
 test('parts that fail are listed, the others finish, and the next run tries only what is missing', async () => {
   await using folder = temporaryFolder()
   const bundle = folder.join('bundle')
@@ -57,6 +66,16 @@ test('parts that fail are listed, the others finish, and the next run tries only
     ),
   )
   const all = rowsOf(folder.join('whole'))
+  // The list of frames names each with its record, once.
+  const [header, ...frames] = framesListed(output)
+  expect(header).toEqual(['source', 'record', 'frame', 'part', 'step', 'reason'])
+  expect(frames.map(([, , frame]) => frame as string)).toEqual([...missing])
+  for (const [source, record, frame, part, step, reason] of frames) {
+    expect([source, frame?.startsWith(`${record}_chunk_`)]).toEqual([input, true])
+    expect([numbers.includes(Number(part)), step]).toEqual([true, 'DNABERT-S'])
+    expect(reason).toContain('dnabert_s failed on a batch')
+  }
+  const framesBefore = readFileSync(join(output, 'reads_failed_frames.tsv'), 'utf8')
   expect(missing.size).toBe(all.length - rowsOf(output).length)
   expect(rowsOf(output)).toEqual(all.filter((line) => !missing.has(line.split('\t')[0] as string)))
 
@@ -69,7 +88,32 @@ test('parts that fail are listed, the others finish, and the next run tries only
     // All others are known.
     expect(computed(again.messages)).toEqual({ esm2: [], dnabert_s: [] })
     expect(readFileSync(failed, 'utf8')).toBe(listed)
+    expect(readFileSync(join(output, 'reads_failed_frames.tsv'), 'utf8')).toBe(framesBefore)
   }
+  // That parts failed is said whatever else is not, and how to run only those.
+  const log = folder.join('run.log')
+  const quiet = await run([...words.replace(' --verbose', '').split(' '), '--quiet', '--log-file', log])
+  expect(quiet.code).toBe(2)
+  expect(quiet.messages.trim().split('\n')).toEqual([
+    expect.stringMatching(
+      new RegExp(
+        `^error: ${failures} of 24 parts failed, ${missing.size} frames missing from the tables: .*reads_failed_frames.tsv lists`,
+      ),
+    ),
+  ])
+  expect(quiet.messages).toContain('The same command computes only these')
+  // The log has why, for each.
+  const logged = readFileSync(log, 'utf8')
+  expect(
+    logged.match(/INFO - DNABERT-S has no embedding for \d+ sequences?: dnabert_s failed/g)?.length,
+  ).toBeGreaterThan(0)
+  expect(logged.match(/INFO - part \d+: 3 frames in \d+\.\d\d s; batches: /g)).toHaveLength(failures)
+  expect(logged).toMatch(/INFO - dnabert_s of the bundle: fp32, digest [0-9a-f]{64}\n/)
+
+  // With sound models both lists go; what a run of the same name has recorded goes with --force as well.
+  const force = await run([...words.replace(bundle, 'demo').split(' '), '--force'])
+  expect(force.code).toBe(0)
+  expect([failed, join(output, 'reads_failed_frames.tsv')].filter(existsSync)).toEqual([])
 })
 
 test.skipIf(!hasTriton)(
@@ -94,15 +138,30 @@ test.skipIf(!hasTriton)(
     const whole = await run(words('whole', '--backend', 'onnx'))
     expect(whole.code).toBe(0)
     const all = rowsOf(folder.join('whole'))
+    const log = folder.join('run.log')
+    let address = ''
     let refused: Awaited<ReturnType<typeof run>>
     {
       const models = await refusingRepository(folder.join('repository'))
       await using server = await startTriton({ repository: models })
-      refused = await run(words('output', '--triton', server.grpcUrl))
+      address = server.grpcUrl.slice('grpc://'.length)
+      refused = await run(words('output', '--triton', server.grpcUrl, '--log-file', log))
     }
     expect(refused.code).toBe(2)
     const missing = all.length - rowsOf(folder.join('output')).length
     expect(missing).toBeGreaterThan(1)
+    expect(framesListed(folder.join('output'))).toHaveLength(missing + 1)
+    // The log says what the server hosts, where each part was computed, and why the server failed.
+    const logged = readFileSync(log, 'utf8')
+    for (const model of ['esm2', 'dnabert_s'])
+      expect(logged).toMatch(
+        new RegExp(`INFO - ${model} at [^ ]*${address}: fp32, digest [0-9a-f]{64}, instances: 1`),
+      )
+    expect(logged).toMatch(
+      new RegExp(`INFO - part 1: 7 frames in [0-9.]+ s; batches: .*\\d of ESM-2 at ${address}`),
+    )
+    expect(logged).toContain('these tokens are refused')
+    expect(logged).toMatch(new RegExp(`INFO - dnabert_s at [^ ]*${address} failed on a batch of `))
     const last = await run(words('output', '--backend', 'onnx'))
     expect(last.code).toBe(0)
     const { esm2, dnabert_s } = computed(last.messages)
@@ -116,7 +175,8 @@ test.skipIf(!hasTriton)(
     expect(rows.map(([id]) => id)).toEqual(all.map((row) => row.split('\t')[0]))
     for (const [i, row] of rows.entries())
       expect(Math.abs(Number(row[3]) - Number(all[i]?.split('\t')[3]))).toBeLessThan(2e-5)
-    expect(existsSync(join(folder.join('output'), 'failed_files.txt'))).toBe(false)
+    for (const name of ['failed_files.txt', 'reads_failed_frames.tsv'])
+      expect(existsSync(join(folder.join('output'), name))).toBe(false)
   },
 )
 

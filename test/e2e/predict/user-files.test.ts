@@ -176,6 +176,7 @@ describe.each(layouts)('%s: a file that no run has recorded is never overwritten
     [['x_report/report.html', 'x_report/metrics.jsonl', 'x_report/summary.json']],
     [['failed_files.txt']],
     [['x_invalid_records.tsv', 'x_merged/DEMONSTRATION.txt']],
+    [['x_failed_frames.tsv']],
     [['.virnucpro/x/run.json']],
     [['.virnucpro/x/work/part_000001.scores', '.virnucpro/x/notes.txt']],
     [['.virnucpro/x/files.log']],

@@ -120,6 +120,51 @@ describe.skipIf(!hasTriton)('a run on real servers', () => {
     expect(lines.at(-1)).toMatchObject({ kind: 'end', outcome: 'stopped' })
   }, 90_000)
 
+  test('notes use and memory of every GPU in the log, every ten seconds', async () => {
+    const input = folder.join('long.fa')
+    await Bun.write(input, randomFasta(7, 3000))
+    const programs = folder.join('programs')
+    mkdirSync(programs)
+    // What stands for the driver's program on a machine with two GPUs.
+    const list = ['0, GPU-a, 97, 61234, 143771, 61, 612.4, 0x0', '1, GPU-b, 3, 512, 143771, 40, 119.5, 0x0']
+    const text = list.map((line) => `echo "${line}"\n`).join('')
+    writeFileSync(join(programs, 'nvidia-smi'), `#!/bin/sh\n${text}`, { mode: 0o755 })
+    await using server = await startTriton({ repository: sleepingRepository('noted', 0.3) })
+    const log = folder.join('noted.log')
+    const output = folder.join('noted-out')
+    const started = start(
+      [
+        ...`predict ${input} -o ${output} --bundle demo -e 300 --token-budget 1000 --metrics-interval 1`.split(
+          ' ',
+        ),
+        ...['--trust-server', '--triton', server.grpcUrl, '--log-file', log, '--quiet'],
+      ],
+      { shell: `export PATH="${programs}:$PATH"` },
+    )
+    const noted = async () =>
+      (
+        await Bun.file(log)
+          .text()
+          .catch(() => '')
+      )
+        .split('\n')
+        .filter((line) => line.includes(' busy, '))
+    while ((await noted()).length < 4) await Bun.sleep(100)
+    started.child.kill('SIGINT')
+    const { code, messages } = await started.ended()
+    expect(code).toBe(130)
+    expect(messages).not.toContain(' busy, ')
+    const lines = (await noted()).map((line) => line.split(' - INFO - '))
+    expect(lines.map(([, line]) => line).slice(0, 2)).toEqual([
+      'gpu 0: 97 % busy, 59.8/140.4 GiB, 61 °C, 612 W',
+      'gpu 1: 3 % busy, 0.5/140.4 GiB, 40 °C, 120 W',
+    ])
+    const [first, , second] = lines.map(([time = '']) => Date.parse(time) / 1000) as [number, number, number]
+    expect(Math.abs(second - first - 10)).toBeLessThanOrEqual(2)
+    const samples = (await readMetrics(join(output, 'long_report/metrics.jsonl'))).filter(isSample)
+    expect(samples.length).toBeGreaterThan(7)
+  }, 90_000)
+
   test('names the flag and the value to try when batches find no memory', async () => {
     const input = folder.join('few.fa')
     await Bun.write(input, randomFasta(6, 20))

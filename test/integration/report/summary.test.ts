@@ -163,6 +163,18 @@ test('frames that failed are counted where they came from, again by the run that
   expect(counts.failedFrames).toBeGreaterThan(0)
   expect(failures.reduce((sum, { frames }) => sum + frames, 0)).toBe(counts.failedFrames)
   expect(failures[0]).toMatchObject({ step: 'DNABERT-S' })
+  const list = await rows(join(report, first.files.failedFrames ?? ''))
+  const failed = list.map((row) => row.split('\t'))
+  expect(failed).toHaveLength(counts.failedFrames)
+  // Where each came from: the ids of the first input begin with 0.
+  expect(
+    failed.every(([source, record = '', frame = '']) => {
+      return (
+        source === inputs[Number(record[0])] && frame.startsWith(`${record}_chunk_`) && !names.includes(frame)
+      )
+    }),
+  ).toBe(true)
+  expect(new Set(failed.map(([source]) => source))).toEqual(new Set(inputs))
   const scored = [0, 1].map((i) => names.filter((name) => name.startsWith(`${i}_`)).length)
   expect(first.inputs.map(({ frames, failedFrames }) => frames - failedFrames)).toEqual(scored)
   expect(await readFile(join(report, 'report.html'), 'utf8')).toContain('Some frames could not be computed')
