@@ -1,4 +1,5 @@
 import { NoInputError, TryAgainError, UnavailableError } from '../system/errors.ts'
+import { foreign } from '../system/printable.ts'
 import { type Answer, type Client, passing, shown } from './http.ts'
 
 /** What a publisher says of the content. `git` is the SHA-1 that git gives a file. */
@@ -38,10 +39,12 @@ export async function inspect(client: Client, url: string, listed: Listed = {}):
         ? new NoInputError(`${shown(url)} is empty`)
         : error
     })
-    answer.close()
-    refuseWebPage(answer)
+    refuseOtherContent(answer)
     const hasRanges = answer.response.status === 206
-    const bytes = hasRanges ? rangeOf(answer)?.total : sizeOf(answer)
+    const bytes = hasRanges
+      ? rangeOf(answer)?.total
+      : (sizeOf(answer) ?? listed.bytes ?? (await count(answer)))
+    answer.close()
     if (bytes === undefined)
       throw new UnavailableError(`${shown(url)}: the server does not say how large it is`)
     const linked = Number(answer.header('x-linked-size') ?? listed.bytes ?? bytes)
@@ -63,20 +66,26 @@ export async function inspect(client: Client, url: string, listed: Listed = {}):
 export async function fetchText(client: Client, url: string): Promise<string> {
   return await client.persist(shown(url), async () => {
     const answer = await client.request(url)
-    refuseWebPage(answer)
+    refuseOtherContent(answer)
     const pieces: Uint8Array[] = []
-    let bytes = 0
-    for await (const piece of answer.body()) {
-      bytes += piece.length
-      if (bytes > LARGEST_TEXT)
-        throw new UnavailableError(`${shown(url)}: larger than any text expected there`)
-      pieces.push(piece)
-    }
+    if ((await count(answer, (piece) => pieces.push(piece))) === undefined)
+      throw new UnavailableError(`${shown(url)}: larger than any text expected there`)
     return Buffer.concat(pieces).toString('utf8')
   })
 }
 
 const LARGEST_TEXT = 20_000_000
+
+/** The bytes of a small body; undefined for a large one, of which the rest is not read. */
+async function count(answer: Answer, take?: (piece: Uint8Array) => void): Promise<number | undefined> {
+  let bytes = 0
+  for await (const piece of answer.body()) {
+    bytes += piece.length
+    if (bytes > LARGEST_TEXT) return undefined
+    take?.(piece)
+  }
+  return bytes
+}
 
 /** The bytes from `start` to before `end`. @throws faults that pass; TryAgainError when it was changed */
 export async function* readRange(
@@ -90,7 +99,7 @@ export async function* readRange(
   const range = file.hasRanges ? { range: `bytes=${start}-${end - 1}`, ...strong } : {}
   const answer = await client.request(file.url, range)
   try {
-    refuseWebPage(answer)
+    refuseOtherContent(answer)
     checkRange(answer, file, start, end)
     let at = start
     for await (const piece of answer.body()) {
@@ -142,11 +151,16 @@ function linkedDigest(answer: Answer): Digest | undefined {
   return hex === undefined ? undefined : { kind: 'sha256', hex }
 }
 
-/** Logins of networks, proxies and wrong addresses answer with a page and a success. */
-function refuseWebPage(answer: Answer): void {
-  if (!/^text\/html\b/i.test(answer.response.headers.get('content-type') ?? '')) return
+/** Logins of networks, proxies and wrong addresses answer with a page and a success. What was packed on the way has other bytes. */
+function refuseOtherContent(answer: Answer): void {
+  const { headers } = answer.response
+  const encoding = headers.get('content-encoding') ?? 'identity'
+  const isPage = /^text\/html\b/i.test(headers.get('content-type') ?? '')
+  if (!isPage && encoding === 'identity') return
   answer.close()
   throw new UnavailableError(
-    `${shown(answer.url)}: a web page came in place of the file, perhaps of a proxy or a login`,
+    isPage
+      ? `${shown(answer.url)}: a web page came in place of the file, perhaps of a proxy or a login`
+      : `${shown(answer.url)}: the server or a proxy compresses the file (${foreign(encoding, 40)}), which was not asked for`,
   )
 }

@@ -9,7 +9,7 @@ interface Seen {
 }
 
 /** Answers in place of the mirror; undefined leaves it to the mirror. */
-type Behaviour = (seen: Seen, times: number) => Response | Promise<Response> | undefined
+type Behaviour = (seen: Seen, times: number) => Response | undefined | Promise<Response | undefined>
 
 export interface Mirror extends AsyncDisposable {
   readonly url: string
@@ -36,8 +36,6 @@ export function startMirror(files: Record<string, Uint8Array> = {}): Mirror {
     port: 0,
     hostname: '127.0.0.1',
     idleTimeout: 60,
-    // A body that breaks off is meant to.
-    error: () => new Response(null, { status: 500 }),
     async fetch(request) {
       const { pathname, search } = new URL(request.url)
       const seen: Seen = {
@@ -107,7 +105,7 @@ export function brokenOff(
       controller.enqueue(content.subarray(Number(from), Number(from) + sent))
       if (end === 'silence') return
       await Bun.sleep(20)
-      controller.error(new Error('cut'))
+      controller.error(new Error('cut on purpose'))
     },
   })
   return new Response(stream, { status: whole.status, headers: whole.headers })

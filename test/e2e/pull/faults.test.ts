@@ -1,6 +1,7 @@
 import { expect, test } from 'bun:test'
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { gzipSync } from 'node:zlib'
 import { brokenOff, fileAnswer, type Mirror, startMirror } from '../../support/mirror.ts'
 import { shell } from '../cli/support.ts'
 import { filesBelow, pull, temporaryFolder, torchFile } from './support.ts'
@@ -81,6 +82,28 @@ test('a server without ranges sends the whole, and again after a cut', async () 
   expect(Buffer.compare(readFileSync(folder.join('w/500_model.pth')), content)).toBe(0)
 })
 
+test('a server that does not say how large small files are', async () => {
+  using folder = temporaryFolder()
+  await using hub = startHub(() => content)
+  const usual = hub.behave
+  hub.behave = async (seen, times) => {
+    const answer = await usual(seen, times)
+    return seen.path.endsWith('.json')
+      ? new Response(answer?.body?.pipeThrough(new TransformStream()))
+      : answer
+  }
+  expect((await pull(folder, ['dnabert_s', '-o', 'w'], { HF_ENDPOINT: hub.url })).code).toBe(0)
+  expect(filesBelow(folder.join('w'))).toHaveLength(3)
+
+  await using mirror = startMirror({ '/DNABERT-S/pytorch_model.bin': content })
+  mirror.behave = ({ path }) =>
+    path.endsWith('.json')
+      ? new Response(new Blob(['{"a":1}']).stream().pipeThrough(new TransformStream()))
+      : undefined
+  expect((await pull(folder, ['dnabert_s', '--from', mirror.url, '-o', 'v'])).code).toBe(0)
+  expect(readFileSync(folder.join('v/DNABERT-S/config.json'), 'utf8')).toBe('{"a":1}')
+})
+
 const answers: readonly [name: string, answer: () => Response, code: number, said: RegExp][] = [
   ['nothing there', () => new Response('', { status: 404 }), 66, /answered 404: there is no .*--from takes/],
   ['no permission', () => new Response('', { status: 403 }), 69, /answered 403: .*HF_TOKEN/],
@@ -97,6 +120,12 @@ const answers: readonly [name: string, answer: () => Response, code: number, sai
     () => new Response('<html>', { headers: { 'content-type': 'text/html; charset=utf-8' } }),
     69,
     /a web page came in place of the file/,
+  ],
+  [
+    'a file compressed on the way',
+    () => new Response(gzipSync(content), { headers: { 'content-encoding': 'gzip' } }),
+    69,
+    /compresses the file \(gzip\)/,
   ],
   ['redirects in a circle', () => Response.redirect(FILE, 302), 69, /redirects in a circle/],
   [
