@@ -10,7 +10,7 @@ import { writeAtomically } from '../src/system/atomic.ts'
 import { availableCores } from '../src/system/cores.ts'
 import { parseDocuments } from './changes.ts'
 import { benchPython, NO_PYTHON } from './python.ts'
-import { type BenchDocument, benchOptions, renderTable } from './result.ts'
+import { type BenchDocument, benchOptions, fail, renderTable } from './result.ts'
 
 interface Program {
   readonly group: string
@@ -28,10 +28,7 @@ const wanted = options.only?.split(',') ?? [
   ...(options.triton === undefined ? [] : GROUPS.slice(3)),
 ]
 const unknown = wanted.find((group) => !GROUPS.includes(group))
-if (unknown !== undefined) {
-  console.error(`error: --only: "${unknown}" is none of ${GROUPS.join(', ')}`)
-  process.exit(2)
-}
+if (unknown !== undefined) fail(`--only: "${unknown}" is none of ${GROUPS.join(', ')}`)
 
 const server = options.triton
 // The servers that wait come from scripts/test-triton.sh; without them the simulation stands alone.
@@ -59,8 +56,7 @@ const programs: Program[] = [
 ]
 
 const chosen = programs.filter(({ group }) => wanted.includes(group))
-const none = chosen.every(({ missing }) => missing !== undefined)
-if (none) {
+if (chosen.every(({ missing }) => missing !== undefined)) {
   for (const { file, missing } of chosen) console.error(`error: ${file} cannot run: ${missing}`)
   process.exit(2)
 }
@@ -70,8 +66,7 @@ if (options.json !== undefined && existsSync(options.json)) {
   try {
     parseDocuments(await Bun.file(options.json).text(), options.json)
   } catch (error) {
-    console.error(`error: ${(error as Error).message}; it is not overwritten: name another file with --json`)
-    process.exit(2)
+    fail(`${(error as Error).message}; it is not overwritten: name another file with --json`)
   }
 }
 

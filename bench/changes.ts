@@ -1,6 +1,6 @@
 import { parseJson } from '../src/system/json.ts'
 import type { BenchDocument, Result } from './result.ts'
-import { figure } from './result.ts'
+import { aligned, figure } from './result.ts'
 
 /** How one figure has changed between two documents. */
 export interface Change {
@@ -114,14 +114,7 @@ export function renderChanges(changes: readonly Change[], threshold: number): st
     before === undefined || after === undefined ? '' : `${gain < 0 ? '' : '+'}${(100 * gain).toFixed(1)} %`,
     WORDS[verdict],
   ])
-  const all = [['', 'before', 'after', 'better by', ''], ...rows]
-  const widths = all[0]!.map((_, at) => Math.max(...all.map((row) => row[at]!.length)))
-  const lines = all.map((row) =>
-    row
-      .map((cell, at) => (at === 0 || at === 4 ? cell.padEnd(widths[at]!) : cell.padStart(widths[at]!)))
-      .join('  ')
-      .trimEnd(),
-  )
+  const lines = aligned([['', 'before', 'after', 'better by', ''], ...rows], [0, 4])
   const worse = changes.filter(({ verdict }) => verdict === 'worse' || verdict === 'gone').length
   return [...lines, '', `${worse} worse by more than ${threshold} % and more than the rounds vary`].join('\n')
 }

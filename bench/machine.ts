@@ -13,24 +13,27 @@ export interface Machine {
   readonly platform: string
 }
 
-export async function thisMachine(): Promise<Machine> {
+export function thisMachine(): Machine {
   return {
     cpu: cpus()[0]?.model.trim() ?? 'unknown',
     cores: availableCores(),
     memoryGB: Math.round(totalmem() / 1e9),
-    gpus: await gpuNames(),
+    gpus: gpuNames(),
     bun: Bun.version,
     platform: `${process.platform} ${process.arch}`,
   }
 }
 
-async function gpuNames(): Promise<string[]> {
+function gpuNames(): string[] {
   const program = Bun.which('nvidia-smi')
   if (program === null) return []
-  const child = Bun.spawn([program, '--query-gpu=name', '--format=csv,noheader'], {
-    stdout: 'pipe',
+  const { success, stdout } = Bun.spawnSync([program, '--query-gpu=name', '--format=csv,noheader'], {
     stderr: 'ignore',
   })
-  const [text, code] = await Promise.all([new Response(child.stdout).text(), child.exited])
-  return code === 0 ? text.split('\n').filter((line) => line.trim() !== '') : []
+  return success
+    ? stdout
+        .toString()
+        .split('\n')
+        .filter((line) => line.trim() !== '')
+    : []
 }

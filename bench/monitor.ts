@@ -9,7 +9,7 @@ import { temporaryFolder } from '../scripts/support/temporary.ts'
 import { hasTriton } from '../scripts/support/triton.ts'
 import { RunMonitor, RunStats } from '../src/monitor/index.ts'
 import { LiveTerminal } from '../src/system/terminal.ts'
-import { benchOptions, finish, type Result, single, summarize } from './result.ts'
+import { benchOptions, finish, type Result, single, summarize, timed } from './result.ts'
 import { openBackend, startSleeping } from './triton/sleeping.ts'
 
 const options = benchOptions('bun bench/monitor.ts', {
@@ -65,10 +65,7 @@ async function wholeRuns(): Promise<Result[]> {
 
 /** Processor seconds that pass in this process meanwhile. */
 async function idleFor(seconds: number): Promise<number> {
-  const before = process.cpuUsage()
-  await Bun.sleep(1000 * seconds)
-  const { user, system } = process.cpuUsage(before)
-  return (user + system) / 1e6
+  return (await timed(() => Bun.sleep(1000 * seconds))).cpuSeconds
 }
 
 async function monitorAlone(): Promise<Result[]> {
@@ -98,11 +95,11 @@ async function monitorAlone(): Promise<Result[]> {
   monitor.start()
   // Until everything is compiled.
   await idleFor(WATCHED_SECONDS)
-  for (let i = 0; i < DRAWN; i++) terminal.refresh()
-  const before = process.cpuUsage()
-  for (let i = 0; i < DRAWN; i++) terminal.refresh()
-  const { user, system } = process.cpuUsage(before)
-  const drawMs = (user + system) / 1e3 / DRAWN
+  const draw = async () => {
+    for (let i = 0; i < DRAWN; i++) terminal.refresh()
+  }
+  await draw()
+  const drawMs = (1000 * (await timed(draw)).cpuSeconds) / DRAWN
   await monitor.end('finished')
   const sampling = watch(SAMPLE_SECONDS, undefined)
   sampling.start()

@@ -82,9 +82,9 @@ export function benchOptions<T extends Record<string, { type: 'string' | 'boolea
     const flags = Object.entries(more ?? {}).map(
       ([name, { type }]) => `[--${name}${type === 'string' ? ' VALUE' : ''}]`,
     )
-    console.error(`error: ${(error as Error).message}`)
-    console.error(`Usage: ${[usage, '[--quick] [--json FILE]', ...flags].join(' ')}`)
-    process.exit(2)
+    return fail(
+      `${(error as Error).message}\nUsage: ${[usage, '[--quick] [--json FILE]', ...flags].join(' ')}`,
+    )
   }
 }
 
@@ -136,6 +136,33 @@ export function single(name: string, unit: string, better: Measure['better'], va
   return summarize({ name, unit, better }, [value])
 }
 
+/** Makes results whose names begin alike, each of a figure that every round has. */
+export function figuresOf<Round>(name: string, rounds: readonly Round[]) {
+  return (what: string, unit: string, better: Measure['better'], value: (round: Round) => number) =>
+    summarize({ name: `${name}: ${what}`, unit, better }, rounds.map(value))
+}
+
+export interface Spent {
+  readonly seconds: number
+  /** Seconds of processors, of all threads of this process. */
+  readonly cpuSeconds: number
+}
+
+/** What some work takes. */
+export async function timed(work: () => Promise<unknown>): Promise<Spent> {
+  const start = performance.now()
+  const used = process.cpuUsage()
+  await work()
+  const { user, system } = process.cpuUsage(used)
+  return { seconds: (performance.now() - start) / 1000, cpuSeconds: (user + system) / 1e6 }
+}
+
+/** Ends the process: the bench was started in a way that cannot work. */
+export function fail(message: string): never {
+  console.error(`error: ${message}`)
+  process.exit(2)
+}
+
 function better(measure: Measure, ours: number, theirs: number): number {
   return measure.better === 'higher' ? ours / theirs : theirs / ours
 }
@@ -146,15 +173,8 @@ export function alternativesOf(result: Result): readonly Against[] {
 }
 
 /** Prints the table and writes the document. */
-export async function finish(
-  bench: string,
-  options: BenchOptions,
-  settings: BenchDocument['settings'],
-  results: readonly Result[],
-): Promise<BenchDocument> {
-  const document = await keep(bench, options, settings, results)
-  console.log(renderTable(document))
-  return document
+export async function finish(...measured: Parameters<typeof keep>): Promise<void> {
+  console.log(renderTable(await keep(...measured)))
 }
 
 /** Writes the document with what there is so far: a long bench that is stopped then leaves that. */
@@ -170,7 +190,7 @@ export async function keep(
     bench,
     date: new Date().toISOString(),
     program: pkg.version,
-    machine: await thisMachine(),
+    machine: thisMachine(),
     settings: { quick: options.quick, ...settings },
     results,
   }
@@ -185,18 +205,20 @@ export function renderTable({ bench, results, settings, machine }: BenchDocument
   const wanted = rows.some((row) => row[3] !== '') ? 6 : 3
   const header = ['', 'median', 'lowest to highest', 'compared with', 'its median', 'ratio'].slice(0, wanted)
   const all = [header, ...rows.map((row) => row.slice(0, wanted))]
-  const widths = header.map((_, at) => Math.max(...all.map((row) => row[at]!.length)))
-  const lines = all.map((row) =>
-    row
-      .map((cell, at) => (at === 0 || at === 3 ? cell.padEnd(widths[at]!) : cell.padStart(widths[at]!)))
-      .join('  ')
-      .trimEnd(),
-  )
+  const lines = aligned(all, [0, 3])
   const notes = results.flatMap(({ name, note }) => (note === undefined ? [] : [`  ${name}: ${note}`]))
   const gpus = machine.gpus.length > 0 ? `, ${machine.gpus.length} GPU(s): ${machine.gpus[0]}` : ''
   const where = `${machine.cpu}, ${machine.cores} cores${gpus}`
   const how = settings.quick === true ? '; QUICK: these figures mean nothing' : ''
   return [`${bench}  (${where}${how})`, ...lines, ...notes, ''].join('\n')
+}
+
+/** Rows as lines of columns; the columns at `left` hold text, the others figures. */
+export function aligned(rows: readonly (readonly string[])[], left: readonly number[]): string[] {
+  const widths = rows[0]!.map((_, at) => Math.max(...rows.map((row) => row[at]!.length)))
+  const cells = (row: readonly string[]) =>
+    row.map((cell, at) => (left.includes(at) ? cell.padEnd(widths[at]!) : cell.padStart(widths[at]!)))
+  return rows.map((row) => cells(row).join('  ').trimEnd())
 }
 
 function rowsOf(result: Result): string[][] {

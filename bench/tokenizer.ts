@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
+import { fail } from './result.ts'
 
 /**
  * A tokenizer.json for the benches: that of VIRNUCPRO_BENCH_TOKENIZER, else DNABERT-S's own from the reference data beside
@@ -8,9 +9,8 @@ import { resolve } from 'node:path'
 export function tokenizerPath(): { path: string; name: 'DNABERT-S' | 'demo' } {
   const own = process.env.VIRNUCPRO_BENCH_TOKENIZER
   if (own !== undefined) {
-    if (existsSync(own)) return { path: own, name: 'DNABERT-S' }
-    console.error(`error: VIRNUCPRO_BENCH_TOKENIZER: ${own} not found`)
-    process.exit(2)
+    if (!existsSync(own)) fail(`VIRNUCPRO_BENCH_TOKENIZER: ${own} not found`)
+    return { path: own, name: 'DNABERT-S' }
   }
   const reference = resolve(import.meta.dir, '../../shared/tokenizer/dnabert-s/tokenizer.json')
   if (existsSync(reference)) return { path: reference, name: 'DNABERT-S' }

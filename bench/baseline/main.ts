@@ -12,7 +12,16 @@ import { openFrames } from '../../src/sequence/index.ts'
 import { availableCores } from '../../src/system/cores.ts'
 import { codingDna, cutReads } from '../dna.ts'
 import { benchPython, NO_PYTHON, PythonWorker } from '../python.ts'
-import { alternativesOf, benchOptions, finish, type Measure, type Result, summarize } from '../result.ts'
+import {
+  alternativesOf,
+  benchOptions,
+  finish,
+  type Measure,
+  type Result,
+  type Spent,
+  summarize,
+  timed,
+} from '../result.ts'
 import { embedProteins, importEsm2, importEsm2Int8, openEmbedded } from './ours.ts'
 
 /** Shapes of published ESM-2 models; weights are random, which changes the speed little. */
@@ -131,7 +140,7 @@ async function compare(name: string, folder: string): Promise<Result[]> {
     each.note = nearness(vectors, reference!, width)
   }
   for (let round = 0; round < rounds; round++) {
-    for (const each of theirs) record(each, await worker.ask<Run>({ task: 'run', way: each.way }))
+    for (const each of theirs) record(each, await worker.ask<Spent>({ task: 'run', way: each.way }))
     for (const each of ours) record(each, await timed(() => embedProteins(each.backend, proteins)))
   }
   return ours.flatMap((each) => resultsOf(name, each, theirs))
@@ -158,22 +167,9 @@ interface Rates {
   readonly perCpu: number[]
 }
 
-interface Run {
-  readonly seconds: number
-  readonly cpuSeconds: number
-}
-
-function record(to: Rates, { seconds, cpuSeconds }: Run): void {
+function record(to: Rates, { seconds, cpuSeconds }: Spent): void {
   to.rates.push(tokens / seconds)
   to.perCpu.push(tokens / cpuSeconds)
-}
-
-async function timed(embed: () => Promise<unknown>): Promise<Run> {
-  const start = performance.now()
-  const used = process.cpuUsage()
-  await embed()
-  const { user, system } = process.cpuUsage(used)
-  return { seconds: (performance.now() - start) / 1000, cpuSeconds: (user + system) / 1e6 }
 }
 
 /** How near the vectors are to fair-esm's, in words. @throws where INT8 loses more than it may */

@@ -4,6 +4,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import type { Summary } from '../../src/report/index.ts'
 import { parseDocuments } from '../changes.ts'
 import { finish, type Result, single } from '../result.ts'
 
@@ -14,14 +15,6 @@ interface WatchedGpu {
   readonly dnabert_s_compute_s?: number
   readonly nv_gpu_utilization?: number | null
   readonly gpu_watts_mean?: number
-}
-
-/** Of summary.json. */
-interface Summary {
-  readonly time: { readonly seconds: number }
-  readonly counts: { readonly records: number }
-  readonly computed: { readonly esm2: { readonly tokens: number } }
-  readonly stages: readonly { readonly name: string; readonly start: number; readonly end: number }[]
 }
 
 /** Of triton-client.ts and plan_speed.py. */

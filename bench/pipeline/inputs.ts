@@ -1,7 +1,6 @@
 import { AtomicFile } from '../../src/system/atomic.ts'
 import { codingDna, cutReads, seededRandom } from '../dna.ts'
-
-export type Kind = 'reads' | 'contigs' | 'mixed'
+import type { Kind } from '../scaling/workload.ts'
 
 /** Long enough that few reads are equal by chance. */
 const GENOME = 4_000_000

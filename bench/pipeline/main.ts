@@ -6,9 +6,10 @@
 import { join, resolve } from 'node:path'
 import { withFolder } from '../../scripts/support/temporary.ts'
 import { availableCores } from '../../src/system/cores.ts'
-import { benchOptions, finish, type Result, single, summarize } from '../result.ts'
+import { benchOptions, figuresOf, finish, median, type Result, single } from '../result.ts'
+import type { Kind } from '../scaling/workload.ts'
 import { makeIdleBundle } from './bundle.ts'
-import { type Kind, writeInput } from './inputs.ts'
+import { writeInput } from './inputs.ts'
 import { type Run, runPredict } from './run.ts'
 
 /** Tokens per second of one H200 with the plans of docs/performance.md: ESM-2 3B at 168 tokens, DNABERT-S at 110. */
@@ -58,22 +59,20 @@ if (options.check && !options.quick) {
 }
 
 function resultsOf(name: string, runs: readonly Run[]): Result[] {
-  const of = (what: string, unit: string, value: (run: Run) => number) =>
-    summarize({ name: `${name}: ${what}`, unit, better: 'lower' }, runs.map(value))
+  const of = figuresOf(name, runs)
   const stages = Object.keys(runs[0]!.stages)
   return [
-    of('all', 's', (run) => run.seconds),
-    of('before the first and after the last batch', 's', (run) => run.aloneSeconds),
-    of('processor time', 's', (run) => run.cpuSeconds),
-    of('peak memory', 'MB', (run) => run.peakMB),
-    ...stages.map((stage) => of(stage, 's', (run) => run.stages[stage] ?? 0)),
+    of('all', 's', 'lower', (run) => run.seconds),
+    of('before the first and after the last batch', 's', 'lower', (run) => run.aloneSeconds),
+    of('processor time', 's', 'lower', (run) => run.cpuSeconds),
+    of('peak memory', 'MB', 'lower', (run) => run.peakMB),
+    ...stages.map((stage) => of(stage, 's', 'lower', (run) => run.stages[stage] ?? 0)),
   ]
 }
 
 /** What each tenfold of the input costs beyond a fixed start. */
 function growth(kind: Kind, sizes: readonly (readonly Run[])[]): Result[] {
-  const middle = (runs: readonly Run[], value: (run: Run) => number) =>
-    summarize({ name: '', unit: '', better: 'lower' }, runs.map(value)).value
+  const middle = (runs: readonly Run[], value: (run: Run) => number) => median(runs.map(value))
   const [last, before] = [sizes.at(-1)!, sizes.at(-2)!]
   const bigger = factors.at(-1)! / factors.at(-2)!
   const time = middle(last, (run) => run.seconds) / middle(before, (run) => run.seconds) / bigger
@@ -92,16 +91,16 @@ function growth(kind: Kind, sizes: readonly (readonly Run[])[]): Result[] {
  * how busy the program would be meanwhile, which must stay below 100 %.
  */
 function shares(kind: Kind, runs: readonly Run[]): Result[] {
-  const of = (what: string, seconds: (run: Run) => number) => {
-    const name = `${kind} x${factors.at(-1)}: ${what}`
-    const share = (run: Run) => {
-      const gpu = run.tokens.esm2 / GPU_SPEED.esm2 + run.tokens.dnabert_s / GPU_SPEED.dnabert_s
-      return (100 * seconds(run)) / gpu
-    }
-    return summarize({ name, unit: '%', better: 'lower' }, runs.map(share))
-  }
-  const alone = of('outside the models, of a run on one GPU', (run) => run.aloneSeconds)
+  const of = figuresOf(`${kind} x${factors.at(-1)}`, runs)
+  const share = (seconds: number, { tokens }: Run) =>
+    (100 * seconds) / (tokens.esm2 / GPU_SPEED.esm2 + tokens.dnabert_s / GPU_SPEED.dnabert_s)
+  const alone = of('outside the models, of a run on one GPU', '%', 'lower', (run) =>
+    share(run.aloneSeconds, run),
+  )
   if (!(alone.value <= 100 * GOAL))
     missed.push(`${alone.name}: ${alone.value.toFixed(1)} %, goal ${100 * GOAL} %`)
-  return [alone, of('all work of the program, of a run on one GPU', (run) => run.seconds)]
+  return [
+    alone,
+    of('all work of the program, of a run on one GPU', '%', 'lower', (run) => share(run.seconds, run)),
+  ]
 }

@@ -4,8 +4,7 @@
 import { parseArgs } from 'node:util'
 import { writeAtomically } from '../../src/system/atomic.ts'
 import { parseDocuments } from '../changes.ts'
-import type { BenchDocument } from '../result.ts'
-import { fail } from './explain.ts'
+import { type BenchDocument, fail } from '../result.ts'
 import { plot, type Series } from './plot.ts'
 
 const { values, positionals } = parseArgs({

@@ -1,5 +1,6 @@
 import { TritonError } from 'tritonclient-ts'
 import { VirnucproError } from '../../src/system/errors.ts'
+import { fail } from '../result.ts'
 
 /** Runs a bench; what its user can put right is said in one line, with exit code 2. */
 export async function explained(bench: () => Promise<void>): Promise<void> {
@@ -9,9 +10,4 @@ export async function explained(bench: () => Promise<void>): Promise<void> {
     if (error instanceof VirnucproError || error instanceof TritonError) fail(error.message)
     throw error
   }
-}
-
-export function fail(message: string): never {
-  console.error(`error: ${message}`)
-  process.exit(2)
 }

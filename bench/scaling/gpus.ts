@@ -4,9 +4,10 @@ import { TritonBackend } from '../../src/dispatch/index.ts'
 import { findGpus, freePorts, type ServerEndpoint, startServer } from '../../src/server/serve/index.ts'
 import { UsageError } from '../../src/system/errors.ts'
 import { peakMemory } from '../../src/system/processes.ts'
+import { timed } from '../result.ts'
 import { metricsBeside, Watch } from '../utilization/watch.ts'
 import { embed } from './embed.ts'
-import { type PlannedWindow, runLoad, totals } from './workload.ts'
+import { type PlannedBatch, type PlannedWindow, runLoad, totals } from './workload.ts'
 
 /** Where a server listens. */
 export type Address = Pick<ServerEndpoint, 'grpcUrl' | 'metricsUrl'>
@@ -85,19 +86,14 @@ export async function runOnGpus(
   const instances = lanes().map((lane) => lane.instances)
   const ends = instances.map(() => ({ batches: 0, at: 0 }))
   await watch.start()
-  const cpu = process.cpuUsage()
-  const start = performance.now()
-  await runLoad(windows, {
-    concurrency: backend.concurrency,
-    async embed(batch) {
-      await embed(backend, batch, dimension, model)
-      const at = performance.now()
-      for (const [lane, { batches }] of lanes().entries())
-        if (batches > ends[lane]!.batches) ends[lane] = { batches, at }
-    },
-  })
-  const seconds = (performance.now() - start) / 1000
-  const { user, system } = process.cpuUsage(cpu)
+  const sendAndNote = async (batch: PlannedBatch) => {
+    await embed(backend, batch, dimension, model)
+    const at = performance.now()
+    for (const [lane, { batches }] of lanes().entries())
+      if (batches > ends[lane]!.batches) ends[lane] = { batches, at }
+  }
+  const { concurrency } = backend
+  const { seconds, cpuSeconds } = await timed(() => runLoad(windows, { concurrency, embed: sendAndNote }))
   const watched = await watch.stop()
   const places = servers.flatMap(({ metricsUrl }, server) => {
     const own = watched.filter((place) => place.server === metricsUrl && place.computed.has(model))
@@ -113,8 +109,8 @@ export async function runOnGpus(
     tokensPerSecond: all.tokens / seconds,
     places,
     tailSeconds: (Math.max(...last) - Math.min(...last)) / 1000,
-    clientMs: (user + system) / 1000 / all.batches,
-    clientCores: (user + system) / 1e6 / seconds,
+    clientMs: (1000 * cpuSeconds) / all.batches,
+    clientCores: cpuSeconds / seconds,
     clientMB: peakMemory() / 1e6,
   }
 }

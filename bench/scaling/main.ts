@@ -12,9 +12,19 @@
 import { loadavg } from 'node:os'
 import { writeAtomically } from '../../src/system/atomic.ts'
 import { count } from '../../src/text/numbers.ts'
-import { type Alternative, benchOptions, finish, keep, type Result, single, summarize } from '../result.ts'
+import {
+  type Alternative,
+  benchOptions,
+  fail,
+  figuresOf,
+  finish,
+  keep,
+  type Result,
+  single,
+  summarize,
+} from '../result.ts'
 import { constantSpeed, ESM2_3B } from './curve.ts'
-import { explained, fail } from './explain.ts'
+import { explained } from './explain.ts'
 import { scaleOnGpus } from './on-gpus.ts'
 import { plot, type Series } from './plot.ts'
 import type { RealRun } from './real.ts'
@@ -165,24 +175,12 @@ async function onServers(windows: readonly PlannedWindow[]): Promise<void> {
     speedUp(name, all, speeds, [
       { name: 'simulated', values: speeds.map(() => alone.seconds / predicted.seconds) },
     ])
-    const figures = (of: (run: RealRun) => number) => runs.map(of)
+    const of = figuresOf(name, runs)
     results.push(
-      summarize(
-        { name: `${name}: busy, least of them`, unit: '%', better: 'higher' },
-        figures((run) => 100 * Math.min(...run.busy)),
-      ),
-      summarize(
-        { name: `${name}: busy, with copies in the server`, unit: '%', better: 'higher' },
-        figures((run) => 100 * run.serverBusy),
-      ),
-      summarize(
-        { name: `${name}: lost at the end`, unit: '%', better: 'lower' },
-        figures((run) => 100 * run.tailLoss),
-      ),
-      summarize(
-        { name: `${name}: client CPU for a batch`, unit: 'ms', better: 'lower' },
-        figures((run) => run.clientMs),
-      ),
+      of('busy, least of them', '%', 'higher', (run) => 100 * Math.min(...run.busy)),
+      of('busy, with copies in the server', '%', 'higher', (run) => 100 * run.serverBusy),
+      of('lost at the end', '%', 'lower', (run) => 100 * run.tailLoss),
+      of('client CPU for a batch', 'ms', 'lower', (run) => run.clientMs),
     )
     if (instances.length === 1) points.push({ gpus: all, speedUp: speeds[0]! })
   }

@@ -1,7 +1,6 @@
 import type { ModelName } from '../../src/bundle/index.ts'
-import { median, type Result, single, summarize } from '../result.ts'
+import { fail, figuresOf, median, type Result, single, summarize } from '../result.ts'
 import { tokenizerPath } from '../tokenizer.ts'
-import { fail } from './explain.ts'
 import {
   type Address,
   type GpuRun,
@@ -209,26 +208,18 @@ class Scale {
 }
 
 function figures(name: string, runs: readonly GpuRun[]): Result[] {
-  const of = (what: string, unit: string, better: Result['better'], value: (run: GpuRun) => number) =>
-    summarize({ name: `${name}: ${what}`, unit, better }, runs.map(value))
+  const of = figuresOf(name, runs)
   const places = runs[0]?.places ?? []
   const known = places.every(({ utilization }) => utilization !== undefined)
   return [
     of('tokens', 'tok/s', 'higher', (run) => run.tokensPerSecond),
     of('all', 's', 'lower', (run) => run.seconds),
-    ...places.flatMap((_, at) => [
-      of(`busy, number ${at}`, '%', 'higher', (run) => 100 * run.places[at]!.busy),
-      ...(known
-        ? [
-            of(
-              `nv_gpu_utilization, number ${at}`,
-              '%',
-              'higher',
-              (run) => 100 * (run.places[at]!.utilization ?? 0),
-            ),
-          ]
-        : []),
-    ]),
+    ...places.flatMap((_, at) => {
+      const busy = of(`busy, number ${at}`, '%', 'higher', (run) => 100 * run.places[at]!.busy)
+      if (!known) return [busy]
+      const utilization = (run: GpuRun) => 100 * (run.places[at]!.utilization ?? 0)
+      return [busy, of(`nv_gpu_utilization, number ${at}`, '%', 'higher', utilization)]
+    }),
     of('from the first end to the last', 's', 'lower', (run) => run.tailSeconds),
     of('client CPU for a batch', 'ms', 'lower', (run) => run.clientMs),
     of('client CPU', 'cores', 'lower', (run) => run.clientCores),

@@ -1,10 +1,10 @@
 import { temporaryFolder } from '../../scripts/support/temporary.ts'
 import type { TritonServer } from '../../scripts/support/triton.ts'
-import { openBackend, readLog, startSleeping } from '../triton/sleeping.ts'
+import { timed } from '../result.ts'
+import { busyMs, openBackend, readLog, startSleeping } from '../triton/sleeping.ts'
 import { type CurvePoint, curveText } from './curve.ts'
 import { embed } from './embed.ts'
-import { modelTimes, since, tailLoss } from './statistics.ts'
-import { type PlannedWindow, runLoad } from './workload.ts'
+import { type PlannedWindow, runLoad, totals } from './workload.ts'
 
 export interface RealRun {
   readonly seconds: number
@@ -48,24 +48,18 @@ export async function runOnServers(
     servers.push(stack.use(await startSleeping(folder.join(`server-${at}`), options)))
   }
   await warmUp(servers, dimension)
-  const before = await Promise.all(servers.map(({ grpcUrl }) => modelTimes(grpcUrl, 'esm2')))
+  const worked = async () => sum(await Promise.all(servers.map(({ grpcUrl }) => busyMs(grpcUrl, 'esm2'))))
+  const before = await worked()
   const served = logs.map((log) => readLog(log).length)
   // A run begins with as little knowledge of the servers as this.
   await using backend = await openBackend(servers, dimension)
-  const cpu = process.cpuUsage()
   const start = Date.now()
-  const started = performance.now()
-  let batches = 0
-  await runLoad(windows, {
-    concurrency: backend.concurrency,
-    async embed(batch) {
-      batches++
-      await embed(backend, batch, dimension)
-    },
-  })
-  const seconds = (performance.now() - started) / 1000
-  const { user, system } = process.cpuUsage(cpu)
-  const after = await Promise.all(servers.map(({ grpcUrl }) => modelTimes(grpcUrl, 'esm2')))
+  const { concurrency } = backend
+  const { seconds, cpuSeconds } = await timed(() =>
+    runLoad(windows, { concurrency, embed: (batch) => embed(backend, batch, dimension) }),
+  )
+  const serverMs = (await worked()) - before
+  const { batches } = totals(windows)
   const all = instances.reduce((sum, count) => sum + count, 0)
   const requests = logs.flatMap((log, at) =>
     readLog(log)
@@ -82,16 +76,21 @@ export async function runOnServers(
     batches,
     // One that got nothing wrote nothing.
     busy: [...busy, ...new Array<number>(Math.max(0, all - names.length)).fill(0)],
-    serverBusy: sum(after.map((times, at) => since(before[at]!, times).busyMs)) / 1000 / seconds / all,
+    serverBusy: serverMs / 1000 / seconds / all,
     workSeconds: sum(requests.map(({ plannedMs }) => plannedMs)) / 1000,
     tailLoss: tailLoss(
       names.map((name) => Math.max(...of(name).map(({ end }) => end))),
       start + 1000 * seconds,
       start,
     ),
-    clientMs: (user + system) / 1000 / batches,
+    clientMs: (1000 * cpuSeconds) / batches,
     batchesOf: new Map(names.map((name) => [name, of(name).length])),
   }
+}
+
+/** A part of a run's time for each instance, from when its last batch was done until all were: what the end costs. */
+function tailLoss(ends: readonly number[], end: number, start: number): number {
+  return sum(ends.map((each) => end - each)) / (ends.length * (end - start))
 }
 
 /** Connections, compiled code and the servers' shared memory are there before a measurement begins. */

@@ -3,9 +3,8 @@
 //   bun bench/triton/overhead.ts [--quick] [--json FILE] [--check] [--dimension 64] [--rounds 3]
 // With --check it exits with 1 when 8 instances reach less than 0.98 of their speed.
 import { temporaryFolder } from '../../scripts/support/temporary.ts'
-import { benchOptions, finish, type Result, summarize } from '../result.ts'
-import { modelTimes, since } from '../scaling/statistics.ts'
-import { drive, LENGTH, openBackend, ROWS, startSleeping } from './sleeping.ts'
+import { benchOptions, figuresOf, finish, type Result, summarize, timed } from '../result.ts'
+import { busyMs, drive, LENGTH, openBackend, ROWS, startSleeping } from './sleeping.ts'
 
 const options = benchOptions('bun bench/triton/overhead.ts', {
   check: { type: 'boolean' },
@@ -30,22 +29,25 @@ for (const instances of [1, 2, 4, 8]) {
   const ideal = { name: 'ideal', values: found.map(() => (1000 * instances) / SLEEP_MS) }
   const speed = summarize({ name, unit: 'requests/s', better: 'higher' }, speeds, ideal)
   reached = speed.value / ideal.values[0]!
-  results.push(speed, ...clientOf(name, found))
-  const busy = found.map(({ busyShare }) => 100 * busyShare)
-  results.push(summarize({ name: `${name}: instances busy`, unit: '%', better: 'higher' }, busy))
+  const of = figuresOf(name, found)
+  results.push(
+    speed,
+    of('client CPU for a request', 'ms', 'lower', ({ cpuMs }) => cpuMs),
+    of('instances busy', '%', 'higher', ({ busyShare }) => 100 * busyShare),
+  )
 }
 // Client and server share the machine: a lower bound.
 for (const instances of [1, 2, 4]) {
   const name = `${instances} × no time`
   const found = await measure(instances, 0, CEILING_REQUESTS)
-  const speeds = found.map(({ perSecond }) => perSecond)
+  const of = figuresOf(name, found)
   results.push(
-    summarize({ name, unit: 'requests/s', better: 'higher' }, speeds),
     summarize(
-      { name: `${name}: both ways`, unit: 'MB/s', better: 'higher' },
-      speeds.map((speed) => speed * REQUEST_MB),
+      { name, unit: 'requests/s', better: 'higher' },
+      found.map(({ perSecond }) => perSecond),
     ),
-    ...clientOf(name, found),
+    of('both ways', 'MB/s', 'higher', ({ perSecond }) => perSecond * REQUEST_MB),
+    of('client CPU for a request', 'ms', 'lower', ({ cpuMs }) => cpuMs),
   )
 }
 await finish('triton/overhead', options, { dimension, rounds, rows: ROWS, length: LENGTH }, results)
@@ -69,21 +71,14 @@ async function measure(instances: number, sleepMs: number, requests: number): Pr
   await drive(backend, Math.max(50, 4 * instances))
   const found: Round[] = []
   for (let round = 0; round < rounds; round++) {
-    const before = await modelTimes(server.grpcUrl, 'esm2')
-    const cpu = process.cpuUsage()
-    const seconds = await drive(backend, requests)
-    const { user, system } = process.cpuUsage(cpu)
-    const { busyMs } = since(before, await modelTimes(server.grpcUrl, 'esm2'))
+    const before = await busyMs(server.grpcUrl, 'esm2')
+    const { seconds, cpuSeconds } = await timed(() => drive(backend, requests))
+    const busy = (await busyMs(server.grpcUrl, 'esm2')) - before
     found.push({
       perSecond: requests / seconds,
-      cpuMs: (user + system) / 1000 / requests,
-      busyShare: busyMs / (1000 * seconds * instances),
+      cpuMs: (1000 * cpuSeconds) / requests,
+      busyShare: busy / (1000 * seconds * instances),
     })
   }
   return found
-}
-
-function clientOf(name: string, found: readonly Round[]): Result[] {
-  const cpu = found.map(({ cpuMs }) => cpuMs)
-  return [summarize({ name: `${name}: client CPU for a request`, unit: 'ms', better: 'lower' }, cpu)]
 }

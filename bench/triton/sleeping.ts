@@ -1,5 +1,6 @@
 import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { TritonClient } from 'tritonclient-ts'
 import { hasTriton, startTriton, type TritonServer } from '../../scripts/support/triton.ts'
 import type { TokenBatch } from '../../src/batching/index.ts'
 import { TritonBackend } from '../../src/dispatch/index.ts'
@@ -106,6 +107,21 @@ ${parameters.join('\n')}
   writeFileSync(join(folder, name, 'config.pbtxt'), config)
 }
 
+/** Milliseconds that all instances of a model have worked since it was loaded, with the copies before and after. */
+export async function busyMs(url: string, model: string): Promise<number> {
+  const client = new TritonClient({ url })
+  try {
+    const [found] = await client.modelStatistics(model)
+    const { computeInput, computeInfer, computeOutput } = found?.inferenceStats ?? {}
+    return [computeInput, computeInfer, computeOutput].reduce(
+      (sum, part) => sum + Number(part?.ns ?? 0n) / 1e6,
+      0,
+    )
+  } finally {
+    client.close()
+  }
+}
+
 /** The backend that a run uses, on these servers. */
 export async function openBackend(
   servers: readonly TritonServer[],
@@ -122,26 +138,16 @@ export async function openBackend(
   })
 }
 
-/**
- * Has `count` batches done, as many on their way as the backend wants, as the pipeline does.
- * @returns seconds from the first request to the last answer
- */
-export async function drive(
-  backend: TritonBackend,
-  count: number,
-  onAnswer?: (mark: number) => void,
-): Promise<number> {
-  const start = performance.now()
+/** Has `count` batches done, as many on their way as the backend wants, as the pipeline does. */
+export async function drive(backend: TritonBackend, count: number): Promise<void> {
   let left = count
   await Promise.all(
     Array.from({ length: backend.concurrency }, async () => {
       while (left > 0) {
         left--
-        const mark = (await backend.embed('esm2', BATCH))[0]
-        if (mark === undefined) throw new Error('the answer holds no embeddings')
-        onAnswer?.(mark)
+        const { length } = await backend.embed('esm2', BATCH)
+        if (length === 0) throw new Error('the answer holds no embeddings')
       }
     }),
   )
-  return (performance.now() - start) / 1000
 }

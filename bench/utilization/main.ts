@@ -7,9 +7,9 @@
 import { resolve } from 'node:path'
 import { ModelInstanceGroup_Kind, TritonClient } from 'tritonclient-ts'
 import { esm2Shapes } from '../gpu/forms.ts'
-import { benchOptions, finish, type Result, single } from '../result.ts'
+import { benchOptions, fail, finish, type Result, single, timed } from '../result.ts'
 import { embed } from '../scaling/embed.ts'
-import { explained, fail } from '../scaling/explain.ts'
+import { explained } from '../scaling/explain.ts'
 import { openBackend } from '../scaling/gpus.ts'
 import { KINDS, runLoad, TRITON_LIMITS, totals, workload } from '../scaling/workload.ts'
 import { metricsBeside, Watch, type Watched } from './watch.ts'
@@ -35,7 +35,7 @@ await explained(main)
 
 async function main(): Promise<void> {
   const instances = await instancesOf(urls)
-  const ceiling = await gemmCeiling()
+  const ceiling = gemmCeiling()
   const watch = new Watch(options.metrics?.split(',') ?? urls.map(metricsBeside))
   await watch.start()
   const load = options.command === undefined ? await ownLoad() : await command(options.command)
@@ -71,10 +71,8 @@ function report(place: Watched, name: string, instances: ReadonlyMap<string, num
     model,
     share: Math.min(1, seconds / place.seconds / (instances.get(model) ?? 1)),
   }))
-  const busy = Math.min(
-    1,
-    by.reduce((sum, { share }) => sum + share, 0),
-  )
+  const total = by.reduce((sum, { share }) => sum + share, 0)
+  const busy = Math.min(1, total)
   results.push(single(`${name}: busy`, '%', 'higher', 100 * busy))
   for (const { model, share } of by)
     if (share > 0) results.push(single(`${name}: busy with ${model}`, '%', 'higher', 100 * share))
@@ -98,17 +96,16 @@ async function ownLoad(): Promise<Load> {
   const limits = { ...TRITON_LIMITS, tokenBudget: backend.tokenBudget('esm2') }
   const count = options.quick ? 1 : positive('windows', options.windows ?? '20')
   const windows = workload(kind, count, limits, options.quick ? 1000 : undefined)
-  const start = performance.now()
-  await runLoad(windows, {
-    concurrency: backend.concurrency,
-    embed: (batch) => embed(backend, batch, dimension),
-  })
+  const { concurrency } = backend
+  const { seconds } = await timed(() =>
+    runLoad(windows, { concurrency, embed: (batch) => embed(backend, batch, dimension) }),
+  )
   const batches = windows.flatMap((window) => window.batches)
   const flops = batches.reduce(
     (sum, batch) => sum + batch.tokens * flopsPerToken(dimension, batch.paddedLength),
     0,
   )
-  return { seconds: (performance.now() - start) / 1000, tokens: totals(windows).tokens, flops }
+  return { seconds, tokens: totals(windows).tokens, flops }
 }
 
 /** Its tokens are not known here. */
@@ -126,15 +123,12 @@ function flopsPerToken(width: number, length: number): number {
 }
 
 /** TFLOP/s of one GPU: the slowest of those measured. */
-async function gemmCeiling(): Promise<number | undefined> {
+function gemmCeiling(): number | undefined {
   if (options.ceiling !== undefined) return positive('ceiling', options.ceiling)
   if (options.python === undefined) return undefined
-  const child = Bun.spawn([options.python, resolve(import.meta.dir, 'ceiling.py')], {
-    stdout: 'pipe',
-    stderr: 'inherit',
-  })
-  const [text, code] = await Promise.all([new Response(child.stdout).text(), child.exited])
-  const found: number[] = code === 0 ? JSON.parse(text) : []
+  const program = [options.python, resolve(import.meta.dir, 'ceiling.py')]
+  const { success, stdout } = Bun.spawnSync(program, { stderr: 'inherit' })
+  const found: number[] = success ? JSON.parse(stdout.toString()) : []
   if (found.length === 0) fail(`--python ${options.python}: PyTorch measured no GPU`)
   return Math.min(...found)
 }
@@ -148,13 +142,8 @@ async function instancesOf(servers: readonly string[]): Promise<Map<string, numb
       const { instanceGroup } = await client.modelConfig(model)
       const gpu = instanceGroup.filter(({ kind }) => kind === ModelInstanceGroup_Kind.GPU)
       const groups = gpu.length > 0 ? gpu : instanceGroup
-      found.set(
-        model,
-        Math.max(
-          1,
-          groups.reduce((sum, { count }) => sum + count, 0),
-        ),
-      )
+      const instances = groups.reduce((sum, { count }) => sum + count, 0)
+      found.set(model, Math.max(1, instances))
     }
     return found
   } finally {
