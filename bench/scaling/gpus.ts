@@ -141,23 +141,19 @@ export async function warmUp(
 
 /** A backend that takes each model as the first server has it: whose weights they are makes no difference here. */
 export async function openBackend(urls: readonly string[]): Promise<TritonBackend> {
-  const client = new TritonClient({ url: urls[0]! })
-  try {
-    const contract = async (model: string) => {
-      const config = await client.modelConfig(model)
-      const output = config.output.find(({ name }) => name === 'embedding')
-      if (output === undefined) throw new UsageError(`${model} at ${urls[0]} has no output "embedding"`)
-      return { dimension: Number(output.dims.at(-1)), source: config.parameters.source?.stringValue ?? '' }
-    }
-    return await TritonBackend.open({
-      endpoints: urls,
-      access: {},
-      models: { esm2: await contract('esm2'), dnabert_s: await contract('dnabert_s') },
-      serverTimeout: 60,
-      trustServer: true,
-      logger: { debug() {}, info: console.error, warn: console.error, error: console.error },
-    })
-  } finally {
-    client.close()
+  using client = new TritonClient({ url: urls[0]! })
+  const contract = async (model: string) => {
+    const config = await client.modelConfig(model)
+    const output = config.output.find(({ name }) => name === 'embedding')
+    if (output === undefined) throw new UsageError(`${model} at ${urls[0]} has no output "embedding"`)
+    return { dimension: Number(output.dims.at(-1)), source: config.parameters.source?.stringValue ?? '' }
   }
+  return await TritonBackend.open({
+    endpoints: urls,
+    access: {},
+    models: { esm2: await contract('esm2'), dnabert_s: await contract('dnabert_s') },
+    serverTimeout: 60,
+    trustServer: true,
+    logger: { debug() {}, info: console.error, warn: console.error, error: console.error },
+  })
 }

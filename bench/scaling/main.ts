@@ -152,6 +152,7 @@ async function onServers(windows: readonly PlannedWindow[]): Promise<void> {
     client: { ...CLIENT, frameMs: 0 },
   }
   const alone = await simulate(windows, { ...like, servers: [{ gpus: 1 }] })
+  const how = { curve, dimension: DIMENSION, overlap: !options['no-overlap'] }
   let one: number[] = []
   for (const instances of cases) {
     const all = instances.reduce((sum, count) => sum + count, 0)
@@ -161,13 +162,7 @@ async function onServers(windows: readonly PlannedWindow[]): Promise<void> {
         : `1 server, ${count(all, 'instance')}`
     const runs: RealRun[] = []
     for (let round = 0; round < ROUNDS; round++) {
-      runs.push(
-        await runOnServers(windows, instances, {
-          curve,
-          dimension: DIMENSION,
-          overlap: !options['no-overlap'],
-        }),
-      )
+      runs.push(await runOnServers(windows, instances, how))
     }
     if (all === 1) one = runs.map(({ seconds }) => seconds)
     const speeds = runs.map(({ seconds }, round) => one[round]! / seconds)
@@ -205,11 +200,7 @@ async function simulated(load: readonly PlannedWindow[]): Promise<void> {
     for (const { windows, gpus: counts } of cases) {
       const one = await simulate(windows, { ...SIMULATION, client, servers: [{ gpus: 1 }] })
       for (const gpus of counts) {
-        const run = await simulate(windows, {
-          ...SIMULATION,
-          client,
-          servers: serversOf(gpus),
-        })
+        const run = await simulate(windows, { ...SIMULATION, client, servers: serversOf(gpus) })
         const name = `${variant}, ${count(gpus, 'GPU')}`
         const speed = one.seconds / run.seconds
         speedUp(name, gpus, [speed], [], variant === 'simulated')
@@ -233,20 +224,13 @@ async function simulated(load: readonly PlannedWindow[]): Promise<void> {
 function ceilings(windows: readonly PlannedWindow[]): Result[] {
   const all = totals(windows)
   const gpuMs = (1000 * all.padded) / 101_716
-  const rows = windows.reduce(
-    (sum, { batches }) => sum + batches.reduce((rest, batch) => rest + batch.rows, 0),
-    0,
-  )
+  const rows = windows.flatMap(({ batches }) => batches).reduce((sum, batch) => sum + batch.rows, 0)
   const requests =
     all.batches * CLIENT.requestMs + ((rows * SIMULATION.dimension * 4) / 1e6) * CLIENT.megabyteMs
   const name = 'most GPUs for one client'
+  const prepared = requests + all.frames * CLIENT.frameMs
   return [
-    single(
-      `${name}, with its preparation`,
-      'GPUs',
-      'higher',
-      gpuMs / (requests + all.frames * CLIENT.frameMs),
-    ),
+    single(`${name}, with its preparation`, 'GPUs', 'higher', gpuMs / prepared),
     single(`${name}, requests and answers alone`, 'GPUs', 'higher', gpuMs / requests),
   ]
 }

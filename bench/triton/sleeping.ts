@@ -38,13 +38,7 @@ export function readLog(path: string): ServedRequest[] {
   if (!existsSync(path)) return []
   const lines = readFileSync(path, 'utf8').split('\n').filter(Boolean)
   return lines.map((line) => {
-    const [begin, end, rows, length, plannedMs] = line.split(' ').map(Number) as [
-      number,
-      number,
-      number,
-      number,
-      number,
-    ]
+    const [begin = 0, end = 0, rows = 0, length = 0, plannedMs = 0] = line.split(' ').map(Number)
     return { begin, end, rows, length, plannedMs, instance: line.split(' ').at(-1)! }
   })
 }
@@ -109,17 +103,13 @@ ${parameters.join('\n')}
 
 /** Milliseconds that all instances of a model have worked since it was loaded, with the copies before and after. */
 export async function busyMs(url: string, model: string): Promise<number> {
-  const client = new TritonClient({ url })
-  try {
-    const [found] = await client.modelStatistics(model)
-    const { computeInput, computeInfer, computeOutput } = found?.inferenceStats ?? {}
-    return [computeInput, computeInfer, computeOutput].reduce(
-      (sum, part) => sum + Number(part?.ns ?? 0n) / 1e6,
-      0,
-    )
-  } finally {
-    client.close()
-  }
+  using client = new TritonClient({ url })
+  const [found] = await client.modelStatistics(model)
+  const { computeInput, computeInfer, computeOutput } = found?.inferenceStats ?? {}
+  return [computeInput, computeInfer, computeOutput].reduce(
+    (sum, part) => sum + Number(part?.ns ?? 0n) / 1e6,
+    0,
+  )
 }
 
 /** The backend that a run uses, on these servers. */

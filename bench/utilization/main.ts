@@ -135,20 +135,16 @@ function gemmCeiling(): number | undefined {
 
 /** How many instances of each model compute in one place at once. */
 async function instancesOf(servers: readonly string[]): Promise<Map<string, number>> {
-  const client = new TritonClient({ url: servers[0]! })
-  try {
-    const found = new Map<string, number>()
-    for (const model of ['esm2', 'dnabert_s']) {
-      const { instanceGroup } = await client.modelConfig(model)
-      const gpu = instanceGroup.filter(({ kind }) => kind === ModelInstanceGroup_Kind.GPU)
-      const groups = gpu.length > 0 ? gpu : instanceGroup
-      const instances = groups.reduce((sum, { count }) => sum + count, 0)
-      found.set(model, Math.max(1, instances))
-    }
-    return found
-  } finally {
-    client.close()
+  using client = new TritonClient({ url: servers[0]! })
+  const found = new Map<string, number>()
+  for (const model of ['esm2', 'dnabert_s']) {
+    const { instanceGroup } = await client.modelConfig(model)
+    const gpu = instanceGroup.filter(({ kind }) => kind === ModelInstanceGroup_Kind.GPU)
+    const groups = gpu.length > 0 ? gpu : instanceGroup
+    const instances = groups.reduce((sum, { count }) => sum + count, 0)
+    found.set(model, Math.max(1, instances))
   }
+  return found
 }
 
 function positive(name: string, text: string): number {
