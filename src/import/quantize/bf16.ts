@@ -1,4 +1,4 @@
-import { eachModel, forModels, MODELS } from '../../bundle/index.ts'
+import { eachModel, forModels } from '../../bundle/index.ts'
 import type { LanguageModel } from '../open.ts'
 import { measureAll } from './accuracy.ts'
 import type { CalibrationContext, Quantizer } from './calibration.ts'
@@ -44,11 +44,5 @@ export async function correctBf16(
 ): Promise<Corrected> {
   const groups = [[...orfs.calibration, ...orfs.heldOut]]
   const both = await follow(model, { groups, rounded: { roundWeights: true }, done: 'compared' }, context)
-  return fitCorrection(
-    both,
-    orfs.calibration.length,
-    model.shape.width,
-    MODELS[model.name].label,
-    'with weights in BF16',
-  )
+  return fitCorrection(both, orfs.calibration.length, model, 'with weights in BF16')
 }

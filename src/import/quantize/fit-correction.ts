@@ -1,4 +1,5 @@
 import { EigenvalueDecomposition, Matrix } from 'ml-matrix'
+import { MODELS, type ModelName } from '../../bundle/index.ts'
 import type { Correction } from '../graphs/common.ts'
 import { checkFinite, type Rounded } from './accuracy.ts'
 
@@ -33,12 +34,12 @@ const WORTHWHILE = 0.98
 export function fitCorrection(
   both: Rounded,
   known: number,
-  width: number,
-  model: string,
+  { name, shape: { width } }: { name: ModelName; shape: { width: number } },
   how: string,
 ): Corrected {
-  checkFinite(both.exact, 'its last layer', model)
-  checkFinite(both.rounded, `its last layer ${how}`, model)
+  const { label } = MODELS[name]
+  checkFinite(both.exact, 'its last layer', label)
+  checkFinite(both.rounded, `its last layer ${how}`, label)
 
   const rows = (values: Float32Array) => Matrix.from1DArray(values.length / width, width, values)
   const x = rows(both.rounded.subarray(0, known * width))

@@ -151,13 +151,7 @@ async function calibrateProducts(
     },
     context,
   )
-  return fitCorrection(
-    both,
-    orfs.calibration.length,
-    model.shape.width,
-    MODELS[QUANTIZED].label,
-    'with products in FP8',
-  )
+  return fitCorrection(both, orfs.calibration.length, model, 'with products in FP8')
 }
 
 /** Largest magnitudes of both factors of a product. */
@@ -309,23 +303,11 @@ function recordOf(
     sequences: frames.length,
     residues: frames.reduce((sum, { protein }) => sum + protein.length, 0),
   })
-  const described = [...products].map(
-    ([
-      name,
-      {
-        inputMax,
-        weightMax,
-        error,
-        fp8: { input, weight },
-      },
-    ]) => {
-      const scales = { inputScale: fp8Scale(input), weightScale: fp8Scale(weight) }
-      return [
-        name,
-        { inputMax, weightMax, ...scales, error, precision: fp8(name) === undefined ? 'bf16' : 'fp8' },
-      ]
-    },
-  )
+  const described = [...products].map(([name, { fp8: scaled, error, ...largest }]) => {
+    const scales = { inputScale: fp8Scale(scaled.input), weightScale: fp8Scale(scaled.weight) }
+    const precision = fp8(name) === undefined ? 'bf16' : 'fp8'
+    return [name, { ...largest, ...scales, error, precision }]
+  })
   const record = {
     format: 'virnucpro-fp8-calibration',
     version: 1,

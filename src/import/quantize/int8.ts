@@ -50,7 +50,7 @@ export async function calibrateInt8(
     },
     context,
   )
-  const found = fitCorrection(both, orfs.calibration.length, model.shape.width, label, 'in INT8')
+  const found = fitCorrection(both, orfs.calibration.length, model, 'in INT8')
   return { ...found, options: { int8: channels.divisors, correction: found.correction } }
 }
 

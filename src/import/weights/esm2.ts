@@ -165,12 +165,7 @@ function findNaming(source: WeightSource): { naming: Naming; prefix: string } {
 function tensorMap(
   naming: Naming,
   prefix: string,
-  {
-    layers,
-    width,
-    hidden,
-    vocabulary,
-  }: { layers: number; width: number; hidden: number; vocabulary: number },
+  { layers, width, hidden, vocabulary }: Pick<Esm2Shape, 'layers' | 'width' | 'hidden' | 'vocabulary'>,
 ): TensorMap {
   const shapes: Record<string, readonly number[]> = {
     query: [width, width],

@@ -24,7 +24,7 @@ function sample(rows: number, errorOf: (along: readonly number[]) => (i: number)
 }
 
 const fit = (both: Parameters<typeof fitCorrection>[0], known: number, width: number) =>
-  fitCorrection(both, known, width, 'ESM-2', 'rounded')
+  fitCorrection(both, known, { name: 'esm2', shape: { width } }, 'rounded')
 
 /** Root of the mean square of what is left. */
 function left({ exact, rounded }: { exact: Float32Array; rounded: Float32Array }): number {
