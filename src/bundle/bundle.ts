@@ -94,14 +94,10 @@ export class Bundle {
     try {
       const place = await lstat(dirname(this.pathOf(file)))
       if (place.isSymbolicLink()) throw new NotRegularError(dirname(this.pathOf(file)), 'a link')
-      const handle = await openRegular(this.pathOf(file))
-      try {
-        const { size } = await handle.stat()
-        if (size !== file.bytes) throw this.#error(file, `has ${size} bytes instead of ${file.bytes}`, REMEDY)
-        return await use(handle)
-      } finally {
-        await handle.close()
-      }
+      await using handle = await openRegular(this.pathOf(file))
+      const { size } = await handle.stat()
+      if (size !== file.bytes) throw this.#error(file, `has ${size} bytes instead of ${file.bytes}`, REMEDY)
+      return await use(handle)
     } catch (error) {
       throw this.#problem(file, error)
     }

@@ -1,6 +1,7 @@
 import { type FileHandle, open } from 'node:fs/promises'
 import { writeAtomically } from '../system/atomic.ts'
-import { ReadError } from '../system/system-error.ts'
+import { orClose } from '../system/or-close.ts'
+import { unlessMissing } from '../system/system-error.ts'
 import { encodeEntry, journalHeader, KEY_BYTES, readJournal } from './journal-format.ts'
 import { KeyIndex } from './key-index.ts'
 
@@ -59,24 +60,16 @@ export class AdoptedVectors implements AsyncDisposable {
 
   /** The vectors that `copy` left; undefined where there are none, or of other models. */
   static async open(path: string, models: string): Promise<AdoptedVectors | undefined> {
-    let file: FileHandle
-    try {
-      file = await open(path, 'r')
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
-      throw new ReadError(path, error)
-    }
+    const file = await open(path, 'r').catch(unlessMissing(path))
+    if (file === undefined) return undefined
     const adopted = new AdoptedVectors(path, file)
-    try {
+    await orClose(file, async () => {
       await readJournal(file, models, ({ model, keys, dimension }, vectorsAt) => {
         const known = adopted.#models.get(model) ?? { dimension, index: new KeyIndex() }
         adopted.#models.set(model, known)
         if (known.dimension === dimension) known.index.add(keys, vectorsAt)
       })
-    } catch (error) {
-      await file.close()
-      throw error
-    }
+    })
     return adopted
   }
 

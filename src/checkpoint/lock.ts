@@ -1,10 +1,11 @@
 import { constants, readFileSync, rmdirSync, unlinkSync } from 'node:fs'
 import { type FileHandle, link, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
+import { hasNoLinks } from '../system/atomic.ts'
 import { TryAgainError } from '../system/errors.ts'
 import { CREATE } from '../system/kept-files.ts'
 import { READ } from '../system/regular-file.ts'
-import { WriteError } from '../system/system-error.ts'
+import { cannotWrite, WriteError } from '../system/system-error.ts'
 import { formatOwner, isAlive, type LockOwner, parseOwner, thisProcess } from './lock-owner.ts'
 
 /** The holder shows this often that it lives. */
@@ -65,12 +66,7 @@ export class RunLock implements AsyncDisposable {
    * @throws WriteError when the folder cannot be written to
    */
   static async acquire(path: string, { heartbeatMs = HEARTBEAT_MS } = {}): Promise<RunLock> {
-    let created: string | undefined
-    try {
-      created = await mkdir(dirname(path), { recursive: true })
-    } catch (error) {
-      throw new WriteError(path, error)
-    }
+    const created = await mkdir(dirname(path), { recursive: true }).catch(cannotWrite(path))
     const lock = new RunLock(path, thisProcess(), created)
     await lock.#acquire(heartbeatMs)
     return lock
@@ -219,18 +215,9 @@ async function appears(from: string, to: string): Promise<boolean> {
     await link(from, to)
     return true
   } catch (error) {
-    switch ((error as NodeJS.ErrnoException).code) {
-      case 'EEXIST':
-        return false
-      case 'EPERM':
-      case 'ENOTSUP':
-      case 'EOPNOTSUPP':
-      case 'ENOSYS':
-      case 'EMLINK':
-        return await copied(from, to)
-      default:
-        throw new WriteError(to, error)
-    }
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false
+    if (hasNoLinks(error)) return await copied(from, to)
+    throw new WriteError(to, error)
   }
 }
 
@@ -263,13 +250,9 @@ async function isStale(path: string, owner: LockOwner | undefined, probe: string
 }
 
 async function writeSynced(path: string, flags: number, content: string | Uint8Array): Promise<void> {
-  const file = await open(path, flags)
-  try {
-    await file.writeFile(content)
-    await file.sync()
-  } finally {
-    await file.close()
-  }
+  await using file = await open(path, flags)
+  await file.writeFile(content)
+  await file.sync()
 }
 
 async function read(path: string): Promise<string | undefined> {

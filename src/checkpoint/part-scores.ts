@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { crc32 } from 'node:zlib'
 import { writeAtomically } from '../system/atomic.ts'
 import { READ } from '../system/regular-file.ts'
-import { ReadError } from '../system/system-error.ts'
+import { unlessMissing } from '../system/system-error.ts'
 import type { PartDigests } from './part-files.ts'
 
 /** Ids and scores of one finished part. */
@@ -43,10 +43,7 @@ export async function writePartScores(
 
 /** The scores of a finished part, undefined where there are none or where they are damaged. */
 export async function readPartScores(path: string): Promise<PartScores | undefined> {
-  const bytes = await readFile(path, { flag: READ }).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return undefined
-    throw new ReadError(path, error)
-  })
+  const bytes = await readFile(path, { flag: READ }).catch(unlessMissing(path))
   const magic = bytes?.toString('latin1', 0, 8)
   if (bytes === undefined || bytes.length < HEADER_BYTES || (magic !== MAGIC && magic !== OLD_MAGIC))
     return undefined

@@ -6,7 +6,7 @@ import { syncFolder } from '../system/atomic.ts'
 import { DataError } from '../system/errors.ts'
 import { CREATE } from '../system/kept-files.ts'
 import { NotRegularError, openRegular } from '../system/regular-file.ts'
-import { fromSystem, WriteError } from '../system/system-error.ts'
+import { cannotWrite, fromSystem, WriteError } from '../system/system-error.ts'
 
 /** First line of a record; the number is the version of its format. */
 const HEADER = 'virnucpro files 1'
@@ -127,11 +127,7 @@ export class RecordLog implements Disposable {
   /** Puts all lines on the disk. @throws WriteError */
   async sync(): Promise<void> {
     if (this.#file === undefined) return
-    try {
-      await promisify(fdatasync)(this.#file)
-    } catch (error) {
-      throw new WriteError(this.path, error)
-    }
+    await promisify(fdatasync)(this.#file).catch(cannotWrite(this.path))
     if (this.#isNew) await syncFolder(dirname(this.path))
     this.#isNew = false
   }

@@ -37,14 +37,10 @@ export async function beginsAsCheckpoint(path: string): Promise<boolean> {
 
 /** The beginning of a file, one letter for each byte. */
 export async function firstBytes(path: string, count: number): Promise<string> {
-  const file = await open(path)
-  try {
-    const bytes = Buffer.alloc(count)
-    const { bytesRead } = await file.read(bytes, 0, count, 0)
-    return bytes.toString('latin1', 0, bytesRead)
-  } finally {
-    await file.close()
-  }
+  await using file = await open(path)
+  const bytes = Buffer.alloc(count)
+  const { bytesRead } = await file.read(bytes, 0, count, 0)
+  return bytes.toString('latin1', 0, bytesRead)
 }
 
 /** Names that runs give to records. */

@@ -6,7 +6,7 @@ import { isatty } from 'node:tty'
 import { promisify } from 'node:util'
 import { systemProblem } from '../system/problems.ts'
 import { descriptorOf } from '../system/same-file.ts'
-import { WriteError } from '../system/system-error.ts'
+import { cannotWrite } from '../system/system-error.ts'
 import { FastaError, type InputDigest, type InputFailure, type ReadStatistics } from './types.ts'
 
 /** An input that can be read, and how. */
@@ -325,9 +325,7 @@ export async function keepInput(input: string, signal?: AbortSignal): Promise<Ke
   const [source] = await inspectInputs([input])
   if (source === undefined || source.kind === 'file')
     return { path: input, [Symbol.asyncDispose]: () => Promise.resolve() }
-  const folder = await mkdtemp(join(tmpdir(), 'virnucpro-')).catch((error: unknown) => {
-    throw new WriteError(tmpdir(), error)
-  })
+  const folder = await mkdtemp(join(tmpdir(), 'virnucpro-')).catch(cannotWrite(tmpdir()))
   const remove = () => rm(folder, { recursive: true, force: true })
   const path = join(folder, source.descriptor === undefined ? basename(input) : 'stdin')
   try {
@@ -342,16 +340,8 @@ export async function keepInput(input: string, signal?: AbortSignal): Promise<Ke
 /** Writes what a stream gives to a file that must not be there yet. */
 export async function copyStream(source: InputSource, path: string, signal?: AbortSignal): Promise<void> {
   await using bytes = new InputBytes(source, { readBytes: CHUNK_BYTES, digest: false, signal })
-  const file = await open(path, 'wx', 0o600).catch((error: unknown) => {
-    throw new WriteError(path, error)
-  })
-  try {
-    for await (const chunk of bytes.chunks()) {
-      await file.writeFile(chunk).catch((error: unknown) => {
-        throw new WriteError(path, error)
-      })
-    }
-  } finally {
-    await file.close()
+  await using file = await open(path, 'wx', 0o600).catch(cannotWrite(path))
+  for await (const chunk of bytes.chunks()) {
+    await file.writeFile(chunk).catch(cannotWrite(path))
   }
 }

@@ -3,6 +3,7 @@ import { basename, join } from 'node:path'
 import { MODELS, ModelError, type ModelName, ModelNotFoundError } from '../bundle/index.ts'
 import type { GraphBuilder } from '../onnx/index.ts'
 import type { OpenFrame } from '../sequence/index.ts'
+import { orClose } from '../system/or-close.ts'
 import { ReadError } from '../system/system-error.ts'
 import { DnaTokenizer, EsmAlphabet } from '../tokenizers/index.ts'
 import type { GraphOptions } from './graphs/common.ts'
@@ -148,12 +149,10 @@ async function closing<Model extends object>(
   source: { close(): Promise<void> },
   read: () => Model | Promise<Model>,
 ): Promise<Model & AsyncDisposable> {
-  try {
-    return { ...(await read()), [Symbol.asyncDispose]: () => source.close() }
-  } catch (error) {
-    await source.close()
-    throw error
-  }
+  return await orClose(source, async () => ({
+    ...(await read()),
+    [Symbol.asyncDispose]: () => source.close(),
+  }))
 }
 
 async function readTokenizer(folder: string): Promise<Buffer> {

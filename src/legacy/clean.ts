@@ -3,7 +3,7 @@ import { lstat, readdir, rm, rmdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { beginsAsCheckpoint, FileRecord, isStateFile, type RecordPlace } from '../checkpoint/index.ts'
 import { resultFiles, statePaths } from '../layout/index.ts'
-import { WriteError } from '../system/system-error.ts'
+import { cannotWrite } from '../system/system-error.ts'
 import { type LegacyFile, readLegacyFile } from './read.ts'
 import { LAYOUTS, layoutOf, oncePerFolder, pathsOf, runsIn } from './runs.ts'
 import { type Found, scanFolder } from './scan.ts'
@@ -60,11 +60,7 @@ function removal(path: string, reason: string): Removal {
 }
 
 async function remove(path: string): Promise<void> {
-  try {
-    await rm(path, { force: true })
-  } catch (error) {
-    throw new WriteError(path, error)
-  }
+  await rm(path, { force: true }).catch(cannotWrite(path))
   await rmdir(dirname(path)).catch(() => {})
 }
 

@@ -3,7 +3,7 @@ import * as v from 'valibot'
 import { forModels } from '../bundle/index.ts'
 import { DataError } from '../system/errors.ts'
 import { parseJson } from '../system/json.ts'
-import { ReadError } from '../system/system-error.ts'
+import { unlessMissing } from '../system/system-error.ts'
 import { STAGES } from './run-stats.ts'
 
 /** Version of the lines in `metrics.jsonl`; documented in docs/monitoring.md. */
@@ -155,7 +155,6 @@ const endSchema = v.object({
 export const metricsSchema = v.variant('kind', [startSchema, sampleSchema, warningSchema, endSchema])
 
 export type MetricsLine = v.InferOutput<typeof metricsSchema>
-export type MetricsStart = v.InferOutput<typeof startSchema>
 export type MetricsSample = v.InferOutput<typeof sampleSchema>
 export type MetricsWarning = v.InferOutput<typeof warningSchema>
 export type MetricsEnd = v.InferOutput<typeof endSchema>
@@ -171,10 +170,7 @@ export type Outcome = MetricsEnd['outcome']
  * @throws DataError naming the line that is none of this version
  */
 export async function readMetrics(path: string): Promise<MetricsLine[]> {
-  const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return ''
-    throw new ReadError(path, error)
-  })
+  const text = (await readFile(path, 'utf8').catch(unlessMissing(path))) ?? ''
   const lines: MetricsLine[] = []
   for (const [at, line] of text.split('\n').entries()) {
     const value = parsed(line)

@@ -125,26 +125,23 @@ export class AtomicFile implements ByteSink, AsyncDisposable {
   }
 }
 
+/** Whether a link could not be made because the file system has no hard links, or allows no more of them. */
+export function hasNoLinks(error: unknown): boolean {
+  const { code = '' } = error as NodeJS.ErrnoException
+  return ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK'].includes(code)
+}
+
 /** A name is given only if nothing has it, a link or a file that came a moment ago included. */
 async function nameUnlessTaken(temporary: string, path: string, shown: string): Promise<void> {
   try {
     await link(temporary, path)
   } catch (error) {
-    switch ((error as NodeJS.ErrnoException).code) {
-      case 'EEXIST':
-        throw new ForeignFileError(shown)
-      case 'EPERM':
-      case 'ENOTSUP':
-      case 'EOPNOTSUPP':
-      case 'ENOSYS':
-      case 'EMLINK':
-        // No hard links on this file system: the moment in between cannot be closed.
-        if (await isThere(path)) throw new ForeignFileError(shown)
-        await rename(temporary, path)
-        return
-      default:
-        throw error
-    }
+    const isTaken = (error as NodeJS.ErrnoException).code === 'EEXIST'
+    if (!isTaken && !hasNoLinks(error)) throw error
+    // Without hard links the moment in between cannot be closed.
+    if (isTaken || (await isThere(path))) throw new ForeignFileError(shown)
+    await rename(temporary, path)
+    return
   }
   await rm(temporary, { force: true })
 }
@@ -159,13 +156,10 @@ export async function makeFolder(path: string, keepers = keepersOf(path)): Promi
 
 /** Syncs a folder's entries; file systems that cannot do so (some network ones) answer with an error we may ignore. */
 export async function syncFolder(path: string): Promise<void> {
-  let handle: FileHandle | undefined
   try {
-    handle = await open(path, 'r')
+    await using handle = await open(path, 'r')
     await handle.sync()
   } catch {
     // Nothing to be done: the rename has happened, only its survival of a power cut is not certain.
-  } finally {
-    await handle?.close()
   }
 }

@@ -3,7 +3,7 @@ import { rm } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { UsageError } from './errors.ts'
 import { isThere } from './same-file.ts'
-import { WriteError } from './system-error.ts'
+import { cannotWrite } from './system-error.ts'
 
 /**
  * What happens to a file or folder of a run.
@@ -85,11 +85,7 @@ export async function removeFile(path: string): Promise<boolean> {
   const owning = covering.filter((keeper) => keeper.owns(absolute))
   if (covering.length > 0 && owning.length === 0) return !(await isThere(absolute))
   for (const keeper of owning) keeper.note('go', absolute)
-  try {
-    await rm(absolute, { force: true })
-  } catch (error) {
-    throw new WriteError(path, error)
-  }
+  await rm(absolute, { force: true }).catch(cannotWrite(path))
   for (const keeper of owning) keeper.note('gone', absolute)
   return true
 }

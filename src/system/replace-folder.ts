@@ -6,7 +6,7 @@ import { parseJson } from './json.ts'
 import { temporaryName } from './kept-files.ts'
 import { processPlace, processStart } from './processes.ts'
 import { filesAt, sameFile } from './same-file.ts'
-import { WriteError } from './system-error.ts'
+import { cannotWrite, WriteError } from './system-error.ts'
 
 /** Says in an unfinished folder what it will be and who makes it. */
 const MARKER = '.virnucpro-unfinished.json'
@@ -38,9 +38,7 @@ export async function createFolder(
 ): Promise<void> {
   const output = resolve(folder.output)
   await requirePlace(output, folder)
-  const unfinished = await beginFolder(output).catch((error) => {
-    throw new WriteError(output, error)
-  })
+  const unfinished = await beginFolder(output).catch(cannotWrite(output))
   try {
     await fill(unfinished)
     await replaceFolder(unfinished, output)

@@ -4,12 +4,8 @@ const BLOCK_BYTES = 1 << 20
 
 /** SHA-256 of a file of any size, in lower-case hexadecimal. */
 export async function sha256File(path: string, signal?: AbortSignal): Promise<string> {
-  const file = await open(path, 'r')
-  try {
-    return await sha256Open(file, signal)
-  } finally {
-    await file.close()
-  }
+  await using file = await open(path, 'r')
+  return await sha256Open(file, signal)
 }
 
 /** The same of what is left of a file that is open. */

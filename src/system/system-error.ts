@@ -32,6 +32,25 @@ export class ReadError extends FileError {
   }
 }
 
+/** For the `catch` of a call that writes: throws a `WriteError`. */
+export function cannotWrite(path: string): (cause: unknown) => never {
+  return (cause) => {
+    throw new WriteError(path, cause)
+  }
+}
+
+/** For the `catch` of a call that reads: throws a `ReadError`. */
+export function cannotRead(path: string): (cause: unknown) => never {
+  return (cause) => {
+    throw new ReadError(path, cause)
+  }
+}
+
+/** For the `catch` of a call that reads a file that need not be there: undefined without it. @throws ReadError */
+export function unlessMissing(path: string): (cause: NodeJS.ErrnoException) => undefined {
+  return (cause) => (cause.code === 'ENOENT' ? undefined : cannotRead(path)(cause))
+}
+
 /** Calls that only ever change something; every other call may be a reading one. */
 const WRITING =
   /^(write|f?sync|fdatasync|mkdir|mkdtemp|rename|rm|rmdir|unlink|link|symlink|copyfile|f?truncate|utime)/

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises'
-import { ReadError } from '../system/system-error.ts'
+import { cannotRead } from '../system/system-error.ts'
 import { type EncodeWord, mergesByMatch } from './bpe.ts'
 import { type AddedToken, parseTokenizerFile, type TokenizerSettings } from './tokenizer-file.ts'
 
@@ -35,9 +35,7 @@ export class DnaTokenizer {
 
   /** Reads a tokenizer.json. @throws {TokenizerFileError} ReadError */
   static async fromFile(path: string): Promise<DnaTokenizer> {
-    const text = await readFile(path, 'utf8').catch((cause: unknown) => {
-      throw new ReadError(path, cause)
-    })
+    const text = await readFile(path, 'utf8').catch(cannotRead(path))
     return DnaTokenizer.fromJson(text, path)
   }
 

@@ -1,3 +1,4 @@
+import { orClose } from '../system/or-close.ts'
 import { type ByteSource, fileSource, memorySource } from './byte-source.ts'
 import { TorchFileError } from './errors.ts'
 import type { PickleOptions } from './pickle-host.ts'
@@ -40,12 +41,7 @@ async function hasChecksums(source: ByteSource): Promise<boolean> {
  */
 export async function openTorchFile(path: string, options: PickleOptions = {}): Promise<TorchFile> {
   const source = await fileSource(path)
-  try {
-    return await openSource(source, options)
-  } catch (error) {
-    await source.close()
-    throw error
-  }
+  return await orClose(source, () => openSource(source, options))
 }
 
 /**

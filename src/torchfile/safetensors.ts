@@ -1,4 +1,5 @@
 import { parseJson } from '../system/json.ts'
+import { orClose } from '../system/or-close.ts'
 import { type ByteSource, fileSource, viewOf } from './byte-source.ts'
 import { ITEM_BYTES, isDType } from './dtype.ts'
 import { TorchFileError } from './errors.ts'
@@ -84,7 +85,7 @@ async function readHeader(source: ByteSource): Promise<{ json: Record<string, un
  */
 export async function openSafetensors(path: string): Promise<WeightSource> {
   const source = await fileSource(path)
-  try {
+  return await orClose(source, async () => {
     const { json, dataStart } = await readHeader(source)
     const entries = new Map<string, Entry>()
     for (const [name, value] of Object.entries(json))
@@ -95,8 +96,5 @@ export async function openSafetensors(path: string): Promise<WeightSource> {
       return [name, storedTensor(path, ref, bytes)] as const
     })
     return weightSource(path, new Map(tensors), () => source.close())
-  } catch (error) {
-    await source.close()
-    throw error
-  }
+  })
 }

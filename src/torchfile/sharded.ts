@@ -1,6 +1,7 @@
 import { readFile, stat } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { parseJson } from '../system/json.ts'
+import { orClose } from '../system/or-close.ts'
 import { reasonOf } from '../system/problems.ts'
 import { TorchFileError } from './errors.ts'
 import { MAX_INDEX_BYTES } from './limits.ts'
@@ -41,7 +42,7 @@ async function openShards(
   const shards = new Map<string, WeightSource>()
   const tensors = new Map<string, StoredTensor>()
   const close = async () => void (await Promise.all([...shards.values()].map((shard) => shard.close())))
-  try {
+  await orClose({ close }, async () => {
     for (const [name, file] of index) {
       const shard = shards.get(file) ?? (await open(join(directory, file)))
       shards.set(file, shard)
@@ -54,10 +55,7 @@ async function openShards(
         stream: (options) => shard.stream(name, options),
       })
     }
-  } catch (error) {
-    await close()
-    throw error
-  }
+  })
   return weightSource(directory, tensors, close)
 }
 
@@ -76,11 +74,6 @@ export function openSafetensorsIndex(directory: string): Promise<WeightSource> {
 export function openTorchIndex(directory: string): Promise<WeightSource> {
   return openShards(directory, 'pytorch_model.bin.index.json', async (path) => {
     const file = await openTorchFile(path)
-    try {
-      return weightSourceFromStateDict(file, file.root)
-    } catch (error) {
-      await file.close()
-      throw error
-    }
+    return await orClose(file, () => weightSourceFromStateDict(file, file.root))
   })
 }

@@ -78,7 +78,7 @@ async function problem(
   models: Record<ModelName, Contract>,
   signal: AbortSignal | undefined,
 ): Promise<VirnucproError | TritonError | undefined> {
-  const client = connect(url, {})
+  using client = connect(url, {})
   try {
     for (const model of MODEL_NAMES)
       await new ModelLane(client, model, { agreement: new Agreement(models[model], false) }).check(signal)
@@ -87,7 +87,5 @@ async function problem(
     signal?.throwIfAborted()
     if (error instanceof VirnucproError || error instanceof TritonError) return error
     throw error
-  } finally {
-    client.close()
   }
 }

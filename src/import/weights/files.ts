@@ -2,6 +2,7 @@ import { readdir, readFile, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { ModelError, ModelNotFoundError } from '../../bundle/index.ts'
 import { parseJson } from '../../system/json.ts'
+import { orClose } from '../../system/or-close.ts'
 import {
   openSafetensors,
   openSafetensorsIndex,
@@ -77,13 +78,10 @@ async function openFile(path: string, what: string): Promise<OpenedWeights> {
       { detail: { code: 'classifier-as-weights', data: {} } },
     )
   })
-  try {
+  return await orClose(file, async () => {
     const source = weightSourceFromStateDict(file, findStateDict(file.root))
     return { source, files: [path], folder, root: file.root }
-  } catch (error) {
-    await file.close()
-    throw error
-  }
+  })
 }
 
 async function openSharded(

@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises'
 import { basename } from 'node:path'
 import { ModelError, ModelNotFoundError } from '../../bundle/index.ts'
+import { orClose } from '../../system/or-close.ts'
 import {
   moduleStateDict,
   openSafetensors,
@@ -94,7 +95,7 @@ export async function openClassifier(path: string): Promise<OpenedClassifier> {
   }
   if (path.endsWith('.safetensors')) return { source: await openSafetensors(path), batchNormEps: new Map() }
   const file = await openTorchFile(path, { allowModules: true })
-  try {
+  return await orClose(file, async () => {
     const module = findModule(file.root)
     const stateDict = module === undefined ? findStateDict(file.root) : moduleStateDict(file, module)
     if (stateDict === undefined) {
@@ -104,10 +105,7 @@ export async function openClassifier(path: string): Promise<OpenedClassifier> {
       )
     }
     return { source: weightSourceFromStateDict(file, stateDict), batchNormEps: epsilons(module) }
-  } catch (error) {
-    await file.close()
-    throw error
-  }
+  })
 }
 
 /** A module saved whole, alone or under the key that checkpoints use. */

@@ -3,7 +3,7 @@ import { basename, join } from 'node:path'
 import { LICENCES, ModelError, type SourceRecord } from '../../bundle/index.ts'
 import { fileIdentity } from '../../system/regular-file.ts'
 import { sha256File } from '../../system/sha256.ts'
-import { ReadError } from '../../system/system-error.ts'
+import { cannotRead } from '../../system/system-error.ts'
 
 /** layers, width, heads of ESM-2 as published. */
 const PUBLISHED_ESM2 = ['6,320,20', '12,480,20', '30,640,20', '33,1280,20', '36,2560,40', '48,5120,40']
@@ -71,7 +71,5 @@ export async function rememberSources(paths: readonly string[]): Promise<() => P
 }
 
 async function identity(path: string): Promise<string> {
-  return await stat(path, { bigint: true }).then(fileIdentity, (error) => {
-    throw new ReadError(path, error)
-  })
+  return await stat(path, { bigint: true }).then(fileIdentity, cannotRead(path))
 }

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import * as v from 'valibot'
 import { ModelError } from '../../bundle/index.ts'
 import { parseJson } from '../../system/json.ts'
-import { ReadError } from '../../system/system-error.ts'
+import { unlessMissing } from '../../system/system-error.ts'
 import { PickleObject, type PyValue } from '../../torchfile/index.ts'
 
 const Count = v.pipe(v.number(), v.integer(), v.minValue(1))
@@ -48,13 +48,8 @@ async function readConfig<T>(
   what: string,
 ): Promise<T | undefined> {
   const path = join(folder, 'config.json')
-  let text: string
-  try {
-    text = await readFile(path, 'utf8')
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
-    throw new ReadError(path, error)
-  }
+  const text = await readFile(path, 'utf8').catch(unlessMissing(path))
+  if (text === undefined) return undefined
   let json: unknown
   try {
     json = parseJson(text)

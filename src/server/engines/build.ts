@@ -12,7 +12,7 @@ import {
   precisionsWhere,
   TABLE_POSITIONS,
 } from '../../bundle/index.ts'
-import { WriteError } from '../../system/system-error.ts'
+import { cannotWrite } from '../../system/system-error.ts'
 import { bytes } from '../../text/numbers.ts'
 import type { PlanSidecar } from '../repository/index.ts'
 import { type BuilderName, type BuildRequest, builders } from './builders.ts'
@@ -227,11 +227,7 @@ async function fitting(
 
 /** A plan takes what its weights take, and a little. */
 async function makeRoom(folder: string, bundle: Bundle, model: ModelName): Promise<void> {
-  try {
-    await mkdir(folder, { recursive: true })
-  } catch (error) {
-    throw new WriteError(folder, error)
-  }
+  await mkdir(folder, { recursive: true }).catch(cannotWrite(folder))
   const { bavail, bsize } = await statfs(folder)
   const needed = 1.1 * bundle.manifest.models[model].weights.bytes + (64 << 20)
   if (bavail * bsize < needed) {

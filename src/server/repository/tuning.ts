@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import * as v from 'valibot'
 import { MODEL_NAMES } from '../../bundle/index.ts'
 import { parseJson } from '../../system/json.ts'
-import { ReadError } from '../../system/system-error.ts'
+import { unlessMissing } from '../../system/system-error.ts'
 import { PlanError } from './errors.ts'
 import type { Plan } from './plans.ts'
 
@@ -41,13 +41,8 @@ export const TUNING_FILE = 'tuning.json'
 /** @returns undefined where nothing was tuned. @throws {PlanError} when the file is damaged */
 export async function readTuning(plans: string): Promise<Tuning | undefined> {
   const path = join(plans, TUNING_FILE)
-  let text: string
-  try {
-    text = await readFile(path, 'utf8')
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
-    throw new ReadError(path, error)
-  }
+  const text = await readFile(path, 'utf8').catch(unlessMissing(path))
+  if (text === undefined) return undefined
   try {
     return v.parse(TuningFile, parseJson(text))
   } catch (cause) {

@@ -2,6 +2,7 @@ import type { ErrorCodes } from '../../system/error-codes.ts'
 import { type ErrorOptions, UnavailableError, VirnucproError } from '../../system/errors.ts'
 import type { Logger } from '../../system/logger.ts'
 import { foreign, linesOf, type Message } from '../../system/printable.ts'
+import { messageOf } from '../../system/problems.ts'
 
 /** Lines of a model's failure that are shown; a traceback of Python has some more. */
 const REASON_LINES = 20
@@ -71,8 +72,7 @@ export class ServerNotFoundError extends UnavailableError {}
 
 /** The lines of an error's message, whatever was thrown. */
 export function errorLines(error: unknown): readonly string[] {
-  if (error instanceof VirnucproError) return error.lines
-  return [error instanceof Error ? error.message : String(error)]
+  return error instanceof VirnucproError ? error.lines : [messageOf(error)]
 }
 
 /** Warns of the first line; the others explain it. */

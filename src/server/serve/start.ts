@@ -1,4 +1,5 @@
 import type { Logger } from '../../system/logger.ts'
+import { orClose } from '../../system/or-close.ts'
 import { errorLines, warnOf } from './errors.ts'
 import { planServers, type ServeOptions } from './options.ts'
 import { requireFreePorts } from './ports.ts'
@@ -48,13 +49,10 @@ export async function startServer(options: ServeOptions): Promise<RunningServer>
 
   const servers: SupervisedServer[] = []
   const stopAll = () => Promise.all(servers.map((server) => server.stop()))
-  try {
+  await orClose({ close: stopAll }, async () => {
     for (const plan of plans) servers.push(new SupervisedServer(plan))
     await Promise.all(servers.map((server) => server.ready(options.signal)))
-  } catch (error) {
-    await stopAll()
-    throw error
-  }
+  })
   return running(servers, stopAll, options.logger)
 }
 
