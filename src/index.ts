@@ -29,7 +29,7 @@ export type {
  * Predicts which sequences of some files are viral, as `virnucpro predict` does: memory does not grow with the input, and
  * the same call continues a run that was interrupted.
  *
- * @throws {@link VirnucproError} with a message for the user; the output folder then holds a state that can be continued
+ * @throws VirnucproError with a message for the user; the output folder then holds a state that can be continued
  */
 export async function predict(options: PredictOptions, context: PredictContext): Promise<PredictResult> {
   return await (await import('./predict/index.ts')).predict(options, context)
@@ -39,7 +39,7 @@ export async function predict(options: PredictOptions, context: PredictContext):
  * Makes a bundle from weight files, as `virnucpro models import` does. They are checked and compared before anything is
  * written.
  *
- * @throws {@link VirnucproError} where a file is not the model that it is given as, or the models do not belong together
+ * @throws VirnucproError where a file is not the model that it is given as, or the models do not belong together
  */
 export async function importModels(options: ImportOptions): Promise<Bundle> {
   return await (await import('./import/index.ts')).importModels(options)
@@ -48,7 +48,7 @@ export async function importModels(options: ImportOptions): Promise<Bundle> {
 /**
  * Opens a bundle, or the one of the demonstration, which is called `demo`.
  *
- * @throws {@link VirnucproError} where there is none, or it is damaged
+ * @throws VirnucproError where there is none, or it is damaged
  */
 export async function openBundle(folder: string): Promise<Bundle> {
   return await (await import('./bundle/index.ts')).openBundle(folder)

@@ -61,7 +61,7 @@ export class BatchLimitError extends UsageError {
  * Meant for a window of some ten thousand sequences; the time grows with their number, the number of different lengths
  * and that of batches.
  *
- * @throws {BatchLimitError}
+ * @throws BatchLimitError
  */
 export function planBatches(lengths: ArrayLike<number>, options: BatchOptions): Batch[] {
   const { tokenBudget, maxSequences = Number.MAX_SAFE_INTEGER, lengthMultiple = 1 } = options

@@ -9,79 +9,79 @@ export const BUNDLE_VERSION = 1
 export const BUNDLE_FORMAT = 'virnucpro-bundle'
 export const MANIFEST_FILE = 'manifest.json'
 
-const Count = v.pipe(v.number(), v.safeInteger(), v.minValue(0))
-const Size = v.pipe(v.number(), v.safeInteger(), v.minValue(1))
-const Sha256 = v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/, 'expected 64 hexadecimal digits'))
+const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0))
+const size = v.pipe(v.number(), v.safeInteger(), v.minValue(1))
+const sha256Text = v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/, 'expected 64 hexadecimal digits'))
 
 /** A file of the bundle. Paths stay inside it: a manifest must not name any other file of the machine. */
-const BundleFile = v.object({
+const BundleFileSchema = v.object({
   path: v.pipe(
     v.string(),
     v.regex(/^[a-z0-9_]+\/[a-z0-9_]+(\.[a-z0-9]+)+$/, 'expected FOLDER/FILE inside the bundle'),
   ),
-  bytes: Count,
-  sha256: Sha256,
+  bytes: count,
+  sha256: sha256Text,
 })
 
 /** What a model was made from. */
-const Source = v.object({
+const SourceSchema = v.object({
   /** SPDX identifier, or 'unknown' for a model that is not a published one. */
   licence: v.string(),
-  files: v.array(v.object({ name: v.string(), bytes: Count, sha256: Sha256 })),
+  files: v.array(v.object({ name: v.string(), bytes: count, sha256: sha256Text })),
 })
 
 const distance = { cosineMin: v.number(), cosineMean: v.number(), relativeErrorMax: v.number() }
-const Distance = v.object(distance)
+const DistanceSchema = v.object(distance)
 
 /** What products in FP8 cost, found with open reading frames of a user's. */
-const Fp8 = v.object({
+const Fp8Schema = v.object({
   /** Scale and error of every product, and what they were found with. */
-  calibration: BundleFile,
+  calibration: BundleFileSchema,
   /** Products in the graph, and those of them that stayed in BF16. */
-  products: v.object({ all: Size, bf16: Count }),
+  products: v.object({ all: size, bf16: count }),
   /** Embeddings against the FP32 model, simulated on frames that were not calibrated with. */
-  accuracy: v.object({ sequences: Size, ...distance, equalCalls: Count }),
+  accuracy: v.object({ sequences: size, ...distance, equalCalls: count }),
 })
 
 const languageModel = (kind: ModelName) =>
   v.object({
     kind: v.literal(kind),
-    layers: Size,
-    width: Size,
-    heads: Size,
-    hidden: Size,
+    layers: size,
+    width: size,
+    heads: size,
+    hidden: size,
     /** Numbers in an embedding. */
-    dimension: Size,
+    dimension: size,
     /** Token ids the model has embeddings for. */
-    vocabulary: Size,
+    vocabulary: size,
     /** Letters that enter the mean; longer sequences are still read whole. Absent: all. */
-    maxResidues: v.optional(Size),
+    maxResidues: v.optional(size),
     /** Id to fill the rest of a batch with; what it is makes no difference to any embedding. */
-    padId: Count,
-    graph: BundleFile,
-    weights: BundleFile,
-    source: Source,
+    padId: count,
+    graph: BundleFileSchema,
+    weights: BundleFileSchema,
+    source: SourceSchema,
     /** Of a model that reads byte pairs. */
-    tokenizer: v.optional(BundleFile),
-    fp8: v.optional(Fp8),
+    tokenizer: v.optional(BundleFileSchema),
+    fp8: v.optional(Fp8Schema),
     /** Beside a model in FP8: what BF16 costs, after the correction of embeddings. */
-    bf16: v.optional(v.object({ accuracy: v.object({ sequences: Size, ...distance }) })),
+    bf16: v.optional(v.object({ accuracy: v.object({ sequences: size, ...distance }) })),
   })
 
 /**
  * What a precision costs: for INT8 and FP16 found by running the bundle's models, for BF16 by models with its weights that
  * compute in FP32, after the correction of embeddings.
  */
-const Measured = v.object({
+const MeasuredSchema = v.object({
   /** Nucleotides whose open reading frames were calibrated and measured with. */
-  input: v.object({ name: v.string(), bytes: Count, sha256: Sha256 }),
+  input: v.object({ name: v.string(), bytes: count, sha256: sha256Text }),
   /** Embeddings against the FP32 models, of frames that were not calibrated with. */
-  accuracy: v.object({ sequences: Size, ...forModels(() => Distance), equalCalls: Count }),
+  accuracy: v.object({ sequences: size, ...forModels(() => DistanceSchema), equalCalls: count }),
   /** With FP16: the largest magnitude of any number inside the models, which its range must hold. */
   largest: v.optional(v.number()),
 })
 
-const Described = v.object({
+const DescribedSchema = v.object({
   format: v.literal(BUNDLE_FORMAT),
   version: v.literal(BUNDLE_VERSION),
   name: v.string(),
@@ -95,33 +95,33 @@ const Described = v.object({
   /** Random weights made to show how the program works: what it calls means nothing. */
   demo: v.boolean(),
   /** Under the name of the precision, unless nothing was measured. FP8 has its own with each model. */
-  ...(Object.fromEntries(PRECISION_NAMES.map((name) => [name, v.optional(Measured)])) as Record<
+  ...(Object.fromEntries(PRECISION_NAMES.map((name) => [name, v.optional(MeasuredSchema)])) as Record<
     Precision,
-    v.OptionalSchema<typeof Measured, undefined>
+    v.OptionalSchema<typeof MeasuredSchema, undefined>
   >),
   models: v.object({
     ...forModels(languageModel),
     mlp: v.object({
       kind: v.literal('mlp'),
-      input: Size,
-      hidden: Size,
+      input: size,
+      hidden: size,
       /** In the order of the graph's output. */
       classes: v.array(v.string()),
       /** Bases of the chunks that it was made for; absent where nobody has said it. */
-      chunkLength: v.optional(Size),
-      graph: BundleFile,
-      source: Source,
+      chunkLength: v.optional(size),
+      graph: BundleFileSchema,
+      source: SourceSchema,
     }),
   }),
 })
 
-export const Manifest = v.pipe(
-  Described,
+export const ManifestSchema = v.pipe(
+  DescribedSchema,
   v.check(belongsTogether, 'precision, attention, models and what was measured do not belong together'),
 )
 
 /** What a precision or a model alone has: a bundle of another is not what its manifest says. */
-function belongsTogether(manifest: v.InferOutput<typeof Described>): boolean {
+function belongsTogether(manifest: v.InferOutput<typeof DescribedSchema>): boolean {
   const { precision, attention, models } = manifest
   if (attention === 'fused' && computesOnCpu(precision)) return false
   if (PRECISION_NAMES.some((name) => name !== precision && manifest[name] !== undefined)) return false
@@ -138,12 +138,12 @@ function belongsTogether(manifest: v.InferOutput<typeof Described>): boolean {
 }
 
 /** What `manifest.json` says: which files a bundle has, and what they are. @interface */
-export type Manifest = v.InferOutput<typeof Manifest>
-export type Measured = v.InferOutput<typeof Measured>
+export type Manifest = v.InferOutput<typeof ManifestSchema>
+export type Measured = v.InferOutput<typeof MeasuredSchema>
 /** A file of a bundle: path in it, size and SHA-256. @interface */
-export type BundleFile = v.InferOutput<typeof BundleFile>
+export type BundleFile = v.InferOutput<typeof BundleFileSchema>
 /** The files that a model was imported from, and their licence. @interface */
-export type SourceRecord = v.InferOutput<typeof Source>
+export type SourceRecord = v.InferOutput<typeof SourceSchema>
 
 const NO_CHECKSUM = '0'.repeat(64)
 

@@ -5,7 +5,15 @@ import { NotRegularError, openRegular } from '../system/regular-file.ts'
 import { fromSystem } from '../system/system-error.ts'
 import { Bundle } from './bundle.ts'
 import { BundleError } from './errors.ts'
-import { BUNDLE_FORMAT, BUNDLE_VERSION, filesOf, isIntact, MANIFEST_FILE, Manifest } from './manifest.ts'
+import {
+  BUNDLE_FORMAT,
+  BUNDLE_VERSION,
+  filesOf,
+  isIntact,
+  MANIFEST_FILE,
+  type Manifest,
+  ManifestSchema,
+} from './manifest.ts'
 
 /** Files of up to this size are read and compared whenever a bundle is opened. */
 const SMALL_BYTES = 64 << 20
@@ -66,7 +74,7 @@ export async function readManifest(folder: string): Promise<Manifest> {
         'Import the models again with this program, or use the program that made it.',
     )
   }
-  const result = v.safeParse(Manifest, json)
+  const result = v.safeParse(ManifestSchema, json)
   if (!result.success) {
     const problems = result.issues.map((issue) => `${v.getDotPath(issue) ?? 'file'}: ${issue.message}`)
     throw new BundleError(folder, [

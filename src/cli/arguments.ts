@@ -13,7 +13,7 @@ export function defined<Given extends object>(
 
 /**
  * Checks paths named by the user before any long work begins.
- * @throws {NoInputError} for the first one that does not exist.
+ * @throws NoInputError for the first one that does not exist.
  */
 export async function requirePaths(named: Named): Promise<void> {
   for (const [what, path] of named) {
@@ -26,7 +26,7 @@ export async function requirePaths(named: Named): Promise<void> {
 
 /**
  * The same for files to be read; `-` is standard input and always there.
- * @throws {NoInputError} for the first one that does not exist or is a folder.
+ * @throws NoInputError for the first one that does not exist or is a folder.
  */
 export async function requireFiles(named: Named): Promise<void> {
   await requirePaths(named.filter(([, path]) => path !== '-'))
@@ -41,7 +41,7 @@ export async function requireFiles(named: Named): Promise<void> {
 
 /**
  * The same for a folder.
- * @throws {NoInputError} when there is none of that name.
+ * @throws NoInputError when there is none of that name.
  */
 export async function requireFolder(folder: string): Promise<void> {
   const found = await stat(folder).catch(() => undefined)
@@ -51,7 +51,7 @@ export async function requireFolder(folder: string): Promise<void> {
 
 /**
  * The same for files or streams of sequences, such as `<( … )` or a named pipe; nothing is read from them.
- * @throws {FastaError} for the first one that cannot be read, and for a stream that is named twice.
+ * @throws FastaError for the first one that cannot be read, and for a stream that is named twice.
  */
 export async function requireInputs(...paths: (string | undefined)[]): Promise<void> {
   // Loaded here: most commands have no sequences, and help has none.

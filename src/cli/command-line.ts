@@ -3,7 +3,7 @@ import { hasNegation, longNames, type Option, type Options } from '../settings/i
 import { UsageError } from '../system/errors.ts'
 import { didYouMean } from '../text/suggest.ts'
 
-/** One option as it stands on the command line. */
+/** One option of the command line. */
 interface GivenOption {
   name: string
   option: Option
@@ -28,7 +28,7 @@ interface Spelling {
 /**
  * Splits a command line into options and words: `--threads 8`, `--threads=8`, `-t 8`, `-t8`, `-t=8`, and switches run
  * together, `-kf`; after `--` every word is a word.
- * @throws {UsageError} for an unknown option or a missing, empty or surplus value.
+ * @throws UsageError for an unknown option or a missing, empty or surplus value.
  */
 export function readCommandLine(argv: readonly string[], options: Options): CommandLine {
   const { config, known } = spellings(options)
@@ -106,7 +106,7 @@ interface Collected {
 
 /**
  * Brings the options together by name: lists are joined, repetitions of the same value are one.
- * @throws {UsageError} when one name is given two different values.
+ * @throws UsageError when one name is given two different values.
  */
 export function collect(given: readonly GivenOption[]): Map<string, Collected> {
   const collected = new Map<string, Collected>()

@@ -82,7 +82,7 @@ function withoutEffect({ given }: CommandLine): string[] {
 
 /**
  * The log is added to: a file that the command reads, or writes otherwise, would no longer be what it was.
- * @throws {UsageError} with both names
+ * @throws UsageError with both names
  */
 async function requireOwnLog(
   { given, words }: CommandLine,

@@ -28,7 +28,7 @@ const PATIENCE_MS = 4000
  * files are left in a state a later run can continue from; a second one ends the process at once, and so does work
  * that takes too long to settle.
  * @param patienceMs - how long it may take; a server that lets requests finish needs more
- * @throws {InterruptedError} when a signal came, whatever became of the work.
+ * @throws InterruptedError when a signal came, whatever became of the work.
  */
 export async function withSignals<Result>(
   logger: Logger,

@@ -9,7 +9,7 @@ const REPLACED = '\ufffd'
  * Refuses names that are not valid UTF-8: the runtime hands them on with a replacement character, so that the program would
  * read or make another file than the one that was named.
  *
- * @throws {UsageError} naming the first of them
+ * @throws UsageError naming the first of them
  */
 export function requireUtf8(
   argv: readonly string[],

@@ -43,7 +43,7 @@ export interface EmbeddingBackend extends AsyncDisposable {
    *
    * @param onServer - gets `HOST:PORT` of the server that has computed it; not called when this process has
    * @returns row-major [rows, dimension] float32
-   * @throws {InferenceError} when the model fails on this batch; any other error ends the run
+   * @throws InferenceError when the model fails on this batch; any other error ends the run
    */
   embed(
     model: ModelName,

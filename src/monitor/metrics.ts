@@ -82,16 +82,16 @@ function schemas<T extends Record<string, Measure>>(measures: T): Schemas<T> {
   return Object.fromEntries(Object.entries(measures).map(([key, { schema }]) => [key, schema])) as Schemas<T>
 }
 
-const modelsSchema = v.object(forModels(() => v.object(schemas(MEASURES.models))))
+const ModelsSchema = v.object(forModels(() => v.object(schemas(MEASURES.models))))
 
-const deviceSchema = v.object({
+const DeviceSchema = v.object({
   name: v.string(),
   /** A GPU, the instances of one server where its GPUs are unknown, or the processor of this machine. */
   kind: v.picklist(['gpu', 'instance', 'cpu']),
   ...schemas(MEASURES.devices),
 })
 
-const stageSchema = v.object({
+const StageSchema = v.object({
   name: v.picklist([...STAGES.keys()]),
   /** Seconds since the start of this process; stages overlap. */
   start: amount,
@@ -100,7 +100,7 @@ const stageSchema = v.object({
   busySeconds: amount,
 })
 
-const startSchema = v.object({
+const StartSchema = v.object({
   kind: v.literal('start'),
   version: v.literal(METRICS_VERSION),
   time,
@@ -112,19 +112,19 @@ const startSchema = v.object({
   resumed: v.boolean(),
 })
 
-const sampleSchema = v.object({
+const SampleSchema = v.object({
   kind: v.literal('sample'),
   time,
   seconds: amount,
   frames: v.object(schemas(MEASURES.frames)),
-  models: modelsSchema,
-  devices: v.array(deviceSchema),
+  models: ModelsSchema,
+  devices: v.array(DeviceSchema),
   process: v.object(schemas(MEASURES.process)),
   /** Seconds since anything was last made durable; absent before the first time. */
   checkpointAgeSeconds: v.exactOptional(amount),
 })
 
-const warningSchema = v.object({
+const WarningSchema = v.object({
   kind: v.literal('warning'),
   time,
   seconds: amount,
@@ -141,25 +141,25 @@ const warningSchema = v.object({
   message: v.string(),
 })
 
-const endSchema = v.object({
+const EndSchema = v.object({
   kind: v.literal('end'),
   time,
   seconds: amount,
   outcome: v.picklist(['finished', 'failed-parts', 'stopped', 'error']),
-  stages: v.array(stageSchema),
-  models: modelsSchema,
+  stages: v.array(StageSchema),
+  models: ModelsSchema,
   process: v.object({ peakRssBytes: count, cpuSeconds: amount }),
 })
 
 /** One line of `metrics.jsonl`. */
-export const metricsSchema = v.variant('kind', [startSchema, sampleSchema, warningSchema, endSchema])
+export const MetricsSchema = v.variant('kind', [StartSchema, SampleSchema, WarningSchema, EndSchema])
 
-export type MetricsLine = v.InferOutput<typeof metricsSchema>
-export type MetricsSample = v.InferOutput<typeof sampleSchema>
-export type MetricsWarning = v.InferOutput<typeof warningSchema>
-export type MetricsEnd = v.InferOutput<typeof endSchema>
-export type DeviceMetrics = v.InferOutput<typeof deviceSchema>
-export type StageMetrics = v.InferOutput<typeof stageSchema>
+export type MetricsLine = v.InferOutput<typeof MetricsSchema>
+export type MetricsSample = v.InferOutput<typeof SampleSchema>
+export type MetricsWarning = v.InferOutput<typeof WarningSchema>
+export type MetricsEnd = v.InferOutput<typeof EndSchema>
+export type DeviceMetrics = v.InferOutput<typeof DeviceSchema>
+export type StageMetrics = v.InferOutput<typeof StageSchema>
 export type WarningCode = MetricsWarning['code']
 export type Outcome = MetricsEnd['outcome']
 
@@ -175,7 +175,7 @@ export async function readMetrics(path: string): Promise<MetricsLine[]> {
   for (const [at, line] of text.split('\n').entries()) {
     const value = parsed(line)
     if (value === undefined) continue
-    const result = v.safeParse(metricsSchema, value)
+    const result = v.safeParse(MetricsSchema, value)
     if (!result.success) {
       const what = `not a line of metrics of version ${METRICS_VERSION}: ${result.issues[0].message}`
       throw new DataError(`${path}, line ${at + 1}: ${what}`)

@@ -30,14 +30,14 @@ export interface DownloadOptions {
 }
 
 /** What has come of a file, beside it while it is not whole. */
-const State = v.object({
+const StateSchema = v.object({
   /** Of the address, the version and the size. */
   source: v.string(),
   pieceBytes: v.pipe(v.number(), v.integer(), v.minValue(1)),
   /** Bytes from the start of each piece. */
   filled: v.array(v.pipe(v.number(), v.integer(), v.minValue(0))),
 })
-type State = v.InferOutput<typeof State>
+type State = v.InferOutput<typeof StateSchema>
 
 /** The file that grows, and the record of what of it has come. */
 function unfinishedNames(target: string): { data: string; record: string } {
@@ -251,7 +251,7 @@ async function writeRecord(record: string, text: string): Promise<void> {
 async function readState(record: string): Promise<State | undefined> {
   try {
     const text = await readFile(record, { encoding: 'utf8', flag: READ })
-    return v.parse(State, JSON.parse(text))
+    return v.parse(StateSchema, JSON.parse(text))
   } catch {
     // Not there, or damaged: the file starts over.
     return undefined

@@ -57,7 +57,7 @@ export async function mirroredFiles(client: Client, model: Pullable, address: st
   return [{ name: model.place, file: await inspect(client, url) }]
 }
 
-const Listing = v.object({
+const ListingSchema = v.object({
   sha: v.pipe(v.string(), v.regex(/^[0-9a-f]{40}$/)),
   siblings: v.array(
     v.object({
@@ -76,9 +76,9 @@ async function listRepository(
 ): Promise<{ commit: string; files: Map<string, Listed> }> {
   const url = `${endpoint}/api/models/${repository}/revision/main?blobs=true`
   const text = await fetchText(client, url)
-  let listing: v.InferOutput<typeof Listing>
+  let listing: v.InferOutput<typeof ListingSchema>
   try {
-    listing = v.parse(Listing, parseJson(text))
+    listing = v.parse(ListingSchema, parseJson(text))
   } catch (error) {
     throw new UnavailableError(`${shown(url)}: not the list of a model's files (${messageOf(error)})`)
   }

@@ -30,7 +30,7 @@ export class ChunkLengthError extends UsageError {
  * where only n - 1 overlaps exist, so most records end in a chunk shorter than `chunkLength` (never shorter than half
  * of it, once there is more than one). The models' calls depend on these bounds: they are kept, base for base.
  *
- * @throws {ChunkLengthError}
+ * @throws ChunkLengthError
  */
 export function chunkBounds(length: number, chunkLength: number): ChunkBounds[] {
   return [...eachChunk(length, chunkLength)]

@@ -30,7 +30,7 @@ export function findConfigFile(named: string | undefined, cwd: string): string |
 
 /**
  * Reads a YAML or JSON configuration file; it is parsed, never executed.
- * @throws {UsageError} when it cannot be read or parsed, or holds an unknown key.
+ * @throws UsageError when it cannot be read or parsed, or holds an unknown key.
  */
 export async function readConfigFile(path: string, cwd: string): Promise<FileSettings> {
   let bytes: Uint8Array

@@ -54,7 +54,7 @@ export function tritonAccess(values: Settings): PredictOptions['tritonAccess'] {
 
 /**
  * The options of a `predict` run.
- * @throws {UsageError} when no input is named.
+ * @throws UsageError when no input is named.
  */
 export function toPredictOptions({ effective }: Configuration): PredictOptions {
   const { values } = effective

@@ -48,7 +48,7 @@ export interface Configuration {
 /**
  * Merges command line, environment, configuration file and defaults, validates the result once and fills in what
  * follows from it.
- * @throws {UsageError} for anything wrong in any of them.
+ * @throws UsageError for anything wrong in any of them.
  */
 export async function resolveConfiguration(request: ConfigurationRequest): Promise<Configuration> {
   const { environment, cwd, given } = request

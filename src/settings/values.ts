@@ -130,7 +130,7 @@ export const webAddresses = {
 
 const HEADER = 'expected NAME:VALUE'
 
-/** A header of a request, as it stands in one. */
+/** A header of a request: NAME:VALUE. */
 export const header = {
   hint: 'NAME:VALUE',
   schema: v.pipe(

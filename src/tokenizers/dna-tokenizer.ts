@@ -33,7 +33,7 @@ export class DnaTokenizer {
   readonly #encodeWord: EncodeWord
   #scratch = new Int32Array(4096)
 
-  /** Reads a tokenizer.json. @throws {TokenizerFileError} ReadError */
+  /** Reads a tokenizer.json. @throws TokenizerFileError ReadError */
   static async fromFile(path: string): Promise<DnaTokenizer> {
     const text = await readFile(path, 'utf8').catch(cannotRead(path))
     return DnaTokenizer.fromJson(text, path)
@@ -43,7 +43,7 @@ export class DnaTokenizer {
    * Takes the text of a tokenizer.json.
    *
    * @param source what errors call it
-   * @throws {TokenizerFileError}
+   * @throws TokenizerFileError
    */
   static fromJson(text: string, source = 'tokenizer.json'): DnaTokenizer {
     return new DnaTokenizer(parseTokenizerFile(text, source))
@@ -77,7 +77,7 @@ export class DnaTokenizer {
   /**
    * Writes the ids to `target` from `offset` on and returns the offset behind the last.
    *
-   * @throws {RangeError} when `target` has no room for {@link maxTokens} ids
+   * @throws RangeError when `target` has no room for {@link maxTokens} ids
    */
   encodeInto(dna: Uint8Array, target: Int32Array, offset: number): number {
     if (offset + this.maxTokens(dna.length) > target.length) {

@@ -45,7 +45,7 @@ export class EsmAlphabet {
   /**
    * Token ids of a protein given as ASCII bytes: `Int32Array [protein.length + 2]`.
    *
-   * @throws {UnknownResidueError} as fair-esm does (a KeyError there), lower case included
+   * @throws UnknownResidueError as fair-esm does (a KeyError there), lower case included
    */
   encode(protein: Uint8Array): Int32Array {
     const ids = new Int32Array(this.tokenCount(protein.length))
@@ -56,7 +56,7 @@ export class EsmAlphabet {
   /**
    * Writes the ids to `target` from `offset` on, for rows of a batch, and returns the offset behind the last.
    *
-   * @throws {RangeError} when `target` has no room; {@link UnknownResidueError} as {@link encode}
+   * @throws RangeError when `target` has no room; {@link UnknownResidueError} as {@link encode}
    */
   encodeInto(protein: Uint8Array, target: Int32Array, offset: number): number {
     const end = offset + this.tokenCount(protein.length)

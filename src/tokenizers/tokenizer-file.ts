@@ -44,13 +44,13 @@ export interface TokenizerSettings {
   suffix: readonly number[]
 }
 
-const Id = v.pipe(v.number(), v.integer(), v.minValue(0))
+const id = v.pipe(v.number(), v.integer(), v.minValue(0))
 const Absent = v.nullish(v.literal(''))
 
-const File = v.looseObject({
+const FileSchema = v.looseObject({
   added_tokens: v.array(
     v.looseObject({
-      id: Id,
+      id: id,
       content: v.pipe(v.string(), v.nonEmpty()),
       single_word: v.literal(false),
       lstrip: v.literal(false),
@@ -67,7 +67,7 @@ const File = v.looseObject({
         v.object({ Sequence: v.looseObject({ id: v.literal('A') }) }),
       ]),
     ),
-    special_tokens: v.record(v.string(), v.looseObject({ ids: v.array(Id) })),
+    special_tokens: v.record(v.string(), v.looseObject({ ids: v.array(id) })),
   }),
   model: v.looseObject({
     type: v.literal('BPE'),
@@ -78,7 +78,7 @@ const File = v.looseObject({
     dropout: v.nullish(v.literal(0)),
     continuing_subword_prefix: Absent,
     end_of_word_suffix: Absent,
-    vocab: v.record(v.string(), Id),
+    vocab: v.record(v.string(), id),
     // Written as "A C" until tokenizers 0.20 and as ["A", "C"] since.
     merges: v.array(
       v.union([
@@ -94,7 +94,7 @@ const File = v.looseObject({
  * both off.
  *
  * @param source what to call the text in an error, its path for choice
- * @throws {TokenizerFileError}
+ * @throws TokenizerFileError
  */
 export function parseTokenizerFile(text: string, source: string): TokenizerSettings {
   const file = check(text, source)
@@ -157,7 +157,7 @@ function readVocabulary(
   return { texts, symbols }
 }
 
-type MergeEntry = v.InferOutput<typeof File>['model']['merges'][number]
+type MergeEntry = v.InferOutput<typeof FileSchema>['model']['merges'][number]
 
 function partsOf(entry: MergeEntry): [left: string, right: string] {
   return (typeof entry === 'string' ? entry.split(' ') : entry) as [string, string]
@@ -179,14 +179,14 @@ function missing(token: string): string {
   return `model.vocab: expected a token ${JSON.stringify(token)}, found none`
 }
 
-function check(text: string, source: string): v.InferOutput<typeof File> {
+function check(text: string, source: string): v.InferOutput<typeof FileSchema> {
   let json: unknown
   try {
     json = parseJson(text)
   } catch (cause) {
     throw new TokenizerFileError(source, [(cause as Error).message], { cause })
   }
-  const result = v.safeParse(File, json, { abortEarly: true })
+  const result = v.safeParse(FileSchema, json, { abortEarly: true })
   if (result.success) return result.output
   throw new TokenizerFileError(
     source,
@@ -195,7 +195,7 @@ function check(text: string, source: string): v.InferOutput<typeof File> {
 }
 
 function template(
-  { single, special_tokens }: v.InferOutput<typeof File>['post_processor'],
+  { single, special_tokens }: v.InferOutput<typeof FileSchema>['post_processor'],
   problems: string[],
 ): { prefix: number[]; suffix: number[] } {
   const parts = single.map((part) => {

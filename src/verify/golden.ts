@@ -20,7 +20,7 @@ export interface Golden {
  *
  * @param fasta sequences; by default the file beside it that the original wrote them from: `output_1.fa` for
  * `output_1_ESM.pt` and `output_1_DNABERT_S.pt`
- * @throws {GoldenError} and the errors of reading either file
+ * @throws GoldenError and the errors of reading either file
  */
 export async function readGolden(path: string, fasta?: string): Promise<Golden> {
   const file = await readTorchFile(path)

@@ -62,7 +62,7 @@ export interface VerifyReport {
  * Compares the embeddings of a server, or of the bundle's graphs in padded batches, with a reference: each sequence
  * alone through the bundle's graph in this process, in FP32 or INT8, or rows of the original's files.
  *
- * @throws {UsageError} {@link GoldenError} and those of the bundle and the backend
+ * @throws UsageError {@link GoldenError} and those of the bundle and the backend
  */
 export async function verify(options: VerifyOptions): Promise<VerifyReport> {
   const { triton, golden } = options

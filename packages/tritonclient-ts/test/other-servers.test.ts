@@ -119,7 +119,7 @@ test('parameters go there and back', async () => {
   expect((await client.infer({ model: 'm', inputs: [], parameters })).parameters).toEqual(parameters)
 })
 
-test("headers: the client's, the call's, asked for anew at each attempt", async () => {
+test("headers: the client's, the call's, asked for again at each attempt", async () => {
   const seen: unknown[] = []
   let token = 0
   const client = await serve(

@@ -146,7 +146,7 @@ export default command({
   },
 })
 
-/** @throws {NoInputError} for a path that does not exist; where it names a published model, the error says how to get it. */
+/** @throws NoInputError for a path that does not exist; where it names a published model, the error says how to get it. */
 async function requireModels(named: readonly (readonly [what: string, path: string])[]): Promise<void> {
   try {
     await requirePaths(named)

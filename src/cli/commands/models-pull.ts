@@ -73,7 +73,7 @@ export default command({
   },
 })
 
-/** @throws {UsageError} */
+/** @throws UsageError */
 function modelsOf(words: readonly string[]): Pullable[] {
   const models = (words.length === 0 ? USUAL : words).map((word) => {
     const found = pullable(word)

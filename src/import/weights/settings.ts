@@ -6,12 +6,12 @@ import { parseJson } from '../../system/json.ts'
 import { unlessMissing } from '../../system/system-error.ts'
 import { PickleObject, type PyValue } from '../../torchfile/index.ts'
 
-const Count = v.pipe(v.number(), v.integer(), v.minValue(1))
+const count = v.pipe(v.number(), v.integer(), v.minValue(1))
 
 /** What changes the arithmetic of ESM-2 in transformers; the rest of config.json repeats tensor shapes. */
-const Esm2Config = v.looseObject({
+const Esm2ConfigSchema = v.looseObject({
   model_type: v.literal('esm'),
-  num_attention_heads: Count,
+  num_attention_heads: count,
   position_embedding_type: v.optional(v.literal('rotary')),
   emb_layer_norm_before: v.nullish(v.literal(false)),
   token_dropout: v.nullish(v.boolean()),
@@ -21,25 +21,25 @@ const Esm2Config = v.looseObject({
 })
 
 /** The same for DNABERT-2, whose configuration is BERT's with ALiBi. */
-const DnabertConfig = v.looseObject({
+const DnabertConfigSchema = v.looseObject({
   model_type: v.optional(v.literal('bert')),
-  num_attention_heads: Count,
+  num_attention_heads: count,
   layer_norm_eps: v.optional(v.number()),
   hidden_act: v.optional(v.literal('gelu')),
   _name_or_path: v.optional(v.string()),
 })
 
-export type Esm2Config = v.InferOutput<typeof Esm2Config>
-export type DnabertConfig = v.InferOutput<typeof DnabertConfig>
+export type Esm2Config = v.InferOutput<typeof Esm2ConfigSchema>
+export type DnabertConfig = v.InferOutput<typeof DnabertConfigSchema>
 
 /** Reads the config.json of an ESM-2 in a folder; undefined when there is none. */
 export function readEsm2Config(folder: string): Promise<Esm2Config | undefined> {
-  return readConfig(folder, Esm2Config, 'an ESM-2 model of transformers')
+  return readConfig(folder, Esm2ConfigSchema, 'an ESM-2 model of transformers')
 }
 
 /** Reads the config.json of a DNABERT-S in a folder; undefined when there is none. */
 export function readDnabertConfig(folder: string): Promise<DnabertConfig | undefined> {
-  return readConfig(folder, DnabertConfig, 'a DNABERT-S model')
+  return readConfig(folder, DnabertConfigSchema, 'a DNABERT-S model')
 }
 
 async function readConfig<T>(

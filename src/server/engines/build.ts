@@ -65,7 +65,7 @@ export interface BuiltEngine {
  * Builds strongly typed TensorRT plans from a bundle, for the GPU of this machine. A plan and its description appear
  * under their names only when both are whole. A plan that fits bundle, GPU, TensorRT and profiles is kept.
  *
- * @throws {EngineError} {@link EngineBuildError} and those of `openBundle`
+ * @throws EngineError {@link EngineBuildError} and those of `openBundle`
  */
 export async function buildEngines(options: BuildEnginesOptions): Promise<BuiltEngine[]> {
   const bundle = await openBundle(options.bundle, options.signal)

@@ -16,7 +16,7 @@ export interface Target {
 }
 
 /** Lines of JSON that the scripts of TensorRT write; see `serve_events` in python/build_engine.py. */
-const Event = v.variant('event', [
+const EventSchema = v.variant('event', [
   v.object({
     event: v.literal('gpu'),
     name: v.string(),
@@ -36,7 +36,7 @@ const Event = v.variant('event', [
   v.object({ event: v.literal('done'), seconds: v.number() }),
   v.object({ event: v.literal('error'), kind: v.string(), message: v.string() }),
 ])
-export type ScriptEvent = v.InferOutput<typeof Event>
+export type ScriptEvent = v.InferOutput<typeof EventSchema>
 
 export interface ScriptRun {
   readonly python: string
@@ -52,7 +52,7 @@ export interface ScriptRun {
 /**
  * Runs a script with TensorRT's Python bindings, in a process of its own.
  *
- * @throws {EngineBuildError}
+ * @throws EngineBuildError
  */
 export async function runScript(run: ScriptRun): Promise<{ target: Target; seconds: number }> {
   const { target, seconds } = await runEvents(run, [])
@@ -60,7 +60,7 @@ export async function runScript(run: ScriptRun): Promise<{ target: Target; secon
   throw new EngineBuildError(run.subject, `${run.script} ended before it was done`)
 }
 
-/** The GPU and TensorRT of this machine. @throws {EngineBuildError} */
+/** The GPU and TensorRT of this machine. @throws EngineBuildError */
 export async function probeTensorRt(python: string): Promise<Target> {
   const run = {
     python,
@@ -110,7 +110,7 @@ function scriptError(
 /** Undefined for whatever else a program prints. */
 function parseEvent(line: string): ScriptEvent | undefined {
   try {
-    return v.parse(Event, parseJson(line))
+    return v.parse(EventSchema, parseJson(line))
   } catch {
     return undefined
   }
@@ -124,7 +124,7 @@ const KEPT = 12
  *
  * @param subject what messages are about
  * @returns its exit code and last lines
- * @throws {EngineBuildError} when it cannot be started
+ * @throws EngineBuildError when it cannot be started
  */
 export async function runChild(
   command: readonly string[],

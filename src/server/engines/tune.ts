@@ -39,7 +39,7 @@ const MILLISECONDS = 400
  * known of other plans and GPUs stays in the file, and a measurement that is stopped changes nothing.
  *
  * @returns the entries of the plans for this GPU
- * @throws {EngineError} {@link EngineBuildError} {@link PlanError}
+ * @throws EngineError {@link EngineBuildError} {@link PlanError}
  */
 export async function tuneEngines(options: TuneOptions): Promise<TuningEntry[]> {
   const say = options.onProgress ?? (() => {})

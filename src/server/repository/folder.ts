@@ -12,7 +12,7 @@ import { MARKER } from './recorded-files.ts'
  * see `createFolder`.
  *
  * @param about the marker but for what `fill` returns
- * @throws {RepositoryError} when something is in the way that `force` does not cover
+ * @throws RepositoryError when something is in the way that `force` does not cover
  */
 export async function createRepository(
   options: { output: string; force: boolean; about: object; inputs: readonly (string | undefined)[] },

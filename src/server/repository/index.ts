@@ -29,7 +29,7 @@ export { readTuning, TUNING_FILE, type Tuning, type TuningEntry, tunedBudget } f
  *
  * The folder appears whole or not at all.
  *
- * @throws {BundleError} {@link PlanError} {@link RepositoryError} UsageError
+ * @throws BundleError {@link PlanError} {@link RepositoryError} UsageError
  */
 export async function buildRepository(options: BuildOptions): Promise<BuiltRepository> {
   // Most who come here look at a repository that is there: what makes one is loaded when it is asked for.

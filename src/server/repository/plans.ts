@@ -5,9 +5,9 @@ import { type Bundle, MODEL_NAMES, type ModelName } from '../../bundle/index.ts'
 import { parseJson } from '../../system/json.ts'
 import { PlanError } from './errors.ts'
 
-const Size = v.pipe(v.number(), v.safeInteger(), v.minValue(1))
+const size = v.pipe(v.number(), v.safeInteger(), v.minValue(1))
 /** Rows and tokens of a row: the shape [B,T] of `input_ids`. */
-const Shape = v.tuple([Size, Size])
+const shape = v.tuple([size, size])
 
 /**
  * What is known of a TensorRT plan, in `model_smXX.json` beside `model_smXX.plan`.
@@ -15,7 +15,7 @@ const Shape = v.tuple([Size, Size])
  * Optimization profiles must not overlap in T: the server's TensorRT backend chooses among those that fit by a distance that
  * does not look at T when `max_batch_size` is 0.
  */
-export const PlanSidecar = v.pipe(
+export const PlanSidecarSchema = v.pipe(
   v.looseObject({
     format: v.literal('virnucpro-plan'),
     version: v.literal(1),
@@ -29,12 +29,12 @@ export const PlanSidecar = v.pipe(
     /** The plan itself; absent where another program wrote the description. */
     plan: v.optional(
       v.object({
-        bytes: v.optional(Size),
+        bytes: v.optional(size),
         sha256: v.optional(v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/))),
       }),
     ),
     profiles: v.pipe(
-      v.array(v.strictObject({ min: Shape, opt: Shape, max: Shape })),
+      v.array(v.strictObject({ min: shape, opt: shape, max: shape })),
       v.minLength(1),
       v.check((profiles) => disjoint(profiles), 'profiles overlap in length'),
     ),
@@ -49,7 +49,7 @@ export const PlanSidecar = v.pipe(
   }),
 )
 /** The content of such a file. @interface */
-export type PlanSidecar = v.InferOutput<typeof PlanSidecar>
+export type PlanSidecar = v.InferOutput<typeof PlanSidecarSchema>
 /** An optimization profile: the smallest and largest batch of a range of lengths, and the one that it is tuned for. */
 export type Profile = PlanSidecar['profiles'][number]
 
@@ -71,7 +71,7 @@ export const NO_PLANS = { detail: { code: 'no-plans', data: {} } } as const
 /**
  * Finds the plans of one model, in `FOLDER/MODEL/` with one file for each compute capability.
  *
- * @throws {PlanError} when there is none, or one is not of this bundle, or they have different profiles
+ * @throws PlanError when there is none, or one is not of this bundle, or they have different profiles
  */
 export async function findPlans(folder: string, model: ModelName, bundle: string): Promise<Plan[]> {
   const place = join(folder, model)
@@ -102,7 +102,7 @@ export function sidecarPath(plan: string): string {
   return plan.replace(/plan$/, 'json')
 }
 
-/** The description beside a plan. @throws {PlanError} where there is none that can be read */
+/** The description beside a plan. @throws PlanError where there is none that can be read */
 export async function readSidecar(plan: string): Promise<PlanSidecar> {
   const path = sidecarPath(plan)
   let json: unknown
@@ -114,7 +114,7 @@ export async function readSidecar(plan: string): Promise<PlanSidecar> {
       ...NO_PLANS,
     })
   }
-  const result = v.safeParse(PlanSidecar, json)
+  const result = v.safeParse(PlanSidecarSchema, json)
   if (result.success) return result.output
   const problems = result.issues.map((issue) => `${v.getDotPath(issue) ?? 'file'}: ${issue.message}`)
   throw new PlanError(

@@ -10,10 +10,10 @@ import { RepositoryError } from './errors.ts'
 /** Tells a repository of this program from any other folder; the server looks at folders only. */
 export const MARKER = 'virnucpro-repository.json'
 
-const RecordedFile = v.object({ path: v.string(), bytes: v.number(), sha256: v.string() })
-export type RecordedFile = v.InferOutput<typeof RecordedFile>
+const RecordedFileSchema = v.object({ path: v.string(), bytes: v.number(), sha256: v.string() })
+export type RecordedFile = v.InferOutput<typeof RecordedFileSchema>
 /** What the server computes with: graphs, weights, plans, tokenizer. Absent in repositories of version 0.1.0. */
-const Record = v.looseObject({ files: v.optional(v.array(RecordedFile)) })
+const RecordSchema = v.looseObject({ files: v.optional(v.array(RecordedFileSchema)) })
 
 /** How files of a bundle get into a repository. */
 export type Placement = 'link' | 'copy'
@@ -94,7 +94,7 @@ async function recordOf(folder: string): Promise<RecordedFile[]> {
   })
   if (text === undefined) return []
   try {
-    return v.parse(Record, parseJson(text)).files ?? []
+    return v.parse(RecordSchema, parseJson(text)).files ?? []
   } catch (cause) {
     if (!(cause instanceof JsonError) && !v.isValiError(cause)) throw cause
     throw new RepositoryError(folder, `${path} is damaged: ${cause.message}`, { cause, detail: REBUILD })

@@ -7,9 +7,9 @@ import { unlessMissing } from '../../system/system-error.ts'
 import { PlanError } from './errors.ts'
 import type { Plan } from './plans.ts'
 
-const Whole = v.pipe(v.number(), v.safeInteger(), v.minValue(1))
+const whole = v.pipe(v.number(), v.safeInteger(), v.minValue(1))
 
-const Entry = v.looseObject({
+const EntrySchema = v.looseObject({
   model: v.picklist(MODEL_NAMES),
   /** Name of the GPU it was measured on. */
   gpu: v.string(),
@@ -18,33 +18,33 @@ const Entry = v.looseObject({
   /** SHA-256 of the plan that was measured. */
   plan: v.string(),
   /** Smallest budget that is nearly the fastest at all lengths. */
-  tokenBudget: Whole,
+  tokenBudget: whole,
   /** The same for each profile of the plan by itself. */
-  ranges: v.array(v.looseObject({ from: Whole, to: Whole, tokenBudget: Whole, tokensPerSecond: v.number() })),
+  ranges: v.array(v.looseObject({ from: whole, to: whole, tokenBudget: whole, tokensPerSecond: v.number() })),
   /** Time of the measurement, UTC. */
   tuned: v.string(),
 })
 /** What was measured of one plan on one kind of GPU. @interface */
-export type TuningEntry = v.InferOutput<typeof Entry>
+export type TuningEntry = v.InferOutput<typeof EntrySchema>
 
-const TuningFile = v.object({
+const TuningSchema = v.object({
   format: v.literal('virnucpro-tuning'),
   version: v.literal(1),
-  entries: v.array(Entry),
+  entries: v.array(EntrySchema),
 })
 /** What `engines tune` has measured, in one file beside the plans: one entry for each plan. @interface */
-export type Tuning = v.InferOutput<typeof TuningFile>
+export type Tuning = v.InferOutput<typeof TuningSchema>
 
 /** Its name in the folder of the plans. */
 export const TUNING_FILE = 'tuning.json'
 
-/** @returns undefined where nothing was tuned. @throws {PlanError} when the file is damaged */
+/** @returns undefined where nothing was tuned. @throws PlanError when the file is damaged */
 export async function readTuning(plans: string): Promise<Tuning | undefined> {
   const path = join(plans, TUNING_FILE)
   const text = await readFile(path, 'utf8').catch(unlessMissing(path))
   if (text === undefined) return undefined
   try {
-    return v.parse(TuningFile, parseJson(text))
+    return v.parse(TuningSchema, parseJson(text))
   } catch (cause) {
     throw new PlanError(path, `${path} holds no results of tuning: remove it, or tune again`, { cause })
   }

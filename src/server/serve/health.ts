@@ -2,7 +2,7 @@ import * as v from 'valibot'
 import type { FailedModel } from './errors.ts'
 
 /** An entry of the repository index with a reason why it is not available. */
-const Failed = v.object({
+const FailedSchema = v.object({
   name: v.string(),
   version: v.optional(v.string(), ''),
   state: v.literal('UNAVAILABLE'),
@@ -28,7 +28,7 @@ export async function checkHealth(url: string): Promise<Health> {
   const index = await ask(`${url}/v2/repository/index`, 'POST')
   const models: unknown = index?.ok ? await index.json().catch(() => []) : []
   const failed = (Array.isArray(models) ? models : []).flatMap((model) => {
-    const { success, output } = v.safeParse(Failed, model)
+    const { success, output } = v.safeParse(FailedSchema, model)
     return success ? [output] : []
   })
   return failed.length > 0 ? { kind: 'failed', models: failed } : { kind: 'loading' }

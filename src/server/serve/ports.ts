@@ -16,7 +16,7 @@ const PURPOSES: Readonly<Record<keyof ServerPorts, string>> = {
  * Makes sure that the ports of all servers are free, before anything is started: the server itself finds out after it has
  * loaded its models.
  *
- * @throws {PortInUseError} naming the port; {@link UsageError} when two servers want the same
+ * @throws PortInUseError naming the port; {@link UsageError} when two servers want the same
  */
 export async function requireFreePorts(plans: readonly ServerPlan[]): Promise<void> {
   const taken = new Map<number, string>()

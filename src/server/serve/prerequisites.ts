@@ -18,7 +18,7 @@ export function findServer(): string | undefined {
 /**
  * The server program to start.
  *
- * @throws {ServerNotFoundError} when it is not there or cannot be run
+ * @throws ServerNotFoundError when it is not there or cannot be run
  */
 export function requireServer(named: string | undefined): string {
   if (named !== undefined) {
@@ -49,7 +49,7 @@ function isProgram(path: string): boolean {
 /**
  * Makes sure that a folder holds models: the server itself starts without any and says nothing.
  *
- * @throws {NoInputError} when there is no such folder, or no model in it
+ * @throws NoInputError when there is no such folder, or no model in it
  */
 export async function requireRepository(folder: string): Promise<void> {
   const refusal = (reason: string, cause?: unknown) =>
@@ -72,7 +72,7 @@ export async function requireRepository(folder: string): Promise<void> {
 /**
  * Makes sure that containers can be started.
  *
- * @throws {ServerNotFoundError} saying which part is missing: Docker, its compose plugin, or the daemon
+ * @throws ServerNotFoundError saying which part is missing: Docker, its compose plugin, or the daemon
  */
 export async function requireDocker(): Promise<void> {
   const refuse = (problem: string) =>
@@ -100,7 +100,7 @@ export async function findGpus(): Promise<string[]> {
 /**
  * GPUs to start one server each on; see {@link findGpus}.
  *
- * @throws {ServerNotFoundError} when there is none
+ * @throws ServerNotFoundError when there is none
  */
 export async function visibleGpus(): Promise<string[]> {
   const found = await findGpus()

@@ -24,7 +24,7 @@ export class ProcessGroup {
    * Starts it.
    *
    * @param regionPrefix what the shared-memory regions that it makes are called; all of them are its own
-   * @throws {ServerError}
+   * @throws ServerError
    */
   constructor(command: ServerCommand, onText: (text: string) => void, regionPrefix?: string) {
     const [program, ...args] = command.argv

@@ -40,7 +40,7 @@ export class OneServer {
   #listener: Listener | undefined
   #stopped: Promise<void> | undefined
 
-  /** Starts it. @throws {ServerError} */
+  /** Starts it. @throws ServerError */
   constructor({ plan, command, down, regionPrefix }: PlannedCommand) {
     this.plan = plan
     const host = reachable(plan.address)
@@ -83,7 +83,7 @@ export class OneServer {
   /**
    * Resolves when every model is ready.
    *
-   * @throws {ModelLoadError} {@link ServerError} when it ended, {@link StartupTimeoutError}
+   * @throws ModelLoadError {@link ServerError} when it ended, {@link StartupTimeoutError}
    */
   async ready(signal: AbortSignal | undefined): Promise<void> {
     const { startupTimeout } = this.plan

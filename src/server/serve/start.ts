@@ -35,7 +35,7 @@ export interface RunningServer extends AsyncDisposable {
 /**
  * Starts one server, or one for each GPU of `gpus`, and waits until every model is ready.
  *
- * @throws {ServerNotFoundError} {@link PortInUseError} before anything is started; {@link ModelLoadError},
+ * @throws ServerNotFoundError {@link PortInUseError} before anything is started; {@link ModelLoadError},
  *   {@link StartupTimeoutError} or {@link ServerError} after it has been stopped again
  */
 export async function startServer(options: ServeOptions): Promise<RunningServer> {

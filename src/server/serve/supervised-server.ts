@@ -26,7 +26,7 @@ export class SupervisedServer {
   #withdraw: () => void = () => {}
   #supervision: Promise<void> = Promise.resolve()
 
-  /** Starts it. @throws {ServerError} */
+  /** Starts it. @throws ServerError */
   constructor(plan: ServerPlan) {
     this.#plan = plan
     this.#policy = { ...DEFAULTS, ...plan.restart }
