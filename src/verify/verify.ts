@@ -145,7 +145,7 @@ async function againstGolden(
       `${path} has rows of ${dimension} numbers, the bundle's ${model} gives ${checked.dimension(model)}: they are of different models`,
     )
   }
-  const comparison = compareRows(await embed(checked, model, cases), rows, dimension)
+  const comparison = compareRows(await embed(checked, model, cases), rows, dimension, { ofOriginal: true })
   return {
     backend: checked.description,
     models: [{ ...comparison, model, reference: path, worstId: cases[comparison.worst]?.id ?? '' }],

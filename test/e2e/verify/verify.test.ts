@@ -29,14 +29,12 @@ describe('compareRows', () => {
     })
   })
 
-  test('NaN counts against us only where the reference has a number', () => {
+  test('NaN is right where the original has it, and nowhere else', () => {
     const nan = Number.NaN
-    const { notFinite, cosineMin, worst } = compareRows(
-      Float32Array.of(nan, nan, 1, nan),
-      Float32Array.of(nan, nan, 1, 1),
-      2,
-    )
+    const [ours, theirs] = [Float32Array.of(nan, nan, 1, nan), Float32Array.of(nan, nan, 1, 1)]
+    const { notFinite, cosineMin, worst } = compareRows(ours, theirs, 2, { ofOriginal: true })
     expect([notFinite, cosineMin, worst]).toEqual([1, -1, 1])
+    expect(compareRows(ours, theirs, 2).notFinite).toBe(2)
     expect(() => compareRows(new Float32Array(3), new Float32Array(4), 2)).toThrow(RangeError)
   })
 })
