@@ -10,9 +10,10 @@ if [ "$(node -p "require('./$first/package.json').version" 2>/dev/null)" != "$ve
   mkdir -p .cache/bun
   npm install --prefix .cache/bun --ignore-scripts --no-save --no-audit --no-fund --loglevel=error "bun@$version"
 fi
-# npm may hold back install steps; the one of Bun only puts the binary for this machine in its place.
-node "$first/install.js" >/dev/null
+# npm may hold back install steps; the one of Bun moves the binary for this machine to its place, which works once.
+place() { [ "$("$1/bin/bun.exe" --version 2>/dev/null)" = "$version" ] || node "$1/install.js" >/dev/null; }
+place "$first"
 "$first/bin/bun.exe" install --frozen-lockfile --ignore-scripts --silent
-node node_modules/bun/install.js >/dev/null
+place node_modules/bun
 node_modules/bun/bin/bun.exe --version >/dev/null
 cp bun.lock node_modules/.installed-lock
