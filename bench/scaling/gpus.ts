@@ -1,11 +1,11 @@
 import { TritonClient } from 'tritonclient-ts'
 import type { ModelName } from '../../src/bundle/index.ts'
-import { TritonBackend } from '../../src/dispatch/index.ts'
+import { TritonBackend, usualMetricsUrl } from '../../src/dispatch/index.ts'
 import { findGpus, freePorts, type ServerEndpoint, startServer } from '../../src/server/serve/index.ts'
 import { UsageError } from '../../src/system/errors.ts'
 import { peakMemory } from '../../src/system/processes.ts'
 import { timed } from '../result.ts'
-import { metricsBeside, Watch } from '../utilization/watch.ts'
+import { Watch } from '../utilization/watch.ts'
 import { embed } from './embed.ts'
 import { type PlannedBatch, type PlannedWindow, runLoad, totals } from './workload.ts'
 
@@ -70,7 +70,7 @@ export async function startServers(options: ServerOptions): Promise<AsyncDisposa
 
 /** Servers that run already, as `--triton` names them. */
 export function runningServers(urls: string): Address[] {
-  return urls.split(',').map((grpcUrl) => ({ grpcUrl, metricsUrl: metricsBeside(grpcUrl) }))
+  return urls.split(',').map((grpcUrl) => ({ grpcUrl, metricsUrl: usualMetricsUrl(grpcUrl) }))
 }
 
 /** The same load on some servers, sent by a backend that knows nothing of them yet, as that of a run. */

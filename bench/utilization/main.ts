@@ -6,13 +6,14 @@
 // --python names one with PyTorch, which measures the ceiling on this machine before the load.
 import { resolve } from 'node:path'
 import { ModelInstanceGroup_Kind, TritonClient } from 'tritonclient-ts'
+import { usualMetricsUrl } from '../../src/dispatch/index.ts'
 import { esm2Shapes } from '../gpu/forms.ts'
 import { benchOptions, fail, finish, type Result, single, timed } from '../result.ts'
 import { embed } from '../scaling/embed.ts'
 import { explained } from '../scaling/explain.ts'
 import { openBackend } from '../scaling/gpus.ts'
 import { KINDS, runLoad, TRITON_LIMITS, totals, workload } from '../scaling/workload.ts'
-import { metricsBeside, Watch, type Watched } from './watch.ts'
+import { Watch, type Watched } from './watch.ts'
 
 const options = benchOptions('bun bench/utilization/main.ts', {
   triton: { type: 'string' },
@@ -36,7 +37,7 @@ await explained(main)
 async function main(): Promise<void> {
   const instances = await instancesOf(urls)
   const ceiling = gemmCeiling()
-  const watch = new Watch(options.metrics?.split(',') ?? urls.map(metricsBeside))
+  const watch = new Watch(options.metrics?.split(',') ?? urls.map(usualMetricsUrl))
   await watch.start()
   const load = options.command === undefined ? await ownLoad() : await command(options.command)
   const places = (await watch.stop()).filter(({ requests }) => requests > 0)

@@ -99,12 +99,6 @@ async function readPage(url: string): Promise<string> {
   return await answer.text()
 }
 
-/** Triton has gRPC at 8001 and its metrics at 8002, and `virnucpro serve` keeps that order. */
-export function metricsBeside(url: string): string {
-  const { hostname, port } = new URL(url.replace(/^grpcs?:/, 'http:'))
-  return `http://${hostname}:${Number(port || 8001) + 1}/metrics`
-}
-
 const LINE = /^(nv_[a-z_]+)\{([^}]*)\}\s+(\S+)/
 
 /**

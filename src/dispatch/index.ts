@@ -12,6 +12,6 @@ export { OnnxRuntimeBackend, type OnnxRuntimeOptions } from './onnxruntime.ts'
 export { type Clock, type Lane, PullQueue, type PullQueueOptions, type Verdict } from './pull-queue.ts'
 // Inference servers.
 export type { TritonAccess } from './triton/access.ts'
-export { NoServerError, TritonBackend, type TritonOptions } from './triton/backend.ts'
+export { NoServerError, TritonBackend, type TritonOptions, usualMetricsUrl } from './triton/backend.ts'
 export type { Contract } from './triton/contract.ts'
 export { suitableServers, type UnusableServer, type UsualPorts, usualServers } from './triton/find.ts'

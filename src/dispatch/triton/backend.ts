@@ -210,7 +210,7 @@ function hostPort(url: string): string {
 }
 
 /** Triton has gRPC at 8001 and its metrics at 8002, and `serve` keeps that order for every server. */
-function usualMetricsUrl(url: string): string {
+export function usualMetricsUrl(url: string): string {
   const [, host, port] = /^(.*):(\d+)$/.exec(hostPort(url)) ?? []
   return `http://${host ?? hostPort(url)}:${Number(port ?? 8001) + 1}/metrics`
 }
