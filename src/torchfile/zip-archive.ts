@@ -156,16 +156,15 @@ export class ZipArchive {
   async verifyLayout(): Promise<void> {
     const { members, offset, bytes } = this.#directory
     // Version, time and date are the same in all members of a file, whatever the version of torch: a changed one stands out.
-    const [version, time] = [bytes.subarray(6, 8), bytes.subarray(12, 16)]
+    const common = bytes.subarray(6, 16)
     let [free, at, index] = [0, 0, 0]
     for (const member of members.values()) {
       const entry = Buffer.from(centralEntry(member))
-      entry.set(version, 6)
-      entry.set(time, 12)
+      putCommon(entry, 6, common)
       if (!entry.equals(bytes.subarray(at, at + entry.length)))
         throw this.#fail(`entry ${index} of its zip directory is not as torch writes it`)
       if (member.headerOffset !== free) throw this.#fail(`bytes before entry ${index} belong to no member`)
-      free = await this.#verifyFrame(member, index++, version, time)
+      free = await this.#verifyFrame(member, index++, common)
       at += entry.length
     }
     if (free !== offset) throw this.#fail('bytes before its zip directory belong to no member')
@@ -179,23 +178,18 @@ export class ZipArchive {
   }
 
   /** @returns the offset behind the member's header, data and descriptor */
-  async #verifyFrame(
-    member: ZipMember,
-    index: number,
-    version: Uint8Array,
-    time: Uint8Array,
-  ): Promise<number> {
+  async #verifyFrame(member: ZipMember, index: number, common: Uint8Array): Promise<number> {
     const start = await this.#dataOffset(member)
     const header = await this.#source.read(member.headerOffset, start - member.headerOffset)
     const extra = header.subarray(BYTES.local + Buffer.byteLength(member.name))
     const hasZip64 = extra.length >= 4 && viewOf(extra).getUint16(0, true) === ZIP64_FIELD
     const zip64 = extra.slice(0, hasZip64 ? 4 + viewOf(extra).getUint16(2, true) : 0)
     const padding = extra.length - zip64.length - 4
-    const expected = padding < 0 ? undefined : Buffer.from(localHeader(member, padding, zip64))
-    expected?.set(version, 4)
-    expected?.set(time, 10)
     const isEmpty = member.size === 0 && member.flags === FLAG.utf8
-    const isAsTorch = (isEmpty || member.flags === (FLAG.utf8 | FLAG.sizesFollow)) && expected?.equals(header)
+    const isAsTorch =
+      padding >= 0 &&
+      (isEmpty || member.flags === (FLAG.utf8 | FLAG.sizesFollow)) &&
+      Buffer.from(putCommon(localHeader(member, padding, zip64), 4, common)).equals(header)
     if (!isAsTorch) throw this.#fail(`the header of entry ${index} is not as torch writes it`)
     const end = start + member.size
     if (isEmpty) return end
@@ -204,4 +198,14 @@ export class ZipArchive {
       throw this.#fail(`the data descriptor of entry ${index} is not as torch writes it`)
     return end + wanted.length
   }
+}
+
+/**
+ * Copies version, time and date of a central entry into a header at the offset of its version: both kinds of header have
+ * them in the same order, with flags and method between.
+ */
+function putCommon(header: Uint8Array, at: number, common: Uint8Array): Uint8Array {
+  header.set(common.subarray(0, 2), at)
+  header.set(common.subarray(6), at + 6)
+  return header
 }
