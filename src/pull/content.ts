@@ -1,4 +1,4 @@
-import { open, stat } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { extname } from 'node:path'
 import { DataError } from '../system/errors.ts'
 import { parseJson } from '../system/json.ts'
@@ -48,12 +48,6 @@ async function ownFault(path: string, kind: string): Promise<string | undefined>
 
 /** What git calls a file. Small ones only: it is read whole. */
 async function gitDigest(path: string): Promise<string> {
-  const { size } = await stat(path)
-  const file = await open(path)
-  try {
-    const hasher = new Bun.CryptoHasher('sha1').update(`blob ${size}\0`)
-    return hasher.update(await file.readFile()).digest('hex')
-  } finally {
-    await file.close()
-  }
+  const content = await readFile(path)
+  return new Bun.CryptoHasher('sha1').update(`blob ${content.length}\0`).update(content).digest('hex')
 }
