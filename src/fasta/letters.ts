@@ -78,7 +78,7 @@ function noLines(): OddLines {
   return { headerInside: 0, headerAfterBlank: 0, unknown: 0, gap: 0, mark: 0 }
 }
 
-/** Letters of the record at hand, with what decides whether it is valid and what is unusual in it. */
+/** Letters of the current record, with what decides whether it is valid and what is unusual in it. */
 export class SequenceBuffer {
   /** Letters so far, gaps included. */
   length = 0

@@ -16,7 +16,7 @@ export abstract class LineParser {
   /** 1-based line of the next byte. */
   protected line: number
   protected headerLine = 0
-  /** The record at hand is already reported: its letters are read over. */
+  /** The current record is already reported: its letters are skipped. */
   protected refused = false
   /** Bytes of a byte order mark at the start of a line, met so far. */
   protected mark = 0
@@ -114,7 +114,7 @@ export abstract class LineParser {
     if (this.refused) this.letters.forgetLetters()
   }
 
-  /** Reports the record at hand once and reads over the rest of it. */
+  /** Reports the current record once and skips the rest of it. */
   protected refuse(
     reason: 'invalid_utf8' | 'header_too_long' | 'malformed_fastq',
     what: string,

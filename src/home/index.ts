@@ -30,7 +30,7 @@ function dataFolder(environment: Environment, platform: NodeJS.Platform): string
   return absolute(environment.XDG_DATA_HOME) ?? join(home, '.local', 'share')
 }
 
-/** Where programs keep what can be had again. */
+/** Where programs keep what they can download or compute again. */
 export function cacheFolder(environment: Environment = process.env): string {
   return absolute(environment.XDG_CACHE_HOME) ?? join(environment.HOME || homedir(), '.cache')
 }

@@ -59,7 +59,7 @@ export class RunMonitor {
 
   /**
    * Begins to write, to sample and to show.
-   * @throws UnavailableError when the port cannot be had
+   * @throws UnavailableError when the port is not available
    */
   start(): void {
     const { logger, intervalSeconds, terminal, progress } = this.#options

@@ -52,7 +52,7 @@ export class Recorder {
   readonly #warnings = new Map<WarningCode, number>()
   #text = '# EOF\n'
 
-  /** @throws UnavailableError when the port cannot be had */
+  /** @throws UnavailableError when the port is not available */
   constructor(options: RecorderOptions) {
     const { folder, port, backend, resumed, intervalSeconds } = options
     this.#options = options

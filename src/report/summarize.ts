@@ -74,8 +74,8 @@ export function summarize(
 }
 
 /**
- * A key or a header lets one into a server: of these only that they were given. JSON has no undefined: a setting that is
- * not set stands there as null.
+ * Keys and headers give access to a server: the summary says only that they were given. JSON has no undefined: a setting that
+ * is not set is null there.
  */
 function settingsOf({ inputs: _, tritonAccess, ...rest }: PredictOptions): Record<string, unknown> {
   const { ca, cert, key, header } = tritonAccess

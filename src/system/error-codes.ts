@@ -69,7 +69,7 @@ export interface ErrorCodes {
   'no-reference': NoData
   /** Embeddings of the original lie without the sequences they are of. */
   'no-golden-sequences': NoData
-  /** The port for metrics cannot be had. */
+  /** The port for metrics is not available. */
   'metrics-port': NoData
   /** There are not as many addresses for metrics as servers. */
   'metrics-addresses': NoData

@@ -45,7 +45,7 @@ const PAUSE_MS = 200
 
 /**
  * Runs the models on Triton servers. Each model has a queue of its own, from which every server pulls as fast as it
- * computes; a GPU that hosts several is shared by the server, which always has a batch of each at hand.
+ * computes; a GPU that hosts several is shared by the server, which always has a batch of each waiting.
  */
 export class TritonBackend implements EmbeddingBackend {
   readonly description: string

@@ -48,7 +48,7 @@ test('built-in sequences depend on the seed alone and span 1 to 166 residues', (
 })
 
 describe('virnucpro verify', () => {
-  test('why a server does not answer is said once', () => {
+  test('a server that does not answer is explained once', () => {
     const { code, err } = verify(
       '--bundle',
       'demo',
