@@ -1,9 +1,8 @@
 import { type InvalidRecord, newReadStatistics, type OnInvalid, type ReadOptions } from '../fasta/index.ts'
 import type { RunCounts } from '../monitor/index.ts'
-import { AtomicFile } from '../system/atomic.ts'
 import type { Logger } from '../system/logger.ts'
-import { printable } from '../system/printable.ts'
 import { count } from '../text/numbers.ts'
+import { ListFile } from './list-file.ts'
 
 /** Warnings about records left out that are shown one by one; the list goes on. */
 const SHOWN = 20
@@ -12,25 +11,24 @@ const SHOWN_UNUSUAL = 5
 
 /** Records that a run leaves out or finds something unusual in: each one is named in a list, none is passed over silently. */
 export class RecordReport implements AsyncDisposable {
-  readonly #path: string
+  readonly #list: ListFile
   readonly #logger: Logger
   readonly #statistics = newReadStatistics()
   #pending: InvalidRecord[] = []
-  #file: AtomicFile | undefined
   #unusual = 0
   #lastUnusual = ''
   readonly #shown = new Map<string, number>()
   readonly #counts: RunCounts
 
   constructor(path: string, counts: RunCounts, logger: Logger) {
-    this.#path = path
+    this.#list = new ListFile(path, ['source', 'line', 'id', 'reason', 'message', 'outcome'])
     this.#counts = counts
     this.#logger = logger
   }
 
   /** Whether there is a list. */
   get isListed(): boolean {
-    return this.#file !== undefined
+    return this.#list.isBegun
   }
 
   /** What has been read so far. */
@@ -70,35 +68,27 @@ export class RecordReport implements AsyncDisposable {
 
   /** Writes what was left out since the last call. */
   async drain(): Promise<void> {
-    if (this.#pending.length === 0) return
-    if (this.#file === undefined) {
-      this.#file = await AtomicFile.create(this.#path)
-      await this.#file.write('source\tline\tid\treason\tmessage\toutcome\n')
-    }
-    for (const { source, line, id, reason, message, outcome } of this.#pending.splice(0)) {
-      await this.#file.write(`${[source, line, id, reason, message, outcome].map(cell).join('\t')}\n`)
-    }
+    for (const { source, line, id, reason, message, outcome } of this.#pending.splice(0))
+      await this.#list.add([source, line, id, reason, message, outcome])
   }
 
   /** Closes the table, where there is one, and says what was left out or taken with a doubt. */
   async finish(): Promise<void> {
     await this.drain()
-    await this.#file?.commit()
+    await this.#list.commit()
     const { skippedRecords } = this.#counts
     if (skippedRecords > 0)
-      this.#logger.warn(`${count(skippedRecords, 'invalid record')} left out; the list is in ${this.#path}`)
+      this.#logger.warn(
+        `${count(skippedRecords, 'invalid record')} left out; the list is in ${this.#list.path}`,
+      )
     if (this.#unusual > 0) {
       this.#logger.warn(
-        `${count(this.#unusual, 'record')} with something unusual, read unchanged; the list is in ${this.#path}`,
+        `${count(this.#unusual, 'record')} with something unusual, read unchanged; the list is in ${this.#list.path}`,
       )
     }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#file?.[Symbol.asyncDispose]()
+    await this.#list[Symbol.asyncDispose]()
   }
-}
-
-function cell(value: string | number): string {
-  return printable(String(value))
 }
