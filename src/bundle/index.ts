@@ -15,12 +15,20 @@ export {
 } from './errors.ts'
 // Manifest and identity.
 export {
+  type BackbonesSource,
   BUNDLE_FORMAT,
   BUNDLE_VERSION,
   type BundleFile,
+  backbonesDigest,
+  backbonesId,
   bundleDigest,
+  CLASSIFIER_FILE,
+  type ClassifierRecord,
+  classifierFor,
   classifierLength,
+  classifiersOf,
   graphFiles,
+  layoutVersion,
   MANIFEST_FILE,
   type Manifest,
   manifestText,

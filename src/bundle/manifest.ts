@@ -4,8 +4,12 @@ import { sha256 } from '../system/sha256.ts'
 import { forModels, MODEL_NAMES, type ModelName, modelFacts } from './models.ts'
 import { computesOnCpu, PRECISION_NAMES, type Precision } from './precisions.ts'
 
-/** Version of the bundle's layout; raised when an older program could not use a newer bundle. */
+/** Version of the layout of a bundle with one classifier; raised when an older program could not use a newer bundle. */
 export const BUNDLE_VERSION = 1
+/** With more than one: a program that knows one only would take it for chunks of any length. */
+export const CLASSIFIERS_VERSION = 2
+/** What this program reads. */
+export const BUNDLE_VERSIONS = [BUNDLE_VERSION, CLASSIFIERS_VERSION] as const
 export const BUNDLE_FORMAT = 'virnucpro-bundle'
 export const MANIFEST_FILE = 'manifest.json'
 
@@ -81,9 +85,21 @@ const MeasuredSchema = v.object({
   largest: v.optional(v.number()),
 })
 
+const ClassifierSchema = v.object({
+  kind: v.literal('mlp'),
+  input: size,
+  hidden: size,
+  /** In the order of the graph's output. */
+  classes: v.array(v.string()),
+  /** Bases of the chunks that it was made for; absent where nobody has said it. */
+  chunkLength: v.optional(size),
+  graph: BundleFileSchema,
+  source: SourceSchema,
+})
+
 const DescribedSchema = v.object({
   format: v.literal(BUNDLE_FORMAT),
-  version: v.literal(BUNDLE_VERSION),
+  version: v.picklist(BUNDLE_VERSIONS),
   name: v.string(),
   /** ISO 8601, UTC. */
   created: v.pipe(v.string(), v.isoTimestamp()),
@@ -101,23 +117,20 @@ const DescribedSchema = v.object({
   >),
   models: v.object({
     ...forModels(languageModel),
-    mlp: v.object({
-      kind: v.literal('mlp'),
-      input: size,
-      hidden: size,
-      /** In the order of the graph's output. */
-      classes: v.array(v.string()),
-      /** Bases of the chunks that it was made for; absent where nobody has said it. */
-      chunkLength: v.optional(size),
-      graph: BundleFileSchema,
-      source: SourceSchema,
-    }),
+    /** The first of the classifiers, which most bundles have alone. */
+    mlp: ClassifierSchema,
+    /** The others, each for chunks of another length. */
+    classifiers: v.optional(v.pipe(v.array(ClassifierSchema), v.minLength(1))),
   }),
 })
 
 export const ManifestSchema = v.pipe(
   DescribedSchema,
   v.check(belongsTogether, 'precision, attention, models and what was measured do not belong together'),
+  v.check(
+    areDistinct,
+    'several classifiers need the layout of version 2, and each a chunk length of its own',
+  ),
 )
 
 /** What a precision or a model alone has: a bundle of another is not what its manifest says. */
@@ -137,11 +150,25 @@ function belongsTogether(manifest: v.InferOutput<typeof DescribedSchema>): boole
   })
 }
 
+function areDistinct(manifest: v.InferOutput<typeof DescribedSchema>): boolean {
+  const all = classifiersOf(manifest)
+  if (manifest.version !== layoutVersion(all.length)) return false
+  const lengths = new Set(all.map(({ chunkLength }) => chunkLength))
+  return all.length === 1 || (lengths.size === all.length && !lengths.has(undefined))
+}
+
+/** The version of the layout of a bundle with so many classifiers. */
+export function layoutVersion(classifiers: number): (typeof BUNDLE_VERSIONS)[number] {
+  return classifiers > 1 ? CLASSIFIERS_VERSION : BUNDLE_VERSION
+}
+
 /** What `manifest.json` says: which files a bundle has, and what they are. @interface */
 export type Manifest = v.InferOutput<typeof ManifestSchema>
 export type Measured = v.InferOutput<typeof MeasuredSchema>
 /** A file of a bundle: path in it, size and SHA-256. @interface */
 export type BundleFile = v.InferOutput<typeof BundleFileSchema>
+/** A classifier of a bundle: its graph, what it was made from, the chunks it is for. @interface */
+export type ClassifierRecord = v.InferOutput<typeof ClassifierSchema>
 /** The files that a model was imported from, and their licence. @interface */
 export type SourceRecord = v.InferOutput<typeof SourceSchema>
 
@@ -177,11 +204,18 @@ export function isIntact(bytes: Buffer, fields: Readonly<Record<string, unknown>
 }
 
 /** Every file of a bundle except the manifest. */
-export function filesOf({ models }: Manifest): BundleFile[] {
+export function filesOf(manifest: Manifest): BundleFile[] {
+  return filesWith(
+    manifest,
+    classifiersOf(manifest).map(({ graph }) => graph),
+  )
+}
+
+function filesWith({ models }: Pick<Manifest, 'models'>, classifiers: readonly BundleFile[]): BundleFile[] {
   const languageModels = MODEL_NAMES.map((name) => models[name])
   return [
     ...languageModels.flatMap(({ graph, weights, tokenizer }) => [graph, weights, tokenizer ?? []].flat()),
-    models.mlp.graph,
+    ...classifiers,
     ...languageModels.flatMap(({ fp8 }) => fp8?.calibration ?? []),
   ]
 }
@@ -191,20 +225,53 @@ export function graphFiles({ models }: Manifest): BundleFile[] {
   return MODEL_NAMES.flatMap((name) => [models[name].graph, models[name].weights])
 }
 
+/** Where the first classifier of a bundle lies. */
+export const CLASSIFIER_FILE = 'mlp/model.onnx'
+
 /**
- * Identity of what a bundle computes: equal for bundles whose graphs, weights and tokenizer are equal byte
- * for byte, whenever and wherever they were made. 64 hexadecimal digits.
+ * Identity of what a run with one of the classifiers computes: equal for bundles whose graphs, weights and tokenizer are
+ * equal byte for byte, whenever and wherever they were made, and whatever other classifiers they have. 64 hexadecimal digits.
+ *
+ * @param classifier - @default the first
  */
-export function bundleDigest(manifest: Manifest): string {
-  const lines = filesOf(manifest).map(({ path, sha256 }) => `${path} ${sha256}\n`)
-  return sha256(lines.join(''))
+export function bundleDigest(manifest: Manifest, classifier: ClassifierRecord = manifest.models.mlp): string {
+  // As in a bundle that has no other: runs that were begun with such a one go on.
+  return digestOf(filesWith(manifest, [{ ...classifier.graph, path: CLASSIFIER_FILE }]))
+}
+
+/**
+ * Identity of the files of the language models alone: equal for bundles that differ in their classifiers. 64 hexadecimal
+ * digits.
+ */
+export function backbonesDigest(manifest: Manifest): string {
+  return digestOf(filesWith(manifest, []))
+}
+
+function digestOf(files: readonly BundleFile[]): string {
+  return sha256(files.map(({ path, sha256 }) => `${path} ${sha256}\n`).join(''))
+}
+
+/**
+ * Short name of the language models of a bundle: made of their precision and of the files that they were imported from,
+ * whatever the classifiers. 16 hexadecimal digits.
+ */
+export function backbonesId({ models, precision, attention }: BackbonesSource): string {
+  const form = attention === undefined ? [] : [attention]
+  return sha256(
+    [precision, ...form, ...MODEL_NAMES.map((name) => sourceDigest(models[name]))].join('\n'),
+  ).slice(0, 16)
+}
+
+/** What the name of language models is made of. */
+export interface BackbonesSource extends Pick<Manifest, 'precision' | 'attention'> {
+  readonly models: Readonly<Record<ModelName, { readonly source: Pick<SourceRecord, 'files'> }>>
 }
 
 /**
  * Identity of the weight files that a model was made from: equal for bundles of different precision made from the
  * same files. 64 hexadecimal digits.
  */
-export function sourceDigest({ source }: { source: SourceRecord }): string {
+export function sourceDigest({ source }: { source: Pick<SourceRecord, 'files'> }): string {
   const sums = source.files.map(({ sha256 }) => sha256).sort()
   return sha256(sums.join('\n'))
 }
@@ -246,10 +313,22 @@ export function publishedLength(path: string): number | undefined {
   return found === undefined ? undefined : Number(found)
 }
 
-/** Chunk length that the classifier of a bundle was made for; undefined where nobody has said it. */
-export function classifierLength({ models }: Manifest): number | undefined {
-  const { chunkLength, source } = models.mlp
-  const [file] = source.files
-  // Bundles of version 0.1.0 have the name of its file only.
-  return chunkLength ?? (file === undefined ? undefined : publishedLength(file.name))
+/** Chunk length that the first classifier of a bundle was made for; undefined where nobody has said it. */
+export function classifierLength(manifest: Manifest): number | undefined {
+  return classifiersOf(manifest)[0]?.chunkLength
+}
+
+/** The classifiers of a bundle, one or more, with the chunk lengths that they were made for: undefined where nobody has said it. */
+export function classifiersOf({ models }: Pick<Manifest, 'models'>): ClassifierRecord[] {
+  return [models.mlp, ...(models.classifiers ?? [])].map(({ chunkLength, ...classifier }) => {
+    const [file] = classifier.source.files
+    // Bundles of version 0.1.0 have the name of its file only.
+    const length = chunkLength ?? (file === undefined ? undefined : publishedLength(file.name))
+    return { ...classifier, ...(length !== undefined && { chunkLength: length }) }
+  })
+}
+
+/** The classifier of a bundle for chunks of so many bases; undefined where there is none that is known to be. */
+export function classifierFor(manifest: Manifest, length: number): ClassifierRecord | undefined {
+  return classifiersOf(manifest).find(({ chunkLength }) => chunkLength === length)
 }

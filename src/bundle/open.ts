@@ -7,7 +7,7 @@ import { Bundle } from './bundle.ts'
 import { BundleError } from './errors.ts'
 import {
   BUNDLE_FORMAT,
-  BUNDLE_VERSION,
+  BUNDLE_VERSIONS,
   filesOf,
   isIntact,
   MANIFEST_FILE,
@@ -67,10 +67,10 @@ export async function readManifest(folder: string): Promise<Manifest> {
   const head = v.safeParse(v.object({ format: v.literal(BUNDLE_FORMAT), version: v.number() }), json)
   if (!head.success)
     throw new BundleError(folder, `${path} is not the manifest of a bundle. Import the models again.`)
-  if (head.output.version !== BUNDLE_VERSION) {
+  if (!BUNDLE_VERSIONS.some((version) => version === head.output.version)) {
     throw new BundleError(
       folder,
-      `the bundle ${folder} has layout version ${head.output.version}; this program reads version ${BUNDLE_VERSION}. ` +
+      `the bundle ${folder} has layout version ${head.output.version}; this program reads versions ${BUNDLE_VERSIONS.join(' and ')}. ` +
         'Import the models again with this program, or use the program that made it.',
     )
   }
