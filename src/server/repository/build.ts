@@ -1,5 +1,6 @@
 import {
   type Bundle,
+  backbonesDigest,
   computesOnCpu,
   eachModel,
   forModels,
@@ -30,6 +31,7 @@ export async function buildRepository(options: BuildOptions): Promise<BuiltRepos
     version: 1,
     backend: options.backend,
     bundle: { name: bundle.manifest.name, digest: bundle.digest },
+    backbones: backbonesDigest(bundle.manifest),
   }
   const { output, force = false, placement = 'link' } = options
   const inputs = [bundle.folder, options.plans]
@@ -70,5 +72,5 @@ async function plansOf(options: BuildOptions, bundle: Bundle): Promise<Record<Mo
       detail: { code: 'plans-not-named', data: {} },
     })
   if (backend === 'onnxruntime' || plans === undefined) return forModels(() => [])
-  return await eachModel((model) => findPlans(plans, model, bundle.digest))
+  return await eachModel((model) => findPlans(plans, model, bundle))
 }

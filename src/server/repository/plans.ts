@@ -1,7 +1,13 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import * as v from 'valibot'
-import { type Bundle, MODEL_NAMES, type ModelName } from '../../bundle/index.ts'
+import {
+  bundleDigest,
+  classifiersOf,
+  type Manifest,
+  MODEL_NAMES,
+  type ModelName,
+} from '../../bundle/index.ts'
 import { parseJson } from '../../system/json.ts'
 import { PlanError } from './errors.ts'
 
@@ -20,7 +26,7 @@ export const PlanSidecarSchema = v.pipe(
     format: v.literal('virnucpro-plan'),
     version: v.literal(1),
     model: v.picklist(MODEL_NAMES),
-    /** `bundleDigest` of the bundle whose graph it was built from. */
+    /** `bundleDigest` of the bundle whose graph it was built from; that of the graph and the weights counts where they are there. */
     bundle: v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/)),
     /** Of the GPU it was built on and runs on. */
     computeCapability: v.pipe(v.string(), v.regex(/^\d+\.\d$/)),
@@ -71,19 +77,25 @@ export const NO_PLANS = { detail: { code: 'no-plans', data: {} } } as const
 /**
  * Finds the plans of one model, in `FOLDER/MODEL/` with one file for each compute capability.
  *
- * @throws PlanError when there is none, or one is not of this bundle, or they have different profiles
+ * @param bundle the bundle whose model it is, or its digest; with that alone, a bundle with another classifier is another
+ * @throws PlanError when there is none, or one is not of the model of this bundle, or they have different profiles
  */
-export async function findPlans(folder: string, model: ModelName, bundle: string): Promise<Plan[]> {
+export async function findPlans(
+  folder: string,
+  model: ModelName,
+  bundle: string | Circumstances['bundle'],
+): Promise<Plan[]> {
   const place = join(folder, model)
   const names = (await readdir(place).catch(() => [])).filter((name) => /^model_sm\d+\.plan$/.test(name))
   if (names.length === 0) {
     throw new PlanError(place, `no TensorRT plan in ${place}: expected model_smXX.plan`, NO_PLANS)
   }
+  const at = { bundle: typeof bundle === 'string' ? { digest: bundle } : bundle }
   const plans: Plan[] = []
   for (const name of names.sort()) {
     const path = join(place, name)
     const sidecar = await readSidecar(path)
-    const problem = misfit(path, sidecar, model, { bundle: { digest: bundle } })
+    const problem = misfit(path, sidecar, model, at)
     if (problem !== undefined) throw new PlanError(path, `${path} ${problem}`, NO_PLANS)
     plans.push({ path, sidecar })
   }
@@ -126,7 +138,7 @@ export async function readSidecar(plan: string): Promise<PlanSidecar> {
 
 /** What a plan has to fit. Whatever is left out is not compared. */
 export interface Circumstances {
-  readonly bundle?: (Pick<Bundle, 'digest'> & Partial<Pick<Bundle, 'manifest'>>) | undefined
+  readonly bundle?: { readonly digest: string; readonly manifest?: Manifest } | undefined
   readonly computeCapability?: string | undefined
   readonly tensorrt?: string | undefined
 }
@@ -146,13 +158,22 @@ export function misfit(
     return `is for GPUs of compute capability ${capability}, this one has ${computeCapability}`
   if (tensorrt !== undefined && sidecar.tensorrt !== tensorrt)
     return `was built by TensorRT ${sidecar.tensorrt} and loads in no other version; this is ${tensorrt}`
-  if (bundle === undefined || sidecar.bundle === bundle.digest) return undefined
-  const now = bundle.manifest?.models[model]
-  const isOther = (was: { sha256: string } | undefined, is: { sha256: string } | undefined) =>
-    was !== undefined && is !== undefined && was.sha256 !== is.sha256
-  if (isOther(sidecar.weights, now?.weights)) return 'was built from other weights than the bundle has'
-  if (isOther(sidecar.graph, now?.graph)) return 'was built from another graph than the bundle has'
-  return 'was built from another bundle'
+  if (bundle?.manifest !== undefined) return otherModel(sidecar, model, bundle.manifest)
+  return bundle === undefined || sidecar.bundle === bundle.digest ? undefined : OTHER_BUNDLE
+}
+
+const OTHER_BUNDLE = 'was built from another bundle'
+
+/** Why a plan is not of the model of a bundle; whatever classifiers there are beside it makes no difference. */
+function otherModel(sidecar: PlanSidecar, model: ModelName, manifest: Manifest): string | undefined {
+  const { weights, graph } = manifest.models[model]
+  if (sidecar.weights !== undefined && sidecar.weights.sha256 !== weights.sha256)
+    return 'was built from other weights than the bundle has'
+  if (sidecar.graph !== undefined && sidecar.graph.sha256 !== graph.sha256)
+    return 'was built from another graph than the bundle has'
+  if (sidecar.weights !== undefined && sidecar.graph !== undefined) return undefined
+  const digests = classifiersOf(manifest).map((classifier) => bundleDigest(manifest, classifier))
+  return digests.includes(sidecar.bundle) ? undefined : OTHER_BUNDLE
 }
 
 function disjoint(profiles: readonly { min: [number, number]; max: [number, number] }[]): boolean {

@@ -11,11 +11,13 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
+import { writeRandomMlp } from '../../../scripts/support/random-models.ts'
 import { type Bundle, openBundle } from '../../../src/bundle/index.ts'
 import { importModels } from '../../../src/import/index.ts'
 import { type BuildEnginesOptions, buildEngines, findEngines } from '../../../src/server/engines/index.ts'
 import { findPlans } from '../../../src/server/repository/index.ts'
 import { writeRandomModels } from '../../integration/import/support/models.ts'
+import { succeed, virnucpro } from '../../support/cli.ts'
 import { hasPython, python, runPython } from '../../support/python.ts'
 
 // The builders are other programs, and need a GPU: small scripts stand for them, which keep what they were asked.
@@ -67,7 +69,7 @@ describe('engines build', () => {
       [at('plans/esm2/model_sm90.plan'), true],
       [at('plans/dnabert_s/model_sm90.plan'), true],
     ])
-    const [plan] = await findPlans(at('plans'), 'esm2', bundle.digest)
+    const [plan] = await findPlans(at('plans'), 'esm2', bundle)
     expect(plan?.sidecar).toMatchObject({
       model: 'esm2',
       gpu: 'Test GPU',
@@ -215,6 +217,58 @@ test('plans that do not fit are shown with the reason', async () => {
   expect((await problems({}))[0]).toContain('no description beside it')
   writeFileSync(sidecar, text)
 })
+
+test('plans and repositories belong to the language models: another classifier costs nothing', async () => {
+  const python = fakePython('first-python')
+  const output = at('kept-plans')
+  await build({ output, python })
+  const { esm, dnabert } = await writeRandomModels(folder)
+  const mlp = at('other.safetensors')
+  await writeRandomMlp(mlp, 99, 48, 20)
+  const weights = ['--esm', esm, '--dnabert', dnabert, '--mlp', `300=${mlp}`]
+  await succeed('models', 'import', ...weights, '--precision', 'bf16', '--output', at('other-mlp'))
+  const used = (await openBundle(at('other-mlp'))).manifest
+  expect(used.models.mlp.graph.sha256).not.toBe(bundle.manifest.models.mlp.graph.sha256)
+
+  const other = ['--bundle', at('other-mlp')]
+  const again = await succeed('engines', 'build', ...other, '--output', output, '--python', python)
+  expect(again.stderr.match(/fits already/g)).toHaveLength(2)
+  await succeed('engines', 'show', output, ...other)
+  const repositories = [at('bf16'), at('other-mlp')].map((from, i) => [from, at(`repository-${i}`)] as const)
+  for (const [from, to] of repositories)
+    await succeed(
+      ...[
+        'repository',
+        'build',
+        '--bundle',
+        from,
+        '--backend',
+        'tensorrt',
+        '--plans',
+        output,
+        '--output',
+        to,
+      ],
+    )
+  const [configurations, others] = repositories.map(([, to]) =>
+    ['esm2', 'dnabert_s'].map((model) => readFileSync(join(to, model, 'config.pbtxt'), 'utf8')),
+  )
+  expect(others).toEqual(configurations!)
+
+  // Descriptions of other programs say which bundle a plan is of, and no more.
+  for (const model of ['esm2', 'dnabert_s']) {
+    const path = join(output, model, 'model_sm90.json')
+    const { graph: _, weights: __, ...old } = JSON.parse(readFileSync(path, 'utf8'))
+    writeFileSync(path, JSON.stringify(old))
+  }
+  await succeed('engines', 'show', output, '--bundle', at('bf16'))
+  const refused = await virnucpro(['engines', 'show', output, ...other])
+  expect(refused.code).toBe(1)
+  expect(refused.stdout).toContain('it was built from another bundle')
+  const built = ['--backend', 'tensorrt', '--plans', output, '--output', at('old-plans')]
+  expect((await virnucpro(['repository', 'build', ...other, ...built])).code).toBe(65)
+  await succeed('repository', 'build', '--bundle', at('bf16'), ...built)
+}, 60_000)
 
 test.skipIf(!hasPython)('the Python script names what is missing, as an event', async () => {
   const path = resolve(import.meta.dir, '../../../src/server/engines/python/build_engine.py')
