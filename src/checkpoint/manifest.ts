@@ -2,8 +2,8 @@ import { readFile } from 'node:fs/promises'
 import * as v from 'valibot'
 import { statePaths } from '../layout/index.ts'
 import { READ } from '../system/regular-file.ts'
+import { sealed, unsealed } from '../system/sealed.ts'
 import { ReadError } from '../system/system-error.ts'
-import { sealed, unsealed } from './sealed.ts'
 
 /** Version of the folder's own format; a folder of another version is not continued. */
 export const RUN_FORMAT = 1

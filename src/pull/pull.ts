@@ -1,7 +1,7 @@
 import { stat, statfs } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
-import { LockedError, RunLock } from '../checkpoint/index.ts'
 import { UnavailableError, VirnucproError } from '../system/errors.ts'
+import { FileLock } from '../system/file-lock.ts'
 import { ReadError } from '../system/system-error.ts'
 import { bytes, plural } from '../text/numbers.ts'
 import { filesOfFolder, findCached, isFile } from './caches.ts'
@@ -170,7 +170,10 @@ async function carryOut(
   onBytes: (news: number) => void,
   options: PullOptions,
 ): Promise<void> {
-  await using lock = await acquire(`${path}.lock`, options)
+  await using lock = await FileLock.wait(`${path}.lock`, {
+    signal: options.signal,
+    onWait: (owner) => options.onInfo(`waiting for ${owner}, which brings the same to ${dirname(path)}`),
+  })
   const signal = AbortSignal.any([options.signal, lock.signal])
   const isDone = !options.force && (await isWhole(model, path))
   for (const item of items) {
@@ -190,20 +193,4 @@ async function hasCome(target: string, item: Item, signal: AbortSignal): Promise
   if (found?.isFile() !== true || found.size !== sizeOf(item)) return false
   const digest = 'file' in item ? item.file.digest : undefined
   return (await faultOf(target, target, digest, signal)) === undefined
-}
-
-const WAIT_MS = 500
-
-async function acquire(path: string, { signal, onInfo }: PullOptions): Promise<RunLock> {
-  for (let isFirst = true; ; isFirst = false) {
-    signal.throwIfAborted()
-    try {
-      return await RunLock.acquire(path)
-    } catch (error) {
-      if (!(error instanceof LockedError)) throw error
-      const { pid, host } = error.owner ?? { pid: 'unknown', host: 'an unknown machine' }
-      if (isFirst) onInfo(`waiting for process ${pid} on ${host}, which brings the same to ${dirname(path)}`)
-      await Bun.sleep(WAIT_MS)
-    }
-  }
 }

@@ -4,7 +4,7 @@ import { hostname } from 'node:os'
 import { dirname, resolve } from 'node:path'
 import { temporaryFolder } from '../../../scripts/support/temporary.ts'
 import { LockedError, RunLock } from '../../../src/checkpoint/index.ts'
-import { sealed } from '../../../src/checkpoint/sealed.ts'
+import { sealed } from '../../../src/system/sealed.ts'
 
 /** The text of a lock, its checksum right. */
 function asLock({ checksum: _, ...owner }: Record<string, unknown>): string {

@@ -1,6 +1,6 @@
 import { hostname } from 'node:os'
 import * as v from 'valibot'
-import { processPlace, processStart } from '../system/processes.ts'
+import { processPlace, processStart } from './processes.ts'
 import { sealed, unsealed } from './sealed.ts'
 
 const OwnerSchema = v.object({

@@ -1,5 +1,5 @@
-import { parseJson } from '../system/json.ts'
-import { sha256 } from '../system/sha256.ts'
+import { parseJson } from './json.ts'
+import { sha256 } from './sha256.ts'
 
 const KEY = 'checksum'
 
