@@ -101,6 +101,8 @@ const ADVICE: { [Code in keyof ErrorCodes]: (data: ErrorCodes[Code]) => string }
   'download-refused': () =>
     'HF_TOKEN is what this client can show to Hugging Face; --from takes models from a folder, a file or another address',
   'no-room': () => 'Free some of it, or name a folder on another disk with --output',
+  'home-damaged': () => 'Move that file away, and set up again',
+  'other-home': () => 'VIRNUCPRO_HOME names another one',
   'can-be-pulled': ({ name }) => `To download it: virnucpro models pull ${name}`,
   'checkpoints-unusable': () => 'Leave them out with --skip-damaged; the next run computes them again',
   'names-taken': () => 'Move them away, or name another folder with --output',

@@ -1,15 +1,27 @@
-// The home: the folder in which this program keeps what it makes for a user, such as weights.
-
+import { access, constants } from 'node:fs/promises'
 import { homedir } from 'node:os'
-import { isAbsolute, join, resolve } from 'node:path'
+import { dirname, isAbsolute, join, resolve } from 'node:path'
+import { HomeError } from './errors.ts'
 
 /** The variable that names the home. */
 export const HOME_VARIABLE = 'VIRNUCPRO_HOME'
 
-/** What lies in the home, and in which folder. */
-const PLACES = { weights: 'weights' } as const
+/** What lies in the home, and in which folder: the order in which it is shown. */
+const PLACES = {
+  weights: 'weights',
+  bundles: 'bundles',
+  derived: 'derived',
+  plans: 'plans',
+  repositories: 'repositories',
+  servers: 'servers',
+  cache: 'cache',
+} as const
 
-type Environment = Readonly<Record<string, string | undefined>>
+export type Place = keyof typeof PLACES
+
+export const PLACE_NAMES = Object.keys(PLACES) as readonly Place[]
+
+export type Environment = Readonly<Record<string, string | undefined>>
 
 /** `VIRNUCPRO_HOME`, else a folder of its own in the platform's folder for data. */
 export function homeFolder(environment: Environment = process.env, platform = process.platform): string {
@@ -18,8 +30,49 @@ export function homeFolder(environment: Environment = process.env, platform = pr
 }
 
 /** The folder of the home for one kind of thing. It need not exist. */
-export function homePlace(place: keyof typeof PLACES, environment?: Environment): string {
+export function homePlace(place: Place, environment?: Environment): string {
   return join(homeFolder(environment), PLACES[place])
+}
+
+/**
+ * What stands in for a home that this user must not write to, such as one that a cluster shares: locks, and all that can be
+ * made again.
+ */
+export function privateFolder(environment?: Environment): string {
+  return join(cacheFolder(environment), 'virnucpro')
+}
+
+/** The same as `homePlace` in a home that this user may write to, and in `privateFolder` otherwise. */
+export async function writablePlace(place: Place, environment?: Environment): Promise<string> {
+  return join(await writableFolder(environment), PLACES[place])
+}
+
+/** The home where this user may write to it, else `privateFolder`. */
+export async function writableFolder(environment?: Environment): Promise<string> {
+  return (await isHomeReadOnly(environment)) ? privateFolder(environment) : homeFolder(environment)
+}
+
+/** Whether this user cannot write to the home, or not make it. */
+export async function isHomeReadOnly(environment?: Environment): Promise<boolean> {
+  for (let folder = homeFolder(environment); ; folder = dirname(folder)) {
+    try {
+      await access(folder, constants.W_OK | constants.X_OK)
+      return false
+    } catch (error) {
+      const { code = '' } = error as NodeJS.ErrnoException
+      if (code !== 'ENOENT' || folder === dirname(folder)) return ['EACCES', 'EPERM', 'EROFS'].includes(code)
+    }
+  }
+}
+
+/** @throws HomeError when this user cannot write to the home */
+export async function requireWritableHome(environment?: Environment): Promise<void> {
+  if (!(await isHomeReadOnly(environment))) return
+  const folder = homeFolder(environment)
+  throw new HomeError(folder, `the home ${folder} is read-only for this user, and cannot be changed`, {
+    kind: 'cannotCreate',
+    detail: { code: 'other-home', data: {} },
+  })
 }
 
 /** Where programs keep their data. Source of the one of Linux: XDG Base Directory Specification, which ignores relative paths. */

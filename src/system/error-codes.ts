@@ -137,6 +137,10 @@ export interface ErrorCodes {
   'download-refused': NoData
   /** A disk does not hold what is to be written to it. */
   'no-room': NoData
+  /** The record of what was set up is damaged. */
+  'home-damaged': NoData
+  /** A home cannot be used, but another one could be. */
+  'other-home': NoData
   /** A path does not exist, but names a model that can be downloaded. */
   'can-be-pulled': { name: string }
 }

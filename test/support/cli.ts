@@ -23,7 +23,8 @@ function cleanEnvironment(): Record<string, string> {
     ([name, value]) =>
       value !== undefined && !/^(VIRNUCPRO_|NO_COLOR|FORCE_COLOR|TEST$|CI$|NODE_ENV$)/.test(name),
   )
-  return Object.fromEntries(inherited) as Record<string, string>
+  // The home of the test run; see preload.ts.
+  return { ...Object.fromEntries(inherited), VIRNUCPRO_HOME: process.env.VIRNUCPRO_HOME ?? '' }
 }
 
 /** Starts the real command line, as a user would. */

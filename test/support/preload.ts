@@ -1,8 +1,13 @@
-// Runs before every test file: servers that the person at this machine has started must not take part in the tests.
+// Runs before every test file: neither the servers nor the home of the person at this machine take part in the tests.
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
 const runtime = mkdtempSync(join(tmpdir(), 'virnucpro-runtime-'))
 process.env.XDG_RUNTIME_DIR = runtime
-process.once('exit', () => rmSync(runtime, { recursive: true, force: true }))
+// Empty: a test that puts something into a home has one of its own.
+const home = mkdtempSync(join(tmpdir(), 'virnucpro-home-'))
+process.env.VIRNUCPRO_HOME = home
+process.once('exit', () => {
+  for (const folder of [runtime, home]) rmSync(folder, { recursive: true, force: true })
+})

@@ -12,6 +12,7 @@ function environment(
   more: Readonly<Record<string, string>>,
 ): Record<string, string> {
   const unset = [
+    'VIRNUCPRO_HOME',
     'XDG_DATA_HOME',
     'XDG_CACHE_HOME',
     'TORCH_HOME',

@@ -1,0 +1,110 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import * as v from 'valibot'
+import { writeAtomically } from '../system/atomic.ts'
+import { JsonError, parseJson } from '../system/json.ts'
+import { unlessMissing } from '../system/system-error.ts'
+import { HomeError } from './errors.ts'
+import { withHomeLock } from './lock.ts'
+import { type Environment, homeFolder, requireWritableHome } from './places.ts'
+
+/** In the home. */
+const HOME_FILE = 'home.json'
+const HOME_FORMAT = 'virnucpro-home'
+/** Raised when an older program could not use what a newer one has written. */
+const HOME_VERSION = 1
+
+const ServerChoiceSchema = v.variant('kind', [
+  v.object({
+    kind: v.literal('program'),
+    serverBin: v.string(),
+    backendDirectory: v.exactOptional(v.string()),
+    libraryPath: v.exactOptional(v.string()),
+    python: v.exactOptional(v.string()),
+    trtexec: v.exactOptional(v.string()),
+  }),
+  v.object({ kind: v.literal('private'), name: v.string() }),
+  v.object({
+    kind: v.literal('container'),
+    engine: v.picklist(['docker', 'podman', 'apptainer']),
+    image: v.string(),
+  }),
+])
+
+const HomeRecordSchema = v.object({
+  format: v.literal(HOME_FORMAT),
+  version: v.literal(HOME_VERSION),
+  /** Name of the default bundle among those of the home. */
+  bundle: v.exactOptional(v.string()),
+  /** Absolute paths of the weight files, from which bundles in other precisions are made. */
+  sources: v.exactOptional(v.object({ esm: v.string(), dnabert: v.string() })),
+  /** Absent where nothing was set up for GPUs. */
+  gpu: v.exactOptional(
+    v.object({
+      precision: v.picklist(['bf16', 'fp16', 'fp8']),
+      attention: v.picklist(['standard', 'fused']),
+      /** FASTA file of nucleotides to calibrate with. */
+      calibrate: v.exactOptional(v.string()),
+      server: ServerChoiceSchema,
+    }),
+  ),
+})
+
+/** What set-up has decided. */
+export type HomeRecord = v.InferOutput<typeof HomeRecordSchema>
+
+/**
+ * How the server of this machine is started, and what builds plans for it: a program of the machine, a private environment
+ * among the servers of the home, or a container.
+ */
+export type ServerChoice = v.InferOutput<typeof ServerChoiceSchema>
+
+export async function readHome(environment?: Environment): Promise<HomeRecord> {
+  const path = join(homeFolder(environment), HOME_FILE)
+  const text = await readFile(path, 'utf8').catch(unlessMissing(path))
+  return text === undefined ? { format: HOME_FORMAT, version: HOME_VERSION } : parseRecord(path, text)
+}
+
+function parseRecord(path: string, text: string): HomeRecord {
+  const damaged = (why: string, cause?: unknown) =>
+    new HomeError(path, `${path}, which holds what was set up, is damaged: ${why}`, {
+      cause,
+      detail: { code: 'home-damaged', data: {} },
+    })
+  let json: unknown
+  try {
+    json = parseJson(text)
+  } catch (error) {
+    if (error instanceof JsonError) throw damaged(error.message, error)
+    throw error
+  }
+  const head = v.safeParse(v.object({ format: v.literal(HOME_FORMAT), version: v.number() }), json)
+  if (!head.success) throw damaged('it is not a file of this program')
+  if (head.output.version > HOME_VERSION) {
+    throw new HomeError(
+      path,
+      `${path} has version ${head.output.version}, and this program reads version ${HOME_VERSION}: use the program that wrote it, or another home`,
+      { detail: { code: 'other-home', data: {} } },
+    )
+  }
+  const result = v.safeParse(HomeRecordSchema, json)
+  if (result.success) return result.output
+  throw damaged(result.issues.map((issue) => `${v.getDotPath(issue) ?? 'file'}: ${issue.message}`).join('; '))
+}
+
+export async function changeHome(
+  change: (record: HomeRecord) => HomeRecord,
+  environment?: Environment,
+): Promise<HomeRecord> {
+  await requireWritableHome(environment)
+  return await withHomeLock(
+    'home',
+    async () => {
+      const record = change(await readHome(environment))
+      const path = join(homeFolder(environment), HOME_FILE)
+      await writeAtomically(path, `${JSON.stringify(v.parse(HomeRecordSchema, record), null, 2)}\n`)
+      return record
+    },
+    { environment },
+  )
+}
