@@ -30,6 +30,7 @@ const ROOMS = [
   'fasta',
   'onnx',
   'torchfile',
+  'machine',
   'text',
   'system',
 ]

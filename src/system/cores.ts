@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
+import { leastLimit } from './control-groups.ts'
 import type { Logger } from './logger.ts'
 import { textAt } from './processes.ts'
 
@@ -35,29 +36,12 @@ export function limitedThreads(asked: number | undefined, logger: Logger): numbe
 }
 
 /**
- * The smallest CPU quota, in cores, of the groups that this process is in and of those around them. The path of a group
- * may be one that only the host sees; the root of the hierarchy is the container's own group then.
+ * The smallest CPU quota, in cores.
  *
  * Source: Linux kernel, cgroup-v2 (`cpu.max`), cgroup-v1 and CFS bandwidth control (`cpu.cfs_quota_us`).
  */
 function cgroupQuota(root: string): number {
-  const groups = (textAt(join(root, 'proc/self/cgroup')) ?? '0::/').matchAll(/^\d+:([^:]*):(\/.*)$/gm)
-  const quotas = [...groups].flatMap(([, controllers = '', path = '']) => {
-    const isV2 = controllers === ''
-    if (!isV2 && !controllers.split(',').includes('cpu')) return []
-    return (isV2 ? ['.', 'unified'] : [controllers, 'cpu'])
-      .flatMap((mount) => groupsAbove(join(root, 'sys/fs/cgroup', mount), path))
-      .map(isV2 ? quotaOfV2 : quotaOfV1)
-  })
-  return Math.min(...quotas, Number.POSITIVE_INFINITY)
-}
-
-/** A group, all around it, and the root of the hierarchy. */
-function groupsAbove(hierarchy: string, path: string): string[] {
-  const groups = [hierarchy]
-  // A path may begin with `..` where the group lies outside of what this process sees.
-  for (let at = path; at !== '/' && !at.includes('..'); at = dirname(at)) groups.push(join(hierarchy, at))
-  return groups
+  return leastLimit({ controller: 'cpu', v2: quotaOfV2, v1: quotaOfV1 }, root)
 }
 
 function quotaOfV2(group: string): number {

@@ -1,3 +1,4 @@
+import { askNvidiaSmi } from '../../machine/index.ts'
 import { type DeviceMetrics, THROTTLE_REASONS } from '../metrics.ts'
 
 /** What one source says about one GPU. */
@@ -37,28 +38,19 @@ export type AskGpus = (deadlineMs: number) => Promise<GpuReading[] | undefined>
 
 /** The driver's own program; undefined where it is not there. */
 export function nvidiaSmi(): AskGpus | undefined {
-  const program = Bun.which('nvidia-smi')
   const names = [...REASONS]
-  if (program === null) return undefined
+  if (Bun.which('nvidia-smi') === null) return undefined
   return async (deadlineMs) => {
     const [reasons] = names
     if (reasons === undefined) return undefined
     const query = ['index', 'uuid', ...FIELDS.map(([name]) => name), reasons].join()
-    try {
-      const child = Bun.spawn([program, `--query-gpu=${query}`, '--format=csv,noheader,nounits'], {
-        stdin: 'ignore',
-        stdout: 'pipe',
-        stderr: 'ignore',
-        timeout: deadlineMs,
-      })
-      const [text, code] = await Promise.all([new Response(child.stdout).text(), child.exited])
-      if (code === 0) return parseNvidiaSmi(text)
-      // 2: it does not know a field. Else the driver is in trouble, which may pass.
-      if (code === 2) names.shift()
-    } catch {
-      // Not a program that can be started.
-      names.length = 0
-    }
+    const answer = await askNvidiaSmi([`--query-gpu=${query}`, '--format=csv,noheader,nounits'], {
+      deadlineMs,
+    })
+    if (answer === undefined) return undefined
+    if ('text' in answer) return parseNvidiaSmi(answer.text)
+    // 2: it does not know a field. Else the driver is in trouble, which may pass.
+    if (answer.code === 2) names.shift()
     return undefined
   }
 }

@@ -1,6 +1,7 @@
 import { accessSync, constants, statSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
+import { surveyGpus } from '../../machine/index.ts'
 import { NoInputError } from '../../system/errors.ts'
 import { reasonOf } from '../../system/problems.ts'
 import { ServerNotFoundError } from './errors.ts'
@@ -89,12 +90,16 @@ export async function requireDocker(): Promise<void> {
 }
 
 /**
- * The GPUs of this machine that programs may use: those of CUDA_VISIBLE_DEVICES where it is set, else all that nvidia-smi
- * lists, by UUID, since numbers mean different GPUs to different programs. Empty when there is none.
+ * The GPUs of this machine that programs may use, by UUID, since numbers mean different GPUs to different programs. Where
+ * `nvidia-smi` is not there or fails, those that CUDA_VISIBLE_DEVICES names, in its words. Empty when there is none.
  */
 export async function findGpus(): Promise<string[]> {
-  const gpus = process.env.CUDA_VISIBLE_DEVICES?.split(',') ?? (await listedGpus())
-  return gpus.map((gpu) => gpu.trim()).filter((gpu) => gpu !== '' && gpu !== '-1')
+  const { gpus, all, visible = '' } = await surveyGpus()
+  if (all.length > 0) return gpus.map(({ uuid }) => uuid)
+  return visible
+    .split(',')
+    .map((gpu) => gpu.trim())
+    .filter((gpu) => gpu !== '' && gpu !== '-1')
 }
 
 /**
@@ -110,12 +115,6 @@ export async function visibleGpus(): Promise<string[]> {
     set === undefined ? 'no GPU found (nvidia-smi lists none)' : `CUDA_VISIBLE_DEVICES=${set} names no GPU`,
     { detail: { code: 'no-gpu-for-servers', data: {} } },
   )
-}
-
-async function listedGpus(): Promise<string[]> {
-  if (Bun.which('nvidia-smi') === null) return []
-  const { code, out } = await run(['nvidia-smi', '--query-gpu=uuid', '--format=csv,noheader'])
-  return code === 0 ? out.split('\n') : []
 }
 
 async function run(argv: string[]): Promise<{ code: number; out: string; problem: string }> {

@@ -1,0 +1,149 @@
+import { availableMemory } from '../system/memory.ts'
+import { askNvidiaSmi, rowsOf } from './nvidia-smi.ts'
+import { visibleDevices } from './visible.ts'
+
+/** A device that computes: a GPU, or a MIG instance of one. */
+export interface Gpu {
+  /** `GPU-…` or `MIG-…`: what CUDA_VISIBLE_DEVICES is set to for a program that shall use it. */
+  uuid: string
+  /** As the driver says it; with the profile of an instance: `NVIDIA H100 80GB HBM3 MIG 1g.10gb`. */
+  name: string
+  /** `9.0` */
+  computeCapability: string
+  memoryBytes: number
+  /** Version of the driver. */
+  driver?: string
+  mig?: boolean
+}
+
+/** GPUs that plans, batches and servers need not tell apart. */
+export interface GpuKind {
+  name: string
+  computeCapability: string
+  /** That of the one with the least. */
+  memoryBytes: number
+  gpus: Gpu[]
+}
+
+/** What was found out about the GPUs of this machine. */
+export interface GpuSurvey {
+  /** Those that this process may use. */
+  gpus: Gpu[]
+  /** All that the driver lists. */
+  all: Gpu[]
+  /** Value of CUDA_VISIBLE_DEVICES, where it is set. */
+  visible: string | undefined
+  /** Why the driver does not list its GPUs, in words that follow `nvidia-smi`. */
+  problem?: string
+}
+
+const FIELDS = [
+  'index',
+  'uuid',
+  'name',
+  'compute_cap',
+  'memory.total',
+  'driver_version',
+  'mig.mode.current',
+] as const
+
+/** The name of an instance's profile rounds its memory up, by 5 % at most (H200, 1g.18gb: 17.2 GB). */
+const PROFILE_SHARE = 0.95
+
+/**
+ * The GPUs that this process may use, in CUDA's order: those of CUDA_VISIBLE_DEVICES (numbers, UUIDs, MIG instances) where it
+ * is set, as by Slurm, else all. Empty where there is none, and where `nvidia-smi` fails: see {@link surveyGpus}.
+ *
+ * @throws the reason of `signal`
+ */
+export async function listGpus(signal?: AbortSignal): Promise<Gpu[]> {
+  return (await surveyGpus(signal)).gpus
+}
+
+/**
+ * The same with all that the driver lists, and with what is wrong.
+ *
+ * @throws the reason of `signal`
+ */
+export async function surveyGpus(signal?: AbortSignal): Promise<GpuSurvey> {
+  const visible = process.env.CUDA_VISIBLE_DEVICES
+  const none = { gpus: [], all: [], visible }
+  const answer = await askNvidiaSmi([`--query-gpu=${FIELDS.join()}`, '--format=csv,noheader,nounits'], {
+    signal,
+  })
+  if (answer === undefined) return none
+  if ('problem' in answer) {
+    return /no devices were found/i.test(answer.problem) ? none : { ...none, problem: answer.problem }
+  }
+  const listed = rowsOf(answer.text, FIELDS).flatMap((row) => {
+    if (row.uuid === undefined || row.compute_cap === undefined) return []
+    const gpu: Gpu = {
+      uuid: row.uuid,
+      name: row.name ?? 'GPU',
+      computeCapability: row.compute_cap,
+      memoryBytes: bytesOf(row['memory.total']),
+      ...(row.driver_version !== undefined && { driver: row.driver_version }),
+    }
+    return { gpu, isDivided: row['mig.mode.current'] === 'Enabled' }
+  })
+  const instances = listed.some(({ isDivided }) => isDivided) ? await listInstances(signal) : undefined
+  const devices = listed.flatMap(({ gpu, isDivided }) =>
+    isDivided ? instancesOf(gpu, instances?.get(gpu.uuid) ?? []) : [{ ...gpu, parent: gpu.uuid }],
+  )
+  const withoutParent = ({ parent: _, ...gpu }: Gpu & { parent: string }): Gpu => gpu
+  const uuids = listed.map(({ gpu }) => gpu.uuid)
+  return {
+    gpus: visibleDevices(visible, uuids, devices).map(withoutParent),
+    all: devices.map(withoutParent),
+    visible,
+  }
+}
+
+/** Kinds in the order of their first GPU. */
+export function gpuKinds(gpus: readonly Gpu[]): GpuKind[] {
+  const kinds = Map.groupBy(gpus, ({ name, computeCapability }) => `${name}\n${computeCapability}`)
+  return [...kinds.values()].map((alike) => {
+    const [{ name, computeCapability }] = alike as [Gpu]
+    const memoryBytes = Math.min(...alike.map((gpu) => gpu.memoryBytes))
+    return { name, computeCapability, memoryBytes, gpus: alike }
+  })
+}
+
+interface Instance {
+  uuid: string
+  /** `1g.10gb`, `1c.3g.20gb`. */
+  profile: string
+}
+
+/** The MIG instances of each GPU. `--query-gpu` does not know them. */
+async function listInstances(signal: AbortSignal | undefined): Promise<Map<string, Instance[]>> {
+  const answer = await askNvidiaSmi(['-L'], { signal })
+  const found = new Map<string, Instance[]>()
+  if (answer === undefined || 'problem' in answer) return found
+  let gpu = ''
+  for (const line of answer.text.split('\n')) {
+    const [, uuid] = /\(UUID: ([^)]+)\)/.exec(line) ?? []
+    if (uuid === undefined) continue
+    const [, profile] = /^\s+MIG (\S+)\s+Device/.exec(line) ?? []
+    if (profile !== undefined) found.get(gpu)?.push({ uuid, profile })
+    else {
+      gpu = uuid
+      found.set(gpu, [])
+    }
+  }
+  return found
+}
+
+function instancesOf(gpu: Gpu, instances: readonly Instance[]): (Gpu & { parent: string })[] {
+  return instances.map(({ uuid, profile }) => {
+    const [, gigabytes] = /(\d+)gb/.exec(profile) ?? []
+    const memoryBytes =
+      gigabytes === undefined ? gpu.memoryBytes : Math.round(Number(gigabytes) * 1e9 * PROFILE_SHARE)
+    return { ...gpu, uuid, name: `${gpu.name} MIG ${profile}`, memoryBytes, mig: true, parent: gpu.uuid }
+  })
+}
+
+/** A GPU that shares the memory of the machine says nothing of its own. */
+function bytesOf(mebibytes: string | undefined): number {
+  return mebibytes === undefined ? availableMemory() : Number(mebibytes) * 2 ** 20
+}

@@ -1,0 +1,6 @@
+/** What this machine has: GPUs as `nvidia-smi` lists them and as this process may use them, memory, disks, tools. */
+
+export { freeBytes, type Volume, volumeOf } from './disks.ts'
+export { type MachineFacts, machineFacts } from './facts.ts'
+export { type Gpu, type GpuKind, type GpuSurvey, gpuKinds, listGpus, surveyGpus } from './gpus.ts'
+export { askNvidiaSmi } from './nvidia-smi.ts'
