@@ -22,9 +22,9 @@ import { beginPlan } from './plan-files.ts'
 import { profilesFor } from './profiles.ts'
 import { reportBuild, type Say } from './reporter.ts'
 import { findEngines, planDigest } from './show.ts'
-import { probeTensorRt, type Target } from './tensorrt.ts'
+import { type Launching, probeTensorRt, type Target } from './tensorrt.ts'
 
-export interface BuildEnginesOptions {
+export interface BuildEnginesOptions extends Launching {
   /** Folder of a bundle in BF16, FP16 or FP8. */
   readonly bundle: string
   /** Folder for the plans: `esm2/model_smXX.plan` and `dnabert_s/model_smXX.plan`. */
@@ -86,7 +86,8 @@ export async function buildEngines(options: BuildEnginesOptions): Promise<BuiltE
   }
   const say = options.onProgress ?? (() => {})
   // trtexec says what it builds for only while it builds.
-  const target = options.builder === 'trtexec' ? undefined : await probeTensorRt(options.python ?? 'python3')
+  const target =
+    options.builder === 'trtexec' ? undefined : await probeTensorRt(options.python ?? 'python3', options)
   if (target !== undefined) {
     say(`TensorRT ${target.tensorrt} on ${target.gpu}, compute capability ${target.computeCapability}`)
     checkCapability(bundle, target)
@@ -142,7 +143,9 @@ async function buildOne(job: Job): Promise<BuiltEngine> {
   }
   await makeRoom(folder, bundle, model)
   await using files = await beginPlan(resolve(options.output), model, options.timingCache)
-  const request: BuildRequest = { ...shape, plan: files.plan, timingCache: files.timingCache }
+  const { environment, contain } = options
+  const { plan, timingCache } = files
+  const request: BuildRequest = { ...shape, plan, timingCache, environment, contain }
   const { graph, weights } = bundle.manifest.models[model]
   using reporter = reportBuild(request, weights.bytes, say)
   const { builder = 'python', python = 'python3', trtexec = 'trtexec', signal } = options

@@ -1,9 +1,10 @@
+import { dirname } from 'node:path'
 import type { Profile } from '../repository/index.ts'
 import { EngineBuildError } from './errors.ts'
-import { runChild, runScript, type ScriptEvent, type Target } from './tensorrt.ts'
+import { type Launching, runChild, runScript, type ScriptEvent, type Target } from './tensorrt.ts'
 
 /** What a builder is asked for. */
-export interface BuildRequest {
+export interface BuildRequest extends Launching {
   readonly model: string
   readonly onnx: string
   /** File to write. */
@@ -26,12 +27,20 @@ type Build = (
 
 export const builders = {
   /** TensorRT's Python bindings. */
-  python: (python, { model, ...request }, onStep, signal) => {
+  python: (python, { model, environment, contain: _, ...request }, onStep, signal) => {
     const onEvent = (event: ScriptEvent) => {
       if (event.event === 'phase') onStep(event.phase)
       else if (event.event === 'progress') onStep(`${event.step} ${event.done} of ${event.of}`)
     }
-    return runScript({ python, script: 'build_engine.py', subject: model, request, onEvent, signal })
+    return runScript({
+      python,
+      script: 'build_engine.py',
+      subject: model,
+      request,
+      onEvent,
+      environment,
+      signal,
+    })
   },
   /** trtexec, which comes with Triton's and TensorRT's containers. */
   async trtexec(program, request, onStep, signal) {
@@ -42,8 +51,12 @@ export const builders = {
       if (/Start parsing|Finished parsing|Engine built|Serializ/i.test(line))
         onStep(line.replace(/^(\[[^\]]*\]\s*)+/, ''))
     }
-    const command = [program, ...argumentsOf(request)]
-    const { code, last } = await runChild(command, request.model, { onLine, signal })
+    const { environment = {}, contain } = request
+    const inner = [program, ...argumentsOf(request)]
+    // The weights lie beside the graph, and the timing cache beside the plan.
+    const sees = { reads: [dirname(request.onnx)], writes: [dirname(request.plan)], environment }
+    const command = contain === undefined ? inner : contain(inner, sees)
+    const { code, last } = await runChild(command, request.model, { onLine, environment, signal })
     // It prints its errors to standard output as well.
     const words = [...last, ...lines.filter((line) => /\[E\]/.test(line))].slice(-12)
     if (code !== 0) throw new EngineBuildError(request.model, `trtexec ended with exit code ${code}`, words)

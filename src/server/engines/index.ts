@@ -11,4 +11,6 @@ export { activationBytes, budgetFor } from './memory.ts'
 export { chooseBounds, MOST_RANGES, profilesFor } from './profiles.ts'
 // What is there, and whether it fits.
 export { type FoundEngine, findEngines } from './show.ts'
+// How TensorRT's programs are started.
+export type { Contain, Launching } from './tensorrt.ts'
 export { type TuneOptions, tuneEngines } from './tune.ts'

@@ -38,7 +38,25 @@ const EventSchema = v.variant('event', [
 ])
 export type ScriptEvent = v.InferOutput<typeof EventSchema>
 
-export interface ScriptRun {
+/** How the programs of TensorRT are started. */
+export interface Launching {
+  /** Variables of theirs that differ from this process's, such as `CUDA_VISIBLE_DEVICES`. */
+  readonly environment?: Readonly<Record<string, string>> | undefined
+  /** Puts a program into a container. @default it is started as it is */
+  readonly contain?: Contain | undefined
+}
+
+/** The command that runs another one in a container, which sees the files that are named under their own paths. */
+export type Contain = (
+  command: readonly string[],
+  sees: {
+    reads: readonly string[]
+    writes: readonly string[]
+    environment: Readonly<Record<string, string>>
+  },
+) => readonly string[]
+
+export interface ScriptRun extends Launching {
   readonly python: string
   readonly script: 'build_engine.py' | 'tune_engine.py'
   /** What messages are about. */
@@ -61,19 +79,23 @@ export async function runScript(run: ScriptRun): Promise<{ target: Target; secon
 }
 
 /** The GPU and TensorRT of this machine. @throws EngineBuildError */
-export async function probeTensorRt(python: string): Promise<Target> {
-  const run = {
+export async function probeTensorRt(
+  python: string,
+  { environment }: Pick<Launching, 'environment'> = {},
+): Promise<Target> {
+  const run: ScriptRun = {
     python,
     script: 'build_engine.py',
     subject: 'TensorRT',
     request: {},
     onEvent: () => {},
-  } as const
+    environment,
+  }
   return (await runEvents(run, ['--probe'])).target
 }
 
 async function runEvents(
-  { python, script, subject, request, onEvent, signal }: ScriptRun,
+  { python, script, subject, request, onEvent, environment, signal }: ScriptRun,
   flags: readonly string[],
 ): Promise<{ target: Target; seconds: number | undefined }> {
   const seen: { target?: Target; seconds?: number; problem?: { kind: string; message: string } } = {}
@@ -88,7 +110,7 @@ async function runEvents(
   }
   const command = [python, resolve(import.meta.dir, 'python', script), ...flags]
   const input = JSON.stringify(request)
-  const { code, last } = await runChild(command, subject, { input, onLine, signal })
+  const { code, last } = await runChild(command, subject, { input, onLine, environment, signal })
   if (seen.problem !== undefined) throw scriptError(subject, seen.problem, last)
   if (code !== 0 || seen.target === undefined)
     throw new EngineBuildError(subject, `${python} ended with exit code ${code}`, last)
@@ -129,9 +151,14 @@ const KEPT = 12
 export async function runChild(
   command: readonly string[],
   subject: string,
-  options: { input?: string; onLine(line: string): void; signal?: AbortSignal | undefined },
+  options: {
+    input?: string
+    onLine(line: string): void
+    environment?: Launching['environment']
+    signal?: AbortSignal | undefined
+  },
 ): Promise<{ code: number; last: string[] }> {
-  const { input, onLine, signal } = options
+  const { input, onLine, environment, signal } = options
   const last: string[] = []
   const keep = (line: string) => {
     if (line.trim() === '') return
@@ -143,6 +170,7 @@ export async function runChild(
       stdin: input === undefined ? 'ignore' : new TextEncoder().encode(input),
       stdout: 'pipe',
       stderr: 'pipe',
+      env: { ...process.env, ...environment },
       ...(signal && { signal }),
     })
   let child: ReturnType<typeof start>

@@ -12,9 +12,9 @@ import { chooseBudgets, defaultBudgets, type Measurement, trialsOf } from './bud
 import { EngineError } from './errors.ts'
 import type { Say } from './reporter.ts'
 import { type FoundEngine, findEngines } from './show.ts'
-import { probeTensorRt, runScript, type ScriptEvent, type Target } from './tensorrt.ts'
+import { type Launching, probeTensorRt, runScript, type ScriptEvent, type Target } from './tensorrt.ts'
 
-export interface TuneOptions {
+export interface TuneOptions extends Pick<Launching, 'environment'> {
   /** Folder of `engines build`; `tuning.json` is written into it. */
   readonly plans: string
   /** @default both */
@@ -48,7 +48,7 @@ export async function tuneEngines(options: TuneOptions): Promise<TuningEntry[]> 
     const detail = { code: 'no-plans', data: {} } as const
     throw new EngineError(`no TensorRT plan in ${options.plans}`, { kind: 'noInput', detail })
   }
-  const target = await probeTensorRt(options.python ?? 'python3')
+  const target = await probeTensorRt(options.python ?? 'python3', options)
   const { gpu, computeCapability, tensorrt } = target
   say(`TensorRT ${tensorrt} on ${gpu}, compute capability ${computeCapability}`)
   const models = options.models ?? MODEL_NAMES
@@ -119,8 +119,16 @@ async function measure(
     say(`${model}: ${done} of ${batches.length} batches after ${seconds} s`)
   }
   const request = { plan: path, batches, milliseconds: MILLISECONDS }
-  const { python = 'python3', signal } = options
-  await runScript({ python, script: 'tune_engine.py', subject: model, request, onEvent, signal })
+  const { python = 'python3', environment, signal } = options
+  await runScript({
+    python,
+    script: 'tune_engine.py',
+    subject: model,
+    request,
+    onEvent,
+    environment,
+    signal,
+  })
   const choice = chooseBudgets(profiles, trials, measured)
   if (choice === undefined) {
     throw new EngineError(
