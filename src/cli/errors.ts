@@ -89,6 +89,7 @@ const ADVICE: { [Code in keyof ErrorCodes]: (data: ErrorCodes[Code]) => string }
   'no-repository': () => 'Make one with: virnucpro repository build',
   'no-containers': () => 'Without --container a server program of this machine is started: --server-bin',
   'no-gpu-for-servers': () => 'Leave out --per-gpu to run one server on the CPU',
+  'runtime-gone': () => 'virnucpro setup finds the server of this machine again',
   'startup-timeout': () =>
     'Large models take minutes: virnucpro serve --startup-timeout SECONDS waits longer',
   'port-in-use': ({ port, hindrance }) =>

@@ -22,6 +22,9 @@ const ServerChoiceSchema = v.variant('kind', [
     libraryPath: v.exactOptional(v.string()),
     python: v.exactOptional(v.string()),
     trtexec: v.exactOptional(v.string()),
+    /** Backend of the server that takes plans, and the form of attention; the server is asked where they are absent. */
+    backend: v.exactOptional(v.picklist(['tensorrt', 'python'])),
+    attention: v.exactOptional(v.picklist(['standard', 'fused'])),
   }),
   v.object({ kind: v.literal('private'), name: v.string() }),
   v.object({

@@ -127,6 +127,8 @@ export interface ErrorCodes {
   'no-containers': NoData
   /** There is no GPU to start a server on. */
   'no-gpu-for-servers': NoData
+  /** The server that was set up for GPUs is gone, or cannot be used any more. */
+  'runtime-gone': NoData
   /** A server did not become ready in time. */
   'startup-timeout': NoData
   /** A server cannot listen where it was to: another program does, or this machine does not allow it. */

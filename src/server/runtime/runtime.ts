@@ -1,0 +1,34 @@
+import type { ServerChoice } from '../../home/index.ts'
+import type { BuilderName, Launching } from '../engines/index.ts'
+import type { ServeOptions } from '../serve/index.ts'
+
+/** A server of this machine, and what builds TensorRT plans that it loads. */
+export interface Runtime {
+  readonly kind: ServerChoice['kind']
+  /** What to remember to find it again with {@link openRuntime}. */
+  readonly choice: ServerChoice
+  /** For messages: `/opt/tritonserver/bin/tritonserver`. */
+  readonly label: string
+  /** For `startServer`. */
+  readonly launch: RuntimeLaunch
+  /** For `buildEngines` and, with Python bindings, `tuneEngines`. */
+  readonly builder: RuntimeBuilder
+  /** Which backend of the server takes plans. */
+  readonly repositoryBackend: 'tensorrt' | 'python'
+  /** The fastest form of attention that both the builder and the server have. */
+  readonly attention: 'standard' | 'fused'
+  /** Version of TensorRT that plans are built by and loaded in. @throws RuntimeError when it cannot be asked */
+  tensorrt(signal?: AbortSignal): Promise<string>
+}
+
+export type RuntimeLaunch = Pick<
+  ServeOptions,
+  'serverBin' | 'backendDirectory' | 'libraryPath' | 'container' | 'imageTag'
+>
+
+/** `python` and `trtexec` as the builder's name asks for. */
+export interface RuntimeBuilder extends Launching {
+  readonly builder: BuilderName
+  readonly python?: string
+  readonly trtexec?: string
+}
