@@ -1,8 +1,9 @@
-import { stat, statfs } from 'node:fs/promises'
-import { dirname, join, resolve } from 'node:path'
+import { stat } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { freeBytes } from '../machine/index.ts'
 import { UnavailableError, VirnucproError } from '../system/errors.ts'
 import { FileLock } from '../system/file-lock.ts'
-import { ReadError } from '../system/system-error.ts'
+import { cannotRead, ReadError } from '../system/system-error.ts'
 import { bytes, plural } from '../text/numbers.ts'
 import { filesOfFolder, findCached, isFile } from './caches.ts'
 import { type Pullable, pullable } from './catalogue.ts'
@@ -140,7 +141,7 @@ async function requireRoom(jobs: readonly Job[], { output, onInfo }: PullOptions
   let needed = 0
   for (const item of items)
     needed += sizeOf(item) - (await allocated(unfinishedName(join(output, item.name))))
-  const free = await freeBytes(resolve(output))
+  const free = await freeBytes(output).catch(cannotRead(output))
   onInfo(`needed in ${output}: ${bytes(Math.max(0, needed))}; free there: ${bytes(free)}`)
   if (needed > free)
     throw new VirnucproError(
@@ -153,14 +154,6 @@ async function requireRoom(jobs: readonly Job[], { output, onInfo }: PullOptions
 async function allocated(path: string): Promise<number> {
   const found = await stat(path).catch(() => undefined)
   return found === undefined ? 0 : Math.min(found.size, found.blocks * 512)
-}
-
-async function freeBytes(folder: string): Promise<number> {
-  const found = await statfs(folder).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT' && dirname(folder) !== folder) return undefined
-    throw new ReadError(folder, error)
-  })
-  return found === undefined ? await freeBytes(dirname(folder)) : found.bavail * found.bsize
 }
 
 /** One process at a time brings a model to a folder; another waits, and then finds it there. */

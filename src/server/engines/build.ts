@@ -1,4 +1,4 @@
-import { mkdir, stat, statfs } from 'node:fs/promises'
+import { mkdir, stat } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import packageManifest from '../../../package.json' with { type: 'json' }
 import {
@@ -12,6 +12,7 @@ import {
   precisionsWhere,
   TABLE_POSITIONS,
 } from '../../bundle/index.ts'
+import { freeBytes } from '../../machine/index.ts'
 import { cannotWrite } from '../../system/system-error.ts'
 import { bytes } from '../../text/numbers.ts'
 import type { PlanSidecar } from '../repository/index.ts'
@@ -231,11 +232,11 @@ async function fitting(
 /** A plan takes what its weights take, and a little. */
 async function makeRoom(folder: string, bundle: Bundle, model: ModelName): Promise<void> {
   await mkdir(folder, { recursive: true }).catch(cannotWrite(folder))
-  const { bavail, bsize } = await statfs(folder)
+  const free = await freeBytes(folder)
   const needed = 1.1 * bundle.manifest.models[model].weights.bytes + (64 << 20)
-  if (bavail * bsize < needed) {
+  if (free < needed) {
     throw new EngineError(
-      `${folder}: the plan of ${model} needs about ${bytes(needed)}, the disk has ${bytes(bavail * bsize)} left. ` +
+      `${folder}: the plan of ${model} needs about ${bytes(needed)}, the disk has ${bytes(free)} left. ` +
         'Free some space or choose another disk.',
       { kind: 'inputOutput' },
     )
