@@ -12,6 +12,14 @@ export function defined<Given extends object>(
 }
 
 /**
+ * The folder of the bundle that a command is to use: the one that was named, else the default one of the home.
+ * @throws UsageError for no name where there is no default bundle
+ */
+export async function requireBundle(name: string | undefined): Promise<string> {
+  return (await (await import('../home/index.ts')).findBundle(name)).folder
+}
+
+/**
  * Checks paths named by the user before any long work begins.
  * @throws NoInputError for the first one that does not exist.
  */

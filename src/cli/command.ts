@@ -13,9 +13,13 @@ export const commonOptions = section('Options of every command', {
 
 /**
  * What words without an option are: none are allowed, `inputs` of a run, `more` that the command checks itself, or
- * exactly one.
+ * exactly one, or at most one.
  */
-export type Words = 'none' | 'inputs' | 'more' | { one: string; expected: string; isFolder?: true }
+export type Words =
+  | 'none'
+  | 'inputs'
+  | 'more'
+  | { one: string; expected: string; isFolder?: true; isOptional?: true }
 
 /** The one word of the commands about runs. */
 export const RUN_FOLDER: Words = { one: 'folder', expected: 'the output folder of a run', isFolder: true }
@@ -27,12 +31,15 @@ export const PLANS_FOLDER: Words = {
   isFolder: true,
 }
 
+/** The one word of the commands that look at a bundle: without it they look at the default one of the home. */
+export const A_BUNDLE: Words = { one: 'bundle', expected: 'its path or name', isOptional: true }
+
 /** What a command is called with. */
 export interface Call<Own extends Options = Options> extends Session {
   /** The options of the command, validated, with defaults, environment and file for those that are settings. */
   args: Values<Own>
   words: readonly string[]
-  /** The one word of a command that takes one. */
+  /** The one word of a command that takes one; empty where it may be left out and is. */
   word: string
   /** Aborted when the user or the system stops the command. */
   signal: AbortSignal

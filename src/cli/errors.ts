@@ -31,7 +31,13 @@ const ADVICE: { [Code in keyof ErrorCodes]: (data: ErrorCodes[Code]) => string }
   'needs-server': ({ fused }) =>
     'Import the models once more with --precision fp32 or int8, or name a server with --triton' +
     (fused ? ' that has its plans in the Python backend' : ''),
-  'bundle-not-named': () => 'Name one with --bundle',
+  'bundle-not-named': ({ bundles }) =>
+    bundles
+      ? 'Name one with --bundle, or choose the default: virnucpro models default ID'
+      : 'Set one up with: virnucpro setup; or make one of weight files with virnucpro models import; --bundle demo is one to try the program with',
+  'default-missing': () =>
+    'virnucpro models list shows what is there, virnucpro models default chooses another',
+  'no-such-bundle': () => 'virnucpro models list shows what is there',
   'not-finite': () =>
     'virnucpro models verify finds damaged weights; virnucpro models import --precision bf16 makes models with room for larger numbers',
   'frames-missing': () =>

@@ -51,6 +51,7 @@ async function checkWords(words: Words, [first, second]: readonly string[]): Pro
   if (words === 'none' && first !== undefined)
     throw new UsageError(`unexpected argument ${first}: every file is named by an option`)
   if (typeof words === 'string') return
+  if (first === undefined && words.isOptional) return
   if (first === undefined) throw new UsageError(`no ${words.one} given: expected ${words.expected}`)
   if (second !== undefined) throw new UsageError(`unexpected argument ${second}: expected one ${words.one}`)
   if (words.isFolder) await requireFolder(first)

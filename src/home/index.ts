@@ -1,9 +1,11 @@
 // The home: the folder in which this program keeps what it makes for a user, and what set-up has decided.
 
+import type { NamedBundle } from './bundles.ts'
 import type { HomeLockOptions } from './lock.ts'
 import type { Environment } from './places.ts'
 import type { HomeRecord } from './record.ts'
 
+export type { NamedBundle } from './bundles.ts'
 export { HomeError } from './errors.ts'
 export type { HomeLockOptions } from './lock.ts'
 export {
@@ -60,4 +62,14 @@ export async function withHomeLock<Result>(
   options: HomeLockOptions = {},
 ): Promise<Result> {
   return await (await import('./lock.ts')).withHomeLock(name, work, options)
+}
+
+/**
+ * The bundle that a name means: `demo`, a path, or the name of a bundle of the home or the beginning of one, four digits or more;
+ * without a name the default bundle of the home. Whether it is whole is for `openBundle` to say.
+ *
+ * @throws UsageError for no name where there is no default bundle, and for a beginning that several bundles have; HomeError
+ */
+export async function findBundle(name: string | undefined, environment?: Environment): Promise<NamedBundle> {
+  return await (await import('./bundles.ts')).findBundle(name, environment)
 }

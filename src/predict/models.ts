@@ -12,6 +12,7 @@ import {
   type Tokenizer,
 } from '../bundle/index.ts'
 import type { EmbeddingBackend, ServerFacts } from '../dispatch/index.ts'
+import { findBundle } from '../home/index.ts'
 import { type ImportedClassifier, importClassifier } from '../import/index.ts'
 import type { ModelCounts } from '../monitor/index.ts'
 import type { PredictOptions } from '../settings/index.ts'
@@ -55,10 +56,7 @@ export async function openModels(
   onLost: (error: unknown) => void,
   signal?: AbortSignal,
 ): Promise<RunModels> {
-  if (options.bundle === undefined) {
-    throw new UsageError('no model bundle given', { detail: { code: 'bundle-not-named', data: {} } })
-  }
-  const bundle = await openBundle(options.bundle, signal)
+  const bundle = await openBundle((await findBundle(options.bundle)).folder, signal)
   await using opened = new AsyncDisposableStack()
   const imported = options.mlp === undefined ? undefined : await importClassifier(options.mlp)
   checkChunkLength(options, bundle, imported, logger)

@@ -61,7 +61,8 @@ const fileSettings = section('Input and output', {
 const modelSettings = section('Models', {
   bundle: option(
     text('BUNDLE'),
-    'models made by `virnucpro models import`, or `demo`: a tiny bundle for trying the tool, whose calls mean nothing',
+    'models: a bundle of [the home](models.md#the-home) by its name, a folder made by `virnucpro models import`, or `demo`, a tiny bundle for trying the tool, whose calls mean nothing',
+    { otherwise: 'the default bundle of the home' },
   ),
   modelType: option(
     oneOf('300', '500', 'custom'),

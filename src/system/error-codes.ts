@@ -47,8 +47,12 @@ export interface ErrorCodes {
   'gpu-not-used': NoData
   /** The CPU cannot compute a bundle. */
   'needs-server': { fused: boolean }
-  /** No bundle is given. */
-  'bundle-not-named': NoData
+  /** No bundle is given, and there is no default: there is none at all, or there are several. */
+  'bundle-not-named': { bundles: boolean }
+  /** The default bundle has been removed. */
+  'default-missing': NoData
+  /** There is no bundle of that name in the home. */
+  'no-such-bundle': NoData
   /** A model makes embeddings with NaN or infinity. */
   'not-finite': NoData
   /** Some frames of a run could not be computed. */

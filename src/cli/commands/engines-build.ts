@@ -13,7 +13,7 @@ import {
 } from '../../settings/index.ts'
 import { UsageError, VirnucproError } from '../../system/errors.ts'
 import type { Logger } from '../../system/logger.ts'
-import { defined, requireInputs } from '../arguments.ts'
+import { defined, requireBundle, requireInputs } from '../arguments.ts'
 import { command } from '../command.ts'
 import { modelOption } from './engines-tune.ts'
 
@@ -21,14 +21,12 @@ const perModel = (fact: 'profiles' | 'tokenBudget') =>
   MODEL_NAMES.map((name) => `${MODELS[name][fact]} for \`${name}\``).join('; ')
 
 export default command({
-  usage: ['--bundle BUNDLE --output DIR [OPTIONS]'],
+  usage: ['[--bundle BUNDLE] --output DIR [OPTIONS]'],
   notes: ['A plan loads in the TensorRT version it was built by: build with that of the server.'],
   forRun: true,
   options: section('TensorRT plans', {
     bundle: {
       ...settings.bundle,
-      otherwise: 'as for `predict`',
-      required: true,
       help: 'models made by `virnucpro models import --precision bf16`, `fp16` or `fp8`',
     },
     output: option(
@@ -87,8 +85,9 @@ export default command({
     if (workspace === 0) throw new UsageError('--workspace: expected gigabytes, such as 8, got 0')
   },
   async run({ args, logger, signal }) {
-    const { bundle, output, model: models, profiles, lengthsFrom, expectedLength, dryRun, tokens } = args
+    const { output, model: models, profiles, lengthsFrom, expectedLength, dryRun, tokens } = args
     await requireInputs(lengthsFrom)
+    const bundle = await requireBundle(args.bundle)
     const { buildEngines } = await import('../../server/engines/index.ts')
     const opened = await openBundle(bundle)
     const { precision, attention } = opened.manifest
@@ -121,8 +120,9 @@ export default command({
       onProgress: (message, detail) => logger.info(message, detail),
       signal,
     })
+    const named = args.bundle === undefined ? '' : ` --bundle ${args.bundle}`
     logger.info(
-      `make a model repository with: virnucpro repository build --bundle ${bundle} --backend ${attention === 'fused' ? 'python' : 'tensorrt'} --plans ${output} --output REPOSITORY`,
+      `make a model repository with: virnucpro repository build${named} --backend ${attention === 'fused' ? 'python' : 'tensorrt'} --plans ${output} --output REPOSITORY`,
     )
   },
 })

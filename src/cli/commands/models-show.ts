@@ -1,13 +1,14 @@
 import { printableJson } from '../../system/printable.ts'
-import { command } from '../command.ts'
+import { requireBundle } from '../arguments.ts'
+import { A_BUNDLE, command } from '../command.ts'
 
 export default command({
-  usage: ['BUNDLE'],
-  words: { one: 'bundle', expected: 'the path of one' },
+  usage: ['[BUNDLE]'],
+  words: A_BUNDLE,
   options: {},
   async run({ word }) {
     const { openBundle } = await import('../../bundle/index.ts')
-    const bundle = await openBundle(word)
+    const bundle = await openBundle(await requireBundle(word || undefined))
     process.stdout.write(`${printableJson(bundle.manifest, 2)}\n`)
   },
 })

@@ -1,13 +1,15 @@
-import { command } from '../command.ts'
+import { requireBundle } from '../arguments.ts'
+import { A_BUNDLE, command } from '../command.ts'
 import { asFinding } from '../report.ts'
 
 export default command({
-  usage: ['BUNDLE'],
-  words: { one: 'bundle', expected: 'the path of one' },
+  usage: ['[BUNDLE]'],
+  words: A_BUNDLE,
   options: {},
   async run({ word, logger, signal }) {
     const { verifyBundle } = await import('../../bundle/index.ts')
-    await verifyBundle(word, signal).catch(asFinding)
-    logger.info(`${word}: every file is as it was imported`)
+    const bundle = await requireBundle(word || undefined)
+    await verifyBundle(bundle, signal).catch(asFinding)
+    logger.info(`${word || bundle}: every file is as it was imported`)
   },
 })

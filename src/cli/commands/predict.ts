@@ -1,18 +1,10 @@
 import { ExitCode } from '../../exit-codes.ts'
 import { broadOptions, flag, section, settings, toPredictOptions } from '../../settings/index.ts'
-import { UsageError } from '../../system/errors.ts'
 import { requireFiles, requireInputs, requirePaths } from '../arguments.ts'
 import { command } from '../command.ts'
 
-// Three lines, because this is what a new user reads first.
-const NO_BUNDLE = [
-  'no model bundle given. Make one from the files of the original:',
-  '  virnucpro models import --esm esm2_t36_3B_UR50D.pt --dnabert DNABERT-S --mlp 500_model.pth --output BUNDLE',
-  'and name it with --bundle BUNDLE, VIRNUCPRO_BUNDLE or the configuration file; "--bundle demo" runs a demonstration.',
-]
-
 export default command({
-  usage: ['FILE [FILE …] --bundle BUNDLE [OPTIONS]', 'FILE LENGTH MODEL.pth --bundle BUNDLE [OPTIONS]'],
+  usage: ['FILE [FILE …] [OPTIONS]', 'FILE LENGTH MODEL.pth [OPTIONS]'],
   notes: [
     'Three words of which the second is a whole number are FILE LENGTH MODEL.pth, the form of the original.',
     'Every switch that can be set in a configuration file has a --no- form, for example --no-resume.',
@@ -32,8 +24,9 @@ export default command({
   async run({ configuration, logger, warnings, terminal, signal }) {
     const options = toPredictOptions(configuration)
     const { file } = configuration
-    if (options.bundle === undefined) throw new UsageError(NO_BUNDLE)
-    if (options.bundle !== 'demo') await requirePaths([['bundle', options.bundle]])
+    const { findBundle } = await import('../../home/index.ts')
+    const { id } = await findBundle(options.bundle)
+    if (id === undefined && options.bundle !== 'demo') await requirePaths([['bundle', options.bundle]])
     await requireInputs(...options.inputs)
     await requireFiles([['model', options.mlp]])
     // Loaded here and not above: it brings ONNX Runtime, which nothing before this line needs.

@@ -1,17 +1,12 @@
 import { flag, oneOf, option, section, settings, text, wholeNumber } from '../../settings/index.ts'
 import { UsageError } from '../../system/errors.ts'
-import { defined } from '../arguments.ts'
+import { defined, requireBundle } from '../arguments.ts'
 import { command } from '../command.ts'
 
 export default command({
-  usage: ['--bundle BUNDLE --backend tensorrt|onnxruntime|python --output DIR [OPTIONS]'],
+  usage: ['[--bundle BUNDLE] --backend tensorrt|onnxruntime|python --output DIR [OPTIONS]'],
   options: section('Model repository', {
-    bundle: {
-      ...settings.bundle,
-      otherwise: 'as for `predict`',
-      required: true,
-      help: 'models made by `virnucpro models import`, or `demo`',
-    },
+    bundle: settings.bundle,
     backend: option(
       oneOf('tensorrt', 'onnxruntime', 'python'),
       'backend of the server that runs the models',
@@ -44,7 +39,8 @@ export default command({
       throw new UsageError('--threads is for models on the CPU: --backend onnxruntime or python')
   },
   async run({ args, logger }) {
-    const { bundle, backend, output, instances, threads, plans, copy, force } = args
+    const bundle = await requireBundle(args.bundle)
+    const { backend, output, instances, threads, plans, copy, force } = args
     const { buildRepository } = await import('../../server/repository/index.ts')
     const { models } = await buildRepository({
       bundle,

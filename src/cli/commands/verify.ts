@@ -11,11 +11,11 @@ import {
 import { UsageError, VirnucproError } from '../../system/errors.ts'
 import { printable } from '../../system/printable.ts'
 import type { VerifyReport } from '../../verify/index.ts'
-import { requireFiles, requireInputs } from '../arguments.ts'
+import { requireBundle, requireFiles, requireInputs } from '../arguments.ts'
 import { command } from '../command.ts'
 
 export default command({
-  usage: ['--bundle BUNDLE [--triton grpc://HOST:PORT] [--golden FILE.pt] [OPTIONS]'],
+  usage: ['[--bundle BUNDLE] [--triton grpc://HOST:PORT] [--golden FILE.pt] [OPTIONS]'],
   notes: [
     'The reference is each sequence alone through the graph, FP32 or INT8, in this process, or rows that the original wrote.',
   ],
@@ -23,8 +23,6 @@ export default command({
   options: section('What to check', {
     bundle: {
       ...settings.bundle,
-      otherwise: 'as for `predict`',
-      required: true,
       help: 'models in FP32 or INT8, or `demo`; with both `--triton` and `--golden` the precision does not matter',
     },
     backend: {
@@ -61,8 +59,9 @@ export default command({
       throw new UsageError('--backend triton needs a server: give --triton grpc://HOST:PORT')
   },
   async run({ args, configuration, logger, signal }) {
-    const { bundle, backend, triton, serverTimeout, trustServer, golden, fasta, tolerance } = args
+    const { backend, triton, serverTimeout, trustServer, golden, fasta, tolerance } = args
     const { values } = configuration.effective
+    const bundle = await requireBundle(args.bundle)
     await requireFiles([['--golden', golden]])
     await requireInputs(fasta)
     const servers =

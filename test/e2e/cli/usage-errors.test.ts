@@ -98,10 +98,10 @@ test.concurrent('several bad values are all said at once', async () => {
   expect(err).toContain('VIRNUCPRO_TOKEN_BUDGET: expected a whole number of at least 1, got "big"')
 })
 
-test.concurrent('without a bundle three lines say how to make one', async () => {
+test.concurrent('without a bundle one sentence says how to get one', async () => {
   const { code, out, err } = await virnucpro(['predict', 'in.fa'])
   expect(err).toMatch(
-    /^error: no model bundle given[^\n]*\n[^\n]*virnucpro models import --esm[^\n]*\n[^\n]*--bundle demo[^\n]*\n$/,
+    /^error: no model bundle is set up[^\n]*virnucpro setup[^\n]*virnucpro models import[^\n]*--bundle demo[^\n]*\n$/,
   )
   expect({ code, out }).toEqual({ code: 64, out: '' })
 })

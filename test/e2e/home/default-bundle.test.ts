@@ -1,0 +1,72 @@
+import { expect, test } from 'bun:test'
+import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { temporaryFolder } from '../../../scripts/support/temporary.ts'
+import { repository, virnucpro } from '../../support/cli.ts'
+
+const IDS = ['aaaa1111aaaa1111', 'aaaa2222aaaa2222'] as const
+const DEMO = join(repository, 'examples/demo-bundle')
+const CONTIGS = join(repository, 'examples/contigs.fasta')
+
+function homeWith(ids: readonly string[], bundle?: string) {
+  const folder = temporaryFolder()
+  const home = folder.join('home')
+  mkdirSync(home)
+  for (const id of ids) cpSync(DEMO, join(home, 'bundles', id), { recursive: true })
+  if (bundle !== undefined)
+    writeFileSync(join(home, 'home.json'), JSON.stringify({ format: 'virnucpro-home', version: 1, bundle }))
+  const run = (...words: string[]) => virnucpro(words, folder.path, { VIRNUCPRO_HOME: home })
+  return { folder, home, run, [Symbol.dispose]: () => folder[Symbol.dispose]() }
+}
+
+const { checksum: _, ...manifest } = JSON.parse(readFileSync(join(DEMO, 'manifest.json'), 'utf8'))
+
+test('every command that takes a bundle takes the default one of the home', async () => {
+  using at = homeWith(IDS, IDS[1])
+  rmSync(join(at.home, 'bundles', IDS[0], 'manifest.json'))
+  const shown = await at.run('models', 'show')
+  expect(JSON.parse(shown.stdout)).toEqual(manifest)
+  expect((await at.run('models', 'verify')).stderr).toContain(`${IDS[1]}: every file is as it was imported`)
+  expect(await at.run('verify', '--sequences', '2')).toMatchObject({ code: 0 })
+  expect(await at.run('repository', 'build', '--backend', 'python', '-o', 'r')).toMatchObject({ code: 0 })
+  expect(existsSync(at.folder.join('r/esm2/config.pbtxt'))).toBe(true)
+  const named = await at.run('predict', CONTIGS, '-o', 'named', '--bundle', 'demo')
+  const predicted = await at.run('predict', CONTIGS, '-o', 'own')
+  expect([named.code, predicted.code]).toEqual([0, 0])
+  const table = (name: string) =>
+    readFileSync(at.folder.join(name, 'contigs_merged/prediction_results.txt'), 'utf8')
+  expect(table('own')).toBe(table('named'))
+})
+
+test('a bundle of the home has a name, and the beginning of it will do', async () => {
+  using at = homeWith(IDS)
+  expect(await at.run('models', 'show', 'aaaa2')).toMatchObject({ code: 0 })
+  expect(await at.run('models', 'show', IDS[0])).toMatchObject({ code: 0 })
+  const several = await at.run('models', 'show', 'aaaa')
+  expect(several).toMatchObject({ code: 64, stdout: '' })
+  expect(several.stderr).toContain(IDS.join(', '))
+  expect(await at.run('models', 'show', 'aaa')).toMatchObject({ code: 66 })
+  expect(await at.run('predict', CONTIGS, '--bundle', 'beef')).toMatchObject({ code: 66 })
+  // A folder of that name is what was meant.
+  mkdirSync(at.folder.join('aaaa2'))
+  expect((await at.run('models', 'show', 'aaaa2')).stderr).toContain(
+    `${at.folder.join('aaaa2')} is not a bundle`,
+  )
+})
+
+test('without a default the only bundle is it; several, none and a lost one are said', async () => {
+  using only = homeWith([IDS[0]])
+  expect(await only.run('models', 'show')).toMatchObject({ code: 0 })
+  using several = homeWith(IDS)
+  const unclear = await several.run('models', 'show')
+  expect(unclear.code).toBe(64)
+  expect(unclear.stderr).toContain('virnucpro models default ID')
+  using none = homeWith([])
+  const nothing = await none.run('models', 'verify')
+  expect(nothing.code).toBe(64)
+  expect(nothing.stderr).toContain('virnucpro setup')
+  using lost = homeWith([IDS[0]], IDS[1])
+  const gone = await lost.run('models', 'show')
+  expect(gone.code).toBe(66)
+  expect(gone.stderr).toContain(`${IDS[1]}, is not there`)
+})
