@@ -3,4 +3,5 @@ export type { InUse } from './claim.ts'
 export { type PredictContext, predict } from './predict.ts'
 export type { PredictResult } from './result.ts'
 // The order in which a run works, by itself: for benchmarks and simulations.
-export { overlapped, WINDOW_FRAMES, windowsUnderWay } from './windows.ts'
+export { WINDOW_FRAMES } from '../batching/index.ts'
+export { overlapped, windowsUnderWay } from './windows.ts'

@@ -1,6 +1,6 @@
 import { damagedPartFile } from '../checkpoint/index.ts'
 import { type ReadOptions, readSequences, type SequenceRecord } from '../fasta/index.ts'
-import { chunkBounds, openFrames } from '../sequence/index.ts'
+import { openChunks } from '../sequence/index.ts'
 import { UsageError } from '../system/errors.ts'
 import type { Run } from './context.ts'
 import type { PreparedFiles } from './intermediates.ts'
@@ -71,11 +71,9 @@ async function* partsOf(
   /** Yields each part that a record fills. */
   function* addRecord({ id, sequence, source }: SequenceRecord): Generator<Part> {
     stats.record(source, sequence.length)
-    for (const { index, start, end } of chunkBounds(sequence.length, expectedLength)) {
+    for (const { index, chunk, frames } of openChunks(sequence, expectedLength, { keepEmpty })) {
       const chunkId = `${id}_chunk_${index}`
-      const chunk = sequence.subarray(start, end)
       files?.addChunk(chunkId, chunk)
-      const frames = openFrames(chunk, { keepEmpty })
       stats.chunk(chunk.length, frames.length)
       for (const { frame, nucleotide, protein } of frames) {
         const frameId = chunkId + frame

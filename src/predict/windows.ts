@@ -1,10 +1,5 @@
+import { WINDOW_FRAMES } from '../batching/index.ts'
 import type { WindowPart } from './model-work.ts'
-
-/**
- * Frames looked at together for sorting by length and sharing identical sequences. 10,000 frames of the real
- * models hold 133 MB of features; larger windows pad no less.
- */
-export const WINDOW_FRAMES = 10_000
 
 /** A window of frames of reads has some thirty batches for a GPU. */
 const BATCHES_OF_A_WINDOW = 24

@@ -4,3 +4,5 @@
 export { type ChunkBounds, ChunkLengthError, chunkBounds, eachChunk } from './chunk.ts'
 // Translating: only frames without a stop codon come back.
 export { type FrameName, type OpenFrame, type OpenFrameOptions, openFrames } from './frames.ts'
+// Both.
+export { type OpenChunk, openChunks } from './open-chunks.ts'

@@ -7,7 +7,7 @@ import {
   readTokenizers,
 } from '../../bundle/index.ts'
 import { readSequences } from '../../fasta/index.ts'
-import { chunkBounds, openFrames } from '../../sequence/index.ts'
+import { openChunks } from '../../sequence/index.ts'
 import type { LengthHistogram } from './profiles.ts'
 
 export interface LengthOptions {
@@ -49,8 +49,7 @@ export async function countLengths(bundle: Bundle, options: LengthOptions): Prom
 
 function* framesOf(records: readonly { sequence: Uint8Array }[], expectedLength: number) {
   for (const { sequence } of records) {
-    for (const { start, end } of chunkBounds(sequence.length, expectedLength))
-      yield* openFrames(sequence.subarray(start, end))
+    for (const { frames } of openChunks(sequence, expectedLength)) yield* frames
   }
 }
 
