@@ -77,7 +77,8 @@ static int gpus(void) {
   snprintf(text, sizeof text, "%s", wanted);
   while ((name = strsep(&rest, ",")) != NULL && number_visible < MOST) {
     Gpu *gpu = named(name);
-    if (gpu == NULL) break;
+    // A process has one part of a split GPU, and nothing beside it.
+    if (gpu == NULL || (number_visible > 0 && (is_part(gpu) || is_part(visible[0])))) break;
     visible[number_visible++] = gpu;
   }
   return number_visible;

@@ -45,8 +45,9 @@ describe.skipIf(!hasTriton)('from weights to tables on stand-ins for GPUs', () =
     const [plans, output] = [folder.join(`${backend}-plans`), folder.join(backend)]
     for (const uuid of uuids) {
       const here = { ...env, CUDA_VISIBLE_DEVICES: uuid }
-      await succeed(here, 'engines', 'build', '--bundle', bundle, '--output', plans)
-      await succeed(here, 'engines', 'tune', plans)
+      const builder = backend === 'python' ? 'python' : 'trtexec'
+      await succeed(here, 'engines', 'build', '--builder', builder, '--bundle', bundle, '--output', plans)
+      if (builder === 'python') await succeed(here, 'engines', 'tune', plans)
     }
     const words = ['--bundle', bundle, '--plans', plans, '--output', output]
     await succeed(env, 'repository', 'build', '--backend', backend, ...words)
@@ -59,7 +60,10 @@ describe.skipIf(!hasTriton)('from weights to tables on stand-ins for GPUs', () =
   ] as const)(
     'plans in the %s backend with %s attention give the tables of the CPU',
     async (backend, attention, gpus) => {
-      await using machine = await standInGpus({ gpus, tensorrtBackend: backend === 'tensorrt' })
+      await using machine = await standInGpus({
+        gpus,
+        ...(backend === 'tensorrt' && { tensorrtBackend: true, builder: 'trtexec' }),
+      })
       const bundle = folder.join(attention)
       const models = await build(machine, bundle, backend)
       const output = folder.join(`${backend}-out`)

@@ -41,6 +41,8 @@ export interface StandInOptions {
   readonly buildSeconds?: number
   /** Whether the server has a TensorRT backend, as in NVIDIA's containers, or Python alone. @default false */
   readonly tensorrtBackend?: boolean
+  /** What builds plans. Without `python` the server's Python has no TensorRT either. @default 'python' */
+  readonly builder?: 'python' | 'trtexec'
 }
 
 /** A machine with GPUs that are not there: real programs run, and find what stands in for driver, CUDA and TensorRT. */
@@ -73,8 +75,16 @@ export async function standInGpus(options: StandInOptions): Promise<StandIns> {
     writeFileSync(at('gpus.txt'), driver === null ? '' : driverLines(gpus).join(''))
     await compile(join(support, 'cuda.c'), at('driver/libcuda.so.1'), '-shared', '-fPIC')
     await compile(join(support, 'cudart.c'), at('runtime/libcudart.so.12'), '-shared', '-fPIC', '-pthread')
-    placePython(folder.path)
-    placeServer(folder.path, options.tensorrtBackend ?? false)
+    const { tensorrtBackend = false, builder = 'python' } = options
+    if (tensorrtBackend)
+      await compile(join(support, 'nvinfer.c'), at('runtime/libnvinfer.so.10'), '-shared', '-fPIC')
+    placePython(folder.path, builder === 'python')
+    placeServer(folder.path, tensorrtBackend)
+    if (builder === 'trtexec')
+      program(
+        at('bin/trtexec'),
+        `exec ${quoted([at('bin/python3'), here('stand-ins/trtexec.py'), at('python')])} "$@"`,
+      )
     const listing = [at('bin/python3'), here('stand-ins/nvidia_smi.py'), at('gpus.json')]
     program(at('bin/nvidia-smi'), `exec ${quoted(listing)} "$@"`)
     return {
@@ -142,8 +152,8 @@ function driverLines(gpus: readonly Described[]): string[] {
 /** Folder with the Python of scripts/test-triton.sh, as that script has written it down. */
 const ownPrograms = () => realpathSync(dirname(compilerPython))
 
-/** A virtual environment with the packages of that of scripts/test-triton.sh, and TensorRT. */
-function placePython(folder: string): void {
+/** A virtual environment with the packages of that of scripts/test-triton.sh, and perhaps TensorRT. */
+function placePython(folder: string, hasTensorRt: boolean): void {
   const real = dirname(ownPrograms())
   const configuration = readFileSync(join(real, 'pyvenv.cfg'), 'utf8')
   const [, version] = /^version\s*=\s*(\d+\.\d+)/m.exec(configuration) ?? []
@@ -151,10 +161,8 @@ function placePython(folder: string): void {
   writeFileSync(join(folder, 'pyvenv.cfg'), configuration)
   for (const name of ['python', 'python3']) symlinkSync(join(real, 'bin/python3'), join(folder, 'bin', name))
   mkdirSync(join(folder, packages), { recursive: true })
-  writeFileSync(
-    join(folder, packages, 'standins.pth'),
-    `${join(real, packages)}\n${join(folder, 'python')}\n`,
-  )
+  const places = [join(real, packages), ...(hasTensorRt ? [join(folder, 'python')] : [])]
+  writeFileSync(join(folder, packages, 'standins.pth'), `${places.join('\n')}\n`)
   const module = join(folder, 'python/tensorrt')
   mkdirSync(module)
   copyFileSync(here('stand-ins/tensorrt/__init__.py'), join(module, '__init__.py'))

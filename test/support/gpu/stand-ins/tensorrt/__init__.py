@@ -294,6 +294,15 @@ def compute_capability():
     return f"{values[0].value}.{values[1].value}"
 
 
+def gpu():
+    """Name and compute capability of the first visible GPU, for trtexec.py."""
+    driver, name = ctypes.CDLL("libcuda.so.1"), ctypes.create_string_buffer(128)
+    if driver.cuInit(0) != 0:
+        sys.exit("[E] CUDA error 100: no CUDA-capable device is detected")
+    driver.cuDeviceGetName(name, 128, 0)
+    return name.value.decode(), compute_capability()
+
+
 class Inspector:
     def __init__(self, plan):
         self.plan = plan
