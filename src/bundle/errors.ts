@@ -49,12 +49,12 @@ export class DimensionMismatchError extends ModelError {
   readonly widths: Readonly<Record<ModelName, number>>
   readonly classifier: number
 
-  constructor(widths: Readonly<Record<ModelName, number>>, classifier: number) {
+  constructor(widths: Readonly<Record<ModelName, number>>, classifier: number, path?: string) {
     const given = FEATURE_ORDER.map((name) => `${MODELS[name].label} gives ${widths[name]} numbers`)
     const all = FEATURE_ORDER.reduce((sum, name) => sum + widths[name], 0)
     super(
-      `the models do not belong together: ${given.join(' and ')}, together ${all}, but the classifier takes ` +
-        `${classifier}. Import the models that the classifier was trained with ` +
+      `the models do not belong together: ${given.join(' and ')}, together ${all}, but the classifier ` +
+        `${path === undefined ? '' : `${path} `}takes ${classifier}. Import the models that the classifier was trained with ` +
         '(VirNucPro: DNABERT-S with 768 and ESM-2 3B with 2560, together 3328).',
     )
     this.widths = widths

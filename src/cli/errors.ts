@@ -16,6 +16,10 @@ const ADVICE: { [Code in keyof ErrorCodes]: (data: ErrorCodes[Code]) => string }
     'Name that length once, with virnucpro models import --mlp LENGTH=FILE, or with --model-type',
   'chunk-length-mismatch': ({ length }) =>
     `Give --expected-length ${length}, another classifier, or --any-length to compute all the same`,
+  'no-classifier': ({ lengths }) =>
+    `Give --expected-length ${lengths.join(' or ')}, another classifier with --model-path, or --any-length to compute all the same`,
+  'classifier-length': () => 'Import it with its length: --mlp LENGTH=FILE',
+  'classifier-taken': () => 'Add --force to replace it',
   'memory-too-small': ({ model, tokens }) =>
     `--${model}-batch-size ${tokens} makes such batches from the start`,
   'own-servers': () => '--backend onnx computes in this process',

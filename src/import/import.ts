@@ -3,13 +3,13 @@ import { basename, join, resolve } from 'node:path'
 import packageManifest from '../../package.json' with { type: 'json' }
 import {
   BUNDLE_FORMAT,
-  BUNDLE_VERSION,
   type Bundle,
   type BundleFile,
+  type ClassifierRecord,
   createBundle,
-  DimensionMismatchError,
   eachModel,
   forModels,
+  layoutVersion,
   MANIFEST_FILE,
   type Manifest,
   MODEL_NAMES,
@@ -22,17 +22,23 @@ import {
   type PRECISIONS,
   type Precision,
   precisionFacts,
-  publishedLength,
   writeBundleFile,
 } from '../bundle/index.ts'
-import { encodeInline, type GraphBuilder, weightBytes, writeModel } from '../onnx/index.ts'
+import { type GraphBuilder, weightBytes, writeModel } from '../onnx/index.ts'
 import { UsageError } from '../system/errors.ts'
-import { sha256 } from '../system/sha256.ts'
+import {
+  type ClassifierFiles,
+  classifierPart,
+  describeClassifier,
+  listClassifiers,
+  type OpenedClassifier,
+  openClassifiers,
+} from './classifiers.ts'
 import { FUSED_SIZES } from './graphs/fused-attention.ts'
-import type { MlpShape } from './graphs/mlp.ts'
-import { type LanguageModel, OPENERS, type OpenedModel, openMlp } from './open.ts'
+import { type LanguageModel, OPENERS, type OpenedModel } from './open.ts'
+import { PRODUCER } from './producer.ts'
 import type { OpenedModels, Quantized } from './quantize/calibration.ts'
-import { EXAMPLE_SEQUENCES } from './quantize/orfs.ts'
+import { CHUNK_LENGTH, EXAMPLE_SEQUENCES } from './quantize/orfs.ts'
 import { graphOptions, QUANTIZERS } from './quantize/quantizers.ts'
 import { recordSources, rememberSources } from './weights/provenance.ts'
 
@@ -67,9 +73,8 @@ export type Quantization =
 export type ImportOptions = Quantization & {
   readonly [Name in ModelName as (typeof MODELS)[Name]['short']]: string
 } & {
-  /** Classifier: a pickled module, a state dict, or safetensors. */
-  readonly mlp: string
-  /** Bases of the chunks that the classifier was made for. @default from the name of a published file; else unknown */
+  readonly mlp: ClassifierFiles
+  /** Bases of the chunks that a single classifier was made for. @default from the name of a published file; else unknown */
   readonly chunkLength?: number
   /** Folder to make. */
   readonly output: string
@@ -95,9 +100,6 @@ const DEFAULT_TOLERANCE = 0.1
 
 const TOOL = { name: packageManifest.name, version: packageManifest.version }
 
-/** The program's own version stays out of the graphs: equal models give equal files whoever wrote them. */
-const PRODUCER = { name: packageManifest.name, version: `bundle ${BUNDLE_VERSION}` }
-
 /**
  * Makes a bundle from users' own weight files. All are opened, checked and compared before anything
  * is written; weights are then streamed, so a model larger than memory can be imported.
@@ -111,19 +113,25 @@ export async function importModels(options: ImportOptions): Promise<Bundle> {
   checkOptions(options)
   await using opened = new AsyncDisposableStack()
   const models = await openModels(options, opened)
-  const { language, mlp } = models
+  const { language, classifiers } = models
   if (isFused) checkHeads(language)
   const plain = forModels((name) => graphOptions(precision, name, isFused))
 
-  const unchanged = await rememberSources([...Object.values(language), mlp].flatMap(({ files }) => files))
+  const unchanged = await rememberSources(
+    [...Object.values(language), ...classifiers.map(({ model }) => model)].flatMap(({ files }) => files),
+  )
   const output = resolve(options.output)
   const calibrate = calibrationFile(options)
   const bytes = MODEL_NAMES.reduce((sum, name) => sum + weightBytes(language[name].graph(plain[name])), 0)
   const mostBytes = Math.max(
-    bytes + weightBytes(mlp.graph()),
+    bytes + classifiers.reduce((sum, { model }) => sum + weightBytes(model.graph()), 0),
     calibrate === undefined ? 0 : calibrationBytes(language),
   )
-  const inputs = [...MODEL_NAMES.map((name) => options[MODELS[name].short]), options.mlp, calibrate]
+  const inputs = [
+    ...MODEL_NAMES.map((name) => options[MODELS[name].short]),
+    ...classifiers.map(({ path }) => path),
+    calibrate,
+  ]
   await createBundle({ output, force: options.force ?? false, mostBytes, inputs }, async (folder) => {
     const quantized = await quantize(models, calibrate, options, folder)
     const { measured, ofModels } = quantized
@@ -131,7 +139,7 @@ export async function importModels(options: ImportOptions): Promise<Bundle> {
     const target = { folder, signal, onProgress }
     const manifest: Manifest = {
       format: BUNDLE_FORMAT,
-      version: BUNDLE_VERSION,
+      version: layoutVersion(classifiers.length),
       name: options.name ?? basename(output),
       created: (options.created ?? new Date()).toISOString(),
       tool: TOOL,
@@ -144,7 +152,7 @@ export async function importModels(options: ImportOptions): Promise<Bundle> {
           ...(await writeLanguageModel(language[name], graphs[name], target)),
           ...ofModels?.[name],
         }))),
-        mlp: await writeMlp(mlp, options.chunkLength ?? publishedLength(options.mlp), target),
+        ...listClassifiers(await writeClassifiers(classifiers, target)),
       },
     }
     await unchanged()
@@ -176,15 +184,17 @@ function calibrationFile(options: ImportOptions): string | undefined {
   return calibrate === false ? undefined : (calibrate ?? EXAMPLE_SEQUENCES)
 }
 
-async function openModels(options: ImportOptions, opened: AsyncDisposableStack): Promise<OpenedModels> {
+async function openModels(
+  options: ImportOptions,
+  opened: AsyncDisposableStack,
+): Promise<OpenedModels & { classifiers: OpenedClassifier[] }> {
   const language = await eachModel(async (name) =>
     opened.use(await OPENERS[name](options[MODELS[name].short])),
   )
-  const mlp = opened.use(await openMlp(options.mlp))
   const widths = forModels((name) => language[name].shape.width)
-  const all = Object.values(widths).reduce((sum, width) => sum + width, 0)
-  if (all !== mlp.shape.input) throw new DimensionMismatchError(widths, mlp.shape.input)
-  return { language, mlp }
+  const classifiers = await openClassifiers(options.mlp, options.chunkLength, widths, opened)
+  const ofCalibration = classifiers.find(({ chunkLength }) => chunkLength === CHUNK_LENGTH) ?? classifiers[0]!
+  return { language, mlp: ofCalibration.model, classifiers }
 }
 
 /** What calibration writes in FP32 before there are weights: a model as a whole, or two of its layers. */
@@ -248,17 +258,18 @@ async function writeLanguageModel(model: LanguageModel, graph: GraphBuilder, tar
   }
 }
 
-async function writeMlp(mlp: OpenedModel<MlpShape>, chunkLength: number | undefined, target: Target) {
-  const { input, hidden } = mlp.shape
-  return {
-    kind: 'mlp' as const,
-    input,
-    hidden,
-    classes: ['others', 'virus'],
-    ...(chunkLength !== undefined && { chunkLength }),
-    graph: (await write('mlp', mlp.graph(), target, true)).graph,
-    source: await sources('mlp', mlp, target),
+async function writeClassifiers(
+  classifiers: readonly OpenedClassifier[],
+  target: Target,
+): Promise<ClassifierRecord[]> {
+  const records: ClassifierRecord[] = []
+  for (const [i, classifier] of classifiers.entries()) {
+    const part = classifierPart(i, classifier.chunkLength)
+    const { graph } = await write(part, classifier.model.graph(), target, true)
+    target.onProgress?.(checksums(part))
+    records.push(await describeClassifier(classifier, graph, target.signal))
   }
+  return records
 }
 
 async function write(
@@ -285,29 +296,10 @@ async function write(
 }
 
 async function sources(part: string, model: OpenedModel, { signal, onProgress }: Target) {
-  onProgress?.(`${part}: computing checksums of the files it came from`)
+  onProgress?.(checksums(part))
   return await recordSources(model.files, model.licence, signal)
 }
 
-/** A classifier file made ready for one run. */
-export interface ImportedClassifier {
-  /** Content of its graph, with the weights. */
-  graph: Uint8Array
-  /** Numbers that it classifies. */
-  input: number
-  /** Of the graph: equal for equal classifiers. */
-  sha256: string
-}
-
-/**
- * Turns a classifier file of the original into a graph for one run, as its command line names the file each time.
- *
- * @throws ModelError when the file is not a classifier, or is written to while it is read
- */
-export async function importClassifier(path: string): Promise<ImportedClassifier> {
-  await using model = await openMlp(path)
-  const unchanged = await rememberSources(model.files)
-  const graph = await encodeInline(model.graph(), { producer: PRODUCER })
-  await unchanged()
-  return { graph, input: model.shape.input, sha256: sha256(graph) }
+function checksums(part: string): string {
+  return `${part}: computing checksums of the files it came from`
 }

@@ -1,10 +1,15 @@
 // From users' own weight files to a bundle: reading, graphs, quantization.
 
+export {
+  type AddOptions,
+  addClassifiers,
+  type ClassifierFiles,
+  type ImportedClassifier,
+  importClassifier,
+} from './classifiers.ts'
 export type { GraphOptions } from './graphs/common.ts'
 export {
-  type ImportedClassifier,
   type ImportOptions,
-  importClassifier,
   importModels,
   type PrecisionsThat,
   type Quantization,

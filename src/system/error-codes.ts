@@ -29,6 +29,12 @@ export interface ErrorCodes {
   'chunk-length-unknown': NoData
   /** A classifier was made for another chunk length than that of the run. */
   'chunk-length-mismatch': { length: number }
+  /** A bundle has none of its classifiers for the chunk length of a run. */
+  'no-classifier': { lengths: readonly number[] }
+  /** One of several classifiers has no known chunk length. */
+  'classifier-length': NoData
+  /** A bundle has another classifier for a chunk length. */
+  'classifier-taken': NoData
   /** The memory of a device does not hold batches as large as planned, but those of so many padded tokens. */
   'memory-too-small': { model: string; tokens: number }
   /** Servers are used that the user has started, though none was named. */

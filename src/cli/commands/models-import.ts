@@ -1,6 +1,7 @@
 import { basename } from 'node:path'
-import * as v from 'valibot'
 import {
+  classifiersOf,
+  type Manifest,
   MODEL_NAMES,
   MODELS,
   type ModelName,
@@ -12,23 +13,10 @@ import {
 import type { Quantization } from '../../import/index.ts'
 import { flag, numberFrom, oneOf, option, section, text, type Values } from '../../settings/index.ts'
 import { NoInputError, UsageError } from '../../system/errors.ts'
+import type { Logger } from '../../system/logger.ts'
 import { defined, requireInputs, requirePaths } from '../arguments.ts'
+import { classifierFiles, mlpOption } from '../classifiers.ts'
 import { command } from '../command.ts'
-
-/** `500=FILE`, or FILE. A file of such a name is named with its folder: `./500=FILE`. */
-const classifier = v.pipe(
-  text('FILE').schema,
-  v.transform((value): { mlp: string; chunkLength?: number } => {
-    const [, length, file] = /^(\d+)=(.+)$/s.exec(value) ?? []
-    return length === undefined || file === undefined
-      ? { mlp: value }
-      : { mlp: file, chunkLength: Number(length) }
-  }),
-  v.check(
-    ({ chunkLength = 1 }) => chunkLength >= 1 && Number.isSafeInteger(chunkLength),
-    'expected the chunk length in bases before =',
-  ),
-)
 
 /** `bf16, fp16 or fp8`: the precisions that have something, each between `marks`. */
 function those(has: Parameters<typeof precisionsWhere>[0], marks = ''): string {
@@ -56,11 +44,7 @@ const WEIGHTS_USAGE = MODEL_NAMES.map((name) => `--${MODELS[name].short} ${MODEL
 
 const options = section('Models', {
   ...forShorts(weightsOption),
-  mlp: option(
-    { hint: '[LENGTH=]FILE', schema: classifier },
-    'classifier: `300_model.pth`, `500_model.pth` or your own, with the [chunk length](models.md#chunk-length) it was made for (`500=FILE`)',
-    { required: true },
-  ),
+  mlp: { ...mlpOption, required: true },
   output: option(text('BUNDLE'), 'folder to make', { short: 'o', required: true }),
   precision: option(
     oneOf(...(PRECISION_NAMES as readonly [Precision])),
@@ -91,9 +75,10 @@ const options = section('Models', {
 type Args = Values<typeof options>
 
 export default command({
-  usage: [`${WEIGHTS_USAGE} --mlp FILE --output BUNDLE [OPTIONS]`],
+  usage: [`${WEIGHTS_USAGE} --mlp FILE [--mlp FILE ...] --output BUNDLE [OPTIONS]`],
   options,
-  check({ args: { precision, attention, calibrate, fp8Tolerance } }) {
+  check({ args: { mlp, precision, attention, calibrate, fp8Tolerance } }) {
+    classifierFiles(mlp)
     const { device, calibration } = precisionFacts(precision)
     if (attention === 'fused' && device === 'cpu')
       throw new UsageError(`--attention fused is for --precision ${those((each) => each.device === 'gpu')}`)
@@ -113,12 +98,12 @@ export default command({
       )
   },
   async run({ args, logger, signal }) {
-    const { mlp: classifier, output, attention, force } = args
+    const { mlp, output, attention, force } = args
     const weights = forShorts((model) => args[MODELS[model].short])
     const file = args.calibrate === 'none' ? undefined : args.calibrate
     await requireModels([
       ...Object.entries(weights).map(([short, path]) => [`--${short}`, path] as const),
-      ['--mlp', classifier.mlp],
+      ...mlp.map(({ path }) => ['--mlp', path] as const),
     ])
     await requireInputs(file)
     const { keepInput } = await import('../../fasta/index.ts')
@@ -127,7 +112,7 @@ export default command({
     await using kept = file === undefined ? undefined : await keepInput(file, signal)
     const { manifest } = await importModels({
       ...weights,
-      ...classifier,
+      ...classifierFiles(mlp),
       output,
       attention,
       force,
@@ -135,16 +120,23 @@ export default command({
       onProgress: (message) => logger.info(message),
       signal,
     })
-    const { chunkLength } = manifest.models.mlp
-    if (chunkLength === undefined) {
-      logger.warn(
-        `which chunk length the classifier ${classifier.mlp} was made for is not known, and no run can check it: ` +
-          'import it with --mlp LENGTH=FILE, for example --mlp 500=FILE',
-      )
-    } else logger.info(`the classifier is for chunks of ${chunkLength} bases`)
+    sayLengths(manifest, logger)
     logger.info(`wrote ${output}; use it with --bundle ${output}`)
   },
 })
+
+/** Says which chunks the classifiers of a bundle are for. */
+function sayLengths(manifest: Manifest, logger: Logger): void {
+  for (const { chunkLength, source } of classifiersOf(manifest)) {
+    const name = source.files.map((file) => file.name).join(', ')
+    if (chunkLength !== undefined) logger.info(`the classifier ${name} is for chunks of ${chunkLength} bases`)
+    else
+      logger.warn(
+        `which chunk length the classifier ${name} was made for is not known, and no run can check it: ` +
+          'import it with --mlp LENGTH=FILE, for example --mlp 500=FILE',
+      )
+  }
+}
 
 /** @throws NoInputError for a path that does not exist; where it names a published model, the error says how to get it. */
 async function requireModels(named: readonly (readonly [what: string, path: string])[]): Promise<void> {

@@ -8,7 +8,7 @@ import { sha256File } from '../../system/sha256.ts'
 export const EXAMPLE_SEQUENCES = resolve(import.meta.dir, '../../../examples/contigs.fasta')
 
 /** Length that records are cut to, as for the classifier of long sequences; reads are shorter and stay whole. */
-const CHUNK_LENGTH = 500
+export const CHUNK_LENGTH = 500
 /** Different open frames that are looked at: what comes behind them is not read. */
 const MOST_FRAMES = 20_000
 /** Residues to calibrate with, and to measure the accuracy with. */
