@@ -75,7 +75,12 @@ async function report(run: Run, failed: readonly IncompletePart[]): Promise<void
       recordsListed: records.isListed,
       warnings: logger.warnings,
       demonstration: models.stamp,
-      models: { name: models.name, digest: models.digest, backend: models.backend.description },
+      models: {
+        name: models.name,
+        digest: models.digest,
+        classifier: models.classifierFacts,
+        backend: models.backend.description,
+      },
       failures: failed.map(({ part, step, frames, reason }) => ({ part, step, frames, reason })),
       servers: servers.map(({ address, program, models: hosted }) => ({
         address,

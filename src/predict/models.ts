@@ -1,6 +1,6 @@
 import {
   type Bundle,
-  Classifier,
+  type Classifier,
   FEATURE_ORDER,
   forModels,
   MODEL_NAMES,
@@ -13,14 +13,12 @@ import {
 } from '../bundle/index.ts'
 import type { EmbeddingBackend, ServerFacts } from '../dispatch/index.ts'
 import { findBundle } from '../home/index.ts'
-import { type ImportedClassifier, importClassifier } from '../import/index.ts'
 import type { ModelCounts } from '../monitor/index.ts'
 import type { PredictOptions } from '../settings/index.ts'
-import { UsageError } from '../system/errors.ts'
 import type { Logger } from '../system/logger.ts'
 import { count } from '../text/numbers.ts'
 import { openBackend } from './backend.ts'
-import { checkChunkLength } from './chunk-length.ts'
+import { chooseClassifier, describeClassifier, type RunClassifier } from './classifier.ts'
 import type { ModelInput } from './model-work.ts'
 
 /** Printed in everything a demonstration writes. */
@@ -34,8 +32,10 @@ export interface RunModels extends AsyncDisposable {
   name: string
   /** Numbers in the embedding of each model. */
   widths: Record<ModelName, number>
-  /** Of the bundle, and of a classifier in place of its own. */
+  /** Of the bundle with the classifier of the run. */
   digest: string
+  /** What reports say of the classifier. */
+  classifierFacts: RunClassifier['facts']
   /** Changes when anything does that changes the numbers: a model of the run, or what servers compute it in. */
   identity: string
   /** Set when the calls of these models mean nothing. */
@@ -58,9 +58,8 @@ export async function openModels(
 ): Promise<RunModels> {
   const bundle = await openBundle((await findBundle(options.bundle)).folder, signal)
   await using opened = new AsyncDisposableStack()
-  const imported = options.mlp === undefined ? undefined : await importClassifier(options.mlp)
-  checkChunkLength(options, bundle, imported, logger)
-  const classifier = opened.use(await openClassifier(options, bundle, imported))
+  const chosen = await chooseClassifier(options, bundle, logger)
+  const classifier = opened.use(await chosen.open())
   const backend = opened.use(await openBackend({ options, bundle, logger, signal, onLost }, opened))
   const stamp = bundle.manifest.demo ? DEMONSTRATION : undefined
   if (stamp !== undefined) logger.warn(stamp)
@@ -69,9 +68,9 @@ export async function openModels(
     logger.note?.(
       `${model} of the bundle: ${bundle.manifest.precision}, digest ${modelDigest(bundle.manifest, model)}`,
     )
+  logger.note?.(describeClassifier(chosen.facts))
   const servers = await backend.serverFacts()
   for (const server of servers) logger.info(`server ${describeServer(server)}`)
-  const digest = imported === undefined ? bundle.digest : `${bundle.digest} classifier ${imported.sha256}`
   const inputs = modelInputs(options, bundle, await readTokenizers(bundle), backend, logger)
   const closing = opened.move()
   return {
@@ -79,8 +78,9 @@ export async function openModels(
     classifier,
     name: bundle.manifest.name,
     widths: forModels((model) => bundle.manifest.models[model].dimension),
-    digest,
-    identity: [digest, ...foreignModels(bundle, servers)].join(', '),
+    digest: chosen.digest,
+    classifierFacts: chosen.facts,
+    identity: [chosen.digest, ...foreignModels(bundle, servers)].join(', '),
     stamp,
     inputs,
     [Symbol.asyncDispose]: () => closing.disposeAsync(),
@@ -111,28 +111,6 @@ export function describeServer({ address, program, models }: ServerFacts): strin
       : `${name} in ${served.precision}, digest ${served.digest.slice(0, 12)}, version ${served.version}`,
   )
   return `${address}: ${[program ?? 'program unknown', ...parts].join('; ')}`
-}
-
-async function openClassifier(
-  options: PredictOptions,
-  bundle: Bundle,
-  imported: ImportedClassifier | undefined,
-): Promise<Classifier> {
-  const { models } = bundle.manifest
-  const dimensions = FEATURE_ORDER.map((model) => models[model].dimension)
-  const width = dimensions.reduce((sum, dimension) => sum + dimension, 0)
-  if (imported !== undefined && imported.input !== width) {
-    throw new UsageError(
-      `${options.mlp} classifies vectors of ${imported.input} numbers, but the bundle's models give ` +
-        `${dimensions.join(' + ')} = ${width}. Use the bundle that this classifier was trained with.`,
-    )
-  }
-  return await Classifier.open({
-    graph: imported?.graph ?? (await bundle.read(models.mlp.graph)),
-    width,
-    batchSize: options.mlpBatchSize,
-    threads: options.threads,
-  })
 }
 
 /** In the order of the columns of the features. */

@@ -55,7 +55,15 @@ const SummarySchema = v.object({
   demonstration: v.optional(v.string()),
   time: v.object({ start: time, end: time, seconds: amount, continued: v.boolean() }),
   settings: v.record(v.string(), v.unknown()),
-  models: v.object({ name: v.string(), digest: v.string(), backend: v.string() }),
+  models: v.object({
+    name: v.string(),
+    digest: v.string(),
+    /** Absent in summaries of version 0.1.0. */
+    classifier: v.optional(
+      v.object({ name: v.string(), sha256: v.string(), chunkLength: v.nullable(whole) }),
+    ),
+    backend: v.string(),
+  }),
   /** Absent in summaries of version 0.1.0. */
   servers: v.optional(v.array(ServerSchema)),
   inputs: v.array(InputSchema),

@@ -109,10 +109,12 @@ export function settings(summary: Summary): Markup {
     const hosted = MODEL_NAMES.map((model) => `${MODELS[model].label}: ${served(models[model])}`)
     return [`Server ${address}`, [program ?? 'unknown', ...hosted].join('; ')]
   })
+  const { classifier } = summary.models
   const about = [
     ['Program', `${summary.program.name} ${summary.program.version}`],
     ['Models', summary.models.name],
     ['Digest of the models', html`<code>${summary.models.digest}</code>`],
+    ...(classifier === undefined ? [] : [['Classifier', describeClassifier(classifier)]]),
     ['Backend', summary.models.backend],
     ...servers,
     ['Start', summary.time.start],
@@ -123,6 +125,15 @@ ${table('Program and models', ['What', path('Value')], about)}</div>
 <div><h3>Settings</h3>
 ${table('Settings', ['Setting', path('Value')], rows)}</div>
 `
+}
+
+function describeClassifier({
+  name,
+  sha256,
+  chunkLength,
+}: NonNullable<Summary['models']['classifier']>): Markup {
+  const made = chunkLength === null ? 'unknown chunk length' : `chunks of ${chunkLength} bases`
+  return html`${name}, for ${made}; SHA-256 <code>${sha256}</code>`
 }
 
 function served(model: ServedModel): string {

@@ -1,10 +1,12 @@
-import { afterAll, beforeAll, expect, test } from 'bun:test'
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { cpSync, readFileSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { randomFasta } from '../../../scripts/support/fasta.ts'
+import { writeRandomMlp } from '../../../scripts/support/random-models.ts'
 import { temporaryFolder } from '../../../scripts/support/temporary.ts'
 import { classifierLength, openBundle } from '../../../src/bundle/index.ts'
 import { importModels } from '../../../src/import/index.ts'
+import { sha256 } from '../../../src/system/sha256.ts'
 import { resealBundle } from '../../support/bundle.ts'
 import { repository, virnucpro } from '../../support/cli.ts'
 
@@ -99,6 +101,65 @@ test('another length is an error, however it is asked for, unless --any-length',
   expect(right.stderr).not.toContain('chunk length')
   expect(right.summary().warnings).toEqual([])
 }, 60_000)
+
+describe('of several classifiers', () => {
+  const short = folder.join('short.safetensors')
+
+  beforeAll(async () => {
+    const { input, hidden } = (await openBundle(folder.join('for500'))).manifest.models.mlp
+    await writeRandomMlp(short, 9, input, hidden)
+    await importModels({ ...models, mlp: short, chunkLength: 300, output: folder.join('for300') })
+    await importModels({ ...models, mlp: { 300: short, 500: models.mlp }, output: folder.join('both') })
+  })
+
+  test('a run takes the one for its chunk length, and says which', async () => {
+    for (const [words, alone, length, file] of [
+      [['-m', '300'], 'for300', 300, short],
+      [['-e', '300'], 'for300', 300, short],
+      [[], 'for500', 500, models.mlp],
+    ] as const) {
+      const log = folder.join(`log${length}`)
+      const both = await predict('both', [...words, '--log-file', log])
+      const one = await predict(alone, words)
+      expect([words, both.code, one.code, both.summary().warnings]).toEqual([words, 0, 0, []])
+      const name = `reads_merged/prediction_results.txt`
+      expect(readFileSync(join(both.output, name))).toEqual(readFileSync(join(one.output, name)))
+      const classifier = { name: basename(file), sha256: sha256(readFileSync(file)), chunkLength: length }
+      expect(both.summary().models).toMatchObject({ ...one.summary().models, name: 'both', classifier })
+      const text = `${classifier.name}, for chunks of ${length} bases`
+      expect(readFileSync(join(both.output, 'reads_report', 'report.html'), 'utf8')).toContain(text)
+      expect(readFileSync(log, 'utf8')).toContain(`classifier: ${text}, SHA-256 ${classifier.sha256}`)
+      // What was begun with one bundle goes on with the other.
+      const again = [input(), '-o', one.output, '--bundle', folder.join('both'), ...words]
+      expect((await virnucpro(['predict', ...again])).stderr).toContain('this run has finished before')
+    }
+  }, 60_000)
+
+  test('none is taken for other chunks, unless --any-length', async () => {
+    const { code, stderr } = await predict('both', ['-e', '470'])
+    expect(code).toBe(64)
+    expect(stderr).toContain('were made for chunks of 300 and 500 bases, and none for 470')
+    expect(stderr).toContain('Give --expected-length 300 or 500')
+    const forced = await predict('both', ['-e', '470', '--any-length'])
+    expect(forced.code).toBe(0)
+    expect(forced.stderr).toContain('warning: the classifiers of the bundle both were made for')
+    expect(forced.summary().models.classifier.chunkLength).toBe(500)
+    for (const words of [
+      ['-m', '300', '-e', '500'],
+      ['-m', '500', '-e', '300'],
+    ])
+      expect([words, (await predict('both', words)).code]).toEqual([words, 64])
+  }, 60_000)
+
+  test('one of the command line takes their place', async () => {
+    const named = await predict('both', ['-e', '300', '--model-path', models.mlp])
+    expect(named.stderr).toContain('was made for chunks of 500 bases, and chunks here have 300')
+    expect(named.code).toBe(64)
+    const right = await predict('both', ['--model-path', models.mlp])
+    expect(right.code).toBe(0)
+    expect(right.summary().models.classifier).toMatchObject({ name: 'classifier.pth', chunkLength: 500 })
+  })
+})
 
 test('where nobody says the length, runs say so, or the user does', async () => {
   const { code, stderr, summary } = await predict('unknown', ['-e', '700'])
