@@ -69,6 +69,7 @@ const ADVICE: { [Code in keyof ErrorCodes]: (data: ErrorCodes[Code]) => string }
   'beyond-fp16': () => 'Import the models with --precision bf16',
   'no-kernel': () => 'Import the models without --attention fused',
   'classifier-as-weights': () => 'Name the classifier with --mlp',
+  'other-weights': ({ model }) => `Name it with ${{ esm2: '--esm', dnabert_s: '--dnabert' }[model]}`,
   'no-reference': () =>
     'Name the fp32 bundle made from the same files, or compare with files of the original (--golden)',
   'no-golden-sequences': () => 'Name their FASTA file with --fasta',

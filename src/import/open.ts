@@ -1,11 +1,12 @@
 import { readFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
-import { MODELS, ModelError, type ModelName, ModelNotFoundError } from '../bundle/index.ts'
+import { MODEL_NAMES, MODELS, ModelError, type ModelName, ModelNotFoundError } from '../bundle/index.ts'
 import type { GraphBuilder } from '../onnx/index.ts'
 import type { OpenFrame } from '../sequence/index.ts'
 import { orClose } from '../system/or-close.ts'
 import { ReadError } from '../system/system-error.ts'
 import { DnaTokenizer, EsmAlphabet } from '../tokenizers/index.ts'
+import type { WeightSource } from '../torchfile/index.ts'
 import type { GraphOptions } from './graphs/common.ts'
 import { type DnabertShape, dnabertGraph } from './graphs/dnabert.ts'
 import { type Esm2Shape, esm2EndGraph, esm2Graph, esm2LayerGraph, scaledTable } from './graphs/esm2.ts'
@@ -141,7 +142,26 @@ async function opened<Shape extends LanguageShape>(
   read: (weights: OpenedWeights) => Promise<Omit<LanguageModel<Shape>, symbol>>,
 ): Promise<LanguageModel<Shape>> {
   const weights = await openWeights(path, MODELS[name].label)
-  return await closing(weights.source, () => read(weights))
+  return await closing(weights.source, () => {
+    refuseOther(weights.source, path, name)
+    return read(weights)
+  })
+}
+
+/** Endings of tensor names that no other model has. */
+const MARKS: Readonly<Record<ModelName, RegExp>> = {
+  esm2: /emb_layer_norm_after\.weight$/,
+  dnabert_s: /attention\.self\.Wqkv\.weight$/,
+}
+
+/** The two are easily swapped. @throws ModelError */
+function refuseOther(source: WeightSource, path: string, name: ModelName): void {
+  const names = source.names()
+  const found = MODEL_NAMES.find((model) => names.some((tensor) => MARKS[model].test(tensor)))
+  if (found === undefined || found === name) return
+  throw new ModelError(`${MODELS[name].label}: ${path} holds the weights of ${MODELS[found].label}`, {
+    detail: { code: 'other-weights', data: { model: found } },
+  })
 }
 
 /** What `read` makes of an open file, which is closed with it, or at once if it cannot be read. */

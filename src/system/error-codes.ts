@@ -109,6 +109,8 @@ export interface ErrorCodes {
   'no-kernel': NoData
   /** A classifier was given as the weights of a language model. */
   'classifier-as-weights': NoData
+  /** The weights of one language model were given as those of another. */
+  'other-weights': { model: 'esm2' | 'dnabert_s' }
   /** No inference server answers, or none finishes anything. */
   'no-server': NoData
   /** A server does not let this client in. */

@@ -91,8 +91,11 @@ describe.skipIf(!hasPython)('every layout of the same weights gives the same bun
   })
 
   test('a model given as another one is refused', async () => {
-    expect((await failure({ esm: models.dnabert })).message).toContain('config.json')
-    expect((await failure({ dnabert: models.esm })).message).toContain('does not describe a DNABERT-S model')
+    expect((await failure({ esm: models.dnabert })).message).toBe(
+      `ESM-2: ${models.dnabert} holds the weights of DNABERT-S`,
+    )
+    for (const esm of [models.esm, at('esm_fair/esm2_t2_tiny.pt'), at('esm_bin')])
+      expect((await failure({ dnabert: esm })).message).toBe(`DNABERT-S: ${esm} holds the weights of ESM-2`)
     expect((await failure({ mlp: at('esm_plain.pt') })).message).toContain("not VirNucPro's classifier")
     expect(await failure({ esm: at('nowhere') })).toBeInstanceOf(ModelNotFoundError)
   })
