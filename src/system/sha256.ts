@@ -1,4 +1,5 @@
-import { type FileHandle, open } from 'node:fs/promises'
+import { type FileHandle, open, stat } from 'node:fs/promises'
+import { fileIdentity } from './regular-file.ts'
 
 const BLOCK_BYTES = 1 << 20
 
@@ -6,6 +7,16 @@ const BLOCK_BYTES = 1 << 20
 export async function sha256File(path: string, signal?: AbortSignal): Promise<string> {
   await using file = await open(path, 'r')
   return await sha256Open(file, signal)
+}
+
+const known = new Map<string, string>()
+
+/** The same, of a file of gigabytes: one that nobody has written to since this process last asked is not read again. */
+export async function sha256Large(path: string, signal?: AbortSignal): Promise<string> {
+  const identity = fileIdentity(await stat(path, { bigint: true }))
+  const digest = known.get(identity) ?? (await sha256File(path, signal))
+  known.set(identity, digest)
+  return digest
 }
 
 /** The same of what is left of a file that is open. */

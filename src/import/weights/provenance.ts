@@ -2,7 +2,7 @@ import { stat } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { LICENCES, ModelError, type SourceRecord } from '../../bundle/index.ts'
 import { fileIdentity } from '../../system/regular-file.ts'
-import { sha256File } from '../../system/sha256.ts'
+import { sha256Large } from '../../system/sha256.ts'
 import { cannotRead } from '../../system/system-error.ts'
 
 /** layers, width, heads of ESM-2 as published. */
@@ -47,7 +47,7 @@ export async function recordSources(
   const records = []
   for (const path of files) {
     const { size } = await stat(path)
-    records.push({ name: basename(path), bytes: size, sha256: await sha256File(path, signal) })
+    records.push({ name: basename(path), bytes: size, sha256: await sha256Large(path, signal) })
   }
   return { licence, files: records }
 }

@@ -13,6 +13,7 @@ import {
   TABLE_POSITIONS,
 } from '../../bundle/index.ts'
 import { freeBytes } from '../../machine/index.ts'
+import { sha256Large } from '../../system/sha256.ts'
 import { cannotWrite } from '../../system/system-error.ts'
 import { bytes } from '../../text/numbers.ts'
 import type { PlanSidecar } from '../repository/index.ts'
@@ -22,7 +23,7 @@ import { activationBytes, budgetFor } from './memory.ts'
 import { beginPlan } from './plan-files.ts'
 import { profilesFor } from './profiles.ts'
 import { reportBuild, type Say } from './reporter.ts'
-import { findEngines, planDigest } from './show.ts'
+import { findEngines } from './show.ts'
 import { type Launching, probeTensorRt, type Target } from './tensorrt.ts'
 
 export interface BuildEnginesOptions extends Launching {
@@ -178,7 +179,7 @@ async function describePlan(
     ...(target.memoryBytes !== undefined && { gpuMemoryBytes: target.memoryBytes }),
     graph: { sha256: graph.sha256 },
     weights: { sha256: weights.sha256, bytes: weights.bytes },
-    plan: { bytes: (await stat(plan)).size, sha256: await planDigest(plan) },
+    plan: { bytes: (await stat(plan)).size, sha256: await sha256Large(plan) },
     precision: manifest.precision,
     attention: manifest.attention ?? 'standard',
     optimizationLevel,

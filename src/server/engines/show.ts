@@ -1,8 +1,7 @@
 import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { MODEL_NAMES, type ModelName } from '../../bundle/index.ts'
-import { fileIdentity } from '../../system/regular-file.ts'
-import { sha256File } from '../../system/sha256.ts'
+import { sha256Large } from '../../system/sha256.ts'
 import { type Circumstances, misfit, type PlanSidecar, readSidecar } from '../repository/index.ts'
 
 /** A plan in a folder; without a sidecar that can be read it is only a file. */
@@ -42,17 +41,6 @@ async function examine(path: string, model: ModelName, at: Circumstances): Promi
 
 /** Reads all of a plan: the last question, of one that has passed the others. */
 export async function damage(path: string, { plan }: PlanSidecar): Promise<string | undefined> {
-  if (plan?.sha256 === undefined || (await planDigest(path)) === plan.sha256) return undefined
+  if (plan?.sha256 === undefined || (await sha256Large(path)) === plan.sha256) return undefined
   return 'is not what was built (its SHA-256 differs): copy or build it again'
-}
-
-/** Plans take gigabytes: one that nobody has written to since is read once. */
-const digests = new Map<string, string>()
-
-/** SHA-256 of a plan. */
-export async function planDigest(path: string): Promise<string> {
-  const identity = fileIdentity(await stat(path, { bigint: true }))
-  const digest = digests.get(identity) ?? (await sha256File(path))
-  digests.set(identity, digest)
-  return digest
 }
