@@ -17,6 +17,12 @@ import type { Logger } from '../system/logger.ts'
 
 const LIST = new Intl.ListFormat('en-GB')
 
+/** What decides which classifier a run has. */
+export type ClassifierChoice = Pick<
+  PredictOptions,
+  'mlp' | 'expectedLength' | 'classifierFor' | 'anyLength' | 'mlpBatchSize' | 'threads'
+>
+
 /** The classifier of a run. */
 export interface RunClassifier {
   /** For reports. */
@@ -34,7 +40,7 @@ export interface RunClassifier {
  * @throws UsageError when they have not, unless `anyLength` is set, and when it does not fit the bundle
  */
 export async function chooseClassifier(
-  options: PredictOptions,
+  options: ClassifierChoice,
   bundle: Bundle,
   logger: Logger,
 ): Promise<RunClassifier> {
@@ -61,7 +67,7 @@ export async function chooseClassifier(
 }
 
 /** @throws UsageError where the bundle has none for the chunk length */
-function ofBundle(options: PredictOptions, { manifest }: Bundle, logger: Logger): ClassifierRecord {
+function ofBundle(options: ClassifierChoice, { manifest }: Bundle, logger: Logger): ClassifierRecord {
   const { expectedLength, classifierFor: asked = expectedLength, anyLength } = options
   const all = classifiersOf(manifest)
   const name = `of the bundle ${manifest.name}`
@@ -93,7 +99,11 @@ interface Known {
   readonly chunkLength: number | undefined
 }
 
-function checkChunkLength(options: PredictOptions, { name, file, chunkLength }: Known, logger: Logger): void {
+function checkChunkLength(
+  options: ClassifierChoice,
+  { name, file, chunkLength }: Known,
+  logger: Logger,
+): void {
   const { expectedLength, classifierFor: asked, anyLength } = options
   const made = chunkLength ?? asked
   if (made === undefined) {
@@ -128,7 +138,7 @@ function hintOf(file = ''): number | undefined {
 
 /** Of a file of the command line: by what the bundle says of its own, whatever its name here, or by a published name. */
 function lengthOfFile(
-  { mlp = '', expectedLength }: PredictOptions,
+  { mlp = '', expectedLength }: ClassifierChoice,
   { sha256 }: ImportedClassifier,
   { manifest }: Bundle,
 ): number | undefined {
