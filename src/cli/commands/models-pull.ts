@@ -87,9 +87,10 @@ function modelsOf(words: readonly string[]): Pullable[] {
 /** The options of an import for the models that are there, and for those that are not. */
 function importOptions(pulled: readonly Pulled[]): string {
   const pathOf = (use: Pullable['use']) => pulled.find(({ model }) => model.use === use)?.path
-  const classifier = pulled.find(({ model: { use } }) => use === '500' || use === '300')
-  const mlp = classifier === undefined ? 'FILE' : `${classifier.model.use}=${classifier.path}`
-  return `--esm ${pathOf('esm') ?? 'FILE'} --dnabert ${pathOf('dnabert') ?? 'DIR'} --mlp ${mlp} --output BUNDLE`
+  const classifiers = pulled.filter(({ model: { use } }) => use === '500' || use === '300')
+  const files = classifiers.map(({ model, path }) => `${model.use}=${path}`)
+  const mlp = (files.length === 0 ? ['FILE'] : files).map((file) => `--mlp ${file}`)
+  return `--esm ${pathOf('esm') ?? 'FILE'} --dnabert ${pathOf('dnabert') ?? 'DIR'} ${mlp.join(' ')} --output BUNDLE`
 }
 
 const DRAW_MS = 250

@@ -12,6 +12,7 @@ const tiny = (...parts: string[]) => readFileSync(join(TINY, ...parts))
 const published = () => ({
   '/pub/esm2_t6_8M_UR50D.pt': tiny('esm2_t2_tiny.pt'),
   '/pub/500_model.pth': tiny('500_model.pth'),
+  '/pub/300_model.pth': tiny('500_model.pth'),
   ...served(join(TINY, 'dnabert_s_tiny'), '/pub/DNABERT-S'),
 })
 
@@ -47,12 +48,12 @@ function startHub() {
 test('what a mirror has is brought to the home and makes a bundle', async () => {
   using folder = temporaryFolder()
   await using mirror = startMirror(published())
-  const words = ['esm2:8M', 'dnabert_s', '500']
+  const words = ['esm2:8M', 'dnabert_s', '300', '500']
   const env = { VIRNUCPRO_HOME: folder.join('home') }
   const looked = await pull(folder, [...words, '--from', `${mirror.url}/pub`, '--dry-run'], env)
   expect(looked).toMatchObject({ code: 0, stdout: '' })
   expect(looked.stderr).toMatch(/dnabert_s: 3 files, 215 kB, from 127\.0\.0\.1:\d+, licence Apache-2\.0, to /)
-  expect(looked.stderr).toMatch(/needed in .*: 352 kB; free there: /)
+  expect(looked.stderr).toMatch(/needed in .*: 389 kB; free there: /)
   expect(existsSync(folder.join('home'))).toBe(false)
 
   const pulled = await pull(folder, [...words, '--from', `${mirror.url}/pub`], env)
@@ -66,9 +67,11 @@ test('what a mirror has is brought to the home and makes a bundle', async () => 
   expect(paths).toEqual({
     'esm2:8M': folder.join('home/weights/esm2_t6_8M_UR50D.pt'),
     dnabert_s: folder.join('home/weights/DNABERT-S'),
+    '300': folder.join('home/weights/300_model.pth'),
     '500': folder.join('home/weights/500_model.pth'),
   })
   expect(filesBelow(folder.join('home'))).toEqual([
+    'weights/300_model.pth',
     'weights/500_model.pth',
     'weights/DNABERT-S/config.json',
     'weights/DNABERT-S/model.safetensors',
@@ -79,6 +82,8 @@ test('what a mirror has is brought to the home and makes a bundle', async () => 
   const command = /virnucpro (models import .*)/.exec(pulled.stderr)?.[1]?.split(' ') ?? []
   const made = await virnucpro(command, folder.path)
   expect(made).toMatchObject({ code: 0 })
+  for (const length of [300, 500])
+    expect(made.stderr).toContain(`the classifier ${length}_model.pth is for chunks of ${length} bases`)
 
   mirror.requests.length = 0
   const again = await pull(folder, words, env)
