@@ -59,7 +59,8 @@ function tableOf(protocol: string): string {
   }
 }
 
-function membersOf(group: number): number[] {
+/** Processes of a group; none where the system does not show them. */
+export function membersOf(group: number): number[] {
   return namesIn('/proc')
     .filter((name) => /^\d+$/.test(name))
     .map(Number)

@@ -46,6 +46,8 @@ export interface ServeOptions {
   readonly startupTimeout?: number | undefined
   /** Seconds that requests under way get when the server stops. @default 30 */
   readonly drainTimeout?: number | undefined
+  /** End it without waiting for requests: this program is its only client. It is gone in a moment instead of some seconds. @default false */
+  readonly endsAtOnce?: boolean | undefined
   /** Run the container of triton/compose.yaml in place of a program of this machine. */
   readonly container?: boolean | undefined
   /** Image tag of the container. @default that of triton/compose.yaml */

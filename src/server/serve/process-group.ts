@@ -1,8 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process'
+import { processStart } from '../../system/processes.ts'
 import { atExit } from './at-exit.ts'
 import type { ServerCommand } from './commands.ts'
 import { ServerError } from './errors.ts'
 import { Guard } from './guard.ts'
+import { membersOf } from './listener.ts'
 import { removeRegions } from './regions.ts'
 
 const EMPTIED_MS = 2000
@@ -64,15 +66,30 @@ export class ProcessGroup {
     const timer = setTimeout(() => signalGroup(this.pid, 'SIGKILL'), graceSeconds * 1000)
     const code = await this.exited
     clearTimeout(timer)
-    await this.#emptied()
-    this.destroy()
-    await this.#guard.gone
+    await this.#gone()
     return code
   }
 
-  /** Killed processes take a moment to be gone. Not waited for long: where nobody reaps orphans they never are. */
+  /** Ends the program and whatever it has started, without asking. */
+  async kill(): Promise<void> {
+    if (this.running) signalGroup(this.pid, 'SIGKILL')
+    await this.exited
+    await this.#gone()
+  }
+
+  async #gone(): Promise<void> {
+    await this.#emptied()
+    this.destroy()
+    await this.#guard.gone
+  }
+
+  /** Killed processes take a moment to be gone. Where nobody reaps orphans, they never are: they have ended all the same. */
   async #emptied(): Promise<void> {
-    for (let waited = 0; waited < EMPTIED_MS && signalGroup(this.pid, 0); waited += 10) await Bun.sleep(10)
+    for (let waited = 0; waited < EMPTIED_MS && signalGroup(this.pid, 0); waited += 20) {
+      const members = membersOf(this.pid)
+      if (members.length > 0 && !members.some(isAlive)) return
+      await Bun.sleep(20)
+    }
   }
 
   /** Ends the whole group at once and removes its shared memory; synchronous, so that it works while exiting. */
@@ -82,6 +99,11 @@ export class ProcessGroup {
     this.#guard.dismiss()
     if (this.#regionPrefix !== undefined) removeRegions(this.#regionPrefix)
   }
+}
+
+function isAlive(pid: number): boolean {
+  const start = processStart(pid)
+  return start !== undefined && start !== 'gone'
 }
 
 /** @returns whether anybody of the group is left to be sent the signal */

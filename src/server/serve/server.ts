@@ -135,8 +135,10 @@ export class OneServer {
   }
 
   async #stop(): Promise<void> {
-    const { drainTimeout } = this.plan
-    await this.#group.stop(this.#wasReady ? drainTimeout + STOP_MARGIN_SECONDS : UNREADY_STOP_SECONDS)
+    const { drainTimeout, endsAtOnce = false } = this.plan
+    // A container is ended by its daemon, which wants to be asked.
+    if (endsAtOnce && this.#down === undefined) await this.#group.kill()
+    else await this.#group.stop(this.#wasReady ? drainTimeout + STOP_MARGIN_SECONDS : UNREADY_STOP_SECONDS)
     this.#forget()
     if (this.#down !== undefined) await Bun.spawn([...this.#down.argv], quiet(this.#down.env)).exited
   }
