@@ -169,6 +169,15 @@ export class FileRecord implements FileKeeper, Disposable {
     }
   }
 
+  /** Takes back that there was a run: all that it has made goes, and the record with it. */
+  async undo(): Promise<void> {
+    await this.removeResults()
+    await this.removeState()
+    if (!this.isEmpty) return
+    await this.#log.remove()
+    await rmdir(dirname(this.path)).catch(() => {})
+  }
+
   #name(path: string): string {
     return relative(this.#root, resolve(path)).split(sep).join('/')
   }

@@ -1,4 +1,5 @@
 import { closeSync, constants, fdatasync, ftruncateSync, mkdirSync, openSync, writeSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { promisify } from 'node:util'
 import { crc32 } from 'node:zlib'
@@ -130,6 +131,15 @@ export class RecordLog implements Disposable {
     await promisify(fdatasync)(this.#file).catch(cannotWrite(this.path))
     if (this.#isNew) await syncFolder(dirname(this.path))
     this.#isNew = false
+  }
+
+  /** Removes the file; a line that is added later begins another one. */
+  async remove(): Promise<void> {
+    this[Symbol.dispose]()
+    await rm(this.path, { force: true })
+    this.#crc = 0
+    this.#size = 0
+    this.#isNew = true
   }
 
   [Symbol.dispose](): void {

@@ -14,7 +14,8 @@ import { describeDevice, heartbeat, rowsOf, type Status } from './view/picture.t
 export interface MonitorOptions extends RecorderOptions {
   stats: RunStats
   lanes(): readonly MonitoredLane[]
-  servers: readonly MonitoredServer[]
+  /** Asked at each sample: a server that is started for the run comes later. */
+  readonly servers: readonly MonitoredServer[]
   /** Share of the input that has been read, 0 to 1; undefined where its size is unknown. */
   inputShare(): number | undefined
   /** Where the display goes; undefined for a line now and then in the log. */

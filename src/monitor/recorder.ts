@@ -27,8 +27,8 @@ import { openMetrics } from './openmetrics.ts'
 import type { Finding } from './rules/history.ts'
 
 export interface RecorderOptions {
-  /** What computes, in words. */
-  backend: string
+  /** What computes, in words; asked at each sample. */
+  readonly backend: string
   /** Whether the run goes on with what an earlier process left. */
   resumed: boolean
   intervalSeconds: number

@@ -12,7 +12,8 @@ import type { Window } from './windows.ts'
 
 /** What the windows of a run share. */
 export interface Embedding {
-  dispatcher: Dispatcher
+  /** Waits for what computes to be ready. */
+  dispatcher(): Promise<Dispatcher>
   /** Embeddings of another program's run. */
   adopted: AdoptedVectors | undefined
   /** Closes what is left open. */
@@ -40,7 +41,7 @@ export async function embed(
   embedding: Embedding,
   { parts: window, last }: Window,
 ): Promise<EmbeddedWindow> {
-  const { folder, models, stats } = run
+  const { folder, logger, models, stats } = run
   const first = window[0]?.part.number ?? 0
   const toCompute = window.filter(({ done }) => !done)
   const planned = () => {
@@ -68,9 +69,15 @@ export async function embed(
   const onPlanned = () => {
     if (--unplanned === 0) planned()
   }
+  for (const work of works) if (embedding.adopted === undefined && work.isIncomplete) work.encode()
+  logger.note?.(`parts from ${first} on: ${count(framesIn(toCompute), 'frame')} prepared`)
+  const dispatcher = await embedding.dispatcher()
+  const { adopted } = embedding
   // It waits for the other model's batch under way too: nothing may run on behind the caller's back.
-  await Promise.all(works.map((work) => embedModel(run, embedding, work, last, journal, onPlanned)))
-  embedding.dispatcher.throwIfStopped()
+  await Promise.all(
+    works.map((work) => embedModel(run, { dispatcher, adopted }, work, last, journal, onPlanned)),
+  )
+  dispatcher.throwIfStopped()
   return { parts: targets.flatMap(({ target }) => target ?? []), journal }
 }
 
@@ -85,7 +92,7 @@ function framesIn(parts: readonly WindowPart[]): number {
 
 async function embedModel(
   { monitor, stats, logger }: Run,
-  { dispatcher, adopted }: Embedding,
+  { dispatcher, adopted }: { dispatcher: Dispatcher; adopted: AdoptedVectors | undefined },
   work: ModelWork,
   last: boolean,
   journal: Journal,

@@ -5,16 +5,21 @@ import { areFinite } from '../system/finite.ts'
 import type { FailedFrame } from './failures.ts'
 import type { Part } from './part.ts'
 
-/** How one model reads the frames of a part. */
-export interface ModelInput {
-  model: ModelName
-  /** First column of this model's embedding in a row of features. */
-  column: number
+export interface BatchLimits {
   tokenBudget: number
   /** Most sequences of a batch; undefined for no limit. */
   maxSequences: number | undefined
   /** Whether the last batches of a run shrink; see `BatchOptions.taper`. */
   tapers: boolean
+}
+
+/** How one model reads the frames of a part. */
+export interface ModelInput {
+  model: ModelName
+  /** First column of this model's embedding in a row of features. */
+  column: number
+  /** How large its batches may be; asked when they are planned, since the backend may be starting before. */
+  limits(): BatchLimits
   padId: number
   /** The sequence of a frame that this model embeds. An empty one gets a row of NaN. */
   sequences(part: Part): readonly Uint8Array[]
@@ -81,6 +86,7 @@ export class ModelWork {
   readonly groups: readonly Group[]
   /** What an earlier start had refused, together as it was in one batch. */
   readonly #refusals: Group[][] = []
+  #tokens: Map<Group, Int32Array> | undefined
   #groupOfKey: Map<string, Group> | undefined
 
   constructor(
@@ -163,6 +169,15 @@ export class ModelWork {
     for (const { target, row } of slots) target.failed.push({ row, step, reason })
   }
 
+  /** Encodes all sequences that {@link plan} will need, where there is time before it. */
+  encode(): void {
+    this.#tokens = this.#encoded(this.groups)
+  }
+
+  #encoded(groups: readonly Group[]): Map<Group, Int32Array> {
+    return new Map(groups.map((group) => [group, this.input.encode(group.sequence)]))
+  }
+
   /**
    * The batches in which something is missing, and after them what an earlier start had refused, less what is computed
    * or in another batch.
@@ -170,10 +185,11 @@ export class ModelWork {
    * @param last - whether the window is the last one of the run
    */
   plan(last: boolean): PlannedBatch[] {
-    const { tokenBudget, maxSequences, tapers } = this.input
+    const { tokenBudget, maxSequences, tapers } = this.input.limits()
     const options = { tokenBudget, ...(maxSequences !== undefined && { maxSequences }) }
     const ours = this.groups.filter(({ adopted }) => !adopted)
-    const tokens = new Map(ours.map((group) => [group, this.input.encode(group.sequence)]))
+    const tokens = this.#tokens ?? this.#encoded(ours)
+    this.#tokens = undefined
     const pack = (groups: readonly Group[], taper: boolean) => {
       const lengths = groups.map((group) => tokens.get(group)!.length)
       const batches = planBatches(lengths, { ...options, taper })

@@ -11,22 +11,27 @@ import {
   readTokenizers,
   type Tokenizer,
 } from '../bundle/index.ts'
-import type { EmbeddingBackend, ServerFacts } from '../dispatch/index.ts'
+import { type EmbeddingBackend, OtherModelError, type ServerFacts } from '../dispatch/index.ts'
 import { findBundle } from '../home/index.ts'
 import type { ModelCounts } from '../monitor/index.ts'
+import { statedModels } from '../server/repository/index.ts'
 import type { PredictOptions } from '../settings/index.ts'
 import type { Logger } from '../system/logger.ts'
+import { orClose } from '../system/or-close.ts'
 import { count } from '../text/numbers.ts'
 import { openBackend } from './backend.ts'
 import { chooseClassifier, describeClassifier, type RunClassifier } from './classifier.ts'
 import type { ModelInput } from './model-work.ts'
+import { RunBackend } from './run-backend.ts'
+import { chooseWay, type Way } from './way.ts'
 
 /** Printed in everything a demonstration writes. */
 const DEMONSTRATION = 'DEMONSTRATION: made with random models, these calls mean nothing'
 
-/** The three models of a run, ready to compute. */
+/** The three models of a run. */
 export interface RunModels extends AsyncDisposable {
-  backend: EmbeddingBackend
+  /** What computes the embeddings; a server of the run's own begins to start when the run begins it. */
+  backend: RunBackend
   classifier: Classifier
   /** What the bundle calls itself. */
   name: string
@@ -45,7 +50,8 @@ export interface RunModels extends AsyncDisposable {
 }
 
 /**
- * Opens the bundle and the backend of a run.
+ * Opens the bundle and the backend of a run. A server of its own is not started yet: its repository says what it will
+ * compute.
  *
  * @param onLost called when a server that was started for this run ends by itself
  * @throws UsageError when the options ask for what the bundle or this program does not have
@@ -60,17 +66,24 @@ export async function openModels(
   await using opened = new AsyncDisposableStack()
   const chosen = await chooseClassifier(options, bundle, logger)
   const classifier = opened.use(await chosen.open())
-  const backend = opened.use(await openBackend({ options, bundle, logger, signal, onLost }, opened))
+  const way = await chooseWay({ options, bundle, logger, signal })
   const stamp = bundle.manifest.demo ? DEMONSTRATION : undefined
   if (stamp !== undefined) logger.warn(stamp)
-  logger.info(`models: ${bundle.manifest.name}; ${backend.description}`)
-  for (const model of MODEL_NAMES)
-    logger.note?.(
-      `${model} of the bundle: ${bundle.manifest.precision}, digest ${modelDigest(bundle.manifest, model)}`,
-    )
   logger.note?.(describeClassifier(chosen.facts))
-  const servers = await backend.serverFacts()
-  for (const server of servers) logger.info(`server ${describeServer(server)}`)
+  const stated = await factsBefore(way)
+  const dimensions = forModels((model) => bundle.manifest.models[model].dimension)
+  const backend = opened.use(
+    new RunBackend(dimensions, async (closing, stack) => {
+      const stops = AbortSignal.any([closing, ...(signal === undefined ? [] : [signal])])
+      const request = { options, bundle, logger, signal: stops, onLost }
+      const computing = await openBackend(way, request, stack)
+      return await orClose({ close: () => computing[Symbol.asyncDispose]() }, async () => {
+        await introduce(bundle, computing, stated, logger)
+        return computing
+      })
+    }),
+  )
+  const servers = stated ?? (await backend.serverFacts())
   const inputs = modelInputs(options, bundle, await readTokenizers(bundle), backend, logger)
   const closing = opened.move()
   return {
@@ -84,6 +97,36 @@ export async function openModels(
     stamp,
     inputs,
     [Symbol.asyncDispose]: () => closing.disposeAsync(),
+  }
+}
+
+/** What the server will be that a run starts; undefined where nobody knows before it is asked. */
+async function factsBefore(way: Way): Promise<ServerFacts[] | undefined> {
+  if (way.kind !== 'started') return undefined
+  const models = await statedModels(way.launch.repository)
+  return models && [{ address: way.launch.repository, program: undefined, models, unstated: [] }]
+}
+
+/**
+ * Says what computes.
+ * @throws OtherModelError when a server that was started is not what its repository says
+ */
+async function introduce(
+  { manifest }: Bundle,
+  backend: EmbeddingBackend,
+  stated: readonly ServerFacts[] | undefined,
+  logger: Logger,
+): Promise<void> {
+  logger.info(`models: ${manifest.name}; ${backend.description}`)
+  for (const model of MODEL_NAMES)
+    logger.note?.(`${model} of the bundle: ${manifest.precision}, digest ${modelDigest(manifest, model)}`)
+  for (const server of await backend.serverFacts()) {
+    logger.info(`server ${describeServer(server)}`)
+    for (const { address, models } of stated ?? []) {
+      const other = MODEL_NAMES.find((model) => models[model]?.digest !== server.models[model]?.digest)
+      if (other === undefined) continue
+      throw new OtherModelError(`${server.address} does not host the ${other} that ${address} has`)
+    }
   }
 }
 
@@ -131,9 +174,11 @@ function modelInputs(
     return {
       model,
       column,
-      tokenBudget: budgets[`${MODELS[model].short}TokenBudget`] ?? backend.tokenBudget(model),
-      maxSequences: backend.maxSequences(model),
-      tapers: backend.tapers,
+      limits: () => ({
+        tokenBudget: budgets[`${MODELS[model].short}TokenBudget`] ?? backend.tokenBudget(model),
+        maxSequences: backend.maxSequences(model),
+        tapers: backend.tapers,
+      }),
       padId: tokenizer.padId,
       sequences: (part) => (MODELS[model].sequence === 'protein' ? part.proteins : part.nucleotides),
       encode:

@@ -1,14 +1,6 @@
 import { version } from '../../package.json' with { type: 'json' }
-import {
-  FileRecord,
-  RUN_FORMAT,
-  RunFolder,
-  RunLock,
-  type RunManifest,
-  readManifest,
-} from '../checkpoint/index.ts'
+import { FileRecord, RUN_FORMAT, RunFolder, RunLock, type RunManifest } from '../checkpoint/index.ts'
 import { madeBy, type OutputPaths, outputPaths, resultFiles } from '../layout/index.ts'
-import { findLegacyRun } from '../legacy/index.ts'
 import { RunMonitor, RunStats, requireMetricsPort } from '../monitor/index.ts'
 import type { PredictOptions } from '../settings/index.ts'
 import { limitedThreads } from '../system/cores.ts'
@@ -17,7 +9,8 @@ import { keepFiles } from '../system/kept-files.ts'
 import { type Logger, WarningKeeper } from '../system/logger.ts'
 import { settleWithin } from '../system/settle-within.ts'
 import type { LiveTerminal } from '../system/terminal.ts'
-import { checkNames, filesInUse, type InUse, refuseFilesInUse } from './claim.ts'
+import { Beginning } from './beginning.ts'
+import { filesInUse, type InUse, refuseFilesInUse } from './claim.ts'
 import { FailureList } from './failures.ts'
 import { RunInputs } from './inputs.ts'
 import { openModels, type RunModels } from './models.ts'
@@ -53,44 +46,45 @@ export async function predict(asked: PredictOptions, context: PredictContext): P
   await using lock = await RunLock.acquire(`${paths.state}.lock`)
   using record = await FileRecord.open({ root: paths.root, state: paths.state, covers: madeBy(paths) })
   using _kept = keepFiles(record)
-  const legacy = (await findLegacyRun(paths.root, paths.stem, paths.layout)) !== undefined
-  let ours: Promise<string[]> | undefined
-  const check = () => {
-    ours ??= checkNames({ paths, record, options, legacy })
-    return ours
-  }
-  // Before the models are loaded, which may take minutes. A run that has finished writes nothing.
-  if (options.force || !(await hasFinished(paths.state))) await check()
+  // Before the models are loaded, which may take minutes.
+  const beginning = await Beginning.look({ paths, record, options })
   const lostServer = new AbortController()
   const stops = [lock.signal, lostServer.signal, ...(context.signal === undefined ? [] : [context.signal])]
   const signal = AbortSignal.any(stops)
-  const models = await openModels(options, logger, (error) => lostServer.abort(error), signal)
-  let begun = false
-  let inputs: RunInputs | undefined
+  const onLost = (error: unknown) => lostServer.abort(error)
+  const models = await openModels(options, logger, onLost, signal)
+  // Reading goes on while a server starts.
+  const start = () => models.backend.start(onLost)
   try {
+    if (!beginning.hasFinished) start()
     const opened = await RunInputs.open(options.inputs, signal)
-    inputs = opened
-    const manifest = describeRun(options, models, opened)
     const folder = await RunFolder.open({
       path: paths.state,
       results: resultFiles(paths),
-      manifest,
+      manifest: describeRun(options, models, opened),
       force: options.force,
       resume: options.resume,
-      legacy,
+      legacy: beginning.legacy,
       digestStreams: () => opened.digestStreams(signal),
       record,
-      claim: async () => await record.take(await check()),
+      async claim() {
+        start()
+        if (!beginning.risksNothing) await models.backend.ready()
+        await beginning.claim()
+      },
     })
     if (folder.status === 'finished') return finishedBefore(folder.result, paths, logger)
-    begun = true
     const stats = new RunStats(options.inputs, options.expectedLength)
     const records = new RecordReport(paths.invalidRecords, stats.counts, logger)
     const monitor = new RunMonitor({
-      backend: models.backend.description,
+      get backend() {
+        return models.backend.description
+      },
       stats,
       lanes: () => models.backend.activity(),
-      servers: models.backend.servers,
+      get servers() {
+        return models.backend.servers
+      },
       inputShare: () => stats.share(records.read, opened.bytes),
       resumed: folder.status === 'resumed',
       intervalSeconds: options.metricsInterval,
@@ -115,26 +109,22 @@ export async function predict(asked: PredictOptions, context: PredictContext): P
       started: new Date(),
       logger,
       signal,
+    }).catch(async (error) => {
+      const isUndone = models.backend.hasFailed && (await beginning.undo())
+      if (signal.aborted && !isUndone) logger.info(howToContinue(opened, paths.root))
+      throw error
     })
     const counts = resultCounts(stats.counts)
     reportCounts(counts, paths.mergedFolder, logger)
     if (signal.aborted)
       logger.info(`the run had finished by then: its results in ${paths.mergedFolder} stand`)
     return { ...counts, failedParts: stats.counts.failedParts, alreadyFinished: false, paths }
-  } catch (error) {
-    if (begun && signal.aborted) logger.info(howToContinue(inputs, paths.root))
-    throw error
   } finally {
     // A batch that takes minutes must not hold up a run that was stopped.
     await settleWithin(Promise.resolve(models[Symbol.asyncDispose]()), signal).catch((error) => {
       if (!signal.aborted) throw error
     })
   }
-}
-
-async function hasFinished(state: string): Promise<boolean> {
-  const manifest = await readManifest(state)
-  return typeof manifest === 'object' && manifest.status === 'finished'
 }
 
 const ALREADY: Detail = { code: 'already-computed', data: {} }
@@ -148,8 +138,8 @@ function finishedBefore(
   return { ...resultCounts(undefined), ...counts, failedParts: 0, alreadyFinished: true, paths }
 }
 
-function howToContinue(inputs: RunInputs | undefined, root: string): string {
-  const again = inputs?.hasStreams === true ? ', given the same bytes,' : ''
+function howToContinue(inputs: RunInputs, root: string): string {
+  const again = inputs.hasStreams ? ', given the same bytes,' : ''
   return `what has been computed is kept in ${root}: the same command${again} continues from there`
 }
 

@@ -104,11 +104,17 @@ async function computeWindows(
 ): Promise<IncompletePart[]> {
   const { models, monitor, stats, logger, signal } = run
   const { backend } = models
-  const dispatcher = new Dispatcher({ backend, monitor, logger, signal })
+  let computing: Promise<Dispatcher> | undefined
+  const dispatcher = () => {
+    computing ??= backend.ready().then(() => new Dispatcher({ backend, monitor, logger, signal }))
+    return computing
+  }
   // Those of windows that are not over stay for the next run.
   await using journals = new AsyncDisposableStack()
-  const windows = overlapped(windowsOf(prepare(run, files)), windowsUnderWay(backend.concurrency), (window) =>
-    embed(run, { dispatcher, adopted, journals }, window),
+  const windows = overlapped(
+    windowsOf(prepare(run, files)),
+    () => windowsUnderWay(backend.concurrency),
+    (window) => embed(run, { dispatcher, adopted, journals }, window),
   )
   const failed: IncompletePart[] = []
   for await (const { parts, journal } of windows) {

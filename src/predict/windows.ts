@@ -45,21 +45,22 @@ export async function* windowsOf(
 
 /**
  * Starts `work` on each item while the one before it is still under way, at most `depth` at once, and yields the
- * results in order. On a failure the works under way are awaited before it is thrown, so that nothing runs on.
+ * results in order; `depth` may change meanwhile. On a failure the works under way are awaited before it is thrown, so that nothing runs on.
  */
 export async function* overlapped<T, R>(
   items: AsyncIterable<T>,
-  depth: number,
+  depth: number | (() => number),
   work: (item: T) => Promise<R>,
 ): AsyncGenerator<R> {
   const running: Promise<R>[] = []
+  const most = typeof depth === 'number' ? () => depth : depth
   try {
     for await (const item of items) {
       const started = work(item)
       // A failure is met when its turn comes; until then it must not count as unhandled.
       started.catch(() => {})
       running.push(started)
-      if (running.length >= depth) yield await (running.shift() as Promise<R>)
+      while (running.length >= most()) yield await (running.shift() as Promise<R>)
     }
     while (running.length > 0) yield await (running.shift() as Promise<R>)
   } finally {

@@ -46,6 +46,7 @@ export interface LaneSample extends MonitoredLane {
 
 interface SamplerOptions {
   lanes(): readonly MonitoredLane[]
+  /** Asked at each sample. */
   servers: readonly MonitoredServer[]
   intervalSeconds: number
   logger: Logger
@@ -58,18 +59,19 @@ type Times = ReadonlyMap<string, ComputeTimes | undefined>
 export class Sampler {
   readonly #options: SamplerOptions
   readonly #deadlineMs: number
-  readonly #askHere: AskGpus | undefined
+  #askHere: AskGpus | undefined
   readonly #silent = new Set<string>()
   #before: { at: number; lanes: ReadonlyMap<string, MonitoredLane>; times: Times } | undefined
 
   constructor(options: SamplerOptions) {
     this.#options = options
     this.#deadlineMs = Math.min(LONGEST_ANSWER_MS, options.intervalSeconds * 800)
-    this.#askHere = options.servers.some(isLocal) ? nvidiaSmi() : undefined
   }
 
   async read(): Promise<{ devices: DeviceMetrics[]; lanes: LaneSample[] }> {
     const { servers } = this.#options
+    // A server may be starting when the run begins.
+    if (servers.some(isLocal)) this.#askHere ??= nvidiaSmi()
     const [times, pages, local] = await Promise.all([
       Promise.all(servers.map(({ client }) => askStatistics(client, this.#deadlineMs))),
       Promise.all(servers.map((server) => this.#page(server))),

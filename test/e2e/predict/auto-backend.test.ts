@@ -7,7 +7,7 @@ import { freePorts, hasTriton, startTriton, tritonServer } from '../../../script
 import { buildRepository } from '../../../src/server/repository/index.ts'
 import { virnucpro } from '../../support/cli.ts'
 import { spawnCli } from '../cli/support.ts'
-import { descendants, isAlive, isFree, regionsOf, serve, slowDown } from '../serve/support.ts'
+import { descendants, isAlive, isFree, processesOf, regionsOf, serve, slowDown } from '../serve/support.ts'
 
 describe.skipIf(!hasTriton)('what computes when no server is named', () => {
   const folder = temporaryFolder()
@@ -311,18 +311,4 @@ function abandonedRegions(): string[] {
     const starter = /^virnucpro_(\d+)_/.exec(name)?.[1]
     return starter !== undefined && !existsSync(`/proc/${starter}`)
   })
-}
-
-/** Servers with a model repository. */
-function processesOf(repository: string): number[] {
-  return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .filter((pid) => {
-      try {
-        return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(`--model-repository=${repository}\0`)
-      } catch {
-        return false
-      }
-    })
-    .map(Number)
 }

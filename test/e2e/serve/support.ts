@@ -115,3 +115,17 @@ export async function slowDown(repository: string, seconds: number): Promise<voi
     }
   }
 }
+
+/** Servers with a model repository. */
+export function processesOf(repository: string): number[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .filter((pid) => {
+      try {
+        return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(`--model-repository=${repository}\0`)
+      } catch {
+        return false
+      }
+    })
+    .map(Number)
+}
