@@ -105,9 +105,9 @@ describe.skipIf(!hasTriton)('a run whose server is starting', () => {
   test('ends it when what it was to compute with is damaged, or the input is', async () => {
     const path = `${versionFolder(repository, 'esm2')}/model.onnx`
     const content = await readFile(path)
-    await writeFile(path, content.fill(7, 100, 110))
+    await writeFile(path, Buffer.from(content).fill(7, 100, 110))
     const damaged = await virnucpro(words('damaged', 'mute'))
-    await writeFile(path, await readFile(path))
+    await writeFile(path, content)
     expect(damaged.stderr).toContain('is not what was put there')
     expect(damaged.code).toBe(65)
     await writeFile(folder.join('none.fasta'), 'no sequence\n')
