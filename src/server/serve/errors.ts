@@ -45,6 +45,9 @@ export class ModelLoadError extends ServerError {
   }
 }
 
+/** The server crashed before it was ready. */
+export class ServerCrashError extends ServerError {}
+
 /** The server was not ready in time. */
 export class StartupTimeoutError extends ServerError {
   readonly seconds: number

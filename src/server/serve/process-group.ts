@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
+import { constants } from 'node:os'
 import { processStart } from '../../system/processes.ts'
 import { atExit } from './at-exit.ts'
 import type { ServerCommand } from './commands.ts'
@@ -15,7 +16,7 @@ const EMPTIED_MS = 2000
  */
 export class ProcessGroup {
   readonly pid: number
-  /** Exit code, -1 when a signal ended it. */
+  /** Exit code, or the number of the signal that ended it as a negative one. */
   readonly exited: Promise<number>
   readonly #child: ChildProcess
   readonly #guard: Guard
@@ -46,10 +47,10 @@ export class ProcessGroup {
     this.#regionPrefix = regionPrefix
     this.#guard = new Guard(pid, regionPrefix)
     this.exited = new Promise((settle) => {
-      child.once('exit', (code) => {
+      child.once('exit', (code, signal) => {
         // At once: while any process bears the number of this group, nobody else can be given it.
         signalGroup(pid, 'SIGKILL')
-        settle(code ?? -1)
+        settle(code ?? -constants.signals[signal ?? 'SIGKILL'])
       })
     })
     // When this process ends early, by a second Ctrl-C, the group goes with it.

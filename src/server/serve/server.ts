@@ -1,6 +1,7 @@
+import { constants } from 'node:os'
 import { atExit } from './at-exit.ts'
 import type { PlannedCommand } from './commands.ts'
-import { ModelLoadError, ServerError, StartupTimeoutError } from './errors.ts'
+import { ModelLoadError, ServerCrashError, ServerError, StartupTimeoutError } from './errors.ts'
 import { checkHealth } from './health.ts'
 import { isRunning, type Listener, listenerOf } from './listener.ts'
 import type { ServerPlan } from './options.ts'
@@ -83,7 +84,7 @@ export class OneServer {
   /**
    * Resolves when every model is ready.
    *
-   * @throws ModelLoadError {@link ServerError} when it ended, {@link StartupTimeoutError}
+   * @throws ModelLoadError {@link ServerCrashError} or {@link ServerError} when it ended, {@link StartupTimeoutError}
    */
   async ready(signal: AbortSignal | undefined): Promise<void> {
     const { startupTimeout } = this.plan
@@ -106,8 +107,10 @@ export class OneServer {
 
   async #isReady(): Promise<boolean> {
     if (!this.#group.running) {
-      const problem = `${this.#label}the server ${describeExit(await this.exited)} before it was ready`
-      throw new ServerError(problem, this.explanation())
+      const code = await this.exited
+      const problem = `${this.#label}the server ${describeExit(code)} before it was ready`
+      const Kind = hasCrashed(code) ? ServerCrashError : ServerError
+      throw new Kind(problem, this.explanation())
     }
     const health = await checkHealth(this.httpUrl)
     const failed = [...this.#log.unreadable, ...(health.kind === 'failed' ? health.models : [])]
@@ -161,7 +164,15 @@ export class OneServer {
 
 /** How a server ended, as part of a sentence. */
 export function describeExit(code: number): string {
-  return code < 0 ? 'was killed (was the memory used up?)' : `ended with exit code ${code}`
+  if (code >= 0) return `ended with exit code ${code}`
+  const name = Object.entries(constants.signals).find(([, number]) => number === -code)?.[0]
+  return name === 'SIGKILL' ? 'was killed (was the memory used up?)' : `was ended by ${name ?? 'a signal'}`
+}
+
+/** Whether it ended by a fault of its own. A shell in between adds 128 to the signal. */
+export function hasCrashed(code: number): boolean {
+  const { SIGABRT, SIGBUS, SIGSEGV } = constants.signals
+  return [SIGABRT, SIGBUS, SIGSEGV].some((signal) => code === -signal || code === 128 + signal)
 }
 
 /** Where this machine reaches a server that listens on every address. */

@@ -1,11 +1,11 @@
 import { setTimeout } from 'node:timers/promises'
 import { serverCommand, shellCommand } from './commands.ts'
-import { errorLines, ServerError, warnOf } from './errors.ts'
+import { errorLines, ServerCrashError, ServerError, warnOf } from './errors.ts'
 import { checkHealth } from './health.ts'
 import type { RestartPolicy, ServerPlan } from './options.ts'
 import { announce } from './own-servers.ts'
 import { requireFreePorts } from './ports.ts'
-import { describeExit, OneServer } from './server.ts'
+import { describeExit, hasCrashed, OneServer } from './server.ts'
 
 const DEFAULTS: Required<RestartPolicy> = {
   pauseMs: 1000,
@@ -40,10 +40,20 @@ export class SupervisedServer {
 
   /**
    * Resolves when every model is ready for the first time. A server that does not get that far is not started again:
-   * what is wrong with it would be wrong the next time.
+   * what is wrong with it would be wrong the next time. Only a crash may be chance: Triton's Python backend has one now and
+   * then while many of its processes start (boost::interprocess::lock_exception, seen in 2.51 with 16).
    */
   async ready(signal: AbortSignal | undefined): Promise<void> {
-    await this.#becomeReady(signal)
+    try {
+      await this.#becomeReady(signal)
+    } catch (error) {
+      if (!(error instanceof ServerCrashError)) throw error
+      warnOf(continued(error, 'it is started once more').lines, this.#plan.logger)
+      await this.#server.stop()
+      signal?.throwIfAborted()
+      this.#server = this.#start()
+      await this.#becomeReady(signal)
+    }
     this.#supervision = this.#supervise()
     // Whoever does not wait for it must not be ended by it.
     this.#supervision.catch(() => {})
@@ -108,7 +118,8 @@ export class SupervisedServer {
     this.#withdraw()
     // What it leaves behind, such as its Python processes, holds memory of the GPU.
     if (!this.#stopping.signal.aborted) await this.#server.stop()
-    return new ServerError(this.#sentence(describeExit(code)), code > 0 ? this.#server.explanation() : [])
+    const isExplained = code > 0 || hasCrashed(code)
+    return new ServerError(this.#sentence(describeExit(code)), isExplained ? this.#server.explanation() : [])
   }
 
   /** What kept it from becoming ready; undefined when nothing did. */

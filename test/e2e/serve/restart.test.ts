@@ -18,6 +18,28 @@ import {
 
 const withServer = test.skipIf(!hasTriton)
 
+withServer('a server that crashes while it starts is started once more', async () => {
+  await using folder = temporaryFolder()
+  const repository = await demoRepository(folder.join('repository'))
+  const program = async (name: string, condition: string) => {
+    const script = `#!/bin/sh\n${condition} || kill -ABRT $$\nexec '${tritonServer}' "$@"\n`
+    await writeFile(folder.join(name), script, { mode: 0o755 })
+    return folder.join(name)
+  }
+  const said: string[] = []
+  const say = (line: string) => said.push(line)
+  const logger = { error: say, warn: say, info: () => {}, debug: () => {} }
+  const start = async (serverBin: string) =>
+    await startServer({ repository, serverBin, ports: await portsInSteps(), logger })
+  const once = await program('once', `! mkdir ${folder.join('crashed')} 2>/dev/null`)
+  await using server = await start(once)
+  expect(await healthy(Number(new URL(server.endpoints[0]?.httpUrl ?? '').port))).toBe(true)
+  expect(said).toEqual(['the server was ended by SIGABRT before it was ready; it is started once more'])
+  await expect(start(await program('always', 'false'))).rejects.toThrow(
+    'the server was ended by SIGABRT before it was ready',
+  )
+})
+
 withServer(
   'one of two servers is killed: the other goes on, it returns, and the run ends as without',
   async () => {
