@@ -1,5 +1,5 @@
 /**
- * Writes the tables of options into docs/cli.md and docs/configuration.md, between `<!-- options: WHAT -->` and
+ * Writes the tables of options into docs/cli.md and docs/configuration.md, and that of findings into docs/doctor.md, between `<!-- options: WHAT -->` and
  * `<!-- end -->`, from the tables that the program itself reads.
  * Usage: bun scripts/option-docs.ts [--check]
  */
@@ -7,6 +7,7 @@ import { resolve } from 'node:path'
 import { commonOptions } from '../src/cli/command.ts'
 import { COMMANDS, loadCommand, overview } from '../src/cli/commands.ts'
 import { defaultOf, groupsOf } from '../src/cli/help.ts'
+import { CHECKS } from '../src/doctor/index.ts'
 import {
   environmentName,
   fileKey,
@@ -21,7 +22,7 @@ import {
 
 const isCheck = process.argv.includes('--check')
 let stale = false
-for (const page of ['cli.md', 'configuration.md']) {
+for (const page of ['cli.md', 'configuration.md', 'doctor.md']) {
   const file = Bun.file(resolve(import.meta.dir, '../docs', page))
   const before = await file.text()
   const parts = before.split(/(?<=<!-- options: .+ -->\n)[\s\S]*?(?=<!-- end -->)/)
@@ -48,6 +49,11 @@ async function contentOf(what: string): Promise<string> {
       )
     case 'every command':
       return optionTable(commonOptions)
+    case 'findings':
+      return table(
+        ['finding', 'what is looked at', 'what mends it, among others'],
+        CHECKS.map(({ id, about, remedy }) => [`\`${id}\``, about, asCode(remedy)]),
+      )
     case 'settings':
       return table(
         ['key', 'environment variable', 'value', 'default', 'meaning'],
@@ -116,6 +122,11 @@ function broadKeys(): string[][] {
     ...shared.map(([name, { broadKey }]) => [`\`${broadKey}\``, `\`${fileKey(name)}\``]),
     ...Object.values(fileOnlySettings).map(({ broadKey, help }) => [`\`${broadKey}\``, help]),
   ]
+}
+
+/** A command as such, and words as they are. */
+function asCode(remedy: string): string {
+  return /^(virnucpro|export|unset|ulimit|bun) /.test(remedy) ? `\`${remedy}\`` : remedy
 }
 
 function table(head: string[], rows: string[][]): string {

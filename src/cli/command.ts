@@ -52,6 +52,8 @@ interface Definition<Own extends Options = Options> extends Omit<Help, 'name' | 
   words?: Words
   /** Whether settings that follow from others, such as the device, are filled in and checked. @default false */
   forRun?: boolean
+  /** Whether faults of environment and configuration file are what the command is about, and do not stop it. @default false */
+  reportsConfiguration?: boolean
   /** What the options must not be together. Errors show the usage. */
   check?(call: Omit<Call<Own>, 'signal'>): void
   /** How long the work may take to stop, in milliseconds. @default 4000 */

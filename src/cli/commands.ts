@@ -21,6 +21,7 @@ export const COMMANDS: Readonly<Record<string, string>> = {
   verify: 'check the embeddings of a bundle or a running server against a reference',
   report: 'remake the report of a finished run: report.html and the tables for MultiQC',
   bench: 'measure this program on this machine, beside its alternatives, and print one page',
+  doctor: 'look for what stands in the way of a run on this machine, and say what mends it',
   config: 'print the effective configuration and where each value comes from',
 }
 

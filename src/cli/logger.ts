@@ -58,10 +58,10 @@ export function createLogger({ quiet, verbose, file: path, terminal }: LoggerOpt
 }
 
 /** NO_COLOR (any value) wins over FORCE_COLOR; without either, colours are for terminals. */
-export function wantsColours(): boolean {
+export function wantsColours(stream: NodeJS.WriteStream = process.stderr): boolean {
   if (process.env.NO_COLOR) return false
   if (process.env.FORCE_COLOR && process.env.FORCE_COLOR !== '0') return true
-  return process.stderr.isTTY === true && process.env.TERM !== 'dumb'
+  return stream.isTTY === true && process.env.TERM !== 'dumb'
 }
 
 function forTerminal(level: Level, lines: readonly string[], colours: boolean): string {

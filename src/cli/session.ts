@@ -39,11 +39,13 @@ interface SessionRequest {
   /** Words are the inputs of a run, or the original's `FILE LENGTH MODEL`. */
   takesInputs: boolean
   forRun: boolean
+  /** Faults of environment and configuration file are left to the command. */
+  reportsConfiguration: boolean
 }
 
 /** Resolves the configuration of a command line, opens the log and says what was accepted without effect. */
 export async function startSession(
-  { options, takesInputs, forRun }: SessionRequest,
+  { options, takesInputs, forRun, reportsConfiguration }: SessionRequest,
   line: CommandLine,
 ): Promise<Session> {
   const collected = [...collect(line.given)].map(
@@ -52,13 +54,17 @@ export async function startSession(
   )
   const flags = new Map<string, Given>(collected)
   if (takesInputs) placeWords(line.words, flags)
-  const configuration = await resolveConfiguration({
+  const request = {
     given: flags,
     options,
     environment: process.env,
     cwd: process.cwd(),
     originalForm: takesInputs && isOriginalForm(line.words),
     forRun,
+  }
+  const configuration = await resolveConfiguration(request).catch((error: unknown) => {
+    if (!reportsConfiguration) throw error
+    return resolveConfiguration({ ...request, flagsOnly: true })
   })
   const { values } = configuration.effective
   const { quiet, verbose, logFile } = values
@@ -67,7 +73,7 @@ export async function startSession(
     : undefined
   if (logFile !== undefined) await requireOwnLog(line, configuration, logFile)
   active = createLogger({ quiet, verbose, file: logFile, terminal })
-  const warnings = [...withoutEffect(line), ...configuration.warnings]
+  const warnings = [...withoutEffect(line), ...(reportsConfiguration ? [] : configuration.warnings)]
   for (const warning of warnings) active.warn(warning)
   return { args: configuration.args, configuration, logger: active, warnings, terminal }
 }

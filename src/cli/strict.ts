@@ -32,11 +32,14 @@ function strict(definition: Command, line: CommandLine): CittyPlugin {
     name: 'strict',
     async setup(context) {
       const call = await withUsage(definition, async () => {
-        const { words = 'none', forRun = false } = definition
+        const { words = 'none', forRun = false, reportsConfiguration = false } = definition
         await checkWords(words, line.words)
         checkTogether(definition.options, line.given)
         const options = { ...definition.options, ...commonOptions }
-        const session = await startSession({ options, takesInputs: words === 'inputs', forRun }, line)
+        const session = await startSession(
+          { options, takesInputs: words === 'inputs', forRun, reportsConfiguration },
+          line,
+        )
         const call = { ...session, words: line.words, word: line.words[0] ?? '' }
         requireOptions(definition.options, call.args)
         definition.check?.(call)

@@ -27,6 +27,8 @@ interface ConfigurationRequest {
   /** The options of the command: settings and others. @default all settings */
   options?: Options
   environment: Environment
+  /** Whether environment and configuration file are left out. @default false */
+  flagsOnly?: boolean
   /** Folder that relative paths and the usual configuration file names are looked up in. */
   cwd: string
   /** The command line is the original's `FILE LENGTH MODEL`. @default false */
@@ -51,10 +53,11 @@ export interface Configuration {
  * @throws UsageError for anything wrong in any of them.
  */
 export async function resolveConfiguration(request: ConfigurationRequest): Promise<Configuration> {
-  const { environment, cwd, given } = request
+  const { cwd, given, flagsOnly = false } = request
+  const environment = flagsOnly ? {} : request.environment
   const options: Options = request.options ?? settings
   const named = given.get('config')?.value ?? (environment[CONFIG_VARIABLE] || undefined)
-  const file = findConfigFile(named as string | undefined, cwd)
+  const file = flagsOnly ? undefined : findConfigFile(named as string | undefined, cwd)
   const fromFile = file === undefined ? undefined : await readConfigFile(file, cwd)
   const fromFlags = Map.groupBy(given, ([name]) => options[name]?.setting !== undefined)
   const layers = new Map([

@@ -1,0 +1,18 @@
+import { count } from '../../text/numbers.ts'
+import { type Check, ok, warning } from '../finding.ts'
+
+export default {
+  id: 'cores',
+  title: 'Cores',
+  about: 'cores that this process may use, quotas of containers and batch systems included',
+  remedy: 'give the job or the container more cores',
+  async examine({ facts, survey }) {
+    const [{ cores }, { gpus }] = await Promise.all([facts(), survey()])
+    const cut = gpus.length > 0 ? `${count(gpus.length, 'GPU')} compute` : 'models compute'
+    // One reads, cuts and packs sequences; DNABERT-S on an H200 takes one more for each GPU (docs/performance.md).
+    const needed = gpus.length + 1
+    const have = `${count(cores, 'core')} may be used`
+    if (cores >= Math.max(2, needed)) return ok(have)
+    return warning(`${have}: where ${cut}, ${Math.max(2, needed)} keep up with them`, this.remedy)
+  },
+} satisfies Check

@@ -1,0 +1,46 @@
+import { type GpuSurvey, gpuKinds } from '../../machine/index.ts'
+import { bytes, count } from '../../text/numbers.ts'
+import { type Check, ok, warning } from '../finding.ts'
+
+/** The oldest that the pinned versions of TensorRT compile for. */
+const LEAST_CAPABILITY = 7.5
+
+export default {
+  id: 'gpus',
+  title: 'GPUs',
+  about: 'the GPUs that this process may use, and those that `CUDA_VISIBLE_DEVICES` hides',
+  remedy: 'unset CUDA_VISIBLE_DEVICES',
+  async examine({ survey }) {
+    const found = await survey()
+    const { gpus, all, visible } = found
+    // The finding about the driver says more.
+    if (found.problem !== undefined) return undefined
+    if (all.length === 0) return ok('none: the processor computes')
+    if (gpus.length === 0)
+      return warning(
+        `CUDA_VISIBLE_DEVICES=${visible} leaves none of ${all.length}: the processor computes`,
+        this.remedy,
+      )
+    const text = describe(found)
+    const newer = gpus.filter(({ computeCapability }) => Number(computeCapability) >= LEAST_CAPABILITY)
+    const old = gpus.find((gpu) => !newer.includes(gpu))
+    if (old === undefined) return ok(text)
+    return warning(
+      `${old.name} has compute capability ${old.computeCapability}, and TensorRT needs ${LEAST_CAPABILITY} or later`,
+      newer.length === 0
+        ? 'virnucpro predict --backend onnx'
+        : `export CUDA_VISIBLE_DEVICES=${newer.map(({ uuid }) => uuid).join()}`,
+    )
+  },
+} satisfies Check
+
+function describe({ gpus, all }: GpuSurvey): string {
+  const kinds = gpuKinds(gpus).map(
+    ({ name, computeCapability, memoryBytes, gpus: alike }) =>
+      `${alike.length} × ${name} (${bytes(memoryBytes)}, compute capability ${computeCapability})`,
+  )
+  const hidden = all.length - gpus.length
+  return (
+    kinds.join(', ') + (hidden === 0 ? '' : `; CUDA_VISIBLE_DEVICES leaves out ${count(hidden, 'other')}`)
+  )
+}

@@ -1,0 +1,10 @@
+/**
+ * What stands in the way of a run on this machine: one check after the other looks, and changes nothing. Findings are for
+ * people at a command line, and name its commands.
+ */
+
+export { CHECKS } from './checks.ts'
+export { doctor } from './doctor.ts'
+export type { DoctorOptions } from './examination.ts'
+export { type Check, type Finding, VERDICTS, type Verdict } from './finding.ts'
+export { renderFindings, worst } from './render.ts'
