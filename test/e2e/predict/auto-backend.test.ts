@@ -1,13 +1,39 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync } from 'node:fs'
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+} from 'node:fs'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { writeRandomMlp } from '../../../scripts/support/random-models.ts'
 import { temporaryFolder } from '../../../scripts/support/temporary.ts'
 import { freePorts, hasTriton, startTriton, tritonServer } from '../../../scripts/support/triton.ts'
+import { openBundle, resolveBundle } from '../../../src/bundle/index.ts'
+import { addClassifiers } from '../../../src/import/index.ts'
 import { buildRepository } from '../../../src/server/repository/index.ts'
+import { resealBundle } from '../../support/bundle.ts'
 import { virnucpro } from '../../support/cli.ts'
 import { spawnCli } from '../cli/support.ts'
 import { descendants, isAlive, isFree, processesOf, regionsOf, serve, slowDown } from '../serve/support.ts'
+
+/** The bundle of the demonstration with a second classifier. */
+async function withClassifier(bundle: string, chunkLength: number): Promise<string> {
+  cpSync(resolveBundle('demo'), bundle, { recursive: true })
+  resealBundle(bundle, ({ models }) => {
+    models.mlp.chunkLength = 500
+  })
+  const { input, hidden } = (await openBundle(bundle)).manifest.models.mlp
+  const mlp = `${bundle}.safetensors`
+  await writeRandomMlp(mlp, 5, input, hidden)
+  await addClassifiers({ bundle, mlp: { [chunkLength]: mlp } })
+  return bundle
+}
 
 describe.skipIf(!hasTriton)('what computes when no server is named', () => {
   const folder = temporaryFolder()
@@ -76,6 +102,13 @@ describe.skipIf(!hasTriton)('what computes when no server is named', () => {
     expect(stderr).toContain(`using the servers that you have started at ${one}, ${two}. --backend onnx`)
     expect(code).toBe(0)
     await sameAsEmbedded('found')
+
+    // Whatever classifier the run has: servers host the language models alone.
+    const bundle = await withClassifier(folder.join('two-lengths'), 300)
+    const again = ['--bundle', bundle, '--model-type', '300', '--output-dir', folder.join('short')]
+    const short = await virnucpro(['predict', input, ...again], undefined, { XDG_RUNTIME_DIR: runtime })
+    expect(short.stderr).toContain(`using the servers that you have started at ${one}, ${two}`)
+    expect(short.code).toBe(0)
 
     const other = await virnucpro(words('unknown'), undefined, {
       XDG_RUNTIME_DIR: privateFolder('other'),
