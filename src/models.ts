@@ -1,5 +1,6 @@
 /** `virnucpro/models`: bundles, and the import of the weights they are made from. */
 export {
+  type BackbonesSource,
   BUNDLE_VERSION,
   type Bundle,
   BundleError,
