@@ -18,7 +18,7 @@ import {
   publishedLength,
   type SourceRecord,
 } from '../bundle/index.ts'
-import { encodeInline } from '../onnx/index.ts'
+import { encodeInline, readGraph } from '../onnx/index.ts'
 import { syncFolder, writeAtomically } from '../system/atomic.ts'
 import { UsageError } from '../system/errors.ts'
 import { FileLock } from '../system/file-lock.ts'
@@ -32,16 +32,18 @@ import { recordSources, rememberSources } from './weights/provenance.ts'
 
 /**
  * Files of classifiers: a pickled module, a state dict, or safetensors. One, or several by the length of the chunks that each
- * was made for, in bases.
+ * was made for, in bases; or a bundle, whose classifiers are taken as they are.
  */
-export type ClassifierFiles = string | Readonly<Record<number, string>>
+export type ClassifierFiles = string | Readonly<Record<number, string>> | Bundle
 
 /** A classifier that has been read and checked. */
 export interface OpenedClassifier {
   readonly path: string
   /** Bases of the chunks that it was made for. Undefined: nobody has said it. */
   readonly chunkLength: number | undefined
-  readonly model: OpenedModel<MlpShape>
+  readonly model: OpenedModel<Pick<MlpShape, 'input' | 'hidden'>>
+  /** What a bundle says that it was made from. */
+  readonly source?: SourceRecord
 }
 
 /**
@@ -54,6 +56,7 @@ export async function openClassifiers(
   widths: Readonly<Record<ModelName, number>>,
   opened: AsyncDisposableStack,
 ): Promise<OpenedClassifier[]> {
+  if (isBundle(files)) return await classifiersIn(files, widths)
   const classifiers: OpenedClassifier[] = []
   for (const [path, length] of namedLengths(files, chunkLength)) {
     const model = opened.use(await openMlp(path))
@@ -63,8 +66,34 @@ export async function openClassifiers(
   return classifiers
 }
 
+function isBundle(files: ClassifierFiles): files is Bundle {
+  return typeof files === 'object' && 'manifest' in files
+}
+
+/** Those of a bundle: they are in FP32 in every one. */
+async function classifiersIn(
+  bundle: Bundle,
+  widths: Readonly<Record<ModelName, number>>,
+): Promise<OpenedClassifier[]> {
+  const classifiers: OpenedClassifier[] = []
+  for (const { graph, input, hidden, chunkLength, source } of classifiersOf(bundle.manifest)) {
+    const path = bundle.pathOf(graph)
+    requireWidth(widths, input, path)
+    const content = await bundle.read(graph)
+    const model = {
+      shape: { input, hidden },
+      graph: () => readGraph(content),
+      files: [path],
+      licence: source.licence,
+      [Symbol.asyncDispose]: async () => {},
+    }
+    classifiers.push({ path, chunkLength, model, source })
+  }
+  return classifiers
+}
+
 function namedLengths(
-  files: ClassifierFiles,
+  files: Exclude<ClassifierFiles, Bundle>,
   chunkLength: number | undefined,
 ): [path: string, length: number | undefined][] {
   if (typeof files === 'string') return [[files, chunkLength ?? publishedLength(files)]]
@@ -85,7 +114,7 @@ function requireWidth(widths: Readonly<Record<ModelName, number>>, input: number
 
 /** What a manifest says of a classifier, but for its graph. */
 export async function describeClassifier(
-  { chunkLength, model }: OpenedClassifier,
+  { chunkLength, model, source }: OpenedClassifier,
   graph: ClassifierRecord['graph'],
   signal?: AbortSignal,
 ): Promise<ClassifierRecord> {
@@ -97,7 +126,7 @@ export async function describeClassifier(
     classes: ['others', 'virus'],
     ...(chunkLength !== undefined && { chunkLength }),
     graph,
-    source: await recordSources(model.files, model.licence, signal),
+    source: source ?? (await recordSources(model.files, model.licence, signal)),
   }
 }
 

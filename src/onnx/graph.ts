@@ -1,4 +1,4 @@
-import { create, type MessageInitShape } from '@bufbuild/protobuf'
+import { create, fromBinary, type MessageInitShape } from '@bufbuild/protobuf'
 import {
   bytesPerElement,
   DataType,
@@ -11,6 +11,7 @@ import {
   type AttributeProtoSchema,
   type GraphProto,
   GraphProtoSchema,
+  ModelProtoSchema,
   type NodeProtoSchema,
   type TensorProtoSchema,
   type ValueInfoProtoSchema,
@@ -215,4 +216,25 @@ function valueInfo(
         : ({ case: 'dimParam', value: size } as const),
   }))
   return { name, type: { value: { case: 'tensorType', value: { elemType: dtype, shape: { dim } } } } }
+}
+
+/** A graph as a file has it, weights inside. */
+class WrittenGraph extends GraphBuilder {
+  readonly #proto: GraphProto
+
+  constructor(proto: GraphProto) {
+    super(proto.name)
+    this.#proto = proto
+  }
+
+  override toProto(): GraphProto {
+    return this.#proto
+  }
+}
+
+/** The graph of a file that `writeModel` has written with the weights inside: written once more, it gives the same file. */
+export function readGraph(bytes: Uint8Array): GraphBuilder {
+  const { graph } = fromBinary(ModelProtoSchema, bytes)
+  if (graph === undefined) throw new Error('a model file without a graph')
+  return new WrittenGraph(graph)
 }

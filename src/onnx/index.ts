@@ -11,6 +11,6 @@ export {
   toBfloat16,
   type WeightType,
 } from './elements.ts'
-export { type FloatSource, GraphBuilder, type Value, type Weight } from './graph.ts'
+export { type FloatSource, GraphBuilder, readGraph, type Value, type Weight } from './graph.ts'
 export { InferenceError, type InferenceSession, loadRuntime, openSession } from './session.ts'
 export { encodeGraph, encodeInline, type WrittenFile, weightBytes, writeModel } from './write.ts'

@@ -1,6 +1,5 @@
 import type { Manifest, ModelName } from '../../bundle/index.ts'
 import type { GraphOptions } from '../graphs/common.ts'
-import type { MlpShape } from '../graphs/mlp.ts'
 import type { LanguageModel, OpenedModel } from '../open.ts'
 
 /** Who writes graphs that calibrate and are gone afterwards. */
@@ -17,7 +16,7 @@ export interface CalibrationContext {
 /** The models of a bundle. */
 export interface OpenedModels {
   readonly language: Readonly<Record<ModelName, LanguageModel>>
-  readonly mlp: OpenedModel<MlpShape>
+  readonly mlp: OpenedModel
 }
 
 export interface QuantizeOptions {

@@ -97,6 +97,12 @@ describe('a bundle with several classifiers', () => {
     await expect(openBundle(bundle)).rejects.toThrow('mlp500/model.onnx has 7 bytes')
   })
 
+  test('lends them, byte for byte, to the same language models in another precision', async () => {
+    const mlp = await openBundle(at('both'))
+    await importModels({ ...models, mlp, precision: 'bf16', calibrate: false, output: at('lent') })
+    expect(classifiersOf(await manifestOf('lent'))).toEqual(classifiersOf(mlp.manifest))
+  })
+
   test('is replaced as a whole by a new import', async () => {
     const output = copy('both', 'replaced')
     await importModels({ ...models, output, force: true })
