@@ -19,7 +19,8 @@ interface PrecisionFacts {
 export const PRECISIONS = {
   fp32: { label: 'FP32', graph: 'fp32', device: 'cpu' },
   int8: { label: 'INT8', graph: 'fp32', device: 'cpu', eightBits: true, calibration: 'example' },
-  bf16: { label: 'BF16', graph: 'bf16', device: 'gpu', calibration: 'optional' },
+  // TensorRT has BF16 from Ampere on.
+  bf16: { label: 'BF16', graph: 'bf16', device: 'gpu', computeCapability: 8, calibration: 'optional' },
   fp16: { label: 'FP16', graph: 'fp16', device: 'gpu', calibration: 'optional' },
   // Ada is the first GPU with products in FP8. Everything else is in BF16, and so is DNABERT-S.
   fp8: {

@@ -105,8 +105,8 @@ function checkCapability({ folder, manifest }: Bundle, { gpu, computeCapability 
   const { computeCapability: first = 0 } = precisionFacts(manifest.precision)
   if (Number(computeCapability) >= first) return
   throw new EngineError(
-    `the bundle ${folder} is in ${manifest.precision}, which needs a GPU of compute capability ${first} or higher (L4, L40S, H100, H200, ` +
-      `B200); ${gpu} has ${computeCapability}`,
+    `the bundle ${folder} is in ${manifest.precision}, which needs a GPU of compute capability ` +
+      `${first.toFixed(1)} or higher; ${gpu} has ${computeCapability}`,
     { detail: { code: 'gpu-lacks-precision', data: {} } },
   )
 }
