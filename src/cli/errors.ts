@@ -89,7 +89,7 @@ const ADVICE: { [Code in keyof ErrorCodes]: (data: ErrorCodes[Code]) => string }
   kept: ({ again }) => `Add --force to ${again} again`,
   'plans-need-gpu-precision': () =>
     'Make a second bundle from the same files with: virnucpro models import --precision bf16 ...',
-  'gpu-lacks-precision': () => 'Build from a bundle made with --precision bf16',
+  'gpu-lacks-precision': () => 'Older GPUs compute with --precision fp16',
   'attention-needs-bindings': () =>
     'Build with --builder python, or import the models without --attention fused',
   'profile-too-long': () => 'Choose shorter --profiles, or import the models without --attention fused',
@@ -113,6 +113,10 @@ const ADVICE: { [Code in keyof ErrorCodes]: (data: ErrorCodes[Code]) => string }
   'download-refused': () =>
     'HF_TOKEN is what this client can show to Hugging Face; --from takes models from a folder, a file or another address',
   'no-room': () => 'Free some of it, or name a folder on another disk with --output',
+  'no-runtime': () =>
+    'Name a server program with --server-bin, or set up the CPU alone with --precision fp32 or int8',
+  'gpus-not-set-up': () => 'virnucpro setup sets them up',
+  'no-sources': () => 'Name the weight files: virnucpro setup --esm FILE --dnabert DIR',
   'home-damaged': () => 'Move that file away, and set up again',
   'other-home': () => 'VIRNUCPRO_HOME names another one',
   'can-be-pulled': ({ name }) => `To download it: virnucpro models pull ${name}`,

@@ -153,6 +153,12 @@ export interface ErrorCodes {
   'no-room': NoData
   /** The record of what was set up is damaged. */
   'home-damaged': NoData
+  /** This machine has GPUs, and no server for them. */
+  'no-runtime': NoData
+  /** Nothing is set up for GPUs, or what was set up is gone. */
+  'gpus-not-set-up': NoData
+  /** The weight files that a bundle was made from are needed once more, and are not where they were. */
+  'no-sources': NoData
   /** A home cannot be used, but another one could be. */
   'other-home': NoData
   /** A path does not exist, but names a model that can be downloaded. */

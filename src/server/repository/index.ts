@@ -19,7 +19,7 @@ export {
   readSidecar,
   sidecarPath,
 } from './plans.ts'
-export { type Placement, verifyRepository } from './recorded-files.ts'
+export { type Placement, type RepositoryRecord, readRecord, verifyRepository } from './recorded-files.ts'
 export { type StatedModel, statedModels } from './stated.ts'
 // Token budgets that were measured; `engines tune` writes the file.
 export { readTuning, TUNING_FILE, type Tuning, type TuningEntry, tunedBudget } from './tuning.ts'

@@ -13,7 +13,10 @@ export const MARKER = 'virnucpro-repository.json'
 const RecordedFileSchema = v.object({ path: v.string(), bytes: v.number(), sha256: v.string() })
 export type RecordedFile = v.InferOutput<typeof RecordedFileSchema>
 /** What the server computes with: graphs, weights, plans, tokenizer. Absent in repositories of version 0.1.0. */
-const RecordSchema = v.looseObject({ files: v.optional(v.array(RecordedFileSchema)) })
+const RecordSchema = v.looseObject({
+  backend: v.optional(v.string()),
+  files: v.optional(v.array(RecordedFileSchema)),
+})
 
 /** How files of a bundle get into a repository. */
 export type Placement = 'link' | 'copy'
@@ -67,7 +70,7 @@ const REBUILD = { code: 'repository-unusable', data: {} } as const
  * @throws RepositoryError naming the file
  */
 export async function verifyRepository(folder: string, signal?: AbortSignal): Promise<void> {
-  for (const { path, bytes, sha256 } of await recordOf(folder)) {
+  for (const { path, bytes, sha256 } of (await readRecord(folder))?.files ?? []) {
     const problem = await contentOf(join(folder, path), signal).then(
       (found) => {
         if (found.bytes !== bytes) return `has ${found.bytes} bytes instead of ${bytes}`
@@ -86,15 +89,24 @@ export async function verifyRepository(folder: string, signal?: AbortSignal): Pr
   }
 }
 
-async function recordOf(folder: string): Promise<RecordedFile[]> {
+/** What `repository build` has put into a repository. */
+export interface RepositoryRecord {
+  /** Absent in repositories of version 0.1.0, as are the files. */
+  readonly backend: string | undefined
+  readonly files: readonly RecordedFile[]
+}
+
+/** @returns undefined for a folder of anybody else. @throws RepositoryError when the record is damaged */
+export async function readRecord(folder: string): Promise<RepositoryRecord | undefined> {
   const path = join(folder, MARKER)
   const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return undefined
     throw fromSystem(error) ?? error
   })
-  if (text === undefined) return []
+  if (text === undefined) return undefined
   try {
-    return v.parse(RecordSchema, parseJson(text)).files ?? []
+    const { backend, files = [] } = v.parse(RecordSchema, parseJson(text))
+    return { backend, files }
   } catch (cause) {
     if (!(cause instanceof JsonError) && !v.isValiError(cause)) throw cause
     throw new RepositoryError(folder, `${path} is damaged: ${cause.message}`, { cause, detail: REBUILD })

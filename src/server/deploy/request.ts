@@ -1,0 +1,57 @@
+import { type Bundle, backbonesId } from '../../bundle/index.ts'
+import type { HomeRecord } from '../../home/index.ts'
+import type { Gpu } from '../../machine/index.ts'
+import type { Detail } from '../../system/error-codes.ts'
+import type { Logger } from '../../system/logger.ts'
+import type { Runtime } from '../runtime/index.ts'
+import { DeployError } from './errors.ts'
+
+/** What a deployment consists of, in the order in which each is made from the ones before. */
+export const PARTS = ['server', 'models', 'plans', 'repository'] as const
+export type Part = (typeof PARTS)[number]
+
+type GpuSettings = NonNullable<HomeRecord['gpu']>
+
+export interface DeployRequest {
+  /** Bundle whose models shall compute on GPUs. */
+  readonly base: Bundle
+  /** What set-up has decided, with settings for GPUs. */
+  readonly home: HomeRecord
+  /** GPUs to compute on, one at least. */
+  readonly gpus: readonly Gpu[]
+  readonly logger: Logger
+  /** Called with what is being done. @default the logger's `info` */
+  readonly onProgress?: (message: string, detail?: Detail) => void
+  readonly signal?: AbortSignal | undefined
+}
+
+/** All that a server on GPUs is started with. */
+export interface Deployment {
+  /** Folder of the bundle whose models the server hosts. */
+  readonly bundle: string
+  /** Folder of the model repository. */
+  readonly repository: string
+  readonly runtime: Runtime
+  readonly precision: GpuSettings['precision']
+  readonly attention: GpuSettings['attention']
+}
+
+/** What a request comes to. */
+export interface Wanted {
+  readonly settings: GpuSettings
+  /** Names of folders, from the outermost: what they hold depends on these. */
+  readonly id: string
+  /** `bf16`, `bf16-fused`. */
+  readonly form: string
+}
+
+/** @throws DeployError when nothing is set up for GPUs */
+export function wantedOf({ base, home, gpus }: DeployRequest): Wanted {
+  const { gpu: settings } = home
+  if (settings === undefined)
+    throw new DeployError('nothing is set up for GPUs', { detail: { code: 'gpus-not-set-up', data: {} } })
+  if (gpus.length === 0) throw new DeployError('there is no GPU to compute on')
+  const { precision, attention } = settings
+  const form = attention === 'fused' ? `${precision}-fused` : precision
+  return { settings, id: backbonesId(base.manifest), form }
+}

@@ -1,0 +1,281 @@
+import { readdir, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { MODEL_NAMES, MODELS, type ModelName, precisionFacts } from '../../bundle/index.ts'
+import { changeHome, isHomeReadOnly, type Place, writablePlace } from '../../home/index.ts'
+import { type GpuKind, gpuKinds, machineFacts } from '../../machine/index.ts'
+import { bytes, plural } from '../../text/numbers.ts'
+import { buildEngines, tuneEngines } from '../engines/index.ts'
+import { buildRepository, misfit, readSidecar, readTuning, sidecarPath } from '../repository/index.ts'
+import { findRuntime, type Runtime } from '../runtime/index.ts'
+import { DeployError } from './errors.ts'
+import { type DeployEstimate, type Expense, estimateDeployment } from './estimates.ts'
+import { isThere, isWanted, look, type State } from './find.ts'
+import {
+  affordableBudget,
+  hasProfiles,
+  leastOfEach,
+  type PlanNeeds,
+  plansOf,
+  profilesOf,
+} from './plan-fit.ts'
+import { type DeployRequest, type Part, wantedOf } from './request.ts'
+
+/** One step to a deployment. */
+export interface DeployStep {
+  /** `batches` are tuned after the plans are built; without that, a server takes those of the bundle. */
+  readonly name: Part | 'batches'
+  readonly title: string
+  /** What it takes, about, when it is not done. */
+  readonly expense: Expense
+  isDone(): Promise<boolean>
+  /** @throws the errors of what makes the part */
+  work(): Promise<void>
+}
+
+const NOTHING: Expense = { seconds: 0, bytes: 0 }
+
+/** The steps, and the request as they have changed it: a server that is installed again may have another name. */
+export interface DeployPlan {
+  readonly steps: readonly DeployStep[]
+  readonly request: DeployRequest
+}
+
+export async function planDeployment(given: DeployRequest): Promise<DeployPlan> {
+  const wanted = wantedOf(given)
+  const { cores } = await machineFacts()
+  const { precision, calibrate } = wanted.settings
+  const kinds = gpuKinds(given.gpus)
+  const plans = leastOfEach(given.gpus).length
+  const about: DeployEstimate = estimateDeployment(given.base.manifest.models, {
+    precision,
+    isCalibrated: calibrate !== 'none',
+    cores,
+    plans,
+    kinds: kinds.length,
+  })
+  let request = given
+  const step = (name: Part, title: string, expense: Expense, work: (state: State) => Promise<void>) => ({
+    name,
+    title,
+    expense,
+    isDone: async () => isThere(await look(request), name),
+    work: async () => await work(await look(request)),
+  })
+  const steps: DeployStep[] = [
+    step('server', 'the server', NOTHING, async (state) => {
+      request = await restoreServer(request, state)
+    }),
+    step('models', `the models in ${wanted.form}`, about.models, (state) => deriveBundle(request, state)),
+    step('plans', `TensorRT plans for ${plural(plans, 'kind')} of GPU`, about.plans, (state) =>
+      buildPlans(request, needsOf(request, state), state),
+    ),
+    {
+      name: 'batches',
+      title: 'the size of batches that suits each kind of GPU',
+      expense: about.batches,
+      isDone: async () => await areTuned(request, await look(request)),
+      work: async () => await tune(request, await look(request)),
+    },
+    step('repository', 'the model repository', about.repository, (state) => layOut(request, state)),
+  ]
+  return {
+    steps,
+    get request() {
+      return request
+    },
+  }
+}
+
+/** @throws DeployError where a part is missing that an earlier step makes */
+function needsOf({ gpus }: DeployRequest, { bundle, tensorrt, why }: State): PlanNeeds {
+  if (bundle === undefined || tensorrt === undefined) throw new DeployError(why ?? 'the models are missing')
+  return { bundle, gpus, tensorrt }
+}
+
+/** Folder in which a part is made. */
+async function placeOf(place: Place, { wanted: { id, form } }: State, ...more: string[]): Promise<string> {
+  return join(await writablePlace(place), id, form, ...more)
+}
+
+function say({ onProgress, logger }: DeployRequest): NonNullable<DeployRequest['onProgress']> {
+  return onProgress ?? ((message, detail) => logger.info(message, detail))
+}
+
+/** A private environment can be installed once more; a program or a container is the user's. */
+async function restoreServer(request: DeployRequest, { wanted, why }: State): Promise<DeployRequest> {
+  const gone = () =>
+    new DeployError(`the server that was set up cannot be used: ${why}`, {
+      detail: { code: 'gpus-not-set-up', data: {} },
+    })
+  if (wanted.settings.server.kind !== 'private') throw gone()
+  const found = await findRuntime({ server: 'private', signal: request.signal })
+  if ('none' in found) throw gone()
+  const { choice } = found.found
+  const settings = { ...wanted.settings, server: choice }
+  if (!(await isHomeReadOnly()))
+    await changeHome((record) =>
+      record.gpu ? { ...record, gpu: { ...record.gpu, server: choice } } : record,
+    )
+  return { ...request, home: { ...request.home, gpu: settings } }
+}
+
+/** The same models in a precision of GPUs, from the same weight files. */
+async function deriveBundle(request: DeployRequest, state: State): Promise<void> {
+  const { base, home, gpus, signal } = request
+  const { precision, attention, calibrate } = state.wanted.settings
+  const { computeCapability: first = 0, label } = precisionFacts(precision)
+  const tooOld = gpus.find(({ computeCapability }) => Number(computeCapability) < first)
+  if (tooOld !== undefined)
+    throw new DeployError(
+      `${label} needs GPUs of compute capability ${first.toFixed(1)} or higher; ${tooOld.name} has ${tooOld.computeCapability}`,
+      { detail: { code: 'gpu-lacks-precision', data: {} } },
+    )
+  if (home.sources === undefined)
+    throw new DeployError(`where the weights of ${base.folder} come from is not known`, {
+      detail: { code: 'no-sources', data: {} },
+    })
+  const { importModels } = await import('../../import/index.ts')
+  const output = await placeOf('derived', state)
+  const bundle = await importModels({
+    ...home.sources,
+    mlp: base,
+    output,
+    name: `${base.manifest.name}-${state.wanted.form}`,
+    attention,
+    force: true,
+    precision,
+    ...(calibrate !== undefined && { calibrate: calibrate === 'none' ? false : calibrate }),
+    onProgress: say(request),
+    ...(signal && { signal }),
+  } as Parameters<typeof importModels>[0])
+  if (isWanted(bundle, base, state.wanted)) return
+  await rm(output, { recursive: true, force: true })
+  throw new DeployError(
+    `the weight files ${Object.values(home.sources).join(' and ')} are not those that ${base.folder} was made from`,
+    { detail: { code: 'no-sources', data: {} } },
+  )
+}
+
+async function buildPlans(request: DeployRequest, needs: PlanNeeds, state: State): Promise<void> {
+  const { runtime } = state
+  const folder = await placeOf('plans', state, needs.tensorrt)
+  for (const model of MODEL_NAMES) {
+    const tokenBudget = await commonBudget(folder, model, needs)
+    for (const { kind, path, problem } of await plansOf(folder, model, needs)) {
+      if (problem === undefined) continue
+      // It was not built here, or for something else: a build refuses to replace what is not whole.
+      await removePlan(path)
+      const { signal } = request
+      await buildEngines({
+        ...runtime?.builder,
+        bundle: needs.bundle.folder,
+        output: folder,
+        models: [model],
+        tokenBudget,
+        environment: seeing(kind, runtime),
+        onProgress: say(request),
+        ...(signal && { signal }),
+      })
+    }
+  }
+}
+
+/** What shows one GPU of a kind to a program, and hides all others. */
+function seeing({ gpus }: GpuKind, runtime: Runtime | undefined): Record<string, string> {
+  return { ...runtime?.builder.environment, CUDA_VISIBLE_DEVICES: gpus[0]!.uuid }
+}
+
+/**
+ * The token budget of all plans of a model in a folder: a repository serves one set of profiles, also to machines with
+ * other GPUs that share the home. Plans with larger batches than a GPU here holds are removed, and built again where they
+ * are needed.
+ *
+ * @throws DeployError when a GPU does not hold the model
+ */
+async function commonBudget(folder: string, model: ModelName, needs: PlanNeeds): Promise<number> {
+  const affordable = affordableBudget(model, needs)
+  if (affordable === undefined) {
+    const least = needs.gpus.reduce((a, b) => (b.memoryBytes < a.memoryBytes ? b : a))
+    throw new DeployError(
+      `the memory of ${least.name}, ${bytes(least.memoryBytes)}, does not hold ${model}, ` +
+        `whose weights take ${bytes(needs.bundle.manifest.models[model].weights.bytes)}: use a larger GPU or a smaller model`,
+    )
+  }
+  const names = await readdir(join(folder, model)).catch(() => [])
+  const paths = names
+    .filter((name) => /^model_sm\d+\.plan$/.test(name))
+    .map((name) => join(folder, model, name))
+  const budgets = budgetsBelow(MODELS[model].tokenBudget)
+  let budget = affordable
+  const known = new Map<string, number | undefined>()
+  for (const path of paths) {
+    const sidecar = await readSidecar(path).catch(() => undefined)
+    if (sidecar === undefined) continue
+    const fits =
+      misfit(path, sidecar, model, { bundle: needs.bundle, tensorrt: needs.tensorrt }) === undefined
+    const own = fits ? budgets.find((each) => hasProfiles(sidecar, profilesOf(model, each))) : undefined
+    known.set(path, own)
+    budget = Math.min(budget, own ?? budget)
+  }
+  for (const [path, own] of known) if (own !== budget) await removePlan(path)
+  return budget
+}
+
+function budgetsBelow(most: number): number[] {
+  const budgets: number[] = []
+  for (let budget = most; budget >= 512; budget = Math.floor(budget / 2)) budgets.push(budget)
+  return budgets
+}
+
+/** With its description, by which it is known to be a plan of this program. */
+async function removePlan(path: string): Promise<void> {
+  if ((await readSidecar(path).catch(() => undefined)) === undefined) return
+  await rm(path, { force: true })
+  await rm(sidecarPath(path), { force: true })
+}
+
+/** trtexec times nothing for us: plans that it builds have the batches of the bundle. */
+async function areTuned({ gpus }: DeployRequest, { runtime, plans }: State): Promise<boolean> {
+  if (plans === undefined) return false
+  if (runtime?.builder.builder === 'trtexec') return true
+  const entries = (await readTuning(plans).catch(() => undefined))?.entries ?? []
+  for (const model of MODEL_NAMES) {
+    for (const { name, computeCapability } of gpuKinds(gpus)) {
+      const isTuned = entries.some(
+        (entry) =>
+          entry.model === model && entry.gpu === name && entry.computeCapability === computeCapability,
+      )
+      if (!isTuned) return false
+    }
+  }
+  return true
+}
+
+async function tune(request: DeployRequest, { runtime, plans, why }: State): Promise<void> {
+  if (plans === undefined) throw new DeployError(why ?? 'the plans are missing')
+  const { signal } = request
+  for (const kind of gpuKinds(request.gpus)) {
+    await tuneEngines({
+      ...runtime?.builder,
+      plans,
+      environment: seeing(kind, runtime),
+      onProgress: say(request),
+      ...(signal && { signal }),
+    })
+  }
+}
+
+async function layOut(request: DeployRequest, state: State): Promise<void> {
+  const { bundle, plans, tensorrt, runtime, why } = state
+  if (bundle === undefined || plans === undefined || runtime === undefined)
+    throw new DeployError(why ?? 'the plans are missing')
+  const output = await placeOf('repositories', state, tensorrt!)
+  await buildRepository({
+    bundle: bundle.folder,
+    backend: runtime.repositoryBackend,
+    output,
+    plans,
+    force: true,
+  })
+  say(request)(`wrote ${output}`)
+}
