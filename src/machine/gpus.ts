@@ -1,4 +1,5 @@
 import { availableMemory } from '../system/memory.ts'
+import { cudaOrder } from './cuda-order.ts'
 import { askNvidiaSmi, rowsOf } from './nvidia-smi.ts'
 import { visibleDevices } from './visible.ts'
 
@@ -91,12 +92,33 @@ export async function surveyGpus(signal?: AbortSignal): Promise<GpuSurvey> {
     isDivided ? instancesOf(gpu, instances?.get(gpu.uuid) ?? []) : [{ ...gpu, parent: gpu.uuid }],
   )
   const withoutParent = ({ parent: _, ...gpu }: Gpu & { parent: string }): Gpu => gpu
-  const uuids = listed.map(({ gpu }) => gpu.uuid)
+  const uuids = await numbered(
+    listed.map(({ gpu }) => gpu),
+    visible,
+    signal,
+  )
   return {
     gpus: visibleDevices(visible, uuids, devices).map(withoutParent),
     all: devices.map(withoutParent),
     visible,
   }
+}
+
+/**
+ * UUIDs of GPUs by their numbers in CUDA_VISIBLE_DEVICES. Where GPUs are alike, `nvidia-smi` has the same order as CUDA, which
+ * otherwise puts the fastest first unless CUDA_DEVICE_ORDER says PCI_BUS_ID.
+ */
+async function numbered(
+  gpus: readonly Gpu[],
+  visible: string | undefined,
+  signal: AbortSignal | undefined,
+): Promise<string[]> {
+  const uuids = gpus.map(({ uuid }) => uuid)
+  const hasNumbers = /^\s*\d/.test(visible ?? '')
+  if (!hasNumbers || process.env.CUDA_DEVICE_ORDER === 'PCI_BUS_ID' || gpuKinds(gpus).length < 2) return uuids
+  const ordered = (await cudaOrder(signal)) ?? []
+  const isSame = ordered.length === uuids.length && uuids.every((uuid) => ordered.includes(uuid))
+  return isSame ? ordered : uuids
 }
 
 /** Kinds in the order of their first GPU. */

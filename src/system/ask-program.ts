@@ -18,7 +18,7 @@ interface AskOptions {
   deadlineMs: number
   signal?: AbortSignal | undefined
   /** What differs from the environment of this process. */
-  env?: Readonly<Record<string, string>>
+  env?: Readonly<Record<string, string | undefined>>
 }
 
 /**

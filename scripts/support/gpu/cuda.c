@@ -18,6 +18,19 @@ int cuDeviceGetName(char *name, int length, int device) {
   snprintf(name, length, "%s", visible[device]->name);
   return OK;
 }
+// GPU-XXXXXXXX-XXXX-XXXX-XXXX-XXXXXXXXXXXX as 16 bytes.
+int cuDeviceGetUuid(unsigned char *uuid, int device) {
+  if (device < 0 || device >= gpus()) return INVALID_DEVICE;
+  const char *digits = strchr(visible[device]->uuid, '-');
+  for (int i = 0; i < 16 && digits != NULL; i++) {
+    digits += strspn(digits, "-");
+    unsigned byte = 0;
+    sscanf(digits, "%2x", &byte);
+    uuid[i] = byte;
+    digits += 2;
+  }
+  return OK;
+}
 int cuDeviceGetAttribute(int *value, int attribute, int device) {
   if (device < 0 || device >= gpus()) return INVALID_DEVICE;
   if (attribute != 75 && attribute != 76) return INVALID_VALUE;

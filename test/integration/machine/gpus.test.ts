@@ -1,8 +1,9 @@
 import { afterAll, describe, expect, test } from 'bun:test'
-import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { temporaryFolder } from '../../../scripts/support/temporary.ts'
 import type { GpuKind, GpuSurvey } from '../../../src/machine/index.ts'
+import { standInGpus } from '../../support/gpu/standins.ts'
 
 const folder = temporaryFolder()
 afterAll(() => folder[Symbol.asyncDispose]())
@@ -144,6 +145,23 @@ describe('GPUs of a machine', () => {
     ])('CUDA_VISIBLE_DEVICES=%s', async (value, expected) => {
       expect((await survey(script, { CUDA_VISIBLE_DEVICES: value })).words).toEqual(expected)
     })
+  })
+
+  test('numbers are those of CUDA, which has the fastest first, unless the order is that of the bus', async () => {
+    await using machine = await standInGpus({ gpus: ['t4', 'h200', 'l4'] })
+    const [t4, h200, l4] = machine.uuids as [string, string, string]
+    // What CUDA lists, in an order of its own.
+    const { env } = machine
+    const lines = readFileSync(env.STANDIN_GPUS ?? '', 'utf8')
+      .trimEnd()
+      .split('\n')
+    writeFileSync(env.STANDIN_GPUS ?? '', `${[lines[1], lines[2], lines[0]].join('\n')}\n`)
+    const chosen = { ...env, CUDA_VISIBLE_DEVICES: '0,2' }
+    expect((await survey(undefined, chosen)).words).toEqual([h200, t4])
+    const byBus = { ...chosen, CUDA_DEVICE_ORDER: 'PCI_BUS_ID' }
+    expect((await survey(undefined, byBus)).words).toEqual([t4, l4])
+    // Without the library, as nvidia-smi has it.
+    expect((await survey(undefined, { ...chosen, LD_LIBRARY_PATH: '' })).words).toEqual([t4, l4])
   })
 
   test('a driver in trouble is quoted', async () => {
