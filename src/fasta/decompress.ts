@@ -80,7 +80,7 @@ export async function* decompress(
   const input = new ByteQueue(raw, compression)
   try {
     if (compression === 'gzip') yield* gunzip(input, chunkSize, end)
-    else yield* unzstd(input, chunkSize, end)
+    else yield* unzstd(input, chunkSize, readBytes, end)
   } finally {
     await raw.return(undefined)
   }
@@ -343,13 +343,18 @@ function word16(bytes: Uint8Array, at = 0): number {
 /** Windows of 2 GiB, the most that zstd writes (`--long=31`); memory is taken only as far as there is text. */
 const ZSTD_WINDOW_LOG = 31
 /** A block has a few kilobytes, and each write to the decompressor has its price. */
-const GATHERED_BYTES = 1 << 18
+const LEAST_GATHERED_BYTES = 1 << 13
 
-async function* unzstd(input: ByteQueue, chunkSize: number, end: CompressionEnd): AsyncGenerator<Uint8Array> {
+async function* unzstd(
+  input: ByteQueue,
+  chunkSize: number,
+  readBytes: number,
+  end: CompressionEnd,
+): AsyncGenerator<Uint8Array> {
   const params = { [constants.ZSTD_d_windowLogMax]: ZSTD_WINDOW_LOG }
   const stream = createZstdDecompress({ chunkSize, params })
   yield* decompressed('zstd', stream, async () => {
-    for await (const bytes of gathered(zstdFrames(input, end))) {
+    for await (const bytes of gathered(zstdFrames(input, end), Math.max(LEAST_GATHERED_BYTES, readBytes))) {
       if (stream.destroyed) return
       await written(stream, bytes)
     }
@@ -358,7 +363,7 @@ async function* unzstd(input: ByteQueue, chunkSize: number, end: CompressionEnd)
 }
 
 /** The same bytes in larger pieces; all before an error come before it. */
-async function* gathered(pieces: AsyncGenerator<Uint8Array>): AsyncGenerator<Uint8Array> {
+async function* gathered(pieces: AsyncGenerator<Uint8Array>, size: number): AsyncGenerator<Uint8Array> {
   let held: Uint8Array[] = []
   let bytes = 0
   let failure: unknown
@@ -366,7 +371,7 @@ async function* gathered(pieces: AsyncGenerator<Uint8Array>): AsyncGenerator<Uin
     for await (const piece of pieces) {
       held.push(piece)
       bytes += piece.length
-      if (bytes < GATHERED_BYTES) continue
+      if (bytes < size) continue
       yield Buffer.concat(held)
       held = []
       bytes = 0
