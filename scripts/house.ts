@@ -11,6 +11,7 @@ const ROOMS = [
   'cli',
   'doctor',
   'predict',
+  'estimate',
   'verify',
   'legacy',
   'report',

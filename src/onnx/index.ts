@@ -13,4 +13,6 @@ export {
 } from './elements.ts'
 export { type FloatSource, GraphBuilder, readGraph, type Value, type Weight } from './graph.ts'
 export { InferenceError, type InferenceSession, loadRuntime, openSession } from './session.ts'
+// A part of a graph, to measure with.
+export { shortenGraph } from './shorten.ts'
 export { encodeGraph, encodeInline, type WrittenFile, weightBytes, writeModel } from './write.ts'

@@ -1,0 +1,75 @@
+import { FEATURE_ORDER, type Manifest, MODEL_NAMES, type ModelName } from '../bundle/index.ts'
+import type { Figures, Packed } from './count.ts'
+import type { DeviceSpeed, Way } from './ways.ts'
+
+/** What a run takes, in seconds. */
+export interface RunTime {
+  /** The program, its models or its server. */
+  readonly start: number
+  /** What is read and cut before the first batch. */
+  readonly reading: number
+  readonly computing: number
+  /** After the last batch: scores, tables, report. */
+  readonly finishing: number
+}
+
+export interface Work {
+  readonly manifest: Manifest
+  readonly figures: Figures
+  readonly packed: Readonly<Record<ModelName, Packed>>
+  /** Seconds in which one thread reads, cuts and packs the whole input. */
+  readonly preparing: number
+}
+
+/** The program until it opens its models. */
+const PROGRAM_SECONDS = 0.5
+/** Weights are read twice, to compare them and to load them. */
+const WEIGHT_BYTES_PER_SECOND = 0.7e9
+/** A server and its models on the first GPU and on each further one, and the time that it takes to end. */
+const SERVER_SECONDS = 8
+const SERVER_SECONDS_PER_GPU = 3.5
+/** A frame on its way through the program, besides the models, and each number of its embeddings: journal, features, classifier. */
+const FRAME_SECONDS = 25e-6
+const NUMBER_SECONDS = 20e-9
+/** A row of the tables, and the report. */
+const ROW_SECONDS = 4e-6
+const REPORT_SECONDS = 0.3
+
+/** @returns undefined where the speed of a device is not known */
+export function runTime(way: Way, work: Work): RunTime | undefined {
+  const { figures, manifest, preparing } = work
+  const rates: number[] = []
+  for (const { count, speed } of way.devices) {
+    if (speed === undefined) return undefined
+    rates.push(count / modelSeconds(speed, work.packed))
+  }
+  const models = 1 / rates.reduce((sum, rate) => sum + rate, 0)
+  const numbers = FEATURE_ORDER.reduce((sum, model) => sum + manifest.models[model].dimension, 0)
+  const program = figures.frames * (FRAME_SECONDS + numbers * NUMBER_SECONDS)
+  const finishing = REPORT_SECONDS + figures.frames * ROW_SECONDS
+  if (way.kind === 'process') {
+    // Both want the same cores.
+    const start = PROGRAM_SECONDS + way.weightBytes / WEIGHT_BYTES_PER_SECOND
+    return { start, reading: preparing, computing: models + program, finishing }
+  }
+  const gpus = way.devices.reduce((sum, { count }) => sum + count, 0)
+  const start = PROGRAM_SECONDS + SERVER_SECONDS + SERVER_SECONDS_PER_GPU * gpus
+  // Only what comes before the first batch is not hidden behind the GPUs.
+  const first = Math.min(preparing, preparing * (FIRST_FRAMES / Math.max(1, figures.frames)))
+  return { start, reading: first, computing: Math.max(models, program + preparing), finishing }
+}
+
+/** Frames of a window: the first is read before anything is computed. */
+const FIRST_FRAMES = 10_000
+
+/** Seconds in which one device computes all batches of both models, which share it. */
+function modelSeconds({ at }: DeviceSpeed, packed: Work['packed']): number {
+  return MODEL_NAMES.reduce((sum, model) => {
+    for (const [length, tokens] of packed[model].byLength) sum += tokens / at(model, length)
+    return sum
+  }, 0)
+}
+
+export function allSeconds({ start, reading, computing, finishing }: RunTime): number {
+  return start + reading + computing + finishing
+}

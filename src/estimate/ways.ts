@@ -1,0 +1,219 @@
+import { readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import {
+  type Bundle,
+  backbonesId,
+  computesOnCpu,
+  forModels,
+  type Manifest,
+  MODEL_NAMES,
+  MODELS,
+  type ModelName,
+  openBundle,
+  PRECISION_NAMES,
+  PRECISIONS,
+  type Precision,
+} from '../bundle/index.ts'
+import { homePlace, privateFolder } from '../home/index.ts'
+import { type GpuKind, gpuKinds, listGpus } from '../machine/index.ts'
+import { readTuning, type TuningEntry } from '../server/repository/index.ts'
+import { CPU_TOKEN_BUDGET } from '../settings/index.ts'
+import { threadsToStart } from '../system/cores.ts'
+import { VirnucproError } from '../system/errors.ts'
+import type { Packings } from './count.ts'
+import { knownSpeed, modelsOf, processorName, type Speed, type SpeedOf } from './speeds.ts'
+
+/** Padded tokens per second of a model in batches whose rows have so many tokens. */
+export type SpeedAt = (model: ModelName, length: number) => number
+
+/**
+ * Where a speed comes from: runs before this one, some batches in set-up or just now, some layers of the models, the tuning
+ * of the plans, or one product of matrices.
+ */
+export type SpeedSource = 'runs' | 'probe' | 'layers' | 'tuning' | 'product'
+
+export interface DeviceSpeed {
+  readonly at: SpeedAt
+  readonly source: SpeedSource
+}
+
+/** Devices of one kind that compute together. */
+export interface Devices {
+  /** As the system calls them. */
+  readonly name: string
+  readonly count: number
+  /** Undefined where nothing is known of it. */
+  readonly speed: DeviceSpeed | undefined
+  /** Under which their speed is remembered. */
+  readonly key: SpeedOf
+}
+
+/** A way in which this machine can compute a run. */
+export interface Way {
+  readonly kind: 'process' | 'gpus'
+  readonly precision: Precision
+  readonly fused: boolean
+  readonly devices: readonly Devices[]
+  readonly packings: Packings
+  /** Bytes that must be read before anything is computed. */
+  readonly weightBytes: number
+}
+
+export interface WayOptions {
+  readonly bundle: Bundle
+  readonly threads?: number | undefined
+  /** Most padded tokens of a batch, where the user says it. */
+  readonly tokenBudgets?: Readonly<Partial<Record<ModelName, number | undefined>>> | undefined
+  readonly signal?: AbortSignal | undefined
+}
+
+/** The ways that are set up on this machine: all GPUs, then one of each kind where there are several, and this process. */
+export async function findWays(speeds: readonly Speed[], options: WayOptions): Promise<Way[]> {
+  const kinds = gpuKinds(await listGpus(options.signal))
+  const prepared = kinds.length === 0 ? [] : await preparedFor(options.bundle)
+  const onGpus = prepared.flatMap((each) => gpuWays(each, kinds, speeds, options))
+  const { precision } = options.bundle.manifest
+  return [...onGpus, ...(computesOnCpu(precision) ? [inProcess(speeds, options)] : [])]
+}
+
+/** ONNX Runtime in this process. */
+export function inProcess(
+  speeds: readonly Speed[],
+  { bundle, threads: asked, tokenBudgets }: WayOptions,
+): Way {
+  const { manifest } = bundle
+  const threads = threadsToStart(asked)
+  const key = { models: modelsOf(manifest), device: processorName(), threads }
+  const packings = forModels((model) => ({
+    tokenBudget: tokenBudgets?.[model] ?? CPU_TOKEN_BUDGET,
+    tapers: false,
+  }))
+  return {
+    kind: 'process',
+    precision: manifest.precision,
+    fused: false,
+    devices: [{ name: key.device, count: 1, key, speed: remembered(speeds, key) }],
+    packings,
+    weightBytes: weightBytes(manifest),
+  }
+}
+
+function weightBytes({ models }: Manifest): number {
+  return MODEL_NAMES.reduce((sum, model) => sum + models[model].weights.bytes, 0)
+}
+
+function remembered(speeds: readonly Speed[], key: SpeedOf): DeviceSpeed | undefined {
+  const known = knownSpeed(speeds, key)
+  if (known === undefined) return undefined
+  return {
+    at: (model) => known.tokensPerSecond[model],
+    source: known.source === 'run' ? 'runs' : 'probe',
+  }
+}
+
+/** A bundle for GPUs, and the tuning of plans that were built from it. */
+interface Prepared {
+  readonly manifest: Manifest
+  readonly entries: readonly TuningEntry[]
+}
+
+/** What set-up has made for the GPUs of this machine, whatever they are. */
+async function preparedFor(bundle: Bundle): Promise<Prepared[]> {
+  const id = backbonesId(bundle.manifest)
+  const found: Prepared[] = []
+  for (const name of PRECISION_NAMES.flatMap((precision) => [precision, `${precision}-fused`])) {
+    const derived = await openIn('derived', id, name)
+    if (derived === undefined) continue
+    const entries: TuningEntry[] = []
+    for (const place of placesOf('plans')) {
+      const folder = join(place, id, name)
+      for (const version of await readdir(folder).catch(() => []))
+        entries.push(...((await tuningIn(join(folder, version)))?.entries ?? []))
+    }
+    if (entries.length > 0) found.push({ manifest: derived.manifest, entries })
+  }
+  return found
+}
+
+async function openIn(place: 'derived', id: string, name: string): Promise<Bundle | undefined> {
+  for (const folder of placesOf(place)) {
+    try {
+      return await openBundle(join(folder, id, name))
+    } catch (error) {
+      // Not made, or not whole: a run would make it again.
+      if (!(error instanceof VirnucproError)) throw error
+    }
+  }
+  return undefined
+}
+
+/** A home that is read-only has what is missing there in another folder. */
+function placesOf(place: 'derived' | 'plans'): string[] {
+  return [homePlace(place), join(privateFolder(), place)]
+}
+
+async function tuningIn(folder: string) {
+  return await readTuning(folder).catch((error) => {
+    if (!(error instanceof VirnucproError)) throw error
+    return undefined
+  })
+}
+
+function gpuWays(
+  { manifest, entries }: Prepared,
+  kinds: readonly GpuKind[],
+  speeds: readonly Speed[],
+  { tokenBudgets }: WayOptions,
+): Way[] {
+  const devices = kinds.map(({ name, computeCapability, gpus }): Devices => {
+    const key = { models: modelsOf(manifest), device: name }
+    const own = entries.filter((entry) => entry.computeCapability === computeCapability)
+    const speed = remembered(speeds, key) ?? tuned(own, name)
+    return { name, count: gpus.length, key, speed }
+  })
+  const budgetOf = (model: ModelName) => {
+    const tunedBudgets = entries.flatMap((entry) => (entry.model === model ? entry.tokenBudget : []))
+    return tunedBudgets.length > 0 ? Math.min(...tunedBudgets) : MODELS[model].tokenBudget
+  }
+  const way = (some: readonly Devices[]): Way => ({
+    kind: 'gpus',
+    precision: manifest.precision,
+    fused: manifest.attention === 'fused',
+    devices: some,
+    packings: forModels((model) => ({
+      tokenBudget: tokenBudgets?.[model] ?? budgetOf(model),
+      maxSequences: MODELS[model].maxSequences,
+      tapers: true,
+    })),
+    weightBytes: weightBytes(manifest),
+  })
+  const all = devices.reduce((sum, { count }) => sum + count, 0)
+  return [way(devices), ...(all > 1 ? devices.map((each) => way([{ ...each, count: 1 }])) : [])]
+}
+
+/** Of the speed of a plan by itself, behind a server (docs/performance.md, "Behind Triton"). */
+const SERVED_SHARE = 0.95
+
+/** The speed that was measured with the plans of a GPU, those of its very name before others of its kind. */
+function tuned(entries: readonly TuningEntry[], name: string): DeviceSpeed | undefined {
+  const of = (model: ModelName) => {
+    const own = entries.filter((entry) => entry.model === model && entry.ranges.length > 0)
+    return own.find(({ gpu }) => gpu === name) ?? own[0]
+  }
+  const found = Object.fromEntries(MODEL_NAMES.map((model) => [model, of(model)]))
+  if (MODEL_NAMES.some((model) => found[model] === undefined)) return undefined
+  return {
+    at: (model, length) => {
+      const ranges = found[model]?.ranges ?? []
+      const range = ranges.find(({ from, to }) => from <= length && length <= to) ?? ranges.at(-1)
+      return SERVED_SHARE * (range?.tokensPerSecond ?? Number.NaN)
+    },
+    source: 'tuning',
+  }
+}
+
+/** `BF16`, `FP16, fused attention`. */
+export function precisionLabel({ precision, fused }: Pick<Way, 'precision' | 'fused'>): string {
+  const { label } = PRECISIONS[precision]
+  return fused ? `${label}, fused attention` : label
+}

@@ -1,0 +1,65 @@
+import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
+import { bytesPerElement, DataType } from './elements.ts'
+import {
+  ModelProtoSchema,
+  type NodeProto,
+  NodeProtoSchema,
+  type TensorProto,
+  TensorProtoSchema,
+} from './onnx_pb.ts'
+
+const SCOPE = /^layer_(\d+)\//
+const EXTERNAL = 1
+
+/**
+ * A graph to measure speed with: it has the first of the layers only, which are the scopes `layer_1`, `layer_2` and so on, and
+ * what follows the last layer follows the last one that is left. Each of its weights is one number over and over, made when the
+ * graph is loaded, so that no file of weights is needed. What it computes means nothing and takes as long.
+ *
+ * @param model content of a graph file
+ */
+export function shortenGraph(model: Uint8Array, layers: number): Uint8Array {
+  const decoded = fromBinary(ModelProtoSchema, model)
+  const { graph } = decoded
+  if (graph === undefined) return model
+  const isLeft = (name: string) => Number(SCOPE.exec(name)?.[1] ?? 0) <= layers
+  const nodes = graph.node.filter(({ name }) => isLeft(name))
+  // Layers are alike, down to the names of their values.
+  for (const node of nodes)
+    node.input = node.input.map((name) => (isLeft(name) ? name : name.replace(SCOPE, `layer_${layers}/`)))
+  const tensors = graph.initializer.filter(({ name }) => isLeft(name))
+  const weights = tensors.filter(({ dataLocation }) => dataLocation === EXTERNAL)
+  graph.node = [...weights.map(spread), ...nodes]
+  graph.initializer = [
+    ...tensors.filter(({ dataLocation }) => dataLocation !== EXTERNAL),
+    ...weights.flatMap(spreadInputs),
+  ]
+  return toBinary(ModelProtoSchema, decoded)
+}
+
+const valueName = ({ name }: TensorProto) => `${name}:value`
+const shapeName = ({ name }: TensorProto) => `${name}:shape`
+
+/** A node that makes a tensor of a weight's shape. */
+function spread(weight: TensorProto): NodeProto {
+  const { name } = weight
+  const input = [valueName(weight), shapeName(weight)]
+  return create(NodeProtoSchema, { name, opType: 'Expand', input, output: [name] })
+}
+
+/** What the node takes: a number of the weight's type, which overflows nowhere, and the shape. */
+function spreadInputs(weight: TensorProto): TensorProto[] {
+  const { dims, dataType } = weight
+  const number = Buffer.alloc(bytesPerElement(dataType as DataType))
+  if (dataType === DataType.float) number.writeFloatLE(0.01)
+  else number[0] = 1
+  return [
+    create(TensorProtoSchema, { name: valueName(weight), dataType, rawData: number }),
+    create(TensorProtoSchema, {
+      name: shapeName(weight),
+      dataType: DataType.int64,
+      dims: [BigInt(dims.length)],
+      rawData: new Uint8Array(BigInt64Array.from(dims).buffer),
+    }),
+  ]
+}
