@@ -34,11 +34,7 @@ export async function createBundle(
     force,
     what: 'bundle',
     marker: MANIFEST_FILE,
-    async ownsFile() {
-      const files = filesOf(await readManifest(output))
-      const names = new Set([MANIFEST_FILE, ...files.map(({ path }) => path)])
-      return (name) => names.has(name)
-    },
+    ownsFile: ownsBundleFile,
     refusal: (message, options) => new BundleError(output, message, options),
   }
   // Most who come through the door of this room make no bundle.
@@ -48,6 +44,16 @@ export async function createBundle(
     await checkRoom(dirname(output), output, mostBytes)
     await fill(unfinished)
   })
+}
+
+/**
+ * Whether a file, by its path below the folder of a bundle, is one of the bundle's.
+ * @throws BundleError when its manifest is damaged
+ */
+export async function ownsBundleFile(folder: string): Promise<(name: string) => boolean> {
+  const files = filesOf(await readManifest(folder))
+  const names = new Set([MANIFEST_FILE, ...files.map(({ path }) => path)])
+  return (name) => names.has(name)
 }
 
 /** Writes a small file of a bundle that is being made. @param path FOLDER/FILE */

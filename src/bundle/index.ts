@@ -3,7 +3,7 @@
 // Opening.
 export type { Bundle } from './bundle.ts'
 export { Classifier, type ClassifierOptions, countEqualCalls, type Embeddings } from './classifier.ts'
-export { createBundle, writeBundleFile } from './create.ts'
+export { createBundle, ownsBundleFile, writeBundleFile } from './create.ts'
 // Errors.
 export {
   BundleError,
@@ -41,6 +41,7 @@ export {
 } from './manifest.ts'
 export {
   eachModel,
+  esm2Size,
   FEATURE_ORDER,
   forModels,
   GRAPH_TENSORS,
@@ -49,6 +50,7 @@ export {
   MODELS,
   type ModelName,
   modelFacts,
+  PUBLISHED_ESM2,
 } from './models.ts'
 export { openBundle, resolveBundle, verifyBundle } from './open.ts'
 export {

@@ -62,6 +62,25 @@ export const MODELS = {
   },
 } as const satisfies Readonly<Record<string, ModelFacts>>
 
+/** Dimensions of ESM-2 as published, by its size. */
+export const PUBLISHED_ESM2 = {
+  '8M': { layers: 6, width: 320, heads: 20 },
+  '35M': { layers: 12, width: 480, heads: 20 },
+  '150M': { layers: 30, width: 640, heads: 20 },
+  '650M': { layers: 33, width: 1280, heads: 20 },
+  '3B': { layers: 36, width: 2560, heads: 40 },
+  '15B': { layers: 48, width: 5120, heads: 40 },
+} as const
+
+/** `3B` for ESM-2 of published dimensions, else `2 layers of 24`. */
+export function esm2Size(model: { layers: number; width: number; heads: number }): string {
+  const { layers, width, heads } = model
+  const found = Object.entries(PUBLISHED_ESM2).find(
+    ([, each]) => each.layers === layers && each.width === width && each.heads === heads,
+  )
+  return found?.[0] ?? `${layers} layers of ${width}`
+}
+
 /** Licences of the published models, as their authors state them. */
 export const LICENCES = { esm2: 'MIT', dnabert_s: 'Apache-2.0', mlp: 'MIT' } as const
 

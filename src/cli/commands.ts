@@ -6,6 +6,10 @@ export const COMMANDS: Readonly<Record<string, string>> = {
   predict: 'call each chunk of the input viral or not',
   'models pull': 'download the published weights, or bring them from a folder or a mirror',
   'models import': 'make a bundle from the model files of the original',
+  'models list': 'list the bundles of the home: size, precision, classifiers, and what there is for GPUs',
+  'models info': 'say what is in a bundle, and what was made of it',
+  'models default': 'choose the bundle that commands use where none is named',
+  'models remove': 'remove a bundle of the home with all that was made of it',
   'models show': 'print what is in a bundle: dimensions, precision and sources, as JSON',
   'models verify': 'check every file of a bundle against its checksum',
   'checkpoints list': 'print every checkpoint file of a run and whether it is whole',
@@ -18,6 +22,8 @@ export const COMMANDS: Readonly<Record<string, string>> = {
   'engines build': 'build TensorRT plans from a bundle, for the GPU of this machine',
   'engines show': 'print the TensorRT plans in a folder: GPU, TensorRT, lengths, and why one cannot be used',
   'engines tune': 'find the batch size that suits this GPU and keep it beside the plans',
+  'home show': 'print where the home is, what each place in it takes, and the free disk',
+  'home clean': 'remove what is of no use any more: leftovers, what was made of removed bundles, caches',
   verify: 'check the embeddings of a bundle or a running server against a reference',
   report: 'remake the report of a finished run: report.html and the tables for MultiQC',
   bench: 'measure this program on this machine, beside its alternatives, and print one page',
@@ -34,10 +40,11 @@ export async function loadCommand(name: string): Promise<Command> {
 
 /** Commands whose names have two words, by the first. */
 const GROUPS: Readonly<Record<string, string>> = {
-  models: 'Downloads weights; makes and inspects model bundles.',
+  models: 'Downloads weights; makes, lists and removes model bundles.',
   checkpoints: "Inspects and converts the checkpoint files of runs, the original's and Broad's included.",
   utils: "Commands under the names they have in Broad's fork.",
   repository: 'Makes model repositories for Triton Inference Server.',
+  home: 'Shows and cleans the folder in which this program keeps what it makes.',
   engines: 'Builds and inspects TensorRT plans.',
 }
 

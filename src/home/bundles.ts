@@ -21,6 +21,10 @@ export interface NamedBundle {
   readonly isDefault: boolean
 }
 
+export function isBundleId(name: string): boolean {
+  return ID.test(name)
+}
+
 /** Names of the bundles of the home; they need not be whole. */
 export async function bundleIds(environment?: Environment): Promise<string[]> {
   const names = await readdir(homePlace('bundles', environment)).catch(() => [])

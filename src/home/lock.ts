@@ -2,7 +2,8 @@ import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { FileLock } from '../system/file-lock.ts'
 import { cannotWrite } from '../system/system-error.ts'
-import { type Environment, writableFolder } from './places.ts'
+import { locksFolder } from './leases.ts'
+import type { Environment } from './places.ts'
 
 export interface HomeLockOptions {
   readonly signal?: AbortSignal | undefined
@@ -11,12 +12,22 @@ export interface HomeLockOptions {
   readonly environment?: Environment | undefined
 }
 
+/**
+ * Does work on something in the home that one process at a time may do; others wait. What a killed holder left is taken
+ * over, also on network file systems. Locks of a home that is read-only lie in `privateFolder`.
+ *
+ * A lock is not to be taken by work that holds it.
+ *
+ * @param name letters, digits and dashes
+ * @param work its signal is aborted with that of the options, and when the lock is lost
+ * @throws WriteError; the reason of the signal
+ */
 export async function withHomeLock<Result>(
   name: string,
   work: (signal: AbortSignal) => Result | Promise<Result>,
   { signal, onWait, environment }: HomeLockOptions = {},
 ): Promise<Result> {
-  const folder = join(await writableFolder(environment), 'locks')
+  const folder = await locksFolder(environment)
   await mkdir(folder, { recursive: true }).catch(cannotWrite(folder))
   await using lock = await FileLock.wait(join(folder, `${name}.lock`), {
     signal,

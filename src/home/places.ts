@@ -34,6 +34,11 @@ export function homePlace(place: Place, environment?: Environment): string {
   return join(homeFolder(environment), PLACES[place])
 }
 
+/** Name of the lock of whatever makes, changes or removes a bundle of the home. */
+export function bundleLock(id: string): string {
+  return `bundle-${id}`
+}
+
 /**
  * What stands in for a home that this user must not write to, such as one that a cluster shares: locks, and all that can be
  * made again.

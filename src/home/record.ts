@@ -62,6 +62,10 @@ export type HomeRecord = v.InferOutput<typeof HomeRecordSchema>
  */
 export type ServerChoice = v.InferOutput<typeof ServerChoiceSchema>
 
+/**
+ * What set-up has decided; format and version alone where nothing is there.
+ * @throws HomeError when the record is damaged or of a newer version; ReadError
+ */
 export async function readHome(environment?: Environment): Promise<HomeRecord> {
   const path = join(homeFolder(environment), HOME_FILE)
   const text = await readFile(path, 'utf8').catch(unlessMissing(path))
@@ -95,6 +99,11 @@ function parseRecord(path: string, text: string): HomeRecord {
   throw damaged(result.issues.map((issue) => `${v.getDotPath(issue) ?? 'file'}: ${issue.message}`).join('; '))
 }
 
+/**
+ * Changes what set-up has decided, whole or not at all; two changes at the same time are made one after the other.
+ * @returns the new record
+ * @throws HomeError when this user cannot write to the home, or the record is damaged or of a newer version
+ */
 export async function changeHome(
   change: (record: HomeRecord) => HomeRecord,
   environment?: Environment,

@@ -1,4 +1,4 @@
-import { LICENCES } from '../bundle/index.ts'
+import { LICENCES, PUBLISHED_ESM2 } from '../bundle/index.ts'
 
 /** A model that can be pulled: one file at an address, or a repository of a hub. */
 export interface Pullable {
@@ -20,11 +20,10 @@ export interface Pullable {
 const META = 'https://dl.fbaipublicfiles.com/fair-esm/models'
 const ORIGINAL = 'https://github.com/Li-Jing-1997/VirNucPro/raw/HEAD'
 
-/** Layers by size. */
-const ESM2_LAYERS = { '8M': 6, '35M': 12, '150M': 30, '650M': 33, '3B': 36, '15B': 48 } as const
+type Esm2Size = keyof typeof PUBLISHED_ESM2
 
-function esm2(size: keyof typeof ESM2_LAYERS): Pullable[] {
-  const published = `esm2_t${ESM2_LAYERS[size]}_${size}_UR50D`
+function esm2(size: Esm2Size): Pullable[] {
+  const published = `esm2_t${PUBLISHED_ESM2[size].layers}_${size}_UR50D`
   const repository = `facebook/${published}`
   const common = { use: 'esm', licence: LICENCES.esm2, repository, beside: ['config.json'] } as const
   const url = `${META}/${published}.pt`
@@ -40,7 +39,7 @@ function classifier(use: '300' | '500'): Pullable {
 }
 
 export const PULLABLES: readonly Pullable[] = [
-  ...(Object.keys(ESM2_LAYERS) as (keyof typeof ESM2_LAYERS)[]).flatMap(esm2),
+  ...(Object.keys(PUBLISHED_ESM2) as Esm2Size[]).flatMap(esm2),
   {
     name: 'dnabert_s',
     use: 'dnabert',

@@ -151,6 +151,8 @@ export interface ErrorCodes {
   'download-refused': NoData
   /** A disk does not hold what is to be written to it. */
   'no-room': NoData
+  /** Nobody can answer a question. */
+  'cannot-ask': NoData
   /** The record of what was set up is damaged. */
   'home-damaged': NoData
   /** This machine has GPUs, and no server for them. */

@@ -4,7 +4,7 @@ import { basename, dirname, join } from 'node:path'
 import { hasNoLinks } from './atomic.ts'
 import { TryAgainError } from './errors.ts'
 import { CREATE } from './kept-files.ts'
-import { formatOwner, isAlive, type LockOwner, parseOwner, thisProcess } from './lock-owner.ts'
+import { describeOwner, formatOwner, isAlive, type LockOwner, parseOwner, thisProcess } from './lock-owner.ts'
 import { READ } from './regular-file.ts'
 import { cannotWrite, WriteError } from './system-error.ts'
 
@@ -47,12 +47,6 @@ export class LockedError extends TryAgainError {
     )
     this.owner = owner
   }
-}
-
-function describeOwner(owner: LockOwner | undefined): string {
-  return owner === undefined
-    ? 'an unknown process'
-    : `process ${owner.pid} on ${owner.host}, running since ${owner.since}`
 }
 
 /** The lock was taken away: this process gave no sign of life for so long that another took it for dead. */
@@ -122,6 +116,13 @@ export class FileLock implements AsyncDisposable {
         await Bun.sleep(WAIT_MS)
       }
     }
+  }
+
+  /** Whether a lock is that of a process which has ended. Nothing is changed. */
+  static async isDead(path: string): Promise<boolean> {
+    const text = await read(path)
+    const owner = text === undefined ? undefined : parseOwner(text)
+    return owner !== undefined && isAlive(owner) === false
   }
 
   /** Aborted when the lock is lost. */

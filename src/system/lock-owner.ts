@@ -56,3 +56,10 @@ export function isAlive(owner: LockOwner): boolean | undefined {
   const started = processStart(owner.pid)
   return started === undefined || owner.started === '' || started === owner.started
 }
+
+/** For messages. */
+export function describeOwner(owner: LockOwner | undefined): string {
+  return owner === undefined
+    ? 'an unknown process'
+    : `process ${owner.pid} on ${owner.host}, running since ${owner.since}`
+}

@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { lstat, mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { basename, dirname, join, relative, resolve } from 'node:path'
 import { syncFolder } from './atomic.ts'
 import { type ErrorOptions, UsageError } from './errors.ts'
@@ -87,13 +87,7 @@ export async function beginFolder(output: string): Promise<string> {
       await rm(join(parent, name), { recursive: true, force: true })
   const folder = temporaryName(resolve(output))
   await mkdir(folder)
-  const about = {
-    output: basename(resolve(output)),
-    pid: process.pid,
-    started: processStart(process.pid),
-    place: processPlace(),
-  }
-  await writeFile(join(folder, MARKER), JSON.stringify(about), { flag: 'wx' })
+  await writeFile(join(folder, MARKER), JSON.stringify(aboutThisProcess(output)), { flag: 'wx' })
   return folder
 }
 
@@ -104,12 +98,62 @@ export async function endFolder(unfinished: string): Promise<void> {
 
 /** Whether a folder was begun for the same output by a process that has ended, on this machine. */
 async function isAbandoned(folder: string, output: string): Promise<boolean> {
+  const about = await aboutUnfinished(folder)
+  return about?.output === basename(resolve(output)) && about.isOver === true
+}
+
+/** @returns what is known of an unfinished folder; `isOver` is undefined where its process cannot be seen from here */
+async function aboutUnfinished(
+  folder: string,
+): Promise<{ output: unknown; isOver: boolean | undefined } | undefined> {
   try {
-    const about = parseJson(await readFile(join(folder, MARKER), 'utf8')) as Record<string, unknown>
-    if (about.output !== basename(resolve(output)) || about.place !== processPlace()) return false
-    return processStart(Number(about.pid)) !== about.started
+    const { output, place, pid, started } = parseJson(await readFile(join(folder, MARKER), 'utf8')) as Record<
+      string,
+      unknown
+    >
+    return { output, isOver: place === processPlace() ? processStart(Number(pid)) !== started : undefined }
   } catch {
-    return false
+    return undefined
+  }
+}
+
+/** What nobody has touched for so long, and whose process cannot be seen, is over. */
+const OLD_MS = 24 * 3600 * 1000
+
+/** Whether a name is that of an unfinished file or folder of this program. */
+export function isUnfinishedName(name: string): boolean {
+  return UNFINISHED.test(name)
+}
+
+/** Whether an unfinished file or folder was left by a process that has ended. */
+export async function isLeftover(path: string): Promise<boolean> {
+  const found = await lstat(path).catch(() => undefined)
+  if (found === undefined) return false
+  const isOver = found.isDirectory() ? (await aboutUnfinished(path))?.isOver : undefined
+  if (isOver !== undefined) return isOver
+  const inside = found.isDirectory() ? await readdir(path).catch(() => []) : []
+  const changes = await Promise.all(inside.map((name) => lstat(join(path, name)).catch(() => undefined)))
+  const last = Math.max(found.ctimeMs, ...changes.map((each) => each?.ctimeMs ?? 0))
+  return Date.now() - last > OLD_MS
+}
+
+/**
+ * Removes a folder that is ours. It loses its name at once; a process that is killed meanwhile leaves a folder that
+ * `isLeftover` knows.
+ */
+export async function removeFolder(folder: string): Promise<void> {
+  const gone = temporaryName(resolve(folder))
+  await writeFile(join(folder, MARKER), JSON.stringify(aboutThisProcess(folder)))
+  await rename(folder, gone)
+  await rm(gone, { recursive: true, force: true })
+}
+
+function aboutThisProcess(output: string) {
+  return {
+    output: basename(resolve(output)),
+    pid: process.pid,
+    started: processStart(process.pid),
+    place: processPlace(),
   }
 }
 
@@ -142,10 +186,13 @@ const SHOWN = 5
  * @param isKnown - of a path relative to the folder, with slashes
  * @returns a text that names them; undefined where there are none
  */
-async function strangersIn(folder: string, isKnown: (name: string) => boolean): Promise<string | undefined> {
+export async function strangersIn(
+  folder: string,
+  isKnown: (name: string) => boolean,
+): Promise<string | undefined> {
   const strangers: string[] = []
   for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
-    if (entry.isDirectory()) continue
+    if (entry.isDirectory() || entry.name === MARKER) continue
     const path = join(entry.parentPath, entry.name)
     if (!isKnown(relative(folder, path))) strangers.push(path)
   }

@@ -3,6 +3,7 @@ import type { OwnRun } from '../../checkpoint/index.ts'
 import type { LegacyFile } from '../../legacy/index.ts'
 import { flag, section } from '../../settings/index.ts'
 import { printable, printableJson } from '../../system/printable.ts'
+import { columns } from '../../text/columns.ts'
 import { command, RUN_FOLDER } from '../command.ts'
 
 export default command({
@@ -63,10 +64,7 @@ function asTable(files: readonly LegacyFile[], folder: string): string {
     printable(relative(folder, file.path)),
   ])
   if (rows.length === 0) return ''
-  const widths = HEADER.map((name, i) => Math.max(name.length, ...rows.map((row) => row[i]?.length ?? 0)))
-  const line = (row: readonly string[]) =>
-    row.map((cell, i) => (i === row.length - 1 ? cell : cell.padEnd(widths[i] ?? 0))).join('  ')
-  return `${[HEADER, ...rows].map(line).join('\n')}\n`
+  return `${columns([HEADER, ...rows]).join('\n')}\n`
 }
 
 function stateOf({ problem, damaged }: LegacyFile): string {

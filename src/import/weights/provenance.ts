@@ -1,12 +1,9 @@
 import { stat } from 'node:fs/promises'
 import { basename, join } from 'node:path'
-import { LICENCES, ModelError, type SourceRecord } from '../../bundle/index.ts'
+import { esm2Size, LICENCES, ModelError, PUBLISHED_ESM2, type SourceRecord } from '../../bundle/index.ts'
 import { fileIdentity } from '../../system/regular-file.ts'
 import { sha256Large } from '../../system/sha256.ts'
 import { cannotRead } from '../../system/system-error.ts'
-
-/** layers, width, heads of ESM-2 as published. */
-const PUBLISHED_ESM2 = ['6,320,20', '12,480,20', '30,640,20', '33,1280,20', '36,2560,40', '48,5120,40']
 
 export type ModelFacts =
   | {
@@ -27,10 +24,7 @@ export function licenceOf(model: ModelFacts): string {
 function isPublished(model: ModelFacts): boolean {
   switch (model.kind) {
     case 'esm2':
-      return (
-        /esm2_t\d+_\d+[MB]_UR50D/.test(model.name) &&
-        PUBLISHED_ESM2.includes(`${[model.layers, model.width, model.heads]}`)
-      )
+      return /esm2_t\d+_\d+[MB]_UR50D/.test(model.name) && Object.hasOwn(PUBLISHED_ESM2, esm2Size(model))
     case 'dnabert_s':
       return /dnabert/i.test(model.name) && model.layers === 12 && model.width === 768
     case 'mlp':

@@ -7,6 +7,7 @@ export type { BuilderName } from './builders.ts'
 export { EngineBuildError, EngineError } from './errors.ts'
 export { countLengths, describeLengths } from './lengths.ts'
 export { activationBytes, budgetFor } from './memory.ts'
+export { isPlanFile } from './plan-files.ts'
 // Which shapes a plan serves.
 export { chooseBounds, MOST_RANGES, profilesFor } from './profiles.ts'
 // What is there, and whether it fits.

@@ -1,15 +1,23 @@
 import { copyFile, mkdir, readdir, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { MODEL_NAMES } from '../../bundle/index.ts'
 import { syncFolder, writeAtomically } from '../../system/atomic.ts'
 import { beginFolder } from '../../system/replace-folder.ts'
 import { filesAt, isThere } from '../../system/same-file.ts'
 import { ReadError, WriteError } from '../../system/system-error.ts'
-import { type PlanSidecar, planFileName, readSidecar, sidecarPath } from '../repository/index.ts'
+import { type PlanSidecar, planFileName, readSidecar, sidecarPath, TUNING_FILE } from '../repository/index.ts'
 import { EngineError } from './errors.ts'
 import { damage } from './show.ts'
 
 const TIMING_CACHE = 'timing.cache'
 const PLAN_OR_SIDECAR = /^model_sm\d+\.(plan|json)$/
+
+/** Whether a file, by its path below a folder of plans, is one that builds write there. */
+export function isPlanFile(name: string): boolean {
+  const [model = '', file = '', ...more] = name.split('/')
+  if (file === '') return model === TIMING_CACHE || model === TUNING_FILE
+  return more.length === 0 && MODEL_NAMES.some((known) => known === model) && PLAN_OR_SIDECAR.test(file)
+}
 
 /** Where a plan is built. A kill leaves nothing that the next build keeps. */
 export interface PlanFiles extends AsyncDisposable {

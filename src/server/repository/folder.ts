@@ -35,7 +35,8 @@ export async function createRepository(
   })
 }
 
-async function ownsFile(output: string): Promise<(name: string) => boolean> {
+/** Whether a file, by its path below a repository, was put there when it was made. Rejects when that cannot be read. */
+export async function ownsFile(output: string): Promise<(name: string) => boolean> {
   const about = parseJson(await readFile(join(output, MARKER), 'utf8'))
   const files = new Set([MARKER, ...v.parse(v.object({ names: v.array(v.string()) }), about).names])
   return (name) => files.has(name) || isCompiled(name, files)

@@ -24,6 +24,11 @@ export { type StatedModel, statedModels } from './stated.ts'
 // Token budgets that were measured; `engines tune` writes the file.
 export { readTuning, TUNING_FILE, type Tuning, type TuningEntry, tunedBudget } from './tuning.ts'
 
+/** Whether a file, by its path below a repository, was put there when it was made. Rejects when that cannot be read. */
+export async function ownsRepositoryFile(folder: string): Promise<(name: string) => boolean> {
+  return await (await import('./folder.ts')).ownsFile(folder)
+}
+
 /**
  * Makes a model repository for Triton from a bundle: `esm2` and `dnabert_s` with token ids in, and `esm2_sequence` and
  * `dnabert_s_sequence` with proteins and DNA in; embeddings out. See model_repository/README.md.

@@ -1,29 +1,13 @@
 import { expect, test } from 'bun:test'
-import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { temporaryFolder } from '../../../scripts/support/temporary.ts'
-import { repository, virnucpro } from '../../support/cli.ts'
-
-const IDS = ['aaaa1111aaaa1111', 'aaaa2222aaaa2222'] as const
-const DEMO = join(repository, 'examples/demo-bundle')
-const CONTIGS = join(repository, 'examples/contigs.fasta')
-
-function homeWith(ids: readonly string[], bundle?: string) {
-  const folder = temporaryFolder()
-  const home = folder.join('home')
-  mkdirSync(home)
-  for (const id of ids) cpSync(DEMO, join(home, 'bundles', id), { recursive: true })
-  if (bundle !== undefined)
-    writeFileSync(join(home, 'home.json'), JSON.stringify({ format: 'virnucpro-home', version: 1, bundle }))
-  const run = (...words: string[]) => virnucpro(words, folder.path, { VIRNUCPRO_HOME: home })
-  return { folder, home, run, [Symbol.dispose]: () => folder[Symbol.dispose]() }
-}
+import { CONTIGS, DEMO, homeWith, IDS } from './support.ts'
 
 const { checksum: _, ...manifest } = JSON.parse(readFileSync(join(DEMO, 'manifest.json'), 'utf8'))
 
 test('every command that takes a bundle takes the default one of the home', async () => {
   using at = homeWith(IDS, IDS[1])
-  rmSync(join(at.home, 'bundles', IDS[0], 'manifest.json'))
+  rmSync(at.at('bundles', IDS[0], 'manifest.json'))
   const shown = await at.run('models', 'show')
   expect(JSON.parse(shown.stdout)).toEqual(manifest)
   expect((await at.run('models', 'verify')).stderr).toContain(`${IDS[1]}: every file is as it was imported`)

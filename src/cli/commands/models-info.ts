@@ -1,0 +1,80 @@
+import type { Bundle, ClassifierRecord, SourceRecord } from '../../bundle/index.ts'
+import { bundleDigest, classifiersOf, esm2Size, MODEL_NAMES, MODELS, openBundle } from '../../bundle/index.ts'
+import type { HomeBundle } from '../../home/index.ts'
+import { printable } from '../../system/printable.ts'
+import { columns } from '../../text/columns.ts'
+import { bytes } from '../../text/numbers.ts'
+import { A_BUNDLE, command } from '../command.ts'
+
+export default command({
+  usage: ['[BUNDLE]'],
+  notes: ['virnucpro models show prints the whole manifest as JSON.'],
+  words: A_BUNDLE,
+  options: {},
+  async run({ word }) {
+    const { findBundle, listBundles } = await import('../../home/index.ts')
+    const { folder, id } = await findBundle(word || undefined)
+    const bundle = await openBundle(folder)
+    const own = id === undefined ? undefined : (await listBundles()).find((each) => each.id === id)
+    const rows = [...aboutBundle(bundle, own), ...aboutModels(bundle), ...(own ? aboutHome(own) : [])]
+    process.stdout.write(`${columns(rows).map(printable).join('\n')}\n`)
+  },
+})
+
+type Row = readonly [what: string, facts: string]
+
+function aboutBundle({ folder, manifest }: Bundle, own: HomeBundle | undefined): Row[] {
+  const { name, precision, attention, created, tool, demo } = manifest
+  return [
+    ...(own === undefined ? [] : [['id', `${own.id}${own.isDefault ? ', the default' : ''}`] as const]),
+    ['name', `${name}${demo ? ', a demonstration: what it calls means nothing' : ''}`],
+    ['folder', folder],
+    ['precision', `${precision}${attention === undefined ? '' : `, ${attention} attention`}`],
+    ['made', `${created.slice(0, 10)} by ${tool.name} ${tool.version}`],
+  ]
+}
+
+function aboutModels({ manifest }: Bundle): Row[] {
+  const { models } = manifest
+  return [
+    ...MODEL_NAMES.map((model): Row => {
+      const { layers, width, source } = models[model]
+      const size = model === 'esm2' ? `${esm2Size(models.esm2)}, ` : ''
+      return [MODELS[model].label, `${size}${layers} layers of ${width}; ${from(source)}`]
+    }),
+    ...classifiersOf(manifest).map((classifier): Row => ['classifier', aboutClassifier(classifier)]),
+    [
+      'digest',
+      classifiersOf(manifest)
+        .map((each) => bundleDigest(manifest, each))
+        .join(', '),
+    ],
+  ]
+}
+
+function aboutClassifier({ chunkLength, source }: ClassifierRecord): string {
+  const chunks = chunkLength === undefined ? 'chunks of unknown length' : `chunks of ${chunkLength} bases`
+  return `${chunks}; ${from(source)}`
+}
+
+function from({ files, licence }: SourceRecord): string {
+  const names = files.map(({ name, bytes: size }) => `${name} (${bytes(size)})`).join(', ')
+  return `from ${names}; licence ${licence}`
+}
+
+function aboutHome({ bytes: size, allBytes, derived, plans, repositories }: HomeBundle): Row[] {
+  return [
+    ...derived.map((each): Row => ['derived', `${each.form}, ${bytes(each.bytes)}: ${each.folder}`]),
+    ...plans.map(({ form, tensorrt, capabilities, bytes: taken, folder }): Row => {
+      const gpus = capabilities.map((each) => `${each.slice(0, -1)}.${each.slice(-1)}`).join(', ')
+      return [
+        'plans',
+        `${form}, TensorRT ${tensorrt}, compute capability ${gpus || 'none'}, ${bytes(taken)}: ${folder}`,
+      ]
+    }),
+    ...repositories.map(
+      ({ form, tensorrt, folder }): Row => ['repository', `${form}, TensorRT ${tensorrt}: ${folder}`],
+    ),
+    ['size', `${bytes(size)}, with all that was made of it ${bytes(allBytes)}`],
+  ]
+}

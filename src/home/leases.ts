@@ -1,0 +1,62 @@
+import { mkdir, readdir, realpath } from 'node:fs/promises'
+import { join, relative, resolve, sep } from 'node:path'
+import { FileLock, LockedError } from '../system/file-lock.ts'
+import { describeOwner } from '../system/lock-owner.ts'
+import { type Environment, homeFolder, PLACE_NAMES, privateFolder, writableFolder } from './places.ts'
+
+const NONE: AsyncDisposable = { [Symbol.asyncDispose]: async () => {} }
+
+/**
+ * Says, until disposed of, that this process uses a bundle, a repository or a server of the home, by a path in it: it is not
+ * removed meanwhile. Of what lies elsewhere nothing is said.
+ *
+ * In a home that is read-only only this user hears of it. A disk that takes no more files is no reason to stop a run: nothing
+ * is said then.
+ */
+export async function lease(path: string, environment?: Environment): Promise<AsyncDisposable> {
+  const subject = await subjectOf(path, environment)
+  if (subject === undefined) return NONE
+  const folder = await locksFolder(environment)
+  try {
+    // Or the lock would remove the folder with itself, from under another one.
+    await mkdir(folder, { recursive: true })
+    return await FileLock.acquire(join(folder, `${prefixOf(subject)}${crypto.randomUUID()}.lock`))
+  } catch {
+    return NONE
+  }
+}
+
+/** Who uses something of the home, in words. What was left by processes that have ended is removed. */
+export async function leaseHolders(subject: string, environment?: Environment): Promise<string[]> {
+  const folder = await locksFolder(environment)
+  const names = await readdir(folder).catch(() => [])
+  const holders: string[] = []
+  for (const name of names.filter((each) => each.startsWith(prefixOf(subject)) && each.endsWith('.lock'))) {
+    try {
+      await (await FileLock.acquire(join(folder, name)))[Symbol.asyncDispose]()
+    } catch (error) {
+      if (!(error instanceof LockedError)) throw error
+      holders.push(describeOwner(error.owner))
+    }
+  }
+  return holders
+}
+
+export async function locksFolder(environment?: Environment): Promise<string> {
+  return join(await writableFolder(environment), 'locks')
+}
+
+function prefixOf(subject: string): string {
+  return `in-use.${subject}.`
+}
+
+/** The folder below one of the places that a path lies in: the name of a bundle, or of a server. */
+async function subjectOf(path: string, environment: Environment | undefined): Promise<string | undefined> {
+  const whole = await realpath(path).catch(() => resolve(path))
+  for (const home of [homeFolder(environment), privateFolder(environment)]) {
+    const root = await realpath(home).catch(() => home)
+    const [place = '', subject] = relative(root, whole).split(sep)
+    if (subject !== undefined && PLACE_NAMES.some((name) => name === place)) return subject
+  }
+  return undefined
+}
