@@ -2,6 +2,7 @@ import bun from './checks/bun.ts'
 import classifiers from './checks/classifiers.ts'
 import configuration from './checks/configuration.ts'
 import cores from './checks/cores.ts'
+import deployment from './checks/deployment.ts'
 import diskHome from './checks/disk-home.ts'
 import diskOutput from './checks/disk-output.ts'
 import diskTemporary from './checks/disk-temporary.ts'
@@ -37,6 +38,7 @@ export const CHECKS: readonly Check[] = [
   gpuKinds,
   server,
   tensorrt,
+  deployment,
   sharedMemory,
   ports,
   configuration,

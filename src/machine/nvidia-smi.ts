@@ -16,7 +16,8 @@ export async function askNvidiaSmi(
   args: readonly string[],
   options: { deadlineMs?: number; signal?: AbortSignal | undefined } = {},
 ): Promise<SmiAnswer | undefined> {
-  const program = Bun.which('nvidia-smi')
+  // Without it, Bun looks in the PATH that this process was started with.
+  const program = Bun.which('nvidia-smi', { PATH: process.env.PATH ?? '' })
   if (program === null) return undefined
   const answer = await askProgram([program, ...args], { deadlineMs: LONGEST_ANSWER_MS, ...options })
   if ('problem' in answer) return answer

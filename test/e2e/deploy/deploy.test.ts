@@ -4,7 +4,8 @@ import { join } from 'node:path'
 import { temporaryFolder } from '../../../scripts/support/temporary.ts'
 import { hasTriton } from '../../../scripts/support/triton.ts'
 import { type Bundle, backbonesId, openBundle } from '../../../src/bundle/index.ts'
-import { type HomeRecord, homePlace, readHome } from '../../../src/home/index.ts'
+import { doctor } from '../../../src/doctor/index.ts'
+import { changeHome, type HomeRecord, homePlace, readHome } from '../../../src/home/index.ts'
 import { importModels } from '../../../src/import/index.ts'
 import type { Gpu } from '../../../src/machine/index.ts'
 import { DeployError, deploy, findDeployment } from '../../../src/server/deploy/index.ts'
@@ -76,6 +77,23 @@ describe.skipIf(!hasTriton)('what GPUs need beyond a bundle', () => {
     expect(await deploy(request([0]))).toMatchObject({ repository: made.repository })
     expect(said).toEqual([])
   }, 60_000)
+
+  test('doctor says whether it is there for all GPUs', async () => {
+    await changeHome((record) => ({ ...record, gpu: home.gpu! }))
+    const finding = async (visible: string) => {
+      process.env.CUDA_VISIBLE_DEVICES = visible
+      try {
+        return (await doctor()).find(({ id }) => id === 'deployment')
+      } finally {
+        delete process.env.CUDA_VISIBLE_DEVICES
+      }
+    }
+    expect(await finding('0')).toMatchObject({ verdict: 'ok', text: 'FP16, for the GPU' })
+    expect(await finding('0,2')).toMatchObject({ verdict: 'ok', text: 'FP16, for all 2 GPUs' })
+    const mixed = await finding('0,1')
+    expect(mixed).toMatchObject({ verdict: 'problem', remedy: 'virnucpro setup' })
+    expect(mixed?.text).toStartWith('plans, repository missing: ')
+  })
 
   test('another kind of GPU gets its plans, and those that are there stay', async () => {
     const built = statSync(planOf('90')).mtimeMs

@@ -109,6 +109,12 @@ test('the server that was set up, and plans of another TensorRT', async () => {
   expect(found.by.server).toMatchObject({ verdict: 'ok', text: `${server.serverBin} (program)` })
   expect(found.by.tensorrt).toMatchObject({ verdict: 'ok', text: '10.6.0 in the server' })
   expect(found.verdicts.memory).toBe('ok')
+  expect(found.by.deployment).toMatchObject({ verdict: 'problem' })
+  expect(found.by.deployment?.text).toStartWith('models, plans, repository missing: ')
+
+  using bare = homeWith()
+  const unset = await doctor({ ...env, VIRNUCPRO_HOME: bare.path })
+  expect(unset.by.deployment?.text).toBe('nothing is set up for the GPUs')
 
   const manifest = JSON.parse(readFileSync(home.join('bundles', ID, 'manifest.json'), 'utf8'))
   mkdirSync(home.join('plans', backbonesId(manifest), 'bf16/10.3.0'), { recursive: true })

@@ -1,0 +1,31 @@
+import { findDeployment } from '../../server/deploy/index.ts'
+import type { Logger } from '../../system/logger.ts'
+import { count } from '../../text/numbers.ts'
+import { type Check, ok, problem } from '../finding.ts'
+
+/** What there is to say is the finding. */
+const SILENT: Logger = { debug() {}, info() {}, warn() {}, error() {} }
+
+export default {
+  id: 'deployment',
+  title: 'Models for GPUs',
+  about:
+    'whether models, plans and a model repository are there for every GPU; without them `predict` stops on a machine with GPUs',
+  remedy: 'virnucpro setup',
+  async examine({ survey, bundle, home: readHome, signal }) {
+    // What is wrong with these is said in findings of their own.
+    const [{ gpus }, base, home] = await Promise.all([
+      survey(),
+      bundle().catch(() => undefined),
+      readHome().catch(() => undefined),
+    ])
+    if (gpus.length === 0 || base === undefined || base.manifest.demo || home === undefined) return undefined
+    if (home.gpu === undefined) return problem('nothing is set up for the GPUs', this.remedy)
+    const found = await findDeployment({ base, home, gpus, logger: SILENT, signal })
+    if ('missing' in found) return problem(`${found.missing.join(', ')} missing: ${found.why}`, this.remedy)
+    const { precision, attention } = found.ready
+    const form =
+      attention === 'fused' ? `${precision.toUpperCase()} with our own attention` : precision.toUpperCase()
+    return ok(`${form}, for ${gpus.length === 1 ? 'the GPU' : `all ${count(gpus.length, 'GPU')}`}`)
+  },
+} satisfies Check
