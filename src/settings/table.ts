@@ -69,9 +69,9 @@ const modelSettings = section('Models', {
     'chunk length the classifier was made for; `custom` needs `--model-path`',
     { short: 'm', default: '500', library: false },
   ),
-  modelPath: option(text('MODEL.pth'), 'classifier file that replaces the one in the bundle', {
+  modelPath: option(text('MODEL.pth'), 'classifier file that replaces those in the bundle', {
     short: 'p',
-    otherwise: "the bundle's",
+    otherwise: "the bundle's for the chunk length",
     library: 'mlp',
   }),
   // 0 counts as not given, as in Broad's fork.
