@@ -68,7 +68,7 @@ export function examine(options: DoctorOptions, signal: AbortSignal): Examinatio
       const record = await home().catch(() => undefined)
       if (record?.gpu === undefined) return undefined
       const { openRuntime } = await import('../server/runtime/index.ts')
-      return await openRuntime(record.gpu.server, signal)
+      return await openRuntime(record.gpu.server, { signal })
     }),
   }
 }

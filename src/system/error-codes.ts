@@ -141,6 +141,10 @@ export interface ErrorCodes {
   'no-gpu-for-servers': NoData
   /** The server that was set up for GPUs is gone, or cannot be used any more. */
   'runtime-gone': NoData
+  /** Packages of a private server are missing, or cannot be downloaded. */
+  'no-packages': NoData
+  /** The disk of the home does not hold what is to be written to it. */
+  'no-room-in-home': NoData
   /** A server did not become ready in time. */
   'startup-timeout': NoData
   /** A server cannot listen where it was to: another program does, or this machine does not allow it. */

@@ -6,7 +6,7 @@ import { type GpuKind, gpuKinds, machineFacts } from '../../machine/index.ts'
 import { bytes, plural } from '../../text/numbers.ts'
 import { buildEngines, tuneEngines } from '../engines/index.ts'
 import { buildRepository, misfit, readSidecar, readTuning, sidecarPath } from '../repository/index.ts'
-import { findRuntime, type Runtime } from '../runtime/index.ts'
+import { findRuntime, installRuntime, type Runtime } from '../runtime/index.ts'
 import { DeployError } from './errors.ts'
 import { type DeployEstimate, type Expense, estimateDeployment } from './estimates.ts'
 import { isThere, isWanted, look, type State } from './find.ts'
@@ -108,9 +108,12 @@ async function restoreServer(request: DeployRequest, { wanted, why }: State): Pr
       detail: { code: 'gpus-not-set-up', data: {} },
     })
   if (wanted.settings.server.kind !== 'private') throw gone()
-  const found = await findRuntime({ server: 'private', signal: request.signal })
+  const { gpus, signal } = request
+  const found = await findRuntime({ server: 'private', gpus, signal })
   if ('none' in found) throw gone()
-  const { choice } = found.found
+  const onProgress = say(request)
+  const { choice } =
+    'found' in found ? found.found : await installRuntime(found.install, { onProgress, signal })
   const settings = { ...wanted.settings, server: choice }
   if (!(await isHomeReadOnly()))
     await changeHome((record) =>

@@ -1,33 +1,76 @@
 import type { ServerChoice } from '../../home/index.ts'
-import { RuntimeError } from './errors.ts'
+import type { Gpu } from '../../machine/index.ts'
+import type { InstallOptions } from './install.ts'
+import { findPrivate, openPrivate, type PrivatePlan } from './private.ts'
 import { findProgram, openProgram, type ProgramOptions } from './program.ts'
 import type { Runtime } from './runtime.ts'
 
 export interface FindOptions extends ProgramOptions {
   /** Only this kind. @default the first that this machine has */
   readonly server?: ServerChoice['kind'] | undefined
+  /** The GPUs that it is for: not every TensorRT supports every GPU. */
+  readonly gpus: readonly Pick<Gpu, 'computeCapability'>[]
   readonly signal?: AbortSignal | undefined
 }
 
-/** What was found: a server, or why there is none. */
-export type FoundRuntime = { readonly found: Runtime } | { readonly none: readonly string[] }
+export interface OpenOptions {
+  /** The GPUs that it is for. @default any */
+  readonly gpus?: readonly Pick<Gpu, 'computeCapability'>[] | undefined
+  readonly signal?: AbortSignal | undefined
+}
+
+/** A server that can be put in place. */
+export type InstallPlan = PrivatePlan
+
+/** What was found: a server, one that can be put in place, or why there is none. */
+export type FoundRuntime =
+  | { readonly found: Runtime }
+  | { readonly install: InstallPlan }
+  | { readonly none: readonly string[] }
+
+/** A way to a server; best first. */
+const WAYS = {
+  program: findProgram,
+  private: findPrivate,
+} as const
 
 /**
- * The server of this machine: a program of it.
+ * The server of this machine: a program of it, else a private one, which may have to be installed. A server that is there goes
+ * before one that is not. Options that name a program are about that program alone.
  *
  * @throws the reason of `signal`
  */
-export async function findRuntime(options: FindOptions = {}): Promise<FoundRuntime> {
-  const found = await findProgram(options, options.signal)
-  return Array.isArray(found) ? { none: found } : { found }
+export async function findRuntime(options: FindOptions): Promise<FoundRuntime> {
+  const { server = options.serverBin === undefined ? undefined : 'program', signal } = options
+  const none: string[] = []
+  let install: InstallPlan | undefined
+  for (const [kind, find] of Object.entries(WAYS)) {
+    if (server !== undefined && kind !== server) continue
+    const result = await find(options, signal)
+    if (Array.isArray(result)) none.push(...result)
+    else if ('launch' in result) return { found: result }
+    else install ??= result
+  }
+  return install === undefined ? { none } : { install }
 }
 
 /**
- * The server that was chosen before. Nothing is started.
+ * The server that was chosen before. Nothing is started, unless the choice leaves out what only the server knows.
  *
  * @throws RuntimeError when it is gone
  */
-export async function openRuntime(choice: ServerChoice, signal?: AbortSignal): Promise<Runtime> {
-  if (choice.kind === 'program') return await openProgram(choice, signal)
-  throw new RuntimeError(`a server of the kind ${choice.kind}`)
+export async function openRuntime(choice: ServerChoice, options: OpenOptions = {}): Promise<Runtime> {
+  if (choice.kind === 'program') return await openProgram(choice, options)
+  if (choice.kind === 'private') return await openPrivate(choice, options.gpus)
+  throw new Error(`no server of the kind ${choice.kind}`)
+}
+
+/**
+ * Puts a server in place, whole or not at all. What is there already stays; an interrupted call is continued by the next one;
+ * two at the same time are one.
+ *
+ * @throws RuntimeError; WriteError
+ */
+export async function installRuntime(plan: InstallPlan, options: InstallOptions = {}): Promise<Runtime> {
+  return await (await import('./install.ts')).installPrivate(plan, options)
 }

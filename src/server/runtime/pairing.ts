@@ -5,7 +5,7 @@ import type { ServerFacts } from './server-facts.ts'
 export interface FoundBuilder {
   readonly options: RuntimeBuilder
   readonly tensorrt: string
-  /** Whether it builds fused attention: Python bindings with numpy and NVRTC. */
+  /** Whether it has what builds fused attention: Python bindings with numpy and NVRTC. */
   readonly fused: boolean
 }
 
@@ -16,17 +16,28 @@ export interface Pair {
   readonly attention: 'standard' | 'fused'
 }
 
-/** Plugins as ours are there from this major version on. */
-const PLUGINS_SINCE = 10
+/**
+ * Fused attention is a plugin of TensorRT. What the bindings of other versions do with plugins has not been tried
+ * (docs/adr/0008-plugins-outlive-tensorrt.md); it gains 6 %, and nobody's set-up may fail for that.
+ */
+const TRIED_WITH_PLUGINS = /^10\.6\./
+/** What its kernel needs of a GPU. */
+const LEAST_CAPABILITY = 8
 
 /**
- * The fastest pair that fits, or why there is none. Fused attention is the fastest (docs/performance.md) and runs in the Python
+ * The fastest pair that fits these GPUs, or why there is none. Fused attention is the fastest (docs/performance.md) and runs in the Python
  * backend only; without it the server's own backend for TensorRT is used, which asks for nothing in the server's Python.
  */
-export function pairUp(server: ServerFacts, builders: readonly FoundBuilder[]): Pair | string[] {
+export function pairUp(
+  server: ServerFacts,
+  builders: readonly FoundBuilder[],
+  computeCapabilities: readonly string[] = [],
+): Pair | string[] {
   const fits = (version: string | null) => builders.filter(({ tensorrt }) => isSame(tensorrt, version))
   const inPython = lacksForPython(server) === undefined ? fits(server.tensorrt) : []
-  const fused = inPython.find((builder) => builder.fused && canFuse(server))
+  const fused = inPython.find(
+    (builder) => builder.fused && server.compiler && canFuse(server.tensorrt, computeCapabilities),
+  )
   if (fused !== undefined) return { builder: fused, backend: 'python', attention: 'fused' }
   if (server.backends.includes('tensorrt')) {
     // Where its library cannot be asked for, the server itself will refuse plans that do not fit.
@@ -47,12 +58,12 @@ function lacksForPython({ tensorrt, problem, numpy, runtime, answers }: ServerFa
   return undefined
 }
 
-function canFuse({ compiler, tensorrt }: ServerFacts): boolean {
-  return compiler && canHavePlugins(tensorrt)
-}
-
-export function canHavePlugins(tensorrt: string | null): boolean {
-  return Number.parseInt(tensorrt ?? '', 10) >= PLUGINS_SINCE
+/** Whether a TensorRT and all of some GPUs compute fused attention. */
+export function canFuse(tensorrt: string | null, computeCapabilities: readonly string[]): boolean {
+  return (
+    TRIED_WITH_PLUGINS.test(`${tensorrt}.`) &&
+    computeCapabilities.every((capability) => Number(capability) >= LEAST_CAPABILITY)
+  )
 }
 
 /** Some programs say the fourth number of a version, and some do not. */

@@ -1,11 +1,12 @@
 import { access, constants } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import type { ServerChoice } from '../../home/index.ts'
+import type { Gpu } from '../../machine/index.ts'
 import { messageOf } from '../../system/problems.ts'
 import { requireServer, ServerNotFoundError } from '../serve/index.ts'
 import { RuntimeError } from './errors.ts'
 import { knownVersion } from './known-versions.ts'
-import { canHavePlugins, type FoundBuilder, pairUp } from './pairing.ts'
+import { type FoundBuilder, pairUp } from './pairing.ts'
 import { pythonFacts } from './python-facts.ts'
 import type { Runtime, RuntimeBuilder } from './runtime.ts'
 import { type ServerFacts, serverFacts } from './server-facts.ts'
@@ -23,6 +24,8 @@ export interface ProgramOptions {
   readonly python?: string | undefined
   /** TensorRT's command line. @default that of PATH, else that of TensorRT's packages */
   readonly trtexec?: string | undefined
+  /** The GPUs that plans are for. @default any */
+  readonly gpus?: readonly Pick<Gpu, 'computeCapability'>[] | undefined
 }
 
 type Program = Extract<ServerChoice, { kind: 'program' }>
@@ -51,7 +54,8 @@ export async function findProgram(
     ]
   }
   const builders = await findBuilders(options, server, signal)
-  const pair = pairUp(server, builders)
+  const capabilities = (options.gpus ?? []).map(({ computeCapability }) => computeCapability)
+  const pair = pairUp(server, builders, capabilities)
   if (Array.isArray(pair)) return pair.map((reason) => `the server ${serverBin}: ${reason}`)
   const { builder, backend, attention } = pair
   const { python, trtexec, environment } = builder.options
@@ -70,7 +74,10 @@ export async function findProgram(
 }
 
 /** @throws RuntimeError when a program of it is gone, or cannot be used */
-export async function openProgram(choice: Program, signal?: AbortSignal): Promise<Runtime> {
+export async function openProgram(
+  choice: Program,
+  { gpus, signal }: Pick<ProgramOptions, 'gpus'> & { signal?: AbortSignal | undefined },
+): Promise<Runtime> {
   const programs = [choice.serverBin, choice.python ?? choice.trtexec]
   for (const program of programs) {
     if (program === undefined) continue
@@ -85,7 +92,7 @@ export async function openProgram(choice: Program, signal?: AbortSignal): Promis
     })
   }
   if (choice.backend !== undefined && choice.attention !== undefined) return programRuntime(choice)
-  const found = await findProgram(choice, signal)
+  const found = await findProgram({ ...choice, gpus }, signal)
   if (!Array.isArray(found)) return found
   throw new RuntimeError(found, { detail: { code: 'runtime-gone', data: {} } })
 }
@@ -146,7 +153,7 @@ async function findBindings(
     const facts = await pythonFacts(python, environment, signal)
     if (typeof facts === 'string' || facts.tensorrt === null) continue
     const { tensorrt, numpy, compiler } = facts
-    const fused = numpy !== null && compiler && canHavePlugins(tensorrt)
+    const fused = numpy !== null && compiler
     return { options: { builder: 'python', python, environment }, tensorrt, fused }
   }
   return undefined

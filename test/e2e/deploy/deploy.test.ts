@@ -46,7 +46,7 @@ describe.skipIf(!hasTriton)('what GPUs need beyond a bundle', () => {
     const output = join(homePlace('bundles'), backbonesId(made.manifest))
     base = await importModels({ ...weights, mlp, output })
     const [serverBin, python] = ['tritonserver', 'python3'].map((name) => join(machine.path, name))
-    const found = await findRuntime({ serverBin, python })
+    const found = await findRuntime({ serverBin, python, gpus: [] })
     if (!('found' in found)) throw new Error(JSON.stringify(found))
     const server = found.found.choice
     home = {

@@ -2,19 +2,25 @@ import { expect, test } from 'bun:test'
 import { rmSync, writeFileSync } from 'node:fs'
 import { temporaryFolder } from '../../../scripts/support/temporary.ts'
 import { freePorts, hasTriton, tritonServer } from '../../../scripts/support/triton.ts'
-import { findRuntime, openRuntime, type Runtime, RuntimeError } from '../../../src/server/runtime/index.ts'
+import {
+  type FindOptions,
+  findRuntime,
+  openRuntime,
+  type Runtime,
+  RuntimeError,
+} from '../../../src/server/runtime/index.ts'
 import { startServer } from '../../../src/server/serve/index.ts'
 import { demoRepository } from '../serve/support.ts'
 import { backendsWith, libraries, serverWithBindings, trtexec } from './support.ts'
 
-async function find(options: Parameters<typeof findRuntime>[0]): Promise<Runtime> {
-  const result = await findRuntime({ server: 'program', ...options })
+async function find(options: Partial<FindOptions>): Promise<Runtime> {
+  const result = await findRuntime({ server: 'program', gpus: [], ...options })
   if ('found' in result) return result.found
   throw new Error(JSON.stringify(result))
 }
 
-async function reasons(options: Parameters<typeof findRuntime>[0]): Promise<string> {
-  const result = await findRuntime({ server: 'program', ...options })
+async function reasons(options: Partial<FindOptions>): Promise<string> {
+  const result = await findRuntime({ server: 'program', gpus: [], ...options })
   return 'none' in result ? result.none.join('\n') : 'found'
 }
 

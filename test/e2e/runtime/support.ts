@@ -12,7 +12,7 @@ import { compile } from '../../../scripts/support/compile.ts'
 import type { TemporaryFolder } from '../../../scripts/support/temporary.ts'
 import { tritonServer } from '../../../scripts/support/triton.ts'
 
-const triton = dirname(realpathSync(tritonServer))
+export const triton = dirname(realpathSync(tritonServer))
 
 export function script(path: string, body: string): string {
   writeFileSync(path, `#!/bin/sh\n${body}\n`)

@@ -45,9 +45,9 @@ test.each([
     'python standard',
   ],
   [
-    'no plugins before TensorRT 10',
-    { ...withBindings, tensorrt: '8.6.1' },
-    [bindings('8.6.1')],
+    'no fused attention in a TensorRT that it was not tried with',
+    { ...withBindings, tensorrt: '10.13.3.9' },
+    [bindings('10.13.3.9')],
     'python standard',
   ],
   ['the backend for TensorRT with its command line', withBackend, [trtexec('10.6.0')], 'tensorrt standard'],
@@ -111,4 +111,13 @@ test.each([
 ] as const)('says that %s', (_, facts, builders, expected) => {
   const pair = pairUp(facts, builders)
   expect(Array.isArray(pair) ? pair.join('\n') : pair).toMatch(expected)
+})
+
+test('there is no fused attention where one of the GPUs does not compute it', () => {
+  const attention = (...capabilities: string[]) => {
+    const pair = pairUp(withBindings, [bindings('10.6.0')], capabilities)
+    return Array.isArray(pair) ? pair : pair.attention
+  }
+  expect(attention('9.0', '8.0')).toBe('fused')
+  expect(attention('9.0', '7.5')).toBe('standard')
 })

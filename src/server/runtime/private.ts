@@ -1,0 +1,173 @@
+import { access, constants, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import * as v from 'valibot'
+import { homePlace, privateFolder, type ServerChoice, writablePlace } from '../../home/index.ts'
+import { type Gpu, machineFacts } from '../../machine/index.ts'
+import { parseJson } from '../../system/json.ts'
+import { type BasePython, findBasePython } from './base-python.ts'
+import { RuntimeError } from './errors.ts'
+import { canFuse } from './pairing.ts'
+import { LEAST_GLIBC, LICENCES, PINS, type Pin, pinFor } from './pins.ts'
+import { pythonFacts } from './python-facts.ts'
+import type { Runtime } from './runtime.ts'
+
+/** In the folder of a private server; the last file that is written. */
+export const SERVER_FILE = 'server.json'
+
+export const ServerRecordSchema = v.object({
+  format: v.literal('virnucpro-server'),
+  version: v.literal(1),
+  name: v.string(),
+  triton: v.string(),
+  tensorrt: v.string(),
+  /** Version of the Python that it was made from. */
+  python: v.string(),
+  /** Packages and their versions, as installed. */
+  packages: v.array(v.string()),
+  installed: v.string(),
+})
+type ServerRecord = v.InferOutput<typeof ServerRecordSchema>
+
+/** A private environment to install: a Triton server and TensorRT in a Python environment of the home. */
+export interface PrivatePlan {
+  readonly kind: 'private'
+  readonly label: string
+  /** Folder to make. */
+  readonly folder: string
+  readonly pin: Pin
+  readonly python: BasePython
+  /** What is downloaded, and where a folder of packages is not given, about. */
+  readonly downloadBytes: number
+  /** What it takes on the disk in the end, about. */
+  readonly diskBytes: number
+  /** Whose terms apply. */
+  readonly licences: string
+}
+
+type GpuFacts = Pick<Gpu, 'computeCapability'>
+
+/**
+ * A private server that is there, one that can be installed, or why neither will do.
+ *
+ * @throws the reason of `signal`
+ */
+export async function findPrivate(
+  { python, gpus = [] }: { python?: string | undefined; gpus?: readonly GpuFacts[] | undefined },
+  signal?: AbortSignal,
+): Promise<Runtime | PrivatePlan | string[]> {
+  const capabilities = gpus.map(({ computeCapability }) => computeCapability)
+  const pin = pinFor(capabilities)
+  if (pin === undefined) return [unsupported(capabilities)]
+  const machine = await machineProblem()
+  if (machine !== undefined) return [machine]
+  const installed = await installedServer(pin.name)
+  if (installed !== undefined && (await works(installed.folder, pin, signal)))
+    return privateRuntime(installed.folder, installed.record, gpus)
+  const base = await findBasePython(python, signal)
+  if (Array.isArray(base)) return base.map((reason) => `a private server needs a Python: ${reason}`)
+  return {
+    kind: 'private',
+    label: `a private server: Triton ${pin.triton} and TensorRT ${pin.tensorrt} with ${base.path} (Python ${base.version})`,
+    folder: join(await writablePlace('servers'), pin.name),
+    pin,
+    python: base,
+    downloadBytes: pin.downloadBytes,
+    diskBytes: pin.diskBytes,
+    licences: LICENCES,
+  }
+}
+
+function unsupported(capabilities: readonly string[]): string {
+  const first = Math.min(...PINS.map((pin) => pin.capabilities.first))
+  const old = capabilities.filter((capability) => Number(capability) < first)
+  if (old.length === 0)
+    return `no TensorRT is known here for GPUs of compute capability ${capabilities.join(' and ')} together`
+  return (
+    `TensorRT 10 does not support GPUs of compute capability ${[...new Set(old)].join(', ')} (Volta, Pascal and before): ` +
+    `it needs ${first.toFixed(1)} (Turing, such as T4) or later. CUDA_VISIBLE_DEVICES can leave such GPUs out`
+  )
+}
+
+/** Why packages of the server do not run on this machine; undefined where they do. */
+async function machineProblem(): Promise<string | undefined> {
+  const { os, arch, glibc } = await machineFacts()
+  const packages = 'the packages of a private server'
+  if (os !== 'linux' || arch !== 'x64')
+    return `${packages} are for Linux on x86-64, and this is ${os} on ${arch}`
+  if (glibc !== undefined && !isAtLeast(glibc, LEAST_GLIBC)) {
+    return `${packages} need glibc ${LEAST_GLIBC} or later (Ubuntu 22.04, Debian 12), and this system has ${glibc}, as RHEL 8 and 9 do: use a container; Apptainer needs no administrator`
+  }
+  return undefined
+}
+
+function isAtLeast(version: string, least: string): boolean {
+  const [major = 0, minor = 0] = version.split('.').map(Number)
+  const [leastMajor = 0, leastMinor = 0] = least.split('.').map(Number)
+  return major > leastMajor || (major === leastMajor && minor >= leastMinor)
+}
+
+/** @throws RuntimeError when it is gone */
+export async function openPrivate(
+  { name }: Extract<ServerChoice, { kind: 'private' }>,
+  gpus: readonly GpuFacts[] | undefined,
+): Promise<Runtime> {
+  const installed = await installedServer(name)
+  if (installed !== undefined) return privateRuntime(installed.folder, installed.record, gpus)
+  throw new RuntimeError(
+    `the private server ${join(homePlace('servers'), name)} is not there, or the Python that it was made from is gone`,
+    { detail: { code: 'runtime-gone', data: {} } },
+  )
+}
+
+export function privateRuntime(
+  folder: string,
+  record: ServerRecord,
+  gpus: readonly GpuFacts[] = [],
+): Runtime {
+  const { name, tensorrt } = record
+  const capabilities = gpus.map(({ computeCapability }) => computeCapability)
+  return {
+    kind: 'private',
+    choice: { kind: 'private', name },
+    label: folder,
+    launch: { serverBin: join(folder, 'tritonserver') },
+    builder: { builder: 'python', python: join(folder, 'python') },
+    repositoryBackend: 'python',
+    attention: canFuse(tensorrt, capabilities) ? 'fused' : 'standard',
+    tensorrt: async () => tensorrt,
+  }
+}
+
+/** A private server that is whole: in the home, or beside a home that this user may not write to. */
+async function installedServer(name: string): Promise<{ folder: string; record: ServerRecord } | undefined> {
+  for (const servers of [homePlace('servers'), join(privateFolder(), 'servers')]) {
+    const folder = join(servers, name)
+    const record = await readServer(folder)
+    if (record?.name === name) return { folder, record }
+  }
+  return undefined
+}
+
+/** The record of a private server; undefined where there is none, or the Python that it was made from is gone. */
+export async function readServer(folder: string): Promise<ServerRecord | undefined> {
+  try {
+    const record = v.parse(ServerRecordSchema, parseJson(await readFile(join(folder, SERVER_FILE), 'utf8')))
+    for (const program of ['tritonserver', 'python', 'venv/bin/python3'])
+      await access(join(folder, program), constants.X_OK)
+    await access(join(folder, 'lib', libraryName(record.python)), constants.R_OK)
+    return record
+  } catch {
+    return undefined
+  }
+}
+
+/** The libpython of a version. */
+export function libraryName(version: string): string {
+  return `libpython${version}.so.1.0`
+}
+
+/** Whether its Python has what it was made for: somebody may have changed files of it. */
+async function works(folder: string, { tensorrt }: Pin, signal: AbortSignal | undefined): Promise<boolean> {
+  const facts = await pythonFacts(join(folder, 'python'), {}, signal)
+  return typeof facts !== 'string' && facts.numpy !== null && facts.runtime && facts.tensorrt === tensorrt
+}
