@@ -1,9 +1,9 @@
 import { type Bundle, computesOnCpu } from '../bundle/index.ts'
-import { type EmbeddingBackend, OnnxRuntimeBackend, TritonBackend } from '../dispatch/index.ts'
+import { contractsOf, type EmbeddingBackend, OnnxRuntimeBackend, TritonBackend } from '../dispatch/index.ts'
 import { verifyRepository } from '../server/repository/index.ts'
 import { freePorts, startServer } from '../server/serve/index.ts'
 import { UsageError } from '../system/errors.ts'
-import { contracts, endpointsOf, type Servers, type Way, type WayRequest } from './way.ts'
+import { endpointsOf, type Servers, type Way, type WayRequest } from './way.ts'
 
 export interface BackendRequest extends WayRequest {
   /** Called when a server that was started for this run ends by itself. */
@@ -57,7 +57,7 @@ async function openTriton(
   servers: Servers,
 ): Promise<EmbeddingBackend> {
   const { tritonAccess: access, serverTimeout, trustServer } = options
-  const models = contracts(bundle)
+  const models = contractsOf(bundle)
   return await TritonBackend.open({ ...servers, access, models, serverTimeout, trustServer, logger, signal })
 }
 

@@ -1,12 +1,5 @@
-import {
-  type Bundle,
-  computesOnCpu,
-  forModels,
-  type ModelName,
-  modelDigest,
-  sourceDigest,
-} from '../bundle/index.ts'
-import { type Contract, suitableServers, type TritonOptions, usualServers } from '../dispatch/index.ts'
+import { type Bundle, computesOnCpu } from '../bundle/index.ts'
+import { contractsOf, suitableServers, type TritonOptions, usualServers } from '../dispatch/index.ts'
 import {
   DEFAULT_PORTS,
   findGpus,
@@ -88,14 +81,6 @@ function metricsPage(address: string): string {
   return url.href
 }
 
-export function contracts({ manifest }: Bundle): Record<ModelName, Contract> {
-  const { models, precision } = manifest
-  return forModels((model) => {
-    const { dimension } = models[model]
-    return { dimension, source: sourceDigest(models[model]), precision, digest: modelDigest(manifest, model) }
-  })
-}
-
 export const endpointsOf = (servers: readonly { grpcUrl: string; metricsUrl: string }[]) => ({
   endpoints: servers.map(({ grpcUrl }) => grpcUrl),
   metricsUrls: servers.map(({ metricsUrl }) => metricsUrl),
@@ -108,7 +93,7 @@ async function runningServers({ options, bundle, logger, signal }: WayRequest): 
   const own = new OwnServers()
   const started = own.list()
   const { endpoints } = endpointsOf(started)
-  const wanted = contracts(bundle)
+  const wanted = contractsOf(bundle)
   const { urls, unusable } = await suitableServers(wanted, endpoints, signal)
   for (const { url, reason, detail } of unusable)
     logger.info(`not using the server that you have started at ${url}: ${reason}`, detail)

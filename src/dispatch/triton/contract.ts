@@ -1,5 +1,14 @@
 import { DataType, type ModelConfig, ModelInstanceGroup_Kind } from 'tritonclient-ts'
-import { GRAPH_TENSORS, precisionsWhere, servedVersion } from '../../bundle/index.ts'
+import {
+  type Bundle,
+  forModels,
+  GRAPH_TENSORS,
+  type ModelName,
+  modelDigest,
+  precisionsWhere,
+  servedVersion,
+  sourceDigest,
+} from '../../bundle/index.ts'
 import { UsageError } from '../../system/errors.ts'
 import type { ServedModel } from '../backend.ts'
 
@@ -13,6 +22,15 @@ export interface Contract {
   precision?: string
   /** Digest of the bundle's model, which a server in the same precision must have, too. @default any */
   digest?: string
+}
+
+/** What servers must host for a run with the models of a bundle. */
+export function contractsOf({ manifest }: Pick<Bundle, 'manifest'>): Record<ModelName, Contract> {
+  const { models, precision } = manifest
+  return forModels((model) => {
+    const { dimension } = models[model]
+    return { dimension, source: sourceDigest(models[model]), precision, digest: modelDigest(manifest, model) }
+  })
 }
 
 /** What a server says of a model in its configuration; the parameters are those that `repository build` writes. */
