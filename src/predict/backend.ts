@@ -1,7 +1,7 @@
 import { type Bundle, computesOnCpu } from '../bundle/index.ts'
 import { contractsOf, type EmbeddingBackend, OnnxRuntimeBackend, TritonBackend } from '../dispatch/index.ts'
 import { verifyRepository } from '../server/repository/index.ts'
-import { freePorts, startServer } from '../server/serve/index.ts'
+import { freePorts, serverShares, startServer } from '../server/serve/index.ts'
 import { UsageError } from '../system/errors.ts'
 import { endpointsOf, type Servers, type Way, type WayRequest } from './way.ts'
 
@@ -39,7 +39,9 @@ async function startOwn(
   logger.info(`starting a server with the models of ${launch.repository}`)
   const failed = new AbortController()
   const stops = AbortSignal.any([failed.signal, ...(signal === undefined ? [] : [signal])])
-  const options = { ...launch, ports: await freePorts(), endsAtOnce: true, logger, signal: stops }
+  const gpus = await serverShares(launch.gpus)
+  const ports = await freePorts(gpus?.length)
+  const options = { ...launch, gpus, ports, endsAtOnce: true, logger, signal: stops }
   // Both read the same gigabytes, which come from the disk once.
   const starting = startServer(options).then((server) => stack.use(server))
   const checking = verifyRepository(launch.repository, stops)

@@ -25,7 +25,7 @@ export interface WayRequest {
 /** Servers to use, and who says that they are still what they were. */
 export type Servers = Pick<TritonOptions, 'endpoints' | 'metricsUrls' | 'isTrusted'>
 
-/** How a server is started, but for its ports. */
+/** How servers are started, but for their ports; they share the GPUs. */
 export type Launch = Pick<
   ServeOptions,
   'repository' | 'serverBin' | 'backendDirectory' | 'libraryPath' | 'gpus'
@@ -157,21 +157,19 @@ async function launchOf(options: PredictOptions, repository: string): Promise<La
   await requireRepository(repository)
   requireServer(serverBin)
   const gpus = await serverGpus(options)
-  return { repository, serverBin, backendDirectory, libraryPath, ...(gpus !== undefined && { gpus: [gpus] }) }
+  return { repository, serverBin, backendDirectory, libraryPath, ...(gpus !== undefined && { gpus }) }
 }
 
-/** Value of CUDA_VISIBLE_DEVICES for the server; undefined for all GPUs. */
-async function serverGpus({ gpus }: PredictOptions): Promise<string | undefined> {
+/** UUIDs of the GPUs for the server; undefined for all. */
+async function serverGpus({ gpus }: PredictOptions): Promise<string[] | undefined> {
   if (gpus === undefined) return undefined
   const found = await findGpus()
-  return gpus
-    .map((number) => {
-      const gpu = found[number]
-      if (gpu !== undefined) return gpu
-      const there = found.length === 0 ? 'none' : `0 to ${found.length - 1}`
-      throw new UsageError(`there is no GPU ${number} on this machine (${there})`)
-    })
-    .join(',')
+  return gpus.map((number) => {
+    const gpu = found[number]
+    if (gpu !== undefined) return gpu
+    const there = found.length === 0 ? 'none' : `0 to ${found.length - 1}`
+    throw new UsageError(`there is no GPU ${number} on this machine (${there})`)
+  })
 }
 
 /** Says once why. */

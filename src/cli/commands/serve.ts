@@ -67,10 +67,10 @@ export default command({
   patienceMs: ({ drainTimeout }) => 1000 * (drainTimeout + STOP_SECONDS),
   async run({ args, words, logger, signal }) {
     const { perGpu, dryRun, httpPort: http, grpcPort: grpc, metricsPort: metrics, ...given } = args
-    const { serverCommands, shellCommand, startServer, visibleGpus } = await import(
+    const { serverCommands, serverShares, shellCommand, startServer, visibleGpus } = await import(
       '../../server/serve/index.ts'
     )
-    const gpus = perGpu ? await visibleGpus() : undefined
+    const gpus = perGpu ? await visibleGpus() : given.container ? undefined : await serverShares()
     const options = { ...given, ports: { http, grpc, metrics }, args: words, gpus, logger }
     if (dryRun) {
       for (const { command } of serverCommands(options)) process.stdout.write(`${shellCommand(command)}\n`)

@@ -22,5 +22,12 @@ export {
 export { type OwnServer, OwnServers } from './own-servers.ts'
 export { freePorts } from './ports.ts'
 // Whether there is something to start.
-export { findGpus, findServer, requireRepository, requireServer, visibleGpus } from './prerequisites.ts'
+export {
+  findGpus,
+  findServer,
+  requireRepository,
+  requireServer,
+  serverShares,
+  visibleGpus,
+} from './prerequisites.ts'
 export { type RunningServer, type ServerEndpoint, startServer } from './start.ts'

@@ -2,7 +2,7 @@ import { createServer } from 'node:net'
 import type { ErrorCodes } from '../../system/error-codes.ts'
 import { UsageError } from '../../system/errors.ts'
 import { PortInUseError } from './errors.ts'
-import type { ServerPlan, ServerPorts } from './options.ts'
+import { PORT_STEP, type ServerPlan, type ServerPorts } from './options.ts'
 
 type Hindrance = ErrorCodes['port-in-use']['hindrance']
 
@@ -44,12 +44,22 @@ export async function requireFreePorts(plans: readonly ServerPlan[]): Promise<vo
   }
 }
 
-/** Three ports of this machine that nothing listens on now; all are held at once, so that they differ. */
-export async function freePorts(): Promise<ServerPorts> {
-  const held = await Promise.all([listen('127.0.0.1', 0), listen('127.0.0.1', 0), listen('127.0.0.1', 0)])
-  const [http, grpc, metrics] = held.map(({ port }) => port) as [number, number, number]
-  await Promise.all(held.map(({ close }) => close()))
-  return { http, grpc, metrics }
+/**
+ * Three ports of this machine that nothing listens on now; those of further servers above them, in steps of
+ * {@link PORT_STEP}, are free as well.
+ */
+export async function freePorts(servers = 1): Promise<ServerPorts> {
+  for (;;) {
+    const first = await listen('127.0.0.1', 0)
+    const more = Array.from({ length: PORT_STEP * servers - 1 }, (_, i) =>
+      listen('127.0.0.1', first.port + 1 + i),
+    )
+    const held = await Promise.allSettled(more)
+    const free = held.flatMap((each) => (each.status === 'fulfilled' ? each.value : []))
+    await Promise.all([first, ...free].map(({ close }) => close()))
+    if (free.length === more.length)
+      return { http: first.port, grpc: first.port + 1, metrics: first.port + 2 }
+  }
 }
 
 /** Exclusive: a port shared by agreement of two programs would give each of them half of the requests. */

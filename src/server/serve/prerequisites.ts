@@ -103,6 +103,20 @@ export async function findGpus(): Promise<string[]> {
 }
 
 /**
+ * What each server gets for CUDA_VISIBLE_DEVICES so that together they use all of these GPUs: undefined where one server can.
+ * CUDA lets a process see a single MIG instance, and no whole GPU beside it.
+ *
+ * @param gpus UUIDs or numbers. @default all
+ */
+export async function serverShares(gpus?: readonly string[]): Promise<string[] | undefined> {
+  const names = gpus ?? (await findGpus())
+  const instances = names.filter((name) => name.startsWith('MIG-'))
+  if (instances.length === 0) return gpus === undefined ? undefined : [gpus.join()]
+  const whole = names.filter((name) => !instances.includes(name))
+  return [...(whole.length === 0 ? [] : [whole.join()]), ...instances]
+}
+
+/**
  * GPUs to start one server each on; see {@link findGpus}.
  *
  * @throws ServerNotFoundError when there is none

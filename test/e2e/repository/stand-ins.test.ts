@@ -5,7 +5,7 @@ import { hasTriton } from '../../../scripts/support/triton.ts'
 import { importModels } from '../../../src/import/index.ts'
 import { writeWiderModels } from '../../integration/import/support/models.ts'
 import { type CliResult, virnucpro } from '../../support/cli.ts'
-import { type StandIns, standInGpus } from '../../support/gpu/standins.ts'
+import { KINDS, type StandIns, standInGpus } from '../../support/gpu/standins.ts'
 
 const TOLERANCE = 2e-5
 
@@ -56,7 +56,7 @@ describe.skipIf(!hasTriton)('from weights to tables on stand-ins for GPUs', () =
 
   test.each([
     ['python', 'fused', ['h200', 'a100']],
-    ['tensorrt', 'standard', ['l4']],
+    ['tensorrt', 'standard', [{ ...KINDS.h100, mig: ['3g.40gb', '1g.10gb'] }]],
   ] as const)(
     'plans in the %s backend with %s attention give the tables of the CPU',
     async (backend, attention, gpus) => {
