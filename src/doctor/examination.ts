@@ -1,6 +1,6 @@
 import { type Bundle, openBundle } from '../bundle/index.ts'
 import { type Environment, findBundle, type HomeRecord, readHome } from '../home/index.ts'
-import { type GpuSurvey, type MachineFacts, machineFacts, surveyGpus } from '../machine/index.ts'
+import { type Gpu, type GpuSurvey, type MachineFacts, machineFacts, surveyGpus } from '../machine/index.ts'
 import type { Runtime } from '../server/runtime/index.ts'
 import { type Configuration, resolveConfiguration } from '../settings/index.ts'
 import { UsageError } from '../system/errors.ts'
@@ -16,6 +16,8 @@ export interface Examination {
   readonly sharedMemory: string
   readonly signal: AbortSignal
   survey(): Promise<GpuSurvey>
+  /** GPUs that may be used and that TensorRT supports. */
+  gpus(): Promise<Gpu[]>
   facts(): Promise<MachineFacts>
   /** @throws HomeError */
   home(): Promise<HomeRecord>
@@ -25,6 +27,13 @@ export interface Examination {
   bundle(): Promise<Bundle | undefined>
   /** The server that was set up for GPUs; undefined without one. @throws RuntimeError when it is gone */
   runtime(): Promise<Runtime | undefined>
+}
+
+/** The oldest architecture that the pinned versions of TensorRT compile for. */
+export const LEAST_CAPABILITY = 7.5
+
+export function isSupported({ computeCapability }: Gpu): boolean {
+  return Number(computeCapability) >= LEAST_CAPABILITY
 }
 
 export interface DoctorOptions {
@@ -42,6 +51,7 @@ export interface DoctorOptions {
 /** @param signal aborted when nobody waits any more */
 export function examine(options: DoctorOptions, signal: AbortSignal): Examination {
   const { environment = process.env, cwd = process.cwd(), configFile } = options
+  const survey = once(() => surveyGpus(signal))
   const home = once(() => readHome(environment))
   const configuration = once(() => configurationOf(environment, cwd, configFile))
   return {
@@ -50,7 +60,8 @@ export function examine(options: DoctorOptions, signal: AbortSignal): Examinatio
     bunVersion: Bun.version,
     sharedMemory: '/dev/shm',
     signal,
-    survey: once(() => surveyGpus(signal)),
+    survey,
+    gpus: async () => (await survey()).gpus.filter(isSupported),
     facts: once(machineFacts),
     home,
     configuration,

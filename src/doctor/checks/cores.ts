@@ -6,8 +6,8 @@ export default {
   title: 'Cores',
   about: 'cores that this process may use, quotas of containers and batch systems included',
   remedy: 'give the job or the container more cores',
-  async examine({ facts, survey }) {
-    const [{ cores }, { gpus }] = await Promise.all([facts(), survey()])
+  async examine({ facts, gpus: findGpus }) {
+    const [{ cores }, gpus] = await Promise.all([facts(), findGpus()])
     const cut = gpus.length > 0 ? `${count(gpus.length, 'GPU')} compute` : 'models compute'
     // One reads, cuts and packs sequences; DNABERT-S on an H200 takes one more for each GPU (docs/performance.md).
     const needed = gpus.length + 1

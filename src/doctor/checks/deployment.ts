@@ -12,10 +12,10 @@ export default {
   about:
     'whether models, plans and a model repository are there for every GPU; without them `predict` stops on a machine with GPUs',
   remedy: 'virnucpro setup',
-  async examine({ survey, bundle, home: readHome, signal }) {
+  async examine({ gpus: findGpus, bundle, home: readHome, signal }) {
     // What is wrong with these is said in findings of their own.
-    const [{ gpus }, base, home] = await Promise.all([
-      survey(),
+    const [gpus, base, home] = await Promise.all([
+      findGpus(),
       bundle().catch(() => undefined),
       readHome().catch(() => undefined),
     ])

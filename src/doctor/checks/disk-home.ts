@@ -15,12 +15,12 @@ export default {
   title: 'Disk of the home',
   about: 'room for weights, bundles and plans',
   remedy: 'virnucpro home clean',
-  async examine({ environment, bundle, survey, home }) {
+  async examine({ environment, bundle, gpus: findGpus, home }) {
     const readOnly = await isHomeReadOnly(environment)
     const folder = await writableFolder(environment)
     const free = await freeBytes(folder)
-    const [{ gpus }, isSetUp, record] = await Promise.all([
-      survey(),
+    const [gpus, isSetUp, record] = await Promise.all([
+      findGpus(),
       bundle().then(
         (found) => found !== undefined,
         () => false,

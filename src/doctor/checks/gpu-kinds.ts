@@ -7,8 +7,8 @@ export default {
   title: 'Kinds of GPU',
   about: 'whether GPUs are alike, and whether instances (MIG) need a server each',
   remedy: 'virnucpro predict --gpus N,N',
-  async examine({ survey }) {
-    const { gpus } = await survey()
+  async examine({ gpus: findGpus }) {
+    const gpus = await findGpus()
     const kinds = gpuKinds(gpus)
     const [first] = kinds
     if (gpus.length < 2 || first === undefined) return undefined

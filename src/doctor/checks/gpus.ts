@@ -1,9 +1,7 @@
 import { type GpuSurvey, gpuKinds } from '../../machine/index.ts'
 import { bytes, count } from '../../text/numbers.ts'
+import { isSupported, LEAST_CAPABILITY } from '../examination.ts'
 import { type Check, ok, warning } from '../finding.ts'
-
-/** The oldest that the pinned versions of TensorRT compile for. */
-const LEAST_CAPABILITY = 7.5
 
 export default {
   id: 'gpus',
@@ -22,7 +20,7 @@ export default {
         this.remedy,
       )
     const text = describe(found)
-    const newer = gpus.filter(({ computeCapability }) => Number(computeCapability) >= LEAST_CAPABILITY)
+    const newer = gpus.filter(isSupported)
     const old = gpus.find((gpu) => !newer.includes(gpu))
     if (old === undefined) return ok(text)
     return warning(

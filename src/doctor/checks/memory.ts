@@ -38,9 +38,8 @@ export default {
   },
 } satisfies Check
 
-async function computesOnGpus({ survey, home }: Examination): Promise<boolean> {
-  const { gpus } = await survey()
-  return gpus.length > 0 && (await home().catch(() => undefined))?.gpu !== undefined
+async function computesOnGpus({ gpus, home }: Examination): Promise<boolean> {
+  return (await gpus()).length > 0 && (await home().catch(() => undefined))?.gpu !== undefined
 }
 
 /** A server reads the plan of one model after the other, and has it twice on the way to the GPU at worst. */

@@ -10,9 +10,9 @@ export default {
   title: 'Shared memory',
   about: 'room in `/dev/shm`, where a server passes batches between its processes',
   remedy: 'start the container with more: docker run --shm-size 2g',
-  async examine({ sharedMemory, survey, runtime }) {
-    const { gpus } = await survey()
-    if (gpus.length === 0 && (await runtime().catch(() => undefined)) === undefined) return undefined
+  async examine({ sharedMemory, gpus, runtime }) {
+    if ((await gpus()).length === 0 && (await runtime().catch(() => undefined)) === undefined)
+      return undefined
     const { freeBytes } = await volumeOf(sharedMemory)
     const text = `${bytes(freeBytes)} are free in ${sharedMemory}`
     if (freeBytes >= SOME_BYTES) return ok(text)

@@ -1,6 +1,7 @@
 import { afterAll, describe, expect, test } from 'bun:test'
-import { mkdirSync, readFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { temporaryFolder } from '../../../scripts/support/temporary.ts'
 import { backbonesId } from '../../../src/bundle/index.ts'
 import { KINDS, type StandInOptions, standInGpus } from '../../support/gpu/standins.ts'
 import { doctor, homeWith, ID } from './support.ts'
@@ -72,7 +73,9 @@ test('GPUs that TensorRT does not know any more', async () => {
   const { env } = await machine([
     { name: 'Tesla V100-SXM2-32GB', computeCapability: '7.0', memoryMiB: 32_768 },
   ])
-  expect((await doctor(env)).by.gpus).toMatchObject({
+  const { by, verdicts } = await doctor(env)
+  expect(verdicts.server).toBeUndefined()
+  expect(by.gpus).toMatchObject({
     verdict: 'warning',
     text: 'Tesla V100-SXM2-32GB has compute capability 7.0, and TensorRT needs 7.5 or later',
     remedy: 'virnucpro predict --backend onnx',
@@ -131,6 +134,25 @@ test('the server that was set up, and plans of another TensorRT', async () => {
   expect(lost.code).toBe(1)
   expect(lost.by.server).toMatchObject({ verdict: 'problem', remedy: 'virnucpro setup' })
   expect(lost.by.server?.text).toContain('/nowhere/tritonserver')
+})
+
+test('a machine whose GPUs no server is there for', async () => {
+  await using folder = temporaryFolder()
+  const { env, path } = await machine(['h200'])
+  // The driver, and neither server nor Python.
+  symlinkSync(join(path, 'nvidia-smi'), folder.join('nvidia-smi'))
+  const bare = { ...env, PATH: folder.path }
+  const none = await doctor(bare)
+  expect(none.by.server).toMatchObject({
+    verdict: 'problem',
+    remedy: 'install Apptainer, then: virnucpro setup',
+  })
+  expect(none.by.server?.text).toStartWith('none is set up for the GPUs, and none can be: ')
+  writeFileSync(folder.join('apptainer'), '#!/bin/sh\n', { mode: 0o755 })
+  expect((await doctor(bare)).by.server).toMatchObject({
+    verdict: 'warning',
+    text: 'none is set up for the GPUs; apptainer can run one',
+  })
 })
 
 test('fewer cores than the GPUs keep busy', async () => {

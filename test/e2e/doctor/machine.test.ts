@@ -8,6 +8,7 @@ import sharedMemory from '../../../src/doctor/checks/shared-memory.ts'
 import type { Examination } from '../../../src/doctor/examination.ts'
 import { type Finding, renderFindings, worst } from '../../../src/doctor/index.ts'
 import { repository, virnucpro } from '../../support/cli.ts'
+import { asOrdinaryUser, makeReadOnly } from '../../support/user.ts'
 import { addClassifier, doctor, enlarge, homeWith, ID } from './support.ts'
 
 /** A machine without GPUs, whatever this one has. */
@@ -152,12 +153,40 @@ test.skipIf(process.platform !== 'linux')(
   async () => {
     // Nobody can write to this file system, not even root, and nothing is free on it.
     const at = '/proc/self'
-    const full = await doctor({ ...NO_GPU, VIRNUCPRO_HOME: '/proc/virnucpro', TMPDIR: at }, { cwd: at })
+    const full = await doctor(
+      { ...NO_GPU, VIRNUCPRO_HOME: '/proc/virnucpro', XDG_CACHE_HOME: '/proc/cache', TMPDIR: at },
+      { cwd: at },
+    )
+    expect(full.by['disk-home']).toMatchObject({ verdict: 'warning' })
+    expect(full.by['disk-home']?.text).toContain('0 bytes are free')
     expect(full.by['disk-output']).toMatchObject({ verdict: 'warning' })
     expect(full.by['disk-output']?.remedy).toContain('--output-dir')
     expect(full.by['disk-temporary']).toMatchObject({ verdict: 'problem', remedy: 'export TMPDIR=DIR' })
   },
 )
+
+test('a home of somebody else, whole and empty', async () => {
+  using home = homeWith()
+  using empty = temporaryFolder()
+  const homeFinding = async (folder: string) => {
+    makeReadOnly(folder)
+    const words = [process.execPath, 'src/cli/main.ts', 'doctor', '--json']
+    const child = Bun.spawn([...asOrdinaryUser(), ...words], {
+      env: { ...process.env, ...NO_GPU, VIRNUCPRO_HOME: folder, XDG_CACHE_HOME: '/tmp/of-nobody' },
+      stderr: 'ignore',
+    })
+    const { findings } = JSON.parse(await child.stdout.text())
+    chmodSync(folder, 0o755)
+    return findings.find(({ id }: { id: string }) => id === 'home')
+  }
+  const whole = await homeFinding(home.path)
+  expect(whole).toMatchObject({ verdict: 'ok' })
+  expect(whole.text).toEndWith('read-only for you; what is made again lies in /tmp/of-nobody/virnucpro')
+  expect(await homeFinding(empty.path)).toMatchObject({
+    verdict: 'warning',
+    remedy: 'export VIRNUCPRO_HOME=DIR',
+  })
+})
 
 test.skipIf(process.platform !== 'linux')('too few open files, and what raises the limit', async () => {
   using home = homeWith()
@@ -246,7 +275,7 @@ test('an older Bun, and little shared memory', async () => {
       containers: [],
       slurm: false,
     }),
-    survey: async () => ({ gpus, all: gpus, visible: undefined }),
+    gpus: async () => gpus,
     runtime: async () => undefined,
   } as unknown as Examination
   expect(await bun.examine(examination)).toMatchObject({ verdict: 'problem', remedy: 'bun upgrade' })
