@@ -1,7 +1,8 @@
 import { statfs } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
-import type { FolderToMake } from '../system/replace-folder.ts'
+import { createFolder, type FolderToMake, refuseInputsIn } from '../system/replace-folder.ts'
 import { sha256 } from '../system/sha256.ts'
+import { bytes } from '../text/numbers.ts'
 import { BundleError } from './errors.ts'
 import { type BundleFile, filesOf, MANIFEST_FILE } from './manifest.ts'
 import { readManifest } from './open.ts'
@@ -37,8 +38,6 @@ export async function createBundle(
     ownsFile: ownsBundleFile,
     refusal: (message, options) => new BundleError(output, message, options),
   }
-  // Most who come through the door of this room make no bundle.
-  const { createFolder, refuseInputsIn } = await import('../system/replace-folder.ts')
   await createFolder(folder, async (unfinished) => {
     await refuseInputsIn(output, inputs)
     await checkRoom(dirname(output), output, mostBytes)
@@ -70,7 +69,6 @@ async function checkRoom(folder: string, output: string, mostBytes: number): Pro
   const { bavail, bsize } = await statfs(folder)
   const needed = mostBytes + SMALL_FILES_BYTES
   if (bavail * bsize >= needed) return
-  const { bytes } = await import('../text/numbers.ts')
   throw new BundleError(
     output,
     `the bundle needs ${bytes(needed)} and the disk of ${output} has ${bytes(bavail * bsize)} left. ` +

@@ -1,9 +1,10 @@
-// A model bundle: what it holds, whether it is whole, and the classifier that is part of it.
+// A model bundle: what it holds, whether it is whole, and the classifiers that are part of it.
+
+import type * as create from './create.ts'
 
 // Opening.
 export type { Bundle } from './bundle.ts'
 export { Classifier, type ClassifierOptions, countEqualCalls, type Embeddings } from './classifier.ts'
-export { createBundle, ownsBundleFile, writeBundleFile } from './create.ts'
 // Errors.
 export {
   BundleError,
@@ -63,3 +64,18 @@ export {
   precisionsWhere,
 } from './precisions.ts'
 export { readTokenizers, type Tokenizer } from './tokenizer.ts'
+
+// Most who come here read a bundle that is there: what makes one is loaded when it is called.
+const creation = () => import('./create.ts')
+
+/** See `createBundle` in create.ts. */
+export const createBundle: typeof create.createBundle = async (...asked) =>
+  await (await creation()).createBundle(...asked)
+
+/** See `ownsBundleFile` in create.ts. */
+export const ownsBundleFile: typeof create.ownsBundleFile = async (folder) =>
+  await (await creation()).ownsBundleFile(folder)
+
+/** See `writeBundleFile` in create.ts. */
+export const writeBundleFile: typeof create.writeBundleFile = async (...file) =>
+  await (await creation()).writeBundleFile(...file)
