@@ -2,6 +2,7 @@
 
 export type { NamedBundle } from './bundles.ts'
 export type { Cleaned, CleanOptions } from './clean.ts'
+export { chooseDefault } from './default.ts'
 export { HomeError } from './errors.ts'
 export type { Derived, ForServer, HomeBundle, PlaceUse, Plans } from './inventory.ts'
 export type { HomeLockOptions } from './lock.ts'

@@ -34,13 +34,17 @@ const ServerChoiceSchema = v.variant('kind', [
   }),
 ])
 
+const SourcesSchema = v.object({ esm: v.string(), dnabert: v.string() })
+
 const HomeRecordSchema = v.object({
   format: v.literal(HOME_FORMAT),
   version: v.literal(HOME_VERSION),
   /** Name of the default bundle among those of the home. */
   bundle: v.exactOptional(v.string()),
-  /** Absolute paths of the weight files, from which bundles in other precisions are made. */
-  sources: v.exactOptional(v.object({ esm: v.string(), dnabert: v.string() })),
+  /** Absolute paths of the weight files of the default bundle, from which it is made in other precisions. */
+  sources: v.exactOptional(SourcesSchema),
+  /** The same of every bundle that was imported, by its name. */
+  imports: v.exactOptional(v.record(v.string(), SourcesSchema)),
   /** Absent where nothing was set up for GPUs. */
   gpu: v.exactOptional(
     v.object({

@@ -12,6 +12,7 @@ import {
 import { bytesBelow } from '../system/disk-usage.ts'
 import { isUnfinishedName, removeFolder, strangersIn } from '../system/replace-folder.ts'
 import { cannotWrite } from '../system/system-error.ts'
+import { forgetBundle } from './default.ts'
 import { HomeError } from './errors.ts'
 import { type HomeBundle, listBundles, MADE_OF_BUNDLES, type MadeOfBundles, rootsOf } from './inventory.ts'
 import { leaseHolders } from './leases.ts'
@@ -132,13 +133,7 @@ export async function removeBundle(
       const all = await removalOf(id, options)
       await requireUnused(id, `the bundle ${id}`, environment)
       for (const { path } of all) await requireOurs(path, owners, environment)
-      await changeHome(
-        ({ bundle, ...record }) => ({
-          ...record,
-          ...(bundle !== undefined && bundle !== id && { bundle }),
-        }),
-        environment,
-      )
+      await changeHome((record) => forgetBundle(record, id), environment)
       for (const { path } of all) {
         signal.throwIfAborted()
         await removeOne(path)

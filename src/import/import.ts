@@ -184,8 +184,9 @@ function calibrationFile(options: ImportOptions): string | undefined {
   return calibrate === false ? undefined : (calibrate ?? EXAMPLE_SEQUENCES)
 }
 
-async function openModels(
-  options: ImportOptions,
+/** Opens, checks and compares all that a bundle is made from. @throws ModelError {@link DimensionMismatchError} TorchFileError */
+export async function openModels(
+  options: Omit<ImportOptions, 'output'>,
   opened: AsyncDisposableStack,
 ): Promise<OpenedModels & { classifiers: OpenedClassifier[] }> {
   const language = await eachModel(async (name) =>

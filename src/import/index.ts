@@ -14,5 +14,6 @@ export {
   type PrecisionsThat,
   type Quantization,
 } from './import.ts'
+export { type HomeImport, type HomeImportOptions, importIntoHome } from './into-home.ts'
 // Models by themselves, for comparing implementations.
 export { type LanguageModel, type OpenedModel, openDnabert, openEsm2, openMlp } from './open.ts'

@@ -120,7 +120,7 @@ export interface ErrorCodes {
   /** A server does not say which model it hosts. */
   'unstated-model': NoData
   /** What was built or measured before fits, and stays. */
-  kept: { again: 'build it' | 'measure' }
+  kept: { again: 'build it' | 'import it' | 'measure' }
   /** TensorRT plans are built from graphs in a precision of GPUs. */
   'plans-need-gpu-precision': NoData
   /** A GPU does not compute in the precision of a bundle. */

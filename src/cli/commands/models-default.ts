@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import { command } from '../command.ts'
 
 export default command({
@@ -6,12 +7,12 @@ export default command({
   words: { one: 'bundle', expected: 'its name in the home' },
   options: {},
   async run({ word, logger }) {
-    const { changeHome, homePlace, requireBundleId } = await import('../../home/index.ts')
+    const { changeHome, chooseDefault, homePlace, requireBundleId } = await import('../../home/index.ts')
     const { openBundle } = await import('../../bundle/index.ts')
     const id = await requireBundleId(word)
     // One that is damaged is no default.
-    await openBundle(`${homePlace('bundles')}/${id}`)
-    const changed = await changeHome((record) => ({ ...record, bundle: id }))
-    logger.info(`the default bundle is ${changed.bundle}`)
+    await openBundle(join(homePlace('bundles'), id))
+    await changeHome((record) => chooseDefault(record, id))
+    logger.info(`the default bundle is ${id}`)
   },
 })

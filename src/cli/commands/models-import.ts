@@ -10,10 +10,11 @@ import {
   precisionFacts,
   precisionsWhere,
 } from '../../bundle/index.ts'
-import type { Quantization } from '../../import/index.ts'
+import type { HomeImportOptions, Quantization } from '../../import/index.ts'
 import { flag, numberFrom, oneOf, option, section, text, type Values } from '../../settings/index.ts'
 import { NoInputError, UsageError } from '../../system/errors.ts'
 import type { Logger } from '../../system/logger.ts'
+import { plural } from '../../text/numbers.ts'
 import { defined, requireInputs, requirePaths } from '../arguments.ts'
 import { classifierFiles, mlpOption } from '../classifiers.ts'
 import { command } from '../command.ts'
@@ -34,7 +35,7 @@ function forShorts<T>(make: (model: ModelName) => T): Record<Short, T> {
 
 function weightsOption(model: ModelName) {
   const { label, weights } = MODELS[model]
-  return option(text(weights.hint), `${label}: ${weights.help}`, { required: true })
+  return option(text(weights.hint), `${label}: ${weights.help}`)
 }
 
 /** `--esm FILE --dnabert DIR` */
@@ -45,7 +46,18 @@ const WEIGHTS_USAGE = MODEL_NAMES.map((name) => `--${MODELS[name].short} ${MODEL
 const options = section('Models', {
   ...forShorts(weightsOption),
   mlp: { ...mlpOption, required: true },
-  output: option(text('BUNDLE'), 'folder to make', { short: 'o', required: true }),
+  output: option(text('DIR'), 'folder to make', {
+    short: 'o',
+    otherwise: 'a bundle of [the home](models.md#the-home)',
+  }),
+  bundle: option(
+    text('BUNDLE'),
+    'without weights: the bundle that classifiers are added to, a folder or one of the home',
+    { otherwise: 'the default bundle of the home' },
+  ),
+  default: flag('make it the default bundle of the home, which the first one is anyway', {
+    excludes: 'output',
+  }),
   precision: option(
     oneOf(...(PRECISION_NAMES as readonly [Precision])),
     'precision of the graphs. For CPUs: `fp32`, or `int8`, which is faster, smaller and a little less exact, see [models](models.md#int8). For GPUs: `bf16`; [`fp16`](models.md#fp16), which is more exact and as fast, where all numbers fit it; or `fp8` for the products of ESM-2 with the rest in `bf16`, see [models](models.md#fp8)',
@@ -67,7 +79,7 @@ const options = section('Models', {
     { otherwise: '0.1' },
   ),
   force: flag(
-    'replace a bundle that exists already; any file in the folder that is not of the bundle, or an input in it, is refused',
+    'replace a bundle that exists already, or without weights the classifier for that chunk length; any file in the folder that is not of the bundle, or an input in it, is refused',
     { short: 'f' },
   ),
 })
@@ -75,10 +87,16 @@ const options = section('Models', {
 type Args = Values<typeof options>
 
 export default command({
-  usage: [`${WEIGHTS_USAGE} --mlp FILE [--mlp FILE ...] --output BUNDLE [OPTIONS]`],
+  usage: [
+    `${WEIGHTS_USAGE} --mlp FILE [--mlp FILE ...] [OPTIONS]`,
+    '--mlp FILE [--mlp FILE ...] [--bundle BUNDLE] [--force]',
+  ],
+  notes: ['Without weights, classifiers are added to a bundle that is there.'],
   options,
-  check({ args: { mlp, precision, attention, calibrate, fp8Tolerance } }) {
+  check({ args }) {
+    const { mlp, precision, attention, calibrate, fp8Tolerance } = args
     classifierFiles(mlp)
+    checkWeights(args)
     const { device, calibration } = precisionFacts(precision)
     if (attention === 'fused' && device === 'cpu')
       throw new UsageError(`--attention fused is for --precision ${those((each) => each.device === 'gpu')}`)
@@ -98,32 +116,97 @@ export default command({
       )
   },
   async run({ args, logger, signal }) {
-    const { mlp, output, attention, force } = args
-    const weights = forShorts((model) => args[MODELS[model].short])
-    const file = args.calibrate === 'none' ? undefined : args.calibrate
+    const weights = weightsOf(args)
     await requireModels([
-      ...Object.entries(weights).map(([short, path]) => [`--${short}`, path] as const),
-      ...mlp.map(({ path }) => ['--mlp', path] as const),
+      ...Object.entries(weights ?? {}).map(([short, path]) => [`--${short}`, path] as const),
+      ...args.mlp.map(({ path }) => ['--mlp', path] as const),
     ])
+    if (weights === undefined) return await add(args, logger, signal)
+    const file = args.calibrate === 'none' ? undefined : args.calibrate
     await requireInputs(file)
     const { keepInput } = await import('../../fasta/index.ts')
-    const { importModels } = await import('../../import/index.ts')
     // It is read once for each model, and what a pipe gives comes once.
     await using kept = file === undefined ? undefined : await keepInput(file, signal)
-    const { manifest } = await importModels({
+    const { attention, force, output, default: makeDefault } = args
+    const how = {
       ...weights,
-      ...classifierFiles(mlp),
-      output,
+      ...classifierFiles(args.mlp),
       attention,
       force,
       ...quantization(args, kept?.path),
-      onProgress: (message) => logger.info(message),
+      onProgress: (message: string) => logger.info(message),
       signal,
-    })
+    }
+    if (output === undefined) return await importHome({ ...how, makeDefault }, logger)
+    const { importModels } = await import('../../import/index.ts')
+    const { manifest } = await importModels({ ...how, output })
     sayLengths(manifest, logger)
     logger.info(`wrote ${output}; use it with --bundle ${output}`)
   },
 })
+
+/** @throws UsageError for options that do not belong to what is asked for */
+function checkWeights(args: Args): void {
+  const shorts = MODEL_NAMES.map((model) => MODELS[model].short)
+  const missing = shorts.filter((short) => args[short] === undefined)
+  if (missing.length === 0) {
+    if (args.bundle === undefined) return
+    throw new UsageError('--bundle names a bundle to add classifiers to: a new one is named with --output')
+  }
+  if (missing.length < shorts.length) throw new UsageError(`--${missing[0]} is missing`)
+  const { output, precision, attention, calibrate, default: makeDefault } = args
+  const given = { output, calibrate, default: makeDefault || undefined }
+  const [surplus] = Object.entries(given).filter(([, value]) => value !== undefined)
+  if (surplus !== undefined || precision !== 'fp32' || attention !== 'standard')
+    throw new UsageError(
+      `${shorts.map((short) => `--${short}`).join(' and ')} are missing: without them classifiers are added to the bundle of --bundle`,
+    )
+}
+
+/** The weights that were named; undefined where none were. */
+function weightsOf(args: Args): Record<Short, string> | undefined {
+  const weights = forShorts((model) => args[MODELS[model].short])
+  return Object.values(weights).every((path) => path !== undefined)
+    ? (weights as Record<Short, string>)
+    : undefined
+}
+
+async function importHome(options: HomeImportOptions, logger: Logger): Promise<void> {
+  const { importIntoHome } = await import('../../import/index.ts')
+  const { bundle, id, what, isDefault, otherCalibration } = await importIntoHome(options)
+  sayLengths(bundle.manifest, logger)
+  if (otherCalibration !== undefined)
+    logger.warn(`the bundle that is there was calibrated with ${otherCalibration}, and stays`, {
+      code: 'kept',
+      data: { again: 'import it' },
+    })
+  const done = { made: 'wrote', added: 'added to', there: 'nothing to do: there is' }[what]
+  const use = isDefault ? 'it is the default bundle' : `use it with --bundle ${id}`
+  logger.info(`${done} ${bundle.folder}; ${use}`)
+}
+
+/** Adds classifiers to a bundle that is there. */
+async function add({ mlp, bundle: name, force }: Args, logger: Logger, signal: AbortSignal): Promise<void> {
+  const { bundleLock, findBundle, requireWritableHome, withHomeLock } = await import('../../home/index.ts')
+  const { addClassifiers } = await import('../../import/index.ts')
+  if (name === 'demo') throw new UsageError('the demonstration cannot be changed: name another bundle')
+  const { folder, id } = await findBundle(name)
+  if (id !== undefined) await requireWritableHome()
+  const { mlp: files, chunkLength } = classifierFiles(mlp)
+  const work = (whileHeld: AbortSignal) =>
+    addClassifiers({
+      bundle: folder,
+      mlp: typeof files === 'string' && chunkLength !== undefined ? { [chunkLength]: files } : files,
+      force,
+      onProgress: (message) => logger.info(message),
+      signal: whileHeld,
+    })
+  const onWait = (owner: string) => logger.info(`waiting for ${owner}, which changes the same bundle`)
+  const { manifest } =
+    id === undefined ? await work(signal) : await withHomeLock(bundleLock(id), work, { signal, onWait })
+  sayLengths(manifest, logger)
+  logger.info(`${folder} has ${plural(classifiersOf(manifest).length, 'classifier')}`)
+}
 
 /** Says which chunks the classifiers of a bundle are for. */
 function sayLengths(manifest: Manifest, logger: Logger): void {

@@ -90,7 +90,7 @@ function importOptions(pulled: readonly Pulled[]): string {
   const classifiers = pulled.filter(({ model: { use } }) => use === '500' || use === '300')
   const files = classifiers.map(({ model, path }) => `${model.use}=${path}`)
   const mlp = (files.length === 0 ? ['FILE'] : files).map((file) => `--mlp ${file}`)
-  return `--esm ${pathOf('esm') ?? 'FILE'} --dnabert ${pathOf('dnabert') ?? 'DIR'} ${mlp.join(' ')} --output BUNDLE`
+  return `--esm ${pathOf('esm') ?? 'FILE'} --dnabert ${pathOf('dnabert') ?? 'DIR'} ${mlp.join(' ')}`
 }
 
 const DRAW_MS = 250

@@ -80,7 +80,7 @@ test('what a mirror has is brought to the home and makes a bundle', async () => 
   ])
   expect(pulled.stderr).not.toContain('VIRNUCPRO_HOME')
   const command = /virnucpro (models import .*)/.exec(pulled.stderr)?.[1]?.split(' ') ?? []
-  const made = await virnucpro(command, folder.path)
+  const made = await virnucpro(command, folder.path, env)
   expect(made).toMatchObject({ code: 0 })
   for (const length of [300, 500])
     expect(made.stderr).toContain(`the classifier ${length}_model.pth is for chunks of ${length} bases`)
