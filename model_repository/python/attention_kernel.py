@@ -11,6 +11,8 @@ WARPS, CHUNK = 4, 256
 # From here on a kernel must ask for its shared memory.
 PLAIN_SHARED_BYTES = 48 * 1024
 MAX_DYNAMIC_SHARED_BYTES = 8
+# Of a compiler's log, in a message: the rest says the same of other lines.
+LOG_LINES = 3
 # What a block may have at most (CUdevice_attribute).
 OPTIONAL_SHARED_BYTES = 97
 # Blocks that keep a large GPU busy; with fewer rows the tiles of one are spread over several blocks.
@@ -45,7 +47,8 @@ def compile_kernel(size, alibi, compute_capability, half=False):
     code = library.nvrtcCompileProgram(program, len(settings), texts)
     if code != 0:
         log = fetched(library, program, "nvrtcGetProgramLogSize", "nvrtcGetProgramLog").rstrip(b"\0").decode()
-        raise KernelError(f"NVRTC cannot compile attention.cu for compute capability {compute_capability}: {log}")
+        first = "; ".join(log.splitlines()[:LOG_LINES])
+        raise KernelError(f"NVRTC cannot compile attention.cu for compute capability {compute_capability}: {first}")
     cubin = fetched(library, program, "nvrtcGetCUBINSize", "nvrtcGetCUBIN")
     library.nvrtcDestroyProgram(ctypes.byref(program))
     return cubin

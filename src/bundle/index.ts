@@ -29,6 +29,7 @@ export {
   classifierLength,
   classifiersOf,
   graphFiles,
+  KERNEL_CAPABILITY,
   layoutVersion,
   MANIFEST_FILE,
   type Manifest,

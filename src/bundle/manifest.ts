@@ -307,6 +307,9 @@ export function servedVersion(digest: string): string {
 /** Positions that the table of angles of a graph covers, that of the attention kernel included. */
 export const TABLE_POSITIONS = 4096
 
+/** First compute capability of GPUs that the kernel of fused attention runs on. */
+export const KERNEL_CAPABILITY = 8
+
 /** Chunk length that a classifier was made for, by the name of its file: VirNucPro's own two have it there. */
 export function publishedLength(path: string): number | undefined {
   const found = /^(300|500)_model\.pth$/.exec(basename(path))?.[1]

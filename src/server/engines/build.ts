@@ -4,6 +4,7 @@ import packageManifest from '../../../package.json' with { type: 'json' }
 import {
   type Bundle,
   computesOnCpu,
+  KERNEL_CAPABILITY,
   MODEL_NAMES,
   MODELS,
   type ModelName,
@@ -103,12 +104,16 @@ export async function buildEngines(options: BuildEnginesOptions): Promise<BuiltE
 /** A builder that does not know its GPU beforehand refuses by itself. */
 function checkCapability({ folder, manifest }: Bundle, { gpu, computeCapability }: Target): void {
   const { computeCapability: first = 0 } = precisionFacts(manifest.precision)
-  if (Number(computeCapability) >= first) return
-  throw new EngineError(
-    `the bundle ${folder} is in ${manifest.precision}, which needs a GPU of compute capability ` +
-      `${first.toFixed(1)} or higher; ${gpu} has ${computeCapability}`,
-    { detail: { code: 'gpu-lacks-precision', data: {} } },
-  )
+  const refuse = (what: string, least: number, code: 'gpu-lacks-precision' | 'no-kernel') =>
+    new EngineError(
+      `the bundle ${folder} ${what}, which needs a GPU of compute capability ${least.toFixed(1)} or higher; ` +
+        `${gpu} has ${computeCapability}`,
+      { detail: { code, data: {} } },
+    )
+  if (Number(computeCapability) < first)
+    throw refuse(`is in ${manifest.precision}`, first, 'gpu-lacks-precision')
+  if (manifest.attention === 'fused' && Number(computeCapability) < KERNEL_CAPABILITY)
+    throw refuse('has fused attention', KERNEL_CAPABILITY, 'no-kernel')
 }
 
 /** One plan to build. */

@@ -79,4 +79,26 @@ describe.skipIf(!hasTriton)('from weights to tables on stand-ins for GPUs', () =
         expect(Math.abs(score - expected[i]![1])).toBeLessThan(TOLERANCE)
     },
   )
+
+  test('a GPU without the instructions of the attention kernel is refused before anything is built', async () => {
+    const models = { esm: folder.join('weights/esm'), dnabert: folder.join('weights/dnabert') }
+    const bundle = folder.join('fp16')
+    const mlp = folder.join('weights/mlp.safetensors')
+    await importModels({
+      ...models,
+      mlp,
+      output: bundle,
+      precision: 'fp16',
+      attention: 'fused',
+      calibrate: false,
+    })
+    await using machine = await standInGpus({ gpus: ['t4'] })
+    const words = ['engines', 'build', '--bundle', bundle, '--output', folder.join('refused')]
+    const { code, stderr } = await virnucpro(words, folder.path, machine.env)
+    expect(stderr).toContain(
+      'fused attention, which needs a GPU of compute capability 8.0 or higher; Tesla T4 has 7.5',
+    )
+    expect(stderr).toContain('without --attention fused')
+    expect(code).toBe(64)
+  })
 })

@@ -108,12 +108,13 @@ def get_plugin_registry():
     return REGISTRY
 
 
-def knows_attention(logger):
-    """What TensorRT says of an operator that nobody has registered."""
-    if any(creator.name == ATTENTION for creator in REGISTRY.all_creators):
-        return True
+def attention_creator(logger):
+    """None where nobody has registered that operator, and what TensorRT says then."""
+    for creator in REGISTRY.all_creators:
+        if creator.name == ATTENTION:
+            return creator
     logger.log(ILogger.ERROR, f"plugin {ATTENTION} not found in the plugin registry")
-    return False
+    return None
 
 
 def home():
@@ -138,6 +139,7 @@ class Twin:
         name = os.path.basename(os.path.dirname(graph))
         manifest = manifest_of(self.folder)
         self.precision, model = manifest["precision"], manifest["models"][name]
+        self.heads, self.size, self.alibi = model["heads"], model["width"] // model["heads"], name == "dnabert_s"
         named = os.environ.get("STANDIN_TWINS", "").split(os.pathsep)
         beside = os.path.dirname(self.folder)
         places = [*named, *glob.glob(f"{glob.escape(home())}/bundles/*"), *glob.glob(f"{glob.escape(beside)}/*")]
@@ -184,12 +186,18 @@ class OnnxParser:
     def parse_from_file(self, path):
         with open(path, "rb") as file:
             self.network.attention = ATTENTION.encode() in file.read()
-        if self.network.attention and not knows_attention(self.logger):
+        creator = attention_creator(self.logger) if self.network.attention else None
+        if self.network.attention and creator is None:
             self.errors.append(f"no importer registered for op: {ATTENTION}")
             return False
         try:
-            self.network.twin = Twin(path)
-        except (LookupError, OSError, ValueError) as error:
+            self.network.twin = twin = Twin(path)
+            if creator is not None:
+                # Really compiled, for the GPU that is stood in for.
+                values = {"heads": twin.heads, "size": twin.size, "alibi": twin.alibi, "half": twin.precision == "fp16"}
+                fields = [PluginField(name, np.array([value], np.int32), PluginFieldType.INT32) for name, value in values.items()]
+                creator.create_plugin(ATTENTION, fields, None)
+        except (LookupError, OSError, RuntimeError, ValueError) as error:
             self.errors.append(str(error))
         return not self.errors
 
@@ -326,7 +334,7 @@ class Runtime(runtime.Runtime):
             if plan[key] != here:
                 self.logger.log(ILogger.ERROR, f"{words} {here} got {plan[key]}, please rebuild.")
                 return None
-        if plan["attention"] and not knows_attention(self.logger):
+        if plan["attention"] and attention_creator(self.logger) is None:
             return None
         return Engine(plan, self.logger, archive)
 
