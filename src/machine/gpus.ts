@@ -121,6 +121,13 @@ async function numbered(
   return isSame ? ordered : uuids
 }
 
+/** Why no GPU may be used, in words: the driver's where it is in trouble. */
+export function lackOfGpus({ all, visible, problem }: Omit<GpuSurvey, 'gpus'>): string {
+  if (problem !== undefined) return `the driver of the GPUs does not answer (nvidia-smi ${problem})`
+  if (all.length === 0) return 'this machine has no GPU'
+  return `CUDA_VISIBLE_DEVICES=${visible} leaves none of ${all.length} GPUs`
+}
+
 /** Kinds in the order of their first GPU. */
 export function gpuKinds(gpus: readonly Gpu[]): GpuKind[] {
   const kinds = Map.groupBy(gpus, ({ name, computeCapability }) => `${name}\n${computeCapability}`)

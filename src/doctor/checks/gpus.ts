@@ -1,4 +1,4 @@
-import { type GpuSurvey, gpuKinds } from '../../machine/index.ts'
+import { type GpuSurvey, gpuKinds, lackOfGpus } from '../../machine/index.ts'
 import { bytes, count } from '../../text/numbers.ts'
 import { isSupported, LEAST_CAPABILITY } from '../examination.ts'
 import { type Check, ok, warning } from '../finding.ts'
@@ -10,15 +10,11 @@ export default {
   remedy: 'unset CUDA_VISIBLE_DEVICES',
   async examine({ survey }) {
     const found = await survey()
-    const { gpus, all, visible } = found
+    const { gpus, all } = found
     // The finding about the driver says more.
     if (found.problem !== undefined) return undefined
     if (all.length === 0) return ok('none: the processor computes')
-    if (gpus.length === 0)
-      return warning(
-        `CUDA_VISIBLE_DEVICES=${visible} leaves none of ${all.length}: the processor computes`,
-        this.remedy,
-      )
+    if (gpus.length === 0) return warning(`${lackOfGpus(found)}: the processor computes`, this.remedy)
     const text = describe(found)
     const newer = gpus.filter(isSupported)
     const old = gpus.find((gpu) => !newer.includes(gpu))

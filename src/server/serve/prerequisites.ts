@@ -1,7 +1,7 @@
 import { accessSync, constants, statSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
-import { surveyGpus } from '../../machine/index.ts'
+import { type GpuSurvey, lackOfGpus, surveyGpus } from '../../machine/index.ts'
 import { NoInputError } from '../../system/errors.ts'
 import { reasonOf } from '../../system/problems.ts'
 import { ServerNotFoundError } from './errors.ts'
@@ -94,7 +94,10 @@ export async function requireDocker(): Promise<void> {
  * `nvidia-smi` is not there or fails, those that CUDA_VISIBLE_DEVICES names, in its words. Empty when there is none.
  */
 export async function findGpus(): Promise<string[]> {
-  const { gpus, all, visible = '' } = await surveyGpus()
+  return namesOf(await surveyGpus())
+}
+
+function namesOf({ gpus, all, visible = '' }: GpuSurvey): string[] {
   if (all.length > 0) return gpus.map(({ uuid }) => uuid)
   return visible
     .split(',')
@@ -122,13 +125,12 @@ export async function serverShares(gpus?: readonly string[]): Promise<string[] |
  * @throws ServerNotFoundError when there is none
  */
 export async function visibleGpus(): Promise<string[]> {
-  const found = await findGpus()
+  const survey = await surveyGpus()
+  const found = namesOf(survey)
   if (found.length > 0) return found
-  const set = process.env.CUDA_VISIBLE_DEVICES
-  throw new ServerNotFoundError(
-    set === undefined ? 'no GPU found (nvidia-smi lists none)' : `CUDA_VISIBLE_DEVICES=${set} names no GPU`,
-    { detail: { code: 'no-gpu-for-servers', data: {} } },
-  )
+  throw new ServerNotFoundError(`no GPU for a server each: ${lackOfGpus(survey)}`, {
+    detail: { code: 'no-gpu-for-servers', data: {} },
+  })
 }
 
 async function run(argv: string[]): Promise<{ code: number; out: string; problem: string }> {

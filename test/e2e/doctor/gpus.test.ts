@@ -63,7 +63,7 @@ test('CUDA_VISIBLE_DEVICES', async () => {
   const none = await doctor({ ...env, CUDA_VISIBLE_DEVICES: '7' })
   expect(none.by.gpus).toMatchObject({
     verdict: 'warning',
-    text: 'CUDA_VISIBLE_DEVICES=7 leaves none of 4: the processor computes',
+    text: 'CUDA_VISIBLE_DEVICES=7 leaves none of 4 GPUs: the processor computes',
     remedy: 'unset CUDA_VISIBLE_DEVICES',
   })
   expect(none.verdicts.server).toBeUndefined()

@@ -3,6 +3,7 @@ import { chmodSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parse } from 'yaml'
 import { temporaryFolder } from '../../../scripts/support/temporary.ts'
+import { standInGpus } from '../../support/gpu/standins.ts'
 import { repository as root, virnucpro } from '../cli/support.ts'
 import { demoRepository, descendants, serve } from './support.ts'
 
@@ -34,6 +35,23 @@ test('--dry-run --per-gpu gives each container its own GPU and ports', async () 
   expect(second).toContain('VIRNUCPRO_GRPC_PORT=8004 ')
   expect(second).toContain('CUDA_VISIBLE_DEVICES=GPU-b ')
   expect(second).toContain('--project-name virnucpro-8004 ')
+})
+
+test('--per-gpu names GPUs by UUID, and says why there is none', async () => {
+  const args = ['serve', '--container', '--repository', '/data', '--per-gpu', '--dry-run']
+  await using two = await standInGpus({ gpus: ['t4', 'h200', 't4'] })
+  const env = { ...two.env, CUDA_DEVICE_ORDER: 'PCI_BUS_ID' }
+  const { out } = await virnucpro(args, { env: { ...env, CUDA_VISIBLE_DEVICES: '1,0' } })
+  const named = [...out.matchAll(/CUDA_VISIBLE_DEVICES=(\S+)/g)].map(([, value]) => value)
+  expect(named).toEqual([two.uuids[1], two.uuids[0]])
+  const hidden = await virnucpro(args, { env: { ...env, CUDA_VISIBLE_DEVICES: '3' } })
+  expect(hidden).toMatchObject({ code: 69 })
+  expect(hidden.err).toContain('CUDA_VISIBLE_DEVICES=3 leaves none of 3 GPUs')
+  await using broken = await standInGpus({ gpus: ['t4'], driver: null })
+  const silent = await virnucpro(args, { env: broken.env })
+  expect(silent.err).toContain(
+    'the driver of the GPUs does not answer (nvidia-smi says: NVIDIA-SMI has failed',
+  )
 })
 
 test('the compose file knows every variable, listens on this machine only and reserves GPUs', async () => {
