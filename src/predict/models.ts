@@ -12,7 +12,7 @@ import {
   type Tokenizer,
 } from '../bundle/index.ts'
 import { type EmbeddingBackend, OtherModelError, type ServerFacts } from '../dispatch/index.ts'
-import { findBundle } from '../home/index.ts'
+import { findBundle, lease } from '../home/index.ts'
 import type { ModelCounts } from '../monitor/index.ts'
 import { statedModels } from '../server/repository/index.ts'
 import type { PredictOptions } from '../settings/index.ts'
@@ -62,8 +62,10 @@ export async function openModels(
   onLost: (error: unknown) => void,
   signal?: AbortSignal,
 ): Promise<RunModels> {
-  const bundle = await openBundle((await findBundle(options.bundle)).folder, signal)
+  const { folder } = await findBundle(options.bundle)
   await using opened = new AsyncDisposableStack()
+  opened.use(await lease(folder))
+  const bundle = await openBundle(folder, signal)
   const chosen = await chooseClassifier(options, bundle, logger)
   const classifier = opened.use(await chosen.open())
   const way = await chooseWay({ options, bundle, logger, signal })

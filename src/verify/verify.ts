@@ -19,6 +19,7 @@ import {
   TritonBackend,
   type TritonOptions,
 } from '../dispatch/index.ts'
+import { lease } from '../home/index.ts'
 import { limitedThreads } from '../system/cores.ts'
 import { UsageError } from '../system/errors.ts'
 import type { Logger } from '../system/logger.ts'
@@ -66,9 +67,10 @@ export interface VerifyReport {
  */
 export async function verify(options: VerifyOptions): Promise<VerifyReport> {
   const { triton, golden } = options
+  await using opened = new AsyncDisposableStack()
+  opened.use(await lease(options.bundle))
   const bundle = await openBundle(options.bundle, options.signal)
   const tokenizers = await readTokenizers(bundle)
-  await using opened = new AsyncDisposableStack()
   const needsGraphs = triton === undefined || golden === undefined
   const graphs = needsGraphs ? opened.use(await openGraphs(bundle, options)) : undefined
   const servers = triton && opened.use(await openServers(bundle, { ...options, ...triton }))

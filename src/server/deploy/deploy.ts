@@ -1,4 +1,4 @@
-import { homeFolder, withHomeLock, writableFolder } from '../../home/index.ts'
+import { homeFolder, lease, withHomeLock, writableFolder } from '../../home/index.ts'
 import { freeBytes } from '../../machine/index.ts'
 import { bytes, estimate } from '../../text/numbers.ts'
 import { DeployError } from './errors.ts'
@@ -11,6 +11,7 @@ export async function deploy(request: DeployRequest): Promise<Deployment> {
   const { id, form } = wantedOf(request)
   const ready = readyOf(await look(request))
   if (ready !== undefined) return ready
+  await using _ = await lease(request.base.folder)
   const say = request.onProgress ?? ((message: string) => request.logger.info(message))
   return await withHomeLock(
     `deploy-${id}-${form}`,

@@ -1,3 +1,4 @@
+import { lease } from '../../home/index.ts'
 import type { Logger } from '../../system/logger.ts'
 import { orClose } from '../../system/or-close.ts'
 import { errorLines, warnOf } from './errors.ts'
@@ -48,8 +49,13 @@ export async function startServer(options: ServeOptions): Promise<RunningServer>
   options.signal?.throwIfAborted()
 
   const servers: SupervisedServer[] = []
-  const stopAll = () => Promise.all(servers.map((server) => server.stop()))
+  const inUse = new AsyncDisposableStack()
+  const stopAll = async () => {
+    await Promise.all(servers.map((server) => server.stop()))
+    await inUse.disposeAsync()
+  }
   await orClose({ close: stopAll }, async () => {
+    for (const path of [options.repository, serverBin]) if (path !== undefined) inUse.use(await lease(path))
     for (const plan of plans) servers.push(new SupervisedServer(plan))
     await Promise.all(servers.map((server) => server.ready(options.signal)))
   })
