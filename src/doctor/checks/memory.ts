@@ -1,12 +1,11 @@
 import { type Bundle, computesOnCpu, MODEL_NAMES } from '../../bundle/index.ts'
+import { CPU_TOKEN_BUDGET } from '../../settings/index.ts'
 import { bytes } from '../../text/numbers.ts'
 import type { Examination } from '../examination.ts'
 import { type Check, ok, problem, warning } from '../finding.ts'
 
 /** The program itself with two windows of 10,000 frames, and what ONNX Runtime takes beside the weights. */
 const BASE_BYTES = 1e9
-/** Tokens of a batch in this process. */
-const CPU_TOKENS = 2048
 
 export default {
   id: 'memory',
@@ -52,7 +51,7 @@ function largestWeights(bundle: Bundle | undefined): number {
 function neededInProcess({ manifest: { models } }: Bundle): number {
   const weights = MODEL_NAMES.reduce((sum, name) => sum + models[name].weights.bytes, 0)
   const inside = MODEL_NAMES.map(
-    (name) => CPU_TOKENS * 4 * (2 * models[name].hidden + 8 * models[name].width),
+    (name) => CPU_TOKEN_BUDGET * 4 * (2 * models[name].hidden + 8 * models[name].width),
   )
   return BASE_BYTES + weights + Math.max(...inside)
 }
