@@ -23,6 +23,7 @@ const ADVICE: { [Code in keyof ErrorCodes]: (data: ErrorCodes[Code]) => string }
   'memory-too-small': ({ model, tokens }) =>
     `--${model}-batch-size ${tokens} makes such batches from the start`,
   'own-servers': () => '--backend onnx computes in this process',
+  'server-kept': () => 'virnucpro serve --stop ends it',
   'unnamed-server': ({ url }) => `To use it: --triton ${url}`,
   'no-server-program': () =>
     'Name a server program with --server-bin, or start one in a container: virnucpro serve --container --repository DIR',

@@ -1,9 +1,19 @@
+import { resolve } from 'node:path'
 import { type Bundle, computesOnCpu } from '../bundle/index.ts'
 import { contractsOf, type EmbeddingBackend, OnnxRuntimeBackend, TritonBackend } from '../dispatch/index.ts'
+import { withHomeLock } from '../home/index.ts'
 import { verifyRepository } from '../server/repository/index.ts'
-import { freePorts, serverShares, startServer } from '../server/serve/index.ts'
+import { freePorts, keepServer, type OwnServer, serverShares, startServer } from '../server/serve/index.ts'
 import { UsageError } from '../system/errors.ts'
-import { endpointsOf, type Servers, type Way, type WayRequest } from './way.ts'
+import {
+  endpointsOf,
+  type Launch,
+  ownServers,
+  type Servers,
+  type Started,
+  type Way,
+  type WayRequest,
+} from './way.ts'
 
 export interface BackendRequest extends WayRequest {
   /** Called when a server that was started for this run ends by itself. */
@@ -32,26 +42,74 @@ export async function openBackend(
 
 /** @throws ServerError when it does not start, RepositoryError when what it would compute with is damaged */
 async function startOwn(
-  { launch }: Extract<Way, { kind: 'started' }>,
-  { logger, signal, onLost }: BackendRequest,
+  { launch }: Started,
+  request: BackendRequest,
   stack: AsyncDisposableStack,
 ): Promise<Servers> {
-  logger.info(`starting a server with the models of ${launch.repository}`)
+  const { signal, options } = request
   const failed = new AbortController()
   const stops = AbortSignal.any([failed.signal, ...(signal === undefined ? [] : [signal])])
-  const gpus = await serverShares(launch.gpus)
-  const ports = await freePorts(gpus?.length)
-  const options = { ...launch, gpus, ports, endsAtOnce: true, logger, signal: stops }
   // Both read the same gigabytes, which come from the disk once.
-  const starting = startServer(options).then((server) => stack.use(server))
   const checking = verifyRepository(launch.repository, stops)
-  const [server] = await Promise.all([starting, checking]).catch(async (error) => {
+  const starting = options.keepServer
+    ? startKept(launch, options.keepServer, { ...request, signal: stops }, stack)
+    : startForRun(launch, { ...request, signal: stops }, stack)
+  const [servers] = await Promise.all([starting, checking]).catch(async (error) => {
     failed.abort(error)
     await Promise.allSettled([starting, checking])
     throw error
   })
+  return servers
+}
+
+/** A server that ends with the run. */
+async function startForRun(
+  launch: Launch,
+  { logger, signal, onLost }: BackendRequest,
+  stack: AsyncDisposableStack,
+): Promise<Servers> {
+  logger.info(`starting a server with the models of ${launch.repository}`)
+  const gpus = await serverShares(launch.gpus)
+  const ports = await freePorts(gpus?.length)
+  const server = stack.use(await startServer({ ...launch, gpus, ports, endsAtOnce: true, logger, signal }))
   server.ended.catch(onLost)
   return { ...endpointsOf(server.endpoints), isTrusted: (url) => server.serves(url) }
+}
+
+/** A server that goes on for the next runs. Of runs that begin at once, one starts it and the others use it. */
+async function startKept(
+  launch: Launch,
+  idleTimeout: number,
+  request: BackendRequest,
+  stack: AsyncDisposableStack,
+): Promise<Servers> {
+  const { logger, signal } = request
+  const kept = await withHomeLock(
+    'kept-server',
+    async (signal) => {
+      const gpus = await serverShares(launch.gpus)
+      const same = ({ repository, gpu }: OwnServer) =>
+        repository === resolve(launch.repository) &&
+        (gpus === undefined ? gpu === undefined : gpus.includes(gpu ?? ''))
+      const running = ownServers(undefined).servers.filter(same)
+      if (running.length > 0) return running
+      logger.info(`starting a server with the models of ${launch.repository}`)
+      const options = { ...launch, gpus, ports: await freePorts(gpus?.length), idleTimeout }
+      return await keepServer(options, { logger, signal })
+    },
+    { ...(signal !== undefined && { signal }) },
+  )
+  if (kept === undefined) {
+    logger.warn(
+      'the server ends with this run: there is no private folder in which the next run would find it',
+    )
+    return await startForRun(launch, request, stack)
+  }
+  logger.info(`the server goes on after this run, until nobody has used it for ${idleTimeout} s`, {
+    code: 'server-kept',
+    data: {},
+  })
+  return { ...endpointsOf(kept), isTrusted: ownServers(undefined).isTrusted }
 }
 
 async function openTriton(

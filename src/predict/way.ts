@@ -4,11 +4,13 @@ import {
   DEFAULT_PORTS,
   findGpus,
   findServer,
+  type OwnServer,
   OwnServers,
   PORT_STEP,
   requireRepository,
   requireServer,
   type ServeOptions,
+  serverShares,
 } from '../server/serve/index.ts'
 import type { PredictOptions } from '../settings/index.ts'
 import type { Detail } from '../system/error-codes.ts'
@@ -32,13 +34,27 @@ export type Launch = Pick<
 >
 
 /** Which way the embeddings of a run are computed. */
-export type Way =
-  /** ONNX Runtime in this process; `why` is for the user. */
-  | { readonly kind: 'here'; readonly why: string }
-  /** Servers that run already. */
-  | { readonly kind: 'running'; readonly servers: Servers; readonly why: string }
-  /** A server that is started for the run and ends with it. */
-  | { readonly kind: 'started'; readonly launch: Launch; readonly why: string }
+export type Way = Here | Running | Started
+
+/** ONNX Runtime in this process; `why` is for the user. */
+export interface Here {
+  readonly kind: 'here'
+  readonly why: string
+}
+
+/** Servers that run already. */
+export interface Running {
+  readonly kind: 'running'
+  readonly servers: Servers
+  readonly why: string
+}
+
+/** A server that is started for the run. */
+export interface Started {
+  readonly kind: 'started'
+  readonly launch: Launch
+  readonly why: string
+}
 
 /**
  * The first of these that is there: what the options name; servers of this user with the same models; a server of its own
@@ -86,12 +102,23 @@ export const endpointsOf = (servers: readonly { grpcUrl: string; metricsUrl: str
   metricsUrls: servers.map(({ metricsUrl }) => metricsUrl),
 })
 
+/** Servers of this user on exactly these GPUs; on whatever they were started with where none are named. */
+export function ownServers(gpus: readonly string[] | undefined): {
+  servers: OwnServer[]
+  isTrusted(url: string): boolean
+} {
+  const own = new OwnServers()
+  const servers = own.list().filter(({ gpu = '' }) => gpus === undefined || gpus.includes(gpu))
+  return { servers, isTrusted: (url) => own.isOwn(url) }
+}
+
 /** Those that `serve` of this user has started, as far as they have the models of the run; undefined when there is none. */
 async function runningServers({ options, bundle, logger, signal }: WayRequest): Promise<Way | undefined> {
-  // A server that runs already has GPUs of its own choice.
-  if (options.gpus !== undefined) return undefined
-  const own = new OwnServers()
-  const started = own.list()
+  const { gpus } = options
+  // One that is not there is found out when a server is to start on it.
+  const chosen = gpus && (await findGpus()).filter((_, number) => gpus.includes(number))
+  const own = ownServers(chosen && (await serverShares(chosen)))
+  const started = own.servers
   const { endpoints } = endpointsOf(started)
   const wanted = contractsOf(bundle)
   const { urls, unusable } = await suitableServers(wanted, endpoints, signal)
@@ -103,9 +130,11 @@ async function runningServers({ options, bundle, logger, signal }: WayRequest): 
       code: 'own-servers',
       data: {},
     })
-    const servers = { ...usable, isTrusted: (url: string) => own.isOwn(url) }
+    const servers = { ...usable, isTrusted: own.isTrusted }
     return { kind: 'running', servers, why: 'you have started these servers' }
   }
+  // Nobody knows what GPUs others use.
+  if (gpus !== undefined) return undefined
   // Whatever else has the models of the run is named, and gets nothing.
   const usual = await usualServers({ first: DEFAULT_PORTS.grpc, step: PORT_STEP })
   const others = await suitableServers(

@@ -3,6 +3,7 @@ import { flag, type Option, type Options, option, section, type Values } from '.
 import {
   boolean,
   device,
+  duration,
   endpoints,
   fileStem,
   gpus,
@@ -129,6 +130,11 @@ const computeSettings = section('Where and how to compute', {
   libraryPath: option(
     text('DIR[:…]'),
     'folders of libraries that it needs, before those of `LD_LIBRARY_PATH`',
+  ),
+  keepServer: option(
+    duration,
+    'let a server that is started for this run [go on for the next ones](serving.md#keeping-a-server) until nobody has used it for so long: 90s, 15m, 2h',
+    { otherwise: 'it ends with the run' },
   ),
   device: option(
     device,

@@ -26,6 +26,18 @@ export function wholeNumber(hint: string, least: number, most = Number.MAX_SAFE_
   return { hint, schema: v.pipe(number, v.minValue(least, message), v.maxValue(most, message)) }
 }
 
+const SECONDS = { s: 1, m: 60, h: 3600 } as const
+
+/** A time in seconds, minutes or hours, as seconds; 0 for none at all. */
+export const duration = {
+  hint: 'TIME',
+  schema: v.pipe(
+    string,
+    v.regex(/^(?:0|[1-9]\d{0,5}[smh])$/, 'expected a time such as 90s, 15m or 2h'),
+    v.transform((text) => (text === '0' ? 0 : Number.parseInt(text, 10) * SECONDS[text.at(-1) as 's'])),
+  ),
+}
+
 /** A number between `least` and `most`. */
 export function numberFrom(hint: string, least: number, most: number) {
   const message = `expected a number from ${least} to ${most}`

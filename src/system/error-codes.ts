@@ -39,6 +39,8 @@ export interface ErrorCodes {
   'memory-too-small': { model: string; tokens: number }
   /** Servers are used that the user has started, though none was named. */
   'own-servers': NoData
+  /** A server goes on when the run that started it has ended. */
+  'server-kept': NoData
   /** A server has the models of the run, but nobody has named it. */
   'unnamed-server': { url: string }
   /** No server program is named, and none found. */

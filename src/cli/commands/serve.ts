@@ -1,5 +1,8 @@
-import { flag, option, section, text, wholeNumber } from '../../settings/index.ts'
-import { UsageError } from '../../system/errors.ts'
+import { duration, flag, option, section, text, wholeNumber } from '../../settings/index.ts'
+import { TryAgainError, UsageError } from '../../system/errors.ts'
+import type { Logger } from '../../system/logger.ts'
+import { printable } from '../../system/printable.ts'
+import { columns } from '../../text/columns.ts'
 import { command } from '../command.ts'
 
 /** What stopping may take beside the requests under way, in seconds. */
@@ -18,9 +21,7 @@ export default command({
   words: 'more',
   options: {
     ...section('Server', {
-      repository: option(text('DIR'), 'model repository, made by `virnucpro repository build`', {
-        required: true,
-      }),
+      repository: option(text('DIR'), 'model repository, made by `virnucpro repository build`'),
       serverBin: option(text('PATH'), 'server program', { otherwise: SERVER_BIN, excludes: 'container' }),
       backendDirectory: option(text('DIR'), "folder of the server's backends", {
         otherwise: "the server's own",
@@ -40,7 +41,18 @@ export default command({
         'how long requests in progress may take when the server stops',
         { default: 30 },
       ),
+      idleTimeout: option(
+        duration,
+        'end by itself when nobody has used the servers for so long: 90s, 15m, 2h',
+        { otherwise: 'never' },
+      ),
       dryRun: flag('print the commands and start nothing'),
+    }),
+    ...section('Servers that run', {
+      list: flag('list the servers that you have started on this machine, and start none'),
+      stop: flag('end those that `predict --keep-server` has left running, and start none', {
+        excludes: 'list',
+      }),
     }),
     ...section('Where it listens', {
       address: option(
@@ -66,12 +78,25 @@ export default command({
   },
   patienceMs: ({ drainTimeout }) => 1000 * (drainTimeout + STOP_SECONDS),
   async run({ args, words, logger, signal }) {
-    const { perGpu, dryRun, httpPort: http, grpcPort: grpc, metricsPort: metrics, ...given } = args
+    const {
+      list,
+      stop,
+      perGpu,
+      dryRun,
+      httpPort: http,
+      grpcPort: grpc,
+      metricsPort: metrics,
+      ...given
+    } = args
+    if (list) return await listServers()
+    if (stop) return await stopServers(logger)
+    const { repository } = given
+    if (repository === undefined) throw new UsageError('missing option --repository')
     const { serverCommands, serverShares, shellCommand, startServer, visibleGpus } = await import(
       '../../server/serve/index.ts'
     )
     const gpus = perGpu ? await visibleGpus() : given.container ? undefined : await serverShares()
-    const options = { ...given, ports: { http, grpc, metrics }, args: words, gpus, logger }
+    const options = { ...given, repository, ports: { http, grpc, metrics }, args: words, gpus, logger }
     if (dryRun) {
       for (const { command } of serverCommands(options)) process.stdout.write(`${shellCommand(command)}\n`)
       return
@@ -90,6 +115,29 @@ export default command({
     await Promise.race([server.ended, aborted(signal)])
   },
 })
+
+const HEADER = ['ADDRESS', 'GPUS', 'SINCE', 'ENDS', 'REPOSITORY']
+
+async function listServers(): Promise<void> {
+  const { OwnServers } = await import('../../server/serve/index.ts')
+  const rows = new OwnServers().list().map(({ grpcUrl, gpu, since, idleTimeout, repository }) => {
+    const ends = idleTimeout === undefined ? 'never' : `${idleTimeout} s without use`
+    return [grpcUrl, gpu ?? 'all', since ?? '-', ends, printable(repository)]
+  })
+  if (rows.length > 0) process.stdout.write(`${columns([HEADER, ...rows]).join('\n')}\n`)
+}
+
+/** @throws TryAgainError when one does not end */
+async function stopServers(logger: Logger): Promise<void> {
+  const { stopKept } = await import('../../server/serve/index.ts')
+  const { ended, left } = await stopKept()
+  for (const { grpcUrl } of ended) logger.info(`the server at ${grpcUrl} has ended`)
+  if (ended.length + left.length === 0) logger.info('no server runs that a run has left')
+  if (left.length > 0) {
+    const urls = left.map(({ grpcUrl }) => grpcUrl).join(', ')
+    throw new TryAgainError(`the server at ${urls} has been asked to end, and has not ended yet`)
+  }
+}
 
 function aborted(signal: AbortSignal): Promise<void> {
   return new Promise((settle) => {

@@ -11,6 +11,8 @@ export {
   ServerNotFoundError,
   StartupTimeoutError,
 } from './errors.ts'
+// Servers that outlive the program that asked for them.
+export { type KeptOptions, keepServer, stopKept } from './kept.ts'
 export {
   DEFAULT_PORTS,
   PORT_STEP,

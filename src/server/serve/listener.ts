@@ -7,8 +7,9 @@ export interface Listener {
   readonly start: string
 }
 
-/** State of a listening socket in /proc/net/tcp. Source: proc(5), include/net/tcp_states.h. */
+/** States of a socket in /proc/net/tcp. Source: proc(5), include/net/tcp_states.h. */
 const LISTEN = '0A'
+const ESTABLISHED = '01'
 
 /**
  * The process of a group that listens at a port of this machine; undefined when none does, or when anybody else listens
@@ -40,15 +41,23 @@ export function isRunning({ pid, start }: Listener): boolean {
 }
 
 function listeningAt(port: number): Set<string> {
+  return new Set(socketsAt(port, LISTEN))
+}
+
+/** How many are connected to a port of this machine; 0 where the system does not show it. */
+export function connectionsAt(port: number): number {
+  return socketsAt(port, ESTABLISHED).length
+}
+
+/** Inodes of the sockets at a port that are in a state. */
+function socketsAt(port: number, wanted: string): string[] {
   const suffix = `:${port.toString(16).toUpperCase().padStart(4, '0')}`
   const rows = [tableOf('tcp'), tableOf('tcp6')].flatMap((text) => text.split('\n').slice(1))
-  const inodes = new Set<string>()
-  for (const row of rows) {
+  return rows.flatMap((row) => {
     // Number, local and remote address, state, queues, timer, retransmits, user, timeout, inode.
     const [, local = '', , state, , , , , , inode] = row.trim().split(/\s+/)
-    if (state === LISTEN && local.endsWith(suffix) && inode !== undefined) inodes.add(inode)
-  }
-  return inodes
+    return state === wanted && local.endsWith(suffix) && inode !== undefined ? [inode] : []
+  })
 }
 
 function tableOf(protocol: string): string {

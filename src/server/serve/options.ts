@@ -56,6 +56,10 @@ export interface ServeOptions {
   readonly args?: readonly string[] | undefined
   /** Let `predict` of the same user find the servers by itself. @default false */
   readonly announce?: boolean | undefined
+  /** Seconds that nobody has used it after which it ends by itself. @default never */
+  readonly idleTimeout?: number | undefined
+  /** It goes on when whoever asked for it has ended; see `keepServer`. @default false */
+  readonly background?: boolean | undefined
   /** What happens when a server that was ready ends by itself. @default up to four new starts in a row */
   readonly restart?: RestartPolicy | undefined
   readonly logger?: Logger | undefined

@@ -1,6 +1,6 @@
 import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { hostname } from 'node:os'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import * as v from 'valibot'
 import { parseJson } from '../../system/json.ts'
 import type { Logger } from '../../system/logger.ts'
@@ -26,6 +26,15 @@ const RecordSchema = v.object({
   host: v.string(),
   /** Also in the environment of the server, which only the same user can read. */
   secret: v.string(),
+  repository: v.optional(v.string(), ''),
+  /** GPUs it was started with; absent for all. */
+  gpu: v.optional(v.string()),
+  /** The program that watches over it, and when that started. */
+  starter: v.optional(v.object({ pid: v.number(), start: v.string() })),
+  background: v.optional(v.boolean(), false),
+  idleTimeout: v.optional(v.number()),
+  /** When it was ready. */
+  since: v.optional(v.string()),
 })
 type ServerRecord = v.InferOutput<typeof RecordSchema>
 
@@ -33,6 +42,18 @@ type ServerRecord = v.InferOutput<typeof RecordSchema>
 export interface OwnServer {
   readonly grpcUrl: string
   readonly metricsUrl: string
+  /** Its model repository. */
+  readonly repository: string
+  /** UUIDs of the GPUs that it was given, separated by commas; undefined for all. */
+  readonly gpu?: string | undefined
+  /** Whether it outlives the program that asked for it. */
+  readonly background: boolean
+  /** Seconds without use after which it ends; undefined for never. */
+  readonly idleTimeout?: number | undefined
+  /** ISO time at which it was ready. */
+  readonly since?: string | undefined
+  /** The program that watches over it. */
+  readonly starter?: { readonly pid: number; readonly start: string } | undefined
 }
 
 /** Tells other programs of this user about a server; call the result when it has ended. */
@@ -56,6 +77,12 @@ export function announce(server: OneServer, logger: Logger | undefined): () => v
     place: processPlace(),
     host: hostname(),
     secret: server.secret,
+    repository: resolve(server.plan.repository),
+    ...(server.plan.gpu !== undefined && { gpu: server.plan.gpu }),
+    starter: { pid: process.pid, start: processStart(process.pid) ?? '' },
+    background: server.plan.background ?? false,
+    ...(server.plan.idleTimeout !== undefined && { idleTimeout: server.plan.idleTimeout }),
+    since: new Date().toISOString(),
   }
   const path = join(folder, `server-${crypto.randomUUID()}.json`)
   try {
@@ -85,7 +112,7 @@ export class OwnServers {
   /** Those that run now, in the order of their ports. */
   list(): OwnServer[] {
     const found = this.#prove()
-    return found.sort((a, b) => a.port - b.port).map(({ grpcUrl, metricsUrl }) => ({ grpcUrl, metricsUrl }))
+    return found.sort((a, b) => a.port - b.port).map(({ secret: _, ...server }) => server)
   }
 
   /**

@@ -2,6 +2,7 @@ import { lease } from '../../home/index.ts'
 import type { Logger } from '../../system/logger.ts'
 import { orClose } from '../../system/or-close.ts'
 import { errorLines, warnOf } from './errors.ts'
+import { untilIdle } from './idle.ts'
 import { planServers, type ServeOptions } from './options.ts'
 import { requireFreePorts } from './ports.ts'
 import { requireDocker, requireRepository, requireServer } from './prerequisites.ts'
@@ -26,7 +27,7 @@ export interface RunningServer extends AsyncDisposable {
   serves(grpcUrl: string): boolean
   /**
    * Rejects with a ServerError when the last server has been given up, having ended by itself too often; resolves when all
-   * have been stopped.
+   * have been stopped, or have ended since nobody has used them for the time of the options.
    */
   readonly ended: Promise<void>
   /** Lets requests under way finish, then ends all servers. */
@@ -59,16 +60,26 @@ export async function startServer(options: ServeOptions): Promise<RunningServer>
     for (const plan of plans) servers.push(new SupervisedServer(plan))
     await Promise.all(servers.map((server) => server.ready(options.signal)))
   })
-  return running(servers, stopAll, options.logger)
+  return running(servers, stopAll, options)
 }
 
 function running(
   servers: readonly SupervisedServer[],
   stopAll: () => Promise<unknown>,
-  logger: Logger | undefined,
+  { idleTimeout, logger }: ServeOptions,
 ): RunningServer {
+  const stopping = new AbortController()
   const stop = async () => {
+    stopping.abort()
     await stopAll()
+  }
+  if (idleTimeout !== undefined) {
+    const current = () => servers.map(({ server }) => server)
+    void untilIdle(current, idleTimeout, stopping.signal).then(async () => {
+      if (stopping.signal.aborted) return
+      logger?.info(`nobody has used the server for ${idleTimeout} s: it ends`)
+      await stop()
+    })
   }
   const ended = allGivenUp(servers, logger)
   // Whoever does not wait for it must not be ended by it.
