@@ -32,6 +32,8 @@ export interface GpuSurvey {
   gpus: Gpu[]
   /** All that the driver lists. */
   all: Gpu[]
+  /** GPUs that are to be divided (MIG) and have no instance yet: nothing can compute there. */
+  undivided: number
   /** Value of CUDA_VISIBLE_DEVICES, where it is set. */
   visible: string | undefined
   /** Why the driver does not list its GPUs, in words that follow `nvidia-smi`. */
@@ -68,7 +70,7 @@ export async function listGpus(signal?: AbortSignal): Promise<Gpu[]> {
  */
 export async function surveyGpus(signal?: AbortSignal): Promise<GpuSurvey> {
   const visible = process.env.CUDA_VISIBLE_DEVICES
-  const none = { gpus: [], all: [], visible }
+  const none = { gpus: [], all: [], undivided: 0, visible }
   const answer = await askNvidiaSmi([`--query-gpu=${FIELDS.join()}`, '--format=csv,noheader,nounits'], {
     signal,
   })
@@ -100,6 +102,7 @@ export async function surveyGpus(signal?: AbortSignal): Promise<GpuSurvey> {
   return {
     gpus: visibleDevices(visible, uuids, devices).map(withoutParent),
     all: devices.map(withoutParent),
+    undivided: uuids.filter((uuid) => !devices.some(({ parent }) => parent === uuid)).length,
     visible,
   }
 }
@@ -122,8 +125,9 @@ async function numbered(
 }
 
 /** Why no GPU may be used, in words: the driver's where it is in trouble. */
-export function lackOfGpus({ all, visible, problem }: Omit<GpuSurvey, 'gpus'>): string {
+export function lackOfGpus({ all, undivided, visible, problem }: Omit<GpuSurvey, 'gpus'>): string {
   if (problem !== undefined) return `the driver of the GPUs does not answer (nvidia-smi ${problem})`
+  if (all.length === 0 && undivided > 0) return 'the GPUs are in MIG mode and have no instance'
   if (all.length === 0) return 'this machine has no GPU'
   return `CUDA_VISIBLE_DEVICES=${visible} leaves none of ${all.length} GPUs`
 }

@@ -3,6 +3,9 @@ import { bytes, count } from '../../text/numbers.ts'
 import { isSupported, LEAST_CAPABILITY } from '../examination.ts'
 import { type Check, ok, warning } from '../finding.ts'
 
+const WITHOUT_INSTANCES =
+  'ask an administrator to make instances (nvidia-smi mig -cgi) or to end MIG mode (nvidia-smi -mig 0)'
+
 export default {
   id: 'gpus',
   title: 'GPUs',
@@ -13,6 +16,8 @@ export default {
     const { gpus, all } = found
     // The finding about the driver says more.
     if (found.problem !== undefined) return undefined
+    if (all.length === 0 && found.undivided > 0)
+      return warning(`${lackOfGpus(found)}: the processor computes`, WITHOUT_INSTANCES)
     if (all.length === 0) return ok('none: the processor computes')
     if (gpus.length === 0) return warning(`${lackOfGpus(found)}: the processor computes`, this.remedy)
     const text = describe(found)

@@ -135,6 +135,11 @@ describe('GPUs of a machine', () => {
       expect(kinds.map(({ memoryBytes }) => memoryBytes / 1e9)).toEqual([38, 9.5, 19, 85.520809984])
     })
 
+    test('one without instances computes nothing', async () => {
+      const found = await survey(listing([`GPU-a, ${H100}, Enabled`]))
+      expect(found).toMatchObject({ gpus: [], all: [], undivided: 1 })
+    })
+
     test.each([
       ['MIG-22,MIG-11', ['MIG-22', 'MIG-11']],
       ['MIG-3', ['MIG-33']],
