@@ -1,11 +1,20 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import { existsSync, readFileSync, statSync, truncateSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, statSync, truncateSync } from 'node:fs'
 import { join } from 'node:path'
 import { temporaryFolder } from '../../../scripts/support/temporary.ts'
 import { hasTriton } from '../../../scripts/support/triton.ts'
 import { type Bundle, backbonesId, openBundle } from '../../../src/bundle/index.ts'
+import { OWNERS } from '../../../src/cli/home-files.ts'
 import { doctor } from '../../../src/doctor/index.ts'
-import { changeHome, type HomeRecord, homePlace, readHome } from '../../../src/home/index.ts'
+import {
+  changeHome,
+  cleanHome,
+  type HomeRecord,
+  homePlace,
+  listBundles,
+  readHome,
+  removeBundle,
+} from '../../../src/home/index.ts'
 import { importModels } from '../../../src/import/index.ts'
 import type { Gpu } from '../../../src/machine/index.ts'
 import { DeployError, deploy, findDeployment } from '../../../src/server/deploy/index.ts'
@@ -154,5 +163,23 @@ describe.skipIf(!hasTriton)('what GPUs need beyond a bundle', () => {
     const both = await Promise.all([deploy(bf16), deploy(bf16)])
     expect(both[0]?.repository).toBe(both[1]!.repository)
     expect(said.filter((message) => /: wrote .*plan/.test(message))).toHaveLength(2)
+  }, 60_000)
+
+  test('all of it is known as ours, and goes with the bundle', async () => {
+    const id = backbonesId(base.manifest)
+    const [listed] = await listBundles()
+    expect(listed).toMatchObject({ id, derived: [{ form: 'bf16' }, { form: 'fp16' }] })
+    expect(listed?.plans.map(({ form, capabilities }) => [form, capabilities])).toEqual([
+      ['bf16', ['90']],
+      ['fp16', ['75', '89', '90']],
+    ])
+    const current = { tensorrt: '10.6.0', capabilities: ['90'] }
+    const cleaned = await cleanHome({ owners: OWNERS, current, dryRun: false })
+    expect(cleaned.kept).toEqual([])
+    expect(cleaned.removed.map(({ path }) => path)).toContain(planOf('75'))
+    expect(await findDeployment(request([0]))).toMatchObject({ ready: { precision: 'fp16' } })
+    await removeBundle(id, { weights: false, owners: OWNERS })
+    for (const place of ['bundles', 'derived', 'plans', 'repositories'] as const)
+      expect(readdirSync(homePlace(place))).toEqual([])
   }, 60_000)
 })
