@@ -1,4 +1,4 @@
-import { duration, flag, option, section, text, wholeNumber } from '../../settings/index.ts'
+import { duration, flag, oneOf, option, section, text, wholeNumber } from '../../settings/index.ts'
 import { TryAgainError, UsageError } from '../../system/errors.ts'
 import type { Logger } from '../../system/logger.ts'
 import { printable } from '../../system/printable.ts'
@@ -65,7 +65,15 @@ export default command({
       metricsPort: option(port, 'port for metrics', { default: 8002 }),
     }),
     ...section('Container', {
-      container: flag('run the container of `triton/compose.yaml` in place of a server program'),
+      container: flag('run a container in place of a server program'),
+      containerEngine: option(oneOf('docker', 'podman', 'apptainer'), 'what runs it', {
+        default: 'docker',
+        needs: 'container',
+      }),
+      image: option(text('IMAGE'), "another image than NVIDIA's; for Apptainer also a file", {
+        needs: 'container',
+        excludes: 'imageTag',
+      }),
       imageTag: option(text('TAG'), 'tag of its image', {
         otherwise: '`VIRNUCPRO_TRITON_TAG`, else 26.09-py3',
         needs: 'container',
@@ -86,6 +94,8 @@ export default command({
       httpPort: http,
       grpcPort: grpc,
       metricsPort: metrics,
+      container: isContained,
+      containerEngine,
       ...given
     } = args
     if (list) return await listServers()
@@ -95,8 +105,10 @@ export default command({
     const { serverCommands, serverShares, shellCommand, startServer, visibleGpus } = await import(
       '../../server/serve/index.ts'
     )
-    const gpus = perGpu ? await visibleGpus() : given.container ? undefined : await serverShares()
-    const options = { ...given, repository, ports: { http, grpc, metrics }, args: words, gpus, logger }
+    const container = isContained ? containerEngine : undefined
+    const gpus = perGpu ? await visibleGpus() : isContained ? undefined : await serverShares()
+    const ports = { http, grpc, metrics }
+    const options = { ...given, repository, container, ports, args: words, gpus, logger }
     if (dryRun) {
       for (const { command } of serverCommands(options)) process.stdout.write(`${shellCommand(command)}\n`)
       return

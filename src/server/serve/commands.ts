@@ -1,5 +1,7 @@
 import { resolve } from 'node:path'
-import { planServers, type ServeOptions, type ServerPlan } from './options.ts'
+import type { ContainerEngine } from './container-engines.ts'
+import { serverInContainer } from './containers.ts'
+import { engineOf, planServers, type ServeOptions, type ServerPlan } from './options.ts'
 import { findServer } from './prerequisites.ts'
 import { newRegionPrefix } from './regions.ts'
 
@@ -27,7 +29,9 @@ export function serverCommands(options: ServeOptions): PlannedCommand[] {
 }
 
 export function serverCommand(plan: ServerPlan): PlannedCommand {
-  return plan.container ? containerCommands(plan) : nativeCommand(plan)
+  const engine = engineOf(plan)
+  if (engine === undefined) return nativeCommand(plan)
+  return engine === 'docker' ? dockerCommands(plan) : containerCommands(engine, plan)
 }
 
 /**
@@ -58,9 +62,7 @@ function nativeCommand(plan: ServerPlan): PlannedCommand {
       serverBin ?? findServer() ?? 'tritonserver',
       `--model-repository=${resolve(plan.repository)}`,
       ...(backendDirectory === undefined ? [] : [`--backend-directory=${resolve(backendDirectory)}`]),
-      ...['http', 'grpc', 'metrics'].map((name) => `--${name}-address=${plan.address}`),
-      ...Object.entries(plan.ports).map(([name, port]) => `--${name}-port=${port}`),
-      `--backend-config=python,shm-region-prefix-name=${regionPrefix}`,
+      ...hostArguments(plan, regionPrefix),
       ...serverArguments(plan),
     ],
     env: {
@@ -71,9 +73,32 @@ function nativeCommand(plan: ServerPlan): PlannedCommand {
   return { plan, command, regionPrefix }
 }
 
+/** Arguments of a server whose ports and shared memory are those of this machine. */
+function hostArguments(plan: ServerPlan, regionPrefix: string): string[] {
+  return [
+    ...['http', 'grpc', 'metrics'].map((name) => `--${name}-address=${plan.address}`),
+    ...Object.entries(plan.ports).map(([name, port]) => `--${name}-port=${port}`),
+    `--backend-config=python,shm-region-prefix-name=${regionPrefix}`,
+  ]
+}
+
+/** A server in a container of Podman or Apptainer. */
+function containerCommands(engine: Exclude<ContainerEngine, 'docker'>, plan: ServerPlan): PlannedCommand {
+  const regionPrefix = newRegionPrefix()
+  const args = { common: serverArguments(plan), own: hostArguments(plan, regionPrefix) }
+  const { up, down, isOpen } = serverInContainer(engine, plan, args)
+  const env = gpuVariable(plan)
+  return {
+    plan,
+    command: { argv: up, env },
+    ...(down !== undefined && { down: { argv: down, env } }),
+    ...(isOpen && { regionPrefix }),
+  }
+}
+
 /** The compose project of one server; the variables are those of triton/compose.yaml. */
-function containerCommands(plan: ServerPlan): PlannedCommand {
-  const { imageTag } = plan
+function dockerCommands(plan: ServerPlan): PlannedCommand {
+  const { image, imageTag } = plan
   const { http, grpc, metrics } = plan.ports
   const env = {
     VIRNUCPRO_REPOSITORY: resolve(plan.repository),
@@ -85,6 +110,7 @@ function containerCommands(plan: ServerPlan): PlannedCommand {
     // Docker Compose splits it as a shell would.
     VIRNUCPRO_SERVER_ARGS: serverArguments(plan).map(shellWord).join(' '),
     ...(imageTag === undefined ? {} : { VIRNUCPRO_TRITON_TAG: imageTag }),
+    ...(image === undefined ? {} : { VIRNUCPRO_TRITON_IMAGE: image }),
     ...gpuVariable(plan),
   }
   // Ports are unique on a machine, and so are projects named after them.

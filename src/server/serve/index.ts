@@ -2,6 +2,16 @@
 
 // The commands as text, without running them.
 export { type PlannedCommand, type ServerCommand, serverCommands, shellCommand } from './commands.ts'
+// Containers.
+export {
+  apptainerImage,
+  type ContainerEngine,
+  containerEngines,
+  DEFAULT_IMAGE_TAG,
+  IMAGE_NAME,
+  inContainer,
+  isFile as isImageFile,
+} from './container-engines.ts'
 // Errors.
 export {
   type FailedModel,
@@ -27,6 +37,7 @@ export { freePorts } from './ports.ts'
 export {
   findGpus,
   findServer,
+  requireEngine,
   requireRepository,
   requireServer,
   serverShares,

@@ -1,4 +1,5 @@
 import type { Logger } from '../../system/logger.ts'
+import type { ContainerEngine } from './container-engines.ts'
 
 /** Ports of one server. */
 export interface ServerPorts {
@@ -48,10 +49,15 @@ export interface ServeOptions {
   readonly drainTimeout?: number | undefined
   /** End it without waiting for requests: this program is its only client. It is gone in a moment instead of some seconds. @default false */
   readonly endsAtOnce?: boolean | undefined
-  /** Run the container of triton/compose.yaml in place of a program of this machine. */
-  readonly container?: boolean | undefined
-  /** Image tag of the container. @default that of triton/compose.yaml */
+  /**
+   * Run a container in place of a program of this machine: of Docker with triton/compose.yaml (`true` or `docker`), of Podman
+   * or of Apptainer.
+   */
+  readonly container?: boolean | ContainerEngine | undefined
+  /** Tag of NVIDIA's image for the container. @default that of triton/compose.yaml */
   readonly imageTag?: string | undefined
+  /** Another image; for Apptainer also a file. */
+  readonly image?: string | undefined
   /** More arguments for the server; a later one replaces an earlier one of the same name. */
   readonly args?: readonly string[] | undefined
   /** Let `predict` of the same user find the servers by itself. @default false */
@@ -88,4 +94,9 @@ export function planServers(options: ServeOptions): ServerPlan[] {
     const ports = { http: http + step, grpc: grpc + step, metrics: metrics + step }
     return { ...options, address, ports, gpu, startupTimeout, drainTimeout, args }
   })
+}
+
+/** The engine that runs the container; undefined for a program of this machine. */
+export function engineOf({ container }: Pick<ServeOptions, 'container'>): ContainerEngine | undefined {
+  return container === true ? 'docker' : container || undefined
 }

@@ -4,7 +4,10 @@ import { join, resolve } from 'node:path'
 import { type GpuSurvey, lackOfGpus, surveyGpus } from '../../machine/index.ts'
 import { NoInputError } from '../../system/errors.ts'
 import { reasonOf } from '../../system/problems.ts'
+import type { ContainerEngine } from './container-engines.ts'
 import { ServerNotFoundError } from './errors.ts'
+
+const ENGINE_NAMES = { docker: 'Docker', podman: 'Podman', apptainer: 'Apptainer' } as const
 
 /** Where NVIDIA's containers and packages put it. */
 const USUAL_PLACE = '/opt/tritonserver/bin/tritonserver'
@@ -71,22 +74,28 @@ export async function requireRepository(folder: string): Promise<void> {
 }
 
 /**
- * Makes sure that containers can be started.
+ * Makes sure that an engine can start containers.
  *
- * @throws ServerNotFoundError saying which part is missing: Docker, its compose plugin, or the daemon
+ * @throws ServerNotFoundError saying which part is missing: the program, Docker's compose plugin, or its daemon
  */
-export async function requireDocker(): Promise<void> {
+export async function requireEngine(engine: ContainerEngine): Promise<void> {
   const refuse = (problem: string) =>
     new ServerNotFoundError(problem, { detail: { code: 'no-containers', data: {} } })
-  if (Bun.which('docker') === null)
-    throw refuse('a container needs Docker, and there is no docker on PATH: install it')
+  const name = ENGINE_NAMES[engine]
+  if (Bun.which(engine) === null)
+    throw refuse(`a container needs ${name}, and there is no ${engine} on PATH: install it`)
+  if (engine !== 'docker') {
+    const version = await run([engine, '--version'])
+    if (version.code !== 0) throw refuse(`${name} does not run: ${version.problem}`)
+    return
+  }
   const compose = await run(['docker', 'compose', 'version'])
   if (compose.code !== 0)
     throw refuse(
       `a container needs the compose plugin of Docker ("docker compose"): ${compose.problem}; install it`,
     )
-  const engine = await run(['docker', 'version', '--format', '{{.Server.Version}}'])
-  if (engine.code !== 0) throw refuse(`Docker does not answer: ${engine.problem}; start its daemon`)
+  const daemon = await run(['docker', 'version', '--format', '{{.Server.Version}}'])
+  if (daemon.code !== 0) throw refuse(`Docker does not answer: ${daemon.problem}; start its daemon`)
 }
 
 /**

@@ -3,9 +3,9 @@ import type { Logger } from '../../system/logger.ts'
 import { orClose } from '../../system/or-close.ts'
 import { errorLines, warnOf } from './errors.ts'
 import { untilIdle } from './idle.ts'
-import { planServers, type ServeOptions } from './options.ts'
+import { engineOf, planServers, type ServeOptions } from './options.ts'
 import { requireFreePorts } from './ports.ts'
-import { requireDocker, requireRepository, requireServer } from './prerequisites.ts'
+import { requireEngine, requireRepository, requireServer } from './prerequisites.ts'
 import { removeStaleRegions } from './regions.ts'
 import { SupervisedServer } from './supervised-server.ts'
 
@@ -41,10 +41,11 @@ export interface RunningServer extends AsyncDisposable {
  *   {@link StartupTimeoutError} or {@link ServerError} after it has been stopped again
  */
 export async function startServer(options: ServeOptions): Promise<RunningServer> {
-  const serverBin = options.container ? undefined : requireServer(options.serverBin)
+  const engine = engineOf(options)
+  const serverBin = engine === undefined ? requireServer(options.serverBin) : undefined
   const plans = planServers({ ...options, serverBin })
   await requireRepository(options.repository)
-  if (options.container) await requireDocker()
+  if (engine !== undefined) await requireEngine(engine)
   await requireFreePorts(plans)
   removeStaleRegions()
   options.signal?.throwIfAborted()

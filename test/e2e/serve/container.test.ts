@@ -3,6 +3,7 @@ import { chmodSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parse } from 'yaml'
 import { temporaryFolder } from '../../../scripts/support/temporary.ts'
+import { DEFAULT_IMAGE_TAG, IMAGE_NAME } from '../../../src/server/serve/index.ts'
 import { standInGpus } from '../../support/gpu/standins.ts'
 import { repository as root, virnucpro } from '../cli/support.ts'
 import { demoRepository, descendants, serve } from './support.ts'
@@ -61,11 +62,50 @@ test('the compose file knows every variable, listens on this machine only and re
   ])
   for (const [, name] of out.matchAll(/\b(VIRNUCPRO_\w+)=/g)) expect(text).toContain(`\${${name}:`)
   const { triton } = parse(text).services
-  expect(triton.image).toMatch(/tritonserver:\$\{VIRNUCPRO_TRITON_TAG:-\d\d\.\d\d-py3\}$/)
+  expect(triton.image).toBe(
+    `\${VIRNUCPRO_TRITON_IMAGE:-${IMAGE_NAME}:\${VIRNUCPRO_TRITON_TAG:-${DEFAULT_IMAGE_TAG}}}`,
+  )
   expect(triton.ports).toHaveLength(3)
   for (const port of triton.ports) expect(port).toStartWith(`\${VIRNUCPRO_ADDRESS:-127.0.0.1}:`)
   expect(triton.deploy.resources.reservations.devices[0].capabilities).toEqual(['gpu'])
   expect(triton.healthcheck.test.join(' ')).toContain('/v2/health/ready')
+})
+
+test.each([
+  [
+    'podman',
+    '--image-tag 25.03-py3',
+    'CUDA_VISIBLE_DEVICES=GPU-a podman run --rm --init --name virnucpro-9001 --stop-timeout 45 --device nvidia.com/gpu=all ' +
+      '--security-opt label=disable --shm-size 2g --ulimit memlock=-1:-1 --ulimit stack=67108864:67108864 ' +
+      '--mount type=bind,source=/data/models,target=/models,readonly --publish 127.0.0.1:8000:8000 ' +
+      '--publish 127.0.0.1:9001:8001 --publish 127.0.0.1:8002:8002 --env CUDA_VISIBLE_DEVICES ' +
+      'nvcr.io/nvidia/tritonserver:25.03-py3 tritonserver --model-repository=/models ' +
+      '--disable-auto-complete-config --exit-on-error=false --exit-timeout-secs=30',
+  ],
+  [
+    'apptainer',
+    '--image triton.sif',
+    'CUDA_VISIBLE_DEVICES=GPU-a apptainer exec --nv --cleanenv --no-home --bind /data/models:/models:ro ' +
+      '--env CUDA_VISIBLE_DEVICES=GPU-a triton.sif tritonserver --model-repository=/models ' +
+      '--http-address=127.0.0.1 --grpc-address=127.0.0.1 --metrics-address=127.0.0.1 --http-port=8000 --grpc-port=9001 ' +
+      '--metrics-port=8002 --backend-config=python,shm-region-prefix-name=PREFIX ' +
+      '--disable-auto-complete-config --exit-on-error=false --exit-timeout-secs=30',
+  ],
+])('--container-engine %s: --dry-run prints its command', async (engine, image, expected) => {
+  const words = ['--repository', '/data/models', '--grpc-port', '9001', '--per-gpu', '--dry-run']
+  const { out } = await virnucpro(
+    ['serve', '--container', '--container-engine', engine, ...image.split(' '), ...words],
+    { env: { CUDA_VISIBLE_DEVICES: 'GPU-a' } },
+  )
+  expect(out.trim().replace(/(prefix-name=)\S+/, '$1PREFIX')).toBe(expected)
+})
+
+test('an image that is named alone is fetched by Apptainer from where Docker has it', async () => {
+  const words = ['--container', '--container-engine', 'apptainer', '--repository', '/data', '--dry-run']
+  const { out } = await virnucpro(['serve', ...words])
+  expect(out).toContain(` docker://${IMAGE_NAME}:${DEFAULT_IMAGE_TAG} tritonserver `)
+  const named = await virnucpro(['serve', ...words, '--image', 'oras://host/triton:1'])
+  expect(named.out).toContain(' oras://host/triton:1 tritonserver ')
 })
 
 test('a missing or silent Docker is said clearly', async () => {
