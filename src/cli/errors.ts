@@ -102,6 +102,8 @@ const ADVICE: { [Code in keyof ErrorCodes]: (data: ErrorCodes[Code]) => string }
   'no-containers': () => 'Without --container a server program of this machine is started: --server-bin',
   'no-gpu-for-servers': () => 'Leave out --per-gpu to run one server on the CPU',
   'runtime-gone': () => 'virnucpro setup finds the server of this machine again',
+  'no-image': () =>
+    '--image names another one, for Apptainer also a file, and --server private does without a container',
   'no-packages': () =>
     '--wheels takes packages from a folder, PIP_INDEX_URL and PIP_EXTRA_INDEX_URL name other indexes, and the next call goes on with what is downloaded',
   'no-room-in-home': () => 'Free some of it, or name a folder on another disk for the home: VIRNUCPRO_HOME',

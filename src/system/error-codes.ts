@@ -143,6 +143,8 @@ export interface ErrorCodes {
   'no-gpu-for-servers': NoData
   /** The server that was set up for GPUs is gone, or cannot be used any more. */
   'runtime-gone': NoData
+  /** The image of a container cannot be fetched. */
+  'no-image': NoData
   /** Packages of a private server are missing, or cannot be downloaded. */
   'no-packages': NoData
   /** The disk of the home does not hold what is to be written to it. */

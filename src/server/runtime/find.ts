@@ -1,15 +1,16 @@
 import type { ServerChoice } from '../../home/index.ts'
 import type { Gpu } from '../../machine/index.ts'
+import { type ContainerOptions, type ContainerPlan, findContainer, openContainer } from './container.ts'
 import type { InstallOptions } from './install.ts'
 import { findPrivate, openPrivate, type PrivatePlan } from './private.ts'
 import { findProgram, openProgram, type ProgramOptions } from './program.ts'
 import type { Runtime } from './runtime.ts'
 
-export interface FindOptions extends ProgramOptions {
+export interface FindOptions extends ProgramOptions, Pick<ContainerOptions, 'engine' | 'image'> {
   /** Only this kind. @default the first that this machine has */
   readonly server?: ServerChoice['kind'] | undefined
   /** The GPUs that it is for: not every TensorRT supports every GPU. */
-  readonly gpus: readonly Pick<Gpu, 'computeCapability'>[]
+  readonly gpus: readonly Pick<Gpu, 'computeCapability' | 'driver'>[]
   readonly signal?: AbortSignal | undefined
 }
 
@@ -20,7 +21,7 @@ export interface OpenOptions {
 }
 
 /** A server that can be put in place. */
-export type InstallPlan = PrivatePlan
+export type InstallPlan = PrivatePlan | ContainerPlan
 
 /** What was found: a server, one that can be put in place, or why there is none. */
 export type FoundRuntime =
@@ -31,17 +32,18 @@ export type FoundRuntime =
 /** A way to a server; best first. */
 const WAYS = {
   program: findProgram,
+  container: findContainer,
   private: findPrivate,
 } as const
 
 /**
- * The server of this machine: a program of it, else a private one, which may have to be installed. A server that is there goes
- * before one that is not. Options that name a program are about that program alone.
+ * The server of this machine: a program of it, else a container, else a private one; the last two may have to be put in place. A
+ * server that is there goes before one that is not. Options that name a program or an image are about that one alone.
  *
  * @throws the reason of `signal`
  */
 export async function findRuntime(options: FindOptions): Promise<FoundRuntime> {
-  const { server = options.serverBin === undefined ? undefined : 'program', signal } = options
+  const { server = namedKind(options), signal } = options
   const none: string[] = []
   let install: InstallPlan | undefined
   for (const [kind, find] of Object.entries(WAYS)) {
@@ -54,6 +56,11 @@ export async function findRuntime(options: FindOptions): Promise<FoundRuntime> {
   return install === undefined ? { none } : { install }
 }
 
+function namedKind({ serverBin, engine, image }: FindOptions): ServerChoice['kind'] | undefined {
+  if (serverBin !== undefined) return 'program'
+  return engine === undefined && image === undefined ? undefined : 'container'
+}
+
 /**
  * The server that was chosen before. Nothing is started, unless the choice leaves out what only the server knows.
  *
@@ -62,7 +69,7 @@ export async function findRuntime(options: FindOptions): Promise<FoundRuntime> {
 export async function openRuntime(choice: ServerChoice, options: OpenOptions = {}): Promise<Runtime> {
   if (choice.kind === 'program') return await openProgram(choice, options)
   if (choice.kind === 'private') return await openPrivate(choice, options.gpus)
-  throw new Error(`no server of the kind ${choice.kind}`)
+  return await openContainer(choice)
 }
 
 /**
@@ -72,5 +79,6 @@ export async function openRuntime(choice: ServerChoice, options: OpenOptions = {
  * @throws RuntimeError; WriteError
  */
 export async function installRuntime(plan: InstallPlan, options: InstallOptions = {}): Promise<Runtime> {
+  if (plan.kind === 'container') return await (await import('./fetch-image.ts')).fetchImage(plan, options)
   return await (await import('./install.ts')).installPrivate(plan, options)
 }

@@ -1,3 +1,5 @@
+import { DEFAULT_IMAGE_TAG } from '../serve/index.ts'
+
 /** An environment of pinned packages: a Triton server with its Python backend, and TensorRT for some kinds of GPUs. */
 export interface Pin {
   /** Of its folder in the home; names the versions. */
@@ -78,4 +80,38 @@ export function pinFor(computeCapabilities: readonly string[]): Pin | undefined 
   return PINS.find(({ capabilities: { first, last } }) =>
     computeCapabilities.every((capability) => Number(capability) >= first && Number(capability) <= last),
   )
+}
+
+/** Why {@link pinFor} has none. */
+export function unsupportedGpus(gpus: readonly { readonly computeCapability: string }[]): string {
+  const capabilities = [...new Set(gpus.map(({ computeCapability }) => computeCapability))]
+  const first = Math.min(...PINS.map((pin) => pin.capabilities.first))
+  const old = capabilities.filter((capability) => Number(capability) < first)
+  if (old.length === 0)
+    return `no TensorRT is known here for GPUs of compute capability ${capabilities.join(' and ')} together`
+  return (
+    `TensorRT 10 does not support GPUs of compute capability ${old.join(', ')} (Volta, Pascal and before): ` +
+    `it needs ${first.toFixed(1)} (Turing, such as T4) or later. CUDA_VISIBLE_DEVICES can leave such GPUs out`
+  )
+}
+
+/**
+ * Images for drivers, newest first. CUDA 13 wants a driver of the 580 series; with older ones, CUDA 12 of the second image runs.
+ * Both are for GPUs of compute capability 7.5 and later, Blackwell included.
+ *
+ * Source: NVIDIA's release notes of Triton 25.03 and 25.08, and of CUDA 13.0.
+ */
+const IMAGES = [
+  { tag: DEFAULT_IMAGE_TAG, driver: 580 },
+  { tag: '25.03-py3', driver: 0 },
+] as const
+
+/** Of an image, about: packed as it is fetched, and as it lies on the disk. */
+export const IMAGE_BYTES = { downloadBytes: 10e9, diskBytes: 22e9 }
+
+/** The tag of the image for the oldest driver of these GPUs; the newest where none is known. */
+export function imageTagFor(gpus: readonly { readonly driver?: string | undefined }[]): string {
+  const drivers = gpus.flatMap(({ driver }) => (driver === undefined ? [] : [Number.parseInt(driver, 10)]))
+  const oldest = Math.min(...drivers)
+  return (IMAGES.find(({ driver }) => oldest >= driver) ?? IMAGES[0]).tag
 }

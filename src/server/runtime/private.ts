@@ -7,7 +7,7 @@ import { parseJson } from '../../system/json.ts'
 import { type BasePython, findBasePython } from './base-python.ts'
 import { RuntimeError } from './errors.ts'
 import { canFuse } from './pairing.ts'
-import { LEAST_GLIBC, LICENCES, PINS, type Pin, pinFor } from './pins.ts'
+import { LEAST_GLIBC, LICENCES, type Pin, pinFor, unsupportedGpus } from './pins.ts'
 import { pythonFacts } from './python-facts.ts'
 import type { Runtime } from './runtime.ts'
 
@@ -57,7 +57,7 @@ export async function findPrivate(
 ): Promise<Runtime | PrivatePlan | string[]> {
   const capabilities = gpus.map(({ computeCapability }) => computeCapability)
   const pin = pinFor(capabilities)
-  if (pin === undefined) return [unsupported(capabilities)]
+  if (pin === undefined) return [unsupportedGpus(gpus)]
   const machine = await machineProblem()
   if (machine !== undefined) return [machine]
   const installed = await installedServer(pin.name)
@@ -75,17 +75,6 @@ export async function findPrivate(
     diskBytes: pin.diskBytes,
     licences: LICENCES,
   }
-}
-
-function unsupported(capabilities: readonly string[]): string {
-  const first = Math.min(...PINS.map((pin) => pin.capabilities.first))
-  const old = capabilities.filter((capability) => Number(capability) < first)
-  if (old.length === 0)
-    return `no TensorRT is known here for GPUs of compute capability ${capabilities.join(' and ')} together`
-  return (
-    `TensorRT 10 does not support GPUs of compute capability ${[...new Set(old)].join(', ')} (Volta, Pascal and before): ` +
-    `it needs ${first.toFixed(1)} (Turing, such as T4) or later. CUDA_VISIBLE_DEVICES can leave such GPUs out`
-  )
 }
 
 /** Why packages of the server do not run on this machine; undefined where they do. */

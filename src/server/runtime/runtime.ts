@@ -23,7 +23,7 @@ export interface Runtime {
 
 export type RuntimeLaunch = Pick<
   ServeOptions,
-  'serverBin' | 'backendDirectory' | 'libraryPath' | 'container' | 'imageTag'
+  'serverBin' | 'backendDirectory' | 'libraryPath' | 'container' | 'image'
 >
 
 /** `python` and `trtexec` as the builder's name asks for. */
