@@ -8,4 +8,7 @@ export const OWNERS: Owners = {
   async repositories(folder) {
     return await (await import('../server/repository/index.ts')).ownsRepositoryFile(folder)
   },
+  async isServer(path) {
+    return await (await import('../server/runtime/index.ts')).isOwnServer(path)
+  },
 }

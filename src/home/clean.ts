@@ -9,8 +9,15 @@ import { bundleIds, isBundleId } from './bundles.ts'
 import { listBundles, MADE_OF_BUNDLES } from './inventory.ts'
 import { locksFolder } from './leases.ts'
 import { withHomeLock } from './lock.ts'
-import { bundleLock, type Environment, PLACE_NAMES, type Place, writableFolder } from './places.ts'
-import { readHome } from './record.ts'
+import {
+  bundleLock,
+  type Environment,
+  PLACE_NAMES,
+  type Place,
+  serverLock,
+  writableFolder,
+} from './places.ts'
+import { readHome, type ServerChoice } from './record.ts'
 import { madeOf, type Owners, type Removable, removeOne, requireOurs, requireUnused } from './remove.ts'
 
 export interface CleanOptions {
@@ -34,6 +41,8 @@ export interface Cleaned {
 interface Waste extends Removable {
   /** Name of the bundle or the server that it belongs to. */
   readonly subject?: string
+  /** Of whatever may be making it now. @default that of the bundle `subject` */
+  readonly lock?: string
   /** Whether it may go, asked once its lock is held. */
   isWaste?(): Promise<boolean>
   remove(): Promise<void>
@@ -74,8 +83,9 @@ async function removeWaste(
     if (!dryRun) await waste.remove()
     return true
   }
-  if (subject === undefined || dryRun) return await work()
-  return await withHomeLock(bundleLock(subject), work, { signal, environment })
+  const lock = waste.lock ?? (subject === undefined ? undefined : bundleLock(subject))
+  if (lock === undefined || dryRun) return await work()
+  return await withHomeLock(lock, work, { signal, wait: false, environment })
 }
 
 async function findWaste(options: CleanOptions): Promise<Waste[]> {
@@ -85,7 +95,7 @@ async function findWaste(options: CleanOptions): Promise<Waste[]> {
     ...(await deadLocks(options.environment)),
     ...(await orphans(root, options.environment)),
     ...(options.current === undefined ? [] : await otherPlans(options.current, options.environment)),
-    ...(options.servers ? await otherServers(root, options.environment) : []),
+    ...(options.servers ? await otherServers(options, root) : []),
     ...(await cached(root)),
   ]
 }
@@ -211,30 +221,43 @@ async function plansFor(folder: string, capability: string, subject: string): Pr
   )
 }
 
-async function otherServers(root: string, environment: Environment | undefined): Promise<Waste[]> {
+async function otherServers({ owners, environment }: CleanOptions, root: string): Promise<Waste[]> {
   const { gpu } = await readHome(environment)
-  const current = gpu?.server.kind === 'private' ? gpu.server.name : undefined
   const folder = join(root, 'servers')
-  const names = (await readdir(folder).catch(() => [])).filter(
-    (name) => name !== current && !name.startsWith('.'),
-  )
-  return await Promise.all(
-    names.map(async (name) => {
-      const path = join(folder, name)
-      const bytes = await bytesBelow(path)
-      return { what: 'a private server', path, bytes, subject: name, remove: () => removeOne(path) }
-    }),
-  )
+  const current = gpu && currentServer(gpu.server)
+  const found: Waste[] = []
+  for (const name of await readdir(folder).catch(() => [])) {
+    const path = join(folder, name)
+    if (name === current || isUnfinishedName(name) || !(await owners.isServer(path))) continue
+    const bytes = await bytesBelow(path)
+    const remove = () => removeOne(path)
+    found.push({ what: 'a private server', path, bytes, subject: name, lock: serverLock(name), remove })
+  }
+  return found
+}
+
+/** Name of the folder, or of the file of an image, that a server has among those of the home. */
+function currentServer(server: ServerChoice): string | undefined {
+  if (server.kind === 'private') return server.name
+  return server.kind === 'container' ? basename(server.image) : undefined
 }
 
 async function cached(root: string): Promise<Waste[]> {
   const folder = join(root, 'cache')
-  const names = (await readdir(folder).catch(() => [])).filter((name) => !isUnfinishedName(name))
-  return await Promise.all(
-    names.map(async (name) => {
-      const path = join(folder, name)
-      const remove = () => rm(path, { recursive: true, force: true }).catch(cannotWrite(path))
-      return { what: 'cache', path, bytes: await bytesBelow(path), remove }
-    }),
-  )
+  const found: Waste[] = []
+  for (const name of await readdir(folder).catch(() => [])) {
+    const path = join(folder, name)
+    if (isUnfinishedName(name)) continue
+    // What an installation downloads lies below the name of its server.
+    if (name === 'packages')
+      for (const server of await readdir(path).catch(() => []))
+        found.push({ ...(await cacheAt(join(path, server))), lock: serverLock(server) })
+    else found.push(await cacheAt(path))
+  }
+  return found
+}
+
+async function cacheAt(path: string): Promise<Waste> {
+  const remove = () => rm(path, { recursive: true, force: true }).catch(cannotWrite(path))
+  return { what: 'cache', path, bytes: await bytesBelow(path), remove }
 }

@@ -18,6 +18,7 @@ export {
   type Place,
   privateFolder,
   requireWritableHome,
+  serverLock,
   writableFolder,
   writablePlace,
 } from './places.ts'

@@ -9,6 +9,8 @@ export interface HomeLockOptions {
   readonly signal?: AbortSignal | undefined
   /** Is told once which process is waited for, in words. */
   readonly onWait?: ((owner: string) => void) | undefined
+  /** Whether a process that holds the lock is waited for. @default true */
+  readonly wait?: boolean | undefined
   readonly environment?: Environment | undefined
 }
 
@@ -20,19 +22,19 @@ export interface HomeLockOptions {
  *
  * @param name letters, digits and dashes
  * @param work its signal is aborted with that of the options, and when the lock is lost
- * @throws WriteError; the reason of the signal
+ * @throws LockedError without waiting; WriteError; the reason of the signal
  */
 export async function withHomeLock<Result>(
   name: string,
   work: (signal: AbortSignal) => Result | Promise<Result>,
-  { signal, onWait, environment }: HomeLockOptions = {},
+  { signal, onWait, wait = true, environment }: HomeLockOptions = {},
 ): Promise<Result> {
   const folder = await locksFolder(environment)
   await mkdir(folder, { recursive: true }).catch(cannotWrite(folder))
-  await using lock = await FileLock.wait(join(folder, `${name}.lock`), {
-    signal,
-    ...(onWait && { onWait }),
-  })
+  const path = join(folder, `${name}.lock`)
+  await using lock = wait
+    ? await FileLock.wait(path, { signal, ...(onWait && { onWait }) })
+    : await FileLock.acquire(path)
   const result = await work(signal === undefined ? lock.signal : AbortSignal.any([signal, lock.signal]))
   await lock.check()
   return result

@@ -39,6 +39,11 @@ export function bundleLock(id: string): string {
   return `bundle-${id}`
 }
 
+/** Name of the lock of whatever installs or removes a server of the home. */
+export function serverLock(name: string): string {
+  return `server-${name.replaceAll('.', '-')}`
+}
+
 /**
  * What stands in for a home that this user must not write to, such as one that a cluster shares: locks, and all that can be
  * made again.

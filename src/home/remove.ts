@@ -35,7 +35,10 @@ export type OwnsFile = (folder: string) => Promise<(name: string) => boolean>
  * How files of this program are known from others in plans and repositories, which this room knows nothing of; both are by the
  * folder of one version of TensorRT.
  */
-export type Owners = Readonly<Record<'plans' | 'repositories', OwnsFile>>
+export type Owners = Readonly<Record<'plans' | 'repositories', OwnsFile>> & {
+  /** Whether a folder or file is a server that this program has put there. */
+  isServer(path: string): Promise<boolean>
+}
 
 /** Folders between the name of a bundle and one thing that was made of it: its form, and a version of TensorRT. */
 const DEPTH: Readonly<Record<MadeOfBundles, number>> = { derived: 1, plans: 2, repositories: 2 }

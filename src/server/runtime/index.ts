@@ -11,5 +11,6 @@ export {
   openRuntime,
 } from './find.ts'
 export type { InstallOptions } from './install.ts'
+export { isOwnServer } from './private.ts'
 export type { ProgramOptions } from './program.ts'
 export type { Runtime, RuntimeBuilder, RuntimeLaunch } from './runtime.ts'

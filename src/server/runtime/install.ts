@@ -11,7 +11,7 @@ import {
   writeFile,
 } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
-import { withHomeLock, writablePlace } from '../../home/index.ts'
+import { serverLock, withHomeLock, writablePlace } from '../../home/index.ts'
 import { freeBytes } from '../../machine/index.ts'
 import { createFolder } from '../../system/replace-folder.ts'
 import { isThere } from '../../system/same-file.ts'
@@ -57,7 +57,7 @@ export async function installPrivate(plan: PrivatePlan, options: InstallOptions)
     if (record === undefined) throw new RuntimeError(`${folder} was made, and cannot be used`)
     return privateRuntime(folder, record)
   }
-  return await withHomeLock(`server-${pin.name.replaceAll('.', '-')}`, work, {
+  return await withHomeLock(serverLock(pin.name), work, {
     signal,
     onWait: (owner) => onProgress(`waiting for ${owner}`),
   })

@@ -1,5 +1,5 @@
 import { access, constants, readFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import * as v from 'valibot'
 import { homePlace, privateFolder, type ServerChoice, writablePlace } from '../../home/index.ts'
 import { type Gpu, machineFacts } from '../../machine/index.ts'
@@ -148,6 +148,16 @@ export async function readServer(folder: string): Promise<ServerRecord | undefin
   } catch {
     return undefined
   }
+}
+
+/** An image that this program has fetched for Apptainer. */
+const IMAGE_FILE = /^tritonserver-.+\.sif$/
+
+/** Whether a folder or a file among the servers of the home was put there by this program, whether it works or not. */
+export async function isOwnServer(path: string): Promise<boolean> {
+  if (IMAGE_FILE.test(basename(path))) return true
+  const text = await readFile(join(path, SERVER_FILE), 'utf8').catch(() => '')
+  return v.is(v.pipe(v.string(), v.parseJson(), ServerRecordSchema), text)
 }
 
 /** The libpython of a version. */

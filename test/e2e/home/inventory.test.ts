@@ -11,7 +11,7 @@ import {
 import { join } from 'node:path'
 import { writePlans } from '../../../scripts/support/plans.ts'
 import { OWNERS } from '../../../src/cli/home-files.ts'
-import { cleanHome, lease } from '../../../src/home/index.ts'
+import { bundleLock, cleanHome, lease, serverLock, withHomeLock } from '../../../src/home/index.ts'
 import { buildRepository } from '../../../src/server/repository/index.ts'
 import { resealBundle } from '../../support/bundle.ts'
 import { hasTerminal, openTerminal } from '../../support/terminal.ts'
@@ -311,23 +311,47 @@ test('plans and repositories that are not for this TensorRT or these GPUs can go
   ])
 })
 
-test('home clean --servers removes private servers but the one on record', async () => {
+test('home clean --servers removes servers of ours but the one on record', async () => {
   using at = homeWith([ONE])
-  for (const name of ['old', 'current']) {
-    mkdirSync(at.at('servers', name), { recursive: true })
-    writeFileSync(at.at('servers', name, 'python'), name)
+  const record = {
+    ...{ format: 'virnucpro-server', version: 1, triton: '2.51.0', tensorrt: '10.6.0', python: '3.11' },
+    ...{ packages: [], installed: '2026-01-01T00:00:00.000Z' },
   }
+  for (const name of ['old', 'current', 'mine']) {
+    mkdirSync(at.at('servers', name), { recursive: true })
+    if (name !== 'mine')
+      writeFileSync(at.at('servers', name, 'server.json'), JSON.stringify({ ...record, name }))
+  }
+  writeFileSync(at.at('servers/tritonserver-24.12-py3.sif'), 'image')
   const server = { kind: 'private', name: 'current' }
-  writeFileSync(
-    at.at('home.json'),
-    JSON.stringify({
-      format: 'virnucpro-home',
-      version: 1,
-      gpu: { precision: 'bf16', attention: 'standard', server },
-    }),
-  )
+  const gpu = { precision: 'bf16', attention: 'standard', server }
+  writeFileSync(at.at('home.json'), JSON.stringify({ format: 'virnucpro-home', version: 1, gpu }))
   expect(await at.run('home', 'clean')).toMatchObject({ code: 0 })
-  expect(readdirSync(at.at('servers')).sort()).toEqual(['current', 'old'])
+  expect(readdirSync(at.at('servers'))).toHaveLength(4)
+  {
+    await using _ = await lease(at.at('servers/old/tritonserver'), at.env)
+    expect((await at.run('home', 'clean', '--servers')).stderr).toContain(`kept ${at.at('servers/old')}`)
+  }
+  expect(readdirSync(at.at('servers')).sort()).toEqual(['current', 'mine', 'old'])
   expect(await at.run('home', 'clean', '--servers')).toMatchObject({ code: 0 })
-  expect(readdirSync(at.at('servers'))).toEqual(['current'])
+  expect(readdirSync(at.at('servers')).sort()).toEqual(['current', 'mine'])
+})
+
+test('home clean does not wait for what is being made, and leaves it alone', async () => {
+  using at = homeWith([OTHER])
+  await deployed(at, ONE)
+  mkdirSync(at.at('cache/packages/cu12-1.2'), { recursive: true })
+  writeFileSync(at.at('cache/packages/cu12-1.2/wheel'), 'half')
+  const hold = async () => {
+    const { stderr } = await at.run('home', 'clean')
+    expect(stderr).toContain(`kept ${at.at('derived', ONE)}: another process`)
+    expect(stderr).toContain(`kept ${at.at('cache/packages/cu12-1.2')}: another process`)
+  }
+  const environment = at.env
+  await withHomeLock(serverLock('cu12-1.2'), () => withHomeLock(bundleLock(ONE), hold, { environment }), {
+    environment,
+  })
+  expect(existsSync(at.at('cache/packages/cu12-1.2/wheel'))).toBe(true)
+  expect(await at.run('home', 'clean')).toMatchObject({ code: 0 })
+  expect(readdirSync(at.at('cache/packages'))).toEqual([])
 })
