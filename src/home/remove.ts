@@ -203,7 +203,10 @@ async function ownsBelow(
 
 async function treeOwns(path: string, depth: number, own: OwnsFile): Promise<(name: string) => boolean> {
   const known = new Map<string, (name: string) => boolean>()
-  for (const folder of await foldersBelow(path, depth)) known.set(folder, await own(join(path, folder)))
+  // What has no list of its files that can be read is left to whoever knows it.
+  const none = () => () => false
+  for (const folder of await foldersBelow(path, depth))
+    known.set(folder, await own(join(path, folder)).catch(none))
   return (name) => {
     const parts = name.split('/')
     return known.get(parts.slice(0, depth).join('/'))?.(parts.slice(depth).join('/')) === true

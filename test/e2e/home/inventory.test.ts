@@ -6,6 +6,7 @@ import {
   readdirSync,
   readFileSync,
   readlinkSync,
+  rmSync,
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
@@ -176,6 +177,27 @@ test('a bundle that holds a file of somebody else, or is in use, stays', async (
   expect(existsSync(at.at('bundles', ONE))).toBe(true)
   await user[Symbol.asyncDispose]()
   expect(await remove()).toMatchObject({ code: 0 })
+})
+
+test('bundles and repositories of version 0.1.0 are listed, used, and removed or left alone in words', async () => {
+  using at = homeWith([ONE])
+  // Neither the manifest nor the list of a repository had checksums.
+  const path = at.at('bundles', ONE, 'manifest.json')
+  const { checksum: _, ...manifest } = JSON.parse(readFileSync(path, 'utf8'))
+  writeFileSync(path, JSON.stringify(manifest))
+  expect(JSON.parse((await at.run('models', 'list', '--json')).stdout)).toMatchObject([{ problem: null }])
+  expect(await at.run('verify', '--sequences', '1')).toMatchObject({ code: 0 })
+  await deployed(at, ONE)
+  const old = at.at('repositories', ONE, ...FORM)
+  writeFileSync(
+    join(old, 'virnucpro-repository.json'),
+    JSON.stringify({ format: 'virnucpro-repository', version: 1, backend: 'tensorrt' }),
+  )
+  const refused = await at.run('models', 'remove', ONE, '--yes')
+  expect(refused.stderr).toContain(`${old}/`)
+  expect(refused.code).toBe(73)
+  rmSync(at.at('repositories', ONE), { recursive: true })
+  expect(await at.run('models', 'remove', ONE, '--yes')).toMatchObject({ code: 0 })
 })
 
 test('what uses a bundle and was killed does not keep it', async () => {
