@@ -34,6 +34,7 @@ import {
   type OpenedClassifier,
   openClassifiers,
 } from './classifiers.ts'
+import { hasKernel } from './describe.ts'
 import { FUSED_SIZES } from './graphs/fused-attention.ts'
 import { type LanguageModel, OPENERS, type OpenedModel } from './open.ts'
 import { PRODUCER } from './producer.ts'
@@ -211,7 +212,7 @@ function checkHeads(language: OpenedModels['language']): void {
   for (const name of MODEL_NAMES) {
     const { width, heads } = language[name].shape
     const size = width / heads
-    if (FUSED_SIZES.includes(size)) continue
+    if (hasKernel({ width, heads })) continue
     throw new ModelError(
       `the attention kernel takes heads of ${FUSED_SIZES.join(', ')} numbers; those of ${name} have ${size}`,
       { detail: { code: 'no-kernel', data: {} } },

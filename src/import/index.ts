@@ -7,6 +7,7 @@ export {
   type ImportedClassifier,
   importClassifier,
 } from './classifiers.ts'
+export { describeWeights, hasKernel, type WeightFacts } from './describe.ts'
 export type { GraphOptions } from './graphs/common.ts'
 export {
   type ImportOptions,

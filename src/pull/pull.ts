@@ -43,12 +43,14 @@ export interface PullOptions {
 export interface Pulled {
   readonly model: Pullable
   readonly path: string
+  /** What is to come, or has come; 0 where it was there. */
+  readonly bytes: number
 }
 
 type Item = LocalFile | Published
 
 /** What must be done for a model. */
-interface Job extends Pulled {
+interface Job extends Omit<Pulled, 'bytes'> {
   readonly items: readonly Item[]
 }
 
@@ -63,22 +65,29 @@ export async function pullModels(options: PullOptions): Promise<Pulled[]> {
   for (const model of options.models) jobs.push(await plan(client, model, options))
   for (const job of jobs) announce(job, options)
   await requireRoom(jobs, options)
-  if (options.dryRun) return jobs
+  const pulled = jobs.map(({ model, path, items }) => ({ model, path, bytes: sizeOfAll(items) }))
+  if (options.dryRun) return pulled
 
-  const total = jobs.flatMap(({ items }) => items).reduce((sum, item) => sum + sizeOf(item), 0)
+  const total = sizeOfAll(jobs.flatMap(({ items }) => items))
   let done = 0
   const onBytes = (news: number) => {
     done += news
     options.onProgress(done, total)
   }
   for (const job of jobs) if (job.items.length > 0) await carryOut(job, client, onBytes, options)
-  return jobs
+  return pulled
 }
 
 function clientFor({ timeoutMs, retries, signal, onWarning }: PullOptions): Client {
   const value = process.env.HF_TOKEN?.trim()
   const token = value ? { origin: new URL(hubEndpoint()).origin, value } : undefined
   return new Client({ timeoutMs, retries, token, signal, onRetry: onWarning })
+}
+
+/** Where a model is on this machine: among the weights in a folder, or where another program has put it. */
+export async function findPulled(model: Pullable, folder: string): Promise<string | undefined> {
+  const path = join(folder, model.place)
+  return (await isWhole(model, path)) ? path : await findCached(model)
 }
 
 /** Looks where a model is; nothing is written yet. */
@@ -121,13 +130,17 @@ function announce({ model, path, items }: Job, { onInfo }: PullOptions): void {
     onInfo(`${model.name}: ${path} is there already`)
     return
   }
-  const size = bytes(items.reduce((sum, item) => sum + sizeOf(item), 0))
+  const size = bytes(sizeOfAll(items))
   const source = [
     ...new Set(items.map((item) => ('file' in item ? new URL(item.file.url).host : dirname(item.path)))),
   ]
   onInfo(
     `${model.name}: ${plural(items.length, 'file')}, ${size}, from ${source.join(', ')}, licence ${model.licence}, to ${path}`,
   )
+}
+
+function sizeOfAll(items: readonly Item[]): number {
+  return items.reduce((sum, item) => sum + sizeOf(item), 0)
 }
 
 function sizeOf(item: Item): number {
