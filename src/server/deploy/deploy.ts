@@ -3,39 +3,42 @@ import { freeBytes } from '../../machine/index.ts'
 import { bytes, estimate } from '../../text/numbers.ts'
 import { DeployError } from './errors.ts'
 import { look, readyOf } from './find.ts'
-import { type Deployment, type DeployRequest, wantedOf } from './request.ts'
+import { type Deployment, type DeployRequest, say, wantedOf } from './request.ts'
 import { type DeployStep, planDeployment } from './steps.ts'
 
 /** See `deploy` in index.ts. */
 export async function deploy(request: DeployRequest): Promise<Deployment> {
-  const { id, form } = wantedOf(request)
   const ready = readyOf(await look(request))
   if (ready !== undefined) return ready
+  return await withDeployLock(request, async (signal) => {
+    const plan = await planDeployment({ ...request, signal })
+    const todo: DeployStep[] = []
+    for (const step of plan.steps) if (!(await step.isDone())) todo.push(step)
+    await requireRoom(todo)
+    for (const step of todo) {
+      signal.throwIfAborted()
+      const { seconds } = step.expense
+      say(request)(`${step.title}${seconds > 1 ? `: about ${estimate(seconds)}` : ''}`)
+      await step.work()
+    }
+    const state = await look(plan.request)
+    const made = readyOf(state)
+    if (made !== undefined) return made
+    throw new DeployError(`what GPUs need was made in ${homeFolder()}, and does not fit: ${state.why}`)
+  })
+}
+
+/** See `withDeployLock` in index.ts. */
+export async function withDeployLock<Result>(
+  request: DeployRequest,
+  work: (signal: AbortSignal) => Promise<Result>,
+): Promise<Result> {
+  const { id, form } = wantedOf(request)
   await using _ = await lease(request.base.folder)
-  const say = request.onProgress ?? ((message: string) => request.logger.info(message))
-  return await withHomeLock(
-    `deploy-${id}-${form}`,
-    async (signal) => {
-      const plan = await planDeployment({ ...request, signal })
-      const todo: DeployStep[] = []
-      for (const step of plan.steps) if (!(await step.isDone())) todo.push(step)
-      await requireRoom(todo)
-      for (const step of todo) {
-        signal.throwIfAborted()
-        const { seconds } = step.expense
-        say(`${step.title}${seconds > 1 ? `: about ${estimate(seconds)}` : ''}`)
-        await step.work()
-      }
-      const state = await look(plan.request)
-      const made = readyOf(state)
-      if (made !== undefined) return made
-      throw new DeployError(`what GPUs need was made in ${homeFolder()}, and does not fit: ${state.why}`)
-    },
-    {
-      signal: request.signal,
-      onWait: (owner) => say(`waiting for ${owner}, which makes the same`),
-    },
-  )
+  return await withHomeLock(`deploy-${id}-${form}`, work, {
+    signal: request.signal,
+    onWait: (owner) => say(request)(`waiting for ${owner}, which makes the same`),
+  })
 }
 
 /** @throws DeployError before anything long begins */

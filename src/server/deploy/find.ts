@@ -53,9 +53,9 @@ export function readyOf({ wanted, runtime, bundle, repository }: State): Deploym
 }
 
 export async function look(request: DeployRequest): Promise<State> {
-  const { base, gpus, signal } = request
+  const { base, gpus } = request
   const wanted = wantedOf(request)
-  const server = await openServer(wanted, signal)
+  const server = await openServer(wanted, request)
   const bundle = await findBundle(base, wanted)
   const state: State = { wanted, ...server, ...(bundle && { bundle }) }
   if ('why' in server) return state
@@ -74,10 +74,10 @@ export async function look(request: DeployRequest): Promise<State> {
 
 async function openServer(
   { settings }: Wanted,
-  signal: AbortSignal | undefined,
+  { gpus, signal }: DeployRequest,
 ): Promise<{ runtime: Runtime; tensorrt: string } | { why: string }> {
   try {
-    const runtime = await openRuntime(settings.server)
+    const runtime = await openRuntime(settings.server, { gpus, signal })
     return { runtime, tensorrt: await runtime.tensorrt(signal) }
   } catch (error) {
     signal?.throwIfAborted()

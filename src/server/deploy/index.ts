@@ -32,6 +32,14 @@ export async function deploy(request: DeployRequest): Promise<Deployment> {
   return await (await import('./deploy.ts')).deploy(request)
 }
 
+/** Has one process at a time make parts of a deployment. @param work its signal is aborted with that of the request, too */
+export async function withDeployLock<Result>(
+  request: DeployRequest,
+  work: (signal: AbortSignal) => Promise<Result>,
+): Promise<Result> {
+  return await (await import('./deploy.ts')).withDeployLock(request, work)
+}
+
 /** The parts of a deployment as steps, in their order: what {@link deploy} does, one by one. @throws DeployError */
 export async function planDeployment(request: DeployRequest): Promise<DeployPlan> {
   return await (await import('./steps.ts')).planDeployment(request)

@@ -25,6 +25,11 @@ export interface DeployRequest {
   readonly signal?: AbortSignal | undefined
 }
 
+/** Where a request wants to hear what is being done. */
+export function say({ onProgress, logger }: DeployRequest): NonNullable<DeployRequest['onProgress']> {
+  return onProgress ?? ((message, detail) => logger.info(message, detail))
+}
+
 /** All that a server on GPUs is started with. */
 export interface Deployment {
   /** Folder of the bundle whose models the server hosts. */

@@ -1,8 +1,9 @@
 import { readdir, rm } from 'node:fs/promises'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { MODEL_NAMES, MODELS, type ModelName, precisionFacts } from '../../bundle/index.ts'
 import { changeHome, isHomeReadOnly, type Place, writablePlace } from '../../home/index.ts'
 import { type GpuKind, gpuKinds, machineFacts } from '../../machine/index.ts'
+import { isThere as isOnDisk } from '../../system/same-file.ts'
 import { bytes, plural } from '../../text/numbers.ts'
 import { buildEngines, tuneEngines } from '../engines/index.ts'
 import { buildRepository, misfit, readSidecar, readTuning, sidecarPath } from '../repository/index.ts'
@@ -18,7 +19,7 @@ import {
   plansOf,
   profilesOf,
 } from './plan-fit.ts'
-import { type DeployRequest, type Part, wantedOf } from './request.ts'
+import { type DeployRequest, type Part, say, wantedOf } from './request.ts'
 
 /** One step to a deployment. */
 export interface DeployStep {
@@ -97,10 +98,6 @@ async function placeOf(place: Place, { wanted: { id, form } }: State, ...more: s
   return join(await writablePlace(place), id, form, ...more)
 }
 
-function say({ onProgress, logger }: DeployRequest): NonNullable<DeployRequest['onProgress']> {
-  return onProgress ?? ((message, detail) => logger.info(message, detail))
-}
-
 /** A private environment can be installed once more; a program or a container is the user's. */
 async function restoreServer(request: DeployRequest, { wanted, why }: State): Promise<DeployRequest> {
   const gone = () =>
@@ -133,14 +130,24 @@ async function deriveBundle(request: DeployRequest, state: State): Promise<void>
       `${label} needs GPUs of compute capability ${first.toFixed(1)} or higher; ${tooOld.name} has ${tooOld.computeCapability}`,
       { detail: { code: 'gpu-lacks-precision', data: {} } },
     )
-  if (home.sources === undefined)
+  const sources = home.imports?.[basename(base.folder)] ?? home.sources
+  if (sources === undefined)
     throw new DeployError(`where the weights of ${base.folder} come from is not known`, {
       detail: { code: 'no-sources', data: {} },
     })
+  for (const path of Object.values(sources)) {
+    if (await isOnDisk(path)) continue
+    throw new DeployError(
+      `the weights that ${base.folder} was made from are needed, and ${path} is not there`,
+      {
+        detail: { code: 'no-sources', data: {} },
+      },
+    )
+  }
   const { importModels } = await import('../../import/index.ts')
   const output = await placeOf('derived', state)
   const bundle = await importModels({
-    ...home.sources,
+    ...sources,
     mlp: base,
     output,
     name: `${base.manifest.name}-${state.wanted.form}`,
@@ -154,7 +161,7 @@ async function deriveBundle(request: DeployRequest, state: State): Promise<void>
   if (isWanted(bundle, base, state.wanted)) return
   await rm(output, { recursive: true, force: true })
   throw new DeployError(
-    `the weight files ${Object.values(home.sources).join(' and ')} are not those that ${base.folder} was made from`,
+    `the weight files ${Object.values(sources).join(' and ')} are not those that ${base.folder} was made from`,
     { detail: { code: 'no-sources', data: {} } },
   )
 }
