@@ -9,6 +9,7 @@ import { dirname, join, relative } from 'node:path'
 /** The rooms from top to bottom: each may import from those after it. */
 const ROOMS = [
   'cli',
+  'setup',
   'doctor',
   'predict',
   'estimate',

@@ -3,6 +3,7 @@ import type { Help } from './help.ts'
 
 /** Every command and what the overview says of it; `models show` is in `commands/models-show.ts`. */
 export const COMMANDS: Readonly<Record<string, string>> = {
+  setup: 'set this machine up: models, and what its GPUs need',
   predict: 'call each chunk of the input viral or not',
   'models pull': 'download the published weights, or bring them from a folder or a mirror',
   'models import': 'make a bundle from the model files of the original',

@@ -1,12 +1,10 @@
 import { PULLABLES, type Pullable, type Pulled, pullable, USUAL } from '../../pull/index.ts'
 import { flag, option, section, text, wholeNumber } from '../../settings/index.ts'
 import { UsageError } from '../../system/errors.ts'
-import type { Logger } from '../../system/logger.ts'
 import { printable } from '../../system/printable.ts'
-import type { LiveTerminal } from '../../system/terminal.ts'
-import { bytes, estimate, percent } from '../../text/numbers.ts'
 import { didYouMean } from '../../text/suggest.ts'
 import { command } from '../command.ts'
+import { Meter } from '../meter.ts'
 
 const options = section('Where from and where to', {
   output: option(text('DIR'), 'folder to bring them to, and to find them in the next time', {
@@ -91,35 +89,4 @@ function importOptions(pulled: readonly Pulled[]): string {
   const files = classifiers.map(({ model, path }) => `${model.use}=${path}`)
   const mlp = (files.length === 0 ? ['FILE'] : files).map((file) => `--mlp ${file}`)
   return `--esm ${pathOf('esm') ?? 'FILE'} --dnabert ${pathOf('dnabert') ?? 'DIR'} ${mlp.join(' ')}`
-}
-
-const DRAW_MS = 250
-/** In a log. */
-const LINE_MS = 30_000
-
-/** Shows how much has come: on a terminal in place, elsewhere a line from time to time. */
-class Meter {
-  readonly #logger: Logger
-  readonly #terminal: LiveTerminal | undefined
-  readonly #began = performance.now()
-  /** What earlier calls had brought is no speed of this one. */
-  #before: number | undefined
-  #shown = performance.now()
-
-  constructor(logger: Logger, terminal: LiveTerminal | undefined) {
-    this.#logger = logger
-    this.#terminal = terminal
-  }
-
-  update(done: number, total: number): void {
-    this.#before ??= done
-    const now = performance.now()
-    if (now - this.#shown < (this.#terminal === undefined ? LINE_MS : DRAW_MS)) return
-    this.#shown = now
-    const speed = (done - this.#before) / ((now - this.#began) / 1000)
-    const left = speed > 0 ? `, ${bytes(speed)}/s, ${estimate((total - done) / speed)} left` : ''
-    const line = `${bytes(done)} of ${bytes(total)} (${percent(done, total)})${left}`
-    if (this.#terminal === undefined) this.#logger.info(line)
-    else this.#terminal.show(({ columns }) => [line.slice(0, (columns || 80) - 1)])
-  }
 }

@@ -1,0 +1,212 @@
+import { PRECISION_NAMES, type Precision } from '../../bundle/index.ts'
+import { flag, oneOf, option, section, settings, text } from '../../settings/index.ts'
+import type { PlannedStep, Progress, SetupOptions, SetupPlan } from '../../setup/index.ts'
+import { UsageError } from '../../system/errors.ts'
+import type { Logger } from '../../system/logger.ts'
+import type { LiveTerminal } from '../../system/terminal.ts'
+import { bytes, count, duration, estimate } from '../../text/numbers.ts'
+import { requireInputs, requirePaths } from '../arguments.ts'
+import { classifierFiles, mlpOption } from '../classifiers.ts'
+import { command } from '../command.ts'
+import { confirm } from '../confirm.ts'
+import { Meter } from '../meter.ts'
+
+const PREDICT = 'virnucpro predict --input READS.fasta --output-dir RESULTS'
+
+const options = {
+  ...section('Models', {
+    esm: option(
+      text('FILE'),
+      'weights of ESM-2: a fair-esm `.pt` file, or a Hugging Face folder or weight file',
+      {
+        otherwise: 'those of before, else those of `models pull`, else they are downloaded',
+      },
+    ),
+    dnabert: option(text('DIR'), 'weights of DNABERT-S: a Hugging Face folder', {
+      otherwise: 'as for `--esm`',
+    }),
+    mlp: mlpOption,
+    from: option(
+      text('DIR|FILE|URL'),
+      'take the weights that are missing from a folder or a file of this machine, or from [a mirror](models.md#mirrors-and-machines-without-a-network)',
+      { mayHoldSecret: /[@?]/ },
+    ),
+    precision: option(
+      oneOf(...(PRECISION_NAMES as readonly [Precision])),
+      'precision of the models on GPUs: `bf16`, `fp16` or `fp8`. With `fp32` or `int8` only the CPU is set up',
+      {
+        otherwise:
+          '`bf16` on GPUs of compute capability 8.0 and later, `fp16` on older ones, `fp32` on a CPU',
+      },
+    ),
+    calibrate: option(
+      text('FASTA|none'),
+      'nucleotides like those of your runs, for precisions that are [calibrated](models.md#bf16); `fp8` needs them. `none` leaves calibration out, with `bf16` and `fp16`',
+      { otherwise: '`examples/contigs.fasta`' },
+    ),
+  }),
+  ...section('GPUs', {
+    gpus: { ...settings.gpus, help: 'GPUs to set up', otherwise: 'all that this process may use' },
+    server: option(
+      oneOf('program', 'container', 'private'),
+      'a server program of this machine, a container, or a Python environment in the home',
+      { otherwise: 'the first of them that there is' },
+    ),
+    serverBin: { ...settings.serverBin, help: 'server program' },
+    backendDirectory: settings.backendDirectory,
+    libraryPath: settings.libraryPath,
+    python: option(text('PATH'), 'Python that has TensorRT', {
+      otherwise: 'that of the server, else `python3`',
+    }),
+    wheels: option(
+      text('DIR'),
+      'folder with the packages of a private server, for machines without a network',
+    ),
+  }),
+  ...section('What is done', {
+    dryRun: flag('print the steps, sizes and minutes, and change nothing'),
+    yes: flag('do not ask before it begins', { short: 'y' }),
+  }),
+}
+
+export default command({
+  usage: ['[--esm FILE --dnabert DIR --mlp [LENGTH=]FILE …] [OPTIONS]'],
+  notes: [
+    'Whatever is not named is found or chosen. What is there already stays; a set-up that was interrupted goes on where it was.',
+    'Without options on a machine that is set up, it checks what is there.',
+    `Prints the command of a run on standard output: ${PREDICT}`,
+  ],
+  options,
+  check({ args }) {
+    if (args.mlp !== undefined) classifierFiles(args.mlp)
+    if (args.precision === 'fp8' && args.calibrate === undefined)
+      throw new UsageError(
+        '--calibrate is missing: --precision fp8 needs a FASTA file of nucleotides like those of your runs',
+      )
+    if (args.calibrate === 'none' && (args.precision === 'fp8' || args.precision === 'int8'))
+      throw new UsageError(`--calibrate none is not for --precision ${args.precision}`)
+    if (args.calibrate !== undefined && args.precision === 'fp32')
+      throw new UsageError('--calibrate is not for --precision fp32')
+  },
+  async run({ args, logger, terminal, signal, configuration }) {
+    const { dryRun, yes, esm, dnabert, mlp = [], calibrate, wheels, ...more } = args
+    await requirePaths([
+      ['--esm', esm],
+      ['--dnabert', dnabert],
+      ...mlp.map(({ path }) => ['--mlp', path] as const),
+      ['--wheels', wheels],
+    ])
+    await requireInputs(calibrate === 'none' ? undefined : calibrate)
+    const { planSetup, setUp } = await import('../../setup/index.ts')
+    const meter = configuration.effective.values.quiet ? undefined : new Meter(logger, terminal)
+    const request: SetupOptions = {
+      ...more,
+      ...{ esm, dnabert, mlp, calibrate, wheels, logger, signal },
+      onBytes: (done, total) => meter?.update(done, total),
+    }
+    const plan = await planSetup(request)
+    const text = render(plan)
+    if (dryRun) {
+      process.stdout.write(text)
+      return
+    }
+    const todo = plan.steps.filter(({ isDone }) => !isDone)
+    for (const line of text.trimEnd().split('\n')) logger.info(line)
+    if (todo.length > 0) {
+      if (!yes && !(await confirm('Go on?', signal))) throw new UsageError('nothing was changed')
+      using narrator = new Narrator(logger, terminal)
+      await setUp(request, narrator)
+    }
+    await examine(args, logger, signal)
+    process.stdout.write(`${PREDICT}\n`)
+  },
+})
+
+/** The summary of `doctor`: what is well is counted, the rest is shown. */
+async function examine(args: object, logger: Logger, signal: AbortSignal): Promise<void> {
+  const { doctor, renderFindings } = await import('../../doctor/index.ts')
+  // An option of every command.
+  const { config: configFile } = args as { config?: string }
+  const findings = await doctor({ configFile, signal })
+  const bad = findings.filter(({ verdict }) => verdict !== 'ok')
+  logger.info(
+    bad.length === 0
+      ? `${findings.length} checks of this machine, and all is well`
+      : `${findings.length - bad.length} of ${findings.length} checks of this machine are well; virnucpro doctor shows all`,
+  )
+  for (const line of renderFindings(bad, { columns: process.stderr.columns ?? 100 })
+    .trimEnd()
+    .split('\n'))
+    if (line !== '') logger.warn(line)
+}
+
+function render({ home, gpus, precision, steps, freeBytes }: SetupPlan): string {
+  const lines = [
+    `home: ${home}`,
+    gpus.length === 0
+      ? `no GPU is set up; the CPU computes in ${precision}`
+      : `${count(gpus.length, 'GPU')}: ${summary(gpus)}, in ${precision}`,
+    ...steps.map((step, i) => `  ${i + 1}. ${step.title}: ${stateOf(step)}`),
+  ]
+  const todo = steps.filter(({ isDone }) => !isDone)
+  if (todo.length === 0) return `${[...lines, 'everything is set up'].join('\n')}\n`
+  const [seconds, size] = [total(todo, 'seconds'), total(todo, 'bytes')]
+  const room = `${bytes(size)} on the disk, which has ${bytes(freeBytes)} free`
+  return `${[...lines, `in all about ${estimate(seconds)} and ${room}`].join('\n')}\n`
+}
+
+function summary(names: readonly string[]): string {
+  return [...Map.groupBy(names, (name) => name)].map(([name, { length }]) => `${length} × ${name}`).join(', ')
+}
+
+function stateOf({ isDone, expense }: PlannedStep): string {
+  if (isDone) return 'done'
+  const size = expense.bytes > 1e6 ? `, ${bytes(expense.bytes)}` : ''
+  return `about ${estimate(Math.max(1, expense.seconds))}${size}`
+}
+
+function total(steps: readonly PlannedStep[], what: 'seconds' | 'bytes'): number {
+  return steps.reduce((sum, { expense }) => sum + expense[what], 0)
+}
+
+const LINE_MS = 30_000
+
+/** Says which step is done, since when, and what is left: on a terminal in place, elsewhere a line from time to time. */
+class Narrator implements Progress {
+  readonly #logger: Logger
+  readonly #terminal: LiveTerminal | undefined
+  #began = 0
+  #timer: ReturnType<typeof setInterval> | undefined
+
+  constructor(logger: Logger, terminal: LiveTerminal | undefined) {
+    this.#logger = logger
+    this.#terminal = terminal
+  }
+
+  begin(step: PlannedStep, left: readonly PlannedStep[]): void {
+    this.#began = performance.now()
+    const later = total(left.slice(1), 'seconds')
+    this.#logger.info(`${step.title}: about ${estimate(Math.max(1, step.expense.seconds))}`)
+    const line = () => {
+      const elapsed = (performance.now() - this.#began) / 1000
+      const rest = Math.max(0, step.expense.seconds - elapsed) + later
+      return `${step.title}: ${duration(elapsed)} of about ${estimate(Math.max(1, step.expense.seconds))}; ${estimate(rest)} left in all`
+    }
+    const terminal = this.#terminal
+    if (terminal !== undefined && step.name !== 'weights') {
+      terminal.show(({ columns }) => [line().slice(0, (columns || 80) - 1)])
+      this.#timer = setInterval(() => terminal.refresh(), 1000)
+    } else if (step.name !== 'weights') this.#timer = setInterval(() => this.#logger.info(line()), LINE_MS)
+    this.#timer?.unref()
+  }
+
+  end(step: PlannedStep): void {
+    this[Symbol.dispose]()
+    this.#logger.info(`${step.title}: done in ${duration((performance.now() - this.#began) / 1000)}`)
+  }
+
+  [Symbol.dispose](): void {
+    clearInterval(this.#timer)
+    this.#terminal?.hide()
+  }
+}

@@ -1,0 +1,95 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import * as v from 'valibot'
+import { precisionFacts } from '../bundle/index.ts'
+import { homeFolder, privateFolder, writablePlace } from '../home/index.ts'
+import { gpuKinds } from '../machine/index.ts'
+import { type Deployment, findDeployment } from '../server/deploy/index.ts'
+import { readRecord } from '../server/repository/index.ts'
+import { freePorts, startServer } from '../server/serve/index.ts'
+import { writeAtomically } from '../system/atomic.ts'
+import { parseJson } from '../system/json.ts'
+import { sha256 } from '../system/sha256.ts'
+import { verify } from '../verify/index.ts'
+import { SetupError } from './errors.ts'
+import type { Situation } from './situation.ts'
+
+/** Sequences for each model, of all lengths: enough to see that a plan computes what its graph says. */
+const SEQUENCES = 12
+
+/** Largest difference to 1 of the cosine of a row: as of `verify`, and what products of eight bits may cost. */
+const TOLERANCE = 0.0005
+const TOLERANCE_EIGHT_BITS = 0.01
+
+const ReportSchema = v.looseObject({ format: v.literal('virnucpro-check'), version: v.literal(1) })
+
+/** Whether what is there now has been compared with the graphs before. */
+export async function isChecked(situation: Situation): Promise<boolean> {
+  const ready = await deploymentOf(situation)
+  if (ready === undefined) return false
+  const name = await reportName(ready, situation)
+  for (const root of [homeFolder(), privateFolder()]) {
+    const text = await readFile(join(root, 'cache', 'checks', name), 'utf8').catch(() => '')
+    if (text !== '' && v.is(ReportSchema, parseJson(text))) return true
+  }
+  return false
+}
+
+/**
+ * Starts the server, compares what it answers with the graphs of the bundle, and ends it.
+ *
+ * @throws SetupError when they differ; those of `startServer` and `verify`
+ */
+export async function check(situation: Situation): Promise<void> {
+  const { base, gpus, options } = situation
+  const { logger, signal } = options
+  const ready = await deploymentOf(situation)
+  if (ready === undefined || base === undefined) throw new SetupError('there is nothing to check')
+  await using server = await startServer({
+    ...ready.runtime.launch,
+    repository: ready.repository,
+    ports: await freePorts(),
+    ...(options.gpus !== undefined && { gpus: [gpus.map(({ uuid }) => uuid).join(',')] }),
+    drainTimeout: 1,
+    logger,
+    signal,
+  })
+  const endpoints = server.endpoints.map(({ grpcUrl }) => grpcUrl)
+  const { models, calls } = await verify({
+    bundle: base.folder,
+    triton: { endpoints, access: {}, serverTimeout: 600 },
+    count: SEQUENCES,
+    logger,
+    signal,
+  })
+  const tolerance = precisionFacts(ready.precision).eightBits ? TOLERANCE_EIGHT_BITS : TOLERANCE
+  for (const { model, cosineMin, notFinite } of models) {
+    logger.info(`${model}: cosine to the ${base.manifest.precision} graph at least ${cosineMin.toFixed(6)}`)
+    if (notFinite === 0 && 1 - cosineMin <= tolerance) continue
+    throw new SetupError(
+      `the server computes ${model} otherwise than the graph of ${base.folder}: ` +
+        (notFinite > 0
+          ? `NaN or infinity in ${notFinite} embeddings`
+          : `a cosine of ${cosineMin.toFixed(6)}`),
+      { kind: 'failure' },
+    )
+  }
+  if (calls !== undefined) logger.info(`${calls.equal} of ${calls.all} calls agree`)
+  const path = join(await writablePlace('cache'), 'checks', await reportName(ready, situation))
+  const report = { format: 'virnucpro-check', version: 1, checked: new Date().toISOString(), models, calls }
+  await writeAtomically(path, `${JSON.stringify(report, null, 2)}\n`)
+}
+
+async function deploymentOf({ base, deployment, gpus, options }: Situation): Promise<Deployment | undefined> {
+  if (base === undefined || deployment === undefined) return undefined
+  const found = await findDeployment({ ...deployment.request, gpus, signal: options.signal })
+  return 'ready' in found ? found.ready : undefined
+}
+
+/** Another plan, another kind of GPU or another server is checked by itself. */
+async function reportName({ repository, runtime }: Deployment, { gpus }: Situation): Promise<string> {
+  const record = await readRecord(repository)
+  const files = (record?.files ?? []).map(({ sha256: digest }) => digest)
+  const kinds = gpuKinds(gpus).map(({ name }) => name)
+  return `${sha256([...files, ...kinds.sort(), runtime.label].join('\n')).slice(0, 16)}.json`
+}

@@ -1,0 +1,49 @@
+import { homePlace } from '../home/index.ts'
+import { type Pullable, pullModels } from '../pull/index.ts'
+import type { Expense } from '../server/deploy/index.ts'
+import { hasSameSources } from './bundle.ts'
+import type { SetupOptions } from './options.ts'
+import type { Situation } from './situation.ts'
+
+/** Bytes per second of a download, where nothing is known of the network. */
+const USUAL_SPEED = 30e6
+
+/** Published weights that are needed, and not on this machine. */
+export async function missingWeights(situation: Situation): Promise<Pullable[]> {
+  const { base, before, weights, options, deployment, gpus } = situation
+  const { missing } = weights
+  const derive = deployment?.steps.find(({ name }) => name === 'models')
+  const isMade = base !== undefined && (gpus.length === 0 || (await derive?.isDone()) === true)
+  const hasClassifiers = base !== undefined || hasSameSources(before, weights) || options.mlp.length > 0
+  return [...(isMade ? [] : missing.models), ...(hasClassifiers ? [] : missing.classifiers)]
+}
+
+/** Asks for the sizes where the weights are published. */
+export async function expenseOfWeights(situation: Situation): Promise<Expense> {
+  const models = await missingWeights(situation)
+  if (models.length === 0) return { seconds: 0, bytes: 0 }
+  const pulled = await pullModels({ ...pullOptions(situation.options), models, dryRun: true })
+  const bytes = pulled.reduce((sum, each) => sum + each.bytes, 0)
+  return { seconds: bytes / USUAL_SPEED, bytes }
+}
+
+export async function bringWeights(situation: Situation): Promise<void> {
+  const models = await missingWeights(situation)
+  await pullModels({ ...pullOptions(situation.options), models, dryRun: false })
+}
+
+function pullOptions({ from, logger, signal, onBytes }: SetupOptions) {
+  return {
+    output: homePlace('weights'),
+    inPlace: true,
+    from,
+    connections: 4,
+    timeoutMs: 30_000,
+    retries: 5,
+    force: false,
+    onInfo: (message: string) => logger.info(message),
+    onWarning: (message: string) => logger.warn(message),
+    onProgress: onBytes ?? (() => {}),
+    signal,
+  }
+}

@@ -1,0 +1,98 @@
+import { homeFolder, requireWritableHome, withHomeLock } from '../home/index.ts'
+import { freeBytes } from '../machine/index.ts'
+import type { Expense } from '../server/deploy/index.ts'
+import { bytes } from '../text/numbers.ts'
+import { SetupError } from './errors.ts'
+import type { SetupOptions } from './options.ts'
+import { installationOf, withSignal } from './server.ts'
+import { inspect, type Situation } from './situation.ts'
+import { STEPS, type Step } from './steps.ts'
+
+/** A step as it is before it begins. */
+export interface PlannedStep {
+  readonly name: string
+  readonly title: string
+  readonly isDone: boolean
+  /** What it takes, about; nothing when it is done. */
+  readonly expense: Expense
+}
+
+export interface SetupPlan {
+  readonly home: string
+  readonly freeBytes: number
+  /** GPUs to set up, by name. */
+  readonly gpus: readonly string[]
+  readonly precision: string
+  readonly steps: readonly PlannedStep[]
+}
+
+/** Hears how far set-up is. */
+export interface Progress {
+  /** @param left what remains to be done, this step first */
+  begin(step: PlannedStep, left: readonly PlannedStep[]): void
+  end(step: PlannedStep): void
+}
+
+const NOTHING: Expense = { seconds: 0, bytes: 0 }
+
+/** See `planSetup` in index.ts. */
+export async function planSetup(options: SetupOptions): Promise<SetupPlan> {
+  const situation = await inspect(options)
+  const steps = await planSteps(situation)
+  // A machine without a server for its GPUs is found out before gigabytes come.
+  if (steps.some(({ name, isDone }) => name === 'server' && !isDone)) await installationOf(situation)
+  const home = homeFolder()
+  return {
+    home,
+    freeBytes: await freeBytes(home),
+    gpus: situation.gpus.map(({ name }) => name),
+    precision: situation.gpus.length > 0 ? situation.gpuPrecision : situation.cpuPrecision,
+    steps,
+  }
+}
+
+async function planSteps(situation: Situation, from: readonly Step[] = STEPS): Promise<PlannedStep[]> {
+  const planned: PlannedStep[] = []
+  for (const step of from) {
+    if (!step.applies(situation)) continue
+    const isDone = await step.isDone(situation)
+    const expense = isDone ? NOTHING : await step.expense(situation)
+    planned.push({ name: step.name, title: await step.title(situation), isDone, expense })
+  }
+  return planned
+}
+
+/** See `setUp` in index.ts. */
+export async function setUp(given: SetupOptions, progress: Progress): Promise<void> {
+  await requireWritableHome()
+  const { logger } = given
+  await withHomeLock('setup', (signal) => carryOut(withSignal(given, signal), progress), {
+    signal: given.signal,
+    onWait: (owner) => logger.info(`waiting for ${owner}, which sets up the same home`),
+  })
+}
+
+/** What is there is looked at before each step: the one before has changed it. */
+async function carryOut(options: SetupOptions, progress: Progress): Promise<void> {
+  requireRoom(await planSetup(options))
+  for (const [i, step] of STEPS.entries()) {
+    options.signal.throwIfAborted()
+    const situation = await inspect(options)
+    if (!step.applies(situation) || (await step.isDone(situation))) continue
+    const [planned, ...later] = await planSteps(situation, STEPS.slice(i))
+    if (planned === undefined) continue
+    progress.begin(planned, [planned, ...later.filter(({ isDone }) => !isDone)])
+    await step.work(situation)
+    progress.end(planned)
+  }
+}
+
+/** @throws SetupError when the disk does not hold what is to come */
+function requireRoom({ home, freeBytes: free, steps }: SetupPlan): void {
+  const needed = steps.reduce((sum, { expense }) => sum + expense.bytes, 0)
+  if (needed <= free) return
+  throw new SetupError(
+    `${home}: the disk is too small: ${bytes(needed)} are to come, and ${bytes(free)} are free`,
+    { kind: 'inputOutput', detail: { code: 'no-room', data: {} } },
+  )
+}

@@ -1,0 +1,139 @@
+import { resolve } from 'node:path'
+import { KERNEL_CAPABILITY, MODEL_NAMES } from '../bundle/index.ts'
+import { changeHome } from '../home/index.ts'
+import type { Expense } from '../server/deploy/index.ts'
+import {
+  type FoundRuntime,
+  findRuntime,
+  type InstallPlan,
+  installRuntime,
+  openRuntime,
+  type Runtime,
+} from '../server/runtime/index.ts'
+import { SetupError } from './errors.ts'
+import type { SetupOptions } from './options.ts'
+import type { Situation } from './situation.ts'
+
+/** A server that is there, or one that can be put in place. */
+type Usable = Exclude<FoundRuntime, { none: unknown }>
+
+/** Asking takes some seconds, since a server is started to ask it what it has: once for each set-up. */
+const asked = new WeakMap<SetupOptions, Promise<FoundRuntime>>()
+
+/** The same options with another signal: what was asked for them is not asked twice. */
+export function withSignal(options: SetupOptions, signal: AbortSignal): SetupOptions {
+  const same = { ...options, signal }
+  const answer = asked.get(options)
+  if (answer !== undefined) asked.set(same, answer)
+  return same
+}
+
+/** The server that would be used. Nothing that stays is changed. @throws SetupError where there is none */
+export async function lookForServer({ options, gpus }: Situation): Promise<Usable> {
+  const { server, libraryPath, signal } = options
+  const path = (named: string | undefined) => (named?.includes('/') ? resolve(named) : named)
+  const answer =
+    asked.get(options) ??
+    findRuntime({
+      server,
+      serverBin: path(options.serverBin),
+      backendDirectory: path(options.backendDirectory),
+      libraryPath,
+      python: path(options.python),
+      gpus,
+      signal,
+    })
+  asked.set(options, answer)
+  const found = await answer
+  if (!('none' in found)) return found
+  throw new SetupError(
+    ['there is no server for the GPUs of this machine:', ...found.none.map((why) => `  ${why}`)],
+    { detail: { code: 'no-runtime', data: {} } },
+  )
+}
+
+/** Whether the server on record is the one that is asked for, and is there. */
+async function hasServer({ record, options, deployment }: Situation): Promise<boolean> {
+  const choice = record.gpu?.server
+  if (choice === undefined || deployment === undefined) return false
+  const { server, serverBin, backendDirectory, libraryPath, python } = options
+  if (server !== undefined && server !== choice.kind) return false
+  const wishes = { serverBin, backendDirectory, libraryPath, python }
+  for (const [name, wish] of Object.entries(wishes)) {
+    const kept = (choice as Readonly<Record<string, unknown>>)[name]
+    if (wish !== undefined && kept !== wish && kept !== resolve(wish)) return false
+  }
+  return (await deployment.steps[0]?.isDone()) === true
+}
+
+/** Whether what is on record for GPUs is what is asked for. */
+export async function isDecided(situation: Situation): Promise<boolean> {
+  const { record, options, gpuPrecision } = situation
+  const { gpu } = record
+  if (gpu?.precision !== gpuPrecision) return false
+  if (gpu.attention === 'fused' && !(await canFuse(situation))) return false
+  if (options.calibrate !== undefined && gpu.calibrate !== calibration(options.calibrate)) return false
+  return await hasServer(situation)
+}
+
+function calibration(named: string): string {
+  return named === 'none' ? named : resolve(named)
+}
+
+/** Finds or installs the server, and writes down what is decided for GPUs. */
+export async function decide(situation: Situation): Promise<void> {
+  const { options, record, gpuPrecision } = situation
+  const runtime = await runtimeOf(situation)
+  const kept = record.gpu?.precision === gpuPrecision ? record.gpu.calibrate : undefined
+  const calibrate = options.calibrate === undefined ? kept : calibration(options.calibrate)
+  const attention = runtime.attention === 'fused' && (await canFuse(situation)) ? 'fused' : 'standard'
+  const gpu = { precision: gpuPrecision, attention, server: runtime.choice } as const
+  await changeHome((old) => ({ ...old, gpu: { ...gpu, ...(calibrate !== undefined && { calibrate }) } }))
+  options.logger.info(
+    `GPUs compute in ${gpuPrecision}${attention === 'fused' ? ', attention in a kernel of our own' : ''}; ` +
+      `the server is ${runtime.label}`,
+  )
+}
+
+async function runtimeOf(situation: Situation): Promise<Runtime> {
+  const { options, record, gpus } = situation
+  const { wheels, logger, signal } = options
+  if (record.gpu !== undefined && (await hasServer(situation)))
+    return await openRuntime(record.gpu.server, { gpus, signal })
+  const usable = await lookForServer(situation)
+  if ('found' in usable) return usable.found
+  return await installRuntime(usable.install, {
+    ...(wheels !== undefined && { wheels: resolve(wheels) }),
+    onProgress: (message) => logger.info(message),
+    signal,
+  })
+}
+
+/** Whether the kernel of attention runs on all of the GPUs, and takes the heads of the models. */
+async function canFuse({ base, gpus }: Situation): Promise<boolean> {
+  if (base === undefined) return false
+  if (gpus.some(({ computeCapability }) => Number(computeCapability) < KERNEL_CAPABILITY)) return false
+  const { hasKernel } = await import('../import/index.ts')
+  const { models } = base.manifest
+  return MODEL_NAMES.every((name) => hasKernel(models[name]))
+}
+
+/** The server, where it must be installed. */
+export async function installationOf(situation: Situation): Promise<InstallPlan | undefined> {
+  if (await hasServer(situation)) return undefined
+  const usable = await lookForServer(situation)
+  return 'install' in usable ? usable.install : undefined
+}
+
+/** Bytes per second of a download, where nothing is known of the network. */
+const USUAL_SPEED = 30e6
+/** And of packages that are unpacked. */
+const UNPACKED_SPEED = 100e6
+
+/** What putting a server into place takes: nearly nothing where it is there. */
+export async function expenseOfServer(situation: Situation): Promise<Expense> {
+  const plan = await installationOf(situation)
+  if (plan === undefined) return { seconds: 3, bytes: 0 }
+  const seconds = plan.downloadBytes / USUAL_SPEED + plan.diskBytes / UNPACKED_SPEED
+  return { seconds: 10 + seconds, bytes: plan.downloadBytes + plan.diskBytes }
+}

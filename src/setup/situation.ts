@@ -1,0 +1,178 @@
+import { join } from 'node:path'
+import {
+  type Bundle,
+  BundleError,
+  backbonesId,
+  classifiersOf,
+  computesOnCpu,
+  forModels,
+  type ModelName,
+  openBundle,
+  type Precision,
+  precisionFacts,
+  publishedLength,
+} from '../bundle/index.ts'
+import { findBundle, type HomeRecord, homePlace, readHome } from '../home/index.ts'
+import { type Gpu, listGpus, type MachineFacts, machineFacts } from '../machine/index.ts'
+import { type DeployPlan, type ModelSize, planDeployment } from '../server/deploy/index.ts'
+import { UsageError, VirnucproError } from '../system/errors.ts'
+import { isThere } from '../system/same-file.ts'
+import { sha256File } from '../system/sha256.ts'
+import type { NamedClassifier, SetupOptions } from './options.ts'
+import { findWeights, type Weights } from './weights.ts'
+
+type GpuSettings = NonNullable<HomeRecord['gpu']>
+
+/** What the machine has, what is set up, and what is wanted: looked at before each step. */
+export interface Situation {
+  readonly options: SetupOptions
+  readonly machine: MachineFacts
+  /** GPUs to set up; none where only the CPU is. */
+  readonly gpus: readonly Gpu[]
+  readonly record: HomeRecord
+  /** The default bundle as it is now. */
+  readonly before?: Bundle
+  /** The bundle that is wanted, when it is there. */
+  readonly base?: Bundle
+  readonly cpuPrecision: 'fp32' | 'int8'
+  readonly gpuPrecision: GpuSettings['precision']
+  readonly weights: Weights
+  /** Dimensions of the models, as far as they are known without a download. */
+  readonly sizes: Readonly<Record<ModelName, ModelSize>>
+  /** Classifiers that are asked for and not in the bundle. */
+  readonly classifiers: readonly NamedClassifier[]
+  /** What GPUs need, once bundle and server are known. */
+  readonly deployment?: DeployPlan
+}
+
+/**
+ * Looks at the machine and at what is set up.
+ *
+ * @throws UsageError for wishes that this machine cannot fulfil; HomeError for a damaged home; ModelError for weights that are
+ * not those of their model
+ */
+export async function inspect(options: SetupOptions): Promise<Situation> {
+  const { signal, logger } = options
+  const [machine, record, all] = [await machineFacts(), await readHome(), await listGpus(signal)]
+  const gpus = isForCpu(options) ? [] : chosenGpus(all, options.gpus)
+  const before = await openDefault(signal)
+  const cpuPrecision = isForCpu(options) ? options.precision : (cpuPrecisionOf(before) ?? 'fp32')
+  const weights = await findWeights(options, record, before)
+  const base = await openWanted(weights, cpuPrecision, before, signal)
+  const settings = record.gpu
+  const situation = {
+    options,
+    machine,
+    gpus,
+    record,
+    ...(before && { before }),
+    ...(base && { base }),
+    cpuPrecision,
+    gpuPrecision: precisionFor(options, gpus, record),
+    weights,
+    sizes: base?.manifest.models ?? weights.sizes,
+    classifiers: base === undefined ? options.mlp : await missingClassifiers(options.mlp, base),
+  }
+  if (base === undefined || settings === undefined || gpus.length === 0) return situation
+  const gpu = { ...settings, precision: situation.gpuPrecision }
+  const home = { ...record, gpu }
+  return { ...situation, deployment: await planDeployment({ base, home, gpus, logger, signal }) }
+}
+
+/** Whether only the CPU is set up: a precision of the CPU was asked for. */
+function isForCpu(options: SetupOptions): options is SetupOptions & { precision: 'fp32' | 'int8' } {
+  return options.precision !== undefined && computesOnCpu(options.precision)
+}
+
+/** @throws UsageError for a GPU that is not among them */
+function chosenGpus(all: readonly Gpu[], named: readonly number[] | undefined): readonly Gpu[] {
+  if (named === undefined) return all
+  return named.map((number) => {
+    const found = all[number]
+    if (found !== undefined) return found
+    const there = all.length === 0 ? 'none' : `0 to ${all.length - 1}`
+    throw new UsageError(`there is no GPU ${number} on this machine (${there})`)
+  })
+}
+
+/** A damaged bundle is made again. */
+async function openUnlessDamaged(folder: string, signal: AbortSignal): Promise<Bundle | undefined> {
+  try {
+    return await openBundle(folder, signal)
+  } catch (error) {
+    if (error instanceof BundleError) return undefined
+    throw error
+  }
+}
+
+async function openDefault(signal: AbortSignal): Promise<Bundle | undefined> {
+  const named = await findBundle(undefined).catch((error: unknown) => {
+    if (error instanceof VirnucproError && NO_DEFAULT.has(error.code)) return undefined
+    throw error
+  })
+  return named && (await openUnlessDamaged(named.folder, signal))
+}
+
+const NO_DEFAULT: ReadonlySet<string | undefined> = new Set(['bundle-not-named', 'default-missing'])
+
+function cpuPrecisionOf(bundle: Bundle | undefined): 'fp32' | 'int8' | undefined {
+  const precision = bundle?.manifest.precision
+  return precision === 'int8' || precision === 'fp32' ? precision : undefined
+}
+
+/** The bundle in the home that was made from the wanted weight files. */
+async function openWanted(
+  { sources }: Weights,
+  precision: Precision,
+  before: Bundle | undefined,
+  signal: AbortSignal,
+): Promise<Bundle | undefined> {
+  if (sources === undefined) return undefined
+  const id = backbonesId({ precision, models: forModels((name) => ({ source: sources[name] })) })
+  if (before !== undefined && backbonesId(before.manifest) === id) return before
+  const folder = join(homePlace('bundles'), id)
+  return (await isThere(folder)) ? await openUnlessDamaged(folder, signal) : undefined
+}
+
+/** @returns those that the bundle does not have */
+async function missingClassifiers(
+  named: readonly NamedClassifier[],
+  { manifest }: Bundle,
+): Promise<NamedClassifier[]> {
+  const missing: NamedClassifier[] = []
+  for (const each of named) {
+    const digest = await sha256File(each.path)
+    const length = each.chunkLength ?? publishedLength(each.path)
+    const isThere = classifiersOf(manifest).some(
+      ({ chunkLength, source: { files } }) =>
+        files.some(({ sha256 }) => sha256 === digest) && (length === undefined || chunkLength === length),
+    )
+    if (!isThere) missing.push(each)
+  }
+  return missing
+}
+
+/** @throws UsageError for a precision that one of the GPUs does not have */
+function precisionFor(
+  { precision }: SetupOptions,
+  gpus: readonly Gpu[],
+  { gpu: settings }: HomeRecord,
+): GpuSettings['precision'] {
+  const oldest = Math.min(...gpus.map(({ computeCapability }) => Number(computeCapability)))
+  const usual = oldest < sinceOf('bf16') ? 'fp16' : 'bf16'
+  if (precision === undefined) {
+    const kept = settings?.precision
+    return kept !== undefined && sinceOf(kept) <= oldest ? kept : usual
+  }
+  if (precision !== 'bf16' && precision !== 'fp16' && precision !== 'fp8') return usual
+  const old = gpus.find(({ computeCapability }) => Number(computeCapability) < sinceOf(precision))
+  if (old === undefined) return precision
+  throw new UsageError(
+    `${precision} needs GPUs of compute capability ${sinceOf(precision).toFixed(1)} or higher; ${old.name} has ${old.computeCapability}`,
+    { detail: { code: 'gpu-lacks-precision', data: {} } },
+  )
+}
+
+function sinceOf(precision: Precision): number {
+  return precisionFacts(precision).computeCapability ?? 0
+}

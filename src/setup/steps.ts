@@ -1,0 +1,137 @@
+import { precisionFacts, publishedLength } from '../bundle/index.ts'
+import { gpuKinds } from '../machine/index.ts'
+import {
+  type DeployStep,
+  type Expense,
+  estimateDeployment,
+  estimateImport,
+  withDeployLock,
+} from '../server/deploy/index.ts'
+import { addClassifiersTo, isMade, makeBundle } from './bundle.ts'
+import { check, isChecked } from './check.ts'
+import { SetupError } from './errors.ts'
+import { bringWeights, expenseOfWeights, missingWeights } from './pulling.ts'
+import { decide, expenseOfServer, installationOf, isDecided } from './server.ts'
+import type { Situation } from './situation.ts'
+
+/** One thing that set-up does. */
+export interface Step {
+  readonly name: string
+  title(situation: Situation): Promise<string> | string
+  /** Whether this machine needs it at all. */
+  applies(situation: Situation): boolean
+  isDone(situation: Situation): Promise<boolean> | boolean
+  /** What it takes, about, when it is not done. */
+  expense(situation: Situation): Promise<Expense> | Expense
+  work(situation: Situation): Promise<void>
+}
+
+const hasGpus = ({ gpus }: Situation) => gpus.length > 0
+
+/** Everything that set-up does, in this order. A step may need what those before it have made. */
+export const STEPS: readonly Step[] = [
+  {
+    name: 'weights',
+    title: async (situation) => {
+      const names = (await missingWeights(situation)).map(({ name, licence }) => `${name} (${licence})`)
+      return names.length === 0 ? 'the weights' : `the weights of ${names.join(', ')}`
+    },
+    applies: () => true,
+    isDone: async (situation) => (await missingWeights(situation)).length === 0,
+    expense: expenseOfWeights,
+    work: bringWeights,
+  },
+  {
+    name: 'bundle',
+    title: ({ cpuPrecision }) => `the bundle in ${precisionFacts(cpuPrecision).label}`,
+    applies: () => true,
+    isDone: isMade,
+    expense: ({ base, sizes, cpuPrecision, machine }) =>
+      base !== undefined
+        ? { seconds: 0, bytes: 0 }
+        : estimateImport(sizes, {
+            precision: cpuPrecision,
+            isCalibrated: cpuPrecision === 'int8',
+            cores: machine.cores,
+          }),
+    work: makeBundle,
+  },
+  {
+    name: 'classifiers',
+    title: ({ classifiers }) =>
+      `classifiers: ${classifiers.map(({ path, chunkLength = publishedLength(path) }) => (chunkLength === undefined ? path : `${path} for chunks of ${chunkLength} bases`)).join(', ')}`,
+    applies: ({ base, classifiers }) => base !== undefined && classifiers.length > 0,
+    isDone: ({ classifiers }) => classifiers.length === 0,
+    expense: () => ({ seconds: 1, bytes: 1e7 }),
+    work: addClassifiersTo,
+  },
+  {
+    name: 'server',
+    title: async (situation) => {
+      const plan = (await isDecided(situation)) ? undefined : await installationOf(situation)
+      return plan === undefined ? 'the server' : `${plan.label} (${plan.licences})`
+    },
+    applies: hasGpus,
+    isDone: isDecided,
+    expense: expenseOfServer,
+    work: decide,
+  },
+  deployStep('models', ({ gpuPrecision }) => `the models in ${precisionFacts(gpuPrecision).label}`),
+  deployStep('plans', ({ gpus }) => `TensorRT plans for ${kindsOf(gpus)}`),
+  deployStep('batches', () => 'the sizes of batches that suit the GPUs'),
+  deployStep('repository', () => 'the model repository'),
+  {
+    name: 'check',
+    title: ({ cpuPrecision }) =>
+      `a comparison of the server with the ${precisionFacts(cpuPrecision).label} graphs`,
+    applies: hasGpus,
+    isDone: isChecked,
+    expense: ({ sizes }) => ({ seconds: 15 + estimateImport(sizes, AS_READ).seconds, bytes: 0 }),
+    work: check,
+  },
+]
+
+/** A comparison reads the bundle, as an import does, and computes little. */
+const AS_READ = { precision: 'fp32', isCalibrated: false, cores: 1 } as const
+
+function kindsOf(gpus: Situation['gpus']): string {
+  return gpuKinds(gpus)
+    .map(({ name, gpus: { length } }) => `${length} × ${name}`)
+    .join(', ')
+}
+
+/** A step of the deployment; before bundle and server are known it is to be done. */
+function deployStep(
+  name: Exclude<DeployStep['name'], 'server'>,
+  title: (situation: Situation) => string,
+): Step {
+  const stepOf = ({ deployment }: Situation) => deployment?.steps.find((step) => step.name === name)
+  return {
+    name,
+    title,
+    applies: hasGpus,
+    isDone: async (situation) =>
+      (await isDecided(situation)) && ((await stepOf(situation)?.isDone()) ?? false),
+    expense: (situation) => stepOf(situation)?.expense ?? estimateOf(situation)[name],
+    work: async (situation) => {
+      const { deployment } = situation
+      if (deployment === undefined) throw new SetupError('the bundle or the server is missing')
+      // A run that finds something missing makes it, too.
+      await withDeployLock(deployment.request, async () => {
+        const step = stepOf(situation)
+        if (step !== undefined && !(await step.isDone())) await step.work()
+      })
+    },
+  }
+}
+
+function estimateOf({ sizes, gpus, gpuPrecision, machine, options }: Situation) {
+  const kinds = gpuKinds(gpus)
+  return estimateDeployment(sizes, {
+    precision: gpuPrecision,
+    isCalibrated: options.calibrate !== 'none',
+    cores: machine.cores,
+    plans: new Set(kinds.map(({ computeCapability }) => computeCapability)).size,
+    kinds: kinds.length,
+  })
+}

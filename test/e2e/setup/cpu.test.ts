@@ -1,0 +1,131 @@
+import { afterAll, describe, expect, test } from 'bun:test'
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { temporaryFolder } from '../../../scripts/support/temporary.ts'
+import { classifiersOf, openBundle } from '../../../src/bundle/index.ts'
+import { writeRandomModels } from '../../integration/import/support/models.ts'
+import { open, PREDICT, user, WEIGHTS, weights } from './support.ts'
+
+describe('a machine without a GPU', () => {
+  const me = user({ CUDA_VISIBLE_DEVICES: '' })
+  afterAll(() => me[Symbol.asyncDispose]())
+
+  const base = () => openBundle(me.home('bundles', me.record().bundle))
+
+  test('is looked at first, and nothing is changed', async () => {
+    const { stdout } = await me.succeed('setup', ...WEIGHTS, '--dry-run')
+    expect(stdout).toContain('no GPU is set up; the CPU computes in fp32')
+    expect(open(stdout)).toEqual(['the bundle in FP32'])
+    expect(existsSync(me.home())).toBe(false)
+  })
+
+  test('is not set up without a yes where nobody can be asked', async () => {
+    const { code, stderr } = await me.run('setup', ...WEIGHTS)
+    expect(code).toBe(64)
+    expect(stderr).toContain('--yes')
+    expect(existsSync(me.home())).toBe(false)
+  })
+
+  test('is set up with one command, and the three forms of a run need no other option', async () => {
+    const { stdout } = await me.succeed('setup', ...WEIGHTS, '--yes')
+    expect(stdout).toBe(PREDICT)
+    const reads = me.reads()
+    await me.succeed('predict', '--input', reads, '--output-dir', 'seeds')
+    await me.succeed(reads, '500', weights.mlp)
+    const broad = ['--model-type', '500', '--model-path', weights.mlp, '--expected-length', '500']
+    await me.succeed('predict', reads, ...broad, '--output-dir', 'broad')
+    const table = (folder: string) =>
+      readFileSync(me.join(folder, 'prediction_results_highestscore.csv'), 'utf8')
+    const found = readdirSync(me.path, { recursive: true, encoding: 'utf8' })
+    expect(found.filter((name) => name.endsWith('prediction_results.txt'))).toHaveLength(3)
+    expect(table('seeds/reads_merged')).toBe(table('broad/reads_merged'))
+    expect(table('reads_merged')).toBe(table('seeds/reads_merged'))
+  }, 60_000)
+
+  test('has nothing left to do', async () => {
+    const { stdout, stderr } = await me.succeed('setup')
+    expect(stderr).toContain('everything is set up')
+    expect(stderr).toMatch(/\d+ (of \d+ )?checks of this machine/)
+    expect(stdout).toBe(PREDICT)
+    expect(open((await me.succeed('setup', ...WEIGHTS, '--dry-run')).stdout)).toEqual([])
+  })
+
+  test('gets another classifier without an import', async () => {
+    const { digest } = await base()
+    const short = me.join('short.pth')
+    writeFileSync(short, readFileSync(weights.mlp))
+    const { stderr } = await me.succeed('setup', '--mlp', `300=${short}`, '--yes')
+    expect(stderr).not.toContain('esm2: writing')
+    const { manifest } = await base()
+    expect(classifiersOf(manifest).map(({ chunkLength }) => chunkLength)).toEqual([500, 300])
+    expect((await base()).manifest.models.esm2.weights).toBeDefined()
+    expect(digest).toMatch(/^[0-9a-f]{64}$/)
+    const { stdout } = await me.succeed('setup', '--mlp', `300=${short}`, '--dry-run')
+    expect(open(stdout)).toEqual([])
+  })
+
+  test('gets another precision with the classifiers that it has', async () => {
+    const before = me.record().bundle
+    await me.succeed('setup', '--precision', 'int8', '--yes')
+    const { manifest } = await base()
+    expect(manifest.precision).toBe('int8')
+    expect(classifiersOf(manifest)).toHaveLength(2)
+    await me.succeed('setup', '--precision', 'fp32', '--yes')
+    expect(me.record().bundle).toBe(before)
+  }, 60_000)
+
+  test('gets other models, which are the default from then on', async () => {
+    const before = me.record().bundle
+    const other = await writeRandomModels(me.join('other'))
+    const words = ['--esm', other.esm, '--dnabert', other.dnabert, '--mlp', `500=${other.mlp}`]
+    await me.succeed('setup', ...words, '--yes')
+    expect(me.record().bundle).not.toBe(before)
+    expect(me.record().sources).toEqual({ esm: other.esm, dnabert: other.dnabert })
+    expect(open((await me.succeed('setup', '--dry-run')).stdout)).toEqual([])
+  })
+})
+
+test.each([
+  ['a path that leads nowhere', ['--esm', 'no-such-file', '--dnabert', weights.dnabert], 66],
+  [
+    'models that were swapped',
+    ['--esm', weights.dnabert, '--dnabert', weights.esm, '--mlp', weights.mlp],
+    65,
+  ],
+  ['a classifier of other models', [...WEIGHTS.slice(0, 4), '--mlp', weights.esm], 65],
+  ['two classifiers for one length', [...WEIGHTS, '--mlp', `500=${weights.esm}`], 64],
+  ['FP8 without sequences', [...WEIGHTS, '--precision', 'fp8'], 64],
+  ['a GPU that is not there', [...WEIGHTS, '--gpus', '0'], 64],
+])(
+  '%s: said, and nothing is changed',
+  async (_, words, code) => {
+    await using me = user({ CUDA_VISIBLE_DEVICES: '' })
+    const result = await me.run('setup', ...words, '--yes')
+    expect([result.code, result.stderr]).toEqual([code, expect.stringMatching(/error: /)])
+    const made = existsSync(me.home()) ? readdirSync(me.home(), { recursive: true, encoding: 'utf8' }) : []
+    expect(made.filter((name) => /manifest|home\.json/.test(name))).toEqual([])
+  },
+  20_000,
+)
+
+test('a disk that is too small is said before anything is made', async () => {
+  if (process.getuid?.() !== 0 || Bun.which('mount') === null) return
+  const folder = temporaryFolder()
+  const small = folder.join('small')
+  const { exitCode } = Bun.spawnSync([
+    'sh',
+    '-c',
+    `mkdir ${small} && mount -t tmpfs -o size=8m none ${small}`,
+  ])
+  if (exitCode !== 0) return
+  try {
+    await using me = user({ CUDA_VISIBLE_DEVICES: '' }, join(small, 'home'))
+    const { code, stderr } = await me.run('setup', ...WEIGHTS, '--yes')
+    expect(code).toBe(74)
+    expect(stderr).toContain('the disk is too small')
+    expect(existsSync(me.home('bundles'))).toBe(false)
+  } finally {
+    Bun.spawnSync(['umount', small])
+    await folder[Symbol.asyncDispose]()
+  }
+})
