@@ -42,8 +42,8 @@ export const PINS: readonly Pin[] = [
       'nvidia-cuda-runtime-cu12==12.6.77',
       'nvidia-cuda-nvrtc-cu12==12.6.85',
     ],
-    downloadBytes: 1.3e9,
-    diskBytes: 3.5e9,
+    downloadBytes: 1.2e9,
+    diskBytes: 2e9,
   },
   {
     ...SERVER,

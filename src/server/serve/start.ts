@@ -57,7 +57,8 @@ export async function startServer(options: ServeOptions): Promise<RunningServer>
     await inUse.disposeAsync()
   }
   await orClose({ close: stopAll }, async () => {
-    for (const path of [options.repository, serverBin]) if (path !== undefined) inUse.use(await lease(path))
+    for (const path of [options.repository, serverBin, options.image])
+      if (path !== undefined) inUse.use(await lease(path))
     for (const plan of plans) servers.push(new SupervisedServer(plan))
     await Promise.all(servers.map((server) => server.ready(options.signal)))
   })

@@ -188,7 +188,7 @@ test.skipIf(!hasTriton || !mounts)(
       const [err, code] = await Promise.all([child.stderr.text(), child.exited])
       return { err, code }
     }
-    expect((await on([])).err).toMatch(/needs about 4\.8 GB of disk in the meantime, and .* MB are free/)
+    expect((await on([])).err).toMatch(/needs about 3\.2 GB of disk in the meantime, and .* MB are free/)
     expect((await on([large])).err).toMatch(/unpacking .*: the disk is full/)
   },
   60_000,
