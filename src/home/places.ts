@@ -1,4 +1,4 @@
-import { access, constants } from 'node:fs/promises'
+import { access, constants, stat } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { dirname, isAbsolute, join, resolve } from 'node:path'
 import { HomeError } from './errors.ts'
@@ -62,8 +62,12 @@ export async function writableFolder(environment?: Environment): Promise<string>
   return (await isHomeReadOnly(environment)) ? privateFolder(environment) : homeFolder(environment)
 }
 
-/** Whether this user cannot write to the home, or not make it. */
+/**
+ * Whether this user cannot write to the home, or not make it.
+ * @throws HomeError when the home is a file
+ */
 export async function isHomeReadOnly(environment?: Environment): Promise<boolean> {
+  await requireFolder(homeFolder(environment))
   for (let folder = homeFolder(environment); ; folder = dirname(folder)) {
     try {
       await access(folder, constants.W_OK | constants.X_OK)
@@ -80,6 +84,16 @@ export async function requireWritableHome(environment?: Environment): Promise<vo
   if (!(await isHomeReadOnly(environment))) return
   const folder = homeFolder(environment)
   throw new HomeError(folder, `the home ${folder} is read-only for this user, and cannot be changed`, {
+    kind: 'cannotCreate',
+    detail: { code: 'other-home', data: {} },
+  })
+}
+
+/** @throws HomeError when a file stands where the home should be */
+export async function requireFolder(home: string): Promise<void> {
+  const found = await stat(home).catch(() => undefined)
+  if (found === undefined || found.isDirectory()) return
+  throw new HomeError(home, `the home ${home} is a file, and should be a folder`, {
     kind: 'cannotCreate',
     detail: { code: 'other-home', data: {} },
   })

@@ -6,7 +6,7 @@ import { JsonError, parseJson } from '../system/json.ts'
 import { unlessMissing } from '../system/system-error.ts'
 import { HomeError } from './errors.ts'
 import { withHomeLock } from './lock.ts'
-import { type Environment, homeFolder, requireWritableHome } from './places.ts'
+import { type Environment, homeFolder, requireFolder, requireWritableHome } from './places.ts'
 
 /** In the home. */
 const HOME_FILE = 'home.json'
@@ -71,7 +71,9 @@ export type ServerChoice = v.InferOutput<typeof ServerChoiceSchema>
  * @throws HomeError when the record is damaged or of a newer version; ReadError
  */
 export async function readHome(environment?: Environment): Promise<HomeRecord> {
-  const path = join(homeFolder(environment), HOME_FILE)
+  const home = homeFolder(environment)
+  await requireFolder(home)
+  const path = join(home, HOME_FILE)
   const text = await readFile(path, 'utf8').catch(unlessMissing(path))
   return text === undefined ? { format: HOME_FORMAT, version: HOME_VERSION } : parseRecord(path, text)
 }

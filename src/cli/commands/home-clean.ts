@@ -32,10 +32,11 @@ async function currentServer(signal: AbortSignal): Promise<NonNullable<CleanOpti
   const { readHome } = await import('../../home/index.ts')
   const { gpu } = await readHome()
   if (gpu === undefined) throw unknown('nothing is set up for GPUs')
-  const { listGpus } = await import('../../machine/index.ts')
+  const { surveyGpus } = await import('../../machine/index.ts')
   const { openRuntime } = await import('../../server/runtime/index.ts')
-  const gpus = await listGpus(signal)
-  if (gpus.length === 0) throw unknown('this machine has no GPU that may be used')
+  // Also those that a batch system keeps from this process.
+  const { all: gpus } = await surveyGpus(signal)
+  if (gpus.length === 0) throw unknown('this machine has no GPU')
   const tensorrt = await (await openRuntime(gpu.server)).tensorrt(signal)
   return { tensorrt, capabilities: gpus.map(({ computeCapability }) => computeCapability.replace('.', '')) }
 }

@@ -39,8 +39,9 @@ function aboutModels({ manifest }: Bundle): Row[] {
   return [
     ...MODEL_NAMES.map((model): Row => {
       const { layers, width, source } = models[model]
-      const size = model === 'esm2' ? `${esm2Size(models.esm2)}, ` : ''
-      return [MODELS[model].label, `${size}${layers} layers of ${width}; ${from(source)}`]
+      const size = `${layers} layers of ${width}`
+      const published = model === 'esm2' ? esm2Size(models.esm2) : size
+      return [MODELS[model].label, `${published === size ? size : `${published}, ${size}`}; ${from(source)}`]
     }),
     ...classifiersOf(manifest).map((classifier): Row => ['classifier', aboutClassifier(classifier)]),
     [

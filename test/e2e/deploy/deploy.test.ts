@@ -22,6 +22,7 @@ import { readSidecar } from '../../../src/server/repository/index.ts'
 import { findRuntime } from '../../../src/server/runtime/index.ts'
 import type { Logger } from '../../../src/system/logger.ts'
 import { writeRandomModels } from '../../integration/import/support/models.ts'
+import { virnucpro } from '../../support/cli.ts'
 import { KINDS, type StandIns, standInGpus } from '../../support/gpu/standins.ts'
 
 describe.skipIf(!hasTriton)('what GPUs need beyond a bundle', () => {
@@ -173,6 +174,16 @@ describe.skipIf(!hasTriton)('what GPUs need beyond a bundle', () => {
       ['bf16', ['90']],
       ['fp16', ['75', '89', '90']],
     ])
+    // All that the driver lists are in the machine, whatever this process may use.
+    await changeHome(() => home)
+    const env = {
+      ...machine.env,
+      VIRNUCPRO_HOME: folder.join('home'),
+      CUDA_VISIBLE_DEVICES: machine.uuids[0]!,
+    }
+    const kept = await virnucpro(['home', 'clean', '--plans', '--dry-run'], folder.path, env)
+    expect(kept.stderr).not.toContain('/plans/')
+    expect(kept.code).toBe(0)
     const current = { tensorrt: '10.6.0', capabilities: ['90'] }
     const cleaned = await cleanHome({ owners: OWNERS, current, dryRun: false })
     expect(cleaned.kept).toEqual([])

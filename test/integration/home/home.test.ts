@@ -78,6 +78,16 @@ test('a record that is damaged or of a newer version is refused in words, and ke
   expect(newer.message).toContain('version 2')
 })
 
+test('a file in the place of the home is said', async () => {
+  using folder = temporaryFolder()
+  const environment = { VIRNUCPRO_HOME: folder.join('file') }
+  writeFileSync(folder.join('file'), 'mine')
+  for (const use of [() => readHome(environment), () => changeHome((record) => record, environment)])
+    expect((await use().catch((error) => error)).message).toContain(
+      `the home ${folder.join('file')} is a file`,
+    )
+})
+
 test('processes that change the record at the same time lose no change', async () => {
   using folder = temporaryFolder()
   const env = { VIRNUCPRO_HOME: folder.join('home') }
