@@ -5,6 +5,7 @@ import {
   backbonesId,
   classifiersOf,
   eachModel,
+  esm2Size,
   type Manifest,
   MODELS,
   ModelError,
@@ -55,10 +56,10 @@ export interface HomeImport {
 export async function importIntoHome(options: HomeImportOptions): Promise<HomeImport> {
   const { force = false, makeDefault = false, signal, onProgress } = options
   await requireWritableHome()
-  const id = await idOf(options)
+  const { id, name } = await identify(options)
   const made = await withHomeLock(
     bundleLock(id),
-    (whileHeld) => makeOrAdd(id, { ...options, force, signal: whileHeld } as HomeImportOptions),
+    (whileHeld) => makeOrAdd(id, name, { ...options, force, signal: whileHeld } as HomeImportOptions),
     {
       signal,
       onWait: (owner) => onProgress?.(`waiting for ${owner}, which makes the same bundle`),
@@ -69,7 +70,7 @@ export async function importIntoHome(options: HomeImportOptions): Promise<HomeIm
 }
 
 /** Reads all of the weights, for their checksums; before, everything is opened and compared, the classifiers included. */
-async function idOf(options: HomeImportOptions): Promise<string> {
+async function identify(options: HomeImportOptions): Promise<{ id: string; name: string }> {
   const { precision = 'fp32', attention, signal, onProgress } = options
   await using opened = new AsyncDisposableStack()
   const { language } = await openModels(options as ImportOptions, opened)
@@ -78,7 +79,12 @@ async function idOf(options: HomeImportOptions): Promise<string> {
     const { files, licence } = language[name]
     return { source: await recordSources(files, licence, signal) }
   })
-  return backbonesId({ precision, ...(attention === 'fused' && { attention }), models })
+  const { layers, width, heads } = language.esm2.shape
+  return {
+    id: backbonesId({ precision, ...(attention === 'fused' && { attention }), models }),
+    // For reports: `esm2-3B`, or `esm2-2-layers-of-24`.
+    name: `esm2-${esm2Size({ layers, width, heads }).replaceAll(' ', '-')}`,
+  }
 }
 
 function pathOf(options: HomeImportOptions, name: ModelName): string {
@@ -87,13 +93,14 @@ function pathOf(options: HomeImportOptions, name: ModelName): string {
 
 async function makeOrAdd(
   id: string,
+  name: string,
   options: HomeImportOptions,
 ): Promise<Pick<HomeImport, 'bundle' | 'what' | 'otherCalibration'>> {
   const folder = join(homePlace('bundles'), id)
   const { makeDefault: _, ...how } = options
   const names = await readdir(folder).catch(() => [])
   if (options.force || names.length === 0) {
-    const bundle = await importModels({ ...how, output: folder } as ImportOptions)
+    const bundle = await importModels({ ...how, name, output: folder } as ImportOptions)
     if (backbonesId(bundle.manifest) === id) return { bundle, what: 'made' }
     await removeFolder(folder)
     throw new ModelError('the weights were changed while they were read. Start the same import again.')

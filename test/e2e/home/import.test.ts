@@ -41,6 +41,7 @@ test('an import without a folder goes into the home, and is the default', async 
   const folderOf = at.at('bundles', id)
   const { manifest } = await openBundle(folderOf)
   expect(id).toBe(backbonesId(manifest))
+  expect(manifest.name).toBe('esm2-2-layers-of-24')
   const sources = { esm: models.esm, dnabert: models.dnabert }
   expect(await readHome(at.env)).toMatchObject({ bundle: id, sources })
   const before = statSync(join(folderOf, 'manifest.json'), { bigint: true })
