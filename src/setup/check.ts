@@ -6,7 +6,7 @@ import { homeFolder, privateFolder, writablePlace } from '../home/index.ts'
 import { gpuKinds } from '../machine/index.ts'
 import { type Deployment, findDeployment } from '../server/deploy/index.ts'
 import { readRecord } from '../server/repository/index.ts'
-import { freePorts, startServer } from '../server/serve/index.ts'
+import { freePorts, serverShares, startServer } from '../server/serve/index.ts'
 import { writeAtomically } from '../system/atomic.ts'
 import { parseJson } from '../system/json.ts'
 import { sha256 } from '../system/sha256.ts'
@@ -45,12 +45,13 @@ export async function check(situation: Situation): Promise<void> {
   const { logger, signal } = options
   const ready = await deploymentOf(situation)
   if (ready === undefined || base === undefined) throw new SetupError('there is nothing to check')
+  const shares = await serverShares(options.gpus === undefined ? undefined : gpus.map(({ uuid }) => uuid))
   await using server = await startServer({
     ...ready.runtime.launch,
     repository: ready.repository,
-    ports: await freePorts(),
-    ...(options.gpus !== undefined && { gpus: [gpus.map(({ uuid }) => uuid).join(',')] }),
-    drainTimeout: 1,
+    gpus: shares,
+    ports: await freePorts(shares?.length),
+    endsAtOnce: true,
     logger,
     signal,
   })

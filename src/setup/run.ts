@@ -93,6 +93,6 @@ function requireRoom({ home, freeBytes: free, steps }: SetupPlan): void {
   if (needed <= free) return
   throw new SetupError(
     `${home}: the disk is too small: ${bytes(needed)} are to come, and ${bytes(free)} are free`,
-    { kind: 'inputOutput', detail: { code: 'no-room', data: {} } },
+    { kind: 'inputOutput', detail: { code: 'no-room-in-home', data: {} } },
   )
 }

@@ -55,6 +55,8 @@ export async function inspect(options: SetupOptions): Promise<Situation> {
   const { signal, logger } = options
   const [machine, record, all] = [await machineFacts(), await readHome(), await listGpus(signal)]
   const gpus = isForCpu(options) ? [] : chosenGpus(all, options.gpus)
+  if (gpus.length === 0 && options.precision !== undefined && !isForCpu(options))
+    throw new UsageError(`${options.precision} is a precision of GPUs, and this machine has none to set up`)
   const before = await openDefault(signal)
   const cpuPrecision = isForCpu(options) ? options.precision : (cpuPrecisionOf(before) ?? 'fp32')
   const weights = await findWeights(options, record, before)

@@ -137,7 +137,7 @@ async function examine(args: object, logger: Logger, signal: AbortSignal): Promi
   for (const line of renderFindings(bad, { columns: process.stderr.columns ?? 100 })
     .trimEnd()
     .split('\n'))
-    if (line !== '') logger.warn(line)
+    if (line !== '') logger.info(line)
 }
 
 function render({ home, gpus, precision, steps, freeBytes }: SetupPlan): string {

@@ -49,6 +49,6 @@ async function requireRoom(steps: readonly DeployStep[]): Promise<void> {
   if (needed <= free) return
   throw new DeployError(
     `${folder}: the disk is too small: ${bytes(needed)} are needed, and ${bytes(free)} are free`,
-    { kind: 'inputOutput', detail: { code: 'no-room', data: {} } },
+    { kind: 'inputOutput', detail: { code: 'no-room-in-home', data: {} } },
   )
 }

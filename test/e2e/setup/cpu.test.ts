@@ -96,6 +96,7 @@ test.each([
   ['two classifiers for one length', [...WEIGHTS, '--mlp', `500=${weights.esm}`], 64],
   ['FP8 without sequences', [...WEIGHTS, '--precision', 'fp8'], 64],
   ['a GPU that is not there', [...WEIGHTS, '--gpus', '0'], 64],
+  ['a precision of GPUs without one', [...WEIGHTS, '--precision', 'bf16'], 64],
 ])(
   '%s: said, and nothing is changed',
   async (_, words, code) => {
