@@ -8,7 +8,7 @@ import { wantsColours } from '../logger.ts'
 export default command({
   usage: ['[--json]'],
   notes: [
-    'Nothing is started or changed. The exit code is 1 where there is a problem, and 0 where there are only warnings.',
+    'No server is started, and nothing is changed. The exit code is 1 where there is a problem, and 0 where there are only warnings.',
   ],
   reportsConfiguration: true,
   options: section('Output', { json: flag('print JSON') }),

@@ -136,6 +136,18 @@ test('the server that was set up, and plans of another TensorRT', async () => {
   expect(lost.by.server?.text).toContain('/nowhere/tritonserver')
 })
 
+test.each([
+  [{ kind: 'private', name: 'triton-1-tensorrt-1' }, /private server .*triton-1-tensorrt-1/],
+  [{ kind: 'container', engine: 'apptainer', image: 'image:tag' }, /apptainer/i],
+])('a server of the kind %o that is gone', async (server, words) => {
+  const { env, path } = await machine(['h200'])
+  using home = homeWith(undefined, { gpu: { precision: 'bf16', attention: 'standard', server } })
+  const { code, by } = await doctor({ ...env, PATH: `${path}:/usr/bin:/bin`, VIRNUCPRO_HOME: home.path })
+  expect(code).toBe(1)
+  expect(by.server).toMatchObject({ verdict: 'problem', remedy: 'virnucpro setup' })
+  expect(by.server?.text).toMatch(words)
+})
+
 test('a machine whose GPUs no server is there for', async () => {
   await using folder = temporaryFolder()
   const { env, path } = await machine(['h200'])
