@@ -36,6 +36,10 @@ export interface SetupOptions {
   readonly libraryPath?: string | undefined
   /** Python with TensorRT. */
   readonly python?: string | undefined
+  /** What runs the container. @default the first of Docker, Podman and Apptainer that can use the GPUs */
+  readonly engine?: 'docker' | 'podman' | 'apptainer' | undefined
+  /** Image of the container; for Apptainer also a file. @default NVIDIA's, for the driver of the GPUs */
+  readonly image?: string | undefined
   /** Folder with the packages of a private server, for machines without a network. */
   readonly wheels?: string | undefined
   /** Hears of what is being done, in words. */

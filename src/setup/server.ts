@@ -30,7 +30,7 @@ export function withSignal(options: SetupOptions, signal: AbortSignal): SetupOpt
 
 /** The server that would be used. Nothing that stays is changed. @throws SetupError where there is none */
 export async function lookForServer({ options, gpus }: Situation): Promise<Usable> {
-  const { server, libraryPath, signal } = options
+  const { server, libraryPath, engine, image, signal } = options
   const path = (named: string | undefined) => (named?.includes('/') ? resolve(named) : named)
   const answer =
     asked.get(options) ??
@@ -40,6 +40,9 @@ export async function lookForServer({ options, gpus }: Situation): Promise<Usabl
       backendDirectory: path(options.backendDirectory),
       libraryPath,
       python: path(options.python),
+      engine,
+      // A name of an image has slashes, too.
+      image: image !== undefined && /^\.{0,2}\//.test(image) ? resolve(image) : image,
       gpus,
       signal,
     })
@@ -56,9 +59,9 @@ export async function lookForServer({ options, gpus }: Situation): Promise<Usabl
 async function hasServer({ record, options, deployment }: Situation): Promise<boolean> {
   const choice = record.gpu?.server
   if (choice === undefined || deployment === undefined) return false
-  const { server, serverBin, backendDirectory, libraryPath, python } = options
+  const { server, serverBin, backendDirectory, libraryPath, python, engine, image } = options
   if (server !== undefined && server !== choice.kind) return false
-  const wishes = { serverBin, backendDirectory, libraryPath, python }
+  const wishes = { serverBin, backendDirectory, libraryPath, python, engine, image }
   for (const [name, wish] of Object.entries(wishes)) {
     const kept = (choice as Readonly<Record<string, unknown>>)[name]
     if (wish !== undefined && kept !== wish && kept !== resolve(wish)) return false

@@ -58,6 +58,10 @@ const options = {
     python: option(text('PATH'), 'Python that has TensorRT', {
       otherwise: 'that of the server, else `python3`',
     }),
+    containerEngine: option(oneOf('docker', 'podman', 'apptainer'), 'what runs the container', {
+      otherwise: 'the first that can use the GPUs',
+    }),
+    image: option(text('IMAGE'), "another image than NVIDIA's; for Apptainer also a file"),
     wheels: option(
       text('DIR'),
       'folder with the packages of a private server, for machines without a network',
@@ -89,7 +93,7 @@ export default command({
       throw new UsageError('--calibrate is not for --precision fp32')
   },
   async run({ args, logger, terminal, signal, configuration }) {
-    const { dryRun, yes, esm, dnabert, mlp = [], calibrate, wheels, ...more } = args
+    const { dryRun, yes, esm, dnabert, mlp = [], calibrate, wheels, containerEngine: engine, ...more } = args
     await requirePaths([
       ['--esm', esm],
       ['--dnabert', dnabert],
@@ -101,7 +105,7 @@ export default command({
     const meter = configuration.effective.values.quiet ? undefined : new Meter(logger, terminal)
     const request: SetupOptions = {
       ...more,
-      ...{ esm, dnabert, mlp, calibrate, wheels, logger, signal },
+      ...{ esm, dnabert, mlp, calibrate, engine, wheels, logger, signal },
       onBytes: (done, total) => meter?.update(done, total),
     }
     const plan = await planSetup(request)

@@ -1,9 +1,12 @@
 import { afterAll, describe, expect, test } from 'bun:test'
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { chmodSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { temporaryFolder } from '../../../scripts/support/temporary.ts'
 import { classifiersOf, openBundle } from '../../../src/bundle/index.ts'
 import { writeRandomModels } from '../../integration/import/support/models.ts'
+import { repository } from '../../support/cli.ts'
+import { hasTerminal, openTerminal } from '../../support/terminal.ts'
+import { asOrdinaryUser, makeOwn, makeReadOnly } from '../../support/user.ts'
 import { open, PREDICT, user, WEIGHTS, weights } from './support.ts'
 
 describe('a machine without a GPU', () => {
@@ -108,6 +111,81 @@ test.each([
   },
   20_000,
 )
+
+test('weights that are not named come from a folder, and both classifiers with them', async () => {
+  await using me = user({ CUDA_VISIBLE_DEVICES: '' })
+  const media = me.join('media')
+  cpSync(weights.esm, join(media, 'esm2_t36_3B_UR50D.pt'))
+  cpSync(weights.dnabert, join(media, 'DNABERT-S'), { recursive: true })
+  for (const name of ['300_model.pth', '500_model.pth']) cpSync(weights.mlp, join(media, name))
+  const { stdout } = await me.succeed('setup', '--from', media, '--dry-run')
+  expect(stdout).toContain(
+    '1. the weights of esm2:3B (MIT), dnabert_s (Apache-2.0), 300 (MIT), 500 (MIT): about',
+  )
+  expect(existsSync(me.home())).toBe(false)
+  await me.succeed('setup', '--from', media, '--yes')
+  expect(me.record().sources.esm).toBe(me.home('weights', 'esm2_t36_3B_UR50D.pt'))
+  const { manifest } = await openBundle(me.home('bundles', me.record().bundle))
+  expect(classifiersOf(manifest).map(({ chunkLength }) => chunkLength)).toEqual([300, 500])
+  expect(open((await me.succeed('setup', '--dry-run')).stdout)).toEqual([])
+}, 30_000)
+
+test('weights that are nowhere are said, with what brings them', async () => {
+  await using me = user({ CUDA_VISIBLE_DEVICES: '' })
+  const empty = me.join('empty')
+  mkdirSync(empty)
+  const { code, stderr } = await me.run('setup', '--from', empty, '--yes')
+  expect([code, stderr]).toEqual([66, expect.stringContaining('esm2_t36_3B_UR50D.pt')])
+  expect(existsSync(me.home('bundles'))).toBe(false)
+})
+
+describe.skipIf(!hasTerminal)('on a terminal', () => {
+  test.each([
+    ['n', false],
+    ['y', true],
+  ])(
+    'the answer %s decides',
+    async (answer, isDone) => {
+      await using me = user()
+      using terminal = openTerminal(140, 40)
+      const program = [process.execPath, join(repository, 'src/cli/main.ts'), 'setup', ...WEIGHTS]
+      terminal.type(
+        `CUDA_VISIBLE_DEVICES= VIRNUCPRO_HOME=${me.home()} ${program.join(' ')}; echo ended $?`,
+        'Enter',
+      )
+      await terminal.until((screen) => screen.includes('Go on? [y/N]'))
+      expect(existsSync(me.home('bundles'))).toBe(false)
+      terminal.type(answer, 'Enter')
+      const screen = await terminal.until((each) => /^ended \d+/m.test(each))
+      expect(screen).toContain(isDone ? 'ended 0' : 'ended 64')
+      expect(existsSync(me.home('bundles'))).toBe(isDone)
+    },
+    30_000,
+  )
+})
+
+test('whoever cannot write to the home may look, and changes nothing', async () => {
+  await using me = user({ CUDA_VISIBLE_DEVICES: '' })
+  await me.succeed('setup', ...WEIGHTS, '--yes')
+  chmodSync(me.path, 0o755)
+  makeReadOnly(me.home())
+  makeOwn(me.join('own'))
+  const other = (...words: string[]) =>
+    Bun.spawnSync([...asOrdinaryUser(), process.execPath, join(repository, 'src/cli/main.ts'), ...words], {
+      cwd: me.join('own'),
+      env: {
+        PATH: process.env.PATH!,
+        HOME: me.join('own'),
+        VIRNUCPRO_HOME: me.home(),
+        CUDA_VISIBLE_DEVICES: '',
+      },
+    })
+  const looked = other('setup')
+  expect([looked.exitCode, looked.stdout.toString()]).toEqual([0, PREDICT])
+  const changed = other('setup', '--precision', 'int8', '--yes')
+  expect([changed.exitCode, changed.stderr.toString()]).toEqual([73, expect.stringContaining('read-only')])
+  expect(readdirSync(me.home('bundles'))).toHaveLength(1)
+}, 30_000)
 
 test('a disk that is too small is said before anything is made', async () => {
   if (process.getuid?.() !== 0 || Bun.which('mount') === null) return

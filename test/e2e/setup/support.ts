@@ -22,7 +22,8 @@ export const PREDICT = 'virnucpro predict --input READS.fasta --output-dir RESUL
 export function user(env: Readonly<Record<string, string>> = {}, home?: string) {
   const folder = temporaryFolder()
   const place = home ?? folder.join('home')
-  const variables = { NO_COLOR: '1', ...env, VIRNUCPRO_HOME: place }
+  // Weights in the caches of whoever runs the tests are not theirs to find.
+  const variables = { NO_COLOR: '1', HOME: folder.path, ...env, VIRNUCPRO_HOME: place }
   const start = (...words: string[]) => spawnCli(words, { cwd: folder.path, env: variables })
   return {
     home: (...parts: string[]) => join(place, ...parts),
