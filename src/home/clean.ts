@@ -3,7 +3,7 @@ import { basename, join } from 'node:path'
 import { bytesBelow } from '../system/disk-usage.ts'
 import { VirnucproError } from '../system/errors.ts'
 import { FileLock } from '../system/file-lock.ts'
-import { isLeftover, isUnfinishedName } from '../system/replace-folder.ts'
+import { isLeftover, isUnfinishedName, removeUnfinished } from '../system/replace-folder.ts'
 import { cannotWrite } from '../system/system-error.ts'
 import { bundleIds, isBundleId } from './bundles.ts'
 import { listBundles, MADE_OF_BUNDLES } from './inventory.ts'
@@ -78,8 +78,8 @@ async function removeWaste(
   const work = async () => {
     if (subject !== undefined) await requireUnused(subject, path, environment)
     if (isWaste !== undefined && !(await isWaste())) return false
-    if (MADE_OF_BUNDLES.some((place) => path.includes(`/${place}/`)))
-      await requireOurs(path, owners, environment)
+    // Servers have a lock of their own, and are asked before.
+    if (subject !== undefined && waste.lock === undefined) await requireOurs(path, owners, environment)
     if (!dryRun) await waste.remove()
     return true
   }
@@ -129,7 +129,7 @@ async function leftovers(root: string): Promise<Waste[]> {
       path,
       bytes: await bytesBelow(path),
       isWaste: () => isLeftover(path),
-      remove: () => rm(path, { recursive: true, force: true }).catch(cannotWrite(path)),
+      remove: () => removeUnfinished(path).catch(cannotWrite(path)),
     })),
   )
 }

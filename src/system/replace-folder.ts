@@ -43,7 +43,7 @@ export async function createFolder(
     await fill(unfinished)
     await replaceFolder(unfinished, output)
   } catch (error) {
-    await rm(unfinished, { recursive: true, force: true }).catch(() => {})
+    await removeUnfinished(unfinished).catch(() => {})
     throw error instanceof Error && 'syscall' in error ? new WriteError(output, error) : error
   }
   await syncFolder(dirname(output))
@@ -84,7 +84,7 @@ export async function beginFolder(output: string): Promise<string> {
   await mkdir(parent, { recursive: true })
   for (const name of await readdir(parent))
     if (UNFINISHED.test(name) && (await isAbandoned(join(parent, name), output)))
-      await rm(join(parent, name), { recursive: true, force: true })
+      await removeUnfinished(join(parent, name))
   const folder = temporaryName(resolve(output))
   await mkdir(folder)
   await writeFile(join(folder, MARKER), JSON.stringify(aboutThisProcess(output)), { flag: 'wx' })
@@ -145,7 +145,14 @@ export async function removeFolder(folder: string): Promise<void> {
   const gone = temporaryName(resolve(folder))
   await writeFile(join(folder, MARKER), JSON.stringify(aboutThisProcess(folder)))
   await rename(folder, gone)
-  await rm(gone, { recursive: true, force: true })
+  await removeUnfinished(gone)
+}
+
+/** Removes an unfinished folder, or a file; what says whose it is goes last, so that a kill leaves what `isLeftover` knows. */
+export async function removeUnfinished(path: string): Promise<void> {
+  for (const name of await readdir(path).catch(() => []))
+    if (name !== MARKER) await rm(join(path, name), { recursive: true, force: true })
+  await rm(path, { recursive: true, force: true })
 }
 
 function aboutThisProcess(output: string) {

@@ -15,6 +15,7 @@ import { OWNERS } from '../../../src/cli/home-files.ts'
 import { bundleLock, cleanHome, lease, serverLock, withHomeLock } from '../../../src/home/index.ts'
 import { buildRepository } from '../../../src/server/repository/index.ts'
 import { resealBundle } from '../../support/bundle.ts'
+import { spawnCli } from '../../support/cli.ts'
 import { hasTerminal, openTerminal } from '../../support/terminal.ts'
 import { DEMO, homeWith, IDS, type TestHome } from './support.ts'
 
@@ -376,4 +377,26 @@ test('home clean does not wait for what is being made, and leaves it alone', asy
   expect(existsSync(at.at('cache/packages/cu12-1.2/wheel'))).toBe(true)
   expect(await at.run('home', 'clean')).toMatchObject({ code: 0 })
   expect(readdirSync(at.at('cache/packages'))).toEqual([])
+})
+
+test('a removal that is killed at any moment leaves a whole bundle, or nothing that home clean does not remove', async () => {
+  for (let round = 0; round < 8; round++) {
+    using at = homeWith(IDS, ONE)
+    await deployed(at, ONE)
+    const child = spawnCli(['models', 'remove', ONE, '--yes'], { env: at.env })
+    await Bun.sleep(150 + 12 * round)
+    child.kill('SIGKILL')
+    await child.exited
+    if (readdirSync(at.at('bundles')).includes(ONE)) {
+      expect(await at.run('models', 'verify', ONE)).toMatchObject({ code: 0 })
+      expect(await at.run('models', 'remove', ONE, '--yes')).toMatchObject({ code: 0 })
+    }
+    const { code, stderr } = await at.run('home', 'clean')
+    expect(stderr).not.toContain('kept')
+    expect(code).toBe(0)
+    const left = ['bundles', 'derived', 'plans', 'repositories', 'locks'].flatMap((place) =>
+      readdirSync(at.at(place)),
+    )
+    expect(left).toEqual([OTHER])
+  }
 })
