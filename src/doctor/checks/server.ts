@@ -10,10 +10,10 @@ export default {
     'the Triton server that was set up for GPUs, a program, a private environment or a container; else what there is to set up',
   remedy: 'virnucpro setup',
   async examine(examination) {
-    const gpus = await examination.gpus()
+    // A machine without GPUs, such as a login node, may share the home of those that have some.
+    if ((await examination.gpus()).length === 0) return undefined
     const found = await examination.runtime()
     if (found !== undefined) return ok(`${found.label} (${found.kind})`)
-    if (gpus.length === 0) return undefined
     const { there, missing } = await candidates(examination)
     const none = 'none is set up for the GPUs'
     if (there.length > 0) return warning(`${none}; ${there.join(', or ')}`, this.remedy)

@@ -134,6 +134,9 @@ test('the server that was set up, and plans of another TensorRT', async () => {
   expect(lost.code).toBe(1)
   expect(lost.by.server).toMatchObject({ verdict: 'problem', remedy: 'virnucpro setup' })
   expect(lost.by.server?.text).toContain('/nowhere/tritonserver')
+  // A login node has neither GPUs nor their server, and the home of those that have.
+  const login = await doctor({ ...env, VIRNUCPRO_HOME: gone.path, CUDA_VISIBLE_DEVICES: '' })
+  expect(login.by.server).toBeUndefined()
 })
 
 test.each([
