@@ -1,5 +1,5 @@
 import { homeFolder, requireWritableHome, withHomeLock } from '../home/index.ts'
-import { freeBytes } from '../machine/index.ts'
+import { freeBytes, lackOfGpus } from '../machine/index.ts'
 import type { Expense } from '../server/deploy/index.ts'
 import { bytes } from '../text/numbers.ts'
 import { SetupError } from './errors.ts'
@@ -22,6 +22,8 @@ export interface SetupPlan {
   readonly freeBytes: number
   /** GPUs to set up, by name. */
   readonly gpus: readonly string[]
+  /** Why there is none, where the driver has something to say. */
+  readonly lack?: string
   readonly precision: string
   readonly steps: readonly PlannedStep[]
 }
@@ -46,9 +48,15 @@ export async function planSetup(options: SetupOptions): Promise<SetupPlan> {
     home,
     freeBytes: await freeBytes(home),
     gpus: situation.gpus.map(({ name }) => name),
+    ...(isHidden(situation) && { lack: lackOfGpus(situation.survey) }),
     precision: situation.gpus.length > 0 ? situation.gpuPrecision : situation.cpuPrecision,
     steps,
   }
+}
+
+/** Whether the driver has GPUs, and this process may use none of them. */
+function isHidden({ gpus, survey }: Situation): boolean {
+  return gpus.length === 0 && survey.gpus.length === 0 && (survey.all.length > 0 || survey.undivided > 0)
 }
 
 async function planSteps(situation: Situation, from: readonly Step[] = STEPS): Promise<PlannedStep[]> {

@@ -13,11 +13,19 @@ import {
   publishedLength,
 } from '../bundle/index.ts'
 import { findBundle, type HomeRecord, homePlace, readHome } from '../home/index.ts'
-import { type Gpu, listGpus, type MachineFacts, machineFacts } from '../machine/index.ts'
+import {
+  type Gpu,
+  type GpuSurvey,
+  lackOfGpus,
+  type MachineFacts,
+  machineFacts,
+  surveyGpus,
+} from '../machine/index.ts'
 import { type DeployPlan, type ModelSize, planDeployment } from '../server/deploy/index.ts'
 import { UsageError, VirnucproError } from '../system/errors.ts'
 import { isThere } from '../system/same-file.ts'
 import { sha256File } from '../system/sha256.ts'
+import { SetupError } from './errors.ts'
 import type { NamedClassifier, SetupOptions } from './options.ts'
 import { findWeights, type Weights } from './weights.ts'
 
@@ -29,6 +37,8 @@ export interface Situation {
   readonly machine: MachineFacts
   /** GPUs to set up; none where only the CPU is. */
   readonly gpus: readonly Gpu[]
+  /** What the driver says. */
+  readonly survey: GpuSurvey
   readonly record: HomeRecord
   /** The default bundle as it is now. */
   readonly before?: Bundle
@@ -53,8 +63,8 @@ export interface Situation {
  */
 export async function inspect(options: SetupOptions): Promise<Situation> {
   const { signal, logger } = options
-  const [machine, record, all] = [await machineFacts(), await readHome(), await listGpus(signal)]
-  const gpus = isForCpu(options) ? [] : chosenGpus(all, options.gpus)
+  const [machine, record, survey] = [await machineFacts(), await readHome(), await surveyGpus(signal)]
+  const gpus = isForCpu(options) ? [] : chosenGpus(survey, options.gpus)
   if (gpus.length === 0 && options.precision !== undefined && !isForCpu(options))
     throw new UsageError(`${options.precision} is a precision of GPUs, and this machine has none to set up`)
   const before = await openDefault(signal)
@@ -66,6 +76,7 @@ export async function inspect(options: SetupOptions): Promise<Situation> {
     options,
     machine,
     gpus,
+    survey,
     record,
     ...(before && { before }),
     ...(base && { base }),
@@ -86,8 +97,14 @@ function isForCpu(options: SetupOptions): options is SetupOptions & { precision:
   return options.precision !== undefined && computesOnCpu(options.precision)
 }
 
-/** @throws UsageError for a GPU that is not among them */
-function chosenGpus(all: readonly Gpu[], named: readonly number[] | undefined): readonly Gpu[] {
+/** @throws SetupError for a driver that does not answer; UsageError for a GPU that is not among those that there are */
+function chosenGpus(survey: GpuSurvey, named: readonly number[] | undefined): readonly Gpu[] {
+  const { gpus: all, problem } = survey
+  // Whoever has GPUs wants to use them: a set-up for the CPU alone would come as a surprise.
+  if (all.length === 0 && problem !== undefined)
+    throw new SetupError(`the GPUs of this machine cannot be used: ${lackOfGpus(survey)}`, {
+      detail: { code: 'no-runtime', data: {} },
+    })
   if (named === undefined) return all
   return named.map((number) => {
     const found = all[number]

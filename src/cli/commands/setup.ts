@@ -144,11 +144,11 @@ async function examine(args: object, logger: Logger, signal: AbortSignal): Promi
     if (line !== '') logger.info(line)
 }
 
-function render({ home, gpus, precision, steps, freeBytes }: SetupPlan): string {
+function render({ home, gpus, lack, precision, steps, freeBytes }: SetupPlan): string {
   const lines = [
     `home: ${home}`,
     gpus.length === 0
-      ? `no GPU is set up; the CPU computes in ${precision}`
+      ? `no GPU is set up${lack === undefined ? '' : ` (${lack})`}; the CPU computes in ${precision}`
       : `${count(gpus.length, 'GPU')}: ${summary(gpus)}, in ${precision}`,
     ...steps.map((step, i) => `  ${i + 1}. ${step.title}: ${stateOf(step)}`),
   ]

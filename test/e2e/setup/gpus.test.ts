@@ -96,6 +96,22 @@ describe.skipIf(!hasTriton)('a machine with GPUs', () => {
     expect(existsSync(me.home('bundles'))).toBe(false)
   }, 30_000)
 
+  test('whose driver does not answer is not taken for one without GPUs', async () => {
+    await using machine = await standInGpus({ gpus: ['h200'], driver: null })
+    await using me = user(machine.env)
+    const { code, stderr } = await me.run('setup', ...WEIGHTS, '--yes')
+    expect([code, stderr]).toEqual([69, expect.stringContaining('the GPUs of this machine cannot be used: ')])
+    expect(stderr).toContain('--precision fp32')
+    expect(existsSync(me.home('bundles'))).toBe(false)
+  }, 30_000)
+
+  test('that this process must not use says so', async () => {
+    await using machine = await standInGpus({ gpus: ['h200'] })
+    await using me = user({ ...machine.env, CUDA_VISIBLE_DEVICES: '' })
+    const { stdout } = await me.succeed('setup', ...WEIGHTS, '--dry-run')
+    expect(stdout).toContain('no GPU is set up (CUDA_VISIBLE_DEVICES= leaves none of 1 GPUs); the CPU')
+  }, 30_000)
+
   test('may be set up for its CPU alone', async () => {
     await using machine = await standInGpus({ gpus: ['h200'] })
     await using me = user(machine.env)
