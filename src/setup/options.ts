@@ -34,7 +34,7 @@ export interface SetupOptions {
   readonly serverBin?: string | undefined
   readonly backendDirectory?: string | undefined
   readonly libraryPath?: string | undefined
-  /** Python with TensorRT. */
+  /** Python with TensorRT, or that a private server is made from. */
   readonly python?: string | undefined
   /** What runs the container. @default the first of Docker, Podman and Apptainer that can use the GPUs */
   readonly engine?: 'docker' | 'podman' | 'apptainer' | undefined

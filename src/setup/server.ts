@@ -43,6 +43,7 @@ export async function lookForServer({ options, gpus }: Situation): Promise<Usabl
       engine,
       // A name of an image has slashes, too.
       image: image !== undefined && /^\.{0,2}\//.test(image) ? resolve(image) : image,
+      wheels: path(options.wheels),
       gpus,
       signal,
     })
@@ -100,13 +101,12 @@ export async function decide(situation: Situation): Promise<void> {
 
 async function runtimeOf(situation: Situation): Promise<Runtime> {
   const { options, record, gpus } = situation
-  const { wheels, logger, signal } = options
+  const { logger, signal } = options
   if (record.gpu !== undefined && (await hasServer(situation)))
     return await openRuntime(record.gpu.server, { gpus, signal })
   const usable = await lookForServer(situation)
   if ('found' in usable) return usable.found
   return await installRuntime(usable.install, {
-    ...(wheels !== undefined && { wheels: resolve(wheels) }),
     onProgress: (message) => logger.info(message),
     signal,
   })

@@ -55,13 +55,15 @@ const options = {
     serverBin: { ...settings.serverBin, help: 'server program' },
     backendDirectory: settings.backendDirectory,
     libraryPath: settings.libraryPath,
-    python: option(text('PATH'), 'Python that has TensorRT', {
-      otherwise: 'that of the server, else `python3`',
+    python: option(text('PATH'), 'Python that has TensorRT, or that a private server is made from', {
+      otherwise: 'that of the server, else `python3`; for a private server the newest of PATH that will do',
     }),
-    containerEngine: option(oneOf('docker', 'podman', 'apptainer'), 'what runs the container', {
-      otherwise: 'the first that can use the GPUs',
+    containerEngine: option(oneOf('docker', 'podman', 'apptainer'), 'what runs a container', {
+      otherwise: 'the first of them that can use the GPUs',
     }),
-    image: option(text('IMAGE'), "another image than NVIDIA's; for Apptainer also a file"),
+    image: option(text('IMAGE'), 'image of the container; for Apptainer also a file', {
+      otherwise: "NVIDIA's, for the driver of the GPUs",
+    }),
     wheels: option(
       text('DIR'),
       'folder with the packages of a private server, for machines without a network',

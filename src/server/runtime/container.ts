@@ -1,5 +1,5 @@
 import { access, readdir } from 'node:fs/promises'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { homePlace, privateFolder, type ServerChoice, writablePlace } from '../../home/index.ts'
 import type { Gpu } from '../../machine/index.ts'
 import { foreign } from '../../system/printable.ts'
@@ -16,7 +16,7 @@ import {
 } from '../serve/index.ts'
 import { RuntimeError } from './errors.ts'
 import { knownVersion } from './known-versions.ts'
-import { IMAGE_BYTES, imageTagFor, pinFor, unsupportedGpus } from './pins.ts'
+import { IMAGE_BYTES, imageTagFor, LICENCES, pinFor, unsupportedGpus } from './pins.ts'
 import { runCommand } from './run-command.ts'
 import type { Runtime } from './runtime.ts'
 import { trtexecVersion } from './trtexec.ts'
@@ -76,18 +76,19 @@ async function imageFor(
   named: string | undefined,
   gpus: ContainerOptions['gpus'],
 ): Promise<Runtime | ContainerPlan | string[]> {
-  const image = named ?? (await defaultImage(engine, gpus))
+  const file = named !== undefined && isImageFile(named) ? resolve(named) : undefined
+  const image = file ?? named ?? (await defaultImage(engine, gpus))
   if (await hasImage(engine, image)) return containerRuntime({ kind: 'container', engine, image })
-  if (named !== undefined && isImageFile(named)) return [`the image ${named} is not there`]
+  if (file !== undefined) return [`the image ${file} is not there`]
   const source = isImageFile(image) ? `docker://${IMAGE_NAME}:${imageTagFor(gpus)}` : image
   return {
     kind: 'container',
-    label: `a container: ${source.replace('docker://', '')}, run by ${engine}`,
+    label: `a container of ${source.replace('docker://', '')}, run by ${engine}`,
     engine,
     image,
     command: engine === 'apptainer' ? ['apptainer', 'pull', image, source] : [engine, 'pull', image],
     ...IMAGE_BYTES,
-    licences: 'the terms of the image: https://catalog.ngc.nvidia.com/orgs/nvidia/containers/tritonserver',
+    licences: LICENCES.image,
   }
 }
 

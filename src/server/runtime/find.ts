@@ -2,11 +2,14 @@ import type { ServerChoice } from '../../home/index.ts'
 import type { Gpu } from '../../machine/index.ts'
 import { type ContainerOptions, type ContainerPlan, findContainer, openContainer } from './container.ts'
 import type { InstallOptions } from './install.ts'
-import { findPrivate, openPrivate, type PrivatePlan } from './private.ts'
+import { findPrivate, openPrivate, type PrivateOptions, type PrivatePlan } from './private.ts'
 import { findProgram, openProgram, type ProgramOptions } from './program.ts'
 import type { Runtime } from './runtime.ts'
 
-export interface FindOptions extends ProgramOptions, Pick<ContainerOptions, 'engine' | 'image'> {
+export interface FindOptions
+  extends ProgramOptions,
+    Pick<ContainerOptions, 'engine' | 'image'>,
+    Pick<PrivateOptions, 'wheels'> {
   /** Only this kind. @default the first that this machine has */
   readonly server?: ServerChoice['kind'] | undefined
   /** The GPUs that it is for: not every TensorRT supports every GPU. */
@@ -51,7 +54,8 @@ export async function findRuntime(options: FindOptions): Promise<FoundRuntime> {
     const result = await find(options, signal)
     if (Array.isArray(result)) none.push(...result)
     else if ('launch' in result) return { found: result }
-    else install ??= result
+    // Who brings packages wants nothing fetched.
+    else if (result.kind === 'private' || options.wheels === undefined) install ??= result
   }
   return install === undefined ? { none } : { install }
 }

@@ -26,8 +26,6 @@ import type { Runtime } from './runtime.ts'
 import { serverFacts } from './server-facts.ts'
 
 export interface InstallOptions {
-  /** Folder with the packages, for machines without a network. @default they are downloaded */
-  readonly wheels?: string | undefined
   /** Called with what is being done. */
   readonly onProgress?: ((message: string) => void) | undefined
   readonly signal?: AbortSignal | undefined
@@ -45,13 +43,13 @@ const ON_NVIDIA_INDEX = /^tensorrt-cu12-libs==/
  * @throws RuntimeError when packages are missing, differ from what their index says, or do not work here; WriteError
  */
 export async function installPrivate(plan: PrivatePlan, options: InstallOptions): Promise<Runtime> {
-  const { onProgress = () => {}, signal, wheels } = options
+  const { onProgress = () => {}, signal } = options
   const { folder, pin } = plan
   const work = async (lockSignal: AbortSignal): Promise<Runtime> => {
     const there = await readServer(folder)
     if (there !== undefined && (await hasWhatItNeeds(folder, pin, lockSignal)))
       return privateRuntime(folder, there)
-    const installation = new Installation(plan, wheels, onProgress, lockSignal)
+    const installation = new Installation(plan, onProgress, lockSignal)
     await installation.run()
     const record = await readServer(folder)
     if (record === undefined) throw new RuntimeError(`${folder} was made, and cannot be used`)
@@ -71,30 +69,24 @@ async function hasWhatItNeeds(folder: string, pin: Pin, signal: AbortSignal): Pr
 /** One installation under the lock. */
 class Installation {
   readonly #plan: PrivatePlan
-  readonly #wheels: string | undefined
   readonly #say: (message: string) => void
   readonly #signal: AbortSignal
 
-  constructor(
-    plan: PrivatePlan,
-    wheels: string | undefined,
-    onProgress: (message: string) => void,
-    signal: AbortSignal,
-  ) {
+  constructor(plan: PrivatePlan, onProgress: (message: string) => void, signal: AbortSignal) {
     this.#plan = plan
-    this.#wheels = wheels
     this.#say = onProgress
     this.#signal = signal
   }
 
   async run(): Promise<void> {
     const { folder, pin } = this.#plan
+    this.#say(`with ${this.#plan.python.path}, Python ${this.#plan.python.version}`)
     // On the disk of the folder, so that a full one is found out there, and not in the folder for temporary files.
     const downloads = join(await writablePlace('cache'), 'packages', pin.name)
-    await requireRoom(this.#plan, this.#wheels, downloads)
+    await requireRoom(this.#plan, downloads)
     await mkdir(downloads, { recursive: true }).catch(cannotWrite(downloads))
     await this.#withPip(downloads, async (python) => {
-      const packages = this.#wheels === undefined ? await this.#download(python, downloads) : undefined
+      const packages = this.#plan.wheels === undefined ? await this.#download(python, downloads) : undefined
       const request = {
         output: folder,
         // A folder of ours that does not work any more.
@@ -164,13 +156,13 @@ class Installation {
     downloads: string,
     files: readonly string[] | undefined,
   ): Promise<void> {
-    const { pin, python: base } = this.#plan
+    const { pin, python: base, wheels } = this.#plan
     await this.#run(
       [base.path, '-m', 'venv', '--without-pip', join(unfinished, 'venv')],
       `an environment of ${base.path}`,
     )
     const packages = join(unfinished, 'venv/lib', `python${base.version}`, 'site-packages')
-    const from = this.#wheels === undefined ? [] : ['--find-links', resolve(this.#wheels)]
+    const from = wheels === undefined ? [] : ['--find-links', resolve(wheels)]
     const names = files ?? [pin.server, ...pin.packages]
     const what = `unpacking Triton ${pin.triton}, TensorRT ${pin.tensorrt} and what they need`
     this.#say(what)
@@ -234,7 +226,8 @@ function nvidiaIndex(names: readonly string[]): string[] {
 }
 
 /** The disk is asked before anything is written. */
-async function requireRoom(plan: PrivatePlan, wheels: string | undefined, downloads: string): Promise<void> {
+async function requireRoom(plan: PrivatePlan, downloads: string): Promise<void> {
+  const { wheels } = plan
   const [needed, what] =
     wheels === undefined
       ? [plan.diskBytes + Math.max(0, plan.downloadBytes - (await sizeOf(downloads))), 'in the meantime']

@@ -72,8 +72,10 @@ export const LEAST_GLIBC = '2.35'
 export const NVIDIA_INDEX = 'https://pypi.nvidia.com'
 
 /** Whose terms apply to what is downloaded. */
-export const LICENCES =
-  'Triton: BSD 3-clause; TensorRT and CUDA: NVIDIA software licence agreements (https://docs.nvidia.com/deeplearning/tensorrt/latest/reference/sla.html)'
+export const LICENCES = {
+  private: "Triton BSD 3-clause, TensorRT and CUDA NVIDIA's terms",
+  image: "NVIDIA's terms for its images",
+} as const
 
 /** The first environment for all of these GPUs; undefined where there is none. None given: the first. */
 export function pinFor(computeCapabilities: readonly string[]): Pin | undefined {

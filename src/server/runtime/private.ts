@@ -1,9 +1,10 @@
-import { access, constants, readFile } from 'node:fs/promises'
+import { access, constants, readdir, readFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import * as v from 'valibot'
 import { homePlace, privateFolder, type ServerChoice, writablePlace } from '../../home/index.ts'
 import { type Gpu, machineFacts } from '../../machine/index.ts'
 import { parseJson } from '../../system/json.ts'
+import { cannotRead } from '../../system/system-error.ts'
 import { type BasePython, findBasePython } from './base-python.ts'
 import { RuntimeError } from './errors.ts'
 import { canFuse } from './pairing.ts'
@@ -42,6 +43,16 @@ export interface PrivatePlan {
   readonly diskBytes: number
   /** Whose terms apply. */
   readonly licences: string
+  /** Folder with the packages, where one is given. */
+  readonly wheels?: string | undefined
+}
+
+export interface PrivateOptions {
+  /** The Python that it is made from. @default the newest of PATH that will do */
+  readonly python?: string | undefined
+  /** Folder with the packages, for machines without a network. @default they are downloaded */
+  readonly wheels?: string | undefined
+  readonly gpus?: readonly GpuFacts[] | undefined
 }
 
 type GpuFacts = Pick<Gpu, 'computeCapability'>
@@ -52,7 +63,7 @@ type GpuFacts = Pick<Gpu, 'computeCapability'>
  * @throws the reason of `signal`
  */
 export async function findPrivate(
-  { python, gpus = [] }: { python?: string | undefined; gpus?: readonly GpuFacts[] | undefined },
+  { python, wheels, gpus = [] }: PrivateOptions,
   signal?: AbortSignal,
 ): Promise<Runtime | PrivatePlan | string[]> {
   const capabilities = gpus.map(({ computeCapability }) => computeCapability)
@@ -65,16 +76,30 @@ export async function findPrivate(
     return privateRuntime(installed.folder, installed.record, gpus)
   const base = await findBasePython(python, signal)
   if (Array.isArray(base)) return base.map((reason) => `a private server needs a Python: ${reason}`)
+  const missing = wheels === undefined ? [] : await missingPackages(pin, wheels)
+  if (missing.length > 0)
+    return [`the folder ${wheels} lacks packages of a private server: ${missing.join(', ')}`]
   return {
     kind: 'private',
-    label: `a private server: Triton ${pin.triton} and TensorRT ${pin.tensorrt} with ${base.path} (Python ${base.version})`,
+    wheels,
+    label: `a private server with Triton ${pin.triton} and TensorRT ${pin.tensorrt}`,
     folder: join(await writablePlace('servers'), pin.name),
     pin,
     python: base,
-    downloadBytes: pin.downloadBytes,
+    downloadBytes: wheels === undefined ? pin.downloadBytes : 0,
     diskBytes: pin.diskBytes,
-    licences: LICENCES,
+    licences: LICENCES.private,
   }
+}
+
+/** Packages that a folder has no file for. Whether they suit the Python is for pip to say. */
+async function missingPackages({ server, packages }: Pin, folder: string): Promise<string[]> {
+  const files = await readdir(folder).catch(cannotRead(folder))
+  return [server, ...packages].filter((requirement) => {
+    const [name = '', version = ''] = requirement.replace(/\.?\*$/, '').split('==')
+    const start = `${name.replaceAll('-', '_')}-${version}`
+    return !files.some((file) => file.startsWith(start) && file.endsWith('.whl'))
+  })
 }
 
 /** Why packages of the server do not run on this machine; undefined where they do. */
@@ -83,8 +108,9 @@ async function machineProblem(): Promise<string | undefined> {
   const packages = 'the packages of a private server'
   if (os !== 'linux' || arch !== 'x64')
     return `${packages} are for Linux on x86-64, and this is ${os} on ${arch}`
-  if (glibc !== undefined && !isAtLeast(glibc, LEAST_GLIBC)) {
-    return `${packages} need glibc ${LEAST_GLIBC} or later (Ubuntu 22.04, Debian 12), and this system has ${glibc}, as RHEL 8 and 9 do: use a container; Apptainer needs no administrator`
+  if (glibc === undefined || !isAtLeast(glibc, LEAST_GLIBC)) {
+    const has = glibc === undefined ? 'another C library' : `${glibc}, as RHEL 8 and 9 do`
+    return `${packages} need glibc ${LEAST_GLIBC} or later (Ubuntu 22.04, Debian 12), and this system has ${has}: use a container; Apptainer needs no administrator`
   }
   return undefined
 }

@@ -3,8 +3,8 @@ import { findRuntime, installRuntime } from '../../../src/server/runtime/index.t
 
 const [, , python, wheels] = process.argv
 const gpus = [{ computeCapability: '9.0' }]
-const found = await findRuntime({ server: 'private', python, gpus })
+const found = await findRuntime({ server: 'private', python, wheels, gpus })
 if ('none' in found) throw new Error(found.none.join('\n'))
 const onProgress = (message: string) => console.error(message)
-const runtime = 'found' in found ? found.found : await installRuntime(found.install, { wheels, onProgress })
+const runtime = 'found' in found ? found.found : await installRuntime(found.install, { onProgress })
 console.log(JSON.stringify({ label: runtime.label, tensorrt: await runtime.tensorrt() }))

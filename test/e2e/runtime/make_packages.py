@@ -1,7 +1,7 @@
 """Makes tiny wheels that stand for those of a private server. Usage: make_packages.py OUT < JSON
 
 {"tensorrt": VERSION, "cuda": VERSION, "nvrtc": VERSION, "server": program, "library": a shared library,
- "packages": folder with numpy, "filler": bytes of the libraries of TensorRT, which are zeros}
+ "packages": folders with numpy and perhaps TensorRT, "backends": of the server, null for its own, "filler": bytes of the libraries of TensorRT, which are zeros}
 """
 
 import json
@@ -30,7 +30,12 @@ def wheel(name, version, files):
 
 with open(asked["library"], "rb") as file:
     library = file.read()
-server = f'#!/bin/sh\nexec "{asked["server"]}" "$@" --backend-directory="{asked["backends"]}"\n'
+# Of several options of one name the last holds; a server that has backends of its own is not given ours.
+if asked["backends"] is None:
+    rest = 'for word; do shift; case $word in --backend-directory=*) ;; *) set -- "$@" "$word" ;; esac; done'
+else:
+    rest = f'set -- "$@" --backend-directory="{asked["backends"]}"'
+server = f'#!/bin/sh\n{rest}\nexec "{asked["server"]}" "$@"\n'
 triton = "pytriton/tritonserver"
 wheel(
     "nvidia-pytriton",
@@ -41,7 +46,7 @@ wheel(
         f"{triton}/backends/python/README": "",
     },
 )
-wheel("numpy", "1.26.4", {"numpy_elsewhere.pth": asked["packages"] + "\n"})
+wheel("numpy", "1.26.4", {"numpy_elsewhere.pth": "\n".join(asked["packages"]) + "\n"})
 wheel("tensorrt-cu12-bindings", asked["tensorrt"], {"tensorrt_bindings/__init__.py": f'__version__ = "{asked["tensorrt"]}"\n'})
 wheel(
     "tensorrt-cu12-libs",

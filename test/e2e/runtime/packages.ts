@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { join, resolve } from 'node:path'
 import { compile, compilerPython } from '../../../scripts/support/compile.ts'
 import { PINS } from '../../../src/server/runtime/pins.ts'
+import type { StandIns } from '../../support/gpu/standins.ts'
 import { triton } from './support.ts'
 
 const [{ packages: PACKAGES = [], tensorrt = '' } = {}] = PINS
@@ -19,8 +20,15 @@ export const basePython = Bun.spawnSync([
   .stdout.toString()
   .trim()
 
-/** Writes wheels for the first of the pinned environments; its server is the test server. */
-export async function makePackages(folder: string, filler = 1 << 20): Promise<void> {
+interface PackageOptions {
+  /** Bytes of TensorRT's libraries. @default 1 MiB */
+  readonly filler?: number
+  /** A machine whose server and TensorRT they hold. @default the test server, and bindings that say their version only */
+  readonly machine?: Pick<StandIns, 'path'>
+}
+
+/** Writes wheels for the first of the pinned environments. */
+export async function makePackages(folder: string, { filler = 1 << 20, machine }: PackageOptions = {}) {
   mkdirSync(folder, { recursive: true })
   const source = join(folder, '..', 'nothing.c')
   writeFileSync(source, 'int getInferLibVersion(void) { return 100600; }\n')
@@ -32,10 +40,13 @@ export async function makePackages(folder: string, filler = 1 << 20): Promise<vo
     tensorrt,
     cuda: versionOf('nvidia-cuda-runtime-cu12'),
     nvrtc: versionOf('nvidia-cuda-nvrtc-cu12'),
-    server: join(server, 'bin/tritonserver'),
-    backends: join(server, 'backends'),
-    library,
-    packages: join(triton, 'venv/lib', python, 'site-packages'),
+    server: machine === undefined ? join(server, 'bin/tritonserver') : join(machine.path, 'tritonserver'),
+    backends: machine === undefined ? join(server, 'backends') : null,
+    library: machine === undefined ? library : join(machine.path, '../runtime/libcudart.so.12'),
+    packages: [
+      join(triton, 'venv/lib', python, 'site-packages'),
+      ...(machine === undefined ? [] : [join(machine.path, '../python')]),
+    ],
     filler,
   }
   const made = Bun.spawnSync([basePython, resolve(import.meta.dir, 'make_packages.py'), folder], {

@@ -176,7 +176,7 @@ test.skipIf(!hasTriton || !mounts)(
     mkdirSync(folder.join('disk'))
     const large = folder.join('large')
     // 64 MB of zeros in a package of 64 kB.
-    await makePackages(large, 64 << 20)
+    await makePackages(large, { filler: 64 << 20 })
     const script = `mount -t tmpfs -o size=32m none ${folder.join('disk')} && "$@"`
     const command = [process.execPath, resolve(import.meta.dir, 'install.ts'), basePython]
     const on = async (wheels: string[]) => {
