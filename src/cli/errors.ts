@@ -123,6 +123,7 @@ const ADVICE: { [Code in keyof ErrorCodes]: (data: ErrorCodes[Code]) => string }
     'Name a server program with --server-bin, or set up the CPU alone with --precision fp32 or int8',
   'gpus-not-set-up': () => 'virnucpro setup sets them up',
   'no-sources': () => 'Name the weight files: virnucpro setup --esm FILE --dnabert DIR',
+  'in-use': () => 'Wait until it has ended, or end it; virnucpro serve --stop ends servers that were kept',
   'cannot-ask': () => '--yes answers for you',
   'home-damaged': () => 'Move that file away, and set up again',
   'other-home': () => 'VIRNUCPRO_HOME names another one',

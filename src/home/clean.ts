@@ -134,23 +134,21 @@ async function leftovers(root: string): Promise<Waste[]> {
   )
 }
 
-/** Locks of processes that have ended and of work that nobody has begun again. */
+/** Locks of processes that have ended and of work that nobody has begun again, and what was to become one. */
 async function deadLocks(environment: Environment | undefined): Promise<Waste[]> {
   const folder = await locksFolder(environment)
-  const names = await readdir(folder).catch(() => [])
-  return names
-    .filter((name) => name.endsWith('.lock'))
-    .map((name) => {
-      const path = join(folder, name)
-      return {
-        what: 'lock of a process that has ended',
-        path,
-        bytes: 0,
-        isWaste: () => FileLock.isDead(path),
-        // Whoever takes over a dead lock removes it in the end.
-        remove: async () => await (await FileLock.acquire(path))[Symbol.asyncDispose](),
-      }
-    })
+  const found: Waste[] = []
+  for (const name of await readdir(folder).catch(() => [])) {
+    const path = join(folder, name)
+    const isWaste = () => FileLock.isDead(path)
+    if (!(await isWaste())) continue
+    // Whoever takes over a dead lock removes it in the end.
+    const remove = name.endsWith('.lock')
+      ? async () => await (await FileLock.acquire(path))[Symbol.asyncDispose]()
+      : () => rm(path, { force: true }).catch(cannotWrite(path))
+    found.push({ what: 'lock of a process that has ended', path, bytes: 0, isWaste, remove })
+  }
+  return found
 }
 
 /** What was made of bundles that are gone. */

@@ -43,5 +43,6 @@ export const requireBundleId = later(async () => (await import('./bundles.ts')).
 export const listBundles = later(async () => (await import('./inventory.ts')).listBundles)
 export const measurePlaces = later(async () => (await import('./inventory.ts')).measurePlaces)
 export const removalOf = later(async () => (await import('./remove.ts')).removalOf)
+export const requireUnused = later(async () => (await import('./remove.ts')).requireUnused)
 export const removeBundle = later(async () => (await import('./remove.ts')).removeBundle)
 export const cleanHome = later(async () => (await import('./clean.ts')).cleanHome)

@@ -152,7 +152,10 @@ export async function requireUnused(subject: string, what: string, environment?:
   const [first, ...more] = await leaseHolders(subject, environment)
   if (first === undefined) return
   const others = more.length === 0 ? '' : ` (and ${more.length} more)`
-  throw new HomeError(subject, `${what} is in use, by ${first}${others}: end it first`, { kind: 'tryAgain' })
+  throw new HomeError(subject, `${what} is in use, by ${first}${others}`, {
+    kind: 'tryAgain',
+    detail: { code: 'in-use', data: {} },
+  })
 }
 
 /** Removes a folder, or a file of weights with the folder that it was alone in. */

@@ -18,6 +18,7 @@ import {
   changeHome,
   chooseDefault,
   homePlace,
+  requireUnused,
   requireWritableHome,
   withHomeLock,
 } from '../home/index.ts'
@@ -51,7 +52,7 @@ export interface HomeImport {
  *
  * The default bundle's weight files are remembered, so that it can be made in other precisions.
  *
- * @throws HomeError when this user cannot write to the home, and all that `importModels` and `addClassifiers` throw
+ * @throws HomeError when this user cannot write to the home, or what is to be replaced is in use, and all that `importModels` and `addClassifiers` throw
  */
 export async function importIntoHome(options: HomeImportOptions): Promise<HomeImport> {
   const { force = false, makeDefault = false, signal, onProgress } = options
@@ -100,6 +101,7 @@ async function makeOrAdd(
   const { makeDefault: _, ...how } = options
   const names = await readdir(folder).catch(() => [])
   if (options.force || names.length === 0) {
+    if (names.length > 0) await requireUnused(id, `the bundle ${id}`)
     const bundle = await importModels({ ...how, name, output: folder } as ImportOptions)
     if (backbonesId(bundle.manifest) === id) return { bundle, what: 'made' }
     await removeFolder(folder)

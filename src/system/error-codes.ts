@@ -159,6 +159,8 @@ export interface ErrorCodes {
   'download-refused': NoData
   /** A disk does not hold what is to be written to it. */
   'no-room': NoData
+  /** A process uses something that is to be removed or replaced. */
+  'in-use': NoData
   /** Nobody can answer a question. */
   'cannot-ask': NoData
   /** The record of what was set up is damaged. */
