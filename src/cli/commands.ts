@@ -5,6 +5,7 @@ import type { Help } from './help.ts'
 export const COMMANDS: Readonly<Record<string, string>> = {
   setup: 'set this machine up: models, and what its GPUs need',
   predict: 'call each chunk of the input viral or not',
+  estimate: 'say how long a run would take on this machine, and how much disk',
   'models pull': 'download the published weights, or bring them from a folder or a mirror',
   'models import': 'make a bundle from the model files of the original',
   'models list': 'list the bundles of the home: size, precision, classifiers, and what there is for GPUs',

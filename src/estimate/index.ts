@@ -1,5 +1,13 @@
 // What a run over an input will take on this machine: counts of its work, times and disk, before anything is computed.
 
-export type { Counts } from './count.ts'
+// The whole of it.
+export { type Estimate, type EstimateOptions, estimate, type WayEstimate } from './estimate.ts'
+// What is counted.
 export { type MeasuredInput, type MeasureOptions, measureInput } from './input.ts'
+// Speeds of this machine.
+export { measureSpeed } from './measure.ts'
 export { type QuickEstimate, type QuickOptions, quickEstimate } from './quick.ts'
+export { renderEstimate } from './render.ts'
+export { servedKey, serverNames } from './servers.ts'
+export { type MeasuredRun, modelsOf, processorName, rememberRun, type SpeedOf, tellsSpeed } from './speeds.ts'
+export { programSeconds } from './time.ts'

@@ -1,4 +1,4 @@
-import { type Bundle, eachModel, type ModelName } from '../bundle/index.ts'
+import { type Bundle, eachModel, forModels, MODEL_NAMES, type ModelName } from '../bundle/index.ts'
 import type { InferenceSession } from '../onnx/index.ts'
 import {
   DataType,
@@ -15,7 +15,7 @@ export interface ProbeOptions {
   readonly threads?: number | undefined
   /** Batches as they will come. */
   readonly shapes: Readonly<Record<ModelName, BatchShape>>
-  /** Seconds for the batches of each model, about. @default 1 */
+  /** Seconds for the batches of both models, about. @default 2 */
   readonly seconds?: number | undefined
   readonly signal?: AbortSignal | undefined
 }
@@ -31,8 +31,8 @@ export interface Probed {
 /** Models with more layers are measured by so many of them: loading all of ESM-2 3B takes longer than a probe may. */
 const LAYERS = 2
 const MOST_LAYERS = 6
-/** Rounds of one batch, until they have taken so long together. */
-const ROUNDS_SECONDS = 1
+/** Rounds of a batch of each model, until they have taken so long together. */
+const ROUNDS_SECONDS = 2
 const LEAST_ROUNDS = 3
 const MOST_ROUNDS = 200
 /** A batch is made smaller where it would take longer than this. */
@@ -40,45 +40,49 @@ const BATCH_SECONDS = 0.6
 
 /**
  * Runs some batches of each model of a bundle in this process, and says how fast that was. Of a model with many layers the
- * first are run.
+ * first are run. The models take turns, as in a run: the threads of one that has just computed are in the way of the other's.
  *
  * @throws InferenceError BundleError
  */
 export async function probeModels(bundle: Bundle, options: ProbeOptions): Promise<Probed> {
-  let seconds = 0
-  let extrapolated = false
-  const tokensPerSecond = await eachModel(async (model) => {
-    options.signal?.throwIfAborted()
-    const { layers } = bundle.manifest.models[model]
+  const { threads, shapes, signal, seconds: least = ROUNDS_SECONDS } = options
+  await using opened = new AsyncDisposableStack()
+  const probes = await eachModel(async (model) => {
+    signal?.throwIfAborted()
+    const { layers, graph } = bundle.manifest.models[model]
     const run = layers > MOST_LAYERS ? LAYERS : layers
-    extrapolated ||= run < layers
-    const graph = shortenGraph(await bundle.read(bundle.manifest.models[model].graph), run)
-    const session = await openSession(graph, { threads: options.threads })
-    try {
-      const found = await timeBatches(session, options.shapes[model], options.seconds ?? ROUNDS_SECONDS)
-      seconds += found.seconds
-      return (found.tokensPerSecond * run) / layers
-    } finally {
-      await session.release()
-    }
+    const session = await openSession(shortenGraph(await bundle.read(graph), run), { threads })
+    opened.defer(() => session.release())
+    return { session, share: run / layers, shape: await fitting(session, shapes[model]), seconds: 0 }
   })
-  return { tokensPerSecond, seconds, extrapolated }
+  let rounds = 0
+  const spent = () => MODEL_NAMES.reduce((sum, model) => sum + probes[model].seconds, 0)
+  // The first round is no measurement.
+  for (const model of MODEL_NAMES) await timeBatch(probes[model].session, probes[model].shape)
+  while (rounds < LEAST_ROUNDS || (spent() < least && rounds < MOST_ROUNDS)) {
+    for (const model of MODEL_NAMES) {
+      signal?.throwIfAborted()
+      const { session, shape } = probes[model]
+      probes[model].seconds += await timeBatch(session, shape)
+    }
+    rounds++
+  }
+  return {
+    tokensPerSecond: forModels((model) => {
+      const { shape, share, seconds } = probes[model]
+      return (rounds * shape.rows * shape.length * share) / seconds
+    }),
+    seconds: spent(),
+    extrapolated: MODEL_NAMES.some((model) => probes[model].share < 1),
+  }
 }
 
-async function timeBatches(session: InferenceSession, shape: BatchShape, least: number) {
-  const one = await timeBatch(session, { ...shape, rows: 1 })
+/** The shape, with fewer rows where a batch would take long. */
+async function fitting(session: InferenceSession, shape: BatchShape): Promise<BatchShape> {
+  const one = { ...shape, rows: 1 }
   // The first run also takes the memory.
-  const again = Math.min(one, await timeBatch(session, { ...shape, rows: 1 }))
-  const rows = Math.max(1, Math.min(shape.rows, Math.floor(BATCH_SECONDS / again)))
-  const times: number[] = []
-  let seconds = 0
-  await timeBatch(session, { ...shape, rows })
-  while (times.length < LEAST_ROUNDS || (seconds < least && times.length < MOST_ROUNDS)) {
-    const took = await timeBatch(session, { ...shape, rows })
-    times.push(took)
-    seconds += took
-  }
-  return { tokensPerSecond: (rows * shape.length * times.length) / seconds, seconds }
+  const seconds = Math.min(await timeBatch(session, one), await timeBatch(session, one))
+  return { ...shape, rows: Math.max(1, Math.min(shape.rows, Math.floor(BATCH_SECONDS / seconds))) }
 }
 
 async function timeBatch(session: InferenceSession, { rows, length }: BatchShape): Promise<number> {

@@ -79,7 +79,7 @@ const INT8_GAIN = 2
 
 /** Models of this size are loaded and run in less time than one product of the large ones takes. */
 const SMALL_BYTES = 32 << 20
-const SMALL_SECONDS = 0.1
+const SMALL_SECONDS = 0.2
 
 async function withSpeed(
   way: Way,

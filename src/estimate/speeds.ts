@@ -7,6 +7,7 @@ import { homePlace, privateFolder, withHomeLock, writablePlace } from '../home/i
 import { writeAtomically } from '../system/atomic.ts'
 import { parseJson } from '../system/json.ts'
 import { sha256 } from '../system/sha256.ts'
+import { operationsPerToken } from './model-cost.ts'
 
 /** Padded tokens per second of each model, while it computes alone. */
 export type TokensPerSecond = Readonly<Record<ModelName, number>>
@@ -81,10 +82,14 @@ async function readSpeedsAt(path: string): Promise<Speed[]> {
   }
 }
 
+/** Another process that writes has the file for some milliseconds; a speed is not worth a longer wait. */
+const LOCK_MS = 3000
+
 /** Adds what was measured; older speeds of the same go. @throws WriteError */
 export async function rememberSpeed(measured: Speed): Promise<void> {
   const path = join(await writablePlace('cache'), SPEEDS_FILE)
-  await withHomeLock('speeds', async () => {
+  const signal = AbortSignal.timeout(LOCK_MS)
+  const write = async () => {
     const known = await readSpeedsAt(path)
     const same = [...known.filter((each) => isOf(each, measured)), measured]
     const kept = [
@@ -94,6 +99,9 @@ export async function rememberSpeed(measured: Speed): Promise<void> {
     ]
     const content = { format: FORMAT, version: 1, speeds: kept }
     await writeAtomically(path, `${JSON.stringify(content, null, 2)}\n`)
+  }
+  await withHomeLock('speeds', write, { signal }).catch((error) => {
+    if (!signal.aborted) throw error
   })
 }
 
@@ -109,6 +117,51 @@ export function knownSpeed(speeds: readonly Speed[], of: SpeedOf): Speed | undef
   if (last === undefined) return same.at(-1)
   const tokensPerSecond = forModels((model) => median(runs.map((run) => run.tokensPerSecond[model])))
   return { ...last, tokensPerSecond }
+}
+
+/** A run, as far as its speed goes. */
+export interface MeasuredRun {
+  readonly of: SpeedOf
+  /** Devices of this kind that computed. */
+  readonly devices: number
+  readonly manifest: Manifest
+  /** What was computed, by this process. */
+  readonly models: Readonly<
+    Record<ModelName, Readonly<{ sequences: number; tokens: number; paddedTokens: number }>>
+  >
+  /** From the first batch to the end of the last. */
+  readonly seconds: number
+  /** The part of these in which the program itself was at work. */
+  readonly programSeconds: number
+}
+
+/** A shorter run says more about the machine's other work. */
+const LEAST_SECONDS = 30
+
+/** Whether a run that has computed for so long says how fast its devices are. */
+export function tellsSpeed(seconds: number): boolean {
+  return seconds >= LEAST_SECONDS
+}
+
+/** Keeps the speed of a run, for estimates of later ones. @throws WriteError */
+export async function rememberRun(run: MeasuredRun): Promise<void> {
+  const { of, devices, manifest, models, seconds, programSeconds } = run
+  const operations = forModels((model) => {
+    const { tokens, sequences } = models[model]
+    return operationsPerToken(model, manifest.models[model], tokens / Math.max(1, sequences))
+  })
+  const all = MODEL_NAMES.reduce((sum, model) => sum + models[model].paddedTokens * operations[model], 0)
+  const spent = Math.max(seconds - programSeconds, seconds / 2)
+  if (all === 0) return
+  // Both models share the devices: each has had its share of the time by the operations it needs.
+  const perSecond = all / (spent * devices)
+  await rememberSpeed({
+    ...of,
+    source: 'run',
+    tokensPerSecond: forModels((model) => Number((perSecond / operations[model]).toPrecision(6))),
+    seconds: Math.round(seconds),
+    at: new Date().toISOString(),
+  })
 }
 
 function median(values: readonly number[]): number {

@@ -1,4 +1,4 @@
-import { FEATURE_ORDER, type Manifest, MODEL_NAMES, type ModelName } from '../bundle/index.ts'
+import { type Manifest, MODEL_NAMES, type ModelName } from '../bundle/index.ts'
 import type { Figures, Packed } from './count.ts'
 import type { DeviceSpeed, Way } from './ways.ts'
 
@@ -44,8 +44,7 @@ export function runTime(way: Way, work: Work): RunTime | undefined {
     rates.push(count / modelSeconds(speed, work.packed))
   }
   const models = 1 / rates.reduce((sum, rate) => sum + rate, 0)
-  const numbers = FEATURE_ORDER.reduce((sum, model) => sum + manifest.models[model].dimension, 0)
-  const program = figures.frames * (FRAME_SECONDS + numbers * NUMBER_SECONDS)
+  const program = programSeconds(manifest, figures.frames)
   const finishing = REPORT_SECONDS + figures.frames * ROW_SECONDS
   if (way.kind === 'process') {
     // Both want the same cores.
@@ -53,10 +52,21 @@ export function runTime(way: Way, work: Work): RunTime | undefined {
     return { start, reading: preparing, computing: models + program, finishing }
   }
   const gpus = way.devices.reduce((sum, { count }) => sum + count, 0)
-  const start = PROGRAM_SECONDS + SERVER_SECONDS + SERVER_SECONDS_PER_GPU * gpus
+  const server = way.kind === 'server' ? 0 : SERVER_SECONDS + SERVER_SECONDS_PER_GPU * gpus
+  const start = PROGRAM_SECONDS + server
   // Only what comes before the first batch is not hidden behind the GPUs.
   const first = Math.min(preparing, preparing * (FIRST_FRAMES / Math.max(1, figures.frames)))
   return { start, reading: first, computing: Math.max(models, program + preparing), finishing }
+}
+
+/** What the program itself does with frames between reading them and the tables, on one thread. */
+export function programSeconds(manifest: Manifest, frames: number): number {
+  return frames * (FRAME_SECONDS + numbersOf(manifest) * NUMBER_SECONDS)
+}
+
+/** Numbers in the features of a frame. */
+export function numbersOf({ models }: Manifest): number {
+  return MODEL_NAMES.reduce((sum, model) => sum + models[model].dimension, 0)
 }
 
 /** Frames of a window: the first is read before anything is computed. */

@@ -50,13 +50,15 @@ export interface Devices {
 
 /** A way in which this machine can compute a run. */
 export interface Way {
-  readonly kind: 'process' | 'gpus'
+  readonly kind: 'process' | 'gpus' | 'server'
   readonly precision: Precision
   readonly fused: boolean
   readonly devices: readonly Devices[]
   readonly packings: Packings
   /** Bytes that must be read before anything is computed. */
   readonly weightBytes: number
+  /** Addresses of servers that run already. */
+  readonly servers?: readonly string[]
 }
 
 export interface WayOptions {
@@ -64,12 +66,15 @@ export interface WayOptions {
   readonly threads?: number | undefined
   /** Most padded tokens of a batch, where the user says it. */
   readonly tokenBudgets?: Readonly<Partial<Record<ModelName, number | undefined>>> | undefined
+  /** Numbers of the GPUs to use, in the order of the system. @default all */
+  readonly gpus?: readonly number[] | undefined
   readonly signal?: AbortSignal | undefined
 }
 
 /** The ways that are set up on this machine: all GPUs, then one of each kind where there are several, and this process. */
 export async function findWays(speeds: readonly Speed[], options: WayOptions): Promise<Way[]> {
-  const kinds = gpuKinds(await listGpus(options.signal))
+  const all = await listGpus(options.signal)
+  const kinds = gpuKinds(options.gpus === undefined ? all : all.filter((_, i) => options.gpus?.includes(i)))
   const prepared = kinds.length === 0 ? [] : await preparedFor(options.bundle)
   const onGpus = prepared.flatMap((each) => gpuWays(each, kinds, speeds, options))
   const { precision } = options.bundle.manifest
@@ -102,7 +107,8 @@ function weightBytes({ models }: Manifest): number {
   return MODEL_NAMES.reduce((sum, model) => sum + models[model].weights.bytes, 0)
 }
 
-function remembered(speeds: readonly Speed[], key: SpeedOf): DeviceSpeed | undefined {
+/** What is remembered of a device. */
+export function remembered(speeds: readonly Speed[], key: SpeedOf): DeviceSpeed | undefined {
   const known = knownSpeed(speeds, key)
   if (known === undefined) return undefined
   return {

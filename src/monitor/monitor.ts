@@ -138,6 +138,13 @@ export class RunMonitor {
     this.#saved = this.#seconds()
   }
 
+  /** Seconds from the first batch of any model to the end of the last. */
+  get computingSeconds(): number {
+    const models = this.#clocks.summary().filter(({ name }) => name in this.#stats.models)
+    const starts = models.map(({ start }) => start)
+    return models.length === 0 ? 0 : Math.max(...models.map(({ end }) => end)) - Math.min(...starts)
+  }
+
   /** Ends the display and writes the last lines; only the first call counts. */
   async end(outcome: Outcome): Promise<void> {
     if (this.#state !== 'running') return

@@ -10,6 +10,7 @@ import { writeTables } from '../tables/index.ts'
 import { count } from '../text/numbers.ts'
 import type { IncompletePart, Run } from './context.ts'
 import { resultCounts, warnOfEmptyTables } from './result.ts'
+import { keepSpeed } from './speed.ts'
 
 /** Writes the tables and the report, then closes the state, unless parts are left for the next run. */
 export async function finish(
@@ -36,6 +37,7 @@ export async function finish(
   // Before the state is closed: a run that is killed meanwhile is continued, and makes its report then.
   if (options.report) await report(run, failed)
   if (failed.length > 0) return
+  await keepSpeed(run)
   await removeIntermediates(run)
   await run.folder.finish(resultCounts(stats.counts), resultFiles(paths))
   await broad?.complete(parts)

@@ -3,6 +3,7 @@ import {
   type Classifier,
   FEATURE_ORDER,
   forModels,
+  type Manifest,
   MODEL_NAMES,
   MODELS,
   type ModelName,
@@ -33,6 +34,10 @@ export interface RunModels extends AsyncDisposable {
   /** What computes the embeddings; a server of the run's own begins to start when the run begins it. */
   backend: RunBackend
   classifier: Classifier
+  /** How it computes. */
+  way: Way
+  /** Of the bundle. */
+  manifest: Manifest
   /** What the bundle calls itself. */
   name: string
   /** Numbers in the embedding of each model. */
@@ -91,6 +96,8 @@ export async function openModels(
   return {
     backend,
     classifier,
+    way,
+    manifest: bundle.manifest,
     name: bundle.manifest.name,
     widths: forModels((model) => bundle.manifest.models[model].dimension),
     digest: chosen.digest,

@@ -2,6 +2,7 @@ import { ExitCode } from '../../exit-codes.ts'
 import { broadOptions, flag, section, settings, toPredictOptions } from '../../settings/index.ts'
 import { requireFiles, requireInputs, requirePaths } from '../arguments.ts'
 import { command } from '../command.ts'
+import { printEstimate } from '../print-estimate.ts'
 
 export default command({
   usage: ['FILE [FILE …] [OPTIONS]', 'FILE LENGTH MODEL.pth [OPTIONS]'],
@@ -12,6 +13,11 @@ export default command({
   words: 'inputs',
   forRun: true,
   options: {
+    ...section('Input and output', {
+      dryRun: flag(
+        'print what the run would take, as `estimate` does, and neither compute nor write anything',
+      ),
+    }),
     ...settings,
     ...section('Starting again', {
       forceResume: flag('the same as `--resume --force`', { turnsOn: ['resume', 'force'] }),
@@ -21,8 +27,10 @@ export default command({
   check({ configuration }) {
     toPredictOptions(configuration)
   },
-  async run({ configuration, logger, warnings, terminal, signal }) {
+  async run({ args: { dryRun }, configuration, logger, warnings, terminal, signal }) {
     const options = toPredictOptions(configuration)
+    if (dryRun)
+      return await printEstimate(options, { json: false, measure: false, keepSpeed: false, logger, signal })
     const { file } = configuration
     const { findBundle } = await import('../../home/index.ts')
     const { id } = await findBundle(options.bundle)

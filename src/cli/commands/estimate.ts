@@ -1,0 +1,57 @@
+import { flag, pick, section, settings, toPredictOptions } from '../../settings/index.ts'
+import { command } from '../command.ts'
+import { printEstimate } from '../print-estimate.ts'
+
+export default command({
+  usage: ['FILE [FILE …] [OPTIONS]', 'FILE LENGTH MODEL.pth [OPTIONS]'],
+  notes: [
+    'It counts small inputs whole and takes a sample of large ones; the figures are those of a run that nothing else slows down.',
+    'Options that a run has in the configuration file or the environment count here, too.',
+  ],
+  words: 'inputs',
+  forRun: true,
+  options: {
+    ...section('Output', {
+      json: flag('print JSON'),
+      measure: flag(
+        'run some batches to see how fast this process is, even where that is known; they take some seconds',
+      ),
+    }),
+    ...section('The run', {
+      ...pick(
+        settings,
+        'input',
+        'bundle',
+        'modelType',
+        'modelPath',
+        'expectedLength',
+        'sequencesPerFile',
+        'layout',
+        'keepIntermediate',
+        'report',
+        'onInvalid',
+        'duplicateIds',
+        'allowEmpty',
+        'backend',
+        'triton',
+        'trustServer',
+        'tritonCa',
+        'tritonCert',
+        'tritonKey',
+        'tritonHeader',
+        'gpus',
+        'threads',
+        'tokenBudget',
+        'esmBatchSize',
+        'dnabertBatchSize',
+      ),
+    }),
+  },
+  check({ configuration }) {
+    toPredictOptions(configuration)
+  },
+  async run({ args: { json, measure }, configuration, logger, signal }) {
+    const options = toPredictOptions(configuration)
+    await printEstimate(options, { json, measure, keepSpeed: true, logger, signal })
+  },
+})

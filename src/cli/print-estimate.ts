@@ -1,0 +1,32 @@
+import type { PredictOptions } from '../settings/index.ts'
+import type { Logger } from '../system/logger.ts'
+import { printable, printableJson } from '../system/printable.ts'
+import { requireBundle, requireInputs } from './arguments.ts'
+
+export interface PrintOptions {
+  readonly json: boolean
+  /** Run some batches even where the speed of this process is known. */
+  readonly measure: boolean
+  /** Keep their speed for later estimates. */
+  readonly keepSpeed: boolean
+  readonly logger: Logger
+  readonly signal: AbortSignal
+}
+
+/** Prints what a run with these options would take. */
+export async function printEstimate(options: PredictOptions, how: PrintOptions): Promise<void> {
+  const { json, measure, keepSpeed, logger, signal } = how
+  const folder = await requireBundle(options.bundle)
+  await requireInputs(...options.inputs)
+  const [{ openBundle }, { estimate, renderEstimate }] = await Promise.all([
+    import('../bundle/index.ts'),
+    import('../estimate/index.ts'),
+  ])
+  const bundle = await openBundle(folder, signal)
+  const found = await estimate(options, { bundle, measure, keepSpeed, logger, signal })
+  const document = { format: 'virnucpro-estimate', version: 1, inputs: options.inputs, ...found }
+  const lines = json
+    ? [printableJson(document, 2)]
+    : renderEstimate(found, options.inputs).map((line) => printable(line))
+  process.stdout.write(`${lines.join('\n')}\n`)
+}
