@@ -126,12 +126,9 @@ function deployStep(
 }
 
 function estimateOf({ sizes, gpus, gpuPrecision, machine, options }: Situation) {
-  const kinds = gpuKinds(gpus)
-  return estimateDeployment(sizes, {
+  return estimateDeployment(sizes, gpus, {
     precision: gpuPrecision,
     isCalibrated: options.calibrate !== 'none',
     cores: machine.cores,
-    plans: new Set(kinds.map(({ computeCapability }) => computeCapability)).size,
-    kinds: kinds.length,
   })
 }

@@ -1,4 +1,6 @@
 import { MODEL_NAMES, type ModelName, type Precision } from '../../bundle/index.ts'
+import { type Gpu, gpuKinds } from '../../machine/index.ts'
+import { leastOfEach } from './plan-fit.ts'
 
 /** What one step takes, about. */
 export interface Expense {
@@ -60,21 +62,26 @@ export interface DeployEstimate {
 }
 
 /**
- * @param kinds for how many kinds of GPU plans are built, and for how many batches are tuned. Measured: 126 s for the plan
- * of ESM-2 3B and 40 s for that of DNABERT-S.
+ * Measured: 126 s for the plan of ESM-2 3B and 40 s for that of DNABERT-S. Plans are built on different GPUs at the same time.
  */
 export function estimateDeployment(
   sizes: Readonly<Record<ModelName, ModelSize>>,
-  how: { precision: Precision; isCalibrated: boolean; cores: number; plans: number; kinds: number },
+  gpus: readonly Gpu[],
+  how: { precision: Precision; isCalibrated: boolean; cores: number },
 ): DeployEstimate {
   const shares = MODEL_NAMES.map((name) => parameters(sizes[name]) / MEASURED)
   const each = (fixed: number, perShare: number) =>
     shares.reduce((sum, share) => sum + fixed + perShare * share, 0)
+  const plans = leastOfEach(gpus)
+  const isAlone = plans.some((kind) => kind.gpus.length === 1)
   const plan = 2 * MODEL_NAMES.reduce((sum, name) => sum + parameters(sizes[name]), 0)
   return {
     models: estimateImport(sizes, how),
-    plans: { seconds: how.plans * each(37, 89), bytes: how.plans * (plan + 50e6) },
-    batches: { seconds: how.kinds * each(10, 25), bytes: 1e5 },
-    repository: { seconds: 1 + how.plans * each(0, 6), bytes: 1e7 },
+    plans: {
+      seconds: isAlone ? each(37, 89) : Math.max(...shares.map((share) => 37 + 89 * share)),
+      bytes: plans.length * (plan + 50e6),
+    },
+    batches: { seconds: gpuKinds(gpus).length * each(10, 25), bytes: 1e5 },
+    repository: { seconds: 1 + plans.length * each(0, 6), bytes: 1e7 },
   }
 }

@@ -1,24 +1,18 @@
-import { readdir, rm } from 'node:fs/promises'
+import { rm } from 'node:fs/promises'
 import { basename, join } from 'node:path'
-import { MODEL_NAMES, MODELS, type ModelName, precisionFacts } from '../../bundle/index.ts'
+import { MODEL_NAMES, precisionFacts } from '../../bundle/index.ts'
 import { changeHome, isHomeReadOnly, type Place, writablePlace } from '../../home/index.ts'
-import { type GpuKind, gpuKinds, machineFacts } from '../../machine/index.ts'
+import { gpuKinds, machineFacts } from '../../machine/index.ts'
 import { isThere as isOnDisk } from '../../system/same-file.ts'
-import { bytes, plural } from '../../text/numbers.ts'
-import { buildEngines, tuneEngines } from '../engines/index.ts'
-import { buildRepository, misfit, readSidecar, readTuning, sidecarPath } from '../repository/index.ts'
-import { findRuntime, installRuntime, type Runtime } from '../runtime/index.ts'
+import { plural } from '../../text/numbers.ts'
+import { tuneEngines } from '../engines/index.ts'
+import { buildRepository, readTuning } from '../repository/index.ts'
+import { findRuntime, installRuntime } from '../runtime/index.ts'
+import { buildPlans, seeing } from './build-plans.ts'
 import { DeployError } from './errors.ts'
 import { type DeployEstimate, type Expense, estimateDeployment } from './estimates.ts'
 import { isThere, isWanted, look, type State } from './find.ts'
-import {
-  affordableBudget,
-  hasProfiles,
-  leastOfEach,
-  type PlanNeeds,
-  plansOf,
-  profilesOf,
-} from './plan-fit.ts'
+import { leastOfEach, type PlanNeeds } from './plan-fit.ts'
 import { type DeployRequest, type Part, say, wantedOf } from './request.ts'
 
 /** One step to a deployment. */
@@ -45,14 +39,11 @@ export async function planDeployment(given: DeployRequest): Promise<DeployPlan> 
   const wanted = wantedOf(given)
   const { cores } = await machineFacts()
   const { precision, calibrate } = wanted.settings
-  const kinds = gpuKinds(given.gpus)
   const plans = leastOfEach(given.gpus).length
-  const about: DeployEstimate = estimateDeployment(given.base.manifest.models, {
+  const about: DeployEstimate = estimateDeployment(given.base.manifest.models, given.gpus, {
     precision,
     isCalibrated: calibrate !== 'none',
     cores,
-    plans,
-    kinds: kinds.length,
   })
   let request = given
   const step = (name: Part, title: string, expense: Expense, work: (state: State) => Promise<void>) => ({
@@ -68,7 +59,7 @@ export async function planDeployment(given: DeployRequest): Promise<DeployPlan> 
     }),
     step('models', `the models in ${wanted.form}`, about.models, (state) => deriveBundle(request, state)),
     step('plans', `TensorRT plans for ${plural(plans, 'kind')} of GPU`, about.plans, (state) =>
-      buildPlans(request, needsOf(request, state), state),
+      plansIn(request, state),
     ),
     {
       name: 'batches',
@@ -166,82 +157,14 @@ async function deriveBundle(request: DeployRequest, state: State): Promise<void>
   )
 }
 
-async function buildPlans(request: DeployRequest, needs: PlanNeeds, state: State): Promise<void> {
-  const { runtime } = state
+async function plansIn(request: DeployRequest, state: State): Promise<void> {
+  const needs = needsOf(request, state)
   const folder = await placeOf('plans', state, needs.tensorrt)
-  for (const model of MODEL_NAMES) {
-    const tokenBudget = await commonBudget(folder, model, needs)
-    for (const { kind, path, problem } of await plansOf(folder, model, needs)) {
-      if (problem === undefined) continue
-      // It was not built here, or for something else: a build refuses to replace what is not whole.
-      await removePlan(path)
-      const { signal } = request
-      await buildEngines({
-        ...runtime?.builder,
-        bundle: needs.bundle.folder,
-        output: folder,
-        models: [model],
-        tokenBudget,
-        environment: seeing(kind, runtime),
-        onProgress: say(request),
-        ...(signal && { signal }),
-      })
-    }
-  }
-}
-
-/** What shows one GPU of a kind to a program, and hides all others. */
-function seeing({ gpus }: GpuKind, runtime: Runtime | undefined): Record<string, string> {
-  return { ...runtime?.builder.environment, CUDA_VISIBLE_DEVICES: gpus[0]!.uuid }
-}
-
-/**
- * The token budget of all plans of a model in a folder: a repository serves one set of profiles, also to machines with
- * other GPUs that share the home. Plans with larger batches than a GPU here holds are removed, and built again where they
- * are needed.
- *
- * @throws DeployError when a GPU does not hold the model
- */
-async function commonBudget(folder: string, model: ModelName, needs: PlanNeeds): Promise<number> {
-  const affordable = affordableBudget(model, needs)
-  if (affordable === undefined) {
-    const least = needs.gpus.reduce((a, b) => (b.memoryBytes < a.memoryBytes ? b : a))
-    throw new DeployError(
-      `the memory of ${least.name}, ${bytes(least.memoryBytes)}, does not hold ${model}, ` +
-        `whose weights take ${bytes(needs.bundle.manifest.models[model].weights.bytes)}: use a larger GPU or a smaller model`,
-    )
-  }
-  const names = await readdir(join(folder, model)).catch(() => [])
-  const paths = names
-    .filter((name) => /^model_sm\d+\.plan$/.test(name))
-    .map((name) => join(folder, model, name))
-  const budgets = budgetsBelow(MODELS[model].tokenBudget)
-  let budget = affordable
-  const known = new Map<string, number | undefined>()
-  for (const path of paths) {
-    const sidecar = await readSidecar(path).catch(() => undefined)
-    if (sidecar === undefined) continue
-    const fits =
-      misfit(path, sidecar, model, { bundle: needs.bundle, tensorrt: needs.tensorrt }) === undefined
-    const own = fits ? budgets.find((each) => hasProfiles(sidecar, profilesOf(model, each))) : undefined
-    known.set(path, own)
-    budget = Math.min(budget, own ?? budget)
-  }
-  for (const [path, own] of known) if (own !== budget) await removePlan(path)
-  return budget
-}
-
-function budgetsBelow(most: number): number[] {
-  const budgets: number[] = []
-  for (let budget = most; budget >= 512; budget = Math.floor(budget / 2)) budgets.push(budget)
-  return budgets
-}
-
-/** With its description, by which it is known to be a plan of this program. */
-async function removePlan(path: string): Promise<void> {
-  if ((await readSidecar(path).catch(() => undefined)) === undefined) return
-  await rm(path, { force: true })
-  await rm(sidecarPath(path), { force: true })
+  await buildPlans(folder, needs, {
+    ...state.runtime?.builder,
+    onProgress: say(request),
+    signal: request.signal,
+  })
 }
 
 /** trtexec times nothing for us: plans that it builds have the batches of the bundle. */
@@ -268,7 +191,7 @@ async function tune(request: DeployRequest, { runtime, plans, why }: State): Pro
     await tuneEngines({
       ...runtime?.builder,
       plans,
-      environment: seeing(kind, runtime),
+      environment: seeing(kind.gpus[0]!, runtime?.builder),
       onProgress: say(request),
       ...(signal && { signal }),
     })
