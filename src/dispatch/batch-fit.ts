@@ -1,4 +1,4 @@
-import { TritonError } from 'tritonclient-ts'
+import { TritonError } from '#tritonclient-ts'
 import { type TokenBatch, takeRows } from '../batching/index.ts'
 import { MODELS, type ModelName } from '../bundle/index.ts'
 import { InferenceError } from '../onnx/index.ts'

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { TritonClient, TritonError } from 'tritonclient-ts'
+import { TritonClient, TritonError } from '#tritonclient-ts'
 import type { PredictOptions } from '../../settings/index.ts'
 import type { ErrorCodes } from '../../system/error-codes.ts'
 import { UnavailableError, UsageError } from '../../system/errors.ts'

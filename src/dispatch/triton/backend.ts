@@ -1,4 +1,4 @@
-import { type TritonClient, TritonError } from 'tritonclient-ts'
+import { type TritonClient, TritonError } from '#tritonclient-ts'
 import type { TokenBatch } from '../../batching/index.ts'
 import { forModels, MODEL_NAMES, MODELS, type ModelName } from '../../bundle/index.ts'
 import type { MonitoredLane, MonitoredServer } from '../../monitor/index.ts'

@@ -1,4 +1,4 @@
-import { DataType, type ModelConfig, ModelInstanceGroup_Kind } from 'tritonclient-ts'
+import { DataType, type ModelConfig, ModelInstanceGroup_Kind } from '#tritonclient-ts'
 import {
   type Bundle,
   forModels,

@@ -1,5 +1,5 @@
 import { connect as connectSocket } from 'node:net'
-import { TritonError } from 'tritonclient-ts'
+import { TritonError } from '#tritonclient-ts'
 import { MODEL_NAMES, type ModelName } from '../../bundle/index.ts'
 import type { Detail } from '../../system/error-codes.ts'
 import { VirnucproError } from '../../system/errors.ts'

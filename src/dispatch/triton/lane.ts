@@ -1,4 +1,4 @@
-import { type InferResult, type TritonClient, TritonError } from 'tritonclient-ts'
+import { type InferResult, type TritonClient, TritonError } from '#tritonclient-ts'
 import type { TokenBatch } from '../../batching/index.ts'
 import { GRAPH_TENSORS, type ModelName } from '../../bundle/index.ts'
 import { VirnucproError } from '../../system/errors.ts'

@@ -1,5 +1,5 @@
 import { hostname } from 'node:os'
-import type { TritonClient } from 'tritonclient-ts'
+import type { TritonClient } from '#tritonclient-ts'
 import type { ModelName } from '../../bundle/index.ts'
 import type { Logger } from '../../system/logger.ts'
 import type { DeviceMetrics } from '../metrics.ts'

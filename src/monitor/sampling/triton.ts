@@ -1,4 +1,4 @@
-import type { ModelStatistics, TritonClient } from 'tritonclient-ts'
+import type { ModelStatistics, TritonClient } from '#tritonclient-ts'
 import type { GpuReading } from './nvidia-smi.ts'
 
 /**

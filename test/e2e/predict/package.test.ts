@@ -24,7 +24,16 @@ test('the packed tarball installs into another folder and runs there', async () 
   await symlink(process.execPath, folder.join('bin/bun'))
   const path = `${folder.join('bin')}:${process.env.PATH}`
   // Only what a user would get: the dependencies of the package, not those of its development.
-  await run([process.execPath, 'add', `${folder.path}/${tarball}`], folder.join('app'))
+  // npm holds back install steps of others, or is told to; nothing here needs them.
+  const install = [
+    'npm',
+    'install',
+    '--ignore-scripts',
+    '--no-audit',
+    '--no-fund',
+    `${folder.path}/${tarball}`,
+  ]
+  await run(install, folder.join('app'))
   expect(await run([process.execPath, 'x', 'virnucpro', '--version'], folder.join('app'), path)).toMatch(
     /^virnucpro \d/,
   )
@@ -48,8 +57,8 @@ test('the packed tarball installs into another folder and runs there', async () 
   const files = (await readdir(installed, { recursive: true })).filter((name) => name.includes('/'))
   expect(files).toContain('src/server/engines/python/build_engine.py')
   expect(files).toContain('model_repository/python/plan.py')
-  // The client is bundled, with nothing that the package depends on itself.
-  expect(await readdir(join(installed, 'node_modules'))).toEqual(['tritonclient-ts'])
+  // The client is part of it. As a bundled dependency it made npm leave out what both depend on.
+  expect(existsSync(join(installed, 'node_modules'))).toBe(false)
   expect(files.filter((name) => name.startsWith('scripts/'))).toEqual(['scripts/test-triton.sh'])
   expect(files.filter((name) => /^(.*\/tritonclient-ts\/)?(bench|test)\/|__pycache__/.test(name))).toEqual([])
   expect(existsSync(folder.join('app/node_modules/mitata'))).toBe(false)

@@ -52,7 +52,7 @@ def host(source, target, standins, code):
     if os.path.exists(f"{source}/model.py"):
         place["plan.py"] = f"{source}/model.py"
     else:
-        place.update({name: f"{code}/{name}" for name in os.listdir(code) if name not in place})
+        place.update({name: f"{code}/{name}" for name in os.listdir(code) if name.endswith(".py") and name not in place})
     for name, path in place.items():
         if os.path.lexists(f"{target}/{name}"):
             os.remove(f"{target}/{name}")
