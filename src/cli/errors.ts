@@ -2,6 +2,7 @@ import { ExitCode } from '../exit-codes.ts'
 import type { Detail, ErrorCodes } from '../system/error-codes.ts'
 import type { VirnucproError } from '../system/errors.ts'
 import { linesOf, type Message } from '../system/printable.ts'
+import { estimate } from '../text/numbers.ts'
 import { InterruptedError, SIGNAL_CODES } from './signals.ts'
 
 /** What to do about an error or a warning, in terms of the command line: whole sentences without the last full stop. */
@@ -27,12 +28,13 @@ const ADVICE: { [Code in keyof ErrorCodes]: (data: ErrorCodes[Code]) => string }
   'unnamed-server': ({ url }) => `To use it: --triton ${url}`,
   'no-server-program': () =>
     'Name a server program with --server-bin, or start one in a container: virnucpro serve --container --repository DIR',
-  'repository-not-named': () => 'Name one with --repository; virnucpro repository build makes it',
+  'repository-not-named': () =>
+    'Without --bundle, GPUs that virnucpro setup has set up are used; --repository names a repository of your own',
   'no-gpu': () => '--backend triton starts one all the same, --backend onnx computes in this process',
   'no-server-named': () =>
-    'Name one with --triton grpc://HOST:PORT, or give --repository DIR to have one started',
+    'Name one with --triton grpc://HOST:PORT, give --repository DIR to have one started, or set up GPUs with: virnucpro setup',
   'gpu-not-used': () =>
-    'Leave out --gpus and --device, or name a server with --triton or a repository for one with --repository',
+    'Leave out --gpus and --device, or name a server with --triton or a repository for one with --repository; without --bundle, GPUs that virnucpro setup has set up are used',
   'needs-server': ({ fused }) =>
     'Import the models once more with --precision fp32 or int8, or name a server with --triton' +
     (fused ? ' that has its plans in the Python backend' : ''),
@@ -121,7 +123,12 @@ const ADVICE: { [Code in keyof ErrorCodes]: (data: ErrorCodes[Code]) => string }
   'no-room': () => 'Free some of it, or name a folder on another disk with --output',
   'no-runtime': () =>
     'Name a server program with --server-bin, or set up the CPU alone with --precision fp32 or int8',
-  'gpus-not-set-up': () => 'virnucpro setup sets them up',
+  'gpus-not-set-up': ({ setupSeconds, hereSeconds }) => {
+    const setup = `virnucpro setup sets them up${about(setupSeconds)}`
+    return hereSeconds === undefined
+      ? setup
+      : `${setup}, and --backend onnx computes in this process${about(hereSeconds ?? undefined, ' for this input')}`
+  },
   'no-sources': () => 'Name the weight files: virnucpro setup --esm FILE --dnabert DIR',
   'in-use': () => 'Wait until it has ended, or end it; virnucpro serve --stop ends servers that were kept',
   'cannot-ask': () => '--yes answers for you',
@@ -130,6 +137,10 @@ const ADVICE: { [Code in keyof ErrorCodes]: (data: ErrorCodes[Code]) => string }
   'can-be-pulled': ({ name }) => `To download it: virnucpro models pull ${name}`,
   'checkpoints-unusable': () => 'Leave them out with --skip-damaged; the next run computes them again',
   'names-taken': () => 'Move them away, or name another folder with --output',
+}
+
+function about(seconds: number | undefined, more = ''): string {
+  return seconds === undefined ? '' : ` (about ${estimate(seconds)}${more})`
 }
 
 /** A message with the advice that goes with it: after its one line, or below its lines. */

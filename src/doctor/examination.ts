@@ -1,6 +1,7 @@
 import { type Bundle, openBundle } from '../bundle/index.ts'
 import { type Environment, findBundle, type HomeRecord, readHome } from '../home/index.ts'
 import { type Gpu, type GpuSurvey, type MachineFacts, machineFacts, surveyGpus } from '../machine/index.ts'
+import { isSupported } from '../server/deploy/index.ts'
 import type { Runtime } from '../server/runtime/index.ts'
 import { type Configuration, resolveConfiguration } from '../settings/index.ts'
 import { UsageError } from '../system/errors.ts'
@@ -27,13 +28,6 @@ export interface Examination {
   bundle(): Promise<Bundle | undefined>
   /** The server that was set up for GPUs; undefined without one. @throws RuntimeError when it is gone */
   runtime(): Promise<Runtime | undefined>
-}
-
-/** The oldest architecture that the pinned versions of TensorRT compile for. */
-export const LEAST_CAPABILITY = 7.5
-
-export function isSupported({ computeCapability }: Gpu): boolean {
-  return Number(computeCapability) >= LEAST_CAPABILITY
 }
 
 export interface DoctorOptions {

@@ -1,19 +1,12 @@
 import { resolve } from 'node:path'
-import { type Bundle, computesOnCpu } from '../bundle/index.ts'
 import { contractsOf, type EmbeddingBackend, OnnxRuntimeBackend, TritonBackend } from '../dispatch/index.ts'
+import { quickEstimate } from '../estimate/index.ts'
 import { withHomeLock } from '../home/index.ts'
 import { verifyRepository } from '../server/repository/index.ts'
 import { freePorts, keepServer, type OwnServer, serverShares, startServer } from '../server/serve/index.ts'
-import { UsageError } from '../system/errors.ts'
-import {
-  endpointsOf,
-  type Launch,
-  ownServers,
-  type Servers,
-  type Started,
-  type Way,
-  type WayRequest,
-} from './way.ts'
+import { estimate } from '../text/numbers.ts'
+import { endpointsOf, ownServers } from './own-servers.ts'
+import type { Launch, Running, Servers, Started, Way, WayRequest } from './way.ts'
 
 export interface BackendRequest extends WayRequest {
   /** Called when a server that was started for this run ends by itself. */
@@ -32,11 +25,11 @@ export async function openBackend(
 ): Promise<EmbeddingBackend> {
   switch (way.kind) {
     case 'here':
-      return await openEmbedded(request, way.why)
+      return await openEmbedded(request)
     case 'running':
-      return await openTriton(request, way.servers)
+      return await openTriton(request, way, way.servers)
     case 'started':
-      return await openTriton(request, await startOwn(way, request, stack))
+      return await openTriton(request, way, await startOwn(way, request, stack))
   }
 }
 
@@ -84,6 +77,12 @@ async function startKept(
   stack: AsyncDisposableStack,
 ): Promise<Servers> {
   const { logger, signal } = request
+  if (launch.container) {
+    logger.warn(
+      'the server ends with this run: whether one in a container is yours, the next run could not see',
+    )
+    return await startForRun(launch, request, stack)
+  }
   const kept = await withHomeLock(
     'kept-server',
     async (signal) => {
@@ -114,33 +113,21 @@ async function startKept(
 
 async function openTriton(
   { options, bundle, logger, signal }: BackendRequest,
+  { models: other }: Running | Started,
   servers: Servers,
 ): Promise<EmbeddingBackend> {
   const { tritonAccess: access, serverTimeout, trustServer } = options
-  const models = contractsOf(bundle)
+  const models = contractsOf(other ?? bundle)
   return await TritonBackend.open({ ...servers, access, models, serverTimeout, trustServer, logger, signal })
 }
 
-/** @throws UsageError when the CPU cannot compute the bundle, or a GPU was asked for */
-async function openEmbedded(
-  { options, bundle, logger, signal }: BackendRequest,
-  why: string,
-): Promise<EmbeddingBackend> {
-  const { threads, gpus, fallbackToCpu } = options
-  requireCpuBundle(bundle)
-  if (gpus !== undefined) {
-    // Whoever asks for a GPU does not want to wait for a processor, unless the configuration says so.
-    const problem = `GPU ${gpus.join(', ')} was asked for, and none will be used: ${why}`
-    if (!fallbackToCpu) throw new UsageError(problem, { detail: { code: 'gpu-not-used', data: {} } })
-    logger.warn(problem)
+async function openEmbedded({ options, bundle, logger, signal }: BackendRequest): Promise<EmbeddingBackend> {
+  const { inputs, expectedLength, threads } = options
+  // What a demonstration takes, nobody waits for.
+  if (bundle.manifest.demo !== true) {
+    const estimated = await quickEstimate(inputs, { expectedLength, bundle, threads, signal })
+    if (estimated?.cpuSeconds !== undefined)
+      logger.info(`the processor takes about ${estimate(estimated.cpuSeconds)} for this input`)
   }
   return await OnnxRuntimeBackend.openBundle(bundle, { threads, logger }, signal)
-}
-
-function requireCpuBundle({ folder, manifest }: Bundle): void {
-  const { precision, attention } = manifest
-  if (computesOnCpu(precision)) return
-  throw new UsageError(`the bundle ${folder} is in ${precision}, which the CPU cannot compute`, {
-    detail: { code: 'needs-server', data: { fused: attention === 'fused' } },
-  })
 }

@@ -21,10 +21,11 @@ import type { Logger } from '../system/logger.ts'
 import { orClose } from '../system/or-close.ts'
 import { count } from '../text/numbers.ts'
 import { openBackend } from './backend.ts'
+import { chooseWay } from './choose-way.ts'
 import { chooseClassifier, describeClassifier, type RunClassifier } from './classifier.ts'
 import type { ModelInput } from './model-work.ts'
 import { RunBackend } from './run-backend.ts'
-import { chooseWay, type Way } from './way.ts'
+import type { Way } from './way.ts'
 
 /** Printed in everything a demonstration writes. */
 const DEMONSTRATION = 'DEMONSTRATION: made with random models, these calls mean nothing'
@@ -67,13 +68,14 @@ export async function openModels(
   onLost: (error: unknown) => void,
   signal?: AbortSignal,
 ): Promise<RunModels> {
-  const { folder } = await findBundle(options.bundle)
+  const { folder, id } = await findBundle(options.bundle)
   await using opened = new AsyncDisposableStack()
   opened.use(await lease(folder))
   const bundle = await openBundle(folder, signal)
   const chosen = await chooseClassifier(options, bundle, logger)
   const classifier = opened.use(await chosen.open())
-  const way = await chooseWay({ options, bundle, logger, signal })
+  const asked = { options, bundle, isOfHome: id !== undefined, logger }
+  const way = await chooseWay({ ...asked, signal })
   const stamp = bundle.manifest.demo ? DEMONSTRATION : undefined
   if (stamp !== undefined) logger.warn(stamp)
   logger.note?.(describeClassifier(chosen.facts))
@@ -82,7 +84,7 @@ export async function openModels(
   const backend = opened.use(
     new RunBackend(dimensions, async (closing, stack) => {
       const stops = AbortSignal.any([closing, ...(signal === undefined ? [] : [signal])])
-      const request = { options, bundle, logger, signal: stops, onLost }
+      const request = { ...asked, signal: stops, onLost }
       const computing = await openBackend(way, request, stack)
       return await orClose({ close: () => computing[Symbol.asyncDispose]() }, async () => {
         await introduce(bundle, computing, stated, logger)
@@ -111,7 +113,8 @@ export async function openModels(
 
 /** What the server will be that a run starts; undefined where nobody knows before it is asked. */
 async function factsBefore(way: Way): Promise<ServerFacts[] | undefined> {
-  if (way.kind !== 'started') return undefined
+  if (way.kind === 'here') return []
+  if (way.kind === 'running') return undefined
   const models = await statedModels(way.launch.repository)
   return models && [{ address: way.launch.repository, program: undefined, models, unstated: [] }]
 }

@@ -89,24 +89,12 @@ function dropOrRefuseGpus(effective: Effective, setting: 'backend' | 'triton', b
 }
 
 function checkBackend(effective: Effective): void {
-  const { backend, triton, repository, fallbackToCpu, gpus } = effective.values
+  const { backend, triton } = effective.values
   const place = effective.describe('backend')
-  const noServer = triton.length === 0 && repository === undefined
-  if (backend === 'triton' && noServer) {
-    throw new UsageError(
-      `backend triton (${place}) needs a server: give --triton grpc://HOST:PORT, or --repository DIR to have one started`,
-    )
-  }
   if (backend === 'onnx' && triton.length > 0 && effective.compare('backend', 'triton') === 0) {
     const servers = effective.describe('triton')
     throw new UsageError(
       `backend onnx (${place}) does not use the servers given (${servers}); keep one of the two`,
-    )
-  }
-  if (fallbackToCpu === false && gpus !== undefined && noServer) {
-    throw new UsageError(
-      `${effective.describe('gpus')} asks for a GPU and ${effective.describe('fallbackToCpu')} ` +
-        'forbids the processor, but the embedded backend computes on the processor: give --triton grpc://HOST:PORT',
     )
   }
 }

@@ -89,7 +89,7 @@ const modelSettings = section('Models', {
 const serverSettings = {
   backend: option(
     oneOf('auto', 'onnx', 'triton'),
-    'the embedded ONNX Runtime, or an inference server; `auto` takes [the first of them that is there](serving.md#a-server-for-one-run)',
+    'the embedded ONNX Runtime, or an inference server; `auto` takes [the first of them that is there](serving.md#what-computes-a-run)',
     { default: 'auto' },
   ),
   triton: option(endpoints, 'inference servers; `grpcs://` for an encrypted connection', {
@@ -121,7 +121,7 @@ const computeSettings = section('Where and how to compute', {
   ...serverSettings,
   repository: option(
     text('DIR'),
-    'model repository for a server that is started for this run and ends with it; see [serving](serving.md#a-server-for-one-run)',
+    'model repository for a server that is started for this run, in place of what `virnucpro setup` has made; see [serving](serving.md#what-computes-a-run)',
   ),
   serverBin: option(text('PATH'), 'program of that server', {
     otherwise: '`tritonserver` of PATH or of `/opt/tritonserver/bin`',
@@ -143,7 +143,7 @@ const computeSettings = section('Where and how to compute', {
   ),
   gpus: option(
     gpus,
-    'GPUs to use; an error where none will be used, and together with `--triton`: a running server has the GPUs it was started with',
+    'GPUs to use, by number; an error where none will be used, and together with `--triton`: a running server has the GPUs it was started with',
   ),
   threads: option(
     wholeNumber('N', 1, 4096),
@@ -253,7 +253,7 @@ export const fileOnlySettings = {
   fallbackToCpu: fileOnly(
     'device.fallback_to_cpu',
     { schema: boolean },
-    '`true` lets the processor compute, with a warning, where a GPU was asked for (`device`, `gpus`) and none can be used. `false` is what holds without the key: an error, said before anything is looked for',
+    '`true` lets the processor compute, with a warning, where a GPU was asked for (`device`, `gpus`) and none can be used. `false` is what holds without the key: an error',
   ),
   autoCleanup: fileOnly('files.auto_cleanup', { schema: boolean }, '`false` is `keep_intermediate: true`'),
 }

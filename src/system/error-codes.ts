@@ -168,7 +168,12 @@ export interface ErrorCodes {
   /** This machine has GPUs, and no server for them. */
   'no-runtime': NoData
   /** Nothing is set up for GPUs, or what was set up is gone. */
-  'gpus-not-set-up': NoData
+  'gpus-not-set-up': {
+    /** Seconds that set-up takes, about. */
+    setupSeconds?: number | undefined
+    /** Seconds of the run in this process, about; null where nobody knows. */
+    hereSeconds?: number | null | undefined
+  }
   /** The weight files that a bundle was made from are needed once more, and are not where they were. */
   'no-sources': NoData
   /** A home cannot be used, but another one could be. */

@@ -1,6 +1,6 @@
 import { type GpuSurvey, gpuKinds, lackOfGpus } from '../../machine/index.ts'
+import { isSupported, LEAST_CAPABILITY } from '../../server/deploy/index.ts'
 import { bytes, count } from '../../text/numbers.ts'
-import { isSupported, LEAST_CAPABILITY } from '../examination.ts'
 import { type Check, ok, warning } from '../finding.ts'
 
 const WITHOUT_INSTANCES =

@@ -3,6 +3,8 @@
  * repository. All of it lies in the home, and is made there where it is missing.
  */
 
+import type { Bundle } from '../../bundle/index.ts'
+import type { Gpu } from '../../machine/index.ts'
 import type { Deployment, DeployRequest } from './request.ts'
 import type { DeployPlan } from './steps.ts'
 
@@ -15,7 +17,14 @@ export {
   type ModelSize,
 } from './estimates.ts'
 export { findDeployment } from './find.ts'
-export { type Deployment, type DeployRequest, PARTS, type Part } from './request.ts'
+export {
+  type Deployment,
+  type DeployRequest,
+  isSupported,
+  LEAST_CAPABILITY,
+  PARTS,
+  type Part,
+} from './request.ts'
 export type { DeployPlan, DeployStep } from './steps.ts'
 
 // What makes something is loaded when something is missing.
@@ -38,6 +47,21 @@ export async function withDeployLock<Result>(
   work: (signal: AbortSignal) => Promise<Result>,
 ): Promise<Result> {
   return await (await import('./deploy.ts')).withDeployLock(request, work)
+}
+
+/**
+ * A deployment that is whole: what is missing, or no longer fits GPUs, server or bundle, is made, and said once with the time
+ * that it takes.
+ *
+ * @throws the errors of {@link deploy}
+ */
+export async function completeDeployment(request: DeployRequest): Promise<Deployment> {
+  return await (await import('./complete.ts')).completeDeployment(request)
+}
+
+/** Seconds that it takes, about, to set up GPUs for a bundle for the first time. */
+export async function estimateSetup(base: Bundle, gpus: readonly Gpu[]): Promise<number> {
+  return await (await import('./complete.ts')).estimateSetup(base, gpus)
 }
 
 /** The parts of a deployment as steps, in their order: what {@link deploy} does, one by one. @throws DeployError */

@@ -30,6 +30,13 @@ export function say({ onProgress, logger }: DeployRequest): NonNullable<DeployRe
   return onProgress ?? ((message, detail) => logger.info(message, detail))
 }
 
+/** The first compute capability that TensorRT 10 has plans for: Turing. */
+export const LEAST_CAPABILITY = 7.5
+
+export function isSupported({ computeCapability }: Gpu): boolean {
+  return Number(computeCapability) >= LEAST_CAPABILITY
+}
+
 /** All that a server on GPUs is started with. */
 export interface Deployment {
   /** Folder of the bundle whose models the server hosts. */

@@ -31,7 +31,7 @@ const STOP_MS = 60_000
  * Starts a server that outlives this program, and waits until it is ready. It ends when nobody has used it for the time
  * given; other programs of this user find it as they find those of `serve`. Stopped meanwhile, it goes again.
  *
- * @returns undefined where there is no private folder to make it known in: nobody would find it
+ * @returns undefined where it cannot be made known to others, as without a private folder: nobody would find it
  * @throws ServerError when it does not start
  */
 export async function keepServer(
@@ -60,7 +60,10 @@ export async function keepServer(
     stdin.end(JSON.stringify({ ...options, repository: resolve(options.repository) }))
     const urls = await ready(createInterface(stdout), logger)
     signal?.throwIfAborted()
-    return new OwnServers().list().filter(({ grpcUrl }) => urls.includes(grpcUrl))
+    const found = new OwnServers().list().filter(({ grpcUrl }) => urls.includes(grpcUrl))
+    if (found.length === urls.length) return found
+    child.kill('SIGTERM')
+    return undefined
   } catch (error) {
     rmSync(path, { force: true })
     throw error

@@ -118,11 +118,16 @@ export async function slowDown(repository: string, seconds: number): Promise<voi
 
 /** Servers with a model repository. */
 export function processesOf(repository: string): number[] {
+  return processesWith(`--model-repository=${repository}\0`)
+}
+
+/** Processes that have this in their command lines, whose words end with a zero byte. */
+export function processesWith(words: string): number[] {
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
     .filter((pid) => {
       try {
-        return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(`--model-repository=${repository}\0`)
+        return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(words)
       } catch {
         return false
       }

@@ -85,14 +85,10 @@ test('a truncation other than that of the original would change scores and is re
   )
 })
 
-test('without leave to use the processor, a GPU needs a server', async () => {
+test('a GPU may be asked for without a server: one may be set up', async () => {
   const yaml = 'device: {fallback_to_cpu: false}\n'
   expect(await fromYaml(yaml, ['gpus'])).toEqual({ gpus: undefined })
-  await expect(fromYaml(yaml, [], { flags: { device: 'cuda' } })).rejects.toThrow(
-    'give --triton grpc://HOST:PORT',
-  )
-  const flags = { device: 'cuda', triton: 'grpc://gpu:8001' }
-  expect(await fromYaml(yaml, ['gpus'], { flags })).toEqual({ gpus: [0] })
+  expect(await fromYaml(yaml, ['gpus'], { flags: { device: 'cuda' } })).toEqual({ gpus: [0] })
 })
 
 test('the same setting under both names must agree', async () => {

@@ -1,0 +1,29 @@
+import type { Bundle } from '../../bundle/index.ts'
+import { type Gpu, machineFacts } from '../../machine/index.ts'
+import { estimate } from '../../text/numbers.ts'
+import { deploy } from './deploy.ts'
+import { estimateDeployment } from './estimates.ts'
+import { findDeployment } from './find.ts'
+import type { Deployment, DeployRequest } from './request.ts'
+import { planDeployment } from './steps.ts'
+
+/** See `completeDeployment` in index.ts. */
+export async function completeDeployment(request: DeployRequest): Promise<Deployment> {
+  const found = await findDeployment(request)
+  if ('ready' in found) return found.ready
+  const { steps } = await planDeployment(request)
+  let seconds = 0
+  for (const step of steps) if (!(await step.isDone())) seconds += step.expense.seconds
+  request.logger.info(
+    `what a server on these GPUs needs is made now, once, which takes about ${estimate(seconds)}: ${found.why}`,
+  )
+  return await deploy(request)
+}
+
+/** Seconds that it takes, about, to set up GPUs for the first time. */
+export async function estimateSetup({ manifest }: Bundle, gpus: readonly Gpu[]): Promise<number> {
+  const { cores } = await machineFacts()
+  const precision = gpus.every(({ computeCapability }) => Number(computeCapability) >= 8) ? 'bf16' : 'fp16'
+  const parts = estimateDeployment(manifest.models, gpus, { precision, isCalibrated: true, cores })
+  return Object.values(parts).reduce((sum, { seconds }) => sum + seconds, 0)
+}
