@@ -134,8 +134,8 @@ export async function removeBundle(
     bundleLock(id),
     async (signal) => {
       const all = await removalOf(id, options)
-      await requireUnused(id, `the bundle ${id}`, environment)
       for (const { path } of all) await requireOurs(path, owners, environment)
+      await requireUnused(id, `the bundle ${id}`, environment)
       await changeHome((record) => forgetBundle(record, id), environment)
       for (const { path } of all) {
         signal.throwIfAborted()
