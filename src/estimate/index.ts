@@ -5,7 +5,7 @@ export { type Estimate, type EstimateOptions, estimate, type WayEstimate } from 
 // What is counted.
 export { type MeasuredInput, type MeasureOptions, measureInput } from './input.ts'
 // Speeds of this machine.
-export { measureSpeed } from './measure.ts'
+export { isSpeedKnown, measureSpeed } from './measure.ts'
 export { type QuickEstimate, type QuickOptions, quickEstimate } from './quick.ts'
 export { renderEstimate } from './render.ts'
 export { servedKey, serverNames } from './servers.ts'

@@ -1,9 +1,17 @@
-import { type Bundle, forModels } from '../bundle/index.ts'
+import { type Bundle, forModels, type Manifest } from '../bundle/index.ts'
 import { CPU_TOKEN_BUDGET } from '../settings/index.ts'
 import { threadsToStart } from '../system/cores.ts'
 import { VirnucproError } from '../system/errors.ts'
 import { type Probed, type ProbeOptions, probeModels } from './probe.ts'
-import { modelsOf, processorName, rememberSpeed, type SpeedOf, type TokensPerSecond } from './speeds.ts'
+import {
+  knownSpeed,
+  modelsOf,
+  processorName,
+  readSpeeds,
+  rememberSpeed,
+  type SpeedOf,
+  type TokensPerSecond,
+} from './speeds.ts'
 import type { DeviceSpeed } from './ways.ts'
 
 /** Tokens of a frame of 500 bases. */
@@ -18,19 +26,25 @@ const LENGTHS = { esm2: 168, dnabert_s: 110 } as const
  */
 export async function measureSpeed(
   bundle: Bundle,
-  {
-    threads,
-    signal,
-  }: { readonly threads?: number | undefined; readonly signal?: AbortSignal | undefined } = {},
+  { threads, seconds, signal }: Partial<Pick<ProbeOptions, 'threads' | 'seconds' | 'signal'>> = {},
 ): Promise<TokensPerSecond> {
-  const key = { models: modelsOf(bundle.manifest), device: processorName(), threads: threadsToStart(threads) }
+  const key = keyOf(bundle.manifest, threads)
   const shapes = forModels((model) => {
     const length = LENGTHS[model]
     return { length, rows: Math.floor(CPU_TOKEN_BUDGET / length) }
   })
-  const probed = await probeModels(bundle, { shapes, threads: key.threads, signal })
+  const probed = await probeModels(bundle, { shapes, threads: key.threads, seconds, signal })
   await keep(key, probed)
   return probed.tokensPerSecond
+}
+
+/** Whether the speed of a bundle in this process, with all cores, is known from a run or a measurement. */
+export async function isSpeedKnown({ manifest }: Bundle): Promise<boolean> {
+  return knownSpeed(await readSpeeds(), keyOf(manifest, undefined)) !== undefined
+}
+
+function keyOf(manifest: Manifest, threads: number | undefined): SpeedOf & { readonly threads: number } {
+  return { models: modelsOf(manifest), device: processorName(), threads: threadsToStart(threads) }
 }
 
 /** The same with other batches, for an estimate. */

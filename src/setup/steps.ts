@@ -1,4 +1,5 @@
 import { precisionFacts, publishedLength } from '../bundle/index.ts'
+import { isSpeedKnown, measureSpeed } from '../estimate/index.ts'
 import { gpuKinds } from '../machine/index.ts'
 import {
   type DeployStep,
@@ -7,6 +8,7 @@ import {
   estimateImport,
   withDeployLock,
 } from '../server/deploy/index.ts'
+import { VirnucproError } from '../system/errors.ts'
 import { addClassifiersTo, isMade, makeBundle } from './bundle.ts'
 import { check, isChecked } from './check.ts'
 import { SetupError } from './errors.ts'
@@ -66,6 +68,15 @@ export const STEPS: readonly Step[] = [
     work: addClassifiersTo,
   },
   {
+    name: 'speed',
+    title: () => 'the speed of this processor, for estimates',
+    // GPUs are timed as their batches are tuned.
+    applies: (situation) => !hasGpus(situation),
+    isDone: async ({ base }) => base !== undefined && (await isSpeedKnown(base)),
+    expense: () => ({ seconds: 10, bytes: 0 }),
+    work: measure,
+  },
+  {
     name: 'server',
     title: async (situation) => {
       const plan = (await isDecided(situation)) ? undefined : await installationOf(situation)
@@ -90,6 +101,20 @@ export const STEPS: readonly Step[] = [
     work: check,
   },
 ]
+
+/** Runs work without it, and measure it themselves. */
+async function measure({ base, options: { logger, signal } }: Situation): Promise<void> {
+  if (base === undefined) return
+  try {
+    await measureSpeed(base, { seconds: MEASURED_SECONDS, signal })
+  } catch (error) {
+    if (!(error instanceof VirnucproError)) throw error
+    logger.warn(`how fast this processor is was not measured: ${error.message}`)
+  }
+}
+
+/** Of which there are thousands of tokens of large models. */
+const MEASURED_SECONDS = 1
 
 /** A comparison reads the bundle, as an import does, and computes little. */
 const AS_READ = { precision: 'fp32', isCalibrated: false, cores: 1 } as const

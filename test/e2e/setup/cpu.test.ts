@@ -18,7 +18,7 @@ describe('a machine without a GPU', () => {
   test('is looked at first, and nothing is changed', async () => {
     const { stdout } = await me.succeed('setup', ...WEIGHTS, '--dry-run')
     expect(stdout).toContain('no GPU is set up; the CPU computes in fp32')
-    expect(open(stdout)).toEqual(['the bundle in FP32'])
+    expect(open(stdout)).toEqual(['the bundle in FP32', 'the speed of this processor, for estimates'])
     expect(existsSync(me.home())).toBe(false)
   })
 
