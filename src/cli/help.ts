@@ -71,7 +71,7 @@ export function defaultOf({ otherwise, default: value }: Option): string {
 /** Markdown without its marks; "see [input](input.md)" names the page. */
 export function plain(markdown: string): string {
   const pages = markdown.replace(/see \[[^\]]*\]\(([\w.]+)[^)]*\)/g, 'see docs/$1')
-  return pages.replace(/\[([^\]]*)\]\([^)]*\)/g, '$1').replaceAll('`', '')
+  return pages.replace(/\[([^[\]]*)\]\([^)]*\)/g, '$1').replaceAll('`', '')
 }
 
 function entry(left: string, right: string): string {

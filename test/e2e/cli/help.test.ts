@@ -31,6 +31,8 @@ test.concurrent('help goes to standard output, even when the rest of the line is
   expect(wrong).toEqual(predict)
   expect(models.out).toContain('verify')
   expect(sub.out).toContain('--dnabert DIR')
+  // A link in a default.
+  expect(sub.out).toContain('[default: a bundle of the home]')
 })
 
 test.concurrent('without a command the usage is on standard error and the exit code 64', async () => {
