@@ -1,28 +1,15 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { readFileSync, statSync, writeFileSync } from 'node:fs'
 import { resolve } from 'node:path'
-import { compilerPython } from '../../../scripts/support/compile.ts'
 import { temporaryFolder } from '../../../scripts/support/temporary.ts'
 import { freePorts, hasTriton } from '../../../scripts/support/triton.ts'
 import { importModels } from '../../../src/import/index.ts'
 import { writeRandomModels } from '../../integration/import/support/models.ts'
 import { type StandIns, standInGpus } from '../../support/gpu/standins.ts'
-import { script } from './support.ts'
+import { engines, script } from './support.ts'
 
 const door = resolve(import.meta.dir, '../../../src/server/runtime/index.ts')
 const ENGINES = ['docker', 'podman', 'apptainer'] as const
-
-/** A machine with engines alone: the server and TensorRT are in the images. */
-function engines(folder: string, inside: string, names: readonly string[] = ENGINES): Record<string, string> {
-  for (const name of ['bin', 'state']) mkdirSync(`${folder}/${name}`, { recursive: true })
-  const words = (name: string) =>
-    [compilerPython, resolve(import.meta.dir, 'engine.py'), name, `${folder}/state`, inside].map(
-      (word) => `'${word}'`,
-    )
-  for (const name of names) script(`${folder}/bin/${name}`, `exec ${words(name).join(' ')} "$@"`)
-  script(`${folder}/bin/nvidia-ctk`, 'echo nvidia.com/gpu=all')
-  return { PATH: `${folder}/bin:/usr/bin:/bin`, VIRNUCPRO_HOME: `${folder}/home` }
-}
 
 async function run(command: string[], env: Record<string, string>) {
   const child = Bun.spawn([process.execPath, ...command], {

@@ -11,7 +11,7 @@ import {
 } from '../../../src/server/runtime/index.ts'
 import { startServer } from '../../../src/server/serve/index.ts'
 import { demoRepository } from '../serve/support.ts'
-import { backendsWith, libraries, serverWithBindings, trtexec } from './support.ts'
+import { backendsWith, bindingsOf, libraries, serverWithBindings, trtexec } from './support.ts'
 
 async function find(options: Partial<FindOptions>): Promise<Runtime> {
   const result = await findRuntime({ server: 'program', gpus: [], ...options })
@@ -28,21 +28,24 @@ test.skipIf(!hasTriton)(
   'the Python of a server hosts what it builds, and what was found is opened again',
   async () => {
     using folder = temporaryFolder()
-    const { serverBin, python, bindings } = serverWithBindings(folder, '10.6.0')
-    const libraryPath = await libraries(folder, 100_600)
-    const found = await find({ serverBin, libraryPath })
+    const lib = await libraries(folder, 100_600)
+    const { serverBin, python, bindings } = serverWithBindings(folder, '10.6.0', lib)
+    // Which libraries they need is known to the server alone.
+    const found = await find({ serverBin })
     expect(found).toMatchObject({
       kind: 'program',
       repositoryBackend: 'python',
       attention: 'fused',
-      launch: { serverBin, libraryPath },
+      launch: { serverBin },
       builder: { builder: 'python', python },
     })
+    expect(found.launch.libraryPath).toContain(lib)
+    expect(found.builder.environment?.LD_LIBRARY_PATH).toContain(lib)
 
     const opened = await openRuntime(JSON.parse(JSON.stringify(found.choice)))
     expect(opened).toMatchObject({ repositoryBackend: 'python', attention: 'fused', builder: found.builder })
     expect(await opened.tensorrt()).toBe('10.6.0')
-    writeFileSync(bindings, '__version__ = "10.9.0.34"\n')
+    writeFileSync(bindings, bindingsOf('10.9.0.34'))
     expect(await opened.tensorrt()).toBe('10.9.0.34')
 
     const repository = await demoRepository(folder.join('repository'))

@@ -5,6 +5,7 @@ import { temporaryFolder } from '../../../scripts/support/temporary.ts'
 import { hasTriton } from '../../../scripts/support/triton.ts'
 import { standInGpus } from '../../support/gpu/standins.ts'
 import { basePython, makePackages } from '../runtime/packages.ts'
+import { engines } from '../runtime/support.ts'
 import { open, PREDICT, user, WEIGHTS } from './support.ts'
 
 describe.skipIf(!hasTriton)('a machine with GPUs, a Python and nothing else', () => {
@@ -38,4 +39,33 @@ describe.skipIf(!hasTriton)('a machine with GPUs, a Python and nothing else', ()
     expect(stderr).not.toContain('building a plan')
     expect(existsSync(me.home('servers', server.name, 'venv/bin/python3'))).toBe(true)
   }, 120_000)
+})
+
+describe.skipIf(!hasTriton)('a machine with GPUs and an engine for containers', () => {
+  test.each(['podman', 'apptainer'])(
+    'has a server of an image after one command: %s',
+    async (engine) => {
+      await using machine = await standInGpus({
+        gpus: ['h200', 't4'],
+        tensorrtBackend: true,
+        builder: 'trtexec',
+        driver: '580.65.06',
+      })
+      await using folder = temporaryFolder()
+      const { PATH = '' } = engines(folder.path, machine.env.PATH ?? '', [engine])
+      symlinkSync(join(machine.path, 'nvidia-smi'), folder.join('bin/nvidia-smi'))
+      await using me = user({ ...machine.env, PATH })
+      const { stdout: plan } = await me.succeed('setup', ...WEIGHTS, '--calibrate', 'none', '--dry-run')
+      expect(open(plan)).toContainEqual(
+        expect.stringMatching(/^a container of .*tritonserver:26\.09-py3, run by \w+ \(NVIDIA's terms/),
+      )
+      const { stdout, stderr } = await me.succeed('setup', ...WEIGHTS, '--calibrate', 'none', '--yes')
+      expect(stdout).toBe(PREDICT)
+      expect(stderr).toContain('fetching layers')
+      expect(me.record().gpu).toMatchObject({ attention: 'standard', server: { kind: 'container', engine } })
+      await me.succeed('predict', '--input', me.reads(), '--output-dir', me.join('results'))
+      expect((await me.succeed('setup')).stderr).toContain('everything is set up')
+    },
+    120_000,
+  )
 })
