@@ -12,8 +12,8 @@ import { Limiter } from './limiter.ts'
 
 /** The graphs to run, and on how many threads. */
 export interface OnnxRuntimeOptions {
-  /** Path of each model's graph and the width of its embedding. */
-  models: Record<ModelName, { graph: string; dimension: number }>
+  /** Path of each model's graph, or its content with the weights inside, and the width of its embedding. */
+  models: Record<ModelName, { graph: string | Uint8Array; dimension: number }>
   /** Threads of one call, at most one for each core this process may use. @default as many */
   threads?: number | undefined
   /** Of the graphs, for the description. @default 'fp32' */

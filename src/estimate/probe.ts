@@ -1,5 +1,14 @@
-import { type Bundle, eachModel, forModels, MODEL_NAMES, type ModelName } from '../bundle/index.ts'
-import type { InferenceSession } from '../onnx/index.ts'
+import { lstat } from 'node:fs/promises'
+import { padBatch } from '../batching/index.ts'
+import {
+  type Bundle,
+  eachModel,
+  forModels,
+  graphFiles,
+  MODEL_NAMES,
+  type ModelName,
+} from '../bundle/index.ts'
+import { OnnxRuntimeBackend } from '../dispatch/index.ts'
 import {
   DataType,
   encodeInline,
@@ -28,10 +37,11 @@ export interface Probed {
   readonly extrapolated: boolean
 }
 
-/** Models with more layers are measured by so many of them: loading all of ESM-2 3B takes longer than a probe may. */
-const LAYERS = 2
+/** Models with more layers are measured by some of them: loading all of ESM-2 3B takes longer than a probe may. */
 const MOST_LAYERS = 6
-/** Rounds of a batch of each model, until they have taken so long together. */
+/** With so many as well, to tell what each layer takes from what each batch takes besides. */
+const FEW_LAYERS = 2
+/** Batches of each model, until they have taken so long together. */
 const ROUNDS_SECONDS = 2
 const LEAST_ROUNDS = 3
 const MOST_ROUNDS = 200
@@ -39,60 +49,91 @@ const MOST_ROUNDS = 200
 const BATCH_SECONDS = 0.6
 
 /**
- * Runs some batches of each model of a bundle in this process, and says how fast that was. Of a model with many layers the
- * first are run. The models take turns, as in a run: the threads of one that has just computed are in the way of the other's.
+ * Runs some batches of each model of a bundle in this process, and says how fast that was. Of a model with many layers some
+ * are run, and the others taken to be like them. The models take turns, as in a run: the threads of one that has just computed are in the way
+ * of the other's.
  *
  * @throws InferenceError BundleError
  */
 export async function probeModels(bundle: Bundle, options: ProbeOptions): Promise<Probed> {
-  const { threads, shapes, signal, seconds: least = ROUNDS_SECONDS } = options
-  await using opened = new AsyncDisposableStack()
-  const probes = await eachModel(async (model) => {
-    signal?.throwIfAborted()
-    const { layers, graph } = bundle.manifest.models[model]
-    const run = layers > MOST_LAYERS ? LAYERS : layers
-    const session = await openSession(shortenGraph(await bundle.read(graph), run), { threads })
-    opened.defer(() => session.release())
-    return { session, share: run / layers, shape: await fitting(session, shapes[model]), seconds: 0 }
-  })
-  let rounds = 0
-  const spent = () => MODEL_NAMES.reduce((sum, model) => sum + probes[model].seconds, 0)
-  // The first round is no measurement.
-  for (const model of MODEL_NAMES) await timeBatch(probes[model].session, probes[model].shape)
-  while (rounds < LEAST_ROUNDS || (spent() < least && rounds < MOST_ROUNDS)) {
-    for (const model of MODEL_NAMES) {
-      signal?.throwIfAborted()
-      const { session, shape } = probes[model]
-      probes[model].seconds += await timeBatch(session, shape)
-    }
-    rounds++
-  }
+  const { models } = bundle.manifest
+  const extrapolated = MODEL_NAMES.some((model) => models[model].layers > MOST_LAYERS)
+  const deep = await timeLayers(bundle, MOST_LAYERS, options)
+  const shallow = extrapolated
+    ? await timeLayers(bundle, FEW_LAYERS, { ...options, shapes: deep.shapes })
+    : undefined
   return {
     tokensPerSecond: forModels((model) => {
-      const { shape, share, seconds } = probes[model]
-      return (rounds * shape.rows * shape.length * share) / seconds
+      const { rows, length } = deep.shapes[model]
+      const batch = deep.seconds[model]
+      const left = Math.max(0, models[model].layers - MOST_LAYERS)
+      const difference = shallow === undefined ? 0 : Math.max(0, batch - shallow.seconds[model])
+      return (rows * length) / (batch + (left * difference) / (MOST_LAYERS - FEW_LAYERS))
     }),
-    seconds: spent(),
-    extrapolated: MODEL_NAMES.some((model) => probes[model].share < 1),
+    seconds: deep.spent + (shallow?.spent ?? 0),
+    extrapolated,
   }
+}
+
+interface Timed {
+  /** Of the batches that were run, which may have fewer rows than asked for. */
+  readonly shapes: Record<ModelName, BatchShape>
+  /** Of one batch. */
+  readonly seconds: Record<ModelName, number>
+  /** Of all. */
+  readonly spent: number
+}
+
+async function timeLayers(
+  bundle: Bundle,
+  layers: number,
+  { threads, shapes: asked, signal, seconds: least = ROUNDS_SECONDS }: ProbeOptions,
+): Promise<Timed> {
+  const models = await eachModel(async (model) => {
+    const { graph, dimension, layers: all } = bundle.manifest.models[model]
+    return { graph: shortenGraph(await bundle.read(graph), Math.min(layers, all)), dimension }
+  })
+  await using backend = await OnnxRuntimeBackend.open({ models, threads, unchanged: () => look(bundle) })
+  const shapes = await eachModel((model) => fitting(backend, model, asked[model]))
+  const seconds = forModels(() => 0)
+  const spent = () => MODEL_NAMES.reduce((sum, model) => sum + seconds[model], 0)
+  // The first round is no measurement.
+  for (const model of MODEL_NAMES) await timeBatch(backend, model, shapes[model])
+  let rounds = 0
+  for (; rounds < LEAST_ROUNDS || (spent() < least && rounds < MOST_ROUNDS); rounds++) {
+    for (const model of MODEL_NAMES) {
+      signal?.throwIfAborted()
+      seconds[model] += await timeBatch(backend, model, shapes[model])
+    }
+  }
+  return { shapes, seconds: forModels((model) => seconds[model] / rounds), spent: spent() }
+}
+
+/** What a run does after each batch: its threads rest meanwhile. */
+async function look(bundle: Bundle): Promise<void> {
+  for (const file of graphFiles(bundle.manifest)) await lstat(bundle.pathOf(file), { bigint: true })
 }
 
 /** The shape, with fewer rows where a batch would take long. */
-async function fitting(session: InferenceSession, shape: BatchShape): Promise<BatchShape> {
+async function fitting(
+  backend: OnnxRuntimeBackend,
+  model: ModelName,
+  shape: BatchShape,
+): Promise<BatchShape> {
   const one = { ...shape, rows: 1 }
   // The first run also takes the memory.
-  const seconds = Math.min(await timeBatch(session, one), await timeBatch(session, one))
+  const seconds = Math.min(await timeBatch(backend, model, one), await timeBatch(backend, model, one))
   return { ...shape, rows: Math.max(1, Math.min(shape.rows, Math.floor(BATCH_SECONDS / seconds))) }
 }
 
-async function timeBatch(session: InferenceSession, { rows, length }: BatchShape): Promise<number> {
-  const { Tensor } = await loadRuntime()
-  const ids = Int32Array.from({ length: rows * length }, (_, at) => 4 + (at % 20))
+async function timeBatch(
+  backend: OnnxRuntimeBackend,
+  model: ModelName,
+  { rows, length }: BatchShape,
+): Promise<number> {
+  const row = Int32Array.from({ length }, (_, at) => 4 + (at % 20))
   const start = performance.now()
-  await session.run({
-    input_ids: new Tensor('int32', ids, [rows, length]),
-    lengths: new Tensor('int32', new Int32Array(rows).fill(length), [rows]),
-  })
+  await backend.embed(model, padBatch(Array<Int32Array>(rows).fill(row), 1))
   return (performance.now() - start) / 1000
 }
 
