@@ -9,5 +9,13 @@ export { isSpeedKnown, measureSpeed } from './measure.ts'
 export { type QuickEstimate, type QuickOptions, quickEstimate } from './quick.ts'
 export { renderEstimate } from './render.ts'
 export { servedKey, serverNames } from './servers.ts'
-export { type MeasuredRun, modelsOf, processorName, rememberRun, type SpeedOf, tellsSpeed } from './speeds.ts'
+export {
+  type MeasuredRun,
+  modelsOf,
+  processorName,
+  rememberRun,
+  type SpeedOf,
+  speedHere,
+  tellsSpeed,
+} from './speeds.ts'
 export { programSeconds } from './time.ts'

@@ -5,6 +5,7 @@ import * as v from 'valibot'
 import { forModels, type Manifest, MODEL_NAMES, type ModelName, modelDigest } from '../bundle/index.ts'
 import { homePlace, privateFolder, withHomeLock, writablePlace } from '../home/index.ts'
 import { writeAtomically } from '../system/atomic.ts'
+import { threadsToStart } from '../system/cores.ts'
 import { parseJson } from '../system/json.ts'
 import { sha256 } from '../system/sha256.ts'
 import { operationsPerToken } from './model-cost.ts'
@@ -162,6 +163,15 @@ export async function rememberRun(run: MeasuredRun): Promise<void> {
     seconds: Math.round(seconds),
     at: new Date().toISOString(),
   })
+}
+
+/** What is known of the speed of a bundle's models in this process. */
+export async function speedHere(
+  manifest: Manifest,
+  threads: number | undefined,
+): Promise<TokensPerSecond | undefined> {
+  const of = { models: modelsOf(manifest), device: processorName(), threads: threadsToStart(threads) }
+  return knownSpeed(await readSpeeds(), of)?.tokensPerSecond
 }
 
 function median(values: readonly number[]): number {

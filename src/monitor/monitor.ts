@@ -2,7 +2,7 @@ import { forModels, type ModelName } from '../bundle/index.ts'
 import { peakMemory } from '../system/processes.ts'
 import type { LiveTerminal } from '../system/terminal.ts'
 import type { DeviceMetrics, Outcome } from './metrics.ts'
-import { Pace } from './pace.ts'
+import { type ExpectedSpeed, Pace } from './pace.ts'
 import { Recorder, type RecorderOptions } from './recorder.ts'
 import { Rules } from './rules/rules.ts'
 import type { ModelCounts, RunStats, StageName } from './run-stats.ts'
@@ -18,6 +18,8 @@ export interface MonitorOptions extends RecorderOptions {
   readonly servers: readonly MonitoredServer[]
   /** Share of the input that has been read, 0 to 1; undefined where its size is unknown. */
   inputShare(): number | undefined
+  /** From earlier runs, for the time left until this one has a speed of its own. */
+  expectedSpeed?: ExpectedSpeed | undefined
   /** Where the display goes; undefined for a line now and then in the log. */
   terminal: LiveTerminal | undefined
   /** Whether anything is shown of how far the run is. */
@@ -54,7 +56,7 @@ export class RunMonitor {
   constructor(options: MonitorOptions) {
     this.#options = options
     this.#stats = options.stats
-    this.#pace = new Pace(options.stats)
+    this.#pace = new Pace(options.stats, options.expectedSpeed)
     this.#sampler = new Sampler(options)
   }
 

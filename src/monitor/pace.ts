@@ -16,13 +16,19 @@ export interface Speed {
   tokensPerSecond: number
 }
 
+/** Tokens per second of each model while it computes alone, as earlier runs had them. */
+export type ExpectedSpeed = Readonly<Record<ModelName, number>>
+
 /** How fast a run is, and how long it will take from the tokens that are left. */
 export class Pace {
   readonly #stats: RunStats
+  readonly #expected: ExpectedSpeed | undefined
   readonly #points: Point[] = []
 
-  constructor(stats: RunStats) {
+  /** @param expected - what counts until each model has computed something */
+  constructor(stats: RunStats, expected?: ExpectedSpeed) {
     this.#stats = stats
+    this.#expected = expected
   }
 
   /** Remembers where the run stands; called at least every few seconds. */
@@ -93,14 +99,18 @@ export class Pace {
   /** Seconds to the end; the models run side by side, so that the one that needs longer decides. */
   secondsLeft(share: number | undefined): number | undefined {
     let longest = 0
+    let expected = 0
+    let isMeasured = true
     for (const model of FEATURE_ORDER) {
       const left = this.tokensLeft(model, share)
       if (left === undefined) return undefined
       if (left === 0) continue
       const speed = this.speed(model, LONG_SPAN_SECONDS)?.tokensPerSecond
-      if (speed === undefined || speed === 0) return undefined
-      longest = Math.max(longest, left / speed)
+      if (speed === undefined || speed === 0) isMeasured = false
+      else longest = Math.max(longest, left / speed)
+      expected += left / (this.#expected?.[model] ?? Number.NaN)
     }
-    return longest
+    if (isMeasured) return longest
+    return Number.isNaN(expected) ? undefined : expected
   }
 }

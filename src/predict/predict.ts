@@ -1,5 +1,6 @@
 import { version } from '../../package.json' with { type: 'json' }
 import { FileRecord, RUN_FORMAT, RunFolder, RunLock, type RunManifest } from '../checkpoint/index.ts'
+import { speedHere } from '../estimate/index.ts'
 import { madeBy, type OutputPaths, outputPaths, resultFiles } from '../layout/index.ts'
 import { RunMonitor, RunStats, requireMetricsPort } from '../monitor/index.ts'
 import type { PredictOptions } from '../settings/index.ts'
@@ -85,6 +86,8 @@ export async function predict(asked: PredictOptions, context: PredictContext): P
       get servers() {
         return models.backend.servers
       },
+      expectedSpeed:
+        models.way.kind === 'here' ? await speedHere(models.manifest, options.threads) : undefined,
       inputShare: () => stats.share(records.read, opened.bytes),
       resumed: folder.status === 'resumed',
       intervalSeconds: options.metricsInterval,

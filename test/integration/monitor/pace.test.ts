@@ -48,3 +48,21 @@ test('nothing is claimed where nothing is known, and a batch that was given up i
   for (const model of Object.values(stats.models)) model.started(500)()
   expect(pace.secondsLeft(1)).toBe(0)
 })
+
+test('until both models have computed something, earlier runs say how fast they are', () => {
+  const stats = newStats()
+  const pace = new Pace(stats, { esm2: 10, dnabert_s: 100 })
+  pace.note(0)
+  expect(pace.secondsLeft(0.25)).toBeUndefined()
+  stats.frames.prepared = stats.framesPlanned = stats.framesToCompute = 100
+  const { esm2, dnabert_s } = stats.models
+  for (const model of [esm2, dnabert_s]) model.planned([500, 500])
+  // One after the other: four times a thousand tokens for each.
+  expect(pace.secondsLeft(0.25)).toBe(4000 / 10 + 4000 / 100)
+  esm2.started(500)({ sequences: 50, tokens: 500, paddedTokens: 500 })
+  pace.note(10)
+  expect(pace.secondsLeft(0.25)).toBe(3500 / 10 + 4000 / 100)
+  dnabert_s.started(500)({ sequences: 50, tokens: 500, paddedTokens: 500 })
+  pace.note(20)
+  expect(pace.secondsLeft(0.25)).not.toBe(3500 / 10 + 3500 / 100)
+})
