@@ -7,7 +7,7 @@ import { fromSystem } from '../system/system-error.ts'
 import { BundleError } from './errors.ts'
 import { type BundleFile, bundleDigest, type Manifest } from './manifest.ts'
 
-const REMEDY = 'Import the models again, or copy the bundle again.'
+const REMEDY = 'Import the models again, or copy the bundle again'
 
 /** A bundle on disk. What is made of one of its files is made of what was imported: files are compared with the manifest. */
 export class Bundle {
@@ -109,7 +109,7 @@ export class Bundle {
       return this.#error(
         file,
         `${inFolder}is ${error.kind}; a bundle holds its files itself`,
-        'Copy what it stands for into its place (cp -rL copies a bundle so).',
+        'Copy what it stands for into its place (cp -rL copies a bundle so)',
       )
     }
     const { code } = error as NodeJS.ErrnoException
@@ -122,7 +122,8 @@ export class Bundle {
   }
 
   #error({ path }: BundleFile, problem: string, remedy: string): BundleError {
-    return new BundleError(this.folder, `the bundle ${this.folder} is damaged: ${path} ${problem}. ${remedy}`)
+    const message = `the bundle ${this.folder} is damaged: ${path} ${problem}. ${remedy}`
+    return new BundleError(this.folder, message, { detail: { code: 'bundle-damaged', data: {} } })
   }
 }
 

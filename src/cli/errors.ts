@@ -68,6 +68,7 @@ const ADVICE: { [Code in keyof ErrorCodes]: (data: ErrorCodes[Code]) => string }
   'empty-record': () => 'Or skip invalid records (--on-invalid skip)',
   'no-report': () =>
     'A run writes one at its end, unless --no-report is given; one that was interrupted has none yet',
+  'bundle-damaged': () => 'A bundle of the home is made again by: virnucpro setup',
   'no-bundle': () => 'Make one with: virnucpro models import',
   'beyond-fp16': () => 'Import the models with --precision bf16',
   'no-kernel': () => 'Import the models without --attention fused',
@@ -108,6 +109,7 @@ const ADVICE: { [Code in keyof ErrorCodes]: (data: ErrorCodes[Code]) => string }
     '--image names another one, for Apptainer also a file, and --server private does without a container',
   'no-packages': () =>
     '--wheels takes packages from a folder, PIP_INDEX_URL and PIP_EXTRA_INDEX_URL name other indexes, and the next call goes on with what is downloaded',
+  'classifiers-needed': () => 'Name them: virnucpro setup --mlp 300=FILE --mlp 500=FILE',
   'no-room-in-home': () => 'Free some of it, or name a folder on another disk for the home: VIRNUCPRO_HOME',
   'startup-timeout': () =>
     'Large models take minutes: virnucpro serve --startup-timeout SECONDS waits longer',

@@ -67,7 +67,7 @@ export async function inspect(options: SetupOptions): Promise<Situation> {
   const gpus = isForCpu(options) ? [] : chosenGpus(survey, options.gpus)
   if (gpus.length === 0 && options.precision !== undefined && !isForCpu(options))
     throw new UsageError(`${options.precision} is a precision of GPUs, and this machine has none to set up`)
-  const before = await openDefault(signal)
+  const before = await openDefault(options)
   const cpuPrecision = isForCpu(options) ? options.precision : (cpuPrecisionOf(before) ?? 'fp32')
   const weights = await findWeights(options, record, before)
   const base = await openWanted(weights, cpuPrecision, before, signal)
@@ -124,12 +124,19 @@ async function openUnlessDamaged(folder: string, signal: AbortSignal): Promise<B
   }
 }
 
-async function openDefault(signal: AbortSignal): Promise<Bundle | undefined> {
+/** @throws SetupError for a damaged bundle of which only the language models can be made again */
+async function openDefault({ mlp, signal }: SetupOptions): Promise<Bundle | undefined> {
   const named = await findBundle(undefined).catch((error: unknown) => {
     if (error instanceof VirnucproError && NO_DEFAULT.has(error.code)) return undefined
     throw error
   })
-  return named && (await openUnlessDamaged(named.folder, signal))
+  if (named === undefined) return undefined
+  const bundle = await openUnlessDamaged(named.folder, signal)
+  if (bundle !== undefined || mlp.length > 0) return bundle
+  throw new SetupError(
+    `the bundle ${named.folder} is damaged, and is made again; where its classifiers come from is not on record`,
+    { kind: 'badData', detail: { code: 'classifiers-needed', data: {} } },
+  )
 }
 
 const NO_DEFAULT: ReadonlySet<string | undefined> = new Set(['bundle-not-named', 'default-missing'])

@@ -43,7 +43,7 @@ interface Found {
 }
 
 /**
- * Those that are named, else those that the default bundle was made from, else what was pulled before.
+ * Those that are named, else those that the default bundle was made from, damaged or not, else what was pulled before.
  *
  * @throws ModelError for weights that are not those of their model
  */
@@ -84,16 +84,16 @@ async function findModel(
   const given = options[short]
   if (given !== undefined) return await described(name, resolve(given), options)
   const known = before?.manifest.models[name]
-  const kept = known && sources?.[short]
-  if (kept !== undefined && (await exists(kept))) return { path: kept, facts: known! }
-  const model = pullable(PUBLISHED[name].name)!
-  const path = await findPulled(model, homePlace('weights'))
-  if (known === undefined)
-    return path === undefined ? { missing: model } : await described(name, path, options)
-  if (path !== undefined) return { path, facts: known }
+  const kept = sources?.[short]
+  const found = async (path: string) =>
+    known === undefined ? await described(name, path, options) : { path, facts: known }
+  if (kept !== undefined && (await exists(kept))) return await found(kept)
   // Somebody's own weights that are gone are nowhere else.
   const isOwn = kept !== undefined && !kept.startsWith(homePlace('weights') + sep)
-  return { facts: known, ...(!isOwn && { missing: model }) }
+  const model = pullable(PUBLISHED[name].name)!
+  const path = isOwn && known === undefined ? undefined : await findPulled(model, homePlace('weights'))
+  if (path !== undefined) return await found(path)
+  return { ...(known && { facts: known }), ...(!isOwn && { missing: model }) }
 }
 
 async function described(name: ModelName, path: string, { signal }: SetupOptions): Promise<Found> {

@@ -103,6 +103,8 @@ export interface ErrorCodes {
   'duplicate-id': { id: string }
   /** A record has a header only. */
   'empty-record': { id: string }
+  /** A file of a bundle is missing, or not what was imported. */
+  'bundle-damaged': NoData
   /** A folder that should be a bundle has no manifest. */
   'no-bundle': { path: string }
   /** A model has numbers that FP16 does not. */
@@ -147,6 +149,8 @@ export interface ErrorCodes {
   'no-image': NoData
   /** Packages of a private server are missing, or cannot be downloaded. */
   'no-packages': NoData
+  /** A damaged bundle is made again, and nobody knows where its classifiers come from. */
+  'classifiers-needed': NoData
   /** The disk of the home does not hold what is to be written to it. */
   'no-room-in-home': NoData
   /** A server did not become ready in time. */

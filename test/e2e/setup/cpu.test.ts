@@ -1,5 +1,14 @@
 import { afterAll, describe, expect, test } from 'bun:test'
-import { chmodSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { temporaryFolder } from '../../../scripts/support/temporary.ts'
 import { classifiersOf, openBundle } from '../../../src/bundle/index.ts'
@@ -76,6 +85,19 @@ describe('a machine without a GPU', () => {
     await me.succeed('setup', '--precision', 'fp32', '--yes')
     expect(me.record().bundle).toBe(before)
   }, 60_000)
+
+  test('makes a damaged bundle again from the weights on record', async () => {
+    truncateSync(me.home('bundles', me.record().bundle, 'esm2/weights.bin'), 100)
+    const run = await me.run('predict', me.reads(), '--output-dir', me.join('damaged'))
+    expect(run.code).toBe(65)
+    expect(run.stderr).toContain('has 100 bytes')
+    expect(run.stderr).toContain('virnucpro setup')
+    const refused = await me.run('setup', '--yes')
+    expect(refused.code).toBe(65)
+    expect(refused.stderr).toContain('virnucpro setup --mlp 300=FILE --mlp 500=FILE')
+    await me.succeed('setup', '--mlp', `500=${weights.mlp}`, '--yes')
+    expect(open((await me.succeed('setup', '--dry-run')).stdout)).toEqual([])
+  })
 
   test('gets other models, which are the default from then on', async () => {
     const before = me.record().bundle
