@@ -7,6 +7,9 @@ import { reasonOf } from '../../system/problems.ts'
 import type { ContainerEngine } from './container-engines.ts'
 import { ServerNotFoundError } from './errors.ts'
 
+/** Programs that are only asked something answer at once; a daemon that hangs is one that is not there. */
+const PATIENCE_MS = 20_000
+
 const ENGINE_NAMES = { docker: 'Docker', podman: 'Podman', apptainer: 'Apptainer' } as const
 
 /** Where NVIDIA's containers and packages put it. */
@@ -143,7 +146,7 @@ export async function visibleGpus(): Promise<string[]> {
 }
 
 async function run(argv: string[]): Promise<{ code: number; out: string; problem: string }> {
-  const child = Bun.spawn(argv, { stdin: 'ignore', stdout: 'pipe', stderr: 'pipe' })
+  const child = Bun.spawn(argv, { stdin: 'ignore', stdout: 'pipe', stderr: 'pipe', timeout: PATIENCE_MS })
   const [out, err, code] = await Promise.all([child.stdout.text(), child.stderr.text(), child.exited])
-  return { code, out, problem: err.trim().split('\n')[0] ?? '' }
+  return { code, out, problem: err.trim().split('\n')[0] || 'it says nothing' }
 }

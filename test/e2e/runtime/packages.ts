@@ -3,6 +3,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join, resolve } from 'node:path'
 import { compile, compilerPython } from '../../../scripts/support/compile.ts'
+import { hasTriton } from '../../../scripts/support/triton.ts'
 import { PINS } from '../../../src/server/runtime/pins.ts'
 import type { StandIns } from '../../support/gpu/standins.ts'
 import { triton } from './support.ts'
@@ -11,14 +12,13 @@ const [{ packages: PACKAGES = [], tensorrt = '' } = {}] = PINS
 const versionOf = (name: string) =>
   PACKAGES.find((each) => each.startsWith(`${name}==`))?.split('==')[1] ?? ''
 
-/** The Python that the test server's own was made from. */
-export const basePython = Bun.spawnSync([
-  compilerPython,
-  '-c',
-  'import os, sys; print(os.path.realpath(sys.executable))',
-])
-  .stdout.toString()
-  .trim()
+/** The Python that the test server's own was made from; empty without one. */
+export const basePython = hasTriton ? realPathOf(compilerPython) : ''
+
+function realPathOf(python: string): string {
+  const program = 'import os, sys; print(os.path.realpath(sys.executable))'
+  return Bun.spawnSync([python, '-c', program]).stdout.toString().trim()
+}
 
 interface PackageOptions {
   /** Bytes of TensorRT's libraries. @default 1 MiB */

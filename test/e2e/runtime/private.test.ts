@@ -204,7 +204,9 @@ test('GPUs that no TensorRT of ours supports are said, and so is a Python that w
   const none = folder.join('python3')
   writeFileSync(none, '#!/bin/sh\nexit 1\n', { mode: 0o755 })
   expect(await find(`gpus: [], python: ${JSON.stringify(none)}`)).toContain(`${none} does not run`)
-  expect(
-    await find(`gpus: [{ computeCapability: '10.0' }], python: ${JSON.stringify(compilerPython)}`),
-  ).toContain('triton-2.51-tensorrt-10.13.3.9')
+  if (!hasTriton) return
+  const python = JSON.stringify(compilerPython)
+  expect(await find(`gpus: [{ computeCapability: '10.0' }], python: ${python}`)).toContain(
+    'triton-2.51-tensorrt-10.13.3.9',
+  )
 })

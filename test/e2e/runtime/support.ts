@@ -8,12 +8,13 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
-import { compile, compilerPython } from '../../../scripts/support/compile.ts'
+import { compile } from '../../../scripts/support/compile.ts'
 import type { TemporaryFolder } from '../../../scripts/support/temporary.ts'
-import { tritonServer } from '../../../scripts/support/triton.ts'
+import { hasTriton, tritonServer } from '../../../scripts/support/triton.ts'
 import { containerEngines } from '../../../src/server/serve/index.ts'
 
-export const triton = dirname(realpathSync(tritonServer))
+/** Folder of the test server; it need not be there. */
+export const triton = hasTriton ? dirname(realpathSync(tritonServer)) : ''
 
 export function script(path: string, body: string): string {
   writeFileSync(path, `#!/bin/sh\n${body}\n`)
@@ -84,7 +85,7 @@ export function engines(
 ): Record<string, string> {
   for (const name of ['bin', 'state']) mkdirSync(`${folder}/${name}`, { recursive: true })
   const words = (name: string) =>
-    [compilerPython, resolve(import.meta.dir, 'engine.py'), name, `${folder}/state`, inside].map(
+    [Bun.which('python3') ?? '', resolve(import.meta.dir, 'engine.py'), name, `${folder}/state`, inside].map(
       (word) => `'${word}'`,
     )
   for (const name of names) script(`${folder}/bin/${name}`, `exec ${words(name).join(' ')} "$@"`)
