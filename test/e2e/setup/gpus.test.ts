@@ -13,6 +13,18 @@ const place = (me: User, part: string, form: string, ...more: string[]) =>
 
 const TENSORRT = '10.6.0'
 
+const calls = (me: User, folder: string) =>
+  readFileSync(me.join(`${folder}reads_merged/prediction_results_highestscore.csv`), 'utf8')
+
+/** The second command of a user: all GPUs compute, and the tables are those of the CPU. */
+async function predicts(me: User, gpus: number): Promise<void> {
+  const input = ['predict', '--input', me.reads()]
+  const { stderr } = await me.succeed(...input, '--output-dir', 'gpu')
+  expect(stderr).toContain(`instances: ${gpus} of esm2, ${gpus} of dnabert_s`)
+  await me.succeed(...input, '--output-dir', 'cpu', '--backend', 'onnx')
+  expect(calls(me, 'gpu/')).toBe(calls(me, 'cpu/'))
+}
+
 describe.skipIf(!hasTriton)('a machine with GPUs', () => {
   test('has everything after one command, and nothing left to do', async () => {
     await using machine = await standInGpus({ gpus: ['h100'] })
@@ -37,6 +49,13 @@ describe.skipIf(!hasTriton)('a machine with GPUs', () => {
     const files = (await readRecord(place(me, 'repositories', 'bf16', TENSORRT)))?.files ?? []
     expect(files.filter(({ path }) => path.endsWith('model_sm90.plan'))).toHaveLength(2)
     expect((await me.succeed('setup')).stderr).toContain('everything is set up')
+    await predicts(me, 1)
+    // The forms of the original and of Broad's fork need no other option either.
+    const [reads, mlp] = [me.join('reads.fasta'), WEIGHTS[5]!]
+    const original = await me.succeed(reads, '500', mlp)
+    const broad = await me.succeed('predict', reads, '--model-type', '500', '-o', 'broad')
+    for (const { stderr: said } of [original, broad]) expect(said).toContain('instances: 1 of esm2')
+    for (const folder of ['', 'broad/']) expect(calls(me, folder)).toBe(calls(me, 'gpu/'))
 
     // Another precision is derived beside the first, from the same weights.
     const { stdout: other } = await me.succeed('setup', '--precision', 'fp16', '--dry-run')
@@ -49,7 +68,7 @@ describe.skipIf(!hasTriton)('a machine with GPUs', () => {
     expect(open(more)).toEqual([expect.stringContaining('for chunks of 300 bases')])
   }, 60_000)
 
-  test('whose GPUs are of two kinds has plans for both, in the precision that both have', async () => {
+  test('whose four GPUs are of two kinds has plans for both, in the precision that both have', async () => {
     await using machine = await standInGpus({ gpus: ['a100', 't4', 't4', 'a100'] })
     await using me = user(machine.env)
     await me.succeed('setup', ...WEIGHTS, '--yes', '--calibrate', 'none')
@@ -60,6 +79,7 @@ describe.skipIf(!hasTriton)('a machine with GPUs', () => {
     )
     expect([a100.gpu, t4.gpu]).toEqual([KINDS.a100.name, KINDS.t4.name])
     expect(a100.profiles).toEqual(t4.profiles)
+    await predicts(me, 4)
     const { code, stderr } = await me.run('setup', '--precision', 'bf16', '--yes')
     expect(code).toBe(64)
     expect(stderr).toContain(`bf16 needs GPUs of compute capability 8.0 or higher; ${KINDS.t4.name} has 7.5`)
@@ -68,18 +88,16 @@ describe.skipIf(!hasTriton)('a machine with GPUs', () => {
     expect(stdout).toContain(`2 GPUs: 2 × ${KINDS.a100.name}, in bf16`)
   }, 60_000)
 
-  test.each([4, 8])(
-    'with %i of one kind has one set of plans, and is checked on all of them',
-    async (count) => {
-      await using machine = await standInGpus({ gpus: Array<'h200'>(count).fill('h200') })
-      await using me = user(machine.env)
-      const { stderr } = await me.succeed('setup', ...WEIGHTS, '--yes', '--calibrate', 'none')
-      expect(stderr).toContain(`${count} GPUs: ${count} × ${KINDS.h200.name}, in bf16`)
-      expect(stderr.match(/: building a plan/g)).toHaveLength(2)
-      expect(stderr).toContain('calls agree')
-    },
-    60_000,
-  )
+  test('with eight of one kind has one set of plans, and is checked on all of them', async () => {
+    const count = 8
+    await using machine = await standInGpus({ gpus: Array<'h200'>(count).fill('h200') })
+    await using me = user(machine.env)
+    const { stderr } = await me.succeed('setup', ...WEIGHTS, '--yes', '--calibrate', 'none')
+    expect(stderr).toContain(`${count} GPUs: ${count} × ${KINDS.h200.name}, in bf16`)
+    expect(stderr.match(/: building a plan/g)).toHaveLength(2)
+    expect(stderr).toContain('calls agree')
+    await predicts(me, count)
+  }, 60_000)
 
   test('but without a server is told so before anything is made', async () => {
     await using machine = await standInGpus({ gpus: ['h200'] })
