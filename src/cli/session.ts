@@ -99,6 +99,8 @@ async function requireOwnLog(
   const { isFileOfAnyRun } = await import('../checkpoint/index.ts')
   const isLog = `${logFile} is the log file (--log-file) and also`
   if (await isFileOfAnyRun(logFile)) throw new UsageError(`${isLog} a file of a run: name another log file`)
+  const { isOfHome } = await import('../home/index.ts')
+  if (await isOfHome(logFile)) throw new UsageError(`${isLog} a file of the home: name another log file`)
   const { input = [], bundle, modelPath, tritonCa, tritonCert, tritonKey } = effective.values
   const others: (readonly [what: string, path: unknown])[] = [
     ...[...words, ...input].map((path) => ['an input', path] as const),

@@ -14,6 +14,7 @@ export {
   homeFolder,
   homePlace,
   isHomeReadOnly,
+  isOfHome,
   PLACE_NAMES,
   type Place,
   privateFolder,

@@ -1,10 +1,13 @@
-import { access, constants, stat } from 'node:fs/promises'
+import { access, constants, realpath, stat } from 'node:fs/promises'
 import { homedir } from 'node:os'
-import { dirname, isAbsolute, join, resolve } from 'node:path'
+import { basename, dirname, isAbsolute, join, relative, resolve, sep } from 'node:path'
 import { HomeError } from './errors.ts'
 
 /** The variable that names the home. */
 export const HOME_VARIABLE = 'VIRNUCPRO_HOME'
+
+/** In the home: what was set up. */
+export const HOME_FILE = 'home.json'
 
 /** What lies in the home, and in which folder: the order in which it is shown. */
 const PLACES = {
@@ -87,6 +90,16 @@ export async function requireWritableHome(environment?: Environment): Promise<vo
     kind: 'cannotCreate',
     detail: { code: 'other-home', data: {} },
   })
+}
+
+/** Whether a path, behind all links, lies in one of the places of the home, or is the record of what was set up. */
+export async function isOfHome(path: string, environment?: Environment): Promise<boolean> {
+  const home = homeFolder(environment)
+  const [root, folder] = await Promise.all(
+    [home, dirname(resolve(path))].map((each) => realpath(each).catch(() => each)),
+  )
+  const [first = ''] = relative(root!, join(folder!, basename(path))).split(sep)
+  return first === HOME_FILE || first === 'locks' || PLACE_NAMES.some((place) => PLACES[place] === first)
 }
 
 /** @throws HomeError when a file stands where the home should be */

@@ -6,10 +6,8 @@ import { JsonError, parseJson } from '../system/json.ts'
 import { unlessMissing } from '../system/system-error.ts'
 import { HomeError } from './errors.ts'
 import { withHomeLock } from './lock.ts'
-import { type Environment, homeFolder, requireFolder, requireWritableHome } from './places.ts'
+import { type Environment, HOME_FILE, homeFolder, requireFolder, requireWritableHome } from './places.ts'
 
-/** In the home. */
-const HOME_FILE = 'home.json'
 const HOME_FORMAT = 'virnucpro-home'
 /** Raised when an older program could not use what a newer one has written. */
 const HOME_VERSION = 1

@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test'
-import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { CONTIGS, DEMO, homeWith, IDS } from './support.ts'
 
@@ -53,4 +53,17 @@ test('without a default the only bundle is it; several, none and a lost one are 
   const gone = await lost.run('models', 'show')
   expect(gone.code).toBe(66)
   expect(gone.stderr).toContain(`${IDS[1]}, is not there`)
+})
+
+test('a log file is never a file of the home', async () => {
+  using at = homeWith([IDS[0]])
+  const files = ['home.json', 'locks/x.log', `bundles/${IDS[0]}/manifest.json`]
+  symlinkSync(at.at('bundles'), at.folder.join('link'))
+  for (const path of [...files.map((name) => at.at(name)), at.folder.join('link/new.log')]) {
+    const { code, stderr } = await at.run('predict', CONTIGS, '-o', 'out', '-l', path)
+    expect(stderr).toContain('a file of the home')
+    expect(code).toBe(64)
+  }
+  expect(await at.run('models', 'verify')).toMatchObject({ code: 0 })
+  expect(await at.run('models', 'verify', '-l', at.at('own.log'))).toMatchObject({ code: 0 })
 })
