@@ -1,6 +1,7 @@
 import { type Bundle, computesOnCpu } from '../bundle/index.ts'
 import { contractsOf, suitableServers, usualServers } from '../dispatch/index.ts'
-import { lackOfGpus } from '../machine/index.ts'
+import { quickEstimate } from '../estimate/index.ts'
+import { HomeGpus } from '../server/deploy/index.ts'
 import {
   DEFAULT_PORTS,
   findGpus,
@@ -13,7 +14,6 @@ import {
 import type { PredictOptions } from '../settings/index.ts'
 import type { Detail } from '../system/error-codes.ts'
 import { UsageError } from '../system/errors.ts'
-import { HomeGpus } from './home-gpus.ts'
 import { endpointsOf, ownServers } from './own-servers.ts'
 import type { Here, Started, Way, WayRequest } from './way.ts'
 
@@ -26,14 +26,14 @@ import type { Here, Started, Way, WayRequest } from './way.ts'
 export async function chooseWay(request: WayRequest): Promise<Way> {
   const { backend, triton, repository } = request.options
   const metricsUrls = metricsPages(request.options)
-  if (backend === 'onnx') return here(request, 'ONNX Runtime in this process computes on the processor')
+  if (backend === 'onnx') return here(request, 'this process was asked for')
   if (triton.length > 0) return namedServers(request, metricsUrls)
   if (backend === 'triton' && repository !== undefined) return await serverOf(repository, request)
-  const home = request.isOfHome ? await HomeGpus.look(request) : undefined
+  const home = request.isOfHome ? await gpusOf(request) : undefined
   return (
     (await runningServers(request, await home?.bundle())) ??
     (await namedRepository(request)) ??
-    (await home?.server()) ??
+    (await serverOfHome(request, home)) ??
     (await thisProcess(request, home))
   )
 }
@@ -119,6 +119,27 @@ async function namedRepository(request: WayRequest): Promise<Way | undefined> {
   return way
 }
 
+async function gpusOf({ options, bundle: base, logger, signal }: WayRequest): Promise<HomeGpus> {
+  return await HomeGpus.look({ base, numbers: options.gpus, logger, signal })
+}
+
+/** @throws UnavailableError when there are GPUs, and nothing is set up for them */
+async function serverOfHome(
+  { options, bundle, logger, signal }: WayRequest,
+  home: HomeGpus | undefined,
+): Promise<Started | undefined> {
+  if (home === undefined || home.gpus.length === 0) return undefined
+  if (home.areSetUp) return { kind: 'started', ...(await home.server()) }
+  const { inputs, expectedLength, threads, fallbackToCpu } = options
+  const here = computesOnCpu(bundle.manifest.precision)
+    ? await quickEstimate(inputs, { expectedLength, bundle, threads, signal })
+    : undefined
+  const problem = await home.notSetUp(here === undefined ? undefined : (here.cpuSeconds ?? null))
+  if (!fallbackToCpu) throw problem
+  logger.warn(problem.message)
+  return undefined
+}
+
 /** @throws UsageError VirnucproError when something of it is missing */
 async function serverOf(repository: string, { options }: WayRequest): Promise<Started> {
   const { serverBin, backendDirectory, libraryPath } = options
@@ -153,12 +174,12 @@ async function thisProcess(request: WayRequest, home: HomeGpus | undefined): Pro
   }
   const found = await findGpus()
   if (serverBin !== undefined) requireServer(serverBin)
-  const lost = home?.lost
+  const loss = home?.loss
   const { text, detail } =
-    lost === undefined ? whyNoServer(found, serverBin) : { text: lackOfGpus(lost), detail: undefined }
+    loss === undefined ? whyNoServer(found, serverBin) : { text: loss, detail: undefined }
   if (!computesOnCpu(bundle.manifest.precision)) logger.warn(`no server can be started: ${text}`, detail)
   // Whoever has set up GPUs expects them.
-  else if (lost !== undefined) logger.warn(`computing in this process: ${text}`)
+  else if (loss !== undefined) logger.warn(`computing in this process: ${text}`)
   else logger.info(`computing in this process: ${text}`, detail)
   return here(request, text)
 }

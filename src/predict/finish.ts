@@ -82,6 +82,7 @@ async function report(run: Run, failed: readonly IncompletePart[]): Promise<void
         digest: models.digest,
         classifier: models.classifierFacts,
         backend: models.backend.description,
+        why: models.why,
       },
       failures: failed.map(({ part, step, frames, reason }) => ({ part, step, frames, reason })),
       servers: servers.map(({ address, program, models: hosted }) => ({

@@ -49,6 +49,8 @@ export interface RunModels extends AsyncDisposable {
   classifierFacts: RunClassifier['facts']
   /** Changes when anything does that changes the numbers: a model of the run, or what servers compute it in. */
   identity: string
+  /** Why that computes which does, in words. */
+  why: string
   /** Set when the calls of these models mean nothing. */
   stamp: string | undefined
   /** How each model reads frames, in the order of the columns of the features. */
@@ -105,6 +107,7 @@ export async function openModels(
     digest: chosen.digest,
     classifierFacts: chosen.facts,
     identity: [chosen.digest, ...foreignModels(bundle, servers)].join(', '),
+    why: way.why,
     stamp,
     inputs,
     [Symbol.asyncDispose]: () => closing.disposeAsync(),

@@ -63,6 +63,8 @@ const SummarySchema = v.object({
       v.object({ name: v.string(), sha256: v.string(), chunkLength: v.nullable(whole) }),
     ),
     backend: v.string(),
+    /** Absent in summaries of version 0.1.0. */
+    why: v.optional(v.string()),
   }),
   /** Absent in summaries of version 0.1.0. */
   servers: v.optional(v.array(ServerSchema)),

@@ -29,4 +29,4 @@ export {
   settingNames,
   settings,
 } from './table.ts'
-export { ascending, duration, numberFrom, oneOf, someOf, text, wholeNumber } from './values.ts'
+export { ascending, duration, gpus, numberFrom, oneOf, someOf, text, wholeNumber } from './values.ts'

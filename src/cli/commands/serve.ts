@@ -1,4 +1,14 @@
-import { duration, flag, oneOf, option, section, text, wholeNumber } from '../../settings/index.ts'
+import type { ServeOptions } from '../../server/serve/index.ts'
+import {
+  duration,
+  flag,
+  gpus as gpuNumbers,
+  oneOf,
+  option,
+  section,
+  text,
+  wholeNumber,
+} from '../../settings/index.ts'
 import { TryAgainError, UsageError } from '../../system/errors.ts'
 import type { Logger } from '../../system/logger.ts'
 import { printable } from '../../system/printable.ts'
@@ -12,8 +22,9 @@ const port = wholeNumber('N', 1, 65_535)
 const SERVER_BIN = '`tritonserver` of PATH or of `/opt/tritonserver/bin`'
 
 export default command({
-  usage: ['--repository DIR [OPTIONS] [-- SERVER OPTIONS]'],
+  usage: ['[OPTIONS] [-- SERVER OPTIONS]', '--repository DIR [OPTIONS] [-- SERVER OPTIONS]'],
   notes: [
+    'Without --repository it serves the default bundle of the home: on the GPUs that `virnucpro setup` has set up, or on the processor where there is none.',
     'When every model is ready, the addresses for --triton are printed on standard output.',
     'A server that ends by itself is started again, after pauses of 1 s to 60 s, and given up when it has ended five times in a row.',
     'Ctrl-C or SIGTERM lets requests in progress finish and ends everything that was started.',
@@ -21,7 +32,9 @@ export default command({
   words: 'more',
   options: {
     ...section('Server', {
-      repository: option(text('DIR'), 'model repository, made by `virnucpro repository build`'),
+      repository: option(text('DIR'), 'model repository, made by `virnucpro repository build`', {
+        otherwise: "the home's",
+      }),
       serverBin: option(text('PATH'), 'server program', { otherwise: SERVER_BIN, excludes: 'container' }),
       backendDirectory: option(text('DIR'), "folder of the server's backends", {
         otherwise: "the server's own",
@@ -32,6 +45,7 @@ export default command({
         'folders of libraries that the server needs, before those of `LD_LIBRARY_PATH`',
         { excludes: 'container' },
       ),
+      gpus: option(gpuNumbers, 'GPUs to use, by number', { otherwise: 'all' }),
       perGpu: flag('one server for each GPU, each with ports 3 above those of the one before'),
       startupTimeout: option(wholeNumber('SECONDS', 1, 1e6), 'give up when a model is not ready by then', {
         default: 600,
@@ -96,19 +110,22 @@ export default command({
       metricsPort: metrics,
       container: isContained,
       containerEngine,
+      gpus: numbers,
+      repository,
+      idleTimeout,
       ...given
     } = args
     if (list) return await listServers()
     if (stop) return await stopServers(logger)
-    const { repository } = given
-    if (repository === undefined) throw new UsageError('missing option --repository')
-    const { serverCommands, serverShares, shellCommand, startServer, visibleGpus } = await import(
-      '../../server/serve/index.ts'
-    )
+    const { serverCommands, shellCommand, startServer } = await import('../../server/serve/index.ts')
     const container = isContained ? containerEngine : undefined
-    const gpus = perGpu ? await visibleGpus() : isContained ? undefined : await serverShares()
+    const named = { ...given, container }
+    const served =
+      repository === undefined
+        ? await servedByHome(named, { numbers, perGpu, dryRun, logger, signal })
+        : { ...named, repository, gpus: await sharesOf(numbers, perGpu, isContained) }
     const ports = { http, grpc, metrics }
-    const options = { ...given, repository, container, ports, args: words, gpus, logger }
+    const options = { ...served, idleTimeout: idleTimeout || undefined, ports, args: words, logger }
     if (dryRun) {
       for (const { command } of serverCommands(options)) process.stdout.write(`${shellCommand(command)}\n`)
       return
@@ -127,6 +144,56 @@ export default command({
     await Promise.race([server.ended, aborted(signal)])
   },
 })
+
+/** What each server gets of the GPUs with these numbers, or of all. */
+async function sharesOf(
+  numbers: readonly number[] | undefined,
+  perGpu: boolean,
+  isContained: boolean,
+): Promise<readonly string[] | undefined> {
+  const { findGpus, serverShares, visibleGpus } = await import('../../server/serve/index.ts')
+  if (numbers === undefined)
+    return perGpu ? await visibleGpus() : isContained ? undefined : await serverShares()
+  const found = await findGpus()
+  const chosen = numbers.map((number) => {
+    const gpu = found[number]
+    if (gpu !== undefined) return gpu
+    const there = found.length === 0 ? 'none' : `0 to ${found.length - 1}`
+    throw new UsageError(`there is no GPU ${number} on this machine (${there})`)
+  })
+  return perGpu ? chosen : await serverShares(chosen)
+}
+
+interface HomeRequest {
+  readonly numbers: readonly number[] | undefined
+  readonly perGpu: boolean
+  readonly dryRun: boolean
+  readonly logger: Logger
+  readonly signal: AbortSignal
+}
+
+/** The repository of the home, and how its server is started; options that say it otherwise win. */
+async function servedByHome(
+  given: Omit<ServeOptions, 'repository'>,
+  { numbers, perGpu, dryRun, logger, signal }: HomeRequest,
+): Promise<ServeOptions> {
+  const { openBundle } = await import('../../bundle/index.ts')
+  const { findBundle } = await import('../../home/index.ts')
+  const { cpuRepository, HomeGpus } = await import('../../server/deploy/index.ts')
+  const { serverShares } = await import('../../server/serve/index.ts')
+  const base = await openBundle((await findBundle(undefined)).folder, signal)
+  const home = await HomeGpus.look({ base, numbers, logger, signal })
+  const named = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined))
+  if (home.gpus.length === 0) {
+    if (numbers !== undefined) await sharesOf(numbers, perGpu, false)
+    logger.info(`serving on the processor: ${home.loss ?? 'this machine has no GPU'}`)
+    return { ...named, repository: await cpuRepository(base, { logger, signal, mayMake: !dryRun }) }
+  }
+  if (!home.areSetUp) throw await home.notSetUp()
+  const { launch } = await home.server(!dryRun)
+  const shares = perGpu ? home.gpus.map(({ uuid }) => uuid) : await serverShares(launch.gpus)
+  return { ...launch, ...named, repository: launch.repository, gpus: shares }
+}
 
 const HEADER = ['ADDRESS', 'GPUS', 'SINCE', 'ENDS', 'REPOSITORY']
 

@@ -109,13 +109,14 @@ export function settings(summary: Summary): Markup {
     const hosted = MODEL_NAMES.map((model) => `${MODELS[model].label}: ${served(models[model])}`)
     return [`Server ${address}`, [program ?? 'unknown', ...hosted].join('; ')]
   })
-  const { classifier } = summary.models
+  const { classifier, why } = summary.models
   const about = [
     ['Program', `${summary.program.name} ${summary.program.version}`],
     ['Models', summary.models.name],
     ['Digest of the models', html`<code>${summary.models.digest}</code>`],
     ...(classifier === undefined ? [] : [['Classifier', describeClassifier(classifier)]]),
     ['Backend', summary.models.backend],
+    ...(why === undefined ? [] : [['Chosen, since', why]]),
     ...servers,
     ['Start', summary.time.start],
     ['End', summary.time.end],

@@ -7,7 +7,12 @@ import { findDeployment } from './find.ts'
 import type { Deployment, DeployRequest } from './request.ts'
 import { planDeployment } from './steps.ts'
 
-/** See `completeDeployment` in index.ts. */
+/**
+ * A deployment that is whole: what is missing, or no longer fits GPUs, server or bundle, is made, and said once with the time
+ * that it takes.
+ *
+ * @throws the errors of `deploy`
+ */
 export async function completeDeployment(request: DeployRequest): Promise<Deployment> {
   const found = await findDeployment(request)
   if ('ready' in found) return found.ready

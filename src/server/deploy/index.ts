@@ -4,7 +4,7 @@
  */
 
 import type { Bundle } from '../../bundle/index.ts'
-import type { Gpu } from '../../machine/index.ts'
+import type { CpuRepositoryOptions } from './cpu-repository.ts'
 import type { Deployment, DeployRequest } from './request.ts'
 import type { DeployPlan } from './steps.ts'
 
@@ -17,6 +17,7 @@ export {
   type ModelSize,
 } from './estimates.ts'
 export { findDeployment } from './find.ts'
+export { HomeGpus, type HomeGpusOptions, type HomeServer } from './home-gpus.ts'
 export {
   type Deployment,
   type DeployRequest,
@@ -50,18 +51,14 @@ export async function withDeployLock<Result>(
 }
 
 /**
- * A deployment that is whole: what is missing, or no longer fits GPUs, server or bundle, is made, and said once with the time
- * that it takes.
+ * A model repository of the home for a server on the processor, made where it is missing: the graphs of a bundle, in the
+ * server's Python backend.
  *
- * @throws the errors of {@link deploy}
+ * @returns its folder
+ * @throws UsageError for a bundle in a precision of GPUs
  */
-export async function completeDeployment(request: DeployRequest): Promise<Deployment> {
-  return await (await import('./complete.ts')).completeDeployment(request)
-}
-
-/** Seconds that it takes, about, to set up GPUs for a bundle for the first time. */
-export async function estimateSetup(base: Bundle, gpus: readonly Gpu[]): Promise<number> {
-  return await (await import('./complete.ts')).estimateSetup(base, gpus)
+export async function cpuRepository(bundle: Bundle, more: CpuRepositoryOptions): Promise<string> {
+  return await (await import('./cpu-repository.ts')).cpuRepository(bundle, more)
 }
 
 /** The parts of a deployment as steps, in their order: what {@link deploy} does, one by one. @throws DeployError */

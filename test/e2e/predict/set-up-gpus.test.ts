@@ -103,6 +103,8 @@ describe.skipIf(!hasTriton)('predict on a machine with GPUs', () => {
     expect(first.stderr).toContain('instances: 1 of esm2, 1 of dnabert_s')
     expect(first.code).toBe(0)
     await sameAsEmbedded('first')
+    const { models } = JSON.parse(await readFile(folder.join('first/reads_report/summary.json'), 'utf8'))
+    expect(models.why).toBe('NVIDIA H200 is set up')
 
     const four = await run('four', '0,1,2,3')
     expect(four.stderr).not.toContain('is made now')
@@ -148,6 +150,37 @@ describe.skipIf(!hasTriton)('predict on a machine with GPUs', () => {
     expect(served().length).toBe(1)
     await virnucpro(['serve', '--stop'], undefined, env)
     await sameAsEmbedded('found')
+  }, 120_000)
+
+  test('serve without a repository serves the home, and predict finds it', async () => {
+    const serving = (visible: string, ...more: string[]) =>
+      spawnCli(
+        ['serve', '--http-port', '38480', '--grpc-port', '38481', '--metrics-port', '38482', ...more],
+        {
+          env: { ...env, CUDA_VISIBLE_DEVICES: visible },
+        },
+      )
+    for (const [visible, more, says, instances] of [
+      ['0,1,2', ['--gpus', '0,2'], 'GPU-', 2],
+      ['', [], 'serving on the processor', 1],
+    ] as const) {
+      const server = serving(visible, ...more)
+      const lines = server.stdout.getReader()
+      expect(new TextDecoder().decode((await lines.read()).value)).toBe('grpc://127.0.0.1:38481\n')
+      lines.releaseLock()
+      const found = await run(`served-${instances}`, visible)
+      expect(found.stderr).toContain('using the servers that you have started at grpc://127.0.0.1:38481')
+      expect(found.stderr).toContain(`instances: ${instances} of esm2`)
+      expect(found.code).toBe(0)
+      server.kill('SIGTERM')
+      expect(await new Response(server.stderr).text()).toContain(says)
+      await sameAsEmbedded(`served-${instances}`)
+    }
+    const dry = await resultOf(serving('0,1', '--dry-run'))
+    expect(dry.stdout).toMatch(/^\S+tritonserver --model-repository=\S+\/fp16\/10\.6\.0 /)
+    const missing = await resultOf(serving('7', '--dry-run'))
+    expect(missing.stderr).toContain('there is no plan of esm2 for NVIDIA L4. virnucpro setup')
+    expect(missing.code).toBe(69)
   }, 120_000)
 
   test('stopped while plans are built or the server starts, it leaves nothing behind', async () => {

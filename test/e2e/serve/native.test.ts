@@ -172,7 +172,7 @@ test.concurrent('what cannot be served is said before anything is started', asyn
   for (const [args, message, expected] of [
     [['--repository', folder.join('none')], 'no such folder', 66],
     [['--repository', folder.path], 'no model in it', 66],
-    [[], '--repository is missing', 64],
+    [[], 'no model bundle is set up, and none was named', 64],
     [['--repository', repository, '--server-bin', '/no/server'], 'there is no such program', 69],
     [
       ['--repository', repository, '--grpc-port', '0'],

@@ -1,0 +1,123 @@
+import { type Bundle, openBundle } from '../../bundle/index.ts'
+import { type HomeRecord, readHome } from '../../home/index.ts'
+import { type Gpu, type GpuSurvey, gpuKinds, lackOfGpus, surveyGpus } from '../../machine/index.ts'
+import { UnavailableError, UsageError } from '../../system/errors.ts'
+import type { Logger } from '../../system/logger.ts'
+import { count } from '../../text/numbers.ts'
+import type { RuntimeLaunch } from '../runtime/index.ts'
+import { findDeployment } from './find.ts'
+import { type Deployment, type DeployRequest, isSupported } from './request.ts'
+
+export interface HomeGpusOptions {
+  /** A bundle of the home. */
+  readonly base: Bundle
+  /** Numbers of GPUs. @default all that TensorRT supports */
+  readonly numbers?: readonly number[] | undefined
+  readonly logger: Logger
+  readonly signal?: AbortSignal | undefined
+}
+
+/** What a server on the GPUs of this machine is started with. */
+export interface HomeServer {
+  readonly launch: RuntimeLaunch & {
+    readonly repository: string
+    readonly gpus: readonly string[] | undefined
+  }
+  /** The bundle whose models it hosts. */
+  readonly models: Bundle
+  /** Why, in words. */
+  readonly why: string
+}
+
+/** The GPUs of this machine, and what the home has for them. */
+export class HomeGpus {
+  readonly gpus: readonly Gpu[]
+  readonly #options: HomeGpusOptions
+  readonly #survey: GpuSurvey
+  readonly #home: HomeRecord
+
+  private constructor(options: HomeGpusOptions, survey: GpuSurvey, home: HomeRecord) {
+    const { numbers } = options
+    this.#options = options
+    this.#survey = survey
+    this.#home = home
+    this.gpus = survey.gpus.filter((gpu, number) => numbers?.includes(number) ?? isSupported(gpu))
+  }
+
+  /** Looks, and starts nothing. @throws UsageError for a GPU that is not among those of this machine */
+  static async look(options: HomeGpusOptions): Promise<HomeGpus> {
+    const survey = await surveyGpus(options.signal)
+    const { length } = survey.gpus
+    const absent = options.numbers?.find((number) => survey.gpus[number] === undefined)
+    // Where there is none at all, others know more to say.
+    if (absent !== undefined && length > 0)
+      throw new UsageError(`there is no GPU ${absent} on this machine (0 to ${length - 1})`)
+    return new HomeGpus(options, survey, await readHome())
+  }
+
+  get areSetUp(): boolean {
+    return this.#home.gpu !== undefined
+  }
+
+  /** Why there is no GPU, where some were set up. */
+  get loss(): string | undefined {
+    return this.areSetUp && this.#survey.gpus.length === 0 ? lackOfGpus(this.#survey) : undefined
+  }
+
+  /** The bundle whose models compute on the GPUs, where all is there. Nothing large is read. */
+  async bundle(): Promise<Bundle | undefined> {
+    if (!this.areSetUp || this.gpus.length === 0) return undefined
+    const found = await findDeployment(this.#request)
+    return 'ready' in found ? await openBundle(found.ready.bundle, this.#options.signal) : undefined
+  }
+
+  /**
+   * A server on these GPUs; what it needs and is missing is made, and said once.
+   *
+   * @param mayMake - false: nothing is made
+   * @throws the errors of `deploy`; UnavailableError for what is missing and must not be made
+   */
+  async server(mayMake = true): Promise<HomeServer> {
+    const { repository, runtime, bundle } = mayMake ? await this.#complete() : await this.#whole()
+    const areAll = this.gpus.length === this.#survey.gpus.length
+    const gpus = areAll ? undefined : this.gpus.map(({ uuid }) => uuid)
+    return {
+      launch: { ...runtime.launch, repository, gpus },
+      models: await openBundle(bundle, this.#options.signal),
+      why: `${this.#names()} ${this.gpus.length === 1 ? 'is' : 'are'} set up`,
+    }
+  }
+
+  async #complete(): Promise<Deployment> {
+    return await (await import('./complete.ts')).completeDeployment(this.#request)
+  }
+
+  async #whole(): Promise<Deployment> {
+    const found = await findDeployment(this.#request)
+    if ('ready' in found) return found.ready
+    throw new UnavailableError(`what a server on these GPUs needs is not there: ${found.why}`, {
+      detail: { code: 'gpus-not-set-up', data: {} },
+    })
+  }
+
+  /** What to say where nothing is set up. @param hereSeconds what this process would take; null where nobody knows */
+  async notSetUp(hereSeconds?: number | null): Promise<UnavailableError> {
+    const { estimateSetup } = await import('./complete.ts')
+    const setupSeconds = await estimateSetup(this.#options.base, this.gpus)
+    return new UnavailableError(
+      `this machine has ${count(this.gpus.length, 'GPU')} (${this.#names()}), not set up yet`,
+      { detail: { code: 'gpus-not-set-up', data: { setupSeconds, hereSeconds } } },
+    )
+  }
+
+  get #request(): DeployRequest {
+    const { base, logger, signal } = this.#options
+    return { base, home: this.#home, gpus: this.gpus, logger, signal }
+  }
+
+  #names(): string {
+    return gpuKinds(this.gpus)
+      .map(({ name, gpus }) => (gpus.length === 1 ? name : `${gpus.length} ${name}`))
+      .join(' and ')
+  }
+}
