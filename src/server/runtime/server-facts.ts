@@ -41,7 +41,7 @@ export async function serverFacts(
       // No GPU: it would be slow to open eight of them, and nothing is computed.
       gpus: ['-1'],
       startupTimeout: START_SECONDS,
-      drainTimeout: 0,
+      endsAtOnce: true,
       signal,
     })
     const answers = await echoes(running.endpoints[0]?.httpUrl ?? '')
