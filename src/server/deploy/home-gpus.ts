@@ -35,6 +35,7 @@ export class HomeGpus {
   readonly #options: HomeGpusOptions
   readonly #survey: GpuSurvey
   readonly #home: HomeRecord
+  #found: ReturnType<typeof findDeployment> | undefined
 
   private constructor(options: HomeGpusOptions, survey: GpuSurvey, home: HomeRecord) {
     const { numbers } = options
@@ -67,7 +68,7 @@ export class HomeGpus {
   /** The bundle whose models compute on the GPUs, where all is there. Nothing large is read. */
   async bundle(): Promise<Bundle | undefined> {
     if (!this.areSetUp || this.gpus.length === 0) return undefined
-    const found = await findDeployment(this.#request)
+    const found = await this.#find()
     return 'ready' in found ? await openBundle(found.ready.bundle, this.#options.signal) : undefined
   }
 
@@ -88,12 +89,20 @@ export class HomeGpus {
     }
   }
 
+  /** What is there; looked for once. */
+  #find(): ReturnType<typeof findDeployment> {
+    this.#found ??= findDeployment(this.#request)
+    return this.#found
+  }
+
   async #complete(): Promise<Deployment> {
+    const found = await this.#find()
+    if ('ready' in found) return found.ready
     return await (await import('./complete.ts')).completeDeployment(this.#request)
   }
 
   async #whole(): Promise<Deployment> {
-    const found = await findDeployment(this.#request)
+    const found = await this.#find()
     if ('ready' in found) return found.ready
     throw new UnavailableError(`what a server on these GPUs needs is not there: ${found.why}`, {
       detail: { code: 'gpus-not-set-up', data: {} },

@@ -95,7 +95,8 @@ describe.skipIf(!hasTriton)('predict on a machine with GPUs', () => {
 
   test('that are set up: what is missing is made once, and a server uses all of them', async () => {
     const [serverBin, python] = ['tritonserver', 'python3'].map((name) => join(machine.path, name))
-    const server = { kind: 'program', serverBin: serverBin!, python: python! } as const
+    const found = { backend: 'python', attention: 'standard' } as const
+    const server = { kind: 'program', serverBin: serverBin!, python: python!, ...found } as const
     const gpu = { precision: 'fp16', attention: 'standard', calibrate: 'none', server } as const
     await changeHome((record) => ({ ...record, gpu }), env)
     const first = await run('first', '0')

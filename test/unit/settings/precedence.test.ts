@@ -20,6 +20,16 @@ describe('a value comes from the flag, else the environment, else the file, else
   })
 })
 
+test('a time has a unit, wherever it stands; 0 takes one back', async () => {
+  const times = ['90s', '15m', '2h', '0'] as const
+  const seconds = await Promise.all(times.map((time) => fromYaml(`keep_server: ${time}\n`, ['keepServer'])))
+  expect(seconds.map(({ keepServer }) => keepServer)).toEqual([90, 900, 7200, 0])
+  for (const time of ['15', '1d', '-1s', '1.5h', '0m'])
+    await expect(resolved({ env: { VIRNUCPRO_KEEP_SERVER: time } })).rejects.toThrow(
+      'VIRNUCPRO_KEEP_SERVER: expected a time such as 90s, 15m or 2h',
+    )
+})
+
 describe('the configuration file', () => {
   const files = {
     'virnucpro.config.yaml': 'threads: 1\n',
