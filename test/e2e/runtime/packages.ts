@@ -56,7 +56,7 @@ export async function makePackages(folder: string, { filler = 1 << 20, machine }
 }
 
 /** What goes wrong with a file, by a part of its name. */
-export type Fault = 'missing' | 'cut once' | 'other bytes' | 'slow'
+export type Fault = 'missing' | 'cut once' | 'other bytes' | 'slow' | 'hanging'
 
 /** A package index over HTTP, as PyPI is one, of the wheels in a folder. */
 export async function packageIndex(folder: string) {
@@ -77,6 +77,7 @@ export async function packageIndex(folder: string) {
     const [part, fault] = faultOf(name)
     if (fault === 'other bytes') content[content.length - 1] = 1 ^ (content.at(-1) ?? 0)
     if (fault === 'slow') await Bun.sleep(400)
+    if (fault === 'hanging') return
     response.writeHead(200, { 'content-length': content.length })
     if (fault !== 'cut once') return response.end(content)
     faults.delete(part)

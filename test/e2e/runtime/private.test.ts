@@ -129,16 +129,24 @@ test.skipIf(!hasTriton)(
     using folder = temporaryFolder()
     using index = await packageIndex(packages)
     const home = folder.join('home')
-    index.faults.set('nvidia', 'slow')
-    for (const milliseconds of [300, 1200, 2500, 4000]) {
-      const { child } = install(home, index.env)
-      await Bun.sleep(milliseconds)
+    const kill = async ({ child }: ReturnType<typeof install>) => {
       const started = descendants(child.pid)
       child.kill('SIGKILL')
       await child.exited
       // What it has started ends with it.
       for (let waited = 0; waited < 10_000 && started.some(isAlive); waited += 50) await Bun.sleep(50)
       expect(started.filter(isAlive)).toEqual([])
+    }
+    // In the middle of a download, which would go on for ever.
+    index.faults.set('nvidia_pytriton', 'hanging')
+    const downloading = install(home, index.env)
+    while (!index.downloads.some((name) => name.includes('pytriton'))) await Bun.sleep(20)
+    await kill(downloading)
+    index.faults.set('nvidia_pytriton', 'slow')
+    for (const milliseconds of [300, 1500, 3000]) {
+      const installation = install(home, index.env)
+      await Bun.sleep(milliseconds)
+      await kill(installation)
     }
     // The last one may have been faster.
     rmSync(join(home, 'servers', NAME), { recursive: true, force: true })
