@@ -178,7 +178,7 @@ async function thisProcess(request: WayRequest, home: HomeGpus | undefined): Pro
   const { text, detail } =
     loss === undefined ? whyNoServer(found, serverBin) : { text: loss, detail: undefined }
   if (!computesOnCpu(bundle.manifest.precision)) logger.warn(`no server can be started: ${text}`, detail)
-  // Whoever has set up GPUs expects them.
+  // Whoever has GPUs expects them to be used.
   else if (loss !== undefined) logger.warn(`computing in this process: ${text}`)
   else logger.info(`computing in this process: ${text}`, detail)
   return here(request, text)

@@ -60,9 +60,10 @@ export class HomeGpus {
     return this.#home.gpu !== undefined
   }
 
-  /** Why there is no GPU, where some were set up. */
+  /** Why there is no GPU, where some were set up or the driver is in trouble. */
   get loss(): string | undefined {
-    return this.areSetUp && this.#survey.gpus.length === 0 ? lackOfGpus(this.#survey) : undefined
+    const areExpected = this.areSetUp || this.#survey.problem !== undefined
+    return areExpected && this.#survey.gpus.length === 0 ? lackOfGpus(this.#survey) : undefined
   }
 
   /** The bundle whose models compute on the GPUs, where all is there. Nothing large is read. */

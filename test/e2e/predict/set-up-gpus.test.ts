@@ -72,6 +72,15 @@ describe.skipIf(!hasTriton)('predict on a machine with GPUs', () => {
     await folder[Symbol.asyncDispose]()
   })
 
+  test('whose driver does not answer: this process computes, with a warning', async () => {
+    await using broken = await standInGpus({ gpus: ['h200'], driver: null })
+    const { code, stderr } = await virnucpro(words('broken'), undefined, { ...env, ...broken.env })
+    expect(code).toBe(0)
+    expect(stderr).toContain(
+      'warning: computing in this process: the driver of the GPUs does not answer (nvidia-smi says: ',
+    )
+  })
+
   test('that are not set up: it stops with one sentence, unless this process is to compute', async () => {
     const stopped = await run('stopped', '0,1')
     expect(stopped.stderr).toMatch(
