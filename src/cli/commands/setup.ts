@@ -104,7 +104,8 @@ export default command({
     ])
     await requireInputs(calibrate === 'none' ? undefined : calibrate)
     const { planSetup, setUp } = await import('../../setup/index.ts')
-    const meter = configuration.effective.values.quiet ? undefined : new Meter(logger, terminal)
+    const isQuiet = configuration.effective.values.quiet
+    const meter = isQuiet ? undefined : new Meter(logger, terminal)
     const request: SetupOptions = {
       ...more,
       ...{ esm, dnabert, mlp, calibrate, engine, wheels, logger, signal },
@@ -117,10 +118,12 @@ export default command({
       return
     }
     const todo = plan.steps.filter(({ isDone }) => !isDone)
-    for (const line of text.trimEnd().split('\n')) logger.info(line)
+    // Whoever is asked has to know what.
+    if (isQuiet && !yes && todo.length > 0) process.stderr.write(text)
+    else for (const line of text.trimEnd().split('\n')) logger.info(line)
     if (todo.length > 0) {
       if (!yes && !(await confirm('Go on?', signal))) throw new UsageError('nothing was changed')
-      using narrator = new Narrator(logger, terminal)
+      using narrator = new Narrator(logger, isQuiet ? undefined : terminal)
       await setUp(request, narrator)
     }
     await examine(args, logger, signal)
@@ -182,6 +185,8 @@ class Narrator implements Progress {
   readonly #logger: Logger
   readonly #terminal: LiveTerminal | undefined
   #began = 0
+  /** Steps that there were to do at first. */
+  #of: number | undefined
   #timer: ReturnType<typeof setInterval> | undefined
 
   constructor(logger: Logger, terminal: LiveTerminal | undefined) {
@@ -191,12 +196,17 @@ class Narrator implements Progress {
 
   begin(step: PlannedStep, left: readonly PlannedStep[]): void {
     this.#began = performance.now()
+    this.#of ??= left.length
     const later = total(left.slice(1), 'seconds')
-    this.#logger.info(`${step.title}: about ${estimate(Math.max(1, step.expense.seconds))}`)
+    const about = `about ${estimate(Math.max(1, step.expense.seconds))}`
+    const number = this.#of - left.length + 1
+    // A step may turn out to be needed once another is done.
+    const place = number > 0 ? `${number} of ${this.#of}: ` : ''
+    this.#logger.info(`${place}${step.title}: ${about}`)
     const line = () => {
       const elapsed = (performance.now() - this.#began) / 1000
       const rest = Math.max(0, step.expense.seconds - elapsed) + later
-      return `${step.title}: ${duration(elapsed)} of about ${estimate(Math.max(1, step.expense.seconds))}; ${estimate(rest)} left in all`
+      return `${step.title}: ${duration(elapsed)} of ${about}; ${estimate(rest)} left in all`
     }
     const terminal = this.#terminal
     if (terminal !== undefined && step.name !== 'weights') {
