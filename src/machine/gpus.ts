@@ -50,6 +50,9 @@ const FIELDS = [
   'mig.mode.current',
 ] as const
 
+/** What the driver was given up for. */
+let hanging: string | undefined
+
 /** The name of an instance's profile rounds its memory up, by 5 % at most (H200, 1g.18gb: 17.2 GB). */
 const PROFILE_SHARE = 0.95
 
@@ -64,18 +67,21 @@ export async function listGpus(signal?: AbortSignal): Promise<Gpu[]> {
 }
 
 /**
- * The same with all that the driver lists, and with what is wrong.
+ * The same with all that the driver lists, and with what is wrong. A driver that has not answered is not asked again by this
+ * process: every call would wait.
  *
+ * @param deadlineMs how long the driver may take. @default 30,000
  * @throws the reason of `signal`
  */
-export async function surveyGpus(signal?: AbortSignal): Promise<GpuSurvey> {
+export async function surveyGpus(signal?: AbortSignal, deadlineMs?: number): Promise<GpuSurvey> {
   const visible = process.env.CUDA_VISIBLE_DEVICES
   const none = { gpus: [], all: [], undivided: 0, visible }
-  const answer = await askNvidiaSmi([`--query-gpu=${FIELDS.join()}`, '--format=csv,noheader,nounits'], {
-    signal,
-  })
+  if (hanging !== undefined) return { ...none, problem: hanging }
+  const query = [`--query-gpu=${FIELDS.join()}`, '--format=csv,noheader,nounits']
+  const answer = await askNvidiaSmi(query, { signal, ...(deadlineMs !== undefined && { deadlineMs }) })
   if (answer === undefined) return none
   if ('problem' in answer) {
+    if (answer.isLate) hanging = answer.problem
     return /no devices were found/i.test(answer.problem) ? none : { ...none, problem: answer.problem }
   }
   const listed = rowsOf(answer.text, FIELDS).flatMap((row) => {

@@ -11,6 +11,8 @@ export interface ProgramAnswer {
 /** Why there is no answer, in words that follow the program's name. */
 export interface NoAnswer {
   problem: string
+  /** It took too long. */
+  isLate?: true
 }
 
 interface AskOptions {
@@ -44,7 +46,7 @@ export async function askProgram(
     return { problem: `cannot be started: ${messageOf(error)}` }
   }
   const timeout = Promise.withResolvers<NoAnswer>()
-  const late = { problem: `gives no answer within ${deadlineMs / 1000} s` }
+  const late = { problem: `gives no answer within ${deadlineMs / 1000} s`, isLate: true } as const
   const timer = setTimeout(() => timeout.resolve(late), deadlineMs)
   const stop = () => timeout.reject(signal?.reason)
   signal?.addEventListener('abort', stop, { once: true })
