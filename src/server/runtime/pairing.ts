@@ -30,9 +30,13 @@ const LEAST_CAPABILITY = 8
  */
 export function pairUp(
   server: ServerFacts,
-  builders: readonly FoundBuilder[],
+  all: readonly FoundBuilder[],
   computeCapabilities: readonly string[] = [],
 ): Pair | string[] {
+  const builders = all.filter(({ tensorrt }) =>
+    computeCapabilities.every((capability) => supports(tensorrt, capability)),
+  )
+  if (all.length > 0 && builders.length === 0) return [tooOldOrNew(all, computeCapabilities)]
   const fits = (version: string | null) => builders.filter(({ tensorrt }) => isSame(tensorrt, version))
   const inPython = lacksForPython(server) === undefined ? fits(server.tensorrt) : []
   const fused = inPython.find(
@@ -47,6 +51,25 @@ export function pairUp(
   const [builder] = inPython
   if (builder !== undefined) return { builder, backend: 'python', attention: 'standard' }
   return reasons(server, builders)
+}
+
+/**
+ * Whether a version of TensorRT builds plans for GPUs of a compute capability.
+ *
+ * Source: NVIDIA's release notes of TensorRT 10.5 (no Volta from there on) and 10.8 (Blackwell from there on).
+ */
+function supports(tensorrt: string, computeCapability: string): boolean {
+  const [major = 0, minor = 0] = tensorrt.split('.').map(Number)
+  const isSince = (first: number) => major > 10 || (major === 10 && minor >= first)
+  const capability = Number(computeCapability)
+  if (capability >= 10) return isSince(8)
+  return capability >= 7.5 || !isSince(5)
+}
+
+function tooOldOrNew(builders: readonly FoundBuilder[], computeCapabilities: readonly string[]): string {
+  const versions = [...new Set(builders.map(({ tensorrt }) => tensorrt))].join(' and ')
+  const gpus = [...new Set(computeCapabilities)].join(' and ')
+  return `TensorRT ${versions} of this machine builds no plans for GPUs of compute capability ${gpus}`
 }
 
 /** What the Python backend of a server lacks to host plans; undefined when nothing. */

@@ -76,6 +76,10 @@ test.skipIf(!hasTriton)("the server's own backend for TensorRT takes plans of tr
   })
   expect(await found.tensorrt()).toBe('10.6.0')
 
+  const blackwell = await reasons({ ...options, gpus: [{ computeCapability: '10.0' }] })
+  expect(blackwell).toContain(
+    'TensorRT 10.6.0 of this machine builds no plans for GPUs of compute capability 10.0',
+  )
   const other = await reasons({ ...options, trtexec: trtexec(folder.join('other'), 101_303) })
   expect(other).toMatch(/plans of TensorRT 10\.6\.0 only.*10\.13\.3/)
 })

@@ -28,6 +28,7 @@ __version__ = os.environ.get("STANDIN_TENSORRT", "10.6.0")
 ATTENTION = "VirnucproAttention"
 # First compute capability that has a number format.
 FORMATS = {"bf16": 8.0, "fp8": 8.9}
+BLACKWELL, KNOWS_BLACKWELL = 10.0, (10, 8)
 # How fast a plan seems where no clock runs: milliseconds of any batch, and tokens of one more.
 LAUNCH, TOKENS_PER_MILLISECOND = 0.3, 400
 # Batches on their way whose function must stay.
@@ -261,6 +262,9 @@ class Builder:
 
     def build_serialized_network(self, network, config):
         precision, here = network.twin.precision, compute_capability()
+        if float(here) >= BLACKWELL and tuple(map(int, __version__.split(".")[:2])) < KNOWS_BLACKWELL:
+            self.logger.log(ILogger.ERROR, f"Target GPU SM {here.replace('.', '')} is not supported by this TensorRT release.")
+            return None
         if float(here) < FORMATS.get(precision, 0):
             self.logger.log(ILogger.ERROR, f"networks can specify {precision} precision only on platforms with support, this is {here}")
             return None
