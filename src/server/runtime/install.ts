@@ -117,10 +117,12 @@ class Installation {
 
   /** Files of the packages. Those of one group have a folder, which appears when they are whole. */
   async #download(python: string, downloads: string): Promise<string[]> {
-    const { server, packages } = this.#plan.pin
+    const { python: base, pin } = this.#plan
+    const { server, packages } = pin
     const isLarge = (name: string) => ON_NVIDIA_INDEX.test(name)
     const groups = {
-      server: [server, ...packages.filter((name) => !isLarge(name))],
+      // Some are for one version of Python.
+      [`server-${base.version}`]: [server, ...packages.filter((name) => !isLarge(name))],
       libraries: packages.filter(isLarge),
     }
     const files: string[] = []

@@ -24,8 +24,8 @@ const NUMPY = 'numpy==1.26.4'
 
 /**
  * Best first: the version that the figures of docs/performance.md are of, then one for GPUs that it does not know. The
- * libraries of TensorRT lie on NVIDIA's own index; PyPI has stand-ins that would download them. `.*`: some were packed again,
- * which changes nothing in them.
+ * libraries of TensorRT lie on NVIDIA's own index; PyPI has stand-ins that would download them. `.*`: they were packed again
+ * (`10.6.0.post1`), which changes nothing in them. Bindings that were packed again call themselves another version, and so would plans.
  *
  * Source: NVIDIA's release notes of TensorRT 10.5 (no Volta from there on) and 10.8 (Blackwell from there on).
  */
@@ -37,7 +37,7 @@ export const PINS: readonly Pin[] = [
     capabilities: { first: 7.5, last: 9 },
     packages: [
       NUMPY,
-      'tensorrt-cu12-bindings==10.6.0.*',
+      'tensorrt-cu12-bindings==10.6.0',
       'tensorrt-cu12-libs==10.6.0.*',
       'nvidia-cuda-runtime-cu12==12.6.77',
       'nvidia-cuda-nvrtc-cu12==12.6.85',
@@ -52,7 +52,7 @@ export const PINS: readonly Pin[] = [
     capabilities: { first: 7.5, last: 12 },
     packages: [
       NUMPY,
-      'tensorrt-cu12-bindings==10.13.3.9.*',
+      'tensorrt-cu12-bindings==10.13.3.9',
       'tensorrt-cu12-libs==10.13.3.9.*',
       'nvidia-cuda-runtime-cu12==12.9.79',
       'nvidia-cuda-nvrtc-cu12==12.9.86',

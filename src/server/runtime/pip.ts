@@ -20,6 +20,7 @@ const FLAGS = ['--no-deps', '--only-binary=:all:', '--no-color', '--progress-bar
 /** The next attempt may do better. */
 const PASSING =
   /incomplete|connection (broken|reset|aborted)|timed out|do not match the hashes|temporary failure/i
+const WARNING = /^\s*(WARNING|\[notice\])/
 const ATTEMPTS = 3
 const SAY_MS = 10_000
 const KEPT_LINES = 8
@@ -46,7 +47,8 @@ export async function pip(call: PipCall): Promise<void> {
   for (let attempt = 1; ; attempt++) {
     const said = await once(call)
     if (said === undefined) return
-    if (attempt === ATTEMPTS || !PASSING.test(said.join('\n'))) throw failure(call.what, said)
+    const isPassing = said.some((line) => !WARNING.test(line) && PASSING.test(line))
+    if (attempt === ATTEMPTS || !isPassing) throw failure(call.what, said)
     call.onProgress(`${call.what}: the connection broke; attempt ${attempt + 1} of ${ATTEMPTS}`)
   }
 }
@@ -86,10 +88,10 @@ async function once({
     const [out, err, code] = await Promise.all([child.stdout.text(), child.stderr.text(), child.exited])
     signal.throwIfAborted()
     if (code === 0) return undefined
-    const lines = `${out}\n${err}`
-      .split('\n')
-      .filter((line) => line.trim() !== '' && !/^\s*(WARNING|\[notice\])/.test(line))
-    return lines.slice(-KEPT_LINES)
+    const lines = `${err}\n${out}`.split('\n').filter((line) => line.trim() !== '')
+    // Why an index does not answer is said in the warnings alone, five times.
+    const why = lines.filter((line) => /^WARNING: Retrying/.test(line)).slice(-1)
+    return [...why, ...lines.filter((line) => !WARNING.test(line)).slice(-KEPT_LINES)]
   } finally {
     clearInterval(timer)
     await child.stdin.end()
