@@ -18,11 +18,22 @@ export async function printEstimate(options: PredictOptions, how: PrintOptions):
   const { json, measure, keepSpeed, logger, signal } = how
   const folder = await requireBundle(options.bundle)
   await requireInputs(...options.inputs)
-  const [{ openBundle }, { estimate, renderEstimate }] = await Promise.all([
+  const [{ classifierFor, classifiersOf, openBundle }, { estimate, renderEstimate }] = await Promise.all([
     import('../bundle/index.ts'),
     import('../estimate/index.ts'),
   ])
   const bundle = await openBundle(folder, signal)
+  const { expectedLength, mlp, anyLength } = options
+  const lengths = classifiersOf(bundle.manifest).flatMap(({ chunkLength }) => chunkLength ?? [])
+  if (
+    mlp === undefined &&
+    !anyLength &&
+    lengths.length > 0 &&
+    !classifierFor(bundle.manifest, expectedLength)
+  )
+    logger.warn(
+      `the classifiers of this bundle are for chunks of ${lengths.join(' and ')} bases: a run with chunks of ${expectedLength} ends with an error`,
+    )
   const found = await estimate(options, { bundle, measure, keepSpeed, logger, signal })
   const document = { format: 'virnucpro-estimate', version: 1, inputs: options.inputs, ...found }
   const lines = json

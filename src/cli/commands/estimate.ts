@@ -25,6 +25,7 @@ export default command({
         'modelType',
         'modelPath',
         'expectedLength',
+        'anyLength',
         'sequencesPerFile',
         'layout',
         'keepIntermediate',

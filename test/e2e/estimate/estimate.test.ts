@@ -163,7 +163,7 @@ describe('on GPUs', () => {
   beforeAll(async () => {
     mkdirSync(programs)
     const models = await writeRandomModels(folder.join('weights'))
-    const { manifest } = await importModels({ ...models, output: base })
+    const { manifest } = await importModels({ ...models, chunkLength: 500, output: base })
     const id = backbonesId(manifest)
     await importModels({
       ...models,
@@ -221,6 +221,13 @@ describe('on GPUs', () => {
     expect(rate(h200) / rate(l4)).toBeCloseTo(5, 3)
     // Those that a run would use.
     expect((await ways('--gpus', '1'))[0]!.devices).toMatchObject([{ name: 'NVIDIA L4', count: 1 }])
+  })
+
+  test('chunks that no classifier is for are named', async () => {
+    gpus('NVIDIA H200')
+    const wrong = await estimate('gpus', [...words, '-e', '400'], env)
+    expect(wrong.said).toContain('for chunks of 500 bases: a run with chunks of 400 ends with an error')
+    expect((await estimate('gpus', [...words, '-e', '400', '--any-length'], env)).said).toBe('')
   })
 
   test('of a kind that is not set up nothing is known', async () => {
