@@ -88,7 +88,8 @@ async function once({
     const [out, err, code] = await Promise.all([child.stdout.text(), child.stderr.text(), child.exited])
     signal.throwIfAborted()
     if (code === 0) return undefined
-    const lines = `${err}\n${out}`.split('\n').filter((line) => line.trim() !== '')
+    // Errors are last, and kept.
+    const lines = `${out}\n${err}`.split('\n').filter((line) => line.trim() !== '')
     // Why an index does not answer is said in the warnings alone, five times.
     const why = lines.filter((line) => /^WARNING: Retrying/.test(line)).slice(-1)
     return [...why, ...lines.filter((line) => !WARNING.test(line)).slice(-KEPT_LINES)]
