@@ -18,13 +18,22 @@ export async function missingWeights(situation: Situation): Promise<Pullable[]> 
   return [...(isMade ? [] : missing.models), ...(hasClassifiers ? [] : missing.classifiers)]
 }
 
-/** Asks for the sizes where the weights are published. */
+/** What was asked for before, by what and where: the plan of a set-up is made several times. */
+const asked = new Map<string, Expense>()
+
+/** Asks for the sizes where the weights are published, and says them. */
 export async function expenseOfWeights(situation: Situation): Promise<Expense> {
   const models = await missingWeights(situation)
   if (models.length === 0) return { seconds: 0, bytes: 0 }
-  const pulled = await pullModels({ ...pullOptions(situation.options), models, dryRun: true })
+  const { options } = situation
+  const key = [options.from, ...models.map(({ name }) => name)].join('\n')
+  const known = asked.get(key)
+  if (known !== undefined) return known
+  const pulled = await pullModels({ ...pullOptions(options), models, dryRun: true })
   const bytes = pulled.reduce((sum, each) => sum + each.bytes, 0)
-  return { seconds: bytes / USUAL_SPEED, bytes }
+  const expense = { seconds: bytes / USUAL_SPEED, bytes }
+  asked.set(key, expense)
+  return expense
 }
 
 export async function bringWeights(situation: Situation): Promise<void> {

@@ -5,7 +5,7 @@ import { UsageError } from '../../system/errors.ts'
 import type { Logger } from '../../system/logger.ts'
 import type { LiveTerminal } from '../../system/terminal.ts'
 import { bytes, count, duration, estimate } from '../../text/numbers.ts'
-import { requireInputs, requirePaths } from '../arguments.ts'
+import { requireFiles, requirePaths } from '../arguments.ts'
 import { classifierFiles, mlpOption } from '../classifiers.ts'
 import { command } from '../command.ts'
 import { confirm } from '../confirm.ts'
@@ -89,6 +89,8 @@ export default command({
       throw new UsageError(
         '--calibrate is missing: --precision fp8 needs a FASTA file of nucleotides like those of your runs',
       )
+    if (args.calibrate === '-')
+      throw new UsageError('--calibrate: expected a file that stays, got standard input')
     if (args.calibrate === 'none' && (args.precision === 'fp8' || args.precision === 'int8'))
       throw new UsageError(`--calibrate none is not for --precision ${args.precision}`)
     if (args.calibrate !== undefined && args.precision === 'fp32')
@@ -102,7 +104,8 @@ export default command({
       ...mlp.map(({ path }) => ['--mlp', path] as const),
       ['--wheels', wheels],
     ])
-    await requireInputs(calibrate === 'none' ? undefined : calibrate)
+    // It is read again whenever its models are made again: a pipe would be empty by then.
+    await requireFiles([['--calibrate', calibrate === 'none' ? undefined : calibrate]])
     const { planSetup, setUp } = await import('../../setup/index.ts')
     const isQuiet = configuration.effective.values.quiet
     const meter = isQuiet ? undefined : new Meter(logger, terminal)
