@@ -35,7 +35,9 @@ export const STEPS: readonly Step[] = [
   {
     name: 'weights',
     title: async (situation) => {
-      const names = (await missingWeights(situation)).map(({ name, licence }) => `${name} (${licence})`)
+      const names = (await missingWeights(situation)).map(({ name, licence }) => {
+        return `${/^\d+$/.test(name) ? `${name}_model.pth` : name} (${licence})`
+      })
       return names.length === 0 ? 'the weights' : `the weights of ${names.join(', ')}`
     },
     applies: () => true,

@@ -142,7 +142,7 @@ test('weights that are not named come from a folder, and both classifiers with t
   for (const name of ['300_model.pth', '500_model.pth']) cpSync(weights.mlp, join(media, name))
   const { stdout } = await me.succeed('setup', '--from', media, '--dry-run')
   expect(stdout).toContain(
-    '1. the weights of esm2:3B (MIT), dnabert_s (Apache-2.0), 300 (MIT), 500 (MIT): about',
+    '1. the weights of esm2:3B (MIT), dnabert_s (Apache-2.0), 300_model.pth (MIT), 500_model.pth (MIT): about',
   )
   expect(existsSync(me.home())).toBe(false)
   await me.succeed('setup', '--from', media, '--yes')
