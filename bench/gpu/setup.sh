@@ -84,7 +84,7 @@ step_killed() {
 step_doctor() {
   cli doctor 2>&1 | keep doctor
   make_reads "$READS" reads
-  cli estimate "$WORK/reads.fa" --expected-length 300 --any-length 2>&1 | keep doctor
+  cli estimate "$WORK/reads.fa" --expected-length 300 2>&1 | keep doctor
 }
 
 [ $# -gt 0 ] || set -- setup predict kept doctor
