@@ -64,7 +64,7 @@ describe.skipIf(!hasTriton)('what GPUs need beyond a bundle', () => {
       sources,
       gpu: { precision: 'fp16', attention: 'standard', calibrate: 'none', server },
     }
-  }, 60_000)
+  })
   afterAll(async () => {
     for (const name of Object.keys(process.env)) if (!(name in before)) delete process.env[name]
     Object.assign(process.env, before)
@@ -86,7 +86,7 @@ describe.skipIf(!hasTriton)('what GPUs need beyond a bundle', () => {
     said.length = 0
     expect(await deploy(request([0]))).toMatchObject({ repository: made.repository })
     expect(said).toEqual([])
-  }, 60_000)
+  })
 
   test('doctor says whether it is there for all GPUs', async () => {
     await changeHome((record) => ({ ...record, gpu: home.gpu! }))
@@ -117,14 +117,14 @@ describe.skipIf(!hasTriton)('what GPUs need beyond a bundle', () => {
       entries: { gpu: string }[]
     }
     expect(new Set(tuned.entries.map(({ gpu }) => gpu))).toEqual(new Set([KINDS.h200.name, KINDS.t4.name]))
-  }, 60_000)
+  })
 
   test('a plan that is cut off is built again', async () => {
     truncateSync(planOf('75', 'dnabert_s'), 10)
     expect(await findDeployment(request([0, 1]))).toMatchObject({ missing: ['plans', 'repository'] })
     await deploy(request([0, 1]))
     expect(await findDeployment(request([0, 1]))).toHaveProperty('ready')
-  }, 60_000)
+  })
 
   test('GPUs with little memory make the batches of all smaller, also of those that come later', async () => {
     await deploy(request([0, 3]))
@@ -133,7 +133,7 @@ describe.skipIf(!hasTriton)('what GPUs need beyond a bundle', () => {
     expect(small.profiles[0]?.opt[0]).toBeLessThan(16_384 / 64)
     await deploy(request([1]))
     expect((await readSidecar(planOf('75'))).profiles).toEqual(large.profiles)
-  }, 60_000)
+  })
 
   test('weights that are gone or others are said', async () => {
     const other = await writeRandomModels(folder.join('others'), 7)
@@ -142,7 +142,7 @@ describe.skipIf(!hasTriton)('what GPUs need beyond a bundle', () => {
     expect(existsSync(join(homePlace('derived'), backbonesId(base.manifest), 'bf16'))).toBe(false)
     const { sources: _, ...without } = otherHome
     await expect(deploy({ ...request([0]), home: without })).rejects.toThrow(DeployError)
-  }, 60_000)
+  })
 
   test('a precision that a GPU does not have is said before anything is made', async () => {
     const bf16 = { ...home, gpu: { ...home.gpu!, precision: 'bf16' as const } }
@@ -164,7 +164,7 @@ describe.skipIf(!hasTriton)('what GPUs need beyond a bundle', () => {
     const both = await Promise.all([deploy(bf16), deploy(bf16)])
     expect(both[0]?.repository).toBe(both[1]!.repository)
     expect(said.filter((message) => /: wrote .*plan/.test(message))).toHaveLength(2)
-  }, 60_000)
+  })
 
   test('all of it is known as ours, and goes with the bundle', async () => {
     const id = backbonesId(base.manifest)
@@ -192,5 +192,5 @@ describe.skipIf(!hasTriton)('what GPUs need beyond a bundle', () => {
     await removeBundle(id, { weights: false, owners: OWNERS })
     for (const place of ['bundles', 'derived', 'plans', 'repositories'] as const)
       expect(readdirSync(homePlace(place))).toEqual([])
-  }, 60_000)
+  })
 })

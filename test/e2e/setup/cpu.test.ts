@@ -52,7 +52,7 @@ describe('a machine without a GPU', () => {
     expect(found.filter((name) => name.endsWith('prediction_results.txt'))).toHaveLength(3)
     expect(table('seeds/reads_merged')).toBe(table('broad/reads_merged'))
     expect(table('reads_merged')).toBe(table('seeds/reads_merged'))
-  }, 60_000)
+  })
 
   test('has nothing left to do', async () => {
     const { stdout, stderr } = await me.succeed('setup')
@@ -84,7 +84,7 @@ describe('a machine without a GPU', () => {
     expect(classifiersOf(manifest)).toHaveLength(2)
     await me.succeed('setup', '--precision', 'fp32', '--yes')
     expect(me.record().bundle).toBe(before)
-  }, 60_000)
+  })
 
   test('makes a damaged bundle again from the weights on record', async () => {
     truncateSync(me.home('bundles', me.record().bundle, 'esm2/weights.bin'), 100)
@@ -122,17 +122,13 @@ test.each([
   ['FP8 without sequences', [...WEIGHTS, '--precision', 'fp8'], 64],
   ['a GPU that is not there', [...WEIGHTS, '--gpus', '0'], 64],
   ['a precision of GPUs without one', [...WEIGHTS, '--precision', 'bf16'], 64],
-])(
-  '%s: said, and nothing is changed',
-  async (_, words, code) => {
-    await using me = user({ CUDA_VISIBLE_DEVICES: '' })
-    const result = await me.run('setup', ...words, '--yes')
-    expect([result.code, result.stderr]).toEqual([code, expect.stringMatching(/error: /)])
-    const made = existsSync(me.home()) ? readdirSync(me.home(), { recursive: true, encoding: 'utf8' }) : []
-    expect(made.filter((name) => /manifest|home\.json/.test(name))).toEqual([])
-  },
-  20_000,
-)
+])('%s: said, and nothing is changed', async (_, words, code) => {
+  await using me = user({ CUDA_VISIBLE_DEVICES: '' })
+  const result = await me.run('setup', ...words, '--yes')
+  expect([result.code, result.stderr]).toEqual([code, expect.stringMatching(/error: /)])
+  const made = existsSync(me.home()) ? readdirSync(me.home(), { recursive: true, encoding: 'utf8' }) : []
+  expect(made.filter((name) => /manifest|home\.json/.test(name))).toEqual([])
+})
 
 test('weights that are not named come from a folder, and both classifiers with them', async () => {
   await using me = user({ CUDA_VISIBLE_DEVICES: '' })
@@ -150,7 +146,7 @@ test('weights that are not named come from a folder, and both classifiers with t
   const { manifest } = await openBundle(me.home('bundles', me.record().bundle))
   expect(classifiersOf(manifest).map(({ chunkLength }) => chunkLength)).toEqual([300, 500])
   expect(open((await me.succeed('setup', '--dry-run')).stdout)).toEqual([])
-}, 30_000)
+})
 
 test('weights that are nowhere are said, with what brings them', async () => {
   await using me = user({ CUDA_VISIBLE_DEVICES: '' })
@@ -165,25 +161,21 @@ describe.skipIf(!hasTerminal)('on a terminal', () => {
   test.each([
     ['n', false],
     ['y', true],
-  ])(
-    'the answer %s decides',
-    async (answer, isDone) => {
-      await using me = user()
-      using terminal = openTerminal(140, 40)
-      const program = [process.execPath, join(repository, 'src/cli/main.ts'), 'setup', ...WEIGHTS]
-      terminal.type(
-        `CUDA_VISIBLE_DEVICES= VIRNUCPRO_HOME=${me.home()} ${program.join(' ')}; echo ended $?`,
-        'Enter',
-      )
-      await terminal.until((screen) => screen.includes('Go on? [y/N]'))
-      expect(existsSync(me.home('bundles'))).toBe(false)
-      terminal.type(answer, 'Enter')
-      const screen = await terminal.until((each) => /^ended \d+/m.test(each))
-      expect(screen).toContain(isDone ? 'ended 0' : 'ended 64')
-      expect(existsSync(me.home('bundles'))).toBe(isDone)
-    },
-    30_000,
-  )
+  ])('the answer %s decides', async (answer, isDone) => {
+    await using me = user()
+    using terminal = openTerminal(140, 40)
+    const program = [process.execPath, join(repository, 'src/cli/main.ts'), 'setup', ...WEIGHTS]
+    terminal.type(
+      `CUDA_VISIBLE_DEVICES= VIRNUCPRO_HOME=${me.home()} ${program.join(' ')}; echo ended $?`,
+      'Enter',
+    )
+    await terminal.until((screen) => screen.includes('Go on? [y/N]'))
+    expect(existsSync(me.home('bundles'))).toBe(false)
+    terminal.type(answer, 'Enter')
+    const screen = await terminal.until((each) => /^ended \d+/m.test(each))
+    expect(screen).toContain(isDone ? 'ended 0' : 'ended 64')
+    expect(existsSync(me.home('bundles'))).toBe(isDone)
+  })
 })
 
 test('whoever cannot write to the home may look, and changes nothing', async () => {
@@ -207,7 +199,7 @@ test('whoever cannot write to the home may look, and changes nothing', async () 
   const changed = other('setup', '--precision', 'int8', '--yes')
   expect([changed.exitCode, changed.stderr.toString()]).toEqual([73, expect.stringContaining('read-only')])
   expect(readdirSync(me.home('bundles'))).toHaveLength(1)
-}, 30_000)
+})
 
 test('a disk that is too small is said before anything is made', async () => {
   if (process.getuid?.() !== 0 || Bun.which('mount') === null) return

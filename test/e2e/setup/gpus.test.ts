@@ -66,7 +66,7 @@ describe.skipIf(!hasTriton)('a machine with GPUs', () => {
     await Bun.write(short, Bun.file(WEIGHTS[5]!))
     const { stdout: more } = await me.succeed('setup', '--mlp', short, '--dry-run')
     expect(open(more)).toEqual([expect.stringContaining('for chunks of 300 bases')])
-  }, 60_000)
+  })
 
   test('whose four GPUs are of two kinds has plans for both, in the precision that both have', async () => {
     await using machine = await standInGpus({ gpus: ['a100', 't4', 't4', 'a100'] })
@@ -86,7 +86,7 @@ describe.skipIf(!hasTriton)('a machine with GPUs', () => {
     // The others alone have it.
     const { stdout } = await me.succeed('setup', '--gpus', '0,3', '--precision', 'bf16', '--dry-run')
     expect(stdout).toContain(`2 GPUs: 2 × ${KINDS.a100.name}, in bf16`)
-  }, 60_000)
+  })
 
   test('with eight of one kind has one set of plans, and is checked on all of them', async () => {
     const count = 8
@@ -97,7 +97,7 @@ describe.skipIf(!hasTriton)('a machine with GPUs', () => {
     expect(stderr.match(/: building a plan/g)).toHaveLength(2)
     expect(stderr).toContain('calls agree')
     await predicts(me, count)
-  }, 60_000)
+  })
 
   test('but without a server is told so before anything is made', async () => {
     await using machine = await standInGpus({ gpus: ['h200'] })
@@ -112,7 +112,7 @@ describe.skipIf(!hasTriton)('a machine with GPUs', () => {
     expect(code).toBe(69)
     expect(stderr).toContain('/nowhere/tritonserver')
     expect(existsSync(me.home('bundles'))).toBe(false)
-  }, 30_000)
+  })
 
   test('whose driver does not answer is not taken for one without GPUs', async () => {
     await using machine = await standInGpus({ gpus: ['h200'], driver: null })
@@ -121,19 +121,19 @@ describe.skipIf(!hasTriton)('a machine with GPUs', () => {
     expect([code, stderr]).toEqual([69, expect.stringContaining('the GPUs of this machine cannot be used: ')])
     expect(stderr).toContain('--precision fp32')
     expect(existsSync(me.home('bundles'))).toBe(false)
-  }, 30_000)
+  })
 
   test('that this process must not use says so', async () => {
     await using machine = await standInGpus({ gpus: ['h200'] })
     await using me = user({ ...machine.env, CUDA_VISIBLE_DEVICES: '' })
     const { stdout } = await me.succeed('setup', ...WEIGHTS, '--dry-run')
     expect(stdout).toContain('no GPU is set up (CUDA_VISIBLE_DEVICES= leaves none of 1 GPUs); the CPU')
-  }, 30_000)
+  })
 
   test('may be set up for its CPU alone', async () => {
     await using machine = await standInGpus({ gpus: ['h200'] })
     await using me = user(machine.env)
     await me.succeed('setup', ...WEIGHTS, '--precision', 'fp32', '--yes')
     expect(me.record().gpu).toBeUndefined()
-  }, 30_000)
+  })
 })
