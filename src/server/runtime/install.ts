@@ -18,9 +18,9 @@ import { isThere } from '../../system/same-file.ts'
 import { cannotWrite } from '../../system/system-error.ts'
 import { bytes } from '../../text/numbers.ts'
 import { RuntimeError } from './errors.ts'
-import { NVIDIA_INDEX, type Pin } from './pins.ts'
+import { NVIDIA_INDEX } from './pins.ts'
 import { pip } from './pip.ts'
-import { libraryName, type PrivatePlan, privateRuntime, readServer, SERVER_FILE } from './private.ts'
+import { libraryName, type PrivatePlan, privateRuntime, readServer, SERVER_FILE, works } from './private.ts'
 import { pythonFacts } from './python-facts.ts'
 import type { Runtime } from './runtime.ts'
 import { serverFacts } from './server-facts.ts'
@@ -44,26 +44,20 @@ const ON_NVIDIA_INDEX = /^tensorrt-cu12-libs==/
  */
 export async function installPrivate(plan: PrivatePlan, options: InstallOptions): Promise<Runtime> {
   const { onProgress = () => {}, signal } = options
-  const { folder, pin } = plan
+  const { folder, pin, gpus } = plan
   const work = async (lockSignal: AbortSignal): Promise<Runtime> => {
     const there = await readServer(folder)
-    if (there !== undefined && (await hasWhatItNeeds(folder, pin, lockSignal)))
-      return privateRuntime(folder, there)
-    const installation = new Installation(plan, onProgress, lockSignal)
-    await installation.run()
+    if (there !== undefined && (await works(folder, pin, lockSignal)))
+      return privateRuntime(folder, there, gpus)
+    await new Installation(plan, onProgress, lockSignal).run()
     const record = await readServer(folder)
     if (record === undefined) throw new RuntimeError(`${folder} was made, and cannot be used`)
-    return privateRuntime(folder, record)
+    return privateRuntime(folder, record, gpus)
   }
   return await withHomeLock(serverLock(pin.name), work, {
     signal,
     onWait: (owner) => onProgress(`waiting for ${owner}`),
   })
-}
-
-async function hasWhatItNeeds(folder: string, pin: Pin, signal: AbortSignal): Promise<boolean> {
-  const facts = await pythonFacts(join(folder, 'python'), {}, signal)
-  return typeof facts !== 'string' && facts.tensorrt === pin.tensorrt && facts.numpy !== null
 }
 
 /** One installation under the lock. */

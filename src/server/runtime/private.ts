@@ -36,6 +36,7 @@ export interface PrivatePlan {
   /** Folder to make. */
   readonly folder: string
   readonly pin: Pin
+  readonly gpus: readonly GpuFacts[]
   readonly python: BasePython
   /** What is downloaded, and where a folder of packages is not given, about. */
   readonly downloadBytes: number
@@ -85,6 +86,7 @@ export async function findPrivate(
     label: `a private server with Triton ${pin.triton} and TensorRT ${pin.tensorrt}`,
     folder: join(await writablePlace('servers'), pin.name),
     pin,
+    gpus,
     python: base,
     downloadBytes: wheels === undefined ? pin.downloadBytes : 0,
     diskBytes: pin.diskBytes,
@@ -192,7 +194,11 @@ export function libraryName(version: string): string {
 }
 
 /** Whether its Python has what it was made for: somebody may have changed files of it. */
-async function works(folder: string, { tensorrt }: Pin, signal: AbortSignal | undefined): Promise<boolean> {
+export async function works(
+  folder: string,
+  { tensorrt }: Pin,
+  signal: AbortSignal | undefined,
+): Promise<boolean> {
   const facts = await pythonFacts(join(folder, 'python'), {}, signal)
   return typeof facts !== 'string' && facts.numpy !== null && facts.runtime && facts.tensorrt === tensorrt
 }

@@ -110,10 +110,11 @@ test.skipIf(!hasTriton)(
        const { launch, builder, attention } = await room.openRuntime({ kind: 'private', name: '${NAME}' })
        await using server = await startServer({ ...launch, repository: ${JSON.stringify(repository)}, ports: ${ports} })
        const python = Bun.spawnSync([builder.python, '-c', 'import tensorrt_bindings as t; print(t.__version__)'])
-       console.log(server.endpoints.length, python.stdout.toString().trim(), attention)`,
+       const onT4 = await room.openRuntime({ kind: 'private', name: '${NAME}' }, { gpus: [{ computeCapability: '7.5' }] })
+       console.log(server.endpoints.length, python.stdout.toString().trim(), attention, onT4.attention)`,
       moved,
     )
-    expect(started).toBe('1 10.6.0 fused')
+    expect(started).toBe('1 10.6.0 fused standard')
 
     // The Python that it was made from is gone after an upgrade of the system.
     rmSync(join(moved, 'servers', NAME, 'venv/bin/python3'))
