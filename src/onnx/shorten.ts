@@ -13,7 +13,7 @@ const EXTERNAL = 1
 
 /**
  * A graph to measure speed with: it has the first of the layers only, which are the scopes `layer_1`, `layer_2` and so on, and
- * what follows the last layer follows the last one that is left. Each of its weights is one number over and over, made when the
+ * what follows the last layer follows the last one that is left. Each of its weights is one row over and over, made when the
  * graph is loaded, so that no file of weights is needed. What it computes means nothing and takes as long.
  *
  * @param model content of a graph file
@@ -47,14 +47,17 @@ function spread(weight: TensorProto): NodeProto {
   return create(NodeProtoSchema, { name, opType: 'Expand', input, output: [name] })
 }
 
-/** What the node takes: a number of the weight's type, which overflows nowhere, and the shape. */
+/** What the node takes: one row of small numbers of the weight's type, and the shape. */
 function spreadInputs(weight: TensorProto): TensorProto[] {
   const { dims, dataType } = weight
-  const number = Buffer.alloc(bytesPerElement(dataType as DataType))
-  if (dataType === DataType.float) number.writeFloatLE(0.01)
-  else number[0] = 1
+  const width = Number(dims.at(-1) ?? 1n)
   return [
-    create(TensorProtoSchema, { name: valueName(weight), dataType, rawData: number }),
+    create(TensorProtoSchema, {
+      name: valueName(weight),
+      dataType,
+      dims: [BigInt(width)],
+      rawData: numbers(dataType as DataType, width, Number(dims.at(-2) ?? 1n)),
+    }),
     create(TensorProtoSchema, {
       name: shapeName(weight),
       dataType: DataType.int64,
@@ -62,4 +65,26 @@ function spreadInputs(weight: TensorProto): TensorProto[] {
       rawData: new Uint8Array(BigInt64Array.from(dims).buffer),
     }),
   ]
+}
+
+/**
+ * Numbers that differ: products of equal ones take a processor less power, and it is faster then.
+ *
+ * @param inputs of the product; the more, the smaller the numbers
+ */
+function numbers(type: DataType, count: number, inputs: number): Uint8Array {
+  const random = seeded()
+  if (type !== DataType.float)
+    return Uint8Array.from({ length: count * bytesPerElement(type) }, () => 64 * random())
+  const values = Float32Array.from({ length: count }, () => (random() - 0.5) / Math.sqrt(inputs))
+  return new Uint8Array(values.buffer)
+}
+
+/** Uniform between 0 and 1; Park & Miller 1988, doi:10.1145/63039.63042. */
+function seeded(): () => number {
+  let state = 1
+  return () => {
+    state = (state * 48_271) % 2_147_483_647
+    return state / 2_147_483_647
+  }
 }
