@@ -25,9 +25,10 @@ export interface Work {
 const PROGRAM_SECONDS = 0.5
 /** Weights are read twice, to compare them and to load them. */
 const WEIGHT_BYTES_PER_SECOND = 0.7e9
-/** A server and its models on the first GPU and on each further one, and the time that it takes to end. */
-const SERVER_SECONDS = 8
-const SERVER_SECONDS_PER_GPU = 3.5
+/** A server without its models, and the bytes of models that come to the first GPU in a second; each further GPU takes a part of that. */
+const SERVER_SECONDS = 2
+const SERVED_BYTES_PER_SECOND = 1.1e9
+const FURTHER_GPU = 0.6
 /** A frame on its way through the program, besides the models, and each number of its embeddings: journal, features, classifier. */
 const FRAME_SECONDS = 25e-6
 const NUMBER_SECONDS = 20e-9
@@ -52,7 +53,8 @@ export function runTime(way: Way, work: Work): RunTime | undefined {
     return { start, reading: preparing, computing: models + program, finishing }
   }
   const gpus = way.devices.reduce((sum, { count }) => sum + count, 0)
-  const server = way.kind === 'server' ? 0 : SERVER_SECONDS + SERVER_SECONDS_PER_GPU * gpus
+  const loading = (way.weightBytes / SERVED_BYTES_PER_SECOND) * (1 + FURTHER_GPU * (gpus - 1))
+  const server = way.kind === 'server' ? 0 : SERVER_SECONDS + loading
   const start = PROGRAM_SECONDS + server
   // Only what comes before the first batch is not hidden behind the GPUs.
   const first = Math.min(preparing, preparing * (FIRST_FRAMES / Math.max(1, figures.frames)))
