@@ -2,7 +2,7 @@ import { access, constants, readdir, readFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import * as v from 'valibot'
 import { homePlace, privateFolder, type ServerChoice, writablePlace } from '../../home/index.ts'
-import { type Gpu, machineFacts } from '../../machine/index.ts'
+import { type Gpu, type MachineFacts, machineFacts } from '../../machine/index.ts'
 import { parseJson } from '../../system/json.ts'
 import { cannotRead } from '../../system/system-error.ts'
 import { type BasePython, findBasePython } from './base-python.ts'
@@ -70,7 +70,7 @@ export async function findPrivate(
   const capabilities = gpus.map(({ computeCapability }) => computeCapability)
   const pin = pinFor(capabilities)
   if (pin === undefined) return [unsupportedGpus(gpus)]
-  const machine = await machineProblem()
+  const machine = machineProblem(await machineFacts())
   if (machine !== undefined) return [machine]
   const installed = await installedServer(pin.name)
   if (installed !== undefined && (await works(installed.folder, pin, signal)))
@@ -105,8 +105,11 @@ async function missingPackages({ server, packages }: Pin, folder: string): Promi
 }
 
 /** Why packages of the server do not run on this machine; undefined where they do. */
-async function machineProblem(): Promise<string | undefined> {
-  const { os, arch, glibc } = await machineFacts()
+export function machineProblem({
+  os,
+  arch,
+  glibc,
+}: Pick<MachineFacts, 'os' | 'arch' | 'glibc'>): string | undefined {
   const packages = 'the packages of a private server'
   if (os !== 'linux' || arch !== 'x64')
     return `${packages} are for Linux on x86-64, and this is ${os} on ${arch}`

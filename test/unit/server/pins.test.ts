@@ -2,6 +2,7 @@ import { expect, test } from 'bun:test'
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { imageTagFor, LEAST_GLIBC, NVIDIA_INDEX, PINS, pinFor } from '../../../src/server/runtime/pins.ts'
+import { machineProblem } from '../../../src/server/runtime/private.ts'
 import { bytes } from '../../../src/text/numbers.ts'
 
 const pinned = (...capabilities: string[]) => pinFor(capabilities)?.tensorrt
@@ -32,4 +33,14 @@ test('the documentation has the same versions, packages and sizes', () => {
   for (const tag of ['26.09-py3', '25.03-py3']) expect(text).toContain(`\`${tag}\``)
   expect(text).toContain(`--extra-index-url ${NVIDIA_INDEX} `)
   expect(text).toContain(`glibc ${LEAST_GLIBC} or later`)
+})
+
+test('a system whose C library is too old is shown the way to a container', () => {
+  const linux = { os: 'linux', arch: 'x64' }
+  for (const glibc of ['2.35', '2.36', '3.0']) expect(machineProblem({ ...linux, glibc })).toBeUndefined()
+  for (const glibc of ['2.28', '2.34'])
+    expect(machineProblem({ ...linux, glibc })).toMatch(/RHEL 8 and 9.*Apptainer/)
+  expect(machineProblem(linux)).toMatch(/another C library.*Apptainer/)
+  expect(machineProblem({ os: 'linux', arch: 'arm64', glibc: '2.36' })).toMatch(/Linux on x86-64/)
+  expect(machineProblem({ os: 'darwin', arch: 'x64' })).toMatch(/Linux on x86-64/)
 })
