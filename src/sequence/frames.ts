@@ -23,6 +23,12 @@ export interface OpenFrame {
   protein: Uint8Array
 }
 
+/**
+ * Why a chunk has no open frame: each has a stop codon; it has no codon at all; or every codon of a frame without a stop
+ * codon has a letter other than A, C, G, T.
+ */
+export type Silence = 'no_open_frame' | 'too_short' | 'ambiguous_bases'
+
 /** What {@link openFrames} may be asked for. */
 export interface OpenFrameOptions {
   /**
@@ -56,6 +62,14 @@ export function openFrames(chunk: Uint8Array, options: OpenFrameOptions = {}): O
     frames.push({ frame: FRAMES[f]!, nucleotide, protein })
   }
   return frames
+}
+
+/** Why {@link openFrames} finds nothing in a chunk. */
+export function silenceOf(chunk: Uint8Array): Silence {
+  if (chunk.length < 3) return 'too_short'
+  const open = findOpen(chunk)
+  const isOpen = FRAMES.some((_, f) => (open & (1 << f)) !== 0 && codonCount(chunk, f % 3) > 0)
+  return isOpen ? 'ambiguous_bases' : 'no_open_frame'
 }
 
 /**

@@ -3,6 +3,13 @@
 // Cutting: a list for a record, a generator for a chromosome.
 export { type ChunkBounds, ChunkLengthError, chunkBounds, eachChunk } from './chunk.ts'
 // Translating: only frames without a stop codon come back.
-export { type FrameName, type OpenFrame, type OpenFrameOptions, openFrames } from './frames.ts'
+export {
+  type FrameName,
+  type OpenFrame,
+  type OpenFrameOptions,
+  openFrames,
+  type Silence,
+  silenceOf,
+} from './frames.ts'
 // Both.
 export { type OpenChunk, openChunks } from './open-chunks.ts'
