@@ -22,6 +22,7 @@ const ROOMS = [
   'pull',
   'checkpoint',
   'monitor',
+  'results',
   'tables',
   'settings',
   'home',

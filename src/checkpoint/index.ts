@@ -25,6 +25,6 @@ export { isFileOfAnyRun, listOwnRuns, type OwnRun } from './own-runs.ts'
 // The `.pt` files of a part.
 export { damagedPartFile, writePartFiles } from './part-files.ts'
 // The state of a run on disk.
-export { RunFolder } from './run-folder.ts'
+export { type DerivedFiles, RunFolder } from './run-folder.ts'
 // What files without a record are.
 export { beginsAsCheckpoint, firstBytes, isFastaOfRun, isStateFile } from './state-files.ts'

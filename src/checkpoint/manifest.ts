@@ -32,6 +32,8 @@ const ManifestSchema = v.object({
   result: v.optional(v.record(v.string(), v.number())),
   /** SHA-256 of the tables of a finished run, by name. */
   tables: v.optional(v.record(v.string(), v.string())),
+  /** What was made from them: by which rule, and the SHA-256 of each file by its name. */
+  derived: v.optional(v.object({ rule: v.string(), files: v.record(v.string(), v.string()) })),
 })
 
 /** What a run works on, and with what; decides whether an interrupted run may be continued. */

@@ -240,13 +240,65 @@ export class RunFolder {
   }
 
   /** Marks the run as finished and removes its working files. */
-  async finish(result: Record<string, number>, tables: readonly string[]): Promise<void> {
-    const digests: Record<string, string> = {}
-    for (const path of tables) digests[basename(path)] = await sha256File(path)
-    this.#manifest = { ...this.#manifest, status: 'finished', result, tables: digests }
+  async finish(
+    result: Record<string, number>,
+    tables: readonly string[],
+    derived: DerivedFiles,
+  ): Promise<void> {
+    this.#manifest = { ...this.#manifest, status: 'finished', result, tables: await digestsOf(tables) }
+    await this.keepDerived(derived)
+  }
+
+  /**
+   * Whether what is made from the tables of a finished run is there, as the rule makes it.
+   * @throws UsageError for a file that was changed since
+   */
+  async hasDerived({ rule, files }: DerivedFiles): Promise<boolean> {
+    const before = this.#manifest.derived
+    let isThere = before?.rule === rule
+    for (const path of files) {
+      const expected = before?.files[basename(path)]
+      const digest = await sha256File(path).catch(() => undefined)
+      isThere &&= digest !== undefined && expected !== undefined
+      if (digest !== undefined && expected !== undefined && digest !== expected) throw changedSince(path)
+    }
+    return isThere
+  }
+
+  /** Before files that were made from the tables are replaced: a kill meanwhile must not look like a change by somebody else. */
+  async forgetDerived(): Promise<void> {
+    if (this.#manifest.derived === undefined) return
+    const { derived: _, ...manifest } = this.#manifest
+    this.#manifest = manifest
+    await this.#save()
+  }
+
+  /** Records what was made from the tables of a finished run, and removes working files. */
+  async keepDerived({ rule, files }: DerivedFiles): Promise<void> {
+    this.#manifest = { ...this.#manifest, derived: { rule, files: await digestsOf(files) } }
     await this.#save()
     await this.#record.removeBelow(this.files.work)
   }
+}
+
+/** What is made from the tables: by which rule, and where it lies. */
+export interface DerivedFiles {
+  rule: string
+  files: readonly string[]
+}
+
+async function digestsOf(paths: readonly string[]): Promise<Record<string, string>> {
+  const digests: Record<string, string> = {}
+  for (const path of paths) digests[basename(path)] = await sha256File(path)
+  return digests
+}
+
+function changedSince(path: string): UsageError {
+  return new UsageError(
+    `${path} is not as the finished run wrote it: it was changed or damaged since. ` +
+      'Move it away to compute it again',
+    { detail: { code: 'place-taken', data: { path } } },
+  )
 }
 
 /** What becomes of a run that the folder holds. */
@@ -262,13 +314,7 @@ async function continued(before: RunManifest, options: RunFolderOptions): Promis
     // Results that were taken away are made once more.
     if (digest === undefined) return 'fresh'
     const expected = before.tables?.[basename(path)]
-    if (expected !== undefined && digest !== expected) {
-      throw new UsageError(
-        `${path} is not as the finished run wrote it: it was changed or damaged since. ` +
-          'Move it away to compute it again',
-        { detail: { code: 'place-taken', data: { path } } },
-      )
-    }
+    if (expected !== undefined && digest !== expected) throw changedSince(path)
   }
   await requireSameStreams(before, options)
   return 'finished'

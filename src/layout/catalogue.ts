@@ -9,6 +9,8 @@ export const FOLDERS = {
   nucleotideFolder: '{stem}_nucleotide',
   proteinFolder: '{stem}_protein',
   mergedFolder: '{stem}_merged',
+  /** Tables for people and other programs. */
+  results: '{stem}_results',
   /** What says how the run went: summary, page, metrics. */
   report: '{stem}_report',
   /** What lets an interrupted run go on; see {@link STATE_FILES}. */
@@ -25,10 +27,11 @@ interface RunFile {
   /**
    * - `intermediate`: removed at the end of a run that does not keep it
    * - `result`: makes a run finished, and is compared before the run counts as such
+   * - `derived`: made from the results and the input, and made again where it is missing
    * - `about`: says something about the run or its input
    * - `shared`: all runs in an output folder write into it
    */
-  role: 'intermediate' | 'result' | 'about' | 'shared'
+  role: 'intermediate' | 'result' | 'derived' | 'about' | 'shared'
   /** How a file without a record, from another program or from version 0.1.0, is recognized; `recorded`: not at all. */
   content: string
   /** Names that earlier versions of the original or of Broad's fork gave; recognized and never written. */
@@ -113,6 +116,10 @@ export const FILES = {
     role: 'result',
     content: 'chunkCalls',
   },
+  /** Calls of all records. */
+  contigs: { folder: 'results', name: 'contigs.tsv', role: 'derived', content: 'recorded' },
+  /** All chunks of all records, with coordinates. */
+  chunks: { folder: 'results', name: 'chunks.tsv', role: 'derived', content: 'recorded' },
   /** Says beside the tables of a demonstration what they are. */
   demonstration: {
     folder: 'mergedFolder',

@@ -10,6 +10,7 @@ export {
   STATES_FOLDER,
 } from './catalogue.ts'
 export {
+  derivedFiles,
   madeBy,
   type OutputPaths,
   outputPaths,

@@ -118,7 +118,16 @@ export function sharedFiles(root: string): { failed: string; broadState: string 
 
 /** The tables: a run that has finished has them all. */
 export function resultFiles(paths: OutputPaths): string[] {
-  return fixedFiles(paths).flatMap(([file, path]) => (FILES[file].role === 'result' ? [path] : []))
+  return filesOf(paths, 'result')
+}
+
+/** What is made from the tables and the input. */
+export function derivedFiles(paths: OutputPaths): string[] {
+  return filesOf(paths, 'derived')
+}
+
+function filesOf(paths: OutputPaths, role: 'result' | 'derived'): string[] {
+  return fixedFiles(paths).flatMap(([file, path]) => (FILES[file].role === role ? [path] : []))
 }
 
 /** All files of which a run has one, with their paths. */

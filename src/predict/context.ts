@@ -1,6 +1,7 @@
 import type { FailedPart, FileRecord, RunFolder, RunLock } from '../checkpoint/index.ts'
 import type { OutputPaths } from '../layout/index.ts'
 import type { RunMonitor, RunStats } from '../monitor/index.ts'
+import type { InputStructure, ResultsCounts } from '../results/index.ts'
 import type { PredictOptions } from '../settings/index.ts'
 import type { WarningKeeper } from '../system/logger.ts'
 import type { FailureList } from './failures.ts'
@@ -21,6 +22,10 @@ export interface Run {
   readonly monitor: RunMonitor
   /** Records left out or unusual. */
   readonly records: RecordReport
+  /** What the input holds besides what is computed. */
+  readonly structure: InputStructure
+  /** How many records are called what, once the results are written. */
+  readonly calls: ResultsCounts
   /** Frames that could not be computed. */
   readonly failures: FailureList
   readonly started: Date

@@ -4,11 +4,13 @@ import { writeFailedFiles } from '../checkpoint/index.ts'
 import { FILES, recognizer, resultFiles } from '../layout/index.ts'
 import type { BroadRun } from '../legacy/index.ts'
 import { writeReport } from '../report/index.ts'
+import { Results } from '../results/index.ts'
 import { writeAtomically } from '../system/atomic.ts'
 import { VirnucproError } from '../system/errors.ts'
 import { writeTables } from '../tables/index.ts'
 import { count } from '../text/numbers.ts'
 import type { IncompletePart, Run } from './context.ts'
+import { derivedOf, resultsOptions } from './derived.ts'
 import { resultCounts, warnOfEmptyTables } from './result.ts'
 import { keepSpeed } from './speed.ts'
 
@@ -39,20 +41,22 @@ export async function finish(
   if (failed.length > 0) return
   await keepSpeed(run)
   await removeIntermediates(run)
-  await run.folder.finish(resultCounts(stats.counts), resultFiles(paths))
+  await run.folder.finish(resultCounts(stats.counts), resultFiles(paths), derivedOf(run))
   await broad?.complete(parts)
 }
 
 async function writeResults(run: Run, failed: readonly IncompletePart[]): Promise<void> {
-  const { folder, models, monitor, paths, record, signal, stats } = run
+  const { folder, models, monitor, paths, record, signal, stats, structure } = run
   const numbers = new Set(failed.map(({ part }) => part))
   const { stamp } = models
-  const tables = await monitor.during('tables', () =>
-    writeTables(paths, folder.scores(stats.counts.parts, numbers, signal), {
-      stamp,
-      spillPath: folder.files.sorted,
-    }),
-  )
+  const tables = await monitor.during('tables', async () => {
+    await using results = await Results.begin(paths, structure, resultsOptions(run, stamp))
+    const scores = results.through(folder.scores(stats.counts.parts, numbers, signal))
+    const counts = await writeTables(paths, scores, { stamp, spillPath: folder.files.sorted })
+    await results.commit()
+    Object.assign(run.calls, results.counts)
+    return counts
+  })
   if (stamp !== undefined)
     await writeAtomically(paths.demonstration, `${basename(paths.mergedFolder)}: ${stamp}\n`)
   await run.failures.finish()

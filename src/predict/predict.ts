@@ -3,6 +3,7 @@ import { FileRecord, RUN_FORMAT, RunFolder, RunLock, type RunManifest } from '..
 import { speedHere } from '../estimate/index.ts'
 import { madeBy, type OutputPaths, outputPaths, resultFiles } from '../layout/index.ts'
 import { RunMonitor, RunStats, requireMetricsPort } from '../monitor/index.ts'
+import { InputStructure, requireOrder } from '../results/index.ts'
 import type { PredictOptions } from '../settings/index.ts'
 import { limitedThreads } from '../system/cores.ts'
 import type { Detail } from '../system/error-codes.ts'
@@ -12,11 +13,12 @@ import { settleWithin } from '../system/settle-within.ts'
 import type { LiveTerminal } from '../system/terminal.ts'
 import { Beginning } from './beginning.ts'
 import { filesInUse, type InUse, refuseFilesInUse } from './claim.ts'
+import { remakeDerived } from './derived.ts'
 import { FailureList } from './failures.ts'
 import { RunInputs } from './inputs.ts'
 import { openModels, type RunModels } from './models.ts'
 import { RecordReport } from './records.ts'
-import { type PredictResult, reportCounts, resultCounts } from './result.ts'
+import { type PredictResult, reportCalls, reportCounts, resultCounts } from './result.ts'
 import { execute } from './run.ts'
 
 /** What a run is given besides its options. */
@@ -42,6 +44,7 @@ export async function predict(asked: PredictOptions, context: PredictContext): P
   const logger = new WarningKeeper(context.logger, context.warnings)
   const options = { ...asked, threads: limitedThreads(asked.threads, logger) }
   const paths = outputPaths({ ...options, input: options.inputs[0] ?? '-' })
+  requireOrder(options)
   if (options.metricsPort !== undefined) await requireMetricsPort(options.metricsPort)
   await refuseFilesInUse(paths, [...filesInUse(options), ...(context.inUse ?? [])])
   await using lock = await RunLock.acquire(`${paths.state}.lock`)
@@ -74,7 +77,21 @@ export async function predict(asked: PredictOptions, context: PredictContext): P
         await beginning.claim()
       },
     })
-    if (folder.status === 'finished') return finishedBefore(folder.result, paths, logger)
+    if (folder.status === 'finished') {
+      await remakeDerived({
+        options,
+        paths,
+        folder,
+        record,
+        inputs: opened,
+        stamp: models.stamp,
+        logger,
+        signal,
+      })
+      return finishedBefore(folder.result, paths, logger)
+    }
+    using structure = new InputStructure(await folder.makeWorkFolder())
+    const calls = { viral: 0, non_viral: 0, ambiguous: 0, uncalled: 0 }
     const stats = new RunStats(options.inputs, options.expectedLength)
     const records = new RecordReport(paths.invalidRecords, stats.counts, logger)
     const monitor = new RunMonitor({
@@ -108,6 +125,8 @@ export async function predict(asked: PredictOptions, context: PredictContext): P
       stats,
       monitor,
       records,
+      structure,
+      calls,
       failures: new FailureList(paths.failedFrames),
       started: new Date(),
       logger,
@@ -119,6 +138,7 @@ export async function predict(asked: PredictOptions, context: PredictContext): P
     })
     const counts = resultCounts(stats.counts)
     reportCounts(counts, paths.mergedFolder, logger)
+    reportCalls(calls, paths.results, logger)
     if (signal.aborted)
       logger.info(`the run had finished by then: its results in ${paths.mergedFolder} stand`)
     return { ...counts, failedParts: stats.counts.failedParts, alreadyFinished: false, paths }

@@ -1,6 +1,6 @@
 import { damagedPartFile } from '../checkpoint/index.ts'
 import { type ReadOptions, readSequences, type SequenceRecord } from '../fasta/index.ts'
-import { openChunks } from '../sequence/index.ts'
+import { openChunks, silenceOf } from '../sequence/index.ts'
 import { UsageError } from '../system/errors.ts'
 import type { Run } from './context.ts'
 import type { PreparedFiles } from './intermediates.ts'
@@ -53,7 +53,7 @@ async function readOptions({ folder, inputs, logger, options, records, signal }:
  * them into parts. Holds one record and one part at a time.
  */
 async function* partsOf(
-  { options, signal, stats }: Run,
+  { options, records: { leftOut }, signal, stats, structure }: Run,
   read: ReadOptions,
   files: PreparedFiles | undefined,
 ): AsyncGenerator<Part> {
@@ -67,14 +67,18 @@ async function* partsOf(
     signal.throwIfAborted()
   }
   if (part.ids.length > 0) yield part
+  leftOut.describe(structure, Infinity)
 
   /** Yields each part that a record fills. */
   function* addRecord({ id, sequence, source }: SequenceRecord): Generator<Part> {
+    leftOut.describe(structure, stats.counts.records)
+    structure.record(id, source, sequence.length)
     stats.record(source, sequence.length)
     for (const { index, chunk, frames } of openChunks(sequence, expectedLength, { keepEmpty })) {
       const chunkId = `${id}_chunk_${index}`
       files?.addChunk(chunkId, chunk)
       stats.chunk(chunk.length, frames.length)
+      structure.chunk(frames, () => silenceOf(chunk))
       for (const { frame, nucleotide, protein } of frames) {
         const frameId = chunkId + frame
         part.ids.push(frameId)

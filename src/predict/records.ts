@@ -2,6 +2,7 @@ import { type InvalidRecord, newReadStatistics, type OnInvalid, type ReadOptions
 import type { RunCounts } from '../monitor/index.ts'
 import type { Logger } from '../system/logger.ts'
 import { count } from '../text/numbers.ts'
+import { LeftOut } from './left-out.ts'
 import { ListFile } from './list-file.ts'
 
 /** Warnings about records left out that are shown one by one; the list goes on. */
@@ -15,6 +16,7 @@ export class RecordReport implements AsyncDisposable {
   readonly #logger: Logger
   readonly #statistics = newReadStatistics()
   #pending: InvalidRecord[] = []
+  readonly leftOut = new LeftOut()
   #unusual = 0
   #lastUnusual = ''
   readonly #shown = new Map<string, number>()
@@ -44,6 +46,7 @@ export class RecordReport implements AsyncDisposable {
       ...(signal === undefined ? {} : { signal }),
       onInvalidRecord: (record) => {
         this.#pending.push(record)
+        this.leftOut.add(record, this.#statistics.records)
         this.#report(record)
       },
     }

@@ -1,5 +1,6 @@
 import type { OutputPaths } from '../layout/index.ts'
 import { pick, type RunCounts, zeros } from '../monitor/index.ts'
+import type { ResultsCounts } from '../results/index.ts'
 import type { Logger } from '../system/logger.ts'
 import { count } from '../text/numbers.ts'
 
@@ -41,6 +42,15 @@ export function reportCounts(result: ResultCounts, folder: string, logger: Logge
   )
   logger.info(
     `${viralFrames} of ${count(frames, 'frame')} and ${viralChunks} of ${count(calledChunks, 'chunk')} viral: ${folder}`,
+  )
+}
+
+/** The last line of a run. */
+export function reportCalls(calls: ResultsCounts, folder: string, logger: Logger): void {
+  const { viral, non_viral, ambiguous, uncalled } = calls
+  const all = count(viral + non_viral + ambiguous + uncalled, 'record')
+  logger.info(
+    `${viral} of ${all} called viral, ${ambiguous} ambiguous, ${uncalled} without a call: ${folder}`,
   )
 }
 

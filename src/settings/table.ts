@@ -8,6 +8,7 @@ import {
   fileStem,
   gpus,
   header,
+  numberFrom,
   oneOf,
   paths,
   text,
@@ -21,6 +22,8 @@ import {
 
 /** Larger batches no longer fit the caches of a CPU: 2,048 tokens were the fastest of 1,024 to 4,096. */
 export const CPU_TOKEN_BUDGET = 2048
+
+const share = numberFrom('N', 0, 1)
 
 const fileSettings = section('Input and output', {
   input: option(
@@ -175,6 +178,33 @@ const computeSettings = section('Where and how to compute', {
   }),
 })
 
+const callSettings = section('Calls of contigs', {
+  call: option(
+    oneOf('weighted', 'majority', 'any'),
+    'how [a contig is called](results.md#the-call-of-a-contig) from its chunks: by the weighted difference of their scores, by most of them, or viral by a single one',
+    { default: 'weighted' },
+  ),
+  callDelta: option(
+    share,
+    'with `weighted`: viral above this weighted difference, not viral below its negative',
+    { default: 0.3 },
+  ),
+  callHigh: option(share, 'least weighted difference of the tier `high`', { default: 0.7 }),
+  callModerate: option(share, 'least weighted difference of the tier `moderate`', { default: 0.5 }),
+  callLow: option(share, 'least weighted difference of the tier `low`', { default: 0.3 }),
+  callChunks: option(wholeNumber('N', 0), 'with fewer scored chunks the tier is one lower', { default: 5 }),
+  callConfident: option(share, 'a chunk is clear with a score above this for one class …', { default: 0.8 }),
+  callOpposing: option(share, '… and one below this for the other', { default: 0.3 }),
+  callBoth: option(share, 'a chunk with both scores above this does not count in the share of clear ones', {
+    default: 0.7,
+  }),
+  callShare: option(
+    share,
+    'share of chunks that are clear and of the same class as the call, for a tier above `low`; 0 asks for none',
+    { default: 0.1 },
+  ),
+})
+
 const resumeSettings = section('Starting again', {
   resume: flag('continue an interrupted run in the same output folder', { default: false }),
   force: flag(
@@ -225,6 +255,7 @@ export const settings = named({
   ...fileSettings,
   ...modelSettings,
   ...computeSettings,
+  ...callSettings,
   ...resumeSettings,
   ...monitorSettings,
   ...commonSettings,

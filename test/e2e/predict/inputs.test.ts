@@ -117,7 +117,12 @@ test.each([
 })
 
 test('without --keep-intermediate only the tables and the report stay', async () => {
-  expect((await predict(`>a\n${OPEN}\n`)).files).toEqual(['.virnucpro', 'in_merged', 'in_report'])
+  expect((await predict(`>a\n${OPEN}\n`)).files).toEqual([
+    '.virnucpro',
+    'in_merged',
+    'in_report',
+    'in_results',
+  ])
 })
 
 test('mates in two files get /1 and /2, piped as well, and the table says which is which', async () => {

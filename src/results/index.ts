@@ -1,0 +1,8 @@
+// Results for people and other programs: every record of the input with its call, every chunk with its place.
+
+// How a record is called from its chunks.
+export { type CallRule, requireOrder, ruleOf } from './call.ts'
+// What is known of records and chunks before anything is scored.
+export { InputStructure, isAboutRecord } from './structure.ts'
+// The tables.
+export { Results, type ResultsCounts, type ResultsOptions } from './write.ts'

@@ -1,0 +1,99 @@
+import type { ByteSink } from '../system/atomic.ts'
+
+const BUFFER_BYTES = 1 << 17
+/** Room that a row without its names never exceeds. */
+const MOST = 1 << 9
+const TAB = 9
+const LINE_FEED = 10
+const DASH = 0x2d
+
+/** Every score that four decimals can say. */
+const SCORES: Uint8Array[] = []
+const SCALE = 10_000
+for (let n = 0; n <= SCALE; n++) SCORES.push(Buffer.from((n / SCALE).toFixed(4)))
+
+/** The bytes of words, so that none is made twice. */
+export function spellings<const Word extends string>(
+  words: readonly Word[],
+): Readonly<Record<Word, Uint8Array>> {
+  return Object.fromEntries(words.map((word) => [word, Buffer.from(word)])) as unknown as Record<
+    Word,
+    Uint8Array
+  >
+}
+
+const NA = Buffer.from('NA')
+
+/** Rows of a table as bytes: no text is made for a cell. */
+export class Rows {
+  readonly #sink: ByteSink
+  #bytes = new Uint8Array(BUFFER_BYTES)
+  #used = 0
+  #isRowBegun = false
+
+  constructor(sink: ByteSink) {
+    this.#sink = sink
+  }
+
+  get isFull(): boolean {
+    return this.#used > BUFFER_BYTES / 2
+  }
+
+  async flush(): Promise<void> {
+    await this.#sink.write(this.#bytes.subarray(0, this.#used))
+    this.#used = 0
+  }
+
+  /** A cell of text, UTF-8. */
+  text(bytes: Uint8Array, length = bytes.length): void {
+    this.#begin(length)
+    const target = this.#bytes
+    let used = this.#used
+    // Names are short: a loop is faster than a copy.
+    for (let i = 0; i < length; i++) target[used++] = bytes[i] as number
+    this.#used = used
+  }
+
+  /** Cells in which there is nothing to say. */
+  missing(cells = 1): void {
+    for (let i = 0; i < cells; i++) this.text(NA)
+  }
+
+  /** A whole number of at least 0. */
+  whole(value: number): void {
+    this.#begin(0)
+    let digits = 1
+    for (let rest = value; rest >= 10; rest = Math.floor(rest / 10)) digits++
+    for (let at = this.#used + digits - 1, rest = value; at >= this.#used; at--) {
+      const tenth = Math.floor(rest / 10)
+      this.#bytes[at] = 48 + rest - 10 * tenth
+      rest = tenth
+    }
+    this.#used += digits
+  }
+
+  /** A number from -1 to 1, with four decimals; halves away from 0. */
+  score(value: number): void {
+    const rounded = Math.round(Math.abs(value) * SCALE)
+    const text = SCORES[rounded] as Uint8Array
+    this.#begin(0)
+    if (value < 0 && rounded > 0) this.#bytes[this.#used++] = DASH
+    for (let i = 0; i < text.length; i++) this.#bytes[this.#used++] = text[i] as number
+  }
+
+  endRow(): void {
+    this.#bytes[this.#used++] = LINE_FEED
+    this.#isRowBegun = false
+  }
+
+  /** Begins a cell. */
+  #begin(bytes: number): void {
+    if (this.#used + bytes + MOST > this.#bytes.length) {
+      const larger = new Uint8Array(2 * this.#bytes.length + bytes)
+      larger.set(this.#bytes.subarray(0, this.#used))
+      this.#bytes = larger
+    }
+    if (this.#isRowBegun) this.#bytes[this.#used++] = TAB
+    this.#isRowBegun = true
+  }
+}

@@ -1,0 +1,330 @@
+import type { OutputPaths } from '../layout/index.ts'
+import { eachChunk, type FrameName, type Silence } from '../sequence/index.ts'
+import { AtomicFile } from '../system/atomic.ts'
+import { DataError } from '../system/errors.ts'
+import { printable } from '../system/printable.ts'
+import type { ScoredFrames } from '../tables/index.ts'
+import { CALLS, type Call, type CallRule, Evidence, TIERS } from './call.ts'
+import { Rows, spellings } from './rows.ts'
+import {
+  FRAME_MASK,
+  FRAMES,
+  type InputStructure,
+  type LeftOutReason,
+  RECORD_REASONS,
+  type StructureReader,
+  silenceIn,
+} from './structure.ts'
+
+const CONTIG_COLUMNS =
+  'seq_name length n_chunks n_scored n_viral viral_fraction virus_score others_score weighted_delta call tier status reason'
+const CHUNK_COLUMNS =
+  'seq_name chunk start end n_frames best_frame virus_score others_score call status reason'
+
+const SILENCES = ['no_open_frame', 'ambiguous_bases', 'too_short'] as const
+const STATUSES = ['scored', 'not_scored', 'filtered', 'failed'] as const
+const WORDS = spellings([
+  ...[...CALLS, ...TIERS, ...STATUSES, ...SILENCES],
+  ...[...RECORD_REASONS, 'empty', 'frames_failed'],
+  ...FRAMES,
+] as const)
+
+/** Frames of a chunk, by its bits. */
+const FRAME_COUNTS = Uint8Array.from({ length: FRAME_MASK + 1 }, (_, bits) =>
+  FRAMES.reduce((sum, _, f) => sum + ((bits >> f) & 1), 0),
+)
+
+export interface ResultsOptions {
+  rule: CallRule
+  /** Length of chunks, in bases. */
+  chunkLength: number
+  /** Whether there is a column for the input of a record. */
+  hasFiles: boolean
+  /** Line put before the header of all tables; only demonstration models have one. */
+  stamp: string | undefined
+}
+
+type Files = readonly [contigs: AtomicFile, chunks: AtomicFile]
+
+/** How many records were called what. */
+export type ResultsCounts = Record<Call | 'uncalled', number>
+
+/**
+ * The tables of contigs and chunks while they are written: a row for every record, whatever became of it, and for every
+ * chunk. Scores come in the order of the input, those of failed frames missing; what else the rows say is in the structure.
+ */
+export class Results implements AsyncDisposable {
+  readonly counts: ResultsCounts = { viral: 0, non_viral: 0, ambiguous: 0, uncalled: 0 }
+  readonly #files: Files
+  readonly #contigs: Rows
+  readonly #chunks: Rows
+  /** The one whose rows are made. */
+  readonly #record: StructureReader
+  readonly #options: ResultsOptions
+  readonly #evidence: Evidence
+  /** Of the chunk whose row is made. */
+  readonly #best: { frame: FrameName | undefined; virus: number; others: number } = {
+    frame: undefined,
+    virus: -1,
+    others: -1,
+  }
+  readonly #silent = new Set<Silence>()
+  #failed = 0
+  readonly #work: Generator<'more' | 'full', void>
+  #frames: ScoredFrames = { ids: [], scores: new Float32Array() }
+  /** The next of the frames. */
+  #at = 0
+  #isLast = false
+  #source = ''
+  #sourceBytes: Uint8Array = new Uint8Array()
+
+  private constructor(files: Files, structure: InputStructure, options: ResultsOptions) {
+    this.#files = files
+    this.#contigs = new Rows(files[0])
+    this.#chunks = new Rows(files[1])
+    this.#record = structure.read()
+    this.#options = options
+    this.#evidence = new Evidence(options.rule)
+    this.#work = this.#rows()
+  }
+
+  static async begin(
+    paths: OutputPaths,
+    structure: InputStructure,
+    options: ResultsOptions,
+  ): Promise<Results> {
+    await using opened = new AsyncDisposableStack()
+    const contigs = opened.use(await AtomicFile.create(paths.contigs))
+    const chunks = opened.use(await AtomicFile.create(paths.chunks))
+    const results = new Results([contigs, chunks], structure, options)
+    await results.#writeHeaders()
+    opened.move()
+    return results
+  }
+
+  async #writeHeaders(): Promise<void> {
+    const { stamp, hasFiles } = this.#options
+    for (const [i, columns] of [CONTIG_COLUMNS, CHUNK_COLUMNS].entries()) {
+      const names = (hasFiles ? `${columns} file` : columns).replaceAll(' ', '\t')
+      await this.#files[i]?.write(`${stamp === undefined ? '' : `# ${stamp}\n`}${names}\n`)
+    }
+  }
+
+  /** Scores that follow those before. */
+  async add(frames: ScoredFrames): Promise<void> {
+    // Those of a chunk may lie in two parts.
+    this.#frames = this.#at === this.#frames.ids.length ? frames : joined(this.#frames, this.#at, frames)
+    this.#at = 0
+    await this.#proceed()
+  }
+
+  /** The same scores, written on their way. */
+  async *through<Frames extends ScoredFrames>(parts: AsyncIterable<Frames>): AsyncGenerator<Frames> {
+    for await (const frames of parts) {
+      await this.add(frames)
+      yield frames
+    }
+  }
+
+  /** Writes what is left, and gives the files their names. */
+  async commit(): Promise<void> {
+    this.#isLast = true
+    await this.#proceed()
+    const { ids } = this.#frames
+    if (this.#at < ids.length) throw new DataError(`the frame ${ids[this.#at]} is of no record of the input`)
+    for (const rows of [this.#contigs, this.#chunks]) await rows.flush()
+    for (const file of this.#files) await file.commit()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const file of this.#files) await file[Symbol.asyncDispose]()
+  }
+
+  /** Makes rows as far as the scores go. */
+  async #proceed(): Promise<void> {
+    for (;;) {
+      const { done, value } = this.#work.next()
+      for (const rows of [this.#contigs, this.#chunks]) if (rows.isFull) await rows.flush()
+      if (done || value === 'more') return
+    }
+  }
+
+  /** Makes all rows; yields where more scores are needed, and where rows are to be written. */
+  *#rows(): Generator<'more' | 'full', void> {
+    const record = this.#record
+    while (record.next()) {
+      if (record.leftOut === undefined) yield* this.#cut()
+      else this.#leftOut(record.leftOut)
+      if (this.#contigs.isFull) yield 'full'
+    }
+  }
+
+  #leftOut(reason: LeftOutReason): void {
+    const rows = this.#contigs
+    const isEmpty = reason === 'empty_record'
+    this.counts.uncalled++
+    this.#beginRow(rows)
+    if (isEmpty) for (let i = 0; i < 4; i++) rows.whole(0)
+    else rows.missing(4)
+    rows.missing(6)
+    rows.text(WORDS[isEmpty ? 'not_scored' : 'filtered'])
+    rows.text(WORDS[isEmpty ? 'empty' : reason])
+    this.#endRow(rows)
+  }
+
+  *#cut(): Generator<'more' | 'full', void> {
+    const { length } = this.#record
+    const rows = this.#chunks
+    this.#evidence.clear()
+    if (this.#silent.size > 0) this.#silent.clear()
+    this.#failed = 0
+    let prefix: string | undefined
+    let chunks = 0
+    for (const { index, start, end } of eachChunk(length, this.#options.chunkLength)) {
+      chunks++
+      const byte = this.#record.chunk()
+      const frames = FRAME_COUNTS[byte & FRAME_MASK] as number
+      while (this.#frames.ids.length - this.#at < frames && !this.#isLast) yield 'more'
+      this.#beginRow(rows)
+      rows.whole(index)
+      rows.whole(start + 1)
+      rows.whole(end)
+      rows.whole(frames)
+      if (frames === 0) this.#silentChunk(silenceIn(byte))
+      else {
+        prefix ??= `${this.#record.id.toString('utf8', 0, this.#record.idBytes)}_chunk_`
+        this.#scoredChunk(byte, prefix + index)
+      }
+      this.#endRow(rows)
+      if (rows.isFull) yield 'full'
+    }
+    this.#contig(chunks)
+  }
+
+  #silentChunk(reason: Silence): void {
+    const rows = this.#chunks
+    this.#silent.add(reason)
+    rows.missing(4)
+    rows.text(WORDS.not_scored)
+    rows.text(WORDS[reason])
+  }
+
+  #scoredChunk(byte: number, id: string): void {
+    const rows = this.#chunks
+    const failed = this.#takeScores(byte, id)
+    this.#failed += failed
+    const { frame, virus, others } = this.#best
+    if (frame === undefined) {
+      const isSilent = failed === 0 && silenceIn(byte) !== 'no_open_frame'
+      if (isSilent) this.#silentChunk(silenceIn(byte))
+      else this.#failedChunk()
+      return
+    }
+    this.#evidence.add(virus, others)
+    rows.text(WORDS[frame])
+    rows.score(virus)
+    rows.score(others)
+    rows.text(WORDS[virus >= others ? 'viral' : 'non_viral'])
+    rows.text(WORDS.scored)
+    if (failed > 0) rows.text(WORDS.frames_failed)
+    else rows.missing()
+  }
+
+  /** Finds the best scores of the frames of a chunk. @returns how many of them have failed */
+  #takeScores(byte: number, id: string): number {
+    const { ids, scores } = this.#frames
+    const best = this.#best
+    let failed = 0
+    best.frame = undefined
+    best.virus = best.others = -1
+    for (let f = 0; f < FRAMES.length; f++) {
+      if ((byte & (1 << f)) === 0) continue
+      const frame = FRAMES[f] as FrameName
+      // A failed frame has no score, and the next one is of a later frame.
+      if (!isId(ids[this.#at], id, frame)) {
+        failed++
+        continue
+      }
+      const at = 2 * this.#at++
+      const [virus, others] = [scores[at + 1] as number, scores[at] as number]
+      // Neither where it is NaN: Broad's fork has frames without a residue.
+      if (others > best.others) best.others = others
+      if (virus <= best.virus || Number.isNaN(virus)) continue
+      best.virus = virus
+      best.frame = frame
+    }
+    return failed
+  }
+
+  #failedChunk(): void {
+    const rows = this.#chunks
+    // Also where a score is not a number.
+    this.#failed = Math.max(1, this.#failed)
+    rows.missing(4)
+    rows.text(WORDS.failed)
+    rows.text(WORDS.failed)
+  }
+
+  #contig(chunks: number): void {
+    const rows = this.#contigs
+    const evidence = this.#evidence
+    const failed = this.#failed
+    this.#beginRow(rows)
+    rows.whole(this.#record.length)
+    rows.whole(chunks)
+    rows.whole(evidence.chunks)
+    rows.whole(evidence.viralChunks)
+    if (evidence.chunks > 0) {
+      const { call } = evidence
+      this.counts[call]++
+      rows.score(evidence.viralChunks / evidence.chunks)
+      rows.score(evidence.virus)
+      rows.score(evidence.others)
+      rows.score(evidence.weightedDelta)
+      rows.text(WORDS[call])
+      rows.text(WORDS[evidence.tier])
+      rows.text(WORDS.scored)
+      if (failed > 0) rows.text(WORDS.frames_failed)
+      else rows.missing()
+    } else {
+      this.counts.uncalled++
+      rows.missing(6)
+      rows.text(WORDS[failed > 0 ? 'failed' : 'not_scored'])
+      rows.text(WORDS[failed > 0 ? 'failed' : mainReason(this.#silent)])
+    }
+    this.#endRow(rows)
+  }
+
+  #beginRow(rows: Rows): void {
+    rows.text(this.#record.id, this.#record.idBytes)
+  }
+
+  #endRow(rows: Rows): void {
+    if (this.#options.hasFiles) {
+      const { source } = this.#record
+      if (source !== this.#source) this.#sourceBytes = Buffer.from(printable(source))
+      this.#source = source
+      rows.text(this.#sourceBytes)
+    }
+    rows.endRow()
+  }
+}
+
+/** Whether an id is that of a frame of a chunk; as comparing with the whole id, which need not be made. */
+function isId(id: string | undefined, chunk: string, frame: FrameName): boolean {
+  return id?.length === chunk.length + frame.length && id.endsWith(frame) && id.startsWith(chunk)
+}
+
+/** What is left of some frames, and those that follow. */
+function joined(frames: ScoredFrames, from: number, next: ScoredFrames): ScoredFrames {
+  const left = frames.ids.length - from
+  const scores = new Float32Array(2 * left + next.scores.length)
+  scores.set(frames.scores.subarray(2 * from))
+  scores.set(next.scores, 2 * left)
+  return { ids: [...frames.ids.slice(from), ...next.ids], scores }
+}
+
+/** Of a record whose chunks are silent for different reasons, the one that says most about it. */
+function mainReason(silent: ReadonlySet<Silence>): Silence {
+  return SILENCES.find((reason) => silent.has(reason)) ?? 'too_short'
+}
