@@ -14,6 +14,8 @@ const DEFAULTS: Required<RestartPolicy> = {
   most: 5,
   askMs: 10_000,
 }
+/** Of a server that crashes before it is ready. */
+const NEW_STARTS = 2
 /** Health checks in a row without an answer after which somebody should know. */
 const SILENT_TIMES = 3
 
@@ -41,18 +43,21 @@ export class SupervisedServer {
   /**
    * Resolves when every model is ready for the first time. A server that does not get that far is not started again:
    * what is wrong with it would be wrong the next time. Only a crash may be chance: Triton's Python backend has one now and
-   * then while many of its processes start (boost::interprocess::lock_exception, seen in 2.51 with 16).
+   * then where many of its processes start, or few on a machine that is very busy (boost::interprocess::lock_exception, seen
+   * in 2.51).
    */
   async ready(signal: AbortSignal | undefined): Promise<void> {
-    try {
-      await this.#becomeReady(signal)
-    } catch (error) {
-      if (!(error instanceof ServerCrashError)) throw error
-      warnOf(continued(error, 'it is started once more').lines, this.#plan.logger)
-      await this.#server.stop()
-      signal?.throwIfAborted()
-      this.#server = this.#start()
-      await this.#becomeReady(signal)
+    for (let left = NEW_STARTS; ; left--) {
+      try {
+        await this.#becomeReady(signal)
+        break
+      } catch (error) {
+        if (left === 0 || !(error instanceof ServerCrashError)) throw error
+        warnOf(continued(error, 'it is started again').lines, this.#plan.logger)
+        await this.#server.stop()
+        signal?.throwIfAborted()
+        this.#server = this.#start()
+      }
     }
     this.#supervision = this.#supervise()
     // Whoever does not wait for it must not be ended by it.
