@@ -1,4 +1,4 @@
-import { type Bundle, forModels, type ModelName, readTokenizers } from '../bundle/index.ts'
+import { type Bundle, computesOnCpu, forModels, type ModelName, readTokenizers } from '../bundle/index.ts'
 import type { PredictOptions } from '../settings/index.ts'
 import { VirnucproError } from '../system/errors.ts'
 import type { Logger } from '../system/logger.ts'
@@ -160,7 +160,7 @@ async function waysOf(
   const { backend, triton, tritonAccess, trustServer, threads, gpus } = options
   const tokenBudgets = { esm2: options.esmTokenBudget, dnabert_s: options.dnabertTokenBudget }
   const request = { bundle, threads, gpus, tokenBudgets, signal }
-  if (backend === 'onnx') return [inProcess(speeds, request)]
+  if (backend === 'onnx') return computesOnCpu(bundle.manifest.precision) ? [inProcess(speeds, request)] : []
   const ways = await findWays(speeds, request)
   const server = await serverWay(speeds, ways, {
     ...request,

@@ -2,10 +2,13 @@ import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { temporaryFolder } from '../../../scripts/support/temporary.ts'
+import { freePorts, hasTriton, tritonServer } from '../../../scripts/support/triton.ts'
 import { backbonesId, forModels, openBundle } from '../../../src/bundle/index.ts'
 import type { Estimate } from '../../../src/estimate/index.ts'
 import { type MeasuredRun, modelsOf, processorName, rememberRun } from '../../../src/estimate/index.ts'
 import { importModels } from '../../../src/import/index.ts'
+import { buildRepository } from '../../../src/server/repository/index.ts'
+import { startServer } from '../../../src/server/serve/index.ts'
 import { writeRandomModels } from '../../integration/import/support/models.ts'
 import { repository, resultOf, spawnCli, virnucpro } from '../../support/cli.ts'
 
@@ -243,4 +246,33 @@ describe('on GPUs', () => {
     })
     expect(stdout).toMatch(/NVIDIA B200 +BF16 +unknown +nothing has run there yet/)
   })
+})
+
+describe.skipIf(!hasTriton)('on a server', () => {
+  const demo = ['--bundle', 'demo']
+
+  test('of this user it is found', async () => {
+    const repository = folder.join('repository')
+    await buildRepository({ bundle: 'demo', backend: 'python', output: repository, threads: 1 })
+    await using server = await startServer({
+      repository,
+      serverBin: tritonServer,
+      ports: await freePorts(),
+      announce: true,
+    })
+    const { grpcUrl } = server.endpoints[0]!
+    const [own, here] = (await estimate('once', demo)).found.ways
+    const address = new URL(grpcUrl).host
+    expect(own).toMatchObject({ kind: 'server', precision: 'fp32', servers: [address] })
+    expect(own!.seconds).toBeUndefined()
+    expect(here!.kind).toBe('process')
+    const { found } = await estimate('once', [...demo, '--triton', grpcUrl])
+    expect(found.ways.map(({ kind }) => kind)).toEqual(['server'])
+    expect(found.ways[0]!.batches).toEqual(own!.batches)
+  }, 60_000)
+
+  test('that is named and does not answer is an error', async () => {
+    const { code, said } = await estimate('once', [...demo, '--triton', 'grpc://127.0.0.1:9'])
+    expect([code, said]).toEqual([69, expect.stringContaining('127.0.0.1:9')])
+  }, 30_000)
 })
