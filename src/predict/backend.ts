@@ -5,7 +5,7 @@ import { withHomeLock } from '../home/index.ts'
 import { verifyRepository } from '../server/repository/index.ts'
 import { freePorts, keepServer, type OwnServer, serverShares, startServer } from '../server/serve/index.ts'
 import { estimate } from '../text/numbers.ts'
-import { endpointsOf, ownServers } from './own-servers.ts'
+import { endpointsOf, ownServers } from './running-servers.ts'
 import type { Launch, Running, Servers, Started, Way, WayRequest } from './way.ts'
 
 export interface BackendRequest extends WayRequest {
@@ -96,7 +96,7 @@ async function startKept(
       const options = { ...launch, gpus, ports: await freePorts(gpus?.length), idleTimeout }
       return await keepServer(options, { logger, signal })
     },
-    { ...(signal !== undefined && { signal }) },
+    { signal, onWait: (owner) => logger.info(`waiting for ${owner}, which starts a server to keep`) },
   )
   if (kept === undefined) {
     logger.warn(

@@ -81,6 +81,7 @@ export async function openModels(
   const stamp = bundle.manifest.demo ? DEMONSTRATION : undefined
   if (stamp !== undefined) logger.warn(stamp)
   logger.note?.(describeClassifier(chosen.facts))
+  logger.note?.(`${PLACES[way.kind]}, since ${way.why}`)
   const stated = await factsBefore(way)
   const dimensions = forModels((model) => bundle.manifest.models[model].dimension)
   const backend = opened.use(
@@ -112,6 +113,12 @@ export async function openModels(
     inputs,
     [Symbol.asyncDispose]: () => closing.disposeAsync(),
   }
+}
+
+const PLACES: Readonly<Record<Way['kind'], string>> = {
+  here: 'this process computes',
+  running: 'servers compute that run already',
+  started: 'a server computes that is started for this run',
 }
 
 /** What the server will be that a run starts; undefined where nobody knows before it is asked. */

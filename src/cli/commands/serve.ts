@@ -186,7 +186,7 @@ async function servedByHome(
   const named = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined))
   if (home.gpus.length === 0) {
     if (numbers !== undefined) await sharesOf(numbers, perGpu, false)
-    logger.info(`serving on the processor: ${home.loss ?? 'this machine has no GPU'}`)
+    logger.info(`serving on the processor: ${home.lack.text}`)
     return { ...named, repository: await cpuRepository(base, { logger, signal, mayMake: !dryRun }) }
   }
   if (!home.areSetUp) throw await home.notSetUp()

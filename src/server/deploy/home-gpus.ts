@@ -60,10 +60,15 @@ export class HomeGpus {
     return this.#home.gpu !== undefined
   }
 
-  /** Why there is no GPU, where some were set up or the driver is in trouble. */
-  get loss(): string | undefined {
-    const areExpected = this.areSetUp || this.#survey.problem !== undefined
-    return areExpected && this.#survey.gpus.length === 0 ? lackOfGpus(this.#survey) : undefined
+  /** Why no GPU computes, and whether somebody should know, since there is one or should be. */
+  get lack(): { readonly text: string; readonly isUnexpected: boolean } {
+    const { gpus, problem } = this.#survey
+    if (this.gpus.length > 0) return { text: 'the GPUs of this machine are not set up', isUnexpected: true }
+    const isUnsupported = gpus.length > 0
+    return {
+      text: isUnsupported ? 'TensorRT does not support the GPUs of this machine' : lackOfGpus(this.#survey),
+      isUnexpected: this.areSetUp || problem !== undefined,
+    }
   }
 
   /** The bundle whose models compute on the GPUs, where all is there. Nothing large is read. */

@@ -96,8 +96,17 @@ describe.skipIf(!hasTriton)('predict on a machine with GPUs', () => {
     const named = await run('named', '0,1', '--bundle', bundle)
     expect(named.stderr).toContain('computing in this process')
     expect(await table('named')).toBe(embedded)
+    const config = folder.join('broad.yaml')
+    await writeFile(config, 'device:\n  fallback_to_cpu: true\n')
+    const fallback = await run('fallback', '0', '--config', config, '--gpus', '0')
+    expect(fallback.stderr).toContain(
+      'warning: computing in this process: the GPUs of this machine are not set up',
+    )
+    expect(await table('fallback')).toBe(embedded)
     const none = await run('none', '')
-    expect(none.stderr.match(/computing in this process: .*this machine has no GPU/g)).toHaveLength(1)
+    expect(
+      none.stderr.match(/computing in this process: CUDA_VISIBLE_DEVICES= leaves none of 8 GPUs/g),
+    ).toHaveLength(1)
     expect(none.stderr.match(/the processor takes about /g)).toHaveLength(1)
     expect(await table('none')).toBe(embedded)
   }, 60_000)

@@ -102,6 +102,15 @@ describe.skipIf(!hasTriton)('a run whose server is starting', () => {
     expect(await filesOf('stopped')).toEqual([])
   })
 
+  test('killed outright, it takes its server with it, and the same command goes on', async () => {
+    const run = spawnCli(words('killed', 'mute'))
+    while (!(await logOf('killed')).includes('frames prepared')) await Bun.sleep(20)
+    run.kill('SIGKILL')
+    while (processesOf(repository).length > 0) await Bun.sleep(20)
+    expect((await virnucpro(words('killed', 'real'))).code).toBe(0)
+    expect(await table('killed')).toBe(await table('overlap'))
+  })
+
   test('ends it when what it was to compute with is damaged, or the input is', async () => {
     const path = `${versionFolder(repository, 'esm2')}/model.onnx`
     const content = await readFile(path)
