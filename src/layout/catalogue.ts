@@ -120,6 +120,10 @@ export const FILES = {
   contigs: { folder: 'results', name: 'contigs.tsv', role: 'derived', content: 'recorded' },
   /** All chunks of all records, with coordinates. */
   chunks: { folder: 'results', name: 'chunks.tsv', role: 'derived', content: 'recorded' },
+  /** Scored chunks for genome browsers. */
+  gff: { folder: 'results', name: 'chunks.gff3', role: 'derived', content: 'recorded' },
+  /** Viral stretches of records. */
+  bed: { folder: 'results', name: 'viral.bed', role: 'derived', content: 'recorded' },
   /** Says beside the tables of a demonstration what they are. */
   demonstration: {
     folder: 'mergedFolder',

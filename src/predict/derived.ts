@@ -3,7 +3,7 @@ import { newReadStatistics, readSequences } from '../fasta/index.ts'
 import { derivedFiles, type OutputPaths } from '../layout/index.ts'
 import { InputStructure, Results, type ResultsOptions, ruleOf } from '../results/index.ts'
 import { openChunks, silenceOf } from '../sequence/index.ts'
-import type { PredictOptions } from '../settings/index.ts'
+import { type PredictOptions, settings } from '../settings/index.ts'
 import type { Logger } from '../system/logger.ts'
 import { isThere } from '../system/same-file.ts'
 import { readFrameScores } from '../tables/index.ts'
@@ -17,7 +17,10 @@ type Derived = { options: PredictOptions; paths: OutputPaths }
 
 /** What is made from the tables of a run, and how, as its state keeps it. */
 export function derivedOf({ options, paths }: Derived): DerivedFiles {
-  return { rule: JSON.stringify({ format: FORMAT, ...ruleOf(options) }), files: derivedFiles(paths) }
+  return {
+    rule: JSON.stringify({ format: FORMAT, ...ruleOf(options), viralGap: gapOf(options) }),
+    files: derivedFiles(paths),
+  }
 }
 
 export function resultsOptions(
@@ -25,7 +28,18 @@ export function resultsOptions(
   stamp: string | undefined,
 ): ResultsOptions {
   const { expectedLength, inputs } = options
-  return { rule: ruleOf(options), chunkLength: expectedLength, hasFiles: inputs.length > 1, stamp }
+  return {
+    rule: ruleOf(options),
+    viralGap: gapOf(options),
+    chunkLength: expectedLength,
+    hasFiles: inputs.length > 1,
+    stamp,
+  }
+}
+
+/** Callers of the library may know nothing of it. */
+function gapOf({ viralGap }: Partial<PredictOptions>): number {
+  return viralGap ?? settings.viralGap.default
 }
 
 export interface FinishedRun extends Derived {

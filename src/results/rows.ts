@@ -1,8 +1,8 @@
 import type { ByteSink } from '../system/atomic.ts'
 
 const BUFFER_BYTES = 1 << 17
-/** Room that a row without its names never exceeds. */
-const MOST = 1 << 9
+/** Room for a number and what stands between cells. */
+const MOST = 1 << 6
 const TAB = 9
 const LINE_FEED = 10
 const DASH = 0x2d
@@ -46,7 +46,13 @@ export class Rows {
 
   /** A cell of text, UTF-8. */
   text(bytes: Uint8Array, length = bytes.length): void {
-    this.#begin(length)
+    this.#begin()
+    this.more(bytes, length)
+  }
+
+  /** Goes on with a cell. */
+  more(bytes: Uint8Array, length = bytes.length): void {
+    this.#reserve(length)
     const target = this.#bytes
     let used = this.#used
     // Names are short: a loop is faster than a copy.
@@ -61,7 +67,12 @@ export class Rows {
 
   /** A whole number of at least 0. */
   whole(value: number): void {
-    this.#begin(0)
+    this.#begin()
+    this.moreWhole(value)
+  }
+
+  moreWhole(value: number): void {
+    this.#reserve(0)
     let digits = 1
     for (let rest = value; rest >= 10; rest = Math.floor(rest / 10)) digits++
     for (let at = this.#used + digits - 1, rest = value; at >= this.#used; at--) {
@@ -74,9 +85,14 @@ export class Rows {
 
   /** A number from -1 to 1, with four decimals; halves away from 0. */
   score(value: number): void {
+    this.#begin()
+    this.moreScore(value)
+  }
+
+  moreScore(value: number): void {
+    this.#reserve(0)
     const rounded = Math.round(Math.abs(value) * SCALE)
     const text = SCORES[rounded] as Uint8Array
-    this.#begin(0)
     if (value < 0 && rounded > 0) this.#bytes[this.#used++] = DASH
     for (let i = 0; i < text.length; i++) this.#bytes[this.#used++] = text[i] as number
   }
@@ -87,13 +103,17 @@ export class Rows {
   }
 
   /** Begins a cell. */
-  #begin(bytes: number): void {
-    if (this.#used + bytes + MOST > this.#bytes.length) {
-      const larger = new Uint8Array(2 * this.#bytes.length + bytes)
-      larger.set(this.#bytes.subarray(0, this.#used))
-      this.#bytes = larger
-    }
+  #begin(): void {
+    this.#reserve(0)
     if (this.#isRowBegun) this.#bytes[this.#used++] = TAB
     this.#isRowBegun = true
+  }
+
+  /** Makes room for so many bytes and a number. */
+  #reserve(bytes: number): void {
+    if (this.#used + bytes + MOST <= this.#bytes.length) return
+    const larger = new Uint8Array(2 * this.#bytes.length + bytes)
+    larger.set(this.#bytes.subarray(0, this.#used))
+    this.#bytes = larger
   }
 }

@@ -15,6 +15,7 @@ import {
   type StructureReader,
   silenceIn,
 } from './structure.ts'
+import { Tracks } from './tracks.ts'
 
 const CONTIG_COLUMNS =
   'seq_name length n_chunks n_scored n_viral viral_fraction virus_score others_score weighted_delta call tier status reason'
@@ -36,6 +37,8 @@ const FRAME_COUNTS = Uint8Array.from({ length: FRAME_MASK + 1 }, (_, bits) =>
 
 export interface ResultsOptions {
   rule: CallRule
+  /** Chunks that are not viral which a viral stretch bridges. */
+  viralGap: number
   /** Length of chunks, in bases. */
   chunkLength: number
   /** Whether there is a column for the input of a record. */
@@ -44,7 +47,7 @@ export interface ResultsOptions {
   stamp: string | undefined
 }
 
-type Files = readonly [contigs: AtomicFile, chunks: AtomicFile]
+type Files = readonly [contigs: AtomicFile, chunks: AtomicFile, gff: AtomicFile, bed: AtomicFile]
 
 /** How many records were called what. */
 export type ResultsCounts = Record<Call | 'uncalled', number>
@@ -58,6 +61,8 @@ export class Results implements AsyncDisposable {
   readonly #files: Files
   readonly #contigs: Rows
   readonly #chunks: Rows
+  readonly #all: readonly Rows[]
+  readonly #tracks: Tracks
   /** The one whose rows are made. */
   readonly #record: StructureReader
   readonly #options: ResultsOptions
@@ -82,7 +87,10 @@ export class Results implements AsyncDisposable {
     this.#files = files
     this.#contigs = new Rows(files[0])
     this.#chunks = new Rows(files[1])
+    const [gff, bed] = [new Rows(files[2]), new Rows(files[3])]
+    this.#all = [this.#contigs, this.#chunks, gff, bed]
     this.#record = structure.read()
+    this.#tracks = new Tracks(gff, bed, this.#record, options.viralGap)
     this.#options = options
     this.#evidence = new Evidence(options.rule)
     this.#work = this.#rows()
@@ -94,9 +102,10 @@ export class Results implements AsyncDisposable {
     options: ResultsOptions,
   ): Promise<Results> {
     await using opened = new AsyncDisposableStack()
-    const contigs = opened.use(await AtomicFile.create(paths.contigs))
-    const chunks = opened.use(await AtomicFile.create(paths.chunks))
-    const results = new Results([contigs, chunks], structure, options)
+    const create = async (path: string) => opened.use(await AtomicFile.create(path))
+    const { contigs, chunks, gff, bed } = paths
+    const files = [await create(contigs), await create(chunks), await create(gff), await create(bed)] as const
+    const results = new Results(files, structure, options)
     await results.#writeHeaders()
     opened.move()
     return results
@@ -104,10 +113,13 @@ export class Results implements AsyncDisposable {
 
   async #writeHeaders(): Promise<void> {
     const { stamp, hasFiles } = this.#options
-    for (const [i, columns] of [CONTIG_COLUMNS, CHUNK_COLUMNS].entries()) {
-      const names = (hasFiles ? `${columns} file` : columns).replaceAll(' ', '\t')
-      await this.#files[i]?.write(`${stamp === undefined ? '' : `# ${stamp}\n`}${names}\n`)
-    }
+    const [contigs, chunks, gff, bed] = this.#files
+    const warning = stamp === undefined ? '' : `# ${stamp}\n`
+    const header = (columns: string) => `${columns}${hasFiles ? ' file' : ''}\n`.replaceAll(' ', '\t')
+    await contigs.write(warning + header(CONTIG_COLUMNS))
+    await chunks.write(warning + header(CHUNK_COLUMNS))
+    await gff.write(`##gff-version 3\n${warning}`)
+    await bed.write(warning)
   }
 
   /** Scores that follow those before. */
@@ -132,7 +144,7 @@ export class Results implements AsyncDisposable {
     await this.#proceed()
     const { ids } = this.#frames
     if (this.#at < ids.length) throw new DataError(`the frame ${ids[this.#at]} is of no record of the input`)
-    for (const rows of [this.#contigs, this.#chunks]) await rows.flush()
+    for (const rows of this.#all) await rows.flush()
     for (const file of this.#files) await file.commit()
   }
 
@@ -144,7 +156,7 @@ export class Results implements AsyncDisposable {
   async #proceed(): Promise<void> {
     for (;;) {
       const { done, value } = this.#work.next()
-      for (const rows of [this.#contigs, this.#chunks]) if (rows.isFull) await rows.flush()
+      for (const rows of this.#all) if (rows.isFull) await rows.flush()
       if (done || value === 'more') return
     }
   }
@@ -194,10 +206,13 @@ export class Results implements AsyncDisposable {
       else {
         prefix ??= `${this.#record.id.toString('utf8', 0, this.#record.idBytes)}_chunk_`
         this.#scoredChunk(byte, prefix + index)
+        const { frame, virus, others } = this.#best
+        if (frame !== undefined) this.#tracks.chunk(index, start, end, frame, virus, others)
       }
       this.#endRow(rows)
       if (rows.isFull) yield 'full'
     }
+    this.#tracks.endRecord()
     this.#contig(chunks)
   }
 

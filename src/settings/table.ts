@@ -203,6 +203,11 @@ const callSettings = section('Calls of contigs', {
     'share of chunks that are clear and of the same class as the call, for a tier above `low`; 0 asks for none',
     { default: 0.1 },
   ),
+  viralGap: option(
+    wholeNumber('N', 0),
+    'chunks that are not viral which [a viral stretch](results.md#viral-stretches) bridges',
+    { default: 1 },
+  ),
 })
 
 const resumeSettings = section('Starting again', {

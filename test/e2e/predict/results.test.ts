@@ -9,6 +9,7 @@ setDefaultTimeout(120_000)
 
 const folder = temporaryFolder()
 const COMPUTE = '--bundle demo --backend onnx -e 300 --sequences-per-file 7 --no-progress'.split(' ')
+const NAMES = ['contigs.tsv', 'chunks.tsv', 'chunks.gff3', 'viral.bed']
 const OPEN = 'GCTGCAGCC'.repeat(10)
 
 /** Contigs of up to 12 chunks, half of whose chunks have no open frame, a reason for each kind of silence, and faults. */
@@ -180,7 +181,7 @@ async function asBefore(output: string): Promise<void> {
   const { derived: _, ...manifest } = openManifest(readFileSync(path, 'utf8')) ?? {}
   writeFileSync(path, formatManifest(manifest))
   using record = await FileRecord.open({ root: output, state })
-  for (const name of ['contigs.tsv', 'chunks.tsv']) record.note('gone', join(output, 'in_results', name))
+  for (const name of NAMES) record.note('gone', join(output, 'in_results', name))
   rmSync(join(output, 'in_results'), { recursive: true })
 }
 
@@ -195,7 +196,7 @@ test.each(['vanilla', 'broad'] as const)(
       stderr: expect.stringContaining('has finished before'),
     })
     expect(stderr).not.toContain('different sequences')
-    for (const name of ['contigs.tsv', 'chunks.tsv'])
+    for (const name of NAMES)
       expect(readFileSync(path(name), 'utf8')).toBe(
         readFileSync(join(finished, layout, 'in_results', name), 'utf8'),
       )
