@@ -156,13 +156,14 @@ export async function probeProcessor(width: number, threads: number | undefined)
   try {
     const input = new Tensor('float32', noise(PRODUCT_ROWS * width), [PRODUCT_ROWS, width])
     await session.run({ x: input })
-    const start = performance.now()
-    let rounds = 0
-    do {
+    // The fastest of all: what else the machine does shows in such short times.
+    let fastest = Number.POSITIVE_INFINITY
+    for (const begun = performance.now(); performance.now() - begun < PRODUCT_SECONDS * 1000; ) {
+      const start = performance.now()
       await session.run({ x: input })
-      rounds++
-    } while (performance.now() - start < PRODUCT_SECONDS * 1000)
-    return (MODEL_SHARE * rounds * 2 * PRODUCT_ROWS * width * width * 1000) / (performance.now() - start)
+      fastest = Math.min(fastest, (performance.now() - start) / 1000)
+    }
+    return (MODEL_SHARE * 2 * PRODUCT_ROWS * width * width) / fastest
   } finally {
     await session.release()
   }
