@@ -40,7 +40,7 @@ describe.skipIf(!hasTriton)('a machine with GPUs', () => {
       'the model repository',
       'a comparison of the server with the FP32 graphs',
     ])
-    expect(existsSync(me.home('bundles'))).toBe(false)
+    expect(existsSync(me.home())).toBe(false)
 
     const { stdout, stderr } = await me.succeed('setup', ...WEIGHTS, '--yes')
     expect(stdout).toBe(PREDICT)
