@@ -1,6 +1,7 @@
 import type { PredictOptions } from '../settings/index.ts'
 import type { Logger } from '../system/logger.ts'
 import { printable, printableJson } from '../system/printable.ts'
+import { plural } from '../text/numbers.ts'
 import { requireBundle, requireInputs } from './arguments.ts'
 
 export interface PrintOptions {
@@ -39,5 +40,9 @@ export async function printEstimate(options: PredictOptions, how: PrintOptions):
   const lines = json
     ? [printableJson(document, 2)]
     : renderEstimate(found, options.inputs).map((line) => printable(line))
+  if (found.idleGpus > 0 && options.backend === 'auto')
+    logger.info(
+      `${plural(found.idleGpus, 'GPU')} of this machine ${found.idleGpus === 1 ? 'is' : 'are'} not set up for this bundle: "virnucpro setup" does that`,
+    )
   process.stdout.write(`${lines.join('\n')}\n`)
 }

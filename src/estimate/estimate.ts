@@ -1,4 +1,5 @@
 import { type Bundle, computesOnCpu, forModels, type ModelName, readTokenizers } from '../bundle/index.ts'
+import { listGpus } from '../machine/index.ts'
 import type { PredictOptions } from '../settings/index.ts'
 import { VirnucproError } from '../system/errors.ts'
 import type { Logger } from '../system/logger.ts'
@@ -46,6 +47,8 @@ export interface Estimate {
   readonly models: Readonly<Record<ModelName, Sequences>>
   /** Those that are set up: servers that run, GPUs, this process. */
   readonly ways: readonly WayEstimate[]
+  /** GPUs of this machine for which nothing is set up. */
+  readonly idleGpus: number
   readonly disk: DiskUse
 }
 
@@ -102,6 +105,7 @@ export async function estimate(options: PredictOptions, context: EstimateOptions
     figures: counts.figures,
     models: counts.models,
     ways: found,
+    idleGpus: ways.some(({ kind }) => kind !== 'process') ? 0 : (await listGpus(signal)).length,
     disk: diskUse(counts.figures, { ...options, manifest: bundle.manifest }),
   }
 }

@@ -233,6 +233,16 @@ describe('on GPUs', () => {
     expect((await estimate('gpus', [...words, '-e', '400', '--any-length'], env)).said).toBe('')
   })
 
+  test('that are not set up are named', async () => {
+    gpus('NVIDIA H200', 'NVIDIA H200')
+    const { found, said } = await estimate('once', words, env)
+    expect(found.idleGpus).toBe(2)
+    expect(said).toContain(
+      '2 GPUs of this machine are not set up for this bundle: "virnucpro setup" does that',
+    )
+    expect((await estimate('gpus', words, env)).found.idleGpus).toBe(0)
+  })
+
   test('of a kind that is not set up nothing is known', async () => {
     gpus('NVIDIA B200')
     const script = readFileSync(join(programs, 'nvidia-smi'), 'utf8').replace('8.9', '10.0')
