@@ -14,6 +14,7 @@ export interface Sample {
   bytes: number
 }
 
+/** How much of an input to look at. */
 export interface SampleOptions {
   /** Bytes to look at, as stored. */
   bytes: number

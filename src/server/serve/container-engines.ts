@@ -1,5 +1,6 @@
 /** Programs that run containers. */
 export const containerEngines = ['docker', 'podman', 'apptainer'] as const
+/** One of {@link containerEngines}. */
 export type ContainerEngine = (typeof containerEngines)[number]
 
 /** NVIDIA's image of the server, without its tag. */
@@ -22,8 +23,8 @@ export function isFile(image: string): boolean {
   return /^[./~]|\.(sif|sqsh|img)$/.test(image)
 }
 
-/** What a command in a container sees of this machine, under the same paths. */
-export interface Sight {
+/** What of this machine a command in a container may read and write, under the same paths, and its environment. */
+export interface ContainerAccess {
   readonly reads: readonly string[]
   readonly writes: readonly string[]
   readonly environment: Readonly<Record<string, string>>
@@ -34,7 +35,7 @@ export function inContainer(
   engine: ContainerEngine,
   image: string,
   command: readonly string[],
-  { reads, writes, environment }: Sight,
+  { reads, writes, environment }: ContainerAccess,
 ): [string, ...string[]] {
   const variables = Object.entries(environment).flatMap(([name, value]) => ['--env', `${name}=${value}`])
   if (engine === 'apptainer') {

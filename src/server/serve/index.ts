@@ -5,6 +5,7 @@ export { type PlannedCommand, type ServerCommand, serverCommands, shellCommand }
 // Containers.
 export {
   apptainerImage,
+  type ContainerAccess,
   type ContainerEngine,
   containerEngines,
   DEFAULT_IMAGE_TAG,
