@@ -27,16 +27,19 @@ export default {
 /** What set-up would try. No server is started to ask whether it suits. */
 async function candidates({
   gpus: findGpus,
-  facts,
   signal,
 }: Examination): Promise<{ there: string[]; missing: string[] }> {
   const program = findServer()
-  const { containers } = await facts()
-  const engines = containers.map((engine) => `${engine} can run one`)
-  if (program !== undefined) return { there: [`${program} is there`, ...engines], missing: [] }
+  const there = program === undefined ? [] : [`${program} is there`]
+  const missing: string[] = []
   const gpus = await findGpus()
-  const own = await findRuntime({ server: 'private', gpus, signal })
-  if ('none' in own) return { there: engines, missing: [...own.none] }
-  const label = 'found' in own ? `${own.found.label} is there` : `${own.install.label} can be installed`
-  return { there: [...engines, label], missing: [] }
+  for (const server of ['container', 'private'] as const) {
+    if (program !== undefined && server === 'private') continue
+    const result = await findRuntime({ server, gpus, signal })
+    if ('none' in result) missing.push(...result.none)
+    else if ('found' in result) there.push(`${result.found.label} is there`)
+    else if (result.install.kind === 'container') there.push(`${result.install.engine} can run one`)
+    else there.push(`${result.install.label} can be installed`)
+  }
+  return { there, missing }
 }

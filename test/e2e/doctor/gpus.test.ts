@@ -163,6 +163,9 @@ test('a machine whose GPUs no server is there for', async () => {
     remedy: 'install Apptainer, then: virnucpro setup',
   })
   expect(none.by.server?.text).toStartWith('none is set up for the GPUs, and none can be: ')
+  // Docker without its compose plugin, or without its daemon.
+  writeFileSync(folder.join('docker'), '#!/bin/sh\nexit 1\n', { mode: 0o755 })
+  expect((await doctor(bare)).by.server).toMatchObject({ verdict: 'problem' })
   writeFileSync(folder.join('apptainer'), '#!/bin/sh\n', { mode: 0o755 })
   expect((await doctor(bare)).by.server).toMatchObject({
     verdict: 'warning',
