@@ -66,6 +66,18 @@ test('parts that fail are listed, the others finish, and the next run tries only
     ),
   )
   const all = rowsOf(folder.join('whole'))
+  // Every record has its row, which says whether frames of it are missing.
+  const contigs = (outputs(output).get('reads_results/contigs.tsv') ?? '').toString().trim().split('\n')
+  const frameIds = all.map((row) => row.slice(0, row.indexOf('\t')))
+  const states = Array.from({ length: 12 }, (_, i) => {
+    const own = frameIds.filter((id) => id.startsWith(`r${i}_chunk_`))
+    const left = own.filter((id) => !missing.has(id)).length
+    if (left === 0) return `r${i} failed failed`
+    return `r${i} scored ${left < own.length ? 'frames_failed' : 'NA'}`
+  })
+  expect(contigs.slice(2).map((row) => row.split('\t').toSpliced(1, 10).join(' '))).toEqual(states)
+  expect(new Set(states.map((state) => state.split(' ')[2]))).toEqual(new Set(['NA', 'frames_failed']))
+
   // The list of frames names each with its record, once.
   const [header, ...frames] = framesListed(output)
   expect(header).toEqual(['source', 'record', 'frame', 'part', 'step', 'reason'])
