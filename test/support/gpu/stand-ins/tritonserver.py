@@ -8,6 +8,7 @@ Usage: tritonserver.py SERVER STANDINS CODE OPTIONS...; STANDINS is the folder o
 import ctypes
 import os
 import re
+import shutil
 import sys
 
 MODELS = "--model-repository="
@@ -82,7 +83,8 @@ def main():
         if option.startswith(MODELS):
             options[i] = f"{MODELS}{copy}"
             source = os.path.abspath(option[len(MODELS) :])
-            # A server that is started again may have the number of one before.
+            # An earlier server may have had this number.
+            shutil.rmtree(copy, ignore_errors=True)
             os.makedirs(copy)
             for model in os.listdir(source):
                 if os.path.isdir(f"{source}/{model}"):
