@@ -126,10 +126,10 @@ const ADVICE: { [Code in keyof ErrorCodes]: (data: ErrorCodes[Code]) => string }
   'no-runtime': () =>
     'Name a server program with --server-bin, or set up the CPU alone with --precision fp32 or int8',
   'gpus-not-set-up': ({ setupSeconds, hereSeconds }) => {
-    const setup = `virnucpro setup sets them up${about(setupSeconds)}`
+    const setup = `Run virnucpro setup${about(setupSeconds)}`
     return hereSeconds === undefined
       ? setup
-      : `${setup}, and --backend onnx computes in this process${about(hereSeconds ?? undefined, ' for this input')}`
+      : `${setup}, or compute on the processor with --backend onnx${about(hereSeconds ?? undefined, ' for this input')}`
   },
   'no-sources': () => 'Name the weight files: virnucpro setup --esm FILE --dnabert DIR',
   'in-use': () => 'Wait until it has ended, or end it; virnucpro serve --stop ends servers that were kept',

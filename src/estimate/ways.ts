@@ -15,11 +15,11 @@ import {
   type Precision,
 } from '../bundle/index.ts'
 import { homePlace, privateFolder } from '../home/index.ts'
-import { type GpuKind, gpuKinds, listGpus } from '../machine/index.ts'
+import { type GpuKind, gpuKinds, listGpus, pickGpus } from '../machine/index.ts'
 import { readTuning, type TuningEntry } from '../server/repository/index.ts'
 import { CPU_TOKEN_BUDGET } from '../settings/index.ts'
 import { threadsToStart } from '../system/cores.ts'
-import { UsageError, VirnucproError } from '../system/errors.ts'
+import { VirnucproError } from '../system/errors.ts'
 import type { Packings } from './count.ts'
 import { knownSpeed, modelsOf, processorName, type Speed, type SpeedOf } from './speeds.ts'
 
@@ -74,9 +74,7 @@ export interface WayOptions {
 /** The ways that are set up on this machine: all GPUs, then one of each kind where there are several, and this process. */
 export async function findWays(speeds: readonly Speed[], options: WayOptions): Promise<Way[]> {
   const all = await listGpus(options.signal)
-  const missing = options.gpus?.find((number) => all[number] === undefined)
-  if (missing !== undefined) throw new UsageError(`there is no GPU ${missing} on this machine`)
-  const kinds = gpuKinds(options.gpus === undefined ? all : all.filter((_, i) => options.gpus?.includes(i)))
+  const kinds = gpuKinds(options.gpus === undefined ? all : pickGpus(all, options.gpus))
   const prepared = kinds.length === 0 ? [] : await preparedFor(options.bundle)
   const onGpus = prepared.flatMap((each) => gpuWays(each, kinds, speeds, options))
   const { precision } = options.bundle.manifest

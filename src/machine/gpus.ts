@@ -1,3 +1,4 @@
+import { UsageError } from '../system/errors.ts'
 import { availableMemory } from '../system/memory.ts'
 import { cudaOrder } from './cuda-order.ts'
 import { askNvidiaSmi, rowsOf } from './nvidia-smi.ts'
@@ -138,6 +139,21 @@ export function lackOfGpus({ all, undivided, visible, problem }: Omit<GpuSurvey,
   return `CUDA_VISIBLE_DEVICES=${visible} leaves none of ${all.length} GPUs`
 }
 
+/**
+ * The GPUs with these numbers, in the order of the numbers.
+ *
+ * @param all - GPUs, or their UUIDs, that this process may use
+ * @throws UsageError when there is no GPU with one of the numbers
+ */
+export function pickGpus<Item>(all: readonly Item[], numbers: readonly number[]): Item[] {
+  return numbers.map((number) => {
+    const found = all[number]
+    if (found !== undefined) return found
+    const range = all.length === 0 ? 'none' : `0 to ${all.length - 1}`
+    throw new UsageError(`there is no GPU ${number} on this machine (${range})`)
+  })
+}
+
 /** Kinds in the order of their first GPU. */
 export function gpuKinds(gpus: readonly Gpu[]): GpuKind[] {
   const kinds = Map.groupBy(gpus, ({ name, computeCapability }) => `${name}\n${computeCapability}`)
@@ -146,6 +162,13 @@ export function gpuKinds(gpus: readonly Gpu[]): GpuKind[] {
     const memoryBytes = Math.min(...alike.map((gpu) => gpu.memoryBytes))
     return { name, computeCapability, memoryBytes, gpus: alike }
   })
+}
+
+/** Names for people, one for each kind: `2 × NVIDIA H200 and Tesla T4`. */
+export function gpuNames(gpus: readonly Gpu[]): string {
+  return gpuKinds(gpus)
+    .map(({ name, gpus: { length } }) => (length === 1 ? name : `${length} × ${name}`))
+    .join(' and ')
 }
 
 interface Instance {

@@ -2,5 +2,15 @@
 
 export { freeBytes, type Volume, volumeOf } from './disks.ts'
 export { type MachineFacts, machineFacts } from './facts.ts'
-export { type Gpu, type GpuKind, type GpuSurvey, gpuKinds, lackOfGpus, listGpus, surveyGpus } from './gpus.ts'
+export {
+  type Gpu,
+  type GpuKind,
+  type GpuSurvey,
+  gpuKinds,
+  gpuNames,
+  lackOfGpus,
+  listGpus,
+  pickGpus,
+  surveyGpus,
+} from './gpus.ts'
 export { askNvidiaSmi } from './nvidia-smi.ts'

@@ -1,5 +1,6 @@
 import { computesOnCpu } from '../bundle/index.ts'
 import { quickEstimate } from '../estimate/index.ts'
+import { pickGpus } from '../machine/index.ts'
 import { HomeGpus } from '../server/deploy/index.ts'
 import { findGpus, findServer, requireRepository, requireServer } from '../server/serve/index.ts'
 import type { PredictOptions } from '../settings/index.ts'
@@ -85,13 +86,7 @@ function givenLaunch({ serverBin, backendDirectory, libraryPath }: PredictOption
 /** UUIDs of the GPUs for the server; undefined for all. */
 async function serverGpus({ gpus }: PredictOptions): Promise<string[] | undefined> {
   if (gpus === undefined) return undefined
-  const found = await findGpus()
-  return gpus.map((number) => {
-    const gpu = found[number]
-    if (gpu !== undefined) return gpu
-    const there = found.length === 0 ? 'none' : `0 to ${found.length - 1}`
-    throw new UsageError(`there is no GPU ${number} on this machine (${there})`)
-  })
+  return pickGpus(await findGpus(), gpus)
 }
 
 /** Says once why. @throws UsageError when a server or a GPU is asked for */

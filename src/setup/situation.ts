@@ -19,6 +19,7 @@ import {
   lackOfGpus,
   type MachineFacts,
   machineFacts,
+  pickGpus,
   surveyGpus,
 } from '../machine/index.ts'
 import { type DeployPlan, type ModelSize, planDeployment } from '../server/deploy/index.ts'
@@ -97,7 +98,7 @@ function isForCpu(options: SetupOptions): options is SetupOptions & { precision:
   return options.precision !== undefined && computesOnCpu(options.precision)
 }
 
-/** @throws SetupError for a driver that does not answer; UsageError for a GPU that is not among those that there are */
+/** @throws SetupError for a driver that does not answer; UsageError for a GPU that the machine does not have */
 function chosenGpus(survey: GpuSurvey, named: readonly number[] | undefined): readonly Gpu[] {
   const { gpus: all, problem } = survey
   // Whoever has GPUs wants to use them: a set-up for the CPU alone would come as a surprise.
@@ -105,13 +106,7 @@ function chosenGpus(survey: GpuSurvey, named: readonly number[] | undefined): re
     throw new SetupError(`the GPUs of this machine cannot be used: ${lackOfGpus(survey)}`, {
       detail: { code: 'no-runtime', data: {} },
     })
-  if (named === undefined) return all
-  return named.map((number) => {
-    const found = all[number]
-    if (found !== undefined) return found
-    const there = all.length === 0 ? 'none' : `0 to ${all.length - 1}`
-    throw new UsageError(`there is no GPU ${number} on this machine (${there})`)
-  })
+  return named === undefined ? all : pickGpus(all, named)
 }
 
 /** A damaged bundle is made again. */

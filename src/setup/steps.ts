@@ -1,6 +1,6 @@
 import { precisionFacts, publishedLength } from '../bundle/index.ts'
 import { isSpeedKnown, measureSpeed } from '../estimate/index.ts'
-import { gpuKinds } from '../machine/index.ts'
+import { gpuNames } from '../machine/index.ts'
 import {
   type DeployStep,
   type Expense,
@@ -90,7 +90,7 @@ export const STEPS: readonly Step[] = [
     work: decide,
   },
   deployStep('models', ({ gpuPrecision }) => `the models in ${precisionFacts(gpuPrecision).label}`),
-  deployStep('plans', ({ gpus }) => `TensorRT plans for ${kindsOf(gpus)}`),
+  deployStep('plans', ({ gpus }) => `TensorRT plans for ${gpuNames(gpus)}`),
   deployStep('batches', () => 'the sizes of batches that suit the GPUs'),
   deployStep('repository', () => 'the model repository'),
   {
@@ -120,12 +120,6 @@ const MEASURED_SECONDS = 1
 
 /** A comparison reads what an import writes, and computes little: 37 s with ESM-2 3B, of which the server takes 15. */
 const AS_READ = { precision: 'fp32', isCalibrated: false, cores: 1 } as const
-
-function kindsOf(gpus: Situation['gpus']): string {
-  return gpuKinds(gpus)
-    .map(({ name, gpus: { length } }) => `${length} × ${name}`)
-    .join(', ')
-}
 
 /** A step of the deployment; before bundle and server are known it is to be done. */
 function deployStep(

@@ -151,16 +151,12 @@ async function sharesOf(
   perGpu: boolean,
   isContained: boolean,
 ): Promise<readonly string[] | undefined> {
+  const { pickGpus } = await import('../../machine/index.ts')
   const { findGpus, serverShares, visibleGpus } = await import('../../server/serve/index.ts')
   if (numbers === undefined)
     return perGpu ? await visibleGpus() : isContained ? undefined : await serverShares()
   const found = await findGpus()
-  const chosen = numbers.map((number) => {
-    const gpu = found[number]
-    if (gpu !== undefined) return gpu
-    const there = found.length === 0 ? 'none' : `0 to ${found.length - 1}`
-    throw new UsageError(`there is no GPU ${number} on this machine (${there})`)
-  })
+  const chosen = pickGpus(found, numbers)
   return perGpu ? chosen : await serverShares(chosen)
 }
 

@@ -1,9 +1,8 @@
 import { type Bundle, openBundle } from '../../bundle/index.ts'
 import { type HomeRecord, readHome } from '../../home/index.ts'
-import { type Gpu, type GpuSurvey, gpuKinds, lackOfGpus, surveyGpus } from '../../machine/index.ts'
-import { UnavailableError, UsageError } from '../../system/errors.ts'
+import { type Gpu, type GpuSurvey, gpuNames, lackOfGpus, pickGpus, surveyGpus } from '../../machine/index.ts'
+import { UnavailableError } from '../../system/errors.ts'
 import type { Logger } from '../../system/logger.ts'
-import { count } from '../../text/numbers.ts'
 import type { RuntimeLaunch } from '../runtime/index.ts'
 import { findDeployment } from './find.ts'
 import { type Deployment, type DeployRequest, isSupported } from './request.ts'
@@ -48,11 +47,8 @@ export class HomeGpus {
   /** Looks, and starts nothing. @throws UsageError for a GPU that is not among those of this machine */
   static async look(options: HomeGpusOptions): Promise<HomeGpus> {
     const survey = await surveyGpus(options.signal)
-    const { length } = survey.gpus
-    const absent = options.numbers?.find((number) => survey.gpus[number] === undefined)
-    // Where there is none at all, others know more to say.
-    if (absent !== undefined && length > 0)
-      throw new UsageError(`there is no GPU ${absent} on this machine (0 to ${length - 1})`)
+    // A machine without any GPU gets a better message from `lack`.
+    if (survey.gpus.length > 0) pickGpus(survey.gpus, options.numbers ?? [])
     return new HomeGpus(options, survey, await readHome())
   }
 
@@ -91,7 +87,7 @@ export class HomeGpus {
     return {
       launch: { ...runtime.launch, repository, gpus },
       models: await openBundle(bundle, this.#options.signal),
-      why: `${this.#names()} ${this.gpus.length === 1 ? 'is' : 'are'} set up`,
+      why: `${gpuNames(this.gpus)} ${this.gpus.length === 1 ? 'is' : 'are'} set up`,
     }
   }
 
@@ -119,20 +115,15 @@ export class HomeGpus {
   async notSetUp(hereSeconds?: number | null): Promise<UnavailableError> {
     const { estimateSetup } = await import('./complete.ts')
     const setupSeconds = await estimateSetup(this.#options.base, this.gpus)
-    return new UnavailableError(
-      `this machine has ${count(this.gpus.length, 'GPU')} (${this.#names()}), not set up yet`,
-      { detail: { code: 'gpus-not-set-up', data: { setupSeconds, hereSeconds } } },
-    )
+    const which = this.gpus.length === 1 ? 'GPU' : 'GPUs'
+    const verb = this.gpus.length === 1 ? 'is' : 'are'
+    return new UnavailableError(`the ${which} of this machine (${gpuNames(this.gpus)}) ${verb} not set up`, {
+      detail: { code: 'gpus-not-set-up', data: { setupSeconds, hereSeconds } },
+    })
   }
 
   get #request(): DeployRequest {
     const { base, logger, signal } = this.#options
     return { base, home: this.#home, gpus: this.gpus, logger, signal }
-  }
-
-  #names(): string {
-    return gpuKinds(this.gpus)
-      .map(({ name, gpus }) => (gpus.length === 1 ? name : `${gpus.length} ${name}`))
-      .join(' and ')
   }
 }

@@ -84,7 +84,7 @@ describe.skipIf(!hasTriton)('predict on a machine with GPUs', () => {
   test('that are not set up: it stops with one sentence, unless this process is to compute', async () => {
     const stopped = await run('stopped', '0,1')
     expect(stopped.stderr).toMatch(
-      /^error: this machine has 2 GPUs \(2 NVIDIA H200\), not set up yet\. virnucpro setup sets them up \(about \d+ (s|min)\), and --backend onnx computes in this process \(about \d+ s for this input\)\n$/,
+      /^error: the GPUs of this machine \(2 × NVIDIA H200\) are not set up\. Run virnucpro setup \(about \d+ (s|min)\), or compute on the processor with --backend onnx \(about \d+ s for this input\)\n$/,
     )
     expect(stopped.code).toBe(69)
     expect(existsSync(folder.join('stopped/reads_merged'))).toBe(false)
@@ -198,7 +198,7 @@ describe.skipIf(!hasTriton)('predict on a machine with GPUs', () => {
     const dry = await resultOf(serving('0,1', '--dry-run'))
     expect(dry.stdout).toMatch(/^\S+tritonserver --model-repository=\S+\/fp16\/10\.6\.0 /)
     const missing = await resultOf(serving('7', '--dry-run'))
-    expect(missing.stderr).toContain('there is no plan of esm2 for NVIDIA L4. virnucpro setup')
+    expect(missing.stderr).toContain('there is no plan of esm2 for NVIDIA L4. Run virnucpro setup')
     expect(missing.code).toBe(69)
   }, 120_000)
 

@@ -35,7 +35,7 @@ describe.skipIf(!hasTriton)('a machine with GPUs', () => {
       'the bundle in FP32',
       'the server',
       'the models in BF16',
-      `TensorRT plans for 1 × ${KINDS.h100.name}`,
+      `TensorRT plans for ${KINDS.h100.name}`,
       'the sizes of batches that suit the GPUs',
       'the model repository',
       'a comparison of the server with the FP32 graphs',
