@@ -1,18 +1,8 @@
-import {
-  chmod,
-  copyFile,
-  mkdir,
-  mkdtemp,
-  readdir,
-  rename,
-  rm,
-  stat,
-  symlink,
-  writeFile,
-} from 'node:fs/promises'
+import { chmod, copyFile, mkdir, mkdtemp, readdir, rename, rm, symlink, writeFile } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { serverLock, withHomeLock, writablePlace } from '../../home/index.ts'
 import { freeBytes } from '../../machine/index.ts'
+import { bytesBelow } from '../../system/disk-usage.ts'
 import { createFolder } from '../../system/replace-folder.ts'
 import { isThere } from '../../system/same-file.ts'
 import { cannotWrite } from '../../system/system-error.ts'
@@ -226,8 +216,8 @@ async function requireRoom(plan: PrivatePlan, downloads: string): Promise<void> 
   const { wheels } = plan
   const [needed, what] =
     wheels === undefined
-      ? [plan.diskBytes + Math.max(0, plan.downloadBytes - (await sizeOf(downloads))), 'in the meantime']
-      : [Math.min(plan.diskBytes, UNPACKED * (await sizeOf(wheels))), '']
+      ? [plan.diskBytes + Math.max(0, plan.downloadBytes - (await bytesBelow(downloads))), 'in the meantime']
+      : [Math.min(plan.diskBytes, UNPACKED * (await bytesBelow(wheels))), '']
   const free = await freeBytes(plan.folder)
   if (free >= needed) return
   throw new RuntimeError(
@@ -235,13 +225,6 @@ async function requireRoom(plan: PrivatePlan, downloads: string): Promise<void> 
       `, and ${bytes(free)} are free`,
     { kind: 'inputOutput', detail: { code: 'no-room-in-home', data: {} } },
   )
-}
-
-async function sizeOf(folder: string): Promise<number> {
-  let size = 0
-  for (const entry of await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => []))
-    if (entry.isFile()) size += (await stat(join(entry.parentPath, entry.name))).size
-  return size
 }
 
 /**

@@ -1,5 +1,5 @@
-import { readdir, stat } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
+import { resolve } from 'node:path'
+import { bytesBelow } from '../../system/disk-usage.ts'
 import { foreign } from '../../system/printable.ts'
 import { messageOf } from '../../system/problems.ts'
 import { bytes } from '../../text/numbers.ts'
@@ -81,7 +81,7 @@ async function once({
     throw new RuntimeError(`${what}: cannot start ${python}: ${messageOf(cause)}`, { cause })
   }
   const timer = setInterval(async () => {
-    const size = await sizeOf(temporary)
+    const size = await bytesBelow(temporary)
     if (size > 0) onProgress(`${what}: ${bytes(size)} so far`)
   }, SAY_MS)
   try {
@@ -109,15 +109,4 @@ function failure(what: string, said: readonly string[]): RuntimeError {
     })
   }
   return new RuntimeError([`${what} failed`, ...lines], { detail: { code: 'no-packages', data: {} } })
-}
-
-/** Bytes below a folder that others write into. */
-async function sizeOf(folder: string): Promise<number> {
-  let size = 0
-  for (const name of await readdir(folder, { recursive: true }).catch(() => []))
-    size += await stat(join(folder, name)).then(
-      (found) => (found.isFile() ? found.size : 0),
-      () => 0,
-    )
-  return size
 }
