@@ -42,7 +42,7 @@ export async function printEstimate(options: PredictOptions, how: PrintOptions):
     : renderEstimate(found, options.inputs).map((line) => printable(line))
   if (found.idleGpus > 0 && options.backend === 'auto')
     logger.info(
-      `${plural(found.idleGpus, 'GPU')} of this machine ${found.idleGpus === 1 ? 'is' : 'are'} not set up for this bundle: "virnucpro setup" does that`,
+      `${plural(found.idleGpus, 'GPU')} of this machine ${found.idleGpus === 1 ? 'is' : 'are'} not set up for this bundle. Set ${found.idleGpus === 1 ? 'it' : 'them'} up with: virnucpro setup`,
     )
   process.stdout.write(`${lines.join('\n')}\n`)
 }

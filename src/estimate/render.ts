@@ -5,11 +5,11 @@ import type { Estimate, WayEstimate } from './estimate.ts'
 import type { SpeedSource } from './ways.ts'
 
 const SOURCES: Readonly<Record<SpeedSource, string>> = {
-  runs: 'runs before this one',
-  probe: 'some batches that were run',
-  layers: 'some layers that were run',
-  tuning: 'the tuning of the plans',
-  product: 'one product of matrices',
+  runs: 'earlier runs',
+  probe: 'a short test',
+  layers: 'a test of some layers',
+  tuning: 'tuning of the plans',
+  product: 'a product of matrices',
 }
 
 /** Lines for people. @param inputs - as typed */
@@ -28,7 +28,7 @@ export function renderEstimate(found: Estimate, inputs: readonly string[]): stri
 function basisOf({ input }: Estimate): string {
   const { basis, share, uncertainty, bytes: size } = input
   const all = size === undefined ? '' : `${bytes(size)}, `
-  if (basis === 'whole') return `${all}all of it counted`
+  if (basis === 'whole') return `${all}counted whole`
   const where = basis === 'start' ? 'at its start' : 'from all over it'
   return `${all}${percent(share, 1)} ${where} counted; tokens may be ${Math.ceil(100 * uncertainty)} % more or less`
 }
@@ -56,10 +56,10 @@ function timesOf(ways: readonly WayEstimate[]): string[] {
     precisionOf(way),
     way.seconds === undefined ? 'unknown' : duration(way.seconds),
     way.range === undefined ? '' : `${duration(way.range[0])} to ${duration(way.range[1])}`,
-    way.speedFrom === undefined ? 'nothing has run there yet' : SOURCES[way.speedFrom],
+    way.speedFrom === undefined ? 'no speed is known' : SOURCES[way.speedFrom],
     paddingOf(way),
   ])
-  return columns([['  computed by', 'in', 'takes about', 'perhaps', 'by the speed of', ''], ...rows])
+  return columns([['  computed by', 'precision', 'time', 'range', 'estimated from', 'work'], ...rows])
 }
 
 /** `2 × NVIDIA H200`, `this process, 8 threads`. */
@@ -80,10 +80,10 @@ function paddingOf({ batches }: WayEstimate): string {
 }
 
 function diskOf({ disk }: Estimate): string[][] {
-  const kept = ['', bytes(disk.intermediates), 'part files and `.pt` files, which are kept']
+  const kept = ['', bytes(disk.intermediates), 'part files and `.pt` files']
   return [
     ['  disk', bytes(disk.results), 'tables and report'],
     ...(disk.intermediates > 0 ? [kept] : []),
-    ['', bytes(disk.working), 'more at most, until the run has finished'],
+    ['', bytes(disk.working), 'at most in addition, while it runs'],
   ]
 }

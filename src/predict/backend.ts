@@ -104,10 +104,13 @@ async function startKept(
     )
     return await startForRun(launch, request, stack)
   }
-  logger.info(`the server goes on after this run, until nobody has used it for ${idleTimeout} s`, {
-    code: 'server-kept',
-    data: {},
-  })
+  logger.info(
+    `the server keeps running after this run, and ends when nobody has used it for ${idleTimeout} s`,
+    {
+      code: 'server-kept',
+      data: {},
+    },
+  )
   return { ...endpointsOf(kept), isTrusted: ownServers(undefined).isTrusted }
 }
 

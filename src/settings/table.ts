@@ -92,7 +92,7 @@ const modelSettings = section('Models', {
 const serverSettings = {
   backend: option(
     oneOf('auto', 'onnx', 'triton'),
-    'the embedded ONNX Runtime, or an inference server; `auto` takes [the first of them that is there](serving.md#what-computes-a-run)',
+    'the embedded ONNX Runtime, or an inference server; `auto` takes [the first one available](serving.md#what-computes-a-run)',
     { default: 'auto' },
   ),
   triton: option(endpoints, 'inference servers; `grpcs://` for an encrypted connection', {

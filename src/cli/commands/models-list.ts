@@ -15,7 +15,7 @@ export default command({
     const bundles = await listBundles()
     if (args.json) process.stdout.write(`${printableJson(bundles.map(asJson), 2)}\n`)
     else if (bundles.length > 0) process.stdout.write(`${asTable(bundles).join('\n')}\n`)
-    else logger.info(`there are no bundles in ${homePlace('bundles')}`)
+    else logger.info(`there are no bundles in ${homePlace('bundles')}; virnucpro setup makes one`)
     for (const { problem } of bundles) if (problem !== undefined && !args.json) logger.warn(problem)
   },
 })

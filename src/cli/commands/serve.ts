@@ -115,7 +115,7 @@ export default command({
       idleTimeout,
       ...given
     } = args
-    if (list) return await listServers()
+    if (list) return await listServers(logger)
     if (stop) return await stopServers(logger)
     const { serverCommands, shellCommand, startServer } = await import('../../server/serve/index.ts')
     const container = isContained ? containerEngine : undefined
@@ -193,13 +193,14 @@ async function servedByHome(
 
 const HEADER = ['ADDRESS', 'GPUS', 'SINCE', 'ENDS', 'REPOSITORY']
 
-async function listServers(): Promise<void> {
+async function listServers(logger: Logger): Promise<void> {
   const { OwnServers } = await import('../../server/serve/index.ts')
   const rows = new OwnServers().list().map(({ grpcUrl, gpu, since, idleTimeout, repository }) => {
     const ends = idleTimeout === undefined ? 'never' : `${idleTimeout} s without use`
     return [grpcUrl, gpu ?? 'all', since ?? '-', ends, printable(repository)]
   })
-  if (rows.length > 0) process.stdout.write(`${columns([HEADER, ...rows]).join('\n')}\n`)
+  if (rows.length === 0) logger.info('no server of yours is running on this machine')
+  else process.stdout.write(`${columns([HEADER, ...rows]).join('\n')}\n`)
 }
 
 /** @throws TryAgainError when one does not end */
@@ -207,7 +208,7 @@ async function stopServers(logger: Logger): Promise<void> {
   const { stopKept } = await import('../../server/serve/index.ts')
   const { ended, left } = await stopKept()
   for (const { grpcUrl } of ended) logger.info(`the server at ${grpcUrl} has ended`)
-  if (ended.length + left.length === 0) logger.info('no server runs that a run has left')
+  if (ended.length + left.length === 0) logger.info('no kept server is running')
   if (left.length > 0) {
     const urls = left.map(({ grpcUrl }) => grpcUrl).join(', ')
     throw new TryAgainError(`the server at ${urls} has been asked to end, and has not ended yet`)

@@ -19,7 +19,7 @@ const options = {
       text('FILE'),
       'weights of ESM-2: a fair-esm `.pt` file, or a Hugging Face folder or weight file',
       {
-        otherwise: 'those of before, else those of `models pull`, else they are downloaded',
+        otherwise: 'the files used before, else those of `models pull`, else a download',
       },
     ),
     dnabert: option(text('DIR'), 'weights of DNABERT-S: a Hugging Face folder', {
@@ -28,12 +28,12 @@ const options = {
     mlp: mlpOption,
     from: option(
       text('DIR|FILE|URL'),
-      'take the weights that are missing from a folder or a file of this machine, or from [a mirror](models.md#mirrors-and-machines-without-a-network)',
+      'take missing weights from a local folder or file, or from [a mirror](models.md#mirrors-and-machines-without-a-network)',
       { mayHoldSecret: /[@?]/ },
     ),
     precision: option(
       oneOf(...(PRECISION_NAMES as readonly [Precision])),
-      'precision of the models on GPUs: `bf16`, `fp16` or `fp8`. With `fp32` or `int8` only the CPU is set up',
+      'precision of the models on GPUs: `bf16`, `fp16` or `fp8`. `fp32` and `int8` set up the CPU alone',
       {
         otherwise:
           '`bf16` on GPUs of compute capability 8.0 and later, `fp16` on older ones, `fp32` on a CPU',
@@ -41,7 +41,7 @@ const options = {
     ),
     calibrate: option(
       text('FASTA|none'),
-      'nucleotides like those of your runs, for precisions that are [calibrated](models.md#bf16); `fp8` needs them. `none` leaves calibration out, with `bf16` and `fp16`',
+      'nucleotides like those of your runs, for [calibration](models.md#bf16); required with `fp8`. `none` skips it (`bf16` and `fp16` only)',
       { otherwise: '`examples/contigs.fasta`' },
     ),
   }),
@@ -49,37 +49,37 @@ const options = {
     gpus: { ...settings.gpus, help: 'GPUs to set up', otherwise: 'all that this process may use' },
     server: option(
       oneOf('program', 'container', 'private'),
-      'a server program of this machine, a container, or a Python environment in the home',
-      { otherwise: 'the first of them that there is' },
+      'kind of [server](serving.md#the-server-of-this-machine): an installed program, a container, or a Python environment in the home',
+      { otherwise: 'the first of these that works' },
     ),
     serverBin: { ...settings.serverBin, help: 'server program' },
     backendDirectory: settings.backendDirectory,
     libraryPath: settings.libraryPath,
-    python: option(text('PATH'), 'Python that has TensorRT, or that a private server is made from', {
-      otherwise: 'that of the server, else `python3`; for a private server the newest of PATH that will do',
+    python: option(text('PATH'), 'Python with TensorRT, or the Python for a private server', {
+      otherwise: "the server's, else `python3`; for a private server the newest suitable one of PATH",
     }),
-    containerEngine: option(oneOf('docker', 'podman', 'apptainer'), 'what runs a container', {
-      otherwise: 'the first of them that can use the GPUs',
+    containerEngine: option(oneOf('docker', 'podman', 'apptainer'), 'program that runs the container', {
+      otherwise: 'the first of these that can use the GPUs',
     }),
     image: option(text('IMAGE'), 'image of the container; for Apptainer also a file', {
       otherwise: "NVIDIA's, for the driver of the GPUs",
     }),
     wheels: option(
       text('DIR'),
-      'folder with the packages of a private server, for machines without a network',
+      'folder with the packages of a [private server](serving.md#a-private-environment), for machines without a network',
     ),
   }),
   ...section('What is done', {
     dryRun: flag('print the steps, sizes and minutes, and change nothing'),
-    yes: flag('do not ask before it begins', { short: 'y' }),
+    yes: flag('begin without asking', { short: 'y' }),
   }),
 }
 
 export default command({
   usage: ['[--esm FILE --dnabert DIR --mlp [LENGTH=]FILE …] [OPTIONS]'],
   notes: [
-    'Whatever is not named is found or chosen. What is there already stays; a set-up that was interrupted goes on where it was.',
-    'Without options on a machine that is set up, it checks what is there.',
+    'Setup finds or chooses everything that you do not name. It skips steps that are done, so the same command continues an interrupted set-up.',
+    'On a machine that is set up, it checks the set-up and changes nothing.',
     `Prints the command of a run on standard output: ${PREDICT}`,
   ],
   options,
@@ -121,7 +121,7 @@ export default command({
       return
     }
     const todo = plan.steps.filter(({ isDone }) => !isDone)
-    // Whoever is asked has to know what.
+    // The question makes no sense without the plan.
     if (isQuiet && !yes && todo.length > 0) process.stderr.write(text)
     else for (const line of text.trimEnd().split('\n')) logger.info(line)
     if (todo.length > 0) {
@@ -130,11 +130,12 @@ export default command({
       await setUp(request, narrator)
     }
     await examine(args, logger, signal)
+    logger.info('To call reads or contigs:')
     process.stdout.write(`${PREDICT}\n`)
   },
 })
 
-/** The summary of `doctor`: what is well is counted, the rest is shown. */
+/** The summary of `doctor`: how many checks passed, and the findings of the others. */
 async function examine(args: object, logger: Logger, signal: AbortSignal): Promise<void> {
   const { doctor, renderFindings } = await import('../../doctor/index.ts')
   // An option of every command.
@@ -143,8 +144,8 @@ async function examine(args: object, logger: Logger, signal: AbortSignal): Promi
   const bad = findings.filter(({ verdict }) => verdict !== 'ok')
   logger.info(
     bad.length === 0
-      ? `${findings.length} checks of this machine, and all is well`
-      : `${findings.length - bad.length} of ${findings.length} checks of this machine are well; virnucpro doctor shows all`,
+      ? `all ${findings.length} checks of this machine passed`
+      : `${findings.length - bad.length} of ${findings.length} checks of this machine passed; virnucpro doctor shows all of them`,
   )
   for (const line of renderFindings(bad, { columns: process.stderr.columns ?? 100 })
     .trimEnd()

@@ -8,11 +8,11 @@ export default {
   remedy: 'give the job or the container more cores',
   async examine({ facts, gpus: findGpus }) {
     const [{ cores }, gpus] = await Promise.all([facts(), findGpus()])
-    const cut = gpus.length > 0 ? `${count(gpus.length, 'GPU')} compute` : 'models compute'
     // One reads, cuts and packs sequences; DNABERT-S on an H200 takes one more for each GPU (docs/performance.md).
-    const needed = gpus.length + 1
+    const needed = Math.max(2, gpus.length + 1)
+    const what = gpus.length > 0 ? count(gpus.length, 'GPU') : 'the models'
     const have = `${count(cores, 'core')} may be used`
-    if (cores >= Math.max(2, needed)) return ok(have)
-    return warning(`${have}: where ${cut}, ${Math.max(2, needed)} keep up with them`, this.remedy)
+    if (cores >= needed) return ok(have)
+    return warning(`${have}; ${needed} are needed to keep ${what} busy`, this.remedy)
   },
 } satisfies Check

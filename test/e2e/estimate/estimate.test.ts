@@ -238,7 +238,7 @@ describe('on GPUs', () => {
     const { found, said } = await estimate('once', words, env)
     expect(found.idleGpus).toBe(2)
     expect(said).toContain(
-      '2 GPUs of this machine are not set up for this bundle: "virnucpro setup" does that',
+      '2 GPUs of this machine are not set up for this bundle. Set them up with: virnucpro setup',
     )
     expect((await estimate('gpus', words, env)).found.idleGpus).toBe(0)
   })
@@ -254,7 +254,7 @@ describe('on GPUs', () => {
       ...env,
       VIRNUCPRO_HOME: home,
     })
-    expect(stdout).toMatch(/NVIDIA B200 +BF16 +unknown +nothing has run there yet/)
+    expect(stdout).toMatch(/NVIDIA B200 +BF16 +unknown +no speed is known/)
   })
 })
 

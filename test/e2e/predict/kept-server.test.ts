@@ -39,7 +39,7 @@ describe.skipIf(!hasTriton)('--keep-server', () => {
     const first = await virnucpro(words('first', ...start, '--keep-server', '4s'), undefined, env)
     expect(first.stderr).toContain('starting a server with the models of')
     expect(first.stderr).toContain(
-      'goes on after this run, until nobody has used it for 4 s. virnucpro serve --stop',
+      'keeps running after this run, and ends when nobody has used it for 4 s. virnucpro serve --stop',
     )
     expect(first.code).toBe(0)
     expect(processesOf(repository).length).toBe(1)
@@ -69,7 +69,7 @@ describe.skipIf(!hasTriton)('--keep-server', () => {
     expect(stopped.stderr).toMatch(/the server at grpc:\S+ has ended/)
     expect(stopped.code).toBe(0)
     expect(processesOf(repository)).toEqual([])
-    expect((await serve('--stop')).stderr).toContain('no server runs that a run has left')
+    expect((await serve('--stop')).stderr).toContain('no kept server is running')
     expect((await serve('--list')).stdout).toBe('')
   })
 

@@ -57,7 +57,7 @@ describe('a machine without a GPU', () => {
   test('has nothing left to do', async () => {
     const { stdout, stderr } = await me.succeed('setup')
     expect(stderr).toContain('everything is set up')
-    expect(stderr).toMatch(/\d+ (of \d+ )?checks of this machine/)
+    expect(stderr).toMatch(/\d+ (of \d+ )?checks of this machine passed/)
     expect(stdout).toBe(PREDICT)
     expect(open((await me.succeed('setup', ...WEIGHTS, '--dry-run')).stdout)).toEqual([])
   })
