@@ -59,6 +59,7 @@ function foreign(): string {
     rmSync(join(output, 'reads_merged', table))
   rmSync(join(output, 'reads_merged', 'DEMONSTRATION.txt'))
   rmSync(join(output, 'reads_report'), { recursive: true })
+  rmSync(join(output, 'reads_results'), { recursive: true })
   return output
 }
 
