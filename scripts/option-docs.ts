@@ -51,7 +51,7 @@ async function contentOf(what: string): Promise<string> {
       return optionTable(commonOptions)
     case 'findings':
       return table(
-        ['finding', 'what is looked at', 'what mends it, among others'],
+        ['finding', 'what is checked', 'example of a remedy'],
         CHECKS.map(({ id, about, remedy }) => [`\`${id}\``, about, asCode(remedy)]),
       )
     case 'settings':

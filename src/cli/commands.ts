@@ -3,15 +3,15 @@ import type { Help } from './help.ts'
 
 /** Every command and what the overview says of it; `models show` is in `commands/models-show.ts`. */
 export const COMMANDS: Readonly<Record<string, string>> = {
-  setup: 'set this machine up: models, and what its GPUs need',
+  setup: 'prepare this machine: weights, models, and a server for its GPUs',
   predict: 'call each chunk of the input viral or not',
-  estimate: 'say how long a run would take on this machine, and how much disk',
-  'models pull': 'download the published weights, or bring them from a folder or a mirror',
+  estimate: 'estimate the time and disk space of a run on this machine',
+  'models pull': 'download the published weights, or copy them from a folder or a mirror',
   'models import': 'make a bundle from the model files of the original',
-  'models list': 'list the bundles of the home: size, precision, classifiers, and what there is for GPUs',
-  'models info': 'say what is in a bundle, and what was made of it',
-  'models default': 'choose the bundle that commands use where none is named',
-  'models remove': 'remove a bundle of the home with all that was made of it',
+  'models list': 'list the bundles of the home: size, precision, classifiers, and plans for GPUs',
+  'models info': 'describe a bundle and everything made from it',
+  'models default': 'choose the bundle that commands use unless another is named',
+  'models remove': 'remove a bundle of the home and everything made from it',
   'models show': 'print what is in a bundle: dimensions, precision and sources, as JSON',
   'models verify': 'check every file of a bundle against its checksum',
   'checkpoints list': 'print every checkpoint file of a run and whether it is whole',
@@ -24,12 +24,12 @@ export const COMMANDS: Readonly<Record<string, string>> = {
   'engines build': 'build TensorRT plans from a bundle, for the GPU of this machine',
   'engines show': 'print the TensorRT plans in a folder: GPU, TensorRT, lengths, and why one cannot be used',
   'engines tune': 'find the batch size that suits this GPU and keep it beside the plans',
-  'home show': 'print where the home is, what each place in it takes, and the free disk',
-  'home clean': 'remove what is of no use any more: leftovers, what was made of removed bundles, caches',
+  'home show': 'print where the home is, the size of each part, and the free disk space',
+  'home clean': 'remove leftovers, everything made from removed bundles, and caches',
   verify: 'check the embeddings of a bundle or a running server against a reference',
   report: 'remake the report of a finished run: report.html and the tables for MultiQC',
   bench: 'measure this program on this machine, beside its alternatives, and print one page',
-  doctor: 'look for what stands in the way of a run on this machine, and say what mends it',
+  doctor: 'check this machine and its set-up, and say how to mend what is wrong',
   config: 'print the effective configuration and where each value comes from',
 }
 

@@ -1,6 +1,6 @@
 /**
- * What stands in the way of a run on this machine: one check after the other looks, and changes nothing. Findings are for
- * people at a command line, and name its commands.
+ * Checks of this machine and its set-up, none of which changes anything. Findings are for people at a command line, and name
+ * its commands.
  */
 
 export { CHECKS } from './checks.ts'

@@ -136,7 +136,7 @@ const computeSettings = section('Where and how to compute', {
   ),
   keepServer: option(
     duration,
-    'let a server that is started for this run [go on for the next ones](serving.md#keeping-a-server) until nobody has used it for so long: 90s, 15m, 2h',
+    '[keep the server](serving.md#keeping-a-server) that this run starts for later runs, until nobody has used it for this time: 90s, 15m, 2h',
     { otherwise: 'it ends with the run' },
   ),
   device: option(

@@ -7,7 +7,7 @@ import { command } from '../command.ts'
 import { Meter } from '../meter.ts'
 
 const options = section('Where from and where to', {
-  output: option(text('DIR'), 'folder to bring them to, and to find them in the next time', {
+  output: option(text('DIR'), 'folder for the models', {
     short: 'o',
     otherwise: '`weights` in [the home](models.md#the-home)',
   }),
@@ -19,7 +19,7 @@ const options = section('Where from and where to', {
   connections: option(wholeNumber('N', 1, 16), 'requests at a time for one file', { default: 4 }),
   timeout: option(
     wholeNumber('SECONDS', 1, 3600),
-    'give up a connection on which nothing comes for so long',
+    'give up a connection on which nothing arrives for this time',
     {
       default: 30,
     },
@@ -28,7 +28,7 @@ const options = section('Where from and where to', {
     default: 5,
   }),
   dryRun: flag('print what would be downloaded, how large it is and what is free, and download nothing'),
-  force: flag('download also what is there already, and replace it', { short: 'f' }),
+  force: flag('download files again that exist, and replace them', { short: 'f' }),
 })
 
 export default command({

@@ -24,7 +24,7 @@ const SERVER_BIN = '`tritonserver` of PATH or of `/opt/tritonserver/bin`'
 export default command({
   usage: ['[OPTIONS] [-- SERVER OPTIONS]', '--repository DIR [OPTIONS] [-- SERVER OPTIONS]'],
   notes: [
-    'Without --repository it serves the default bundle of the home: on the GPUs that `virnucpro setup` has set up, or on the processor where there is none.',
+    'Without --repository it serves the default bundle of the home: on the GPUs that `virnucpro setup` has set up, or on the processor of a machine without GPUs.',
     'When every model is ready, the addresses for --triton are printed on standard output.',
     'A server that ends by itself is started again, after pauses of 1 s to 60 s, and given up when it has ended five times in a row.',
     'Ctrl-C or SIGTERM lets requests in progress finish and ends everything that was started.',
@@ -55,11 +55,9 @@ export default command({
         'how long requests in progress may take when the server stops',
         { default: 30 },
       ),
-      idleTimeout: option(
-        duration,
-        'end by itself when nobody has used the servers for so long: 90s, 15m, 2h',
-        { otherwise: 'never' },
-      ),
+      idleTimeout: option(duration, 'stop when nobody has used the servers for this time: 90s, 15m, 2h', {
+        otherwise: 'never',
+      }),
       dryRun: flag('print the commands and start nothing'),
     }),
     ...section('Servers that run', {

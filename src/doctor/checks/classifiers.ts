@@ -7,7 +7,7 @@ const LENGTHS = [300, 500]
 export default {
   id: 'classifiers',
   title: 'Classifiers',
-  about: 'for which chunk lengths the bundle has one: 300 and 500 are published',
+  about: 'the chunk lengths that the bundle has classifiers for; those for 300 and 500 are published',
   remedy: 'virnucpro setup',
   async examine({ bundle }) {
     const found = await bundle().catch(() => undefined)
@@ -15,7 +15,7 @@ export default {
     const lengths = classifiersOf(found.manifest).map(({ chunkLength }) => chunkLength)
     if (lengths.includes(undefined))
       return warning(
-        'nobody has said for which chunk length the classifier was made',
+        'the chunk length of the classifier is not known',
         'virnucpro models import --mlp LENGTH=FILE',
       )
     const missing = LENGTHS.filter((length) => !lengths.includes(length))

@@ -10,7 +10,7 @@ export default {
   id: 'deployment',
   title: 'Models for GPUs',
   about:
-    'whether models, plans and a model repository are there for every GPU; without them `predict` stops on a machine with GPUs',
+    'whether every GPU has models, plans and a model repository; without them `predict` stops on a machine with GPUs',
   remedy: 'virnucpro setup',
   async examine({ gpus: findGpus, bundle, home: readHome, signal }) {
     // What is wrong with these is said in findings of their own.

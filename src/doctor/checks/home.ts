@@ -7,7 +7,7 @@ const ELSEWHERE = 'export VIRNUCPRO_HOME=DIR'
 export default {
   id: 'home',
   title: 'Home',
-  about: 'whether the home can be read and written to, and whether machines share it',
+  about: 'whether the home can be read and written to, and whether it is on a network',
   remedy: 'move home.json away, and set up again',
   async examine({ environment, home, bundle }) {
     const unusable = await home().then(
@@ -25,8 +25,7 @@ export default {
       (found) => found !== undefined,
       () => true,
     )
-    if (isSetUp)
-      return ok(`${where}, read-only for you; what is made again lies in ${privateFolder(environment)}`)
+    if (isSetUp) return ok(`${where}, read-only for you; your own files go to ${privateFolder(environment)}`)
     return warning(`${where} cannot be written to, and nothing is set up there`, ELSEWHERE)
   },
 } satisfies Check

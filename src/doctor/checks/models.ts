@@ -5,7 +5,7 @@ import { type Check, ok, problem, warning } from '../finding.ts'
 export default {
   id: 'models',
   title: 'Models',
-  about: 'whether the default bundle is there, and its files have their sizes; large files are not read',
+  about: 'whether the default bundle exists, and its files have the right sizes; large files are not read',
   remedy: 'virnucpro setup',
   async examine({ bundle, home }) {
     // What is wrong with the home is a finding of its own.
@@ -22,13 +22,10 @@ export default {
     const { precision, demo, models } = manifest
     const sizes = MODEL_NAMES.map(
       (name) =>
-        `${modelFacts(name).label} (${models[name].layers} × ${models[name].width}, ${bytes(models[name].weights.bytes)})`,
+        `${modelFacts(name).label} (${models[name].layers} layers of ${models[name].width}, ${bytes(models[name].weights.bytes)})`,
     )
     if (demo)
-      return warning(
-        `${folder} is a demonstration with random weights: what it calls means nothing`,
-        this.remedy,
-      )
+      return warning(`${folder} is a demonstration with random weights: its calls mean nothing`, this.remedy)
     return ok(`${sizes.join(' and ')} in ${precision.toUpperCase()}, in ${folder}`)
   },
 } satisfies Check

@@ -7,7 +7,7 @@ export default {
   id: 'server',
   title: 'Server',
   about:
-    'the Triton server that was set up for GPUs, a program, a private environment or a container; else what there is to set up',
+    'the Triton server that was set up for GPUs (a program, a private environment or a container), or which one could be',
   remedy: 'virnucpro setup',
   async examine(examination) {
     // A machine without GPUs, such as a login node, may share the home of those that have some.

@@ -4,8 +4,7 @@ import { type Check, ok, warning } from '../finding.ts'
 export default {
   id: 'weights',
   title: 'Weight files',
-  about:
-    'whether the files that the models were made from are still there: other precisions are made from them',
+  about: 'whether the weight files of the models still exist: models in other precisions are made from them',
   remedy: 'virnucpro models pull',
   async examine({ home }) {
     const { sources } = (await home().catch(() => undefined)) ?? {}

@@ -39,7 +39,9 @@ test('a machine that is set up for its processor has nothing but ok', async () =
   ])
   expect(code).toBe(0)
   expect([report.format, report.version]).toEqual(['virnucpro-doctor', 1])
-  expect(by.models?.text).toStartWith('ESM-2 (2 × 32, 193 kB) and DNABERT-S (2 × 32, 193 kB) in FP32, in /')
+  expect(by.models?.text).toStartWith(
+    'ESM-2 (2 layers of 32, 193 kB) and DNABERT-S (2 layers of 32, 193 kB) in FP32, in /',
+  )
   expect(by.classifiers?.text).toBe('for chunks of 500 and 300 bases')
   expect(by.gpus?.text).toBe('none: the processor computes')
   expect(by.home?.text).toBe(home.path)
@@ -181,7 +183,7 @@ test('a home of somebody else, whole and empty', async () => {
   }
   const whole = await homeFinding(home.path)
   expect(whole).toMatchObject({ verdict: 'ok' })
-  expect(whole.text).toEndWith('read-only for you; what is made again lies in /tmp/of-nobody/virnucpro')
+  expect(whole.text).toEndWith('read-only for you; your own files go to /tmp/of-nobody/virnucpro')
   expect(await homeFinding(empty.path)).toMatchObject({
     verdict: 'warning',
     remedy: 'export VIRNUCPRO_HOME=DIR',
