@@ -1,8 +1,9 @@
-import { readdir } from 'node:fs/promises'
+import { lstat, readdir } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { MANIFEST_FILE, resolveBundle } from '../bundle/index.ts'
 import { NoInputError, UsageError } from '../system/errors.ts'
 import { isThere } from '../system/same-file.ts'
+import { cannotRead } from '../system/system-error.ts'
 import { HomeError } from './errors.ts'
 import { type Environment, homePlace } from './places.ts'
 import { readHome } from './record.ts'
@@ -25,9 +26,17 @@ export function isBundleId(name: string): boolean {
   return ID.test(name)
 }
 
-/** Names of the bundles of the home; they need not be whole. */
+/**
+ * Names of the bundles of the home; they need not be whole.
+ * @throws ReadError where their folder cannot be read now, or is a link to one that is not mounted: what was made of them would
+ * be taken for waste
+ */
 export async function bundleIds(environment?: Environment): Promise<string[]> {
-  const names = await readdir(homePlace('bundles', environment)).catch(() => [])
+  const place = homePlace('bundles', environment)
+  const names = await readdir(place).catch(async (error: NodeJS.ErrnoException) => {
+    const link = await lstat(place).catch(() => undefined)
+    return error.code === 'ENOENT' && link === undefined ? [] : cannotRead(place)(error)
+  })
   return names.filter((name) => ID.test(name)).sort()
 }
 

@@ -53,6 +53,8 @@ interface Waste extends Removable {
  * plans and servers that are not current. What is used, or holds files of somebody else, stays.
  *
  * In a home that is read-only for this user, what stands in for it is cleaned.
+ *
+ * @throws ReadError where the bundles of the home cannot be seen; nothing is removed then
  */
 export async function cleanHome(options: CleanOptions): Promise<Cleaned> {
   const removed: Removable[] = []
@@ -153,13 +155,15 @@ async function deadLocks(environment: Environment | undefined): Promise<Waste[]>
 
 /** What was made of bundles that are gone. */
 async function orphans(root: string, environment: Environment | undefined): Promise<Waste[]> {
+  // Asked for first: where they cannot be seen, nothing is waste.
+  const bundles = await bundleIds(environment)
   const isGone = async (id: string) => !(await bundleIds(environment)).includes(id)
   const ids = new Set<string>()
   for (const place of MADE_OF_BUNDLES)
     for (const name of await readdir(join(root, place)).catch(() => [])) if (isBundleId(name)) ids.add(name)
   const found: Waste[] = []
   for (const id of ids) {
-    if (!(await isGone(id))) continue
+    if (bundles.includes(id)) continue
     for (const each of await madeOf(id, environment)) {
       if (!each.path.startsWith(`${root}/`)) continue
       found.push({

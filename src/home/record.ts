@@ -72,25 +72,30 @@ export async function readHome(environment?: Environment): Promise<HomeRecord> {
   const home = homeFolder(environment)
   await requireFolder(home)
   const path = join(home, HOME_FILE)
-  const text = await readFile(path, 'utf8').catch(unlessMissing(path))
+  const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'EISDIR') throw damaged(path, 'it is a folder', error)
+    return unlessMissing(path)(error)
+  })
   return text === undefined ? { format: HOME_FORMAT, version: HOME_VERSION } : parseRecord(path, text)
 }
 
+function damaged(path: string, why: string, cause?: unknown): HomeError {
+  return new HomeError(path, `${path}, which holds what was set up, is damaged: ${why}`, {
+    cause,
+    detail: { code: 'home-damaged', data: {} },
+  })
+}
+
 function parseRecord(path: string, text: string): HomeRecord {
-  const damaged = (why: string, cause?: unknown) =>
-    new HomeError(path, `${path}, which holds what was set up, is damaged: ${why}`, {
-      cause,
-      detail: { code: 'home-damaged', data: {} },
-    })
   let json: unknown
   try {
     json = parseJson(text)
   } catch (error) {
-    if (error instanceof JsonError) throw damaged(error.message, error)
+    if (error instanceof JsonError) throw damaged(path, error.message, error)
     throw error
   }
   const head = v.safeParse(v.object({ format: v.literal(HOME_FORMAT), version: v.number() }), json)
-  if (!head.success) throw damaged('it is not a file of this program')
+  if (!head.success) throw damaged(path, 'it is not a file of this program')
   if (head.output.version > HOME_VERSION) {
     throw new HomeError(
       path,
@@ -100,7 +105,10 @@ function parseRecord(path: string, text: string): HomeRecord {
   }
   const result = v.safeParse(HomeRecordSchema, json)
   if (result.success) return result.output
-  throw damaged(result.issues.map((issue) => `${v.getDotPath(issue) ?? 'file'}: ${issue.message}`).join('; '))
+  throw damaged(
+    path,
+    result.issues.map((issue) => `${v.getDotPath(issue) ?? 'file'}: ${issue.message}`).join('; '),
+  )
 }
 
 /**

@@ -8,11 +8,13 @@ export default command({
   usage: ['[--json]'],
   options: section('Output', { json: flag('print JSON') }),
   async run({ args }) {
-    const { homeFolder, isHomeReadOnly, measurePlaces, PLACE_NAMES, privateFolder } = await import(
+    const { homeFolder, isHomeReadOnly, measurePlaces, PLACE_NAMES, privateFolder, readHome } = await import(
       '../../home/index.ts'
     )
     const { volumeOf } = await import('../../machine/index.ts')
     const home = homeFolder()
+    // What may not be read would be shown as empty.
+    await readHome()
     const isReadOnly = await isHomeReadOnly()
     const places = await measurePlaces(home, PLACE_NAMES)
     const own = isReadOnly ? await measurePlaces(privateFolder(), PLACE_NAMES) : []

@@ -67,3 +67,17 @@ test('a log file is never a file of the home', async () => {
   expect(await at.run('models', 'verify')).toMatchObject({ code: 0 })
   expect(await at.run('models', 'verify', '-l', at.at('own.log'))).toMatchObject({ code: 0 })
 })
+
+test('a record of the home that is a folder is said to be damaged, by every command that needs it', async () => {
+  using at = homeWith([IDS[0]])
+  mkdirSync(at.at('home.json'))
+  for (const words of [
+    ['models', 'list'],
+    ['home', 'show'],
+    ['predict', CONTIGS, '-o', 'out'],
+  ]) {
+    const { code, stderr } = await at.run(...words)
+    expect(stderr).toContain(`${at.at('home.json')}, which holds what was set up, is damaged: it is a folder`)
+    expect(code).toBe(65)
+  }
+})

@@ -6,7 +6,9 @@ import {
   readdirSync,
   readFileSync,
   readlinkSync,
+  renameSync,
   rmSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
@@ -311,6 +313,19 @@ test('home clean removes leftovers, orphans and caches, says how much, and nothi
   await using _ = await lease(at.at('derived', ONE), at.env)
   expect((await at.run('home', 'clean')).stderr).toContain(`kept ${at.at('derived', ONE)}`)
   expect(existsSync(at.at('derived', ONE))).toBe(true)
+})
+
+test('home clean removes nothing where the folder of the bundles cannot be seen', async () => {
+  using at = homeWith([ONE])
+  await deployed(at, ONE)
+  renameSync(at.at('bundles'), at.folder.join('elsewhere'))
+  // As of a disk that is not mounted now.
+  symlinkSync(at.folder.join('unmounted'), at.at('bundles'))
+  const before = readdirSync(at.at(), { recursive: true }).sort()
+  const { code, stderr } = await at.run('home', 'clean')
+  expect(stderr).toContain(`cannot read ${at.at('bundles')}`)
+  expect(code).toBe(66)
+  expect(readdirSync(at.at(), { recursive: true }).sort()).toEqual(before)
 })
 
 test('home clean --plans needs to know which plans are current', async () => {

@@ -67,6 +67,17 @@ test('a home that somebody else keeps is computed with; caches and locks are the
   expect(readdirSync(central.at.at(), { recursive: true }).sort()).toEqual(before)
 })
 
+test('a home that may not be read is not shown as empty', async () => {
+  using central = centralHome()
+  chmodSync(central.at.at(), 0o000)
+  for (const words of ['home show', 'home clean', 'models list', `models remove ${ONE} --yes`]) {
+    const { code, stdout, stderr } = await central.user(...words.split(' '))
+    expect(stdout).toBe('')
+    expect(stderr).toMatch(/^error: cannot read \S+: permission denied; ask for permission to read it\n$/)
+    expect(code).toBe(66)
+  }
+})
+
 test('what would change a home that somebody else keeps is refused in words', async () => {
   using central = centralHome()
   const record = readFileSync(central.at.at('home.json'), 'utf8')
