@@ -20,15 +20,19 @@ export async function requireBundle(name: string | undefined): Promise<string> {
 }
 
 /**
- * Checks paths named by the user before any long work begins.
- * @throws NoInputError for the first one that does not exist.
+ * Checks files and folders named by the user before any long work begins.
+ * @throws NoInputError for the first one that does not exist, or that is a pipe or a device: reading it would wait for ever.
  */
 export async function requirePaths(named: Named): Promise<void> {
   for (const [what, path] of named) {
     if (path === undefined) continue
-    await stat(path).catch((cause: NodeJS.ErrnoException) => {
+    const found = await stat(path).catch((cause: NodeJS.ErrnoException) => {
       throw new NoInputError(`${what} ${path}: ${reason(cause)}`, { cause })
     })
+    if (!found.isFile() && !found.isDirectory())
+      throw new NoInputError(
+        `${what} ${path}: expected a file, got a pipe or a device; save it to a file first`,
+      )
   }
 }
 
@@ -41,9 +45,7 @@ export async function requireFiles(named: Named): Promise<void> {
   for (const [what, path = '-'] of named) {
     if (path === '-') continue
     const found = await stat(path)
-    if (found.isFile()) continue
-    const got = found.isDirectory() ? 'a folder' : 'a pipe or a device; save it to a file first'
-    throw new NoInputError(`${what} ${path}: expected a file, got ${got}`)
+    if (!found.isFile()) throw new NoInputError(`${what} ${path}: expected a file, got a folder`)
   }
 }
 

@@ -31,6 +31,23 @@ describe('a machine without a GPU', () => {
     expect(existsSync(me.home())).toBe(false)
   })
 
+  test('does not wait for weights from a pipe', async () => {
+    const pipe = me.join('pipe')
+    Bun.spawnSync(['mkfifo', pipe])
+    for (const name of ['--esm', '--dnabert', '--mlp'])
+      for (const command of [
+        ['setup', '--yes'],
+        ['models', 'import'],
+      ]) {
+        const { code, stderr } = await me.run(...command, ...WEIGHTS.with(WEIGHTS.indexOf(name) + 1, pipe))
+        expect(stderr).toBe(
+          `error: ${name} ${pipe}: expected a file, got a pipe or a device; save it to a file first\n`,
+        )
+        expect(code).toBe(66)
+      }
+    expect(existsSync(me.home())).toBe(false)
+  })
+
   test('is not set up without a yes where nobody can be asked', async () => {
     const { code, stderr } = await me.run('setup', ...WEIGHTS)
     expect(code).toBe(64)
