@@ -1,4 +1,4 @@
-import { access, constants } from 'node:fs/promises'
+import { access, constants, stat } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import type { ServerChoice } from '../../home/index.ts'
 import type { Gpu } from '../../machine/index.ts'
@@ -81,20 +81,24 @@ export async function openProgram(
   const programs = [choice.serverBin, choice.python ?? choice.trtexec]
   for (const program of programs) {
     if (program === undefined) continue
-    await access(program, constants.X_OK).catch((cause: unknown) => {
-      throw new RuntimeError(
-        `the program ${program}, which was set up for GPUs, is not there, or may not be run`,
-        {
-          cause,
-          detail: { code: 'runtime-gone', data: {} },
-        },
-      )
-    })
+    if (await isProgram(program)) continue
+    throw new RuntimeError(
+      `the program ${program}, which was set up for GPUs, is not there, or may not be run`,
+      { detail: { code: 'runtime-gone', data: {} } },
+    )
   }
   if (choice.backend !== undefined && choice.attention !== undefined) return programRuntime(choice)
   const found = await findProgram({ ...choice, gpus }, signal)
   if (!Array.isArray(found)) return found
   throw new RuntimeError(found, { detail: { code: 'runtime-gone', data: {} } })
+}
+
+async function isProgram(path: string): Promise<boolean> {
+  const mayRun = await access(path, constants.X_OK).then(
+    () => true,
+    () => false,
+  )
+  return mayRun && (await stat(path)).isFile()
 }
 
 function programRuntime(choice: Program): Runtime {

@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test'
-import { rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { temporaryFolder } from '../../../scripts/support/temporary.ts'
 import { freePorts, hasTriton, tritonServer } from '../../../scripts/support/triton.ts'
 import {
@@ -53,9 +53,12 @@ test.skipIf(!hasTriton)(
     expect(server.endpoints).toHaveLength(1)
 
     rmSync(serverBin)
-    const error = await openRuntime(found.choice).catch((reason: unknown) => reason)
-    expect(error).toBeInstanceOf(RuntimeError)
-    expect(String(error)).toContain(serverBin)
+    for (const stand of [() => {}, () => mkdirSync(serverBin)]) {
+      stand()
+      const error = await openRuntime(found.choice).catch((reason: unknown) => reason)
+      expect(error).toBeInstanceOf(RuntimeError)
+      expect(String(error)).toContain(serverBin)
+    }
   },
 )
 
