@@ -87,7 +87,13 @@ export async function beginFolder(output: string): Promise<string> {
       await removeUnfinished(join(parent, name))
   const folder = temporaryName(resolve(output))
   await mkdir(folder)
-  await writeFile(join(folder, MARKER), JSON.stringify(aboutThisProcess(output)), { flag: 'wx' })
+  try {
+    await writeFile(join(folder, MARKER), JSON.stringify(aboutThisProcess(output)), { flag: 'wx' })
+  } catch (error) {
+    // As on a full disk: nobody would know whose it is.
+    await rm(folder, { recursive: true, force: true }).catch(() => {})
+    throw error
+  }
   return folder
 }
 
