@@ -13,13 +13,13 @@ import { SetupError } from './errors.ts'
 import type { NamedClassifier } from './options.ts'
 import type { Situation } from './situation.ts'
 
-/** Whether the wanted bundle is there, and is the default with its weights on record. */
+/** Whether the wanted bundle exists and is the default, with its weights on record. */
 export function isMade({ base, record: { bundle, sources }, weights: { paths } }: Situation): boolean {
   if (base === undefined || bundle !== basename(base.folder) || sources === undefined) return false
   return MODEL_NAMES.every((name) => paths[name] === undefined || paths[name] === sources[MODELS[name].short])
 }
 
-/** Makes the bundle in the home, unless it is there, and makes it the default. */
+/** Makes the bundle in the home unless it exists, and makes it the default. */
 export async function makeBundle(situation: Situation): Promise<void> {
   const { options, weights, cpuPrecision, base } = situation
   const { logger, signal } = options
@@ -39,7 +39,7 @@ export async function makeBundle(situation: Situation): Promise<void> {
     precision: cpuPrecision,
     ...(calibrate !== undefined && { calibrate }),
     makeDefault: true,
-    // What is there and is no whole bundle is made again.
+    // A damaged bundle is made again.
     force: base === undefined,
     onProgress: (message) => logger.info(message),
     signal,
@@ -56,14 +56,14 @@ export function hasSameSources(
   return MODEL_NAMES.every((name) => sourceDigest(models[name]) === sourceDigest({ source: sources[name] }))
 }
 
-/** Those of the bundle with the same language models, to which others are added later; else those named; else the published. */
+/** The classifiers of the bundle with the same language models (others are added later), else the named ones, else the published ones. */
 function classifiersFor({ before, weights, options }: Situation): ClassifierFiles {
   if (hasSameSources(before, weights)) return before
   if (options.mlp.length > 0) return classifierFiles(options.mlp)
   return weights.classifiers
 }
 
-/** @throws UsageError for several of which the chunk length of one is not known, or is that of another */
+/** @throws UsageError for several classifiers when a chunk length is unknown or occurs twice */
 export function classifierFiles(named: readonly NamedClassifier[]): ClassifierFiles {
   const [first, ...others] = named
   const lengths = named.map(({ path, chunkLength }) => chunkLength ?? publishedLength(path))

@@ -23,7 +23,7 @@ const TOLERANCE_EIGHT_BITS = 0.01
 
 const ReportSchema = v.looseObject({ format: v.literal('virnucpro-check'), version: v.literal(1) })
 
-/** Whether what is there now has been compared with the graphs before. */
+/** Whether the current server and plans were compared with the graphs before. */
 export async function isChecked(situation: Situation): Promise<boolean> {
   const ready = await deploymentOf(situation)
   if (ready === undefined) return false
@@ -36,7 +36,7 @@ export async function isChecked(situation: Situation): Promise<boolean> {
 }
 
 /**
- * Starts the server, compares what it answers with the graphs of the bundle, and ends it.
+ * Starts the server, compares its embeddings with those of the bundle's graphs, and stops it.
  *
  * @throws SetupError when they differ; those of `startServer` and `verify`
  */
@@ -87,7 +87,7 @@ async function deploymentOf({ base, deployment, gpus, options }: Situation): Pro
   return 'ready' in found ? found.ready : undefined
 }
 
-/** Another plan, another kind of GPU or another server is checked by itself. */
+/** Name of the report of a check: one for each combination of plans, kinds of GPU and server. */
 async function reportName({ repository, runtime }: Deployment, { gpus }: Situation): Promise<string> {
   const record = await readRecord(repository)
   const files = (record?.files ?? []).map(({ sha256: digest }) => digest)

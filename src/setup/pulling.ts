@@ -5,10 +5,10 @@ import { hasSameSources } from './bundle.ts'
 import type { SetupOptions } from './options.ts'
 import type { Situation } from './situation.ts'
 
-/** Bytes per second of a download, where nothing is known of the network. */
+/** Assumed speed of a download, in bytes per second. */
 const USUAL_SPEED = 30e6
 
-/** Published weights that are needed, and not on this machine. */
+/** Published weights that are needed and not on this machine. */
 export async function missingWeights(situation: Situation): Promise<Pullable[]> {
   const { base, before, weights, options, deployment, gpus } = situation
   const { missing } = weights
@@ -18,10 +18,10 @@ export async function missingWeights(situation: Situation): Promise<Pullable[]> 
   return [...(isMade ? [] : missing.models), ...(hasClassifiers ? [] : missing.classifiers)]
 }
 
-/** What was asked for before, by what and where: the plan of a set-up is made several times. */
+/** Answers of earlier calls, by models and source: a set-up is planned several times. */
 const asked = new Map<string, Expense>()
 
-/** Asks for the sizes where the weights are published, and says them. */
+/** Asks the source of the weights for their sizes, and logs them. */
 export async function expenseOfWeights(situation: Situation): Promise<Expense> {
   const models = await missingWeights(situation)
   if (models.length === 0) return { seconds: 0, bytes: 0 }

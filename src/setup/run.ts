@@ -8,12 +8,12 @@ import { installationOf, withSignal } from './server.ts'
 import { inspect, type Situation } from './situation.ts'
 import { STEPS, type Step } from './steps.ts'
 
-/** A step as it is before it begins. */
+/** A step before it begins. */
 export interface PlannedStep {
   readonly name: string
   readonly title: string
   readonly isDone: boolean
-  /** What it takes, about; nothing when it is done. */
+  /** Estimated time and disk space; zero when the step is done. */
   readonly expense: Expense
 }
 
@@ -22,13 +22,13 @@ export interface SetupPlan {
   readonly freeBytes: number
   /** GPUs to set up, by name. */
   readonly gpus: readonly string[]
-  /** Why there is none, where the driver has something to say. */
+  /** Why there are none, if the driver reports a reason. */
   readonly lack?: string
   readonly precision: string
   readonly steps: readonly PlannedStep[]
 }
 
-/** Hears how far set-up is. */
+/** Receives the progress of a set-up. */
 export interface Progress {
   /** @param left what remains to be done, this step first */
   begin(step: PlannedStep, left: readonly PlannedStep[]): void
@@ -41,7 +41,7 @@ const NOTHING: Expense = { seconds: 0, bytes: 0 }
 export async function planSetup(options: SetupOptions): Promise<SetupPlan> {
   const situation = await inspect(options)
   const steps = await planSteps(situation)
-  // A machine without a server for its GPUs is found out before gigabytes come.
+  // A missing server is reported before gigabytes are downloaded.
   if (steps.some(({ name, isDone }) => name === 'server' && !isDone)) await installationOf(situation)
   const home = homeFolder()
   return {
@@ -54,7 +54,7 @@ export async function planSetup(options: SetupOptions): Promise<SetupPlan> {
   }
 }
 
-/** Whether the driver has GPUs, and this process may use none of them. */
+/** Whether the driver lists GPUs of which this process may use none. */
 function isHidden({ gpus, survey }: Situation): boolean {
   return gpus.length === 0 && survey.gpus.length === 0 && (survey.all.length > 0 || survey.undivided > 0)
 }
@@ -80,7 +80,7 @@ export async function setUp(given: SetupOptions, progress: Progress): Promise<vo
   })
 }
 
-/** What is there is looked at before each step: the one before has changed it. */
+/** The situation is found out again before each step, since the step before has changed it. */
 async function carryOut(options: SetupOptions, progress: Progress): Promise<void> {
   requireRoom(await planSetup(options))
   for (const [i, step] of STEPS.entries()) {
@@ -95,7 +95,7 @@ async function carryOut(options: SetupOptions, progress: Progress): Promise<void
   }
 }
 
-/** @throws SetupError when the disk does not hold what is to come */
+/** @throws SetupError when the disk is too small for the remaining steps */
 function requireRoom({ home, freeBytes: free, steps }: SetupPlan): void {
   const needed = steps.reduce((sum, { expense }) => sum + expense.bytes, 0)
   if (needed <= free) return

@@ -14,13 +14,13 @@ import { SetupError } from './errors.ts'
 import type { SetupOptions } from './options.ts'
 import type { Situation } from './situation.ts'
 
-/** A server that is there, or one that can be put in place. */
+/** An installed server, or one that can be installed. */
 type Usable = Exclude<FoundRuntime, { none: unknown }>
 
-/** Asking takes some seconds, since a server is started to ask it what it has: once for each set-up. */
+/** Found out once for each set-up: starting a server to learn its versions takes some seconds. */
 const asked = new WeakMap<SetupOptions, Promise<FoundRuntime>>()
 
-/** The same options with another signal: what was asked for them is not asked twice. */
+/** The same options with another signal, and the server already found for them. */
 export function withSignal(options: SetupOptions, signal: AbortSignal): SetupOptions {
   const same = { ...options, signal }
   const answer = asked.get(options)
@@ -28,7 +28,7 @@ export function withSignal(options: SetupOptions, signal: AbortSignal): SetupOpt
   return same
 }
 
-/** The server that would be used. Nothing that stays is changed. @throws SetupError where there is none */
+/** The server that would be used. Changes nothing permanently. @throws SetupError when there is none */
 export async function lookForServer({ options, gpus }: Situation): Promise<Usable> {
   const { server, libraryPath, engine, image, signal } = options
   const path = (named: string | undefined) => (named?.includes('/') ? resolve(named) : named)
@@ -41,7 +41,7 @@ export async function lookForServer({ options, gpus }: Situation): Promise<Usabl
       libraryPath,
       python: path(options.python),
       engine,
-      // A name of an image has slashes, too.
+      // The name of an image has slashes, too.
       image: image !== undefined && /^\.{0,2}\//.test(image) ? resolve(image) : image,
       wheels: path(options.wheels),
       gpus,
@@ -56,7 +56,7 @@ export async function lookForServer({ options, gpus }: Situation): Promise<Usabl
   )
 }
 
-/** Whether the server on record is the one that is asked for, and is there. */
+/** Whether the recorded server is the wanted one, and still exists. */
 async function hasServer({ record, options, deployment }: Situation): Promise<boolean> {
   const choice = record.gpu?.server
   if (choice === undefined || deployment === undefined) return false
@@ -70,7 +70,7 @@ async function hasServer({ record, options, deployment }: Situation): Promise<bo
   return (await deployment.steps[0]?.isDone()) === true
 }
 
-/** Whether what is on record for GPUs is what is asked for. */
+/** Whether the recorded settings for GPUs are the wanted ones. */
 export async function isDecided(situation: Situation): Promise<boolean> {
   const { record, options, gpuPrecision } = situation
   const { gpu } = record
@@ -84,7 +84,7 @@ function calibration(named: string): string {
   return named === 'none' ? named : resolve(named)
 }
 
-/** Finds or installs the server, and writes down what is decided for GPUs. */
+/** Finds or installs the server, and records the settings for GPUs. */
 export async function decide(situation: Situation): Promise<void> {
   const { options, record, gpuPrecision } = situation
   const runtime = await runtimeOf(situation)
@@ -121,7 +121,7 @@ async function canFuse({ base, gpus }: Situation): Promise<boolean> {
   return MODEL_NAMES.every((name) => hasKernel(models[name]))
 }
 
-/** The server, where it must be installed. */
+/** The server to install, unless one is installed. */
 export async function installationOf(situation: Situation): Promise<InstallPlan | undefined> {
   if (await hasServer(situation)) return undefined
   const usable = await lookForServer(situation)
@@ -133,7 +133,7 @@ const USUAL_SPEED = 30e6
 /** And of packages that are unpacked. */
 const UNPACKED_SPEED = 100e6
 
-/** What putting a server into place takes: nearly nothing where it is there. */
+/** Time and disk space of installing the server: almost none when it is installed. */
 export async function expenseOfServer(situation: Situation): Promise<Expense> {
   const plan = await installationOf(situation)
   if (plan === undefined) return { seconds: 3, bytes: 0 }

@@ -32,34 +32,34 @@ import { findWeights, type Weights } from './weights.ts'
 
 type GpuSettings = NonNullable<HomeRecord['gpu']>
 
-/** What the machine has, what is set up, and what is wanted: looked at before each step. */
+/** The machine, its set-up so far, and what is wanted. Found out again before each step. */
 export interface Situation {
   readonly options: SetupOptions
   readonly machine: MachineFacts
-  /** GPUs to set up; none where only the CPU is. */
+  /** GPUs to set up; empty when only the CPU is set up. */
   readonly gpus: readonly Gpu[]
-  /** What the driver says. */
+  /** What the driver lists. */
   readonly survey: GpuSurvey
   readonly record: HomeRecord
   /** The default bundle as it is now. */
   readonly before?: Bundle
-  /** The bundle that is wanted, when it is there. */
+  /** The wanted bundle, once it exists. */
   readonly base?: Bundle
   readonly cpuPrecision: 'fp32' | 'int8'
   readonly gpuPrecision: GpuSettings['precision']
   readonly weights: Weights
   /** Dimensions of the models, as far as they are known without a download. */
   readonly sizes: Readonly<Record<ModelName, ModelSize>>
-  /** Classifiers that are asked for and not in the bundle. */
+  /** Wanted classifiers that the bundle does not have. */
   readonly classifiers: readonly NamedClassifier[]
   /** What GPUs need, once bundle and server are known. */
   readonly deployment?: DeployPlan
 }
 
 /**
- * Looks at the machine and at what is set up.
+ * Examines the machine and its set-up.
  *
- * @throws UsageError for wishes that this machine cannot fulfil; HomeError for a damaged home; ModelError for weights that are
+ * @throws UsageError for options that this machine cannot fulfil; HomeError for a damaged home; ModelError for weights that are
  * not those of their model
  */
 export async function inspect(options: SetupOptions): Promise<Situation> {
@@ -93,7 +93,7 @@ export async function inspect(options: SetupOptions): Promise<Situation> {
   return { ...situation, deployment: await planDeployment({ base, home, gpus, logger, signal }) }
 }
 
-/** Whether only the CPU is set up: a precision of the CPU was asked for. */
+/** Whether a precision for the CPU is wanted, with which only the CPU is set up. */
 function isForCpu(options: SetupOptions): options is SetupOptions & { precision: 'fp32' | 'int8' } {
   return options.precision !== undefined && computesOnCpu(options.precision)
 }
@@ -101,7 +101,7 @@ function isForCpu(options: SetupOptions): options is SetupOptions & { precision:
 /** @throws SetupError for a driver that does not answer; UsageError for a GPU that the machine does not have */
 function chosenGpus(survey: GpuSurvey, named: readonly number[] | undefined): readonly Gpu[] {
   const { gpus: all, problem } = survey
-  // Whoever has GPUs wants to use them: a set-up for the CPU alone would come as a surprise.
+  // A user with GPUs wants to use them: a set-up for the CPU alone would come as a surprise.
   if (all.length === 0 && problem !== undefined)
     throw new SetupError(`the GPUs of this machine cannot be used: ${lackOfGpus(survey)}`, {
       detail: { code: 'no-runtime', data: {} },
@@ -119,7 +119,7 @@ async function openUnlessDamaged(folder: string, signal: AbortSignal): Promise<B
   }
 }
 
-/** @throws SetupError for a damaged bundle of which only the language models can be made again */
+/** @throws SetupError for a damaged bundle whose classifiers have no known source */
 async function openDefault({ mlp, signal }: SetupOptions): Promise<Bundle | undefined> {
   const named = await findBundle(undefined).catch((error: unknown) => {
     if (error instanceof VirnucproError && NO_DEFAULT.has(error.code)) return undefined
@@ -141,7 +141,7 @@ function cpuPrecisionOf(bundle: Bundle | undefined): 'fp32' | 'int8' | undefined
   return precision === 'int8' || precision === 'fp32' ? precision : undefined
 }
 
-/** The bundle in the home that was made from the wanted weight files. */
+/** The bundle of the home that was made from the wanted weight files. */
 async function openWanted(
   { sources }: Weights,
   precision: Precision,
@@ -155,7 +155,7 @@ async function openWanted(
   return (await isThere(folder)) ? await openUnlessDamaged(folder, signal) : undefined
 }
 
-/** @returns those that the bundle does not have */
+/** The classifiers that the bundle does not have. */
 async function missingClassifiers(
   named: readonly NamedClassifier[],
   { manifest }: Bundle,
@@ -173,7 +173,7 @@ async function missingClassifiers(
   return missing
 }
 
-/** @throws UsageError for a precision that one of the GPUs does not have */
+/** @throws UsageError for a precision that one of the GPUs does not support */
 function precisionFor(
   { precision }: SetupOptions,
   gpus: readonly Gpu[],

@@ -16,21 +16,21 @@ import { bringWeights, expenseOfWeights, missingWeights } from './pulling.ts'
 import { decide, expenseOfServer, installationOf, isDecided } from './server.ts'
 import type { Situation } from './situation.ts'
 
-/** One thing that set-up does. */
+/** One step of a set-up. */
 export interface Step {
   readonly name: string
   title(situation: Situation): Promise<string> | string
-  /** Whether this machine needs it at all. */
+  /** Whether this machine needs the step at all. */
   applies(situation: Situation): boolean
   isDone(situation: Situation): Promise<boolean> | boolean
-  /** What it takes, about, when it is not done. */
+  /** Estimated time and disk space while the step is not done. */
   expense(situation: Situation): Promise<Expense> | Expense
   work(situation: Situation): Promise<void>
 }
 
 const hasGpus = ({ gpus }: Situation) => gpus.length > 0
 
-/** Everything that set-up does, in this order. A step may need what those before it have made. */
+/** All steps, in order. A step may need the results of those before it. */
 export const STEPS: readonly Step[] = [
   {
     name: 'weights',
@@ -72,7 +72,7 @@ export const STEPS: readonly Step[] = [
   {
     name: 'speed',
     title: () => 'the speed of this processor, for estimates',
-    // GPUs are timed as their batches are tuned.
+    // GPUs are timed when their batches are tuned.
     applies: (situation) => !hasGpus(situation),
     isDone: async ({ base }) => base !== undefined && (await isSpeedKnown(base)),
     expense: () => ({ seconds: 10, bytes: 0 }),
@@ -104,7 +104,7 @@ export const STEPS: readonly Step[] = [
   },
 ]
 
-/** Runs work without it, and measure it themselves. */
+/** A failure is only a warning: runs work without the speed, and measure their own. */
 async function measure({ base, options: { logger, signal } }: Situation): Promise<void> {
   if (base === undefined) return
   try {
@@ -115,13 +115,13 @@ async function measure({ base, options: { logger, signal } }: Situation): Promis
   }
 }
 
-/** Of which there are thousands of tokens of large models. */
+/** Long enough for thousands of tokens of large models. */
 const MEASURED_SECONDS = 1
 
 /** A comparison reads what an import writes, and computes little: 37 s with ESM-2 3B, of which the server takes 15. */
 const AS_READ = { precision: 'fp32', isCalibrated: false, cores: 1 } as const
 
-/** A step of the deployment; before bundle and server are known it is to be done. */
+/** A step of the deployment. It counts as not done until bundle and server are known. */
 function deployStep(
   name: Exclude<DeployStep['name'], 'server'>,
   title: (situation: Situation) => string,
@@ -137,7 +137,7 @@ function deployStep(
     work: async (situation) => {
       const { deployment } = situation
       if (deployment === undefined) throw new SetupError('the bundle or the server is missing')
-      // A run that finds something missing makes it, too.
+      // A run that needs a missing part makes it, too.
       await withDeployLock(deployment.request, async () => {
         const step = stepOf(situation)
         if (step !== undefined && !(await step.isDone())) await step.work()

@@ -14,15 +14,15 @@ import { findPulled, type Pullable, pullable } from '../pull/index.ts'
 import type { ModelSize } from '../server/deploy/index.ts'
 import type { SetupOptions } from './options.ts'
 
-/** Where weights are, and what they are. */
+/** The weight files, and what is known of their content. */
 export interface Weights {
-  /** File or folder of each language model; undefined where it is still to come. */
+  /** File or folder of each language model; undefined until it is downloaded. */
   readonly paths: Readonly<Record<ModelName, string | undefined>>
   /** Published classifiers that are on this machine, by chunk length. */
   readonly classifiers: Readonly<Record<number, string>>
-  /** What the wanted bundle is made from. Undefined: it is still to come. */
+  /** Sources of the wanted bundle; undefined until they are downloaded. */
   readonly sources: Readonly<Record<ModelName, SourceRecord>> | undefined
-  /** Dimensions, or those of the published models where weights are still to come. */
+  /** Dimensions, those of the published models for weights that are not downloaded yet. */
   readonly sizes: Readonly<Record<ModelName, ModelSize>>
   /** Published weights that are not on this machine. */
   readonly missing: { readonly models: readonly Pullable[]; readonly classifiers: readonly Pullable[] }
@@ -43,7 +43,7 @@ interface Found {
 }
 
 /**
- * Those that are named, else those that the default bundle was made from, damaged or not, else what was pulled before.
+ * The named weights, else those that the default bundle was made from, damaged or not, else those pulled before.
  *
  * @throws ModelError for weights that are not those of their model
  */
@@ -88,7 +88,7 @@ async function findModel(
   const found = async (path: string) =>
     known === undefined ? await described(name, path, options) : { path, facts: known }
   if (kept !== undefined && (await exists(kept))) return await found(kept)
-  // Somebody's own weights that are gone are nowhere else.
+  // A user's own weights that are gone cannot be found elsewhere.
   const isOwn = kept !== undefined && !kept.startsWith(homePlace('weights') + sep)
   const model = pullable(PUBLISHED[name].name)!
   const path = isOwn && known === undefined ? undefined : await findPulled(model, homePlace('weights'))
