@@ -20,7 +20,7 @@ import tensorrt from './checks/tensorrt.ts'
 import weights from './checks/weights.ts'
 import type { Check } from './finding.ts'
 
-/** Everything that is looked at, in the order in which it is shown. A new check is a file and a line here. */
+/** All checks, in the order of their findings. A new check is a file and a line here. */
 export const CHECKS: readonly Check[] = [
   bun,
   cores,

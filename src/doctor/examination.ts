@@ -6,14 +6,14 @@ import type { Runtime } from '../server/runtime/index.ts'
 import { type Configuration, resolveConfiguration } from '../settings/index.ts'
 import { UsageError } from '../system/errors.ts'
 
-/** What checks look at. Whatever several of them need is found out once, when the first of them asks. */
+/** What checks look at. Facts that several checks need are found out once, when the first one asks. */
 export interface Examination {
   readonly environment: Environment
   /** Current folder. */
   readonly cwd: string
-  /** Of what is running this program. */
+  /** Version of the Bun that runs this program. */
   readonly bunVersion: string
-  /** Where the system keeps memory that programs share. */
+  /** Folder of shared memory. */
   readonly sharedMemory: string
   readonly signal: AbortSignal
   survey(): Promise<GpuSurvey>
@@ -24,7 +24,7 @@ export interface Examination {
   home(): Promise<HomeRecord>
   /** @throws UsageError for anything wrong in the environment or the configuration file */
   configuration(): Promise<Configuration>
-  /** The bundle of runs that name none; undefined where nothing is set up. @throws BundleError, HomeError */
+  /** The default bundle; undefined when nothing is set up. @throws BundleError, HomeError */
   bundle(): Promise<Bundle | undefined>
   /** The server that was set up for GPUs; undefined without one. @throws RuntimeError when it is gone */
   runtime(): Promise<Runtime | undefined>

@@ -1,19 +1,19 @@
 import type { Examination } from './examination.ts'
 
 export const VERDICTS = ['ok', 'warning', 'problem'] as const
-/** Something that is well, that will be in the way of some work, or that has to be mended first. */
+/** All is well; runs work with a drawback; or it must be mended before a run. */
 export type Verdict = (typeof VERDICTS)[number]
 
-/** What a check has found. */
+/** The result of a check. */
 export interface Outcome {
   verdict: Verdict
   /** One sentence, without the full stop. */
   text: string
-  /** The command that mends it, or else what to do; absent where all is well. */
+  /** The command that mends it, or other advice; absent when all is well. */
   remedy?: string
 }
 
-/** What one check has found, with the name of the check. */
+/** The result of a check, with its name. */
 export interface Finding extends Outcome {
   /** Stays the same from version to version: `memory`. */
   id: string
@@ -21,15 +21,15 @@ export interface Finding extends Outcome {
   title: string
 }
 
-/** One thing that is looked at. Nothing is changed by it. */
+/** One check. It changes nothing. */
 export interface Check {
   id: string
   title: string
-  /** What is looked at, for the documentation. */
+  /** What is checked, for the documentation. */
   about: string
   /** What mends an error that `examine` throws. */
   remedy: string
-  /** Undefined where there is nothing to be said on this machine. What it throws is a problem in words. */
+  /** Undefined when the check does not apply to this machine. An error that it throws becomes a problem. */
   examine(examination: Examination): Outcome | undefined | Promise<Outcome | undefined>
 }
 

@@ -5,14 +5,14 @@ import { VERDICTS } from './finding.ts'
 const COLOURS: Readonly<Record<Verdict, number>> = { ok: 32, warning: 33, problem: 31 }
 const GAP = 2
 
-/** The verdict on all of it. */
+/** The worst verdict of all findings. */
 export function worst(findings: readonly Finding[]): Verdict {
   const ranks = findings.map(({ verdict }) => VERDICTS.indexOf(verdict))
   return VERDICTS[Math.max(0, ...ranks)] ?? 'ok'
 }
 
 /**
- * Lines for a terminal or a file: verdict, what was looked at, what was found, and below it what to do.
+ * Lines for a terminal or a file: verdict, check and result, and the remedy below.
  *
  * @param columns room for a line
  */

@@ -6,7 +6,7 @@ import { visibleDevices } from './visible.ts'
 
 /** A device that computes: a GPU, or a MIG instance of one. */
 export interface Gpu {
-  /** `GPU-…` or `MIG-…`: what CUDA_VISIBLE_DEVICES is set to for a program that shall use it. */
+  /** `GPU-…` or `MIG-…`: a value of CUDA_VISIBLE_DEVICES. */
   uuid: string
   /** As the driver says it; with the profile of an instance: `NVIDIA H100 80GB HBM3 MIG 1g.10gb`. */
   name: string
@@ -18,7 +18,7 @@ export interface Gpu {
   mig?: boolean
 }
 
-/** GPUs that plans, batches and servers need not tell apart. */
+/** GPUs with the same name and compute capability, which share plans and batch sizes. */
 export interface GpuKind {
   name: string
   computeCapability: string
@@ -27,13 +27,13 @@ export interface GpuKind {
   gpus: Gpu[]
 }
 
-/** What was found out about the GPUs of this machine. */
+/** The GPUs of this machine, and why some cannot be used. */
 export interface GpuSurvey {
   /** Those that this process may use. */
   gpus: Gpu[]
   /** All that the driver lists. */
   all: Gpu[]
-  /** GPUs that are to be divided (MIG) and have no instance yet: nothing can compute there. */
+  /** Number of GPUs in MIG mode without an instance, which cannot compute. */
   undivided: number
   /** Value of CUDA_VISIBLE_DEVICES, where it is set. */
   visible: string | undefined
@@ -51,7 +51,7 @@ const FIELDS = [
   'mig.mode.current',
 ] as const
 
-/** What the driver was given up for. */
+/** Why the driver is not asked again. */
 let hanging: string | undefined
 
 /** The name of an instance's profile rounds its memory up, by 5 % at most (H200, 1g.18gb: 17.2 GB). */
@@ -68,8 +68,8 @@ export async function listGpus(signal?: AbortSignal): Promise<Gpu[]> {
 }
 
 /**
- * The same with all that the driver lists, and with what is wrong. A driver that has not answered is not asked again by this
- * process: every call would wait.
+ * The same with all GPUs that the driver lists, and with its problem. A driver that has not answered is not asked again by this
+ * process, since every call would wait.
  *
  * @param deadlineMs how long the driver may take. @default 30,000
  * @throws the reason of `signal`

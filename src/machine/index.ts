@@ -1,4 +1,4 @@
-/** What this machine has: GPUs as `nvidia-smi` lists them and as this process may use them, memory, disks, tools. */
+/** Facts about this machine: GPUs as `nvidia-smi` lists them and as this process may use them, memory, disks, container engines. */
 
 export { freeBytes, type Volume, volumeOf } from './disks.ts'
 export { type MachineFacts, machineFacts } from './facts.ts'

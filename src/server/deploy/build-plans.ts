@@ -20,7 +20,7 @@ interface Job {
 }
 
 /**
- * Builds the plans that are missing in a folder, at the same time on different GPUs.
+ * Builds the missing plans of a folder, at the same time on different GPUs.
  *
  * @throws DeployError when a GPU does not hold a model; those of `buildEngines`
  */
@@ -30,7 +30,7 @@ export async function buildPlans(folder: string, needs: PlanNeeds, how: How): Pr
     const tokenBudget = await commonBudget(folder, model, needs)
     for (const { kind, path, problem } of await plansOf(folder, model, needs)) {
       if (problem === undefined) continue
-      // It was not built here, or for something else: a build refuses to replace what is not whole.
+      // The files are of another build or damaged, which a build refuses to replace.
       await removePlan(path)
       const { gpus } = kind
       jobs.push({ model, tokenBudget, gpu: gpus[i % gpus.length]! })
@@ -71,7 +71,7 @@ async function lanesFor({ bundle, gpus }: PlanNeeds): Promise<number> {
   return Math.max(1, Math.min(gpus.length, Math.floor(memoryBytes / (COPIES * largest))))
 }
 
-/** What shows one GPU to a program, and hides all others. */
+/** Variables that show a program one GPU and hide all others. */
 export function seeing(
   { uuid }: Gpu,
   { environment }: Pick<RuntimeBuilder, 'environment'> = {},

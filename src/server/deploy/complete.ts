@@ -8,8 +8,8 @@ import type { Deployment, DeployRequest } from './request.ts'
 import { planDeployment } from './steps.ts'
 
 /**
- * A deployment that is whole: what is missing, or no longer fits GPUs, server or bundle, is made, and said once with the time
- * that it takes.
+ * Completes a deployment: makes parts that are missing, or no longer fit GPUs, server or bundle, and logs that once with the
+ * time that it takes.
  *
  * @throws the errors of `deploy`
  */
@@ -25,7 +25,7 @@ export async function completeDeployment(request: DeployRequest): Promise<Deploy
   return await deploy(request)
 }
 
-/** Seconds that it takes, about, to set up GPUs for the first time. */
+/** Estimated seconds of the first set-up of GPUs. */
 export async function estimateSetup({ manifest }: Bundle, gpus: readonly Gpu[]): Promise<number> {
   const { cores } = await machineFacts()
   const precision = gpus.every(({ computeCapability }) => Number(computeCapability) >= 8) ? 'bf16' : 'fp16'

@@ -1,4 +1,4 @@
 import { UnavailableError } from '../../system/errors.ts'
 
-/** What GPUs need is not there, and cannot be made. */
+/** A part that GPUs need is missing and cannot be made. */
 export class DeployError extends UnavailableError {}

@@ -2,14 +2,14 @@ import { MODEL_NAMES, type ModelName, type Precision } from '../../bundle/index.
 import { type Gpu, gpuKinds } from '../../machine/index.ts'
 import { leastOfEach } from './plan-fit.ts'
 
-/** What one step takes, about. */
+/** Estimated time and disk space of a step. */
 export interface Expense {
   readonly seconds: number
   /** On the disk. */
   readonly bytes: number
 }
 
-/** Dimensions that decide what a model takes. */
+/** Dimensions that decide the cost of a model. */
 export interface ModelSize {
   readonly layers: number
   readonly width: number
@@ -21,7 +21,7 @@ export function parameters({ layers, width, hidden }: ModelSize): number {
   return layers * (4 * width ** 2 + 2 * width * hidden)
 }
 
-/** ESM-2 3B, of which the figures below are. */
+/** ESM-2 3B, for which the figures below were measured. */
 const MEASURED = parameters({ layers: 36, width: 2560, hidden: 10_240 })
 
 /** Operations of calibrating it, by precision; see docs/models.md. */
@@ -42,7 +42,7 @@ const SHARED = 0.7
 /** Bytes of one parameter. */
 const WIDTH: Readonly<Record<Precision, number>> = { fp32: 4, int8: 1.1, bf16: 2, fp16: 2, fp8: 2 }
 
-/** What making a bundle takes. Measured: 51 s for FP32 and 58 s for BF16 without calibration, for reading and writing. */
+/** The cost of making a bundle. Measured: 51 s for FP32 and 58 s for BF16 without calibration, for reading and writing. */
 export function estimateImport(
   sizes: Readonly<Record<ModelName, ModelSize>>,
   how: { precision: Precision; isCalibrated: boolean; cores: number },
@@ -56,7 +56,7 @@ export function estimateImport(
   return { seconds: 1 + 54 * share + calibration, bytes }
 }
 
-/** What a deployment takes, part by part, where everything is missing but the server. */
+/** The cost of each part of a deployment, the server excepted. */
 export interface DeployEstimate {
   readonly models: Expense
   readonly plans: Expense

@@ -7,7 +7,7 @@ import { problemOfPlans } from './plan-fit.ts'
 import { problemOfRepository } from './repository-fit.ts'
 import { type Deployment, type DeployRequest, PARTS, type Part, type Wanted, wantedOf } from './request.ts'
 
-/** What is there of a deployment. A part that others are made from is looked for first, and they only where it is there. */
+/** The existing parts of a deployment. A part is looked for only when the parts that it is made from exist. */
 export interface State {
   readonly wanted: Wanted
   readonly runtime?: Runtime
@@ -17,12 +17,12 @@ export interface State {
   /** Folder of the plans. */
   readonly plans?: string
   readonly repository?: string
-  /** Why the first part that is missing is. */
+  /** Why the first missing part is missing. */
   readonly why?: string
 }
 
 /**
- * What is there for a bundle on these GPUs. Nothing large is read.
+ * The parts that exist for a bundle on these GPUs. Reads no large file.
  *
  * @throws DeployError when nothing is set up for GPUs
  */
@@ -86,7 +86,7 @@ async function openServer(
   }
 }
 
-/** The bundle itself where it is one for these GPUs, else the one that was made for them from the same weight files. */
+/** The bundle itself if it is one for these GPUs, else the one made for them from the same weight files. */
 async function findBundle(base: Bundle, wanted: Wanted): Promise<Bundle | undefined> {
   if (isWanted(base, base, wanted)) return base
   for (const folder of candidates('derived', [wanted.id, wanted.form])) {
@@ -107,7 +107,7 @@ export function isWanted({ manifest }: Bundle, base: Bundle, { settings }: Wante
   return MODEL_NAMES.every((name) => sourceDigest(manifest.models[name]) === sourceDigest(models[name]))
 }
 
-/** Where a part may lie: in the home, and in the user's own folder where the home is another's. */
+/** Possible folders of a part: in the home and, for a read-only home, in the user's own cache folder. */
 function candidates(place: Place, names: readonly string[]): string[] {
   return [homeFolder(), privateFolder()].map((root) => join(root, place, ...names))
 }

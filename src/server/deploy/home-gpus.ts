@@ -16,7 +16,7 @@ export interface HomeGpusOptions {
   readonly signal?: AbortSignal | undefined
 }
 
-/** What a server on the GPUs of this machine is started with. */
+/** The options that start a server on the GPUs of this machine. */
 export interface HomeServer {
   readonly launch: RuntimeLaunch & {
     readonly repository: string
@@ -24,11 +24,11 @@ export interface HomeServer {
   }
   /** The bundle whose models it hosts. */
   readonly models: Bundle
-  /** Why, in words. */
+  /** Why this server is used, in words. */
   readonly why: string
 }
 
-/** The GPUs of this machine, and what the home has for them. */
+/** The GPUs of this machine, and their deployment in the home. */
 export class HomeGpus {
   readonly gpus: readonly Gpu[]
   readonly #options: HomeGpusOptions
@@ -44,7 +44,7 @@ export class HomeGpus {
     this.gpus = survey.gpus.filter((gpu, number) => numbers?.includes(number) ?? isSupported(gpu))
   }
 
-  /** Looks, and starts nothing. @throws UsageError for a GPU that is not among those of this machine */
+  /** Examines the machine without starting anything. @throws UsageError for a GPU that the machine does not have */
   static async look(options: HomeGpusOptions): Promise<HomeGpus> {
     const survey = await surveyGpus(options.signal)
     // A machine without any GPU gets a better message from `lack`.
@@ -56,7 +56,7 @@ export class HomeGpus {
     return this.#home.gpu !== undefined
   }
 
-  /** Why no GPU computes, and whether somebody should know, since there is one or should be. */
+  /** Why no GPU computes, and whether that deserves a warning because a GPU exists or is expected. */
   get lack(): { readonly text: string; readonly isUnexpected: boolean } {
     const { gpus, problem } = this.#survey
     if (this.gpus.length > 0) return { text: 'the GPUs of this machine are not set up', isUnexpected: true }
@@ -67,7 +67,7 @@ export class HomeGpus {
     }
   }
 
-  /** The bundle whose models compute on the GPUs, where all is there. Nothing large is read. */
+  /** The bundle whose models compute on the GPUs, if the deployment is complete. Reads no large file. */
   async bundle(): Promise<Bundle | undefined> {
     if (!this.areSetUp || this.gpus.length === 0) return undefined
     const found = await this.#find()
@@ -75,10 +75,10 @@ export class HomeGpus {
   }
 
   /**
-   * A server on these GPUs; what it needs and is missing is made, and said once.
+   * A server on these GPUs. Makes missing parts, and logs that once.
    *
-   * @param mayMake - false: nothing is made
-   * @throws the errors of `deploy`; UnavailableError for what is missing and must not be made
+   * @param mayMake - false: make nothing
+   * @throws the errors of `deploy`; UnavailableError for a missing part that must not be made
    */
   async server(mayMake = true): Promise<HomeServer> {
     const { repository, runtime, bundle } = mayMake ? await this.#complete() : await this.#whole()
@@ -91,7 +91,7 @@ export class HomeGpus {
     }
   }
 
-  /** What is there; looked for once. */
+  /** The existing parts; looked for once. */
   #find(): ReturnType<typeof findDeployment> {
     this.#found ??= findDeployment(this.#request)
     return this.#found
@@ -111,7 +111,7 @@ export class HomeGpus {
     })
   }
 
-  /** What to say where nothing is set up. @param hereSeconds what this process would take; null where nobody knows */
+  /** The error for GPUs that are not set up. @param hereSeconds - time that this process would take; null if unknown */
   async notSetUp(hereSeconds?: number | null): Promise<UnavailableError> {
     const { estimateSetup } = await import('./complete.ts')
     const setupSeconds = await estimateSetup(this.#options.base, this.gpus)

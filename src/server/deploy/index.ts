@@ -1,6 +1,6 @@
 /**
- * What GPUs need beyond a bundle: the same models in a precision of GPUs, TensorRT plans for each kind of GPU, and a model
- * repository. All of it lies in the home, and is made there where it is missing.
+ * What GPUs need beyond a bundle: the same models in a precision for GPUs, TensorRT plans for each kind of GPU, and a model
+ * repository. All of it is kept in the home, and made there when it is missing.
  */
 
 import type { Bundle } from '../../bundle/index.ts'
@@ -28,13 +28,13 @@ export {
 } from './request.ts'
 export type { DeployPlan, DeployStep } from './steps.ts'
 
-// What makes something is loaded when something is missing.
+// The code that makes parts is loaded only when a part is missing.
 
 /**
- * Makes what is missing of a deployment, each part whole or not at all. Of two processes that make the same, the second waits
- * and finds it there. What a killed one has finished stays.
+ * Makes the missing parts of a deployment, each whole or not at all. Of two processes that need the same part, the second waits
+ * and then uses it. Parts that a killed process had finished stay.
  *
- * In a home that this user cannot write to, what is there is used, and the rest is made in the user's own folder of caches.
+ * Parts in a home that this user cannot write to are used, and missing ones are made in the user's own cache folder.
  *
  * @throws DeployError when nothing is set up for GPUs, or something cannot be made; the errors of what makes each part
  */
@@ -42,7 +42,7 @@ export async function deploy(request: DeployRequest): Promise<Deployment> {
   return await (await import('./deploy.ts')).deploy(request)
 }
 
-/** Has one process at a time make parts of a deployment. @param work its signal is aborted with that of the request, too */
+/** Lets one process at a time make parts of a deployment. @param work - its signal is aborted with that of the request, too */
 export async function withDeployLock<Result>(
   request: DeployRequest,
   work: (signal: AbortSignal) => Promise<Result>,
@@ -51,7 +51,7 @@ export async function withDeployLock<Result>(
 }
 
 /**
- * A model repository of the home for a server on the processor, made where it is missing: the graphs of a bundle, in the
+ * A model repository of the home for a server on the processor, made when it is missing: the graphs of a bundle, in the
  * server's Python backend.
  *
  * @returns its folder

@@ -6,7 +6,7 @@ import type { Logger } from '../../system/logger.ts'
 import type { Runtime } from '../runtime/index.ts'
 import { DeployError } from './errors.ts'
 
-/** What a deployment consists of, in the order in which each is made from the ones before. */
+/** The parts of a deployment; each is made from those before it. */
 export const PARTS = ['server', 'models', 'plans', 'repository'] as const
 export type Part = (typeof PARTS)[number]
 
@@ -15,17 +15,17 @@ type GpuSettings = NonNullable<HomeRecord['gpu']>
 export interface DeployRequest {
   /** Bundle whose models shall compute on GPUs. */
   readonly base: Bundle
-  /** What set-up has decided, with settings for GPUs. */
+  /** The record of the home, with settings for GPUs. */
   readonly home: HomeRecord
   /** GPUs to compute on, one at least. */
   readonly gpus: readonly Gpu[]
   readonly logger: Logger
-  /** Called with what is being done. @default the logger's `info` */
+  /** Receives messages about the progress. @default the logger's `info` */
   readonly onProgress?: (message: string, detail?: Detail) => void
   readonly signal?: AbortSignal | undefined
 }
 
-/** Where a request wants to hear what is being done. */
+/** Where messages of a request go. */
 export function say({ onProgress, logger }: DeployRequest): NonNullable<DeployRequest['onProgress']> {
   return onProgress ?? ((message, detail) => logger.info(message, detail))
 }
@@ -37,7 +37,7 @@ export function isSupported({ computeCapability }: Gpu): boolean {
   return Number(computeCapability) >= LEAST_CAPABILITY
 }
 
-/** All that a server on GPUs is started with. */
+/** Everything that a server on GPUs is started with. */
 export interface Deployment {
   /** Folder of the bundle whose models the server hosts. */
   readonly bundle: string
@@ -48,7 +48,7 @@ export interface Deployment {
   readonly attention: GpuSettings['attention']
 }
 
-/** What a request comes to. */
+/** A request with what follows from it. */
 export interface Wanted {
   readonly settings: GpuSettings
   /** Names of folders, from the outermost: what they hold depends on these. */

@@ -20,7 +20,7 @@ export interface DeployStep {
   /** `batches` are tuned after the plans are built; without that, a server takes those of the bundle. */
   readonly name: Part | 'batches'
   readonly title: string
-  /** What it takes, about, when it is not done. */
+  /** Estimated time and disk space while the step is not done. */
   readonly expense: Expense
   isDone(): Promise<boolean>
   /** @throws the errors of what makes the part */
@@ -29,7 +29,7 @@ export interface DeployStep {
 
 const NOTHING: Expense = { seconds: 0, bytes: 0 }
 
-/** The steps, and the request as they have changed it: a server that is installed again may have another name. */
+/** The steps, and the request as they have changed it: a server that was installed again may have another name. */
 export interface DeployPlan {
   readonly steps: readonly DeployStep[]
   readonly request: DeployRequest
@@ -89,7 +89,7 @@ async function placeOf(place: Place, { wanted: { id, form } }: State, ...more: s
   return join(await writablePlace(place), id, form, ...more)
 }
 
-/** A private environment can be installed once more; a program or a container is the user's. */
+/** A private environment can be installed again; programs and containers belong to the user. */
 async function restoreServer(request: DeployRequest, { wanted, why }: State): Promise<DeployRequest> {
   const gone = () =>
     new DeployError(`the server that was set up cannot be used: ${why}`, {
@@ -110,7 +110,7 @@ async function restoreServer(request: DeployRequest, { wanted, why }: State): Pr
   return { ...request, home: { ...request.home, gpu: settings } }
 }
 
-/** The same models in a precision of GPUs, from the same weight files. */
+/** The same models in a precision for GPUs, from the same weight files. */
 async function deriveBundle(request: DeployRequest, state: State): Promise<void> {
   const { base, home, gpus, signal } = request
   const { precision, attention, calibrate } = state.wanted.settings
