@@ -10,15 +10,15 @@ import { readHome } from './record.ts'
 
 /** Name of a bundle in the home; see `backbonesId`. */
 const ID = /^[0-9a-f]{16}$/
-/** The beginning of one, as people type it. */
+/** The beginning of a name, as people type it. */
 const PREFIX = /^[0-9a-f]{4,16}$/
 
-/** Which bundle a name means. */
+/** The bundle that a name means. */
 export interface NamedBundle {
   readonly folder: string
-  /** Of a bundle of the home. */
+  /** ID of a bundle of the home. */
   readonly id?: string
-  /** Nobody has named it. */
+  /** Whether it was taken as the default. */
   readonly isDefault: boolean
 }
 
@@ -42,7 +42,7 @@ export async function bundleIds(environment?: Environment): Promise<string[]> {
 
 /**
  * The bundle that a name means: `demo`, a path, or the name of a bundle of the home or the beginning of one, four digits or more;
- * without a name the default bundle of the home. Whether it is whole is for `openBundle` to say.
+ * without a name the default bundle of the home. `openBundle` checks whether it is whole.
  *
  * @throws UsageError for no name where there is no default bundle, and for a beginning that several bundles have; HomeError
  */
@@ -56,7 +56,7 @@ export async function findBundle(name: string | undefined, environment?: Environ
     : { folder: join(homePlace('bundles', environment), id), id, isDefault: false }
 }
 
-/** The one on record, or the only one that there is. */
+/** The recorded default, or the only bundle. */
 async function defaultBundle(environment: Environment | undefined): Promise<NamedBundle> {
   const place = homePlace('bundles', environment)
   const { bundle } = await readHome(environment)
@@ -78,7 +78,7 @@ async function defaultBundle(environment: Environment | undefined): Promise<Name
 }
 
 /**
- * The name of a bundle of the home, by it or by its beginning.
+ * The name of a bundle of the home, from the name or its beginning.
  * @throws NoInputError when there is none; UsageError when there are several
  */
 export async function requireBundleId(name: string, environment?: Environment): Promise<string> {

@@ -33,11 +33,11 @@ export interface CleanOptions {
 
 export interface Cleaned {
   readonly removed: readonly Removable[]
-  /** What could go, and stays. */
+  /** What could be removed, and is kept. */
   readonly kept: readonly { readonly path: string; readonly why: string }[]
 }
 
-/** What could go, and what removing it takes care of. */
+/** Something that could be removed, and what to check before. */
 interface Waste extends Removable {
   /** Name of the bundle or the server that it belongs to. */
   readonly subject?: string
@@ -49,8 +49,8 @@ interface Waste extends Removable {
 }
 
 /**
- * Removes what is of no use any more: what killed processes left, what was made of bundles that are gone, caches; and on request
- * plans and servers that are not current. What is used, or holds files of somebody else, stays.
+ * Removes leftovers of killed processes, everything made from bundles that are gone, and caches; on request also plans and
+ * servers that are not current. Keeps whatever is in use, or holds files that this program has not made.
  *
  * In a home that is read-only for this user, what stands in for it is cleaned.
  *
@@ -136,7 +136,7 @@ async function leftovers(root: string): Promise<Waste[]> {
   )
 }
 
-/** Locks of processes that have ended and of work that nobody has begun again, and what was to become one. */
+/** Locks of processes that have ended, and unfinished lock files. */
 async function deadLocks(environment: Environment | undefined): Promise<Waste[]> {
   const folder = await locksFolder(environment)
   const found: Waste[] = []
@@ -153,7 +153,7 @@ async function deadLocks(environment: Environment | undefined): Promise<Waste[]>
   return found
 }
 
-/** What was made of bundles that are gone. */
+/** Everything made from bundles that are gone. */
 async function orphans(root: string, environment: Environment | undefined): Promise<Waste[]> {
   // Asked for first: where they cannot be seen, nothing is waste.
   const bundles = await bundleIds(environment)

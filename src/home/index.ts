@@ -1,4 +1,4 @@
-// The home: the folder in which this program keeps what it makes for a user, and what set-up has decided.
+// The home: the folder for everything that this program keeps for a user, and the record of set-up.
 
 export type { NamedBundle } from './bundles.ts'
 export type { Cleaned, CleanOptions } from './clean.ts'
@@ -26,21 +26,21 @@ export {
 export type { HomeRecord, ServerChoice } from './record.ts'
 export type { Owners, OwnsFile, Removable } from './remove.ts'
 
-/** A function that is loaded when it is called: whoever asks where something lies only needs none of them. */
+/** A function that is loaded when it is called: callers that only ask for a path need none of them. */
 function later<Work extends (...parameters: never[]) => Promise<unknown>>(load: () => Promise<Work>): Work {
   return (async (...parameters: Parameters<Work>) => await (await load())(...parameters)) as Work
 }
 
-// What set-up has decided.
+// The record of set-up.
 export const readHome = later(async () => (await import('./record.ts')).readHome)
 export const changeHome = later(async () => (await import('./record.ts')).changeHome)
-// One process at a time; and what is used is not removed.
+// Locks, and leases of what is in use.
 export const withHomeLock = later(async () => (await import('./lock.ts')).withHomeLock)
 export const lease = later(async () => (await import('./leases.ts')).lease)
 // Bundles by name.
 export const findBundle = later(async () => (await import('./bundles.ts')).findBundle)
 export const requireBundleId = later(async () => (await import('./bundles.ts')).requireBundleId)
-// What is there, and taking it away.
+// Listing and removing.
 export const listBundles = later(async () => (await import('./inventory.ts')).listBundles)
 export const measurePlaces = later(async () => (await import('./inventory.ts')).measurePlaces)
 export const removalOf = later(async () => (await import('./remove.ts')).removalOf)

@@ -7,7 +7,7 @@ import { bundleIds } from './bundles.ts'
 import { type Environment, homePlace, type Place, privateFolder } from './places.ts'
 import { readHome } from './record.ts'
 
-/** The same models in another precision, or plans or a repository of them. */
+/** Something made from a bundle: its models in another precision, plans, or a repository. */
 export interface Derived {
   readonly folder: string
   /** Precision, with `-fused` where attention is one operator. */
@@ -25,7 +25,7 @@ export interface Plans extends ForServer {
   readonly capabilities: readonly string[]
 }
 
-/** A bundle of the home with all that was made of it. */
+/** A bundle of the home with everything made from it. */
 export interface HomeBundle {
   readonly id: string
   readonly folder: string
@@ -34,20 +34,20 @@ export interface HomeBundle {
   readonly manifest: Manifest | undefined
   /** Why it cannot be. */
   readonly problem: string | undefined
-  /** Of the bundle alone. */
+  /** Size of the bundle alone. */
   readonly bytes: number
   readonly derived: readonly Derived[]
   readonly plans: readonly Plans[]
   readonly repositories: readonly ForServer[]
-  /** On the disk, of all of it: a file of two names counts once. */
+  /** Disk space of everything; a file with several names counts once. */
   readonly allBytes: number
 }
 
-/** What is made of bundles, and lies below their names. */
+/** Places for things made from bundles, in folders with the names of the bundles. */
 export const MADE_OF_BUNDLES = ['derived', 'plans', 'repositories'] as const satisfies readonly Place[]
 export type MadeOfBundles = (typeof MADE_OF_BUNDLES)[number]
 
-/** Folders of a place: that of the home, and that of this user beside a home which is read-only. */
+/** Folders of a place: that of the home, and the user's own one beside a read-only home. */
 export function rootsOf(place: Place, environment?: Environment): string[] {
   return [homePlace(place, environment), join(privateFolder(environment), place)]
 }
@@ -148,14 +148,14 @@ async function namesIn(folder: string): Promise<string[]> {
   return names.filter((name) => !name.startsWith('.')).sort()
 }
 
-/** A place of the home and what it takes. */
+/** A place of the home and its size. */
 export interface PlaceUse {
   readonly place: Place
   readonly folder: string
   readonly bytes: number
 }
 
-/** What every place of the home takes, or of what stands in for it; a file of two names counts where it is first. */
+/** Sizes of all places of the home, and of the user's own folder beside a read-only home. A file with several names counts in the first place. */
 export async function measurePlaces(root: string, places: readonly Place[]): Promise<PlaceUse[]> {
   const seen = new Set<string>()
   const found: PlaceUse[] = []

@@ -8,10 +8,10 @@ const NONE: AsyncDisposable = { [Symbol.asyncDispose]: async () => {} }
 
 /**
  * Says, until disposed of, that this process uses a bundle, a repository or a server of the home, by a path in it: it is not
- * removed meanwhile. Of what lies elsewhere nothing is said.
+ * removed meanwhile. Paths outside the home are ignored.
  *
- * In a home that is read-only only this user hears of it. A disk that takes no more files is no reason to stop a run: nothing
- * is said then.
+ * In a read-only home, only this user's processes see the lease. On a full disk there is none, since that is no reason to stop
+ * a run.
  */
 export async function lease(path: string, environment?: Environment): Promise<AsyncDisposable> {
   const subject = await subjectOf(path, environment)
@@ -26,7 +26,7 @@ export async function lease(path: string, environment?: Environment): Promise<As
   }
 }
 
-/** Who uses something of the home, in words. What was left by processes that have ended is removed. */
+/** Processes that use something of the home, in words. Removes leases of processes that have ended. */
 export async function leaseHolders(subject: string, environment?: Environment): Promise<string[]> {
   const folder = await locksFolder(environment)
   const names = await readdir(folder).catch(() => [])
@@ -50,7 +50,7 @@ function prefixOf(subject: string): string {
   return `in-use.${subject}.`
 }
 
-/** The folder below one of the places that a path lies in: the name of a bundle, or of a server. */
+/** Name of the bundle or server that a path in the home belongs to. */
 async function subjectOf(path: string, environment: Environment | undefined): Promise<string | undefined> {
   const whole = await realpath(path).catch(() => resolve(path))
   for (const home of [homeFolder(environment), privateFolder(environment)]) {

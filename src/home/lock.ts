@@ -7,18 +7,18 @@ import type { Environment } from './places.ts'
 
 export interface HomeLockOptions {
   readonly signal?: AbortSignal | undefined
-  /** Is told once which process is waited for, in words. */
+  /** Called once with a description of the process that is waited for. */
   readonly onWait?: ((owner: string) => void) | undefined
-  /** Whether a process that holds the lock is waited for. @default true */
+  /** Whether to wait for a process that holds the lock. @default true */
   readonly wait?: boolean | undefined
   readonly environment?: Environment | undefined
 }
 
 /**
- * Does work on something in the home that one process at a time may do; others wait. What a killed holder left is taken
- * over, also on network file systems. Locks of a home that is read-only lie in `privateFolder`.
+ * Does work in the home that only one process at a time may do; others wait. Takes over the lock of a killed process, also on
+ * network file systems. Locks of a read-only home are in `privateFolder`.
  *
- * A lock is not to be taken by work that holds it.
+ * Not reentrant: work must not take the lock that it holds.
  *
  * @param name letters, digits and dashes
  * @param work its signal is aborted with that of the options, and when the lock is lost

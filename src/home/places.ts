@@ -6,10 +6,10 @@ import { HomeError } from './errors.ts'
 /** The variable that names the home. */
 export const HOME_VARIABLE = 'VIRNUCPRO_HOME'
 
-/** In the home: what was set up. */
+/** The record of set-up, in the home. */
 export const HOME_FILE = 'home.json'
 
-/** What lies in the home, and in which folder: the order in which it is shown. */
+/** Folders of the home, in the order in which they are shown. */
 const PLACES = {
   weights: 'weights',
   bundles: 'bundles',
@@ -48,8 +48,8 @@ export function serverLock(name: string): string {
 }
 
 /**
- * What stands in for a home that this user must not write to, such as one that a cluster shares: locks, and all that can be
- * made again.
+ * Stands in for a home that this user cannot write to, such as that of a cluster: for locks, and everything that can be made
+ * again.
  */
 export function privateFolder(environment?: Environment): string {
   return join(cacheFolder(environment), 'virnucpro')
@@ -66,7 +66,7 @@ export async function writableFolder(environment?: Environment): Promise<string>
 }
 
 /**
- * Whether this user cannot write to the home, or not make it.
+ * Whether this user can neither write to the home nor make it.
  * @throws HomeError when the home is a file
  */
 export async function isHomeReadOnly(environment?: Environment): Promise<boolean> {

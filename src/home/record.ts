@@ -41,9 +41,9 @@ const HomeRecordSchema = v.object({
   bundle: v.exactOptional(v.string()),
   /** Absolute paths of the weight files of the default bundle, from which it is made in other precisions. */
   sources: v.exactOptional(SourcesSchema),
-  /** The same of every bundle that was imported, by its name. */
+  /** Weight files of every imported bundle, by the name of the bundle. */
   imports: v.exactOptional(v.record(v.string(), SourcesSchema)),
-  /** Absent where nothing was set up for GPUs. */
+  /** Absent when no GPUs are set up. */
   gpu: v.exactOptional(
     v.object({
       precision: v.picklist(['bf16', 'fp16', 'fp8']),
@@ -55,7 +55,7 @@ const HomeRecordSchema = v.object({
   ),
 })
 
-/** What set-up has decided. */
+/** The record of set-up, `home.json`. */
 export type HomeRecord = v.InferOutput<typeof HomeRecordSchema>
 
 /**
@@ -65,7 +65,7 @@ export type HomeRecord = v.InferOutput<typeof HomeRecordSchema>
 export type ServerChoice = v.InferOutput<typeof ServerChoiceSchema>
 
 /**
- * What set-up has decided; format and version alone where nothing is there.
+ * The record of set-up; format and version alone when there is none.
  * @throws HomeError when the record is damaged or of a newer version; ReadError
  */
 export async function readHome(environment?: Environment): Promise<HomeRecord> {
@@ -112,7 +112,7 @@ function parseRecord(path: string, text: string): HomeRecord {
 }
 
 /**
- * Changes what set-up has decided, whole or not at all; two changes at the same time are made one after the other.
+ * Changes the record of set-up, whole or not at all. Simultaneous changes are made one after the other.
  * @returns the new record
  * @throws HomeError when this user cannot write to the home, or the record is damaged or of a newer version
  */

@@ -22,7 +22,7 @@ import { changeHome } from './record.ts'
 
 /** Something of the home that can be removed. */
 export interface Removable {
-  /** What it is, for people. */
+  /** Description for people. */
   readonly what: string
   readonly path: string
   readonly bytes: number
@@ -43,7 +43,7 @@ export type Owners = Readonly<Record<'plans' | 'repositories', OwnsFile>> & {
 /** Folders between the name of a bundle and one thing that was made of it: its form, and a version of TensorRT. */
 const DEPTH: Readonly<Record<MadeOfBundles, number>> = { derived: 1, plans: 2, repositories: 2 }
 
-/** All that goes with a bundle: what was made of it, and with `weights` the files in the home that it was made from. */
+/** Everything that is removed with a bundle: what was made from it and, with `weights`, the files in the home that it was made from. */
 export async function removalOf(
   id: string,
   options: { weights: boolean; environment?: Environment | undefined },
@@ -59,7 +59,7 @@ export async function removalOf(
   ]
 }
 
-/** What was made of a bundle, whether it is there or not. */
+/** Everything made from a bundle, which need not exist any more. */
 export async function madeOf(id: string, environment?: Environment): Promise<Removable[]> {
   const found: Removable[] = []
   for (const place of MADE_OF_BUNDLES)
@@ -112,8 +112,8 @@ function sourcesOf(manifest: Manifest): SourceRecord[] {
 }
 
 /**
- * Removes a bundle of the home and all that was made of it. One that is used, or that holds files which are not this
- * program's, stays as it is.
+ * Removes a bundle of the home and everything made from it. Keeps a bundle that is in use, or that holds files which this
+ * program has not made.
  *
  * @returns what was removed
  * @throws HomeError naming who uses it, or what is in the way; WriteError
@@ -206,7 +206,7 @@ async function ownsBelow(
 
 async function treeOwns(path: string, depth: number, own: OwnsFile): Promise<(name: string) => boolean> {
   const known = new Map<string, (name: string) => boolean>()
-  // What has no list of its files that can be read is left to whoever knows it.
+  // Without a readable list of files, none counts as made by this program.
   const none = () => () => false
   for (const folder of await foldersBelow(path, depth))
     known.set(folder, await own(join(path, folder)).catch(none))
