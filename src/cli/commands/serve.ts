@@ -24,7 +24,7 @@ const SERVER_BIN = '`tritonserver` of PATH or of `/opt/tritonserver/bin`'
 export default command({
   usage: ['[OPTIONS] [-- SERVER OPTIONS]', '--repository DIR [OPTIONS] [-- SERVER OPTIONS]'],
   notes: [
-    'Without --repository it serves the default bundle of the home: on the GPUs that `virnucpro setup` has set up, or on the processor of a machine without GPUs.',
+    'Without --repository it serves the default bundle of the home: on the GPUs that virnucpro setup has set up, or on the processor of a machine without GPUs.',
     'When every model is ready, the addresses for --triton are printed on standard output.',
     'A server that ends by itself is started again, after pauses of 1 s to 60 s, and given up when it has ended five times in a row.',
     'Ctrl-C or SIGTERM lets requests in progress finish and ends everything that was started.',

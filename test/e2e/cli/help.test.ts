@@ -17,12 +17,13 @@ test.concurrent('the version is one line on standard output, before or after a c
 })
 
 test.concurrent('help goes to standard output, even when the rest of the line is wrong', async () => {
-  const [root, predict, wrong, models, sub] = await Promise.all([
+  const [root, predict, wrong, models, sub, serve] = await Promise.all([
     virnucpro(['--help']),
     virnucpro(['predict', '-h']),
     virnucpro(['predict', '--thread', '8', '--help']),
     virnucpro(['models', '--help']),
     virnucpro(['models', 'import', '--help']),
+    virnucpro(['serve', '--help']),
   ])
   expect(root).toMatchObject({ code: 0, err: '' })
   expect(root.out).toContain('virnucpro COMMAND')
@@ -33,6 +34,8 @@ test.concurrent('help goes to standard output, even when the rest of the line is
   expect(sub.out).toContain('--dnabert DIR')
   // A link in a default.
   expect(sub.out).toContain('[default: a bundle of the home]')
+  // The marks of the documentation are not for a terminal.
+  for (const { out } of [root, predict, models, sub, serve]) expect(out).not.toMatch(/`|\]\(/)
 })
 
 test.concurrent('without a command the usage is on standard error and the exit code 64', async () => {
