@@ -171,7 +171,7 @@ class Installation {
     await writeFile(join(unfinished, SERVER_FILE), `${JSON.stringify(record, null, 2)}\n`)
   }
 
-  /** What was put together must work before it has its name. */
+  /** The new environment must work before it gets its name. */
   async #check(unfinished: string): Promise<void> {
     const { pin } = this.#plan
     const facts = await pythonFacts(join(unfinished, 'python'), {}, this.#signal)
@@ -204,14 +204,14 @@ class Installation {
   }
 }
 
-/** Whoever names more indexes names the one with TensorRT's libraries, such as a mirror. */
+/** Extra indexes of the user replace NVIDIA's: one of them must have TensorRT's libraries, such as a mirror. */
 function nvidiaIndex(names: readonly string[]): string[] {
   const { PIP_EXTRA_INDEX_URL, PIP_NO_INDEX } = process.env
   const isWanted = names.some((name) => ON_NVIDIA_INDEX.test(name)) && !PIP_EXTRA_INDEX_URL && !PIP_NO_INDEX
   return isWanted ? ['--extra-index-url', NVIDIA_INDEX] : []
 }
 
-/** The disk is asked before anything is written. */
+/** Checks the free disk space before anything is written. */
 async function requireRoom(plan: PrivatePlan, downloads: string): Promise<void> {
   const { wheels } = plan
   const [needed, what] =

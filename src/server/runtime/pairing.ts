@@ -44,7 +44,7 @@ export function pairUp(
   )
   if (fused !== undefined) return { builder: fused, backend: 'python', attention: 'fused' }
   if (server.backends.includes('tensorrt')) {
-    // Where its library cannot be asked for, the server itself will refuse plans that do not fit.
+    // When the version of its library is unknown, the server itself refuses plans that do not fit.
     const [builder] = server.library === null ? builders : fits(server.library)
     if (builder !== undefined) return { builder, backend: 'tensorrt', attention: 'standard' }
   }
@@ -72,7 +72,7 @@ function tooOldOrNew(builders: readonly FoundBuilder[], computeCapabilities: rea
   return `TensorRT ${versions} of this machine builds no plans for GPUs of compute capability ${gpus}`
 }
 
-/** What the Python backend of a server lacks to host plans; undefined when nothing. */
+/** What the Python backend of a server lacks for plans; undefined when it lacks nothing. */
 function lacksForPython({ tensorrt, problem, numpy, runtime, answers }: ServerFacts): string | undefined {
   if (tensorrt === null) return `has no TensorRT (${problem ?? 'no reason given'})`
   if (numpy === null) return 'has no numpy'
@@ -89,7 +89,7 @@ export function canFuse(tensorrt: string | null, computeCapabilities: readonly s
   )
 }
 
-/** Some programs say the fourth number of a version, and some do not. */
+/** Some programs report the fourth number of a version, and some do not. */
 function isSame(version: string, other: string | null): boolean {
   const threeOf = (text: string) => text.split('.').slice(0, 3).join('.')
   return other !== null && threeOf(version) === threeOf(other)

@@ -77,7 +77,7 @@ export const LICENCES = {
   image: "NVIDIA's terms for its images",
 } as const
 
-/** The first environment for all of these GPUs; undefined where there is none. None given: the first. */
+/** The first environment for all of these GPUs, undefined if there is none; without GPUs, the first of all. */
 export function pinFor(computeCapabilities: readonly string[]): Pin | undefined {
   return PINS.find(({ capabilities: { first, last } }) =>
     computeCapabilities.every((capability) => Number(capability) >= first && Number(capability) <= last),

@@ -38,8 +38,8 @@ export interface PipCall {
 }
 
 /**
- * Has pip do something, again when a connection breaks. It takes indexes, proxies and certificates from its own variables and
- * files. It ends when this process does.
+ * Runs pip, again when a connection breaks. pip takes indexes, proxies and certificates from its own variables and files. It
+ * ends with this process.
  *
  * @throws RuntimeError with what it said; the reason of the signal
  */
@@ -90,7 +90,7 @@ async function once({
     if (code === 0) return undefined
     // Errors are last, and kept.
     const lines = `${out}\n${err}`.split('\n').filter((line) => line.trim() !== '')
-    // Why an index does not answer is said in the warnings alone, five times.
+    // Only the warnings say why an index does not answer, five times.
     const why = lines.filter((line) => /^WARNING: Retrying/.test(line)).slice(-1)
     return [...why, ...lines.filter((line) => !WARNING.test(line)).slice(-KEPT_LINES)]
   } finally {

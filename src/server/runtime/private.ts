@@ -38,9 +38,9 @@ export interface PrivatePlan {
   readonly pin: Pin
   readonly gpus: readonly GpuFacts[]
   readonly python: BasePython
-  /** What is downloaded, and where a folder of packages is not given, about. */
+  /** Estimated size of the download, without a folder of packages. */
   readonly downloadBytes: number
-  /** What it takes on the disk in the end, about. */
+  /** Estimated size on the disk. */
   readonly diskBytes: number
   /** Whose terms apply. */
   readonly licences: string
@@ -49,7 +49,7 @@ export interface PrivatePlan {
 }
 
 export interface PrivateOptions {
-  /** The Python that it is made from. @default the newest of PATH that will do */
+  /** The Python that it is made from. @default the newest suitable one of PATH */
   readonly python?: string | undefined
   /** Folder with the packages, for machines without a network. @default they are downloaded */
   readonly wheels?: string | undefined
@@ -59,7 +59,7 @@ export interface PrivateOptions {
 type GpuFacts = Pick<Gpu, 'computeCapability'>
 
 /**
- * A private server that is there, one that can be installed, or why neither will do.
+ * An installed private server, one that can be installed, or the reasons against both.
  *
  * @throws the reason of `signal`
  */
@@ -94,7 +94,7 @@ export async function findPrivate(
   }
 }
 
-/** Packages that a folder has no file for. Whether they suit the Python is for pip to say. */
+/** Packages that a folder has no file for. pip checks whether the files suit the Python. */
 async function missingPackages({ server, packages }: Pin, folder: string): Promise<string[]> {
   const files = await readdir(folder).catch(cannotRead(folder))
   return [server, ...packages].filter((requirement) => {
@@ -158,7 +158,7 @@ export function privateRuntime(
   }
 }
 
-/** A private server that is whole: in the home, or beside a home that this user may not write to. */
+/** A complete private server: in the home, or in the user's own folder beside a read-only home. */
 async function installedServer(name: string): Promise<{ folder: string; record: ServerRecord } | undefined> {
   for (const servers of [homePlace('servers'), join(privateFolder(), 'servers')]) {
     const folder = join(servers, name)

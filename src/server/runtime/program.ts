@@ -12,7 +12,7 @@ import type { Runtime, RuntimeBuilder } from './runtime.ts'
 import { type ServerFacts, serverFacts } from './server-facts.ts'
 import { findTrtexec, trtexecVersion } from './trtexec.ts'
 
-/** A server program of this machine, and what builds plans for it. Whatever is left out is looked for. */
+/** A server program of this machine, and the program that builds plans for it. Whatever is left out is searched for. */
 export interface ProgramOptions {
   /** @default `tritonserver` of PATH, else that of /opt/tritonserver */
   readonly serverBin?: string | undefined
@@ -31,8 +31,8 @@ export interface ProgramOptions {
 type Program = Extract<ServerChoice, { kind: 'program' }>
 
 /**
- * A server program with plans that it can load; reasons where there is none. Starts the server once to ask it what it has: some
- * seconds.
+ * A server program with a builder of plans that it can load, or the reasons why there is none. Starts the server once for some
+ * seconds to find out its versions.
  *
  * @throws the reason of `signal`
  */

@@ -3,7 +3,7 @@ import * as v from 'valibot'
 import { parseJson } from '../../system/json.ts'
 import { messageOf } from '../../system/problems.ts'
 
-/** What a Python has of that which plans need; see python/python_facts.py. */
+/** Modules and libraries of a Python that plans need; see python/python_facts.py. */
 export const PythonFactsSchema = v.object({
   executable: v.nullable(v.string()),
   python: v.string(),
@@ -21,10 +21,10 @@ export type PythonFacts = v.InferOutput<typeof PythonFactsSchema>
 /** Modules that the models of a repository are made of. */
 export const MODULES = resolve(import.meta.dir, '../../../model_repository/python')
 
-/** A Python that hangs is one that is not there. */
+/** A Python that hangs counts as missing. */
 const PATIENCE_MS = 60_000
 
-/** Asks a Python. A reason in words where it cannot be asked. @throws the reason of `signal` */
+/** The facts of a Python, or the reason in words why it cannot be run. @throws the reason of `signal` */
 export async function pythonFacts(
   python: string,
   environment: Readonly<Record<string, string>> = {},

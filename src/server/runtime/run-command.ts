@@ -13,7 +13,7 @@ export interface CommandResult {
   readonly last: readonly string[]
 }
 
-/** Programs that only say something do so at once; a daemon that hangs is one that is not there. */
+/** Queries are answered at once; a daemon that hangs counts as missing. */
 const PATIENCE_MS = 20_000
 const KEPT = 20
 

@@ -2,10 +2,10 @@ import type { ServerChoice } from '../../home/index.ts'
 import type { BuilderName, Launching } from '../engines/index.ts'
 import type { ServeOptions } from '../serve/index.ts'
 
-/** A server of this machine, and what builds TensorRT plans that it loads. */
+/** A server of this machine, and the program that builds TensorRT plans for it. */
 export interface Runtime {
   readonly kind: ServerChoice['kind']
-  /** What to remember to find it again with {@link openRuntime}. */
+  /** The record from which {@link openRuntime} finds it again. */
   readonly choice: ServerChoice
   /** For messages: `/opt/tritonserver/bin/tritonserver`. */
   readonly label: string

@@ -8,9 +8,9 @@ import { MODULES, PythonFactsSchema } from './python-facts.ts'
 
 const ServerFactsSchema = v.object({ ...PythonFactsSchema.entries, backends: v.array(v.string()) })
 
-/** What a server's own Python has, and which backends lie where that one lies. */
+/** Versions and modules of a server's own Python, and the backends beside its Python backend. */
 export interface ServerFacts extends v.InferOutput<typeof ServerFactsSchema> {
-  /** Whether tensors come out of its Python models whole: those of some servers are empty with numpy 2. */
+  /** Whether its Python models return whole tensors: with numpy 2, some servers return empty ones. */
   readonly answers: boolean
 }
 
@@ -20,8 +20,8 @@ const MODEL = 'virnucpro_probe'
 const NUMBERS = [3, 1, 4]
 
 /**
- * Starts a server with a model that says what is there, and ends it; some seconds. Nobody else can say what a server's
- * Python has: programs that start a server set its paths.
+ * Starts a server with a model that reports these facts, and stops it, within some seconds. The facts cannot be found out from
+ * outside, since programs that start a server set the paths of its Python.
  *
  * @throws ServerError and its like when the server does not run, or has no Python backend with numpy
  */
@@ -38,7 +38,7 @@ export async function serverFacts(
       ...server,
       repository,
       ports: await freePorts(),
-      // No GPU: it would be slow to open eight of them, and nothing is computed.
+      // No GPU: opening eight of them is slow, and nothing is computed.
       gpus: ['-1'],
       startupTimeout: START_SECONDS,
       endsAtOnce: true,
