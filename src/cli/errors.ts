@@ -41,10 +41,10 @@ const ADVICE: { [Code in keyof ErrorCodes]: (data: ErrorCodes[Code]) => string }
   'bundle-not-named': ({ bundles }) =>
     bundles
       ? 'Name one with --bundle, or choose the default: virnucpro models default ID'
-      : 'Set one up with: virnucpro setup; or make one of weight files with virnucpro models import; --bundle demo is one to try the program with',
+      : 'Set one up with: virnucpro setup; or try the program with --bundle demo, whose calls mean nothing',
   'default-missing': () =>
-    'virnucpro models list shows what is there, virnucpro models default chooses another',
-  'no-such-bundle': () => 'virnucpro models list shows what is there',
+    'virnucpro models list shows all bundles, virnucpro models default chooses another',
+  'no-such-bundle': () => 'virnucpro models list shows all bundles',
   'not-finite': () =>
     'virnucpro models verify finds damaged weights; virnucpro models import --precision bf16 makes models with room for larger numbers',
   'frames-missing': () =>
@@ -69,7 +69,8 @@ const ADVICE: { [Code in keyof ErrorCodes]: (data: ErrorCodes[Code]) => string }
   'no-report': () =>
     'A run writes one at its end, unless --no-report is given; one that was interrupted has none yet',
   'bundle-damaged': () => 'A bundle of the home is made again by: virnucpro setup',
-  'no-bundle': () => 'Make one with: virnucpro models import',
+  'no-bundle': () =>
+    'virnucpro models list shows the bundles of the home; virnucpro setup or virnucpro models import makes one',
   'beyond-fp16': () => 'Import the models with --precision bf16',
   'no-kernel': () => 'Import the models without --attention fused',
   'classifier-as-weights': () => 'Name the classifier with --mlp',

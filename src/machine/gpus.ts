@@ -149,8 +149,8 @@ export function pickGpus<Item>(all: readonly Item[], numbers: readonly number[])
   return numbers.map((number) => {
     const found = all[number]
     if (found !== undefined) return found
-    const range = all.length === 0 ? 'none' : `0 to ${all.length - 1}`
-    throw new UsageError(`there is no GPU ${number} on this machine (${range})`)
+    const range = all.length === 0 ? '' : ` (0 to ${all.length - 1})`
+    throw new UsageError(`there is no GPU ${number} on this machine${range}`)
   })
 }
 

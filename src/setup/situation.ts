@@ -67,7 +67,9 @@ export async function inspect(options: SetupOptions): Promise<Situation> {
   const [machine, record, survey] = [await machineFacts(), await readHome(), await surveyGpus(signal)]
   const gpus = isForCpu(options) ? [] : chosenGpus(survey, options.gpus)
   if (gpus.length === 0 && options.precision !== undefined && !isForCpu(options))
-    throw new UsageError(`${options.precision} is a precision of GPUs, and this machine has none to set up`)
+    throw new UsageError(
+      `${options.precision} is a precision for GPUs, and this machine has no GPU to set up`,
+    )
   const before = await openDefault(options)
   const cpuPrecision = isForCpu(options) ? options.precision : (cpuPrecisionOf(before) ?? 'fp32')
   const weights = await findWeights(options, record, before)
