@@ -72,6 +72,8 @@ export class SupervisedServer {
   /** Ends it for good; requests under way may finish. */
   async stop(): Promise<void> {
     this.#stopping.abort()
+    // A run that begins while requests end must not choose it.
+    this.#withdraw()
     await Promise.all([this.#server.stop(), this.#supervision.catch(() => {})])
     // A new start may have been under way.
     await this.#server.stop()

@@ -73,6 +73,17 @@ describe.skipIf(!hasTriton)('--keep-server', () => {
     expect((await serve('--list')).stdout).toBe('')
   })
 
+  test('a server that ends is not found by runs that begin meanwhile', async () => {
+    await virnucpro(words('ending', ...start, '--keep-server', '10m'), undefined, env)
+    const records = () => readdirSync(join(runtime, 'virnucpro')).filter((name) => name.endsWith('.json'))
+    const record = JSON.parse(await readFile(join(runtime, 'virnucpro', records()[0] ?? ''), 'utf8'))
+    process.kill(record.starter.pid, 'SIGTERM')
+    while (records().length > 0) await Bun.sleep(5)
+    // It lets requests under way finish.
+    expect(processesOf(repository).length).toBe(1)
+    while (processesOf(repository).length > 0) await Bun.sleep(50)
+  })
+
   test('a run that is stopped meanwhile leaves none, and one that does not start is explained', async () => {
     const slow = folder.join('slow')
     await writeFile(slow, `#!/bin/sh\nsleep 1000 & wait\n`, { mode: 0o755 })
