@@ -4,6 +4,7 @@ import { gpuNames } from '../machine/index.ts'
 import {
   type DeployStep,
   type Expense,
+  estimateCheck,
   estimateDeployment,
   estimateImport,
   withDeployLock,
@@ -99,7 +100,7 @@ export const STEPS: readonly Step[] = [
       `a comparison of the server with the ${precisionFacts(cpuPrecision).label} graphs`,
     applies: hasGpus,
     isDone: isChecked,
-    expense: ({ sizes }) => ({ seconds: 15 + 0.4 * estimateImport(sizes, AS_READ).seconds, bytes: 0 }),
+    expense: ({ sizes }) => ({ seconds: estimateCheck(sizes), bytes: 0 }),
     work: check,
   },
 ]
@@ -117,9 +118,6 @@ async function measure({ base, options: { logger, signal } }: Situation): Promis
 
 /** Long enough for thousands of tokens of large models. */
 const MEASURED_SECONDS = 1
-
-/** A comparison reads what an import writes, and computes little: 37 s with ESM-2 3B, of which the server takes 15. */
-const AS_READ = { precision: 'fp32', isCalibrated: false, cores: 1 } as const
 
 /** A step of the deployment. It counts as not done until bundle and server are known. */
 function deployStep(

@@ -2,7 +2,7 @@ import type { Bundle } from '../../bundle/index.ts'
 import { type Gpu, machineFacts } from '../../machine/index.ts'
 import { estimate } from '../../text/numbers.ts'
 import { deploy } from './deploy.ts'
-import { estimateDeployment } from './estimates.ts'
+import { estimateCheck, estimateDeployment } from './estimates.ts'
 import { findDeployment } from './find.ts'
 import type { Deployment, DeployRequest } from './request.ts'
 import { planDeployment } from './steps.ts'
@@ -25,10 +25,10 @@ export async function completeDeployment(request: DeployRequest): Promise<Deploy
   return await deploy(request)
 }
 
-/** Estimated seconds of the first set-up of GPUs. */
+/** Estimated seconds of the first set-up of GPUs, where a server is there to be found. */
 export async function estimateSetup({ manifest }: Bundle, gpus: readonly Gpu[]): Promise<number> {
   const { cores } = await machineFacts()
   const precision = gpus.every(({ computeCapability }) => Number(computeCapability) >= 8) ? 'bf16' : 'fp16'
   const parts = estimateDeployment(manifest.models, gpus, { precision, isCalibrated: true, cores })
-  return Object.values(parts).reduce((sum, { seconds }) => sum + seconds, 0)
+  return Object.values(parts).reduce((sum, { seconds }) => sum + seconds, estimateCheck(manifest.models))
 }

@@ -12,6 +12,7 @@ export { DeployError } from './errors.ts'
 export {
   type DeployEstimate,
   type Expense,
+  estimateCheck,
   estimateDeployment,
   estimateImport,
   type ModelSize,
