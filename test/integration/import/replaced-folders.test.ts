@@ -116,7 +116,11 @@ async function killedImport(output: string): Promise<{ unfinished: string }> {
   const child = Bun.spawn([process.execPath, program, ...words], { stderr: 'ignore' })
   for (;;) {
     const name = readdirSync(folder.path).find((each) => /^\.virnucpro-/.test(each) && !before.has(each))
-    if (name !== undefined && readdirSync(folder.join(name)).length > 0) {
+    // A file that has only just been made does not say yet whose the folder is.
+    if (
+      name !== undefined &&
+      readdirSync(folder.join(name)).some((each) => statSync(folder.join(name, each)).size > 0)
+    ) {
       child.kill('SIGKILL')
       await child.exited
       return { unfinished: folder.join(name) }
