@@ -11,7 +11,7 @@ import manifest from '../package.json' with { type: 'json' }
 const LIMITS: Readonly<Record<string, { files?: number; lines?: number }>> = {
   '.': { files: 20 },
   './fasta': { files: 20 },
-  './repository': { lines: 2150 },
+  './repository': { lines: 2000 },
 }
 
 const root = resolve(import.meta.dir, '..')

@@ -4,7 +4,7 @@ import { MODEL_NAMES, MODELS, type ModelName } from '../../bundle/index.ts'
 import { type Gpu, machineFacts } from '../../machine/index.ts'
 import { bytes } from '../../text/numbers.ts'
 import { type BuildEnginesOptions, buildEngines } from '../engines/index.ts'
-import { misfit, readSidecar, sidecarPath } from '../repository/index.ts'
+import { isPlanFileName, misfit, readSidecar, sidecarPath } from '../repository/index.ts'
 import type { RuntimeBuilder } from '../runtime/index.ts'
 import { DeployError } from './errors.ts'
 import { affordableBudget, hasProfiles, type PlanNeeds, plansOf, profilesOf } from './plan-fit.ts'
@@ -96,9 +96,7 @@ async function commonBudget(folder: string, model: ModelName, needs: PlanNeeds):
     )
   }
   const names = await readdir(join(folder, model)).catch(() => [])
-  const paths = names
-    .filter((name) => /^model_sm\d+\.plan$/.test(name))
-    .map((name) => join(folder, model, name))
+  const paths = names.filter(isPlanFileName).map((name) => join(folder, model, name))
   const budgets = budgetsBelow(MODELS[model].tokenBudget)
   let budget = affordable
   const known = new Map<string, number | undefined>()

@@ -1,6 +1,9 @@
 /** Model repositories for Triton Inference Server, made from bundles; see model_repository/README.md. */
 
+import type { ModelName } from '../../bundle/index.ts'
 import type { BuildOptions, BuiltRepository } from './options.ts'
+import type { RepositoryRecord } from './recorded-files.ts'
+import type { StatedModel } from './stated.ts'
 
 export { MODEL_NAMES as embeddingModels, type ModelName as EmbeddingModel } from '../../bundle/index.ts'
 // Errors.
@@ -11,6 +14,7 @@ export { type RepositoryBackend, repositoryBackends } from './options.ts'
 export {
   type Circumstances,
   findPlans,
+  isPlanFileName,
   misfit,
   type Plan,
   type PlanSidecar,
@@ -19,8 +23,8 @@ export {
   readSidecar,
   sidecarPath,
 } from './plans.ts'
-export { type Placement, type RepositoryRecord, readRecord, verifyRepository } from './recorded-files.ts'
-export { type StatedModel, statedModels } from './stated.ts'
+export type { Placement, RepositoryRecord } from './recorded-files.ts'
+export type { StatedModel } from './stated.ts'
 // Token budgets that were measured; `engines tune` writes the file.
 export { readTuning, TUNING_FILE, type Tuning, type TuningEntry, tunedBudget } from './tuning.ts'
 
@@ -40,4 +44,19 @@ export async function ownsRepositoryFile(folder: string): Promise<(name: string)
 export async function buildRepository(options: BuildOptions): Promise<BuiltRepository> {
   // Most who come here look at a repository that is there: what makes one is loaded when it is asked for.
   return await (await import('./build.ts')).buildRepository(options)
+}
+
+/** What was written down when a repository was made; undefined for a folder of anybody else. @throws RepositoryError when the record is damaged */
+export async function readRecord(folder: string): Promise<RepositoryRecord | undefined> {
+  return await (await import('./recorded-files.ts')).readRecord(folder)
+}
+
+/** Compares the files of a repository with what was written down when it was made. @throws RepositoryError when one differs */
+export async function verifyRepository(folder: string, signal?: AbortSignal): Promise<void> {
+  await (await import('./recorded-files.ts')).verifyRepository(folder, signal)
+}
+
+/** What a server with a repository will say of its models, by model; undefined where the repository does not state it. */
+export async function statedModels(folder: string): Promise<Record<ModelName, StatedModel> | undefined> {
+  return await (await import('./stated.ts')).statedModels(folder)
 }

@@ -71,6 +71,11 @@ export function planFileName(computeCapability: string): string {
   return `model_sm${computeCapability.replace('.', '')}.plan`
 }
 
+/** Whether a file is named as a plan is. */
+export function isPlanFileName(name: string): boolean {
+  return /^model_sm\d+\.plan$/.test(name)
+}
+
 /** Plans are missing, or must be built again. */
 export const NO_PLANS = { detail: { code: 'no-plans', data: {} } } as const
 
@@ -86,7 +91,7 @@ export async function findPlans(
   bundle: string | Circumstances['bundle'],
 ): Promise<Plan[]> {
   const place = join(folder, model)
-  const names = (await readdir(place).catch(() => [])).filter((name) => /^model_sm\d+\.plan$/.test(name))
+  const names = (await readdir(place).catch(() => [])).filter(isPlanFileName)
   if (names.length === 0) {
     throw new PlanError(place, `no TensorRT plan in ${place}: expected model_smXX.plan`, NO_PLANS)
   }
