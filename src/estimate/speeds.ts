@@ -3,7 +3,7 @@ import { cpus } from 'node:os'
 import { join } from 'node:path'
 import * as v from 'valibot'
 import { forModels, type Manifest, MODEL_NAMES, type ModelName, modelDigest } from '../bundle/index.ts'
-import { homePlace, privateFolder, withHomeLock, writablePlace } from '../home/index.ts'
+import { readablePlaces, withHomeLock, writablePlace } from '../home/index.ts'
 import { writeAtomically } from '../system/atomic.ts'
 import { threadsToStart } from '../system/cores.ts'
 import { parseJson } from '../system/json.ts'
@@ -68,8 +68,9 @@ export function processorName(): string {
 
 /** Everything that was measured here. A file that cannot be read is one without speeds. */
 export async function readSpeeds(): Promise<Speed[]> {
-  const places = [homePlace('cache'), join(privateFolder(), 'cache')]
-  const found = await Promise.all(places.map((place) => readSpeedsAt(join(place, SPEEDS_FILE))))
+  const found = await Promise.all(
+    readablePlaces('cache').map((place) => readSpeedsAt(join(place, SPEEDS_FILE))),
+  )
   return found.flat()
 }
 

@@ -14,7 +14,7 @@ import {
   PRECISIONS,
   type Precision,
 } from '../bundle/index.ts'
-import { homePlace, privateFolder } from '../home/index.ts'
+import { readablePlaces } from '../home/index.ts'
 import { type GpuKind, gpuKinds, listGpus, pickGpus } from '../machine/index.ts'
 import { readTuning, type TuningEntry } from '../server/repository/index.ts'
 import { CPU_TOKEN_BUDGET } from '../settings/index.ts'
@@ -131,7 +131,7 @@ async function preparedFor(bundle: Bundle): Promise<Prepared[]> {
     const derived = await openIn('derived', id, name)
     if (derived === undefined) continue
     const entries: TuningEntry[] = []
-    for (const place of placesOf('plans')) {
+    for (const place of readablePlaces('plans')) {
       const folder = join(place, id, name)
       for (const version of await readdir(folder).catch(() => []))
         entries.push(...((await tuningIn(join(folder, version)))?.entries ?? []))
@@ -142,7 +142,7 @@ async function preparedFor(bundle: Bundle): Promise<Prepared[]> {
 }
 
 async function openIn(place: 'derived', id: string, name: string): Promise<Bundle | undefined> {
-  for (const folder of placesOf(place)) {
+  for (const folder of readablePlaces(place)) {
     try {
       return await openBundle(join(folder, id, name))
     } catch (error) {
@@ -151,11 +151,6 @@ async function openIn(place: 'derived', id: string, name: string): Promise<Bundl
     }
   }
   return undefined
-}
-
-/** A home that is read-only has what is missing there in another folder. */
-function placesOf(place: 'derived' | 'plans'): string[] {
-  return [homePlace(place), join(privateFolder(), place)]
 }
 
 async function tuningIn(folder: string) {

@@ -18,6 +18,7 @@ export {
   PLACE_NAMES,
   type Place,
   privateFolder,
+  readablePlaces,
   requireWritableHome,
   serverLock,
   writableFolder,

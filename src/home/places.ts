@@ -55,6 +55,11 @@ export function privateFolder(environment?: Environment): string {
   return join(cacheFolder(environment), 'virnucpro')
 }
 
+/** Where things of one kind may lie: in the home and, beside a read-only home, in the user's own folder. */
+export function readablePlaces(place: Place): string[] {
+  return [homeFolder(), privateFolder()].map((root) => join(root, PLACES[place]))
+}
+
 /** The same as `homePlace` in a home that this user may write to, and in `privateFolder` otherwise. */
 export async function writablePlace(place: Place, environment?: Environment): Promise<string> {
   return join(await writableFolder(environment), PLACES[place])

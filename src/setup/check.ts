@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import * as v from 'valibot'
 import { precisionFacts } from '../bundle/index.ts'
-import { homeFolder, privateFolder, writablePlace } from '../home/index.ts'
+import { readablePlaces, writablePlace } from '../home/index.ts'
 import { gpuKinds } from '../machine/index.ts'
 import { type Deployment, findDeployment } from '../server/deploy/index.ts'
 import { readRecord } from '../server/repository/index.ts'
@@ -28,8 +28,8 @@ export async function isChecked(situation: Situation): Promise<boolean> {
   const ready = await deploymentOf(situation)
   if (ready === undefined) return false
   const name = await reportName(ready, situation)
-  for (const root of [homeFolder(), privateFolder()]) {
-    const text = await readFile(join(root, 'cache', 'checks', name), 'utf8').catch(() => '')
+  for (const cache of readablePlaces('cache')) {
+    const text = await readFile(join(cache, 'checks', name), 'utf8').catch(() => '')
     if (text !== '' && v.is(ReportSchema, parseJson(text))) return true
   }
   return false

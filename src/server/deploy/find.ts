@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { type Bundle, MODEL_NAMES, openBundle, sourceDigest } from '../../bundle/index.ts'
-import { homeFolder, type Place, privateFolder } from '../../home/index.ts'
+import { type Place, readablePlaces } from '../../home/index.ts'
 import { VirnucproError } from '../../system/errors.ts'
 import { openRuntime, type Runtime } from '../runtime/index.ts'
 import { problemOfPlans } from './plan-fit.ts'
@@ -109,7 +109,7 @@ export function isWanted({ manifest }: Bundle, base: Bundle, { settings }: Wante
 
 /** Possible folders of a part: in the home and, for a read-only home, in the user's own cache folder. */
 function candidates(place: Place, names: readonly string[]): string[] {
-  return [homeFolder(), privateFolder()].map((root) => join(root, place, ...names))
+  return readablePlaces(place).map((folder) => join(folder, ...names))
 }
 
 /** The first folder without a problem, or the problem of the first. */

@@ -1,6 +1,6 @@
 import { access, readdir } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
-import { homePlace, privateFolder, type ServerChoice, writablePlace } from '../../home/index.ts'
+import { readablePlaces, type ServerChoice, writablePlace } from '../../home/index.ts'
 import type { Gpu } from '../../machine/index.ts'
 import { foreign } from '../../system/printable.ts'
 import { messageOf } from '../../system/problems.ts'
@@ -182,8 +182,8 @@ async function defaultImage(engine: ContainerEngine, gpus: ContainerOptions['gpu
   const tag = imageTagFor(gpus)
   if (engine !== 'apptainer') return `${IMAGE_NAME}:${tag}`
   const name = `tritonserver-${tag}.sif`
-  const places = [homePlace('servers'), join(privateFolder(), 'servers')].map((folder) => join(folder, name))
-  for (const path of places) if (await isThere(path)) return path
+  for (const servers of readablePlaces('servers'))
+    if (await isThere(join(servers, name))) return join(servers, name)
   return join(await writablePlace('servers'), name)
 }
 

@@ -1,7 +1,7 @@
 import { access, constants, readdir, readFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import * as v from 'valibot'
-import { homePlace, privateFolder, type ServerChoice, writablePlace } from '../../home/index.ts'
+import { homePlace, readablePlaces, type ServerChoice, writablePlace } from '../../home/index.ts'
 import { type Gpu, type MachineFacts, machineFacts } from '../../machine/index.ts'
 import { parseJson } from '../../system/json.ts'
 import { cannotRead } from '../../system/system-error.ts'
@@ -160,7 +160,7 @@ export function privateRuntime(
 
 /** A complete private server: in the home, or in the user's own folder beside a read-only home. */
 async function installedServer(name: string): Promise<{ folder: string; record: ServerRecord } | undefined> {
-  for (const servers of [homePlace('servers'), join(privateFolder(), 'servers')]) {
+  for (const servers of readablePlaces('servers')) {
     const folder = join(servers, name)
     const record = await readServer(folder)
     if (record?.name === name) return { folder, record }
