@@ -22,7 +22,13 @@ import {
   pickGpus,
   surveyGpus,
 } from '../machine/index.ts'
-import { type DeployPlan, type ModelSize, planDeployment } from '../server/deploy/index.ts'
+import {
+  type DeployPlan,
+  gpuLacking,
+  type ModelSize,
+  planDeployment,
+  usualPrecision,
+} from '../server/deploy/index.ts'
 import { UsageError, VirnucproError } from '../system/errors.ts'
 import { isThere } from '../system/same-file.ts'
 import { sha256File } from '../system/sha256.ts'
@@ -181,21 +187,16 @@ function precisionFor(
   gpus: readonly Gpu[],
   { gpu: settings }: HomeRecord,
 ): GpuSettings['precision'] {
-  const oldest = Math.min(...gpus.map(({ computeCapability }) => Number(computeCapability)))
-  const usual = oldest < sinceOf('bf16') ? 'fp16' : 'bf16'
+  const usual = usualPrecision(gpus)
   if (precision === undefined) {
     const kept = settings?.precision
-    return kept !== undefined && sinceOf(kept) <= oldest ? kept : usual
+    return kept !== undefined && gpuLacking(kept, gpus) === undefined ? kept : usual
   }
   if (precision !== 'bf16' && precision !== 'fp16' && precision !== 'fp8') return usual
-  const old = gpus.find(({ computeCapability }) => Number(computeCapability) < sinceOf(precision))
+  const old = gpuLacking(precision, gpus)
   if (old === undefined) return precision
   throw new UsageError(
-    `${precision} needs GPUs of compute capability ${sinceOf(precision).toFixed(1)} or higher; ${old.name} has ${old.computeCapability}`,
+    `${precision} needs GPUs of compute capability ${(precisionFacts(precision).computeCapability ?? 0).toFixed(1)} or higher; ${old.name} has ${old.computeCapability}`,
     { detail: { code: 'gpu-lacks-precision', data: {} } },
   )
-}
-
-function sinceOf(precision: Precision): number {
-  return precisionFacts(precision).computeCapability ?? 0
 }

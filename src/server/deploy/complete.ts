@@ -4,7 +4,7 @@ import { estimate } from '../../text/numbers.ts'
 import { deploy } from './deploy.ts'
 import { estimateCheck, estimateDeployment } from './estimates.ts'
 import { findDeployment } from './find.ts'
-import type { Deployment, DeployRequest } from './request.ts'
+import { type Deployment, type DeployRequest, usualPrecision } from './request.ts'
 import { planDeployment } from './steps.ts'
 
 /**
@@ -28,7 +28,7 @@ export async function completeDeployment(request: DeployRequest): Promise<Deploy
 /** Estimated seconds of the first set-up of GPUs, where a server is there to be found. */
 export async function estimateSetup({ manifest }: Bundle, gpus: readonly Gpu[]): Promise<number> {
   const { cores } = await machineFacts()
-  const precision = gpus.every(({ computeCapability }) => Number(computeCapability) >= 8) ? 'bf16' : 'fp16'
+  const precision = usualPrecision(gpus)
   const parts = estimateDeployment(manifest.models, gpus, { precision, isCalibrated: true, cores })
   return Object.values(parts).reduce((sum, { seconds }) => sum + seconds, estimateCheck(manifest.models))
 }

@@ -22,10 +22,12 @@ export { HomeGpus, type HomeGpusOptions, type HomeServer } from './home-gpus.ts'
 export {
   type Deployment,
   type DeployRequest,
+  gpuLacking,
   isSupported,
   LEAST_CAPABILITY,
   PARTS,
   type Part,
+  usualPrecision,
 } from './request.ts'
 export type { DeployPlan, DeployStep } from './steps.ts'
 

@@ -1,4 +1,4 @@
-import { type Bundle, backbonesId } from '../../bundle/index.ts'
+import { type Bundle, backbonesId, type Precision, precisionFacts } from '../../bundle/index.ts'
 import type { HomeRecord } from '../../home/index.ts'
 import type { Gpu } from '../../machine/index.ts'
 import type { Detail } from '../../system/error-codes.ts'
@@ -35,6 +35,17 @@ export const LEAST_CAPABILITY = 7.5
 
 export function isSupported({ computeCapability }: Gpu): boolean {
   return Number(computeCapability) >= LEAST_CAPABILITY
+}
+
+/** The first GPU that does not have a precision; undefined where all have it. */
+export function gpuLacking(precision: Precision, gpus: readonly Gpu[]): Gpu | undefined {
+  const { computeCapability: first = 0 } = precisionFacts(precision)
+  return gpus.find(({ computeCapability }) => Number(computeCapability) < first)
+}
+
+/** What GPUs compute in where nothing else is asked for. */
+export function usualPrecision(gpus: readonly Gpu[]): 'bf16' | 'fp16' {
+  return gpuLacking('bf16', gpus) === undefined ? 'bf16' : 'fp16'
 }
 
 /** Everything that a server on GPUs is started with. */

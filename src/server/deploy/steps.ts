@@ -13,7 +13,7 @@ import { DeployError } from './errors.ts'
 import { type DeployEstimate, type Expense, estimateDeployment } from './estimates.ts'
 import { isThere, isWanted, look, type State } from './find.ts'
 import { leastOfEach, type PlanNeeds } from './plan-fit.ts'
-import { type DeployRequest, type Part, say, wantedOf } from './request.ts'
+import { type DeployRequest, gpuLacking, type Part, say, wantedOf } from './request.ts'
 
 /** One step to a deployment. */
 export interface DeployStep {
@@ -115,7 +115,7 @@ async function deriveBundle(request: DeployRequest, state: State): Promise<void>
   const { base, home, gpus, signal } = request
   const { precision, attention, calibrate } = state.wanted.settings
   const { computeCapability: first = 0, label } = precisionFacts(precision)
-  const tooOld = gpus.find(({ computeCapability }) => Number(computeCapability) < first)
+  const tooOld = gpuLacking(precision, gpus)
   if (tooOld !== undefined)
     throw new DeployError(
       `${label} needs GPUs of compute capability ${first.toFixed(1)} or higher; ${tooOld.name} has ${tooOld.computeCapability}`,
