@@ -1,14 +1,30 @@
 import type { TokenBatch } from '../batching/index.ts'
-import { type Bundle, forModels, graphFiles, MODEL_NAMES, type ModelName } from '../bundle/index.ts'
+import {
+  type Bundle,
+  computesOnCpu,
+  forModels,
+  graphFiles,
+  MODEL_NAMES,
+  type ModelName,
+} from '../bundle/index.ts'
 import type { MonitoredLane } from '../monitor/index.ts'
 import { InferenceError, type InferenceSession, loadRuntime, openSession } from '../onnx/index.ts'
 import { CPU_TOKEN_BUDGET } from '../settings/index.ts'
 import { threadsToStart } from '../system/cores.ts'
+import { UsageError } from '../system/errors.ts'
 import type { Logger } from '../system/logger.ts'
 import { messageOf } from '../system/problems.ts'
 import type { EmbeddingBackend } from './backend.ts'
 import { BatchFit } from './batch-fit.ts'
 import { Limiter } from './limiter.ts'
+
+/** @throws UsageError for a bundle in a precision that the CPU cannot compute */
+export function requireCpuPrecision({ folder, manifest: { precision, attention } }: Bundle): void {
+  if (computesOnCpu(precision)) return
+  throw new UsageError(`the bundle ${folder} is in ${precision}, which the CPU cannot compute`, {
+    detail: { code: 'needs-server', data: { fused: attention === 'fused' } },
+  })
+}
 
 /** The graphs to run, and on how many threads. */
 export interface OnnxRuntimeOptions {

@@ -1,4 +1,5 @@
 import { computesOnCpu } from '../bundle/index.ts'
+import { requireCpuPrecision } from '../dispatch/index.ts'
 import { quickEstimate } from '../estimate/index.ts'
 import { pickGpus } from '../machine/index.ts'
 import { HomeGpus } from '../server/deploy/index.ts'
@@ -111,12 +112,7 @@ async function thisProcess(request: WayRequest, home: HomeGpus | undefined): Pro
 /** @throws UsageError when the CPU cannot compute the bundle, or a GPU was asked for */
 function here({ options, bundle, logger }: WayRequest, why: string): Here {
   const { gpus, fallbackToCpu } = options
-  const { precision, attention } = bundle.manifest
-  if (!computesOnCpu(precision)) {
-    throw new UsageError(`the bundle ${bundle.folder} is in ${precision}, which the CPU cannot compute`, {
-      detail: { code: 'needs-server', data: { fused: attention === 'fused' } },
-    })
-  }
+  requireCpuPrecision(bundle)
   if (gpus !== undefined) {
     // Whoever asks for a GPU does not want to wait for a processor, unless the configuration says so.
     const problem = `GPU ${gpus.join(', ')} was asked for, and none will be used: ${why}`

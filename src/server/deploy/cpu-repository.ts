@@ -1,7 +1,7 @@
 import { join } from 'node:path'
-import { type Bundle, backbonesId, computesOnCpu, MODEL_NAMES, modelDigest } from '../../bundle/index.ts'
+import { type Bundle, backbonesId, MODEL_NAMES, modelDigest } from '../../bundle/index.ts'
+import { requireCpuPrecision } from '../../dispatch/index.ts'
 import { withHomeLock, writablePlace } from '../../home/index.ts'
-import { UsageError } from '../../system/errors.ts'
 import type { Logger } from '../../system/logger.ts'
 import { buildRepository, statedModels } from '../repository/index.ts'
 
@@ -18,12 +18,8 @@ export async function cpuRepository(
   { logger, mayMake = true, signal }: CpuRepositoryOptions,
 ): Promise<string> {
   const { manifest, folder } = bundle
-  const { precision, attention } = manifest
-  if (!computesOnCpu(precision)) {
-    throw new UsageError(`the bundle ${folder} is in ${precision}, which the CPU cannot compute`, {
-      detail: { code: 'needs-server', data: { fused: attention === 'fused' } },
-    })
-  }
+  const { precision } = manifest
+  requireCpuPrecision(bundle)
   const id = backbonesId(manifest)
   const output = join(await writablePlace('repositories'), id, precision, 'onnx')
   if (!mayMake) return output
