@@ -48,6 +48,19 @@ archive() {
   tar -czf "$OUT/whole.tar.gz.new" -C "$WORK" out && mv "$OUT/whole.tar.gz.new" "$OUT/whole.tar.gz"
 }
 
+# The functions step_NAME of a script, one after the other; results are archived after each.
+run_steps() { # NAME...
+  local step begin
+  for step in "$@"; do
+    declare -F "step_$step" > /dev/null || { echo "no step $step" >&2; exit 2; }
+    say "== $step"
+    begin=$SECONDS
+    "step_$step"
+    archive
+    say "== $step: $((SECONDS - begin)) s"
+  done
+}
+
 # The GPUs that may be used, by UUID; none where there is none.
 visible_gpus() {
   if [ -n "${CUDA_VISIBLE_DEVICES:-}" ]; then

@@ -88,11 +88,4 @@ step_doctor() {
 }
 
 [ $# -gt 0 ] || set -- setup predict kept doctor
-for step in "$@"; do
-  declare -F "step_$step" > /dev/null || { echo "no step $step" >&2; exit 2; }
-  say "== $step"
-  begin=$SECONDS
-  "step_$step"
-  archive
-  say "== $step: $((SECONDS - begin)) s"
-done
+run_steps "$@"

@@ -132,11 +132,4 @@ step_dnabert() {
 }
 
 [ $# -gt 0 ] || { sed -n '2,9p' "$0" >&2; exit 2; }
-for step in "$@"; do
-  declare -F "step_$step" > /dev/null || { echo "no step $step" >&2; exit 2; }
-  say "== $step"
-  begin=$SECONDS
-  "step_$step"
-  archive
-  say "== $step: $((SECONDS - begin)) s"
-done
+run_steps "$@"
