@@ -169,7 +169,7 @@ export class FileRecord implements FileKeeper, Disposable {
     }
   }
 
-  /** Takes back that there was a run: all that it has made goes, and the record with it. */
+  /** Removes everything that the run has made, and then the record, as if there had been no run. */
   async undo(): Promise<void> {
     await this.removeResults()
     await this.removeState()

@@ -144,7 +144,7 @@ test('a home that is damaged, of a newer version, or a folder that cannot be one
     verdict: 'problem',
     remedy: 'move home.json away, and set up again',
   })
-  // Said once.
+  // One problem, not one for each check that reads the record.
   expect(damaged.report.findings.filter(({ verdict }) => verdict === 'problem')).toHaveLength(1)
   writeFileSync(home.join('home.json'), '{"format": "virnucpro-home", "version": 2}')
   expect((await doctor(env)).by.home?.remedy).toBe('export VIRNUCPRO_HOME=DIR')
@@ -263,7 +263,7 @@ test('what hangs is given up, and the rest is there', async () => {
   expect(performance.now() - started).toBeLessThan(20_000)
 })
 
-// Neither can be had here otherwise.
+// This machine has neither by itself.
 test('an older Bun, and little shared memory', async () => {
   const gpus = [{ uuid: 'GPU-1', name: 'NVIDIA H200', computeCapability: '9.0', memoryBytes: 1.5e11 }]
   const examination = {
