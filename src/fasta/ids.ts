@@ -226,6 +226,14 @@ const encoder = new TextEncoder()
 
 type HeaderFault = 'invalid_utf8' | 'header_too_long' | 'binary'
 
+/** As Python's `str.strip()`. */
+function stripped(text: string): string {
+  const start = text.search(PYTHON_WORD)
+  let end = text.length
+  while (end > start && !PYTHON_WORD.test(text[end - 1]!)) end--
+  return start < 0 ? '' : text.slice(start, end)
+}
+
 /** Bytes of one header line without its '>' or '@', and the id in them. */
 export class HeaderBuffer {
   id = ''
@@ -235,6 +243,8 @@ export class HeaderBuffer {
 
   #bytes: Buffer = Buffer.allocUnsafeSlow(1 << 12)
   #idSource: Uint8Array = this.#bytes
+  /** The description, where the header is not ASCII. */
+  #rest = ''
   #used = 0
   #high = 0
   #sawNul = false
@@ -242,6 +252,17 @@ export class HeaderBuffer {
 
   get idSource(): Uint8Array {
     return this.#idSource
+  }
+
+  /** What follows the id, without blanks at its ends; of a header that {@link parse} has found no fault in. */
+  get description(): string {
+    const bytes = this.#bytes
+    if (this.#idSource !== bytes) return this.#rest
+    let start = this.idEnd
+    let end = this.#used
+    while (start < end && isAsciiSpace(bytes[start]!)) start++
+    while (end > start && isAsciiSpace(bytes[end - 1]!)) end--
+    return bytes.toString('latin1', start, end)
   }
 
   clear(): void {
@@ -305,7 +326,9 @@ export class HeaderBuffer {
       this.id = PYTHON_WORD.exec(this.#bytes.toString('utf8', 0, this.#used))?.[0] ?? ''
       return 'invalid_utf8'
     }
-    this.id = PYTHON_WORD.exec(text)?.[0] ?? ''
+    const found = PYTHON_WORD.exec(text)
+    this.id = found?.[0] ?? ''
+    this.#rest = found === null ? '' : stripped(text.slice(found.index + this.id.length))
     this.#idSource = encoder.encode(this.id)
     this.idEnd = this.#idSource.length
     return undefined

@@ -136,7 +136,8 @@ export class RecordSink {
       if (this.#bases + letters.length > this.#batchBases || this.#batch.length === MAX_BATCH_RECORDS) {
         this.#closeBatch()
       }
-      this.#batch.push({ id, sequence: letters.bytes(), source: this.source, line })
+      const { description } = header
+      this.#batch.push({ id, description, sequence: letters.bytes(), source: this.source, line })
       this.#bases += letters.length
       this.#statistics.records++
       this.#statistics.bases += letters.length

@@ -5,6 +5,8 @@ import { DataError, type ErrorKind } from '../system/errors.ts'
 export interface SequenceRecord {
   /** First word of the header as Python's `str.split()` sees it; '' when the header holds none. */
   id: string
+  /** What follows the id in the header, without blanks at its ends. */
+  description: string
   /** Letters as given (case kept), all whitespace removed, ASCII. The record owns its bytes. */
   sequence: Uint8Array
   /** File name as given, `<stdin>` for `-`. */

@@ -60,6 +60,19 @@ test('a byte order mark and blank lines before the first record are dropped', as
   expect(await collect(file('bom.fq', '\ufeff@a\nAC\n+\nII'))).toEqual([{ id: 'a', sequence: 'AC', line: 1 }])
 })
 
+test('a description is what follows the id, as it was given', async () => {
+  const path = file('described.fa', '>a  two  words\t \nA\n>b\nA\n>c\x1cd\nA\n>é β\u2003γ, δ \nA\n> \nA\n@')
+  for (const readBytes of [1, 1 << 16]) {
+    const described: string[] = []
+    for await (const batch of readSequences([path], { readBytes } as object))
+      described.push(...batch.map(({ description }) => description))
+    expect(described).toEqual(['two  words', '', 'd', 'β\u2003γ, δ', ''])
+  }
+  const mates = ['1', '2'].map((mate) => file(`described_${mate}.fq`, `@r ${mate}:N:0\nAC\n+\nII\n`))
+  for await (const batch of readSequences(mates))
+    expect(batch.map(({ id, description }) => `${id} ${description}`)).toEqual(['r/1 1:N:0', 'r/2 2:N:0'])
+})
+
 test('ids end where Python splits, and only there', async () => {
   const path = file(
     'ids.fa',
