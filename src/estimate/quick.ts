@@ -32,12 +32,13 @@ const TEXT_BYTES = 4 << 20
  * About how long a run over an input would take on this machine, found within a second or so from a look at the input and
  * from what earlier runs have measured; else from one product of matrices.
  *
- * @returns undefined for streams, which can be read only once, and inputs that cannot be read
+ * @returns undefined for no input, for streams, which can be read only once, and for inputs that cannot be read
  */
 export async function quickEstimate(
   inputs: readonly string[],
   { expectedLength, bundle, threads, signal }: QuickOptions,
 ): Promise<QuickEstimate | undefined> {
+  if (inputs.length === 0) return undefined
   try {
     if ((await inspectInputs(inputs)).some(({ kind }) => kind === 'stream')) return undefined
     const ways = await findWays(await readSpeeds(), { bundle, threads, signal })

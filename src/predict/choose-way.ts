@@ -4,11 +4,10 @@ import { quickEstimate } from '../estimate/index.ts'
 import { pickGpus } from '../machine/index.ts'
 import { HomeGpus } from '../server/deploy/index.ts'
 import { findGpus, findServer, requireRepository, requireServer } from '../server/serve/index.ts'
-import type { PredictOptions } from '../settings/index.ts'
 import type { Detail } from '../system/error-codes.ts'
 import { UsageError } from '../system/errors.ts'
 import { metricsPages, namedServers, runningServers } from './running-servers.ts'
-import type { Here, Launch, Started, Way, WayRequest } from './way.ts'
+import type { Here, Launch, Started, Way, WayOptions, WayRequest } from './way.ts'
 
 /**
  * The first of these that is there: what the options name; servers of this user with the same models; a server of its own
@@ -76,7 +75,7 @@ async function serverOf(repository: string, { options }: WayRequest): Promise<St
 }
 
 /** What the options say of how a server is started. */
-function givenLaunch({ serverBin, backendDirectory, libraryPath }: PredictOptions): Partial<Launch> {
+function givenLaunch({ serverBin, backendDirectory, libraryPath }: WayOptions): Partial<Launch> {
   return {
     ...(serverBin !== undefined && { serverBin }),
     ...(backendDirectory !== undefined && { backendDirectory }),
@@ -85,7 +84,7 @@ function givenLaunch({ serverBin, backendDirectory, libraryPath }: PredictOption
 }
 
 /** UUIDs of the GPUs for the server; undefined for all. */
-async function serverGpus({ gpus }: PredictOptions): Promise<string[] | undefined> {
+async function serverGpus({ gpus }: WayOptions): Promise<string[] | undefined> {
   if (gpus === undefined) return undefined
   return pickGpus(await findGpus(), gpus)
 }

@@ -1,14 +1,34 @@
 import { padBatch } from '../batching/index.ts'
 import { MODELS, type ModelName } from '../bundle/index.ts'
-import { type AdoptedVectors, type Journal, REFUSED } from '../checkpoint/index.ts'
+import { type AdoptedVectors, type Journal, type JournalEntry, REFUSED } from '../checkpoint/index.ts'
 import type { Computed, Dispatcher } from '../dispatch/index.ts'
+import type { RunMonitor, RunStats } from '../monitor/index.ts'
 import { areFinite } from '../system/finite.ts'
 import type { Logger } from '../system/logger.ts'
 import { count } from '../text/numbers.ts'
-import type { Run } from './context.ts'
 import { type EmbeddedPart, ModelWork, type PlannedBatch, type WindowPart } from './model-work.ts'
+import type { LanguageModels } from './models.ts'
 import type { Part } from './part.ts'
 import type { Window } from './windows.ts'
+
+/** Where the embeddings of finished batches are kept. */
+export interface BatchJournal extends AsyncDisposable {
+  append(entry: JournalEntry): void
+  remove(): Promise<void>
+}
+
+/** What of a run has to do with its embeddings. */
+export interface EmbeddingRun<Kept extends BatchJournal = Journal> {
+  readonly folder: {
+    /** @param visit - is given every entry that an interrupted run left */
+    openJournal(first: number, visit: (entry: JournalEntry) => void): Promise<Kept>
+    removeJournal(first: number): Promise<void>
+  }
+  readonly models: Pick<LanguageModels, 'backend' | 'inputs'>
+  readonly monitor: Pick<RunMonitor, 'checkpointWritten'>
+  readonly stats: RunStats
+  readonly logger: Logger
+}
 
 /** What the windows of a run share. */
 export interface Embedding {
@@ -21,9 +41,9 @@ export interface Embedding {
 }
 
 /** The parts of a window that were not done, and the journal to remove once they are. */
-export interface EmbeddedWindow {
+export interface EmbeddedWindow<Kept extends BatchJournal = Journal> {
   parts: readonly EmbeddedPart[]
-  journal: Journal | undefined
+  journal: Kept | undefined
 }
 
 /**
@@ -36,11 +56,11 @@ export interface EmbeddedWindow {
  *
  * @throws anything but `InferenceError`: a full disk, a stopped run or a lost server ends the run
  */
-export async function embed(
-  run: Run,
+export async function embed<Kept extends BatchJournal>(
+  run: EmbeddingRun<Kept>,
   embedding: Embedding,
   { parts: window, last }: Window,
-): Promise<EmbeddedWindow> {
+): Promise<EmbeddedWindow<Kept>> {
   const { folder, logger, models, stats } = run
   const first = window[0]?.part.number ?? 0
   const toCompute = window.filter(({ done }) => !done)
@@ -91,11 +111,11 @@ function framesIn(parts: readonly WindowPart[]): number {
 }
 
 async function embedModel(
-  { monitor, stats, logger }: Run,
+  { monitor, stats, logger }: Omit<EmbeddingRun, 'folder'>,
   { dispatcher, adopted }: { dispatcher: Dispatcher; adopted: AdoptedVectors | undefined },
   work: ModelWork,
   last: boolean,
-  journal: Journal,
+  journal: BatchJournal,
   onPlanned: () => void,
 ): Promise<void> {
   try {
@@ -140,7 +160,7 @@ async function adopt(work: ModelWork, adopted: AdoptedVectors): Promise<number> 
 function keep(
   work: ModelWork,
   { groups }: PlannedBatch,
-  journal: Journal,
+  journal: BatchJournal,
   { vectors, refused }: Computed,
 ): void {
   const { dimension } = work

@@ -25,16 +25,15 @@ import { chooseWay } from './choose-way.ts'
 import { chooseClassifier, describeClassifier, type RunClassifier } from './classifier.ts'
 import type { ModelInput } from './model-work.ts'
 import { RunBackend } from './run-backend.ts'
-import type { Way } from './way.ts'
+import type { Way, WayOptions } from './way.ts'
 
 /** Printed in everything a demonstration writes. */
 const DEMONSTRATION = 'DEMONSTRATION: made with random models, these calls mean nothing'
 
-/** The three models of a run. */
-export interface RunModels extends AsyncDisposable {
+/** The language models of a bundle, and what computes them. */
+export interface LanguageModels extends AsyncDisposable {
   /** What computes the embeddings; a server of the run's own begins to start when the run begins it. */
   backend: RunBackend
-  classifier: Classifier
   /** How it computes. */
   way: Way
   /** Of the bundle. */
@@ -43,19 +42,30 @@ export interface RunModels extends AsyncDisposable {
   name: string
   /** Numbers in the embedding of each model. */
   widths: Record<ModelName, number>
+  /** What servers compute that is not the bundle's own, in words; empty where it makes no difference. */
+  foreign: readonly string[]
+  /** Why that computes which does, in words. */
+  why: string
+  /** Set when what these models give means nothing. */
+  stamp: string | undefined
+  /** How each model reads frames, in the order of the columns of the features. */
+  inputs: readonly ModelInput[]
+}
+
+/** The three models of a run. */
+export interface RunModels extends LanguageModels {
+  classifier: Classifier
   /** Of the bundle with the classifier of the run. */
   digest: string
   /** What reports say of the classifier. */
   classifierFacts: RunClassifier['facts']
   /** Changes when anything does that changes the numbers: a model of the run, or what servers compute it in. */
   identity: string
-  /** Why that computes which does, in words. */
-  why: string
-  /** Set when the calls of these models mean nothing. */
-  stamp: string | undefined
-  /** How each model reads frames, in the order of the columns of the features. */
-  inputs: readonly ModelInput[]
 }
+
+/** What decides which language models are opened, and how they read frames. */
+export type LanguageOptions = WayOptions &
+  Pick<PredictOptions, 'bundle' | 'layout' | 'esmTokenBudget' | 'dnabertTokenBudget'>
 
 /**
  * Opens the bundle and the backend of a run. A server of its own is not started yet: its repository says what it will
@@ -70,17 +80,69 @@ export async function openModels(
   onLost: (error: unknown) => void,
   signal?: AbortSignal,
 ): Promise<RunModels> {
-  const { folder, id } = await findBundle(options.bundle)
   await using opened = new AsyncDisposableStack()
-  opened.use(await lease(folder))
-  const bundle = await openBundle(folder, signal)
+  const { bundle, id } = await leasedBundle(options.bundle, opened, signal)
   const chosen = await chooseClassifier(options, bundle, logger)
   const classifier = opened.use(await chosen.open())
+  logger.note?.(describeClassifier(chosen.facts))
+  const language = opened.use(await openLanguageModels({ options, bundle, id, logger, onLost, signal }))
+  const closing = opened.move()
+  return {
+    ...language,
+    classifier,
+    digest: chosen.digest,
+    classifierFacts: chosen.facts,
+    identity: [chosen.digest, ...language.foreign].join(', '),
+    [Symbol.asyncDispose]: () => closing.disposeAsync(),
+  }
+}
+
+/**
+ * Opens the language models of a run that has no classifier.
+ *
+ * @param onLost called when a server that was started for this run ends by itself
+ * @throws UsageError when the options ask for what the bundle or this program does not have
+ */
+export async function openBackbones(
+  options: LanguageOptions,
+  logger: Logger,
+  onLost: (error: unknown) => void,
+  signal?: AbortSignal,
+): Promise<LanguageModels> {
+  await using opened = new AsyncDisposableStack()
+  const { bundle, id } = await leasedBundle(options.bundle, opened, signal)
+  const language = opened.use(await openLanguageModels({ options, bundle, id, logger, onLost, signal }))
+  const closing = opened.move()
+  return { ...language, [Symbol.asyncDispose]: () => closing.disposeAsync() }
+}
+
+/** A bundle that nobody removes meanwhile, and its name in the home. */
+async function leasedBundle(
+  name: string | undefined,
+  opened: AsyncDisposableStack,
+  signal: AbortSignal | undefined,
+): Promise<{ bundle: Bundle; id: string | undefined }> {
+  const { folder, id } = await findBundle(name)
+  opened.use(await lease(folder))
+  return { bundle: await openBundle(folder, signal), id }
+}
+
+interface LanguageRequest {
+  options: LanguageOptions
+  bundle: Bundle
+  id: string | undefined
+  logger: Logger
+  onLost: (error: unknown) => void
+  signal: AbortSignal | undefined
+}
+
+async function openLanguageModels(request: LanguageRequest): Promise<LanguageModels> {
+  const { options, bundle, id, logger, onLost, signal } = request
+  await using opened = new AsyncDisposableStack()
   const asked = { options, bundle, isOfHome: id !== undefined, logger }
   const way = await chooseWay({ ...asked, signal })
   const stamp = bundle.manifest.demo ? DEMONSTRATION : undefined
   if (stamp !== undefined) logger.warn(stamp)
-  logger.note?.(describeClassifier(chosen.facts))
   logger.note?.(`${PLACES[way.kind]}, since ${way.why}`)
   const stated = await factsBefore(way)
   const dimensions = forModels((model) => bundle.manifest.models[model].dimension)
@@ -100,14 +162,11 @@ export async function openModels(
   const closing = opened.move()
   return {
     backend,
-    classifier,
     way,
     manifest: bundle.manifest,
     name: bundle.manifest.name,
-    widths: forModels((model) => bundle.manifest.models[model].dimension),
-    digest: chosen.digest,
-    classifierFacts: chosen.facts,
-    identity: [chosen.digest, ...foreignModels(bundle, servers)].join(', '),
+    widths: dimensions,
+    foreign: foreignModels(bundle, servers),
     why: way.why,
     stamp,
     inputs,
@@ -180,7 +239,7 @@ export function describeServer({ address, program, models }: ServerFacts): strin
 
 /** In the order of the columns of the features. */
 function modelInputs(
-  options: PredictOptions,
+  options: LanguageOptions,
   { manifest }: Bundle,
   tokenizers: Record<ModelName, Tokenizer>,
   backend: EmbeddingBackend,

@@ -8,9 +8,8 @@ import {
   PORT_STEP,
   serverShares,
 } from '../server/serve/index.ts'
-import type { PredictOptions } from '../settings/index.ts'
 import { UsageError } from '../system/errors.ts'
-import type { Way, WayRequest } from './way.ts'
+import type { Way, WayOptions, WayRequest } from './way.ts'
 
 /** Those of the options. @throws UsageError when addresses for metrics are not as many */
 export function namedServers({ options, logger }: WayRequest): Way {
@@ -24,7 +23,7 @@ export function namedServers({ options, logger }: WayRequest): Way {
 }
 
 /** @throws UsageError when there are not as many as servers: whose each one is would be a guess */
-export function metricsPages({ triton, tritonMetrics }: PredictOptions): string[] | undefined {
+export function metricsPages({ triton, tritonMetrics }: WayOptions): string[] | undefined {
   if (tritonMetrics.length === 0) return undefined
   if (tritonMetrics.length === triton.length) return tritonMetrics.map(metricsPage)
   throw new UsageError(

@@ -5,8 +5,31 @@ import type { ServeOptions } from '../server/serve/index.ts'
 import type { PredictOptions } from '../settings/index.ts'
 import type { Logger } from '../system/logger.ts'
 
+/** What decides which way embeddings are computed. */
+export type WayOptions = Pick<
+  PredictOptions,
+  | 'backend'
+  | 'triton'
+  | 'tritonMetrics'
+  | 'tritonAccess'
+  | 'serverTimeout'
+  | 'trustServer'
+  | 'repository'
+  | 'serverBin'
+  | 'backendDirectory'
+  | 'libraryPath'
+  | 'keepServer'
+  | 'gpus'
+  | 'fallbackToCpu'
+  | 'threads'
+> & {
+  /** What the time in this process is estimated from; without any it is not. */
+  readonly inputs: readonly string[]
+  readonly expectedLength: number
+}
+
 export interface WayRequest {
-  readonly options: PredictOptions
+  readonly options: WayOptions
   readonly bundle: Bundle
   /** Whether the bundle is of the home: GPUs are set up for it, and no other. */
   readonly isOfHome: boolean
