@@ -20,6 +20,7 @@ export {
   type ReadOptions,
   type ReadStatistics,
   type RecordOutcome,
+  type SequenceAlphabet,
   type SequenceRecord,
 } from './types.ts'
 // Writing: for part files and results in FASTA form.

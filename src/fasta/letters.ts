@@ -53,12 +53,28 @@ export function looksLikeProtein(aminoAcids: number, letters: number): boolean {
   return (aminoAcids >= 3 && aminoAcids * 20 >= letters) || (aminoAcids >= 2 && aminoAcids * 5 >= letters)
 }
 
+/** Shorter ones may be peptides of few kinds of residues. */
+const LEAST_DNA = 30
+
+/**
+ * Whether a record reads as DNA or RNA where a protein is expected: nothing but A C G T U N, and three of the bases. Hardly any protein
+ * of that length has so few kinds of residues.
+ */
+export function looksLikeDna(sequence: Uint8Array): boolean {
+  if (sequence.length < LEAST_DNA) return false
+  const letters = new Set(sequence)
+  const found = new Set(Array.from(letters, (byte) => String.fromCharCode(byte).toUpperCase()))
+  return [...found].every((letter) => 'ACGTUN'.includes(letter)) && new Set([...found, 'N']).size > 3
+}
+
 /** A chromosome grows by blocks of this size: no copy on growth, one copy at the end. */
 const BLOCK_BYTES = 1 << 20
 
 /** U+FEFF in UTF-8. */
 export const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf] as const
 const GREATER = 62
+const UPPER_X = 88
+const LOWER_X = 120
 /** Different letters that a message shows. */
 const SHOWN_LETTERS = 8
 
@@ -90,6 +106,8 @@ export class SequenceBuffer {
   unknownLetters = ''
   /** Set when `append` has ended after a byte order mark at the start of a line, where a header may follow. */
   atMark = false
+  /** Whether amino acids are what is expected. */
+  isProtein = false
   /** First control or non-ASCII byte met, -1 for none. Such bytes are not stored. */
   badByte = -1
   sawControl = false
@@ -243,6 +261,10 @@ export class SequenceBuffer {
   }
 
   #takeUnknown(byte: number, kind: number): void {
+    if (this.isProtein && (kind === Kind.aminoAcid || byte === UPPER_X || byte === LOWER_X)) {
+      this.aminoAcids++
+      return
+    }
     this.unknown++
     if (byte === GREATER && this.#headerOnLine !== this.#line) {
       this.#headerOnLine = this.#line

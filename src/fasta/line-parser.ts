@@ -26,6 +26,7 @@ export abstract class LineParser {
   constructor(sink: RecordSink, line: number) {
     this.sink = sink
     this.line = line
+    this.letters.isProtein = sink.isProtein
   }
 
   get currentLine(): number {

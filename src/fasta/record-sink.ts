@@ -3,7 +3,7 @@ import type { Detail } from '../system/error-codes.ts'
 import type { HeaderBuffer } from './ids.ts'
 import { IdTable, type SpoolEntry } from './ids.ts'
 import type { InputSource } from './input.ts'
-import { looksLikeProtein, type OddLines, type SequenceBuffer } from './letters.ts'
+import { looksLikeDna, looksLikeProtein, type OddLines, type SequenceBuffer } from './letters.ts'
 import {
   type DuplicateIds,
   FastaError,
@@ -48,8 +48,10 @@ interface Oddity {
   readonly consequence: string
 }
 
+type Oddities = Readonly<Record<Exclude<keyof OddLines, 'mark'>, Oddity>>
+
 /** What a sequence does not usually contain. The record is read unchanged. */
-const ODDITIES: Readonly<Record<Exclude<keyof OddLines, 'mark'>, Oddity>> = {
+const ODDITIES: Oddities = {
   headerInside: {
     reason: 'header_in_sequence',
     what: () => '">" inside a sequence line, as where files were joined without a line end between them',
@@ -64,8 +66,7 @@ const ODDITIES: Readonly<Record<Exclude<keyof OddLines, 'mark'>, Oddity>> = {
   },
   unknown: {
     reason: 'unknown_letters',
-    what: ({ unknownLetters }) =>
-      `${[...unknownLetters].map((letter) => `"${letter}"`).join(' ')} among its letters, no nucleotide codes`,
+    what: ({ unknownLetters }) => `${quotedLetters(unknownLetters)} among its letters, no nucleotide codes`,
     todo: 'remove them',
     consequence: 'codons with them are passed over',
   },
@@ -75,6 +76,19 @@ const ODDITIES: Readonly<Record<Exclude<keyof OddLines, 'mark'>, Oddity>> = {
     todo: 'remove them',
     consequence: 'codons with them are passed over',
   },
+}
+
+const quotedLetters = (letters: string) => [...letters].map((letter) => `"${letter}"`).join(' ')
+
+/** The same for a protein. */
+const PROTEIN_ODDITIES: Oddities = {
+  ...ODDITIES,
+  unknown: {
+    ...ODDITIES.unknown,
+    what: ({ unknownLetters }) => `${quotedLetters(unknownLetters)} among its letters, no amino acids`,
+    consequence: 'it is read unchanged',
+  },
+  gap: { ...ODDITIES.gap, consequence: 'it is read unchanged' },
 }
 
 /** Checks finished records, applies the policy, and groups what is valid into batches. */
@@ -87,6 +101,9 @@ export class RecordSink {
   isRegular = true
   /** Whether the rest of the input is not wanted. */
   hasEnough = false
+
+  /** Whether the records are to be proteins. */
+  readonly isProtein: boolean
 
   readonly #policy: OnInvalid
   /** Whether the caller lets invalid records be left out: others cannot be advised to. */
@@ -107,6 +124,7 @@ export class RecordSink {
 
   /** @param allIds - every id of the input, for names that must not be among them */
   constructor(options: ReadOptions, allIds?: IdTable) {
+    this.isProtein = options.alphabet === 'protein'
     this.#policy = options.onInvalid ?? 'auto'
     this.#canSkip = options.onInvalid !== undefined
     this.#duplicates = options.duplicateIds ?? (this.#policy === 'skip' ? 'skip' : 'fail')
@@ -130,14 +148,16 @@ export class RecordSink {
 
   /** A complete record; `line` is that of its header. Clears the letters. */
   accept(header: HeaderBuffer, letters: SequenceBuffer, line: number): void {
-    const id = this.#isValid(header, letters, line) ? this.#uniqueId(header, line) : undefined
+    const sequence = this.isProtein ? withoutStop(letters) : undefined
+    const isValid = this.#isValid(header, letters, line, sequence)
+    const id = isValid ? this.#uniqueId(header, line) : undefined
     if (id !== undefined) {
       this.#reportOdd(id, letters, line)
       if (this.#bases + letters.length > this.#batchBases || this.#batch.length === MAX_BATCH_RECORDS) {
         this.#closeBatch()
       }
       const { description } = header
-      this.#batch.push({ id, description, sequence: letters.bytes(), source: this.source, line })
+      this.#batch.push({ id, description, sequence: sequence ?? letters.bytes(), source: this.source, line })
       this.#bases += letters.length
       this.#statistics.records++
       this.#statistics.bases += letters.length
@@ -228,11 +248,22 @@ export class RecordSink {
     this.#bases = 0
   }
 
-  #isValid(header: HeaderBuffer, letters: SequenceBuffer, line: number): boolean {
-    const { id } = header
-    if (letters.length === 0) {
+  /** @param protein - the residues, where they are such */
+  #isValid(
+    { id }: HeaderBuffer,
+    letters: SequenceBuffer,
+    line: number,
+    protein: Uint8Array | undefined,
+  ): boolean {
+    if ((protein ?? letters).length === 0) {
       const detail = this.#canSkip ? ({ code: 'empty-record', data: { id } } as const) : undefined
       this.invalid('empty_record', line, id, `record ${quoted(id)} has no sequence`, 'remove it', '', detail)
+      return false
+    }
+    if (protein !== undefined) {
+      if (!looksLikeDna(protein)) return true
+      const what = `record ${quoted(id)} looks like DNA: all of its ${protein.length} letters are nucleotides`
+      this.invalid('nucleotides', line, id, what, 'give protein sequences')
       return false
     }
     const { aminoAcids } = letters
@@ -302,11 +333,22 @@ export class RecordSink {
     const { odd } = letters
     if (id === '')
       this.invalid('no_id', headerLine, id, 'a record without an id', 'write an id after its ">" or "@"')
-    for (const [kind, oddity] of Object.entries(ODDITIES) as [keyof typeof ODDITIES, Oddity][]) {
-      if (odd[kind] === 0) continue
+    const oddities = this.isProtein ? PROTEIN_ODDITIES : ODDITIES
+    for (const [kind, oddity] of Object.entries(oddities) as [keyof Oddities, Oddity][]) {
+      if (odd[kind] === 0 || (kind === 'gap' && this.isProtein && letters.gaps === 0)) continue
       const what = `record ${quoted(id)}: ${oddity.what(letters)}`
       this.invalid(oddity.reason, odd[kind], id, what, oddity.todo, oddity.consequence)
     }
     if (odd.mark > 0) this.reportMark(odd.mark, id)
   }
+}
+
+const STOP = 42
+
+/** A protein without the stop codon at its end, which then is no gap either. */
+function withoutStop(letters: SequenceBuffer): Uint8Array {
+  const sequence = letters.bytes()
+  if (sequence.at(-1) !== STOP) return sequence
+  letters.gaps--
+  return sequence.subarray(0, -1)
 }

@@ -37,10 +37,14 @@ export type RecordOutcome = 'left_out' | 'kept' | 'noted'
 export type InvalidReason =
   /** A header with no letters after it. */
   | 'empty_record'
+  /** Longer than a model takes: what embeds records reports it, no reader does. */
+  | 'too_long'
   /** The id was seen before, in this file or an earlier one. */
   | 'duplicate_id'
   /** Amino acids where nucleotides are expected. */
   | 'protein'
+  /** Nothing but nucleotides where proteins are expected. */
+  | 'nucleotides'
   /** NUL or control bytes, or a known binary format; `skip` leaves out the rest of the file. */
   | 'binary'
   /** A byte above 0x7F among the letters. */
@@ -63,7 +67,7 @@ export type InvalidReason =
   | 'header_in_sequence'
   /** '>' after nothing but blanks: no header. */
   | 'header_after_blank'
-  /** Letters that are no IUPAC nucleotide codes, too few of them amino acids for a protein. */
+  /** Letters that are no IUPAC nucleotide codes, too few of them amino acids for a protein; in proteins, no amino acids. */
   | 'unknown_letters'
   /** '-', '.' or '*' in a sequence. */
   | 'gaps'
@@ -129,8 +133,16 @@ export function newReadStatistics(): ReadStatistics {
   return { inputs: 0, bytes: 0, records: 0, bases: 0, recordsWithUnknownLetters: 0, skipped: {} }
 }
 
+/** What the letters of an input are. */
+export type SequenceAlphabet = 'dna' | 'protein'
+
 /** How inputs are read, and what is called meanwhile. */
 export interface ReadOptions {
+  /**
+   * What the letters are expected to be. A protein may end in `*`, a translated stop codon, which is no letter of it.
+   * @default 'dna'
+   */
+  alphabet?: SequenceAlphabet
   /** @default 'auto' */
   onInvalid?: OnInvalid
   /** Called for everything that is left out or unusual, in input order. */
