@@ -11,12 +11,15 @@ export {
 } from './catalogue.ts'
 export {
   derivedFiles,
+  formerPaths,
   madeBy,
   type OutputPaths,
   outputPaths,
+  type PathOptions,
   resultFiles,
   runPaths,
   sharedFiles,
   statePaths,
 } from './paths.ts'
 export { recognizer, takenNames } from './scan.ts'
+export { folderStemOf, stemOf } from './stem.ts'

@@ -1,5 +1,4 @@
 import { basename, dirname, join, resolve, sep } from 'node:path'
-import { descriptorOf } from '../system/same-file.ts'
 import {
   FILES,
   type FileName,
@@ -10,6 +9,7 @@ import {
   type Numbered,
   STATE_FILES,
 } from './catalogue.ts'
+import { cutAsOriginal, formerStemOf, stemOf, withoutCompression } from './stem.ts'
 
 type Paths<Names extends Readonly<Record<string, unknown>>> = {
   readonly [Key in Exclude<keyof Names, Numbered<Names>>]: string
@@ -45,29 +45,37 @@ export interface PathOptions {
 
 /** Names of the files of a run, in the original's layout or in that of Broad's fork. */
 export function outputPaths(options: PathOptions): OutputPaths {
-  return runPaths({ ...place(options), layout: options.layout, expectedLength: options.expectedLength })
+  const { layout, expectedLength, input, outputDir, prefix } = options
+  const path = withoutCompression(input)
+  if (!followsInput(options)) {
+    const cut = cutAsOriginal(path)
+    return runPaths({ root: dirname(cut), stem: basename(cut), layout, expectedLength })
+  }
+  return runPaths({
+    root: outputDir ?? dirname(path),
+    stem: prefix ?? stemOf(input, layout),
+    layout,
+    expectedLength,
+  })
 }
 
 /**
- * The original cuts the whole path at its first `.fa`, wherever that is: `reads.fasta` gives `reads`, and
- * `/data.family/x.fa` gives `/data` with the results beside that folder. With a folder of its own for the results
- * only the file name is cut.
+ * Names that an earlier version gave to the files of the same run, in the same folder: it cut the name of every input as the
+ * original does. Undefined where they are the same.
  */
-function place({ layout, input, outputDir, prefix }: PathOptions): { root: string; stem: string } {
-  const path = descriptorOf(input) !== undefined ? 'stdin' : input.replace(/\.(gz|bgz|bgzf|zst)$/i, '')
-  if (outputDir === undefined && layout === 'vanilla' && prefix === undefined) {
-    const cut = path.split('.fa')[0] ?? path
-    return { root: dirname(cut), stem: basename(cut) }
-  }
-  const name = basename(path)
-  const stem = prefix ?? (layout === 'broad' ? pythonStem(name) : (name.split('.fa')[0] ?? name))
-  return { root: outputDir ?? dirname(path), stem }
+export function formerPaths(options: PathOptions): OutputPaths | undefined {
+  const { layout, input, prefix } = options
+  const former = formerStemOf(input, layout)
+  if (prefix !== undefined || !followsInput(options) || former === stemOf(input, layout)) return undefined
+  return outputPaths({ ...options, prefix: former })
 }
 
-/** Python's `Path(name).stem`: the name without its last suffix; a leading dot starts no suffix. */
-function pythonStem(name: string): string {
-  const dot = name.lastIndexOf('.')
-  return dot > 0 && dot < name.length - 1 ? name.slice(0, dot) : name
+/**
+ * Beside the input, names are the original's: it cuts the whole path at its first `.fa`, so that `reads.fasta` gives `reads`, and
+ * `/data.family/x.fa` gives `/data` with the results beside that folder.
+ */
+function followsInput({ layout, outputDir, prefix }: PathOptions): boolean {
+  return outputDir !== undefined || layout === 'broad' || prefix !== undefined
 }
 
 /** Names of the files of a run, by the stem. */

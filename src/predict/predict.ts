@@ -1,7 +1,7 @@
 import { version } from '../../package.json' with { type: 'json' }
 import { FileRecord, RUN_FORMAT, RunFolder, RunLock, type RunManifest } from '../checkpoint/index.ts'
 import { speedHere } from '../estimate/index.ts'
-import { madeBy, type OutputPaths, outputPaths, resultFiles } from '../layout/index.ts'
+import { madeBy, type OutputPaths, resultFiles } from '../layout/index.ts'
 import { RunMonitor, RunStats, requireMetricsPort } from '../monitor/index.ts'
 import { InputStructure, requireOrder } from '../results/index.ts'
 import type { PredictOptions } from '../settings/index.ts'
@@ -17,6 +17,7 @@ import { remakeDerived } from './derived.ts'
 import { FailureList } from './failures.ts'
 import { RunInputs } from './inputs.ts'
 import { openModels, type RunModels } from './models.ts'
+import { placeOf } from './place.ts'
 import { RecordReport } from './records.ts'
 import { type PredictResult, reportCalls, reportCounts, resultCounts } from './result.ts'
 import { execute } from './run.ts'
@@ -43,7 +44,7 @@ export interface PredictContext {
 export async function predict(asked: PredictOptions, context: PredictContext): Promise<PredictResult> {
   const logger = new WarningKeeper(context.logger, context.warnings)
   const options = { ...asked, threads: limitedThreads(asked.threads, logger) }
-  const paths = outputPaths({ ...options, input: options.inputs[0] ?? '-' })
+  const paths = await placeOf({ ...options, input: options.inputs[0] ?? '-' }, logger)
   requireOrder(options)
   if (options.metricsPort !== undefined) await requireMetricsPort(options.metricsPort)
   await refuseFilesInUse(paths, [...filesInUse(options), ...(context.inUse ?? [])])

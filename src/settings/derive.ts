@@ -1,6 +1,5 @@
-import { basename } from 'node:path'
+import { folderStemOf } from '../layout/index.ts'
 import { UsageError } from '../system/errors.ts'
-import { descriptorOf } from '../system/same-file.ts'
 import type { Effective } from './effective.ts'
 
 /** Chunk length where neither `--expected-length` nor `--model-type 300` says otherwise, in bases. */
@@ -99,18 +98,11 @@ function checkBackend(effective: Effective): void {
   }
 }
 
-/** `reads.fa.gz` -> `reads`. */
-function stem(path: string): string {
-  if (descriptorOf(path) !== undefined) return 'stdin'
-  const name = basename(path).replace(/\.(gz|bgz|zst)$/i, '')
-  return name.replace(/(.)\.[^.]*$/, '$1')
-}
-
 function deriveOutput(effective: Effective, originalForm: boolean): void {
   const { values } = effective
   const first = values.input?.[0]
   if (values.outputDir === undefined && first !== undefined && !originalForm)
-    effective.derive('outputDir', `${stem(first)}_predictions`)
+    effective.derive('outputDir', `${folderStemOf(first)}_predictions`)
   if (values.autoCleanup === false && effective.compare('autoCleanup', 'keepIntermediate') > 0)
     effective.derive('keepIntermediate', true, 'autoCleanup')
 }
