@@ -32,7 +32,7 @@ const ADVICE: { [Code in keyof ErrorCodes]: (data: ErrorCodes[Code]) => string }
     'Without --bundle, GPUs that virnucpro setup has set up are used; --repository names a repository of your own',
   'no-gpu': () => '--backend triton starts one all the same, --backend onnx computes in this process',
   'no-server-named': () =>
-    'Name one with --triton grpc://HOST:PORT, give --repository DIR to have one started, or set up GPUs with: virnucpro setup',
+    'Name one with --triton HOST:PORT, give --repository DIR to have one started, or set up GPUs with: virnucpro setup',
   'gpu-not-used': () =>
     'Leave out --gpus and --device, or name a server with --triton or a repository for one with --repository; without --bundle, GPUs that virnucpro setup has set up are used',
   'needs-server': ({ fused }) =>

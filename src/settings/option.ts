@@ -10,6 +10,8 @@ interface Traits {
   /** More long spellings, of other programs. */
   also?: readonly string[]
   default?: unknown
+  /** What it does in a few words, where the first statement of the help does not say that: Markdown. */
+  brief?: string
   /** What holds when nothing is given, in words: Markdown. */
   otherwise?: string
   required?: true

@@ -66,7 +66,10 @@ const modelSettings = section('Models', {
   bundle: option(
     text('BUNDLE'),
     'models: a bundle of [the home](models.md#the-home) by its name, a folder made by `virnucpro models import`, or `demo`, a tiny bundle for trying the tool, whose calls mean nothing',
-    { otherwise: 'the default bundle of the home' },
+    {
+      brief: 'models: the name of a bundle, or its folder',
+      otherwise: 'the default bundle of the home',
+    },
   ),
   modelType: option(
     oneOf('300', '500', 'custom'),
@@ -95,10 +98,14 @@ const serverSettings = {
     'the embedded ONNX Runtime, or an inference server; `auto` takes [the first one available](serving.md#what-computes-a-run)',
     { default: 'auto' },
   ),
-  triton: option(endpoints, 'inference servers; `grpcs://` for an encrypted connection', {
-    default: [] as string[],
-    mayHoldSecret: /[@?]/,
-  }),
+  triton: option(
+    endpoints,
+    'inference servers, by their gRPC ports; `grpcs://HOST:PORT` for an encrypted connection',
+    {
+      default: [] as string[],
+      mayHoldSecret: /[@?]/,
+    },
+  ),
   serverTimeout: option(
     wholeNumber('SECONDS', 1),
     'give up when no server has [finished a batch](serving.md#servers-that-do-not-answer) for this long while work is waiting; the run can be continued',
@@ -214,7 +221,7 @@ const resumeSettings = section('Starting again', {
   resume: flag('continue an interrupted run in the same output folder', { default: false }),
   force: flag(
     'start over: replace what earlier runs under this name have recorded as their own, see [resuming](resuming.md#your-files); nothing else is ever replaced',
-    { short: 'f' },
+    { short: 'f', brief: 'start over, and replace what earlier runs have made' },
   ),
 })
 

@@ -116,15 +116,18 @@ export const gpus = {
   ),
 }
 
-/** Inference servers. */
+const SERVERS =
+  'expected HOST:PORT, grpc://HOST:PORT or grpcs://HOST:PORT with the gRPC port of a server (8001 unless it was started with another), without a user name, several separated by commas'
+
+/** Inference servers. Without a scheme it is `grpc://`; there is no port without one, so that a slip is not taken for a host. */
 export const endpoints = {
-  hint: 'grpc://HOST:PORT[,…]',
-  schema: list(
-    'expected grpc://HOST:PORT or grpcs://HOST:PORT, without a user name, several separated by commas',
-    (item) => {
-      const port = /^grpcs?:\/\/(?:[^\s/:@[\]]+|\[[0-9a-fA-F:.]+\]):(\d{1,5})$/.exec(item)?.[1]
+  hint: 'HOST:PORT[,…]',
+  schema: v.pipe(
+    list(SERVERS, (item) => {
+      const port = /^(?:grpcs?:\/\/)?(?:[^\s/:@[\]]+|\[[0-9a-fA-F:.]+\]):(\d{1,5})$/.exec(item)?.[1]
       return Number(port) >= 1 && Number(port) <= 65_535
-    },
+    }),
+    v.transform((items) => items.map((item) => (item.includes('://') ? item : `grpc://${item}`))),
   ),
 }
 

@@ -93,6 +93,8 @@ test.concurrent('--force-resume is --resume and --force', async () => {
 test.concurrent('servers come in a list', async () => {
   const { triton } = await values(['triton'], ['--triton', 'grpc://gpu1:8001,grpcs://[::1]:443'])
   expect(triton).toEqual(['grpc://gpu1:8001', 'grpcs://[::1]:443'])
+  const short = await values(['triton'], ['--triton', 'gpu1:8001,[::1]:8001, 10.0.0.1:8001'])
+  expect(short.triton).toEqual(['grpc://gpu1:8001', 'grpc://[::1]:8001', 'grpc://10.0.0.1:8001'])
 })
 
 test.concurrent('options of old scripts are accepted, and each one given is answered with one line', async () => {

@@ -63,8 +63,14 @@ const cases: [name: string, args: string[], message: string][] = [
   ['negative', ['predict', 'a.fa', '-e', '-5'], '-e: expected a whole number of at least 0, got "-5"'],
   ['not a choice', ['predict', 'a.fa', '-m', '400'], '-m: expected one of 300, 500, custom, got "400"'],
   ['GPU twice', ['predict', 'a.fa', '--gpus', '0,0'], '--gpus: expected GPU numbers'],
-  ['endpoint without scheme', ['predict', 'a.fa', '--triton', 'localhost:8001'], 'expected grpc://HOST:PORT'],
-  ['port too large', ['predict', 'a.fa', '--triton', 'grpc://h:65536'], 'expected grpc://HOST:PORT'],
+  ['server without a port', ['predict', 'a.fa', '--triton', 'localhost'], 'expected HOST:PORT, grpc://'],
+  [
+    'server of another kind',
+    ['predict', 'a.fa', '--triton', 'http://h:8000'],
+    'with the gRPC port of a server',
+  ],
+  ['IPv6 without brackets', ['predict', 'a.fa', '--triton', '::1:8001'], 'expected HOST:PORT, grpc://'],
+  ['port too large', ['predict', 'a.fa', '--triton', 'grpc://h:65536'], 'expected HOST:PORT, grpc://'],
   [
     'unused server',
     ['predict', 'a', '--backend', 'onnx', '--triton', 'grpc://h:1'],
