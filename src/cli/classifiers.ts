@@ -29,7 +29,7 @@ const named = v.pipe(
 export const mlpOption = option(
   { hint: '[LENGTH=]FILE', schema: v.array(named) },
   'classifier: `300_model.pth`, `500_model.pth` or your own, with the [chunk length](models.md#chunk-length) it was made for (`500=FILE`); repeat it for several',
-  { many: true },
+  { many: true, brief: 'classifier, with its chunk length; repeat it for several' },
 )
 
 /**

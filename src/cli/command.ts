@@ -1,14 +1,14 @@
 import { flag, type Options, option, pick, section, settings, text, type Values } from '../settings/index.ts'
 import { UsageError } from '../system/errors.ts'
-import { type Help, usageLines } from './help.ts'
+import { type Example, type Help, usageLines } from './help.ts'
 import type { Session } from './session.ts'
 
 /** Options that every command takes, before its name or after it. */
 export const commonOptions = section('Options of every command', {
   config: option(text('FILE'), 'configuration file, YAML or JSON', { short: 'c' }),
   ...pick(settings, 'logFile', 'verbose', 'quiet'),
-  version: flag('print one line, `virnucpro` and the version'),
-  help: flag('print the options of the command', { short: 'h' }),
+  version: flag('print one line, `virnucpro` and the version', { short: 'V' }),
+  help: flag('print help: `-h` the usual options, `--help` all of them', { short: 'h' }),
 })
 
 /**
@@ -46,8 +46,10 @@ export interface Call<Own extends Options = Options> extends Session {
 }
 
 /** What a command is; its name and what it does are in the list of commands. */
-interface Definition<Own extends Options = Options> extends Omit<Help, 'name' | 'about'> {
+interface Definition<Own extends Options = Options> extends Omit<Help, 'name' | 'about' | 'commands'> {
   options: Own
+  usual?: readonly (keyof Own & string)[]
+  examples: readonly Example[]
   /** @default 'none' */
   words?: Words
   /** Whether settings that follow from others, such as the device, are filled in and checked. @default false */

@@ -1,10 +1,10 @@
-import { type Command, commonOptions } from './command.ts'
-import type { Help } from './help.ts'
+import type { Command } from './command.ts'
+import type { Example, Help, HelpLength } from './help.ts'
 
 /** Every command and what the overview says of it; `models show` is in `commands/models-show.ts`. */
 export const COMMANDS: Readonly<Record<string, string>> = {
   setup: 'prepare this machine: weights, models, and a server for its GPUs',
-  predict: 'call each chunk of the input viral or not',
+  predict: 'call the contigs and chunks of an input viral or not',
   estimate: 'estimate the time and disk space of a run on this machine',
   'models pull': 'download the published weights, or copy them from a folder or a mirror',
   'models import': 'make a bundle from the model files of the original',
@@ -31,23 +31,24 @@ export const COMMANDS: Readonly<Record<string, string>> = {
   bench: 'measure this program on this machine, beside its alternatives, and print one page',
   doctor: 'check this machine and its set-up, and say how to mend what is wrong',
   config: 'print the effective configuration and where each value comes from',
+  help: 'print the help of a command, or this list',
+  version: 'print the version of this program and of what it runs on',
 }
 
 /** Nothing of a command is loaded before it is called. */
 export async function loadCommand(name: string): Promise<Command> {
   const { default: definition } = await import(`./commands/${name.replace(' ', '-')}.ts`)
-  const [first = '', ...rest] = COMMANDS[name] ?? ''
-  return { name, about: `${first.toUpperCase()}${rest.join('')}.`, ...definition }
+  return { name, about: sentence(COMMANDS[name]), ...definition }
 }
 
 /** Commands whose names have two words, by the first. */
 const GROUPS: Readonly<Record<string, string>> = {
-  models: 'Downloads weights; makes, lists and removes model bundles.',
-  checkpoints: "Inspects and converts the checkpoint files of runs, the original's and Broad's included.",
-  utils: "Commands under the names they have in Broad's fork.",
-  repository: 'Makes model repositories for Triton Inference Server.',
-  home: 'Shows and cleans the folder in which this program keeps what it makes.',
-  engines: 'Builds and inspects TensorRT plans.',
+  models: 'download weights; make, list and remove model bundles',
+  checkpoints: "inspect and convert the checkpoint files of runs, the original's and Broad's included",
+  utils: "commands under the names they have in Broad's fork",
+  repository: 'make model repositories for Triton Inference Server',
+  engines: 'build and inspect TensorRT plans',
+  home: 'show and clean the folder in which this program keeps what it makes',
 }
 
 export function isGroup(word: string): boolean {
@@ -62,19 +63,43 @@ export function namesBelow(group: string): Set<string> {
   )
 }
 
-/** The help of the program (no name), or of a group of commands. */
-export function overview(group = ''): Help {
+/** The help of the program (no name), or of a group of commands. `short` has a group in one line. */
+export function overview(group = '', length: HelpLength = 'whole'): Help {
   const prefix = group === '' ? '' : `${group} `
   // Old scripts know the names of Broad's fork; nobody else needs them.
   const listed = Object.entries(COMMANDS).filter(
     ([name]) => name.startsWith(prefix) && (group !== '' || !name.startsWith('utils ')),
   )
+  const isProgram = group === ''
+  const lines = isProgram && length === 'short' ? collapsed(listed) : listed
   return {
     name: group,
-    about: GROUPS[group] ?? 'Finds viral sequences in FASTA and FASTQ files with VirNucPro.',
-    usage: ['COMMAND [OPTIONS]', ...(group === '' ? ['FILE LENGTH MODEL.pth [OPTIONS]'] : [])],
-    commands: listed.map(([name, about]) => [name.slice(prefix.length), about]),
-    options: commonOptions,
+    about: isProgram
+      ? 'Find viral sequences in FASTA and FASTQ files with VirNucPro.'
+      : sentence(GROUPS[group]),
+    usage: ['COMMAND [OPTIONS]', ...(isProgram ? ['FILE LENGTH MODEL.pth [OPTIONS]'] : [])],
+    commands: lines.map(([name, about]) => [name.slice(prefix.length), about]),
+    options: {},
+    examples: isProgram ? EXAMPLES : [],
     notes: [`Run "virnucpro ${prefix}COMMAND --help" for the options of a command.`],
   }
+}
+
+const EXAMPLES: readonly Example[] = [
+  ['Prepare this machine, once:', 'setup'],
+  ['Call the contigs of an assembly:', 'predict contigs.fasta --output-dir results'],
+  ['Look for what is wrong with a machine:', 'doctor'],
+]
+
+/** Two words of a name are one line for their group. */
+function collapsed(listed: readonly (readonly [name: string, about: string])[]) {
+  const lines = listed.map(([name, about]): readonly [string, string] => {
+    const [first = '', second] = name.split(' ')
+    return second === undefined ? [name, about] : [`${first} ...`, GROUPS[first] ?? '']
+  })
+  return [...new Map(lines)]
+}
+
+function sentence(text = ''): string {
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}.`
 }

@@ -3,13 +3,12 @@ import { runCommand } from 'citty'
 import { version } from '../../package.json' with { type: 'json' }
 import { ExitCode } from '../exit-codes.ts'
 import { longNames, type Option } from '../settings/index.ts'
-import { UsageError } from '../system/errors.ts'
-import { didYouMean } from '../text/suggest.ts'
-import { type Command, CommandUsageError, commonOptions, withUsage } from './command.ts'
+import { type Command, commonOptions, withUsage } from './command.ts'
 import { type CommandLine, readCommandLine } from './command-line.ts'
-import { COMMANDS, isGroup, loadCommand, namesBelow, overview } from './commands.ts'
-import { type Help, renderHelp, usageLines } from './help.ts'
+import { COMMANDS, isGroup, loadCommand, overview } from './commands.ts'
+import type { Help, HelpLength } from './help.ts'
 import { isOriginalForm } from './original-form.ts'
+import { helpText, unknownCommand } from './show-help.ts'
 import { strictCommand } from './strict.ts'
 
 /**
@@ -19,27 +18,31 @@ import { strictCommand } from './strict.ts'
 export async function start(argv: readonly string[]): Promise<void> {
   const { before, group, word, behind } = split(argv)
   const name = `${group} ${word ?? ''}`.trim()
+  const length = helpWanted(argv)
   if (Object.hasOwn(COMMANDS, name)) {
     const definition = await loadCommand(name)
-    if (asksForHelp(argv)) return printHelp(definition)
+    if (length !== undefined) return printHelp(definition, length)
     const early = await withUsage(overview(group), () => readCommandLine(before, commonOptions))
     const late = await withUsage(definition, () => readCommandLine(behind, optionsOf(definition)))
     return await run(definition, { given: [...early.given, ...late.given], words: late.words })
   }
   const predict = await loadCommand('predict')
   const original = group === '' && word !== undefined ? originalForm(argv, predict) : undefined
-  if (original === undefined) return await withoutCommand(before, word, overview(group))
-  if (asksForHelp(argv)) return printHelp(predict)
+  if (original === undefined) return await withoutCommand(before, group, word)
+  if (length !== undefined) return printHelp(predict, length)
   await run(predict, original)
 }
 
 async function run(definition: Command, line: CommandLine): Promise<void> {
-  if (line.given.some(({ name }) => name === 'version')) return print(`virnucpro ${version}\n`)
+  const asked = (option: keyof typeof commonOptions) => line.given.some(({ name }) => name === option)
+  // Run together with another switch: `-vh`.
+  if (asked('help')) return printHelp(definition, 'short')
+  if (asked('version')) return print(`virnucpro ${version}\n`)
   await runCommand(strictCommand(definition, line), { rawArgs: [] })
 }
 
-function printHelp(help: Help): void {
-  print(renderHelp({ ...help, options: optionsOf(help) }))
+function printHelp(help: Help, length: HelpLength): void {
+  print(helpText(help, length, process.stdout))
 }
 
 function optionsOf(definition: Pick<Help, 'options'>) {
@@ -55,26 +58,22 @@ function originalForm(argv: readonly string[], predict: Command): CommandLine | 
   }
 }
 
-/** A line without a command's name: help and version, or an error. */
+/** A line without a command's name: help and version, an error, or where nothing is asked for, the short help as one. */
 async function withoutCommand(
   before: readonly string[],
+  group: string,
   word: string | undefined,
-  help: Help,
 ): Promise<void> {
-  if (word === undefined && asksForHelp(before)) return printHelp(help)
+  const length = word === undefined ? helpWanted(before) : undefined
+  if (length !== undefined) return printHelp(overview(group, length), length)
   // An option of `predict` before any command is the first thing wrong with the line.
-  const { given } = await withUsage(help, () => readCommandLine(before, commonOptions))
+  const { given } = await withUsage(overview(group), () => readCommandLine(before, commonOptions))
   if (word !== undefined) {
-    const hint = didYouMean(word, namesBelow(help.name))
-    const isFile = hint === '' && help.name === '' && existsSync(word)
-    const file = isFile ? ` To predict from a file: virnucpro predict ${word}` : ''
-    const error = new UsageError(`unknown command ${`${help.name} ${word}`.trim()}.${hint}${file}`)
-    throw new CommandUsageError(error, help)
+    const isFile = group === '' && existsSync(word)
+    throw unknownCommand(group, word, isFile ? ` To predict from a file: virnucpro predict ${word}` : '')
   }
   if (given.some(({ name }) => name === 'version')) return print(`virnucpro ${version}\n`)
-  const name = `virnucpro ${help.name}`.trim()
-  process.stderr.write(`error: no command given\n${usageLines(help).join('\n')}\n`)
-  process.stderr.write(`Run "${name} --help" for the commands.\n`)
+  process.stderr.write(helpText(overview(group, 'short'), 'short', process.stderr))
   process.exitCode = ExitCode.usage
 }
 
@@ -116,10 +115,12 @@ const TAKE_VALUES = Object.entries<Option>(commonOptions)
   .filter(([, { hint }]) => hint !== undefined)
   .flatMap(([name, each]) => [`-${each.short}`, ...longNames(name, each).map((long) => `--${long}`)])
 
-/** Whether help is asked for before `--`; it is shown even when the rest of the line is wrong. */
-function asksForHelp(argv: readonly string[]): boolean {
+/** Which help is asked for before `--`; it is shown even when the rest of the line is wrong. */
+function helpWanted(argv: readonly string[]): HelpLength | undefined {
   const end = argv.indexOf('--')
-  return (end < 0 ? argv : argv.slice(0, end)).some((word) => word === '--help' || word === '-h')
+  const words = end < 0 ? argv : argv.slice(0, end)
+  if (words.includes('--help')) return 'whole'
+  return words.includes('-h') ? 'short' : undefined
 }
 
 function print(text: string): void {

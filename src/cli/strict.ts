@@ -31,23 +31,31 @@ function strict(definition: Command, line: CommandLine): CittyPlugin {
   return {
     name: 'strict',
     async setup(context) {
-      const call = await withUsage(definition, async () => {
-        const { words = 'none', forRun = false, reportsConfiguration = false } = definition
-        await checkWords(words, line.words)
-        checkTogether(definition.options, line.given)
-        const options = { ...definition.options, ...commonOptions }
-        const session = await startSession(
-          { options, takesInputs: words === 'inputs', forRun, reportsConfiguration },
-          line,
-        )
-        const call = { ...session, words: line.words, word: line.words[0] ?? '' }
-        requireOptions(definition.options, call.args)
-        definition.check?.(call)
-        return call
-      })
+      const call = await prepareCall(definition, line)
       Object.assign(context, { args: call.args, data: call })
     },
   }
+}
+
+/**
+ * Checks a command line and resolves its options. What it returns lacks nothing but the signal.
+ * @throws CommandUsageError
+ */
+export async function prepareCall(definition: Command, line: CommandLine): Promise<Omit<Call, 'signal'>> {
+  return await withUsage(definition, async () => {
+    const { words = 'none', forRun = false, reportsConfiguration = false } = definition
+    await checkWords(words, line.words)
+    checkTogether(definition.options, line.given)
+    const options = { ...definition.options, ...commonOptions }
+    const session = await startSession(
+      { options, takesInputs: words === 'inputs', forRun, reportsConfiguration },
+      line,
+    )
+    const call = { ...session, words: line.words, word: line.words[0] ?? '' }
+    requireOptions(definition.options, call.args)
+    definition.check?.(call)
+    return call
+  })
 }
 
 async function checkWords(words: Words, [first, second]: readonly string[]): Promise<void> {

@@ -9,6 +9,10 @@ const GROUPS = ['micro', 'pipeline', 'baseline', 'scaling', 'utilization']
 
 export default command({
   usage: ['[--quick] [--json FILE] [--only NAME[,…]] [--triton grpc://HOST:PORT[,…]]'],
+  examples: [
+    ['Show that everything runs, in half a minute:', 'bench --quick'],
+    ['Keep the figures for a comparison:', 'bench --json before.json'],
+  ],
   notes: [
     'The benches are in the source code, not in the installed package: run this from a checkout.',
     'The others are compared where a Python has them: see bench/baseline/setup.sh and docs/performance.md.',

@@ -4,6 +4,10 @@ import { command, RUN_FOLDER } from '../command.ts'
 
 export default command({
   usage: ['DIR [OPTIONS]'],
+  examples: [
+    ['Print what would be removed:', 'checkpoints clean results --dry-run'],
+    ['Remove the large .pt files of finished runs, too:', 'checkpoints clean results --intermediates'],
+  ],
   notes: ['Tables and FASTA files are never removed, nor are files of other kinds or newer versions.'],
   words: RUN_FOLDER,
   options: section('What to remove', {

@@ -8,6 +8,7 @@ import { command, RUN_FOLDER } from '../command.ts'
 
 export default command({
   usage: ['DIR [--json]'],
+  examples: [['List the checkpoint files of a run of the original:', 'checkpoints list results']],
   words: RUN_FOLDER,
   options: section('Output', { json: flag('print JSON') }),
   async run({ args, word: folder, logger, signal }) {

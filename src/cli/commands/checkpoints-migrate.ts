@@ -3,6 +3,12 @@ import { command, RUN_FOLDER } from '../command.ts'
 
 export default command({
   usage: ['DIR --to vanilla|broad|current [OPTIONS]'],
+  examples: [
+    [
+      "Copy a run of the original into Broad's layout:",
+      'checkpoints migrate results --to broad --output results-broad',
+    ],
+  ],
   notes: ['In place, the old files are replaced and removed only once all the new ones are on disk.'],
   words: RUN_FOLDER,
   options: section('Migration', {

@@ -5,6 +5,7 @@ import { command, RUN_FOLDER } from '../command.ts'
 
 export default command({
   usage: ['DIR'],
+  examples: [['Print every file that cannot be used:', 'checkpoints verify results']],
   notes: ['Ends with 0 when all are whole, 1 when some are not, 3 when there are none.'],
   words: RUN_FOLDER,
   options: {},

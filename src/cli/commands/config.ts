@@ -14,6 +14,11 @@ import predict from './predict.ts'
 
 export default command({
   usage: ['[--json] [options and inputs of predict]'],
+  examples: [
+    ['Print where each value of a run comes from:', 'config contigs.fasta --threads 8'],
+    ['Write a configuration file:', 'config --bundle demo --threads 8'],
+  ],
+  usual: ['json'],
   notes: ['The output is a configuration file: virnucpro config > virnucpro.config.yaml'],
   words: 'inputs',
   forRun: true,

@@ -7,6 +7,10 @@ import { wantsColours } from '../logger.ts'
 
 export default command({
   usage: ['[--json]'],
+  examples: [
+    ['Check this machine:', 'doctor'],
+    ['Check it from a program:', 'doctor --json'],
+  ],
   notes: [
     'No server is started, and nothing is changed. The exit code is 1 where there is a problem, and 0 where there are only warnings.',
   ],

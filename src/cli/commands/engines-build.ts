@@ -22,6 +22,17 @@ const perModel = (fact: 'profiles' | 'tokenBudget') =>
 
 export default command({
   usage: ['[--bundle BUNDLE] --output DIR [OPTIONS]'],
+  examples: [
+    [
+      'Build the plans of a BF16 bundle for the GPU of this machine:',
+      'engines build --bundle models-bf16 --output plans',
+    ],
+    [
+      'Choose their lengths for the reads of a sample:',
+      'engines build --output plans --lengths-from reads.fastq.gz',
+    ],
+  ],
+  usual: ['bundle', 'output', 'model', 'lengthsFrom', 'profiles', 'python', 'dryRun', 'force'],
   notes: ['A plan loads in the TensorRT version it was built by: build with that of the server.'],
   forRun: true,
   options: section('TensorRT plans', {

@@ -6,6 +6,7 @@ import { command, PLANS_FOLDER } from '../command.ts'
 
 export default command({
   usage: ['DIR [--bundle BUNDLE]'],
+  examples: [['Print the plans in a folder:', 'engines show plans']],
   words: PLANS_FOLDER,
   options: section('What to compare with', {
     bundle: {

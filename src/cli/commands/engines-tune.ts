@@ -16,6 +16,10 @@ export function modelOption(help: string) {
 
 export default command({
   usage: ['DIR [OPTIONS]'],
+  examples: [
+    ['Time both models and keep the best batch sizes:', 'engines tune plans'],
+    ['Compare other sizes for one of them:', 'engines tune plans --model esm2 --budgets 8192,16384'],
+  ],
   notes: ['Build the model repository again afterwards: predict reads from it what was found.'],
   words: PLANS_FOLDER,
   options: section('Batch sizes', {

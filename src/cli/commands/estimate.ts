@@ -4,6 +4,11 @@ import { printEstimate } from '../print-estimate.ts'
 
 export default command({
   usage: ['FILE [FILE …] [OPTIONS]', 'FILE LENGTH MODEL.pth [OPTIONS]'],
+  examples: [
+    ['Estimate a run on every device of this machine:', 'estimate reads.fastq.gz'],
+    ['Estimate it for reads of 300 bases:', 'estimate reads.fastq.gz --model-type 300'],
+  ],
+  usual: ['input', 'bundle', 'modelType', 'backend', 'triton', 'gpus', 'threads', 'measure', 'json'],
   notes: [
     'It counts small inputs whole and takes a sample of large ones; the figures are those of a run that nothing else slows down.',
     'Options that a run has in the configuration file or the environment count here, too.',

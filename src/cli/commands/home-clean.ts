@@ -8,6 +8,10 @@ import { OWNERS } from '../home-files.ts'
 
 export default command({
   usage: ['[OPTIONS]'],
+  examples: [
+    ['Print what would be removed:', 'home clean --dry-run'],
+    ['Remove old plans and servers, too:', 'home clean --plans --servers'],
+  ],
   notes: [
     'Removes what killed processes left, what was made of bundles that are gone, and caches. What is in use, or holds files that this program has not made, stays.',
   ],

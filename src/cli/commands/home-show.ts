@@ -6,6 +6,7 @@ import { command } from '../command.ts'
 
 export default command({
   usage: ['[--json]'],
+  examples: [['Print the places and sizes:', 'home show']],
   options: section('Output', { json: flag('print JSON') }),
   async run({ args }) {
     const { homeFolder, isHomeReadOnly, measurePlaces, PLACE_NAMES, privateFolder, readHome } = await import(

@@ -3,6 +3,7 @@ import { command } from '../command.ts'
 
 export default command({
   usage: ['ID'],
+  examples: [['Use the bundle whose name begins with these letters:', 'models default 5d3f']],
   notes: ['ID is the name of a bundle of the home, or the beginning of it.'],
   words: { one: 'bundle', expected: 'its name in the home' },
   options: {},

@@ -53,7 +53,7 @@ const options = section('Models', {
   bundle: option(
     text('BUNDLE'),
     'without weights: the bundle that classifiers are added to, a folder or one of the home',
-    { otherwise: 'the default bundle of the home' },
+    { brief: 'bundle that classifiers are added to', otherwise: 'the default bundle of the home' },
   ),
   default: flag('make it the default bundle of the home, which the first one is anyway', {
     excludes: 'output',
@@ -61,7 +61,7 @@ const options = section('Models', {
   precision: option(
     oneOf(...(PRECISION_NAMES as readonly [Precision])),
     'precision of the graphs. For CPUs: `fp32`, or `int8`, which is faster, smaller and a little less exact, see [models](models.md#int8). For GPUs: `bf16`; [`fp16`](models.md#fp16), which is more exact and as fast, where all numbers fit it; or `fp8` for the products of ESM-2 with the rest in `bf16`, see [models](models.md#fp8)',
-    { default: 'fp32' },
+    { brief: 'precision of the models', default: 'fp32' },
   ),
   attention: option(
     oneOf('standard', 'fused'),
@@ -71,7 +71,10 @@ const options = section('Models', {
   calibrate: option(
     text('FASTA|none'),
     'with `bf16`, `fp16`, `int8`, or `fp8`, which needs it: nucleotides like those of your runs. With `bf16` also `none`, which leaves embeddings [as they come](models.md#bf16), and with `fp16`, of which then only the weights are [looked at](models.md#fp16); a file of that name is `./none`',
-    { otherwise: 'with `bf16`, `fp16` and `int8`: `examples/contigs.fasta`' },
+    {
+      brief: 'nucleotides like those of your runs, to correct rounding with',
+      otherwise: 'with `bf16`, `fp16` and `int8`: `examples/contigs.fasta`',
+    },
   ),
   fp8Tolerance: option(
     numberFrom('X', 0, 1),
@@ -80,7 +83,7 @@ const options = section('Models', {
   ),
   force: flag(
     'replace a bundle that exists already, or without weights the classifier for that chunk length; any file in the folder that is not of the bundle, or an input in it, is refused',
-    { short: 'f' },
+    { short: 'f', brief: 'replace a bundle or a classifier that exists already' },
   ),
 })
 
@@ -91,6 +94,18 @@ export default command({
     `${WEIGHTS_USAGE} --mlp FILE [--mlp FILE ...] [OPTIONS]`,
     '--mlp FILE [--mlp FILE ...] [--bundle BUNDLE] [--force]',
   ],
+  examples: [
+    [
+      'Make a bundle of weight files that you have:',
+      'models import --esm esm2.pt --dnabert DNABERT-S --mlp 500_model.pth',
+    ],
+    [
+      'Make a smaller, faster one for CPUs:',
+      'models import --esm esm2.pt --dnabert DNABERT-S --mlp 500_model.pth --precision int8',
+    ],
+    ['Add a classifier to the default bundle:', 'models import --mlp 300=300_model.pth'],
+  ],
+  usual: ['esm', 'dnabert', 'mlp', 'output', 'bundle', 'default', 'precision', 'calibrate', 'force'],
   notes: ['Without weights, classifiers are added to a bundle that is there.'],
   options,
   check({ args }) {

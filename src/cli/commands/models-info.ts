@@ -8,6 +8,10 @@ import { A_BUNDLE, command } from '../command.ts'
 
 export default command({
   usage: ['[BUNDLE]'],
+  examples: [
+    ['Describe the default bundle:', 'models info'],
+    ['Describe another one, by its folder:', 'models info models-bf16'],
+  ],
   notes: ['virnucpro models show prints the whole manifest as JSON.'],
   words: A_BUNDLE,
   options: {},

@@ -8,6 +8,7 @@ import { command } from '../command.ts'
 
 export default command({
   usage: ['[--json]'],
+  examples: [['List the bundles:', 'models list']],
   notes: ['The default bundle is marked with a star.'],
   options: section('Output', { json: flag('print JSON') }),
   async run({ args, logger }) {

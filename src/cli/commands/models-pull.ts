@@ -33,6 +33,11 @@ const options = section('Where from and where to', {
 
 export default command({
   usage: ['[MODEL …] [OPTIONS]'],
+  examples: [
+    ['Download everything that a bundle needs:', 'models pull'],
+    ['Print what that would be, and how large:', 'models pull --dry-run'],
+    ['Take one model from a folder instead:', 'models pull 500 --from /mnt/weights'],
+  ],
   notes: [
     'MODEL is esm2 (ESM-2 3B), esm2:SIZE (8M, 35M, 150M, 650M, 3B or 15B), facebook/esm2_… for its form on Hugging Face, ' +
       'dnabert_s, or 300 or 500 for a classifier. Without any: esm2, dnabert_s, 300 and 500.',

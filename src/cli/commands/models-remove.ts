@@ -7,6 +7,10 @@ import { OWNERS } from '../home-files.ts'
 
 export default command({
   usage: ['ID [OPTIONS]'],
+  examples: [
+    ['Print what would be removed:', 'models remove 5d3f --dry-run'],
+    ['Remove a bundle without a question:', 'models remove 5d3f --yes'],
+  ],
   notes: [
     'ID is the name of a bundle of the home, or the beginning of it. What was made of it goes with it: other precisions, plans, repositories.',
     'A bundle that a run or a server of this user uses stays.',

@@ -4,6 +4,7 @@ import { A_BUNDLE, command } from '../command.ts'
 
 export default command({
   usage: ['[BUNDLE]'],
+  examples: [['Print the manifest of the default bundle:', 'models show']],
   words: A_BUNDLE,
   options: {},
   async run({ word }) {

@@ -4,6 +4,10 @@ import { asFinding } from '../report.ts'
 
 export default command({
   usage: ['[BUNDLE]'],
+  examples: [
+    ['Check the default bundle:', 'models verify'],
+    ['Check the bundle in a folder:', 'models verify models-bf16'],
+  ],
   words: A_BUNDLE,
   options: {},
   async run({ word, logger, signal }) {

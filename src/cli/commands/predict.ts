@@ -6,6 +6,31 @@ import { printEstimate } from '../print-estimate.ts'
 
 export default command({
   usage: ['FILE [FILE …] [OPTIONS]', 'FILE LENGTH MODEL.pth [OPTIONS]'],
+  examples: [
+    ['Call contigs, with the default bundle:', 'predict contigs.fasta --output-dir results'],
+    [
+      'Call the reads of two files as one sample:',
+      'predict reads_1.fastq.gz reads_2.fastq.gz -o results -m 300',
+    ],
+    [
+      'Use servers that run on other machines:',
+      'predict contigs.fasta -o results --triton gpu1:8001,gpu2:8001',
+    ],
+  ],
+  usual: [
+    'outputDir',
+    'prefix',
+    'layout',
+    'bundle',
+    'modelType',
+    'backend',
+    'triton',
+    'gpus',
+    'threads',
+    'resume',
+    'force',
+    'dryRun',
+  ],
   notes: [
     'Three words of which the second is a whole number are FILE LENGTH MODEL.pth, the form of the original.',
     'Every switch that can be set in a configuration file has a --no- form, for example --no-resume.',

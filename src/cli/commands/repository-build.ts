@@ -5,6 +5,13 @@ import { command } from '../command.ts'
 
 export default command({
   usage: ['[--bundle BUNDLE] --backend tensorrt|onnxruntime|python --output DIR [OPTIONS]'],
+  examples: [
+    ['Serve a bundle on CPUs:', 'repository build --backend onnxruntime --output repository'],
+    [
+      'Serve it with its plans on GPUs:',
+      'repository build --bundle models-bf16 --backend python --plans plans --output repository',
+    ],
+  ],
   options: section('Model repository', {
     bundle: settings.bundle,
     backend: option(

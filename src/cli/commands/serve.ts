@@ -23,6 +23,23 @@ const SERVER_BIN = '`tritonserver` of PATH or of `/opt/tritonserver/bin`'
 
 export default command({
   usage: ['[OPTIONS] [-- SERVER OPTIONS]', '--repository DIR [OPTIONS] [-- SERVER OPTIONS]'],
+  examples: [
+    ['Serve the default bundle until Ctrl-C:', 'serve'],
+    ['Serve a repository to other machines:', 'serve --repository repository --address 0.0.0.0'],
+    ['List the servers that run on this machine:', 'serve --list'],
+  ],
+  usual: [
+    'repository',
+    'gpus',
+    'perGpu',
+    'idleTimeout',
+    'list',
+    'stop',
+    'address',
+    'grpcPort',
+    'container',
+    'dryRun',
+  ],
   notes: [
     'Without --repository it serves the default bundle of the home: on the GPUs that virnucpro setup has set up, or on the processor of a machine without GPUs.',
     'When every model is ready, the addresses for --triton are printed on standard output.',

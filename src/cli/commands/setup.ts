@@ -77,6 +77,12 @@ const options = {
 
 export default command({
   usage: ['[--esm FILE --dnabert DIR --mlp [LENGTH=]FILE …] [OPTIONS]'],
+  examples: [
+    ['Prepare this machine:', 'setup'],
+    ['Print the steps and sizes, and change nothing:', 'setup --dry-run'],
+    ['Use weight files that you have:', 'setup --esm esm2.pt --dnabert DNABERT-S --mlp 500_model.pth'],
+  ],
+  usual: ['esm', 'dnabert', 'mlp', 'from', 'precision', 'gpus', 'server', 'dryRun', 'yes'],
   notes: [
     'Setup finds or chooses everything that you do not name. It skips steps that are done, so the same command continues an interrupted set-up.',
     'On a machine that is set up, it checks the set-up and changes nothing.',

@@ -15,7 +15,13 @@ import { requireBundle, requireFiles, requireInputs } from '../arguments.ts'
 import { command } from '../command.ts'
 
 export default command({
-  usage: ['[--bundle BUNDLE] [--triton grpc://HOST:PORT] [--golden FILE.pt] [OPTIONS]'],
+  usage: ['[--bundle BUNDLE] [--triton HOST:PORT] [--golden FILE.pt] [OPTIONS]'],
+  examples: [
+    ['Check the default bundle in this process:', 'verify'],
+    ['Check a running server against it:', 'verify --triton localhost:8001'],
+    ['Compare with embeddings of the original:', 'verify --golden output_1_ESM.pt'],
+  ],
+  usual: ['bundle', 'backend', 'triton', 'golden', 'fasta', 'tolerance', 'sequences'],
   notes: [
     'The reference is each sequence alone through the graph, FP32 or INT8, in this process, or rows that the original wrote.',
   ],
@@ -27,6 +33,7 @@ export default command({
     },
     backend: {
       ...settings.backend,
+      brief: 'what to check: the graphs in this process, or servers',
       help: 'what to check: `onnx` the graphs, even where servers are named; `triton` the servers, which must be named',
     },
     ...pick(
@@ -56,7 +63,7 @@ export default command({
   }),
   check({ args: { backend, triton } }) {
     if (backend === 'triton' && triton.length === 0)
-      throw new UsageError('--backend triton needs a server: give --triton grpc://HOST:PORT')
+      throw new UsageError('--backend triton needs a server: give --triton HOST:PORT')
   },
   async run({ args, configuration, logger, signal }) {
     const { backend, triton, serverTimeout, trustServer, golden, fasta, tolerance } = args

@@ -1,25 +1,39 @@
 import { expect, test } from 'bun:test'
 import { existsSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
+import onnxruntime from 'onnxruntime-node/package.json' with { type: 'json' }
 import manifest from '../../../package.json' with { type: 'json' }
+import { COMMANDS, loadCommand } from '../../../src/cli/commands.ts'
+import { helpText } from '../../../src/cli/show-help.ts'
 import { temporaryFolder, virnucpro } from './support.ts'
 
 test.concurrent('the version is one line on standard output, before or after a command', async () => {
   const expected = { code: 0, out: `virnucpro ${manifest.version}\n`, err: '' }
   for (const args of [
+    ['version'],
     ['--version'],
+    ['-V'],
     ['predict', '--version'],
     ['-v', '--version'],
-    ['models', '--version'],
+    ['models', '-V'],
   ]) {
     expect(await virnucpro(args)).toEqual(expected)
   }
+  const { out } = await virnucpro(['version', '--json'])
+  expect(JSON.parse(out)).toMatchObject({
+    format: 'virnucpro-version',
+    version: 1,
+    virnucpro: manifest.version,
+    bun: Bun.version,
+    onnxruntime: onnxruntime.version,
+    platform: process.platform,
+  })
 })
 
 test.concurrent('help goes to standard output, even when the rest of the line is wrong', async () => {
   const [root, predict, wrong, models, sub, serve] = await Promise.all([
     virnucpro(['--help']),
-    virnucpro(['predict', '-h']),
+    virnucpro(['predict', '--help']),
     virnucpro(['predict', '--thread', '8', '--help']),
     virnucpro(['models', '--help']),
     virnucpro(['models', 'import', '--help']),
@@ -33,12 +47,73 @@ test.concurrent('help goes to standard output, even when the rest of the line is
   expect(models.out).toContain('verify')
   expect(sub.out).toContain('--dnabert DIR')
   // A link in a default.
-  expect(sub.out).toContain('[default: a bundle of the home]')
+  expect(sub.out.replace(/\s+/g, ' ')).toContain('[default: a bundle of the home]')
   // The marks of the documentation are not for a terminal.
   for (const { out } of [root, predict, models, sub, serve]) expect(out).not.toMatch(/`|\]\(/)
 })
 
-test.concurrent('without a command the usage is on standard error and the exit code 64', async () => {
+test.concurrent('-h of predict is one screen with three examples, and --help has every option', async () => {
+  const [short, together, whole] = await Promise.all([
+    virnucpro(['predict', '-h']),
+    virnucpro(['predict', 'in.fa', '-vh']),
+    virnucpro(['predict', '--help']),
+  ])
+  const lines = short.out.trimEnd().split('\n')
+  expect(lines.length).toBeLessThanOrEqual(40)
+  expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(80)
+  expect(lines.filter((line) => line.startsWith('    virnucpro predict '))).toHaveLength(3)
+  expect(short.out).toContain('--output-dir DIR')
+  expect(short.out).not.toContain('--pin-memory')
+  expect(whole.out).toContain('--pin-memory')
+  expect(together).toEqual(short)
+})
+
+test.each(Object.keys(COMMANDS))('-h of %s fits 40 lines of 80 columns', async (name) => {
+  const text = helpText(await loadCommand(name), 'short', { columns: 80 })
+  const rows = text
+    .trimEnd()
+    .split('\n')
+    .map((line) => Math.max(1, Math.ceil(line.length / 80)))
+  expect(rows.reduce((sum, each) => sum + each, 0)).toBeLessThanOrEqual(40)
+})
+
+test.concurrent('help COMMAND is --help of it', async () => {
+  for (const words of [['models', 'pull'], ['predict'], ['models'], []]) {
+    const [help, option] = await Promise.all([virnucpro(['help', ...words]), virnucpro([...words, '--help'])])
+    expect(help).toEqual(option)
+    expect(help.code).toBe(0)
+  }
+  const { code, out, err } = await virnucpro(['help', 'models', 'pul'])
+  expect(err).toContain('unknown command models pul. Did you mean pull?')
+  expect({ code, out }).toEqual({ code: 64, out: '' })
+})
+
+test.concurrent('help is shown whatever the configuration is', async () => {
+  const env = { VIRNUCPRO_THREADS: 'many', VIRNUCPRO_CONFIG: '/no/such/file' }
+  for (const words of ['help', 'help predict', 'version', 'predict -h']) {
+    expect(await virnucpro(words.split(' '), { env })).toMatchObject({ code: 0, err: '' })
+  }
+})
+
+test('lines are as wide as the terminal, from 40 to 100 columns', async () => {
+  const predict = await loadCommand('predict')
+  const widest = (columns: number, length: 'short' | 'whole') => {
+    const text = helpText(predict, length, { columns }).replace(
+      /^(Usage:| {4}virnucpro| {7}virnucpro).*$/gm,
+      '',
+    )
+    return Math.max(...text.split('\n').map((line) => line.length))
+  }
+  for (const length of ['short', 'whole'] as const) {
+    expect(widest(60, length)).toBeLessThanOrEqual(60)
+    expect(widest(90, length)).toBeLessThanOrEqual(90)
+    expect(widest(300, length)).toBeLessThanOrEqual(100)
+    expect(helpText(predict, length, { columns: 10 })).toBe(helpText(predict, length, { columns: 40 }))
+  }
+  expect(widest(300, 'whole')).toBeGreaterThan(90)
+})
+
+test.concurrent('without a command the short help is on standard error and the exit code 64', async () => {
   for (const [args, usage] of [
     [[], 'Usage: virnucpro COMMAND'],
     [['-v'], 'Usage: virnucpro COMMAND'],
@@ -47,6 +122,7 @@ test.concurrent('without a command the usage is on standard error and the exit c
     const { code, out, err } = await virnucpro([...args])
     expect(err).toContain(usage)
     expect({ code, out }).toEqual({ code: 64, out: '' })
+    expect((await virnucpro([...args, '-h'])).out).toBe(err)
   }
 })
 
