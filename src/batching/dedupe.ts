@@ -1,3 +1,5 @@
+import { hash32 } from '../system/hash.ts'
+
 /** Which sequences of a list are the same. */
 export interface Deduped {
   /** For each group of equal sequences, the place of its first one; groups in order of first appearance. */
@@ -17,7 +19,7 @@ export function dedupe(sequences: readonly Uint8Array[]): Deduped {
   const groupOf = new Uint32Array(count)
   let groups = 0
   for (const [i, sequence] of sequences.entries()) {
-    const hash = Bun.hash.xxHash32(sequence)
+    const hash = hash32(sequence)
     let slot = hash & mask
     for (;;) {
       const group = slots[slot]! - 1

@@ -1,7 +1,9 @@
+import { createHash, type Hash } from 'node:crypto'
 import { closeSync, constants, fstatSync, openSync, read, type Stats } from 'node:fs'
 import { access, type FileHandle, mkdtemp, open, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
 import { isatty } from 'node:tty'
 import { promisify } from 'node:util'
 import { systemProblem } from '../system/problems.ts'
@@ -201,7 +203,7 @@ async function readSome(descriptor: number, buffer: Uint8Array, signal?: AbortSi
     } catch (error) {
       // A pipe that another process set non-blocking has nothing yet.
       if ((error as NodeJS.ErrnoException).code !== 'EAGAIN' || signal?.aborted) throw error
-      await Bun.sleep(5)
+      await setTimeout(5)
     }
   }
 }
@@ -239,14 +241,14 @@ export class InputBytes implements AsyncDisposable {
   readonly mode: { reuse: boolean; signal: AbortSignal | undefined }
   readonly #chunks: AsyncGenerator<Uint8Array>
   readonly #statistics: ReadStatistics | undefined
-  readonly #hasher: Bun.CryptoHasher | undefined
+  readonly #hasher: Hash | undefined
   #length = 0
 
   constructor(source: InputSource, { readBytes, signal, statistics, digest }: ByteOptions) {
     this.mode = { reuse: false, signal }
     this.#chunks = rawChunks(source, readBytes, this.mode)
     this.#statistics = statistics
-    this.#hasher = digest ? new Bun.CryptoHasher('sha256') : undefined
+    this.#hasher = digest ? createHash('sha256') : undefined
   }
 
   /** What has not been read yet. Leaving the loop leaves the rest where it is. */

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { tmpdir } from 'node:os'
 import { temporaryFileIn } from '../system/kept-files.ts'
 import { sameFile } from '../system/same-file.ts'
@@ -70,28 +71,44 @@ async function planNames(
   options: InternalReadOptions,
   allIds: IdTable | undefined,
 ): Promise<Naming> {
-  await using copies = new AsyncDisposableStack()
-  const kept: InputSource[] = []
-  for (const source of sources) {
-    if (source.kind === 'file' || (sources.length === 1 && allIds === undefined)) kept.push(source)
-    else {
-      const { path } = copies.use(temporaryFileIn(options.tempDir ?? tmpdir()))
-      await copyStream(source, path, options.signal)
-      kept.push({ ...source, input: path, kind: 'file', descriptor: undefined })
-    }
+  // Node 22 has no AsyncDisposableStack.
+  const copies: AsyncDisposable[] = []
+  const removeCopies = async () => {
+    for (const copy of copies) await copy[Symbol.asyncDispose]()
   }
-  const suffixes = sources.length > 1 ? await mateSuffixes(kept, options) : sources.map(() => '')
-  if (allIds !== undefined) {
-    for (const [i, source] of kept.entries()) {
-      await readNames(source, options, (id) => {
-        const bytes = Buffer.from(id + suffixes[i])
-        allIds.add(bytes, 0, bytes.length, 0, 0)
-        return true
-      })
+  try {
+    const kept: InputSource[] = []
+    for (const source of sources) {
+      if (source.kind === 'file' || (sources.length === 1 && allIds === undefined)) kept.push(source)
+      else {
+        const copy = temporaryFileIn(options.tempDir ?? tmpdir())
+        copies.push(copy)
+        await copyStream(source, copy.path, options.signal)
+        kept.push({ ...source, input: copy.path, kind: 'file', descriptor: undefined })
+      }
     }
+    const suffixes = sources.length > 1 ? await mateSuffixes(kept, options) : sources.map(() => '')
+    if (allIds !== undefined) await noteNames(kept, suffixes, allIds, options)
+    return { sources: kept, suffixes, [Symbol.asyncDispose]: removeCopies }
+  } catch (error) {
+    await removeCopies()
+    throw error
   }
-  const moved = copies.move()
-  return { sources: kept, suffixes, [Symbol.asyncDispose]: () => moved.disposeAsync() }
+}
+
+async function noteNames(
+  sources: readonly InputSource[],
+  suffixes: readonly string[],
+  allIds: IdTable,
+  options: InternalReadOptions,
+): Promise<void> {
+  for (const [i, source] of sources.entries()) {
+    await readNames(source, options, (id) => {
+      const bytes = Buffer.from(id + suffixes[i])
+      allIds.add(bytes, 0, bytes.length, 0, 0)
+      return true
+    })
+  }
 }
 
 /**
@@ -124,7 +141,7 @@ async function alikeIn(
 ): Promise<InputSource[][]> {
   const groups = new Map<string, InputSource[]>()
   for (const source of sources) {
-    const hasher = new Bun.CryptoHasher('sha256')
+    const hasher = createHash('sha256')
     let count = 0
     const format = await readNames(source, options, (id) => {
       if (count < most) hasher.update(`${id}\n`)
