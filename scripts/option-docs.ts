@@ -1,6 +1,6 @@
 /**
- * Writes the tables of options into docs/cli.md and docs/configuration.md, and that of findings into docs/doctor.md, between `<!-- options: WHAT -->` and
- * `<!-- end -->`, from the tables that the program itself reads.
+ * Writes the tables of options into docs/cli.md and docs/configuration.md, that of findings into docs/doctor.md and that of retries into
+ * docs/exit-codes.md, between `<!-- options: WHAT -->` and `<!-- end -->`, from the tables that the program itself reads.
  * Usage: bun scripts/option-docs.ts [--check]
  */
 import { resolve } from 'node:path'
@@ -8,6 +8,7 @@ import { commonOptions } from '../src/cli/command.ts'
 import { COMMANDS, loadCommand, overview } from '../src/cli/commands.ts'
 import { defaultOf, groupsOf } from '../src/cli/help.ts'
 import { CHECKS } from '../src/doctor/index.ts'
+import { ExitCode, KILLED, RETRY, RETRY_CODES } from '../src/exit-codes.ts'
 import {
   environmentName,
   fileKey,
@@ -22,7 +23,7 @@ import {
 
 const isCheck = process.argv.includes('--check')
 let stale = false
-for (const page of ['cli.md', 'configuration.md', 'doctor.md']) {
+for (const page of ['cli.md', 'configuration.md', 'doctor.md', 'exit-codes.md']) {
   const file = Bun.file(resolve(import.meta.dir, '../docs', page))
   const before = await file.text()
   const parts = before.split(/(?<=<!-- options: .+ -->\n)[\s\S]*?(?=<!-- end -->)/)
@@ -54,6 +55,10 @@ async function contentOf(what: string): Promise<string> {
         ['finding', 'what is checked', 'example of a remedy'],
         CHECKS.map(({ id, about, remedy }) => [`\`${id}\``, about, asCode(remedy)]),
       )
+    case 'retries':
+      return table(['code', 'again?', 'because'], retries())
+    case 'Nextflow':
+      return nextflow()
     case 'settings':
       return table(
         ['key', 'environment variable', 'value', 'default', 'meaning'],
@@ -122,6 +127,32 @@ function broadKeys(): string[][] {
     ...shared.map(([name, { broadKey }]) => [`\`${broadKey}\``, `\`${fileKey(name)}\``]),
     ...Object.values(fileOnlySettings).map(({ broadKey, help }) => [`\`${broadKey}\``, help]),
   ]
+}
+
+function retries(): string[][] {
+  const rows = Object.entries(RETRY).map(([name, { retry, because }]): [number, boolean, string] => [
+    ExitCode[name as keyof typeof ExitCode],
+    retry,
+    because,
+  ])
+  const killed = 'it was killed outright, mostly for memory: give it more'
+  return [...rows, [KILLED, true, killed] as const]
+    .sort(([a], [b]) => a - b)
+    .map(([code, retry, because]) => [`\`${code}\``, retry ? '**yes**' : 'no', because])
+}
+
+function nextflow(): string {
+  return `\`\`\`groovy
+process {
+    withName: '.*VIRNUCPRO.*' {
+        errorStrategy = { task.exitStatus in [${RETRY_CODES.join(', ')}] ? 'retry' : 'finish' }
+        maxRetries    = 2
+        memory        = { 16.GB * task.attempt }
+        time          = { 4.h * task.attempt }
+    }
+}
+\`\`\`
+`
 }
 
 /** A command as such, and words as they are. */

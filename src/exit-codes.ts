@@ -28,3 +28,47 @@ export const ExitCode = {
   interrupted: 130,
   terminated: 143,
 } as const
+
+interface RetryAdvice {
+  /** Whether the same command, given again, may succeed. */
+  readonly retry: boolean
+  readonly because: string
+}
+
+/** What a workflow engine does best after each code; docs/exit-codes.md has it as a table. */
+export const RETRY: Readonly<Record<keyof typeof ExitCode, RetryAdvice>> = {
+  ok: { retry: false, because: 'nothing is left to do' },
+  failure: { retry: false, because: 'the same check finds the same fault, and a defect stays one' },
+  partial: { retry: true, because: 'only what failed is computed again' },
+  noCheckpoints: { retry: false, because: 'there is nothing to check' },
+  usage: { retry: false, because: 'the command or the configuration has to be changed' },
+  badData: { retry: false, because: 'the file has to be replaced' },
+  noInput: { retry: false, because: 'the file has to be put there' },
+  unavailable: {
+    retry: true,
+    because: 'a server or the network may answer by then; what is not installed stays missing',
+  },
+  cannotCreate: { retry: false, because: 'the folder or its permissions have to be changed' },
+  inputOutput: {
+    retry: true,
+    because: 'the disk may be back or have room, or another node may have a better one',
+  },
+  tryAgain: {
+    retry: true,
+    because: 'the lock may be free, the servers back; give it more memory where that was short',
+  },
+  hungUp: { retry: false, because: 'somebody closed the terminal' },
+  interrupted: { retry: false, because: 'somebody stopped it' },
+  terminated: { retry: true, because: 'a batch system ended it; give it more time where that was short' },
+}
+
+/** 128 plus SIGKILL: what ended the program did not let it choose a code. The kernel does that where memory is short. */
+export const KILLED = 137
+
+/** The codes after which a retry makes sense, ascending. */
+export const RETRY_CODES: readonly number[] = [
+  ...Object.entries(RETRY)
+    .filter(([, { retry }]) => retry)
+    .map(([name]) => ExitCode[name as keyof typeof ExitCode]),
+  KILLED,
+].sort((a, b) => a - b)

@@ -28,6 +28,24 @@ test.each(Object.keys(COMMANDS))('docs/cli.md has %s with its usage and every op
 })
 
 test('docs/exit-codes.md has every exit code', () => {
-  const rows = [...page('exit-codes.md').matchAll(/^\| `(\d+)` /gm)].map((row) => Number(row[1]))
+  const [codes = ''] = page('exit-codes.md').split('## By command')
+  const rows = [...codes.matchAll(/^\| `(\d+)` /gm)].map((row) => Number(row[1]))
   expect(rows).toEqual(Object.values(ExitCode))
+})
+
+test('docs/exit-codes.md says of every code whether to try again, and Nextflow does as it says', () => {
+  const [, text = ''] = page('exit-codes.md').split('## Retries')
+  const rows = [...text.matchAll(/^\| `(\d+)` \| (\S+) \|/gm)].map(
+    ([, code, retry]) => [Number(code), retry] as const,
+  )
+  expect(rows.map(([code]) => code)).toEqual([...Object.values(ExitCode), 137].sort((a, b) => a - b))
+  const [, listed = ''] = /exitStatus in \[(.*?)\]/.exec(text) ?? []
+  expect(listed.split(', ').map(Number)).toEqual(
+    rows.filter(([, retry]) => retry === '**yes**').map(([code]) => code),
+  )
+  // Wrong usage, input and data do not mend themselves; a lost server and the end of a job do.
+  expect(rows).toContainEqual([64, 'no'])
+  expect(rows).toContainEqual([65, 'no'])
+  expect(rows).toContainEqual([75, '**yes**'])
+  expect(rows).toContainEqual([143, '**yes**'])
 })
