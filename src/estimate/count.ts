@@ -2,7 +2,7 @@ import { dedupe, planBatches, WINDOW_FRAMES } from '../batching/index.ts'
 import { type Bundle, forModels, MODELS, type ModelName, type Tokenizer } from '../bundle/index.ts'
 import type { SequenceRecord } from '../fasta/index.ts'
 import type { LayoutName } from '../layout/index.ts'
-import { type OpenFrame, openChunks } from '../sequence/index.ts'
+import { filteredBy, type OpenFrame, openChunks, type RecordFilter } from '../sequence/index.ts'
 
 /** How a place that computes has the sequences of one model packed. */
 export interface Packing {
@@ -16,7 +16,7 @@ export interface Packing {
 export type Packings = Readonly<Record<ModelName, Packing>>
 
 /** What decides how the input of a run is cut and counted. */
-export interface CountOptions {
+export interface CountOptions extends RecordFilter {
   readonly bundle: Bundle
   readonly tokenizers: Readonly<Record<ModelName, Tokenizer>>
   /** Length of chunks, in bases. */
@@ -30,6 +30,7 @@ export interface CountOptions {
 /** What is counted of an input, whoever computes it. */
 export const FIGURES = [
   'records',
+  'filteredRecords',
   'bases',
   'chunks',
   'chunksWithoutFrame',
@@ -92,6 +93,10 @@ export class InputCounter {
     const idBytes = Buffer.byteLength(id) + '_chunk_'.length
     figures.records++
     figures.bases += sequence.length
+    if (filteredBy(sequence, this.#options) !== undefined) {
+      figures.filteredRecords++
+      return
+    }
     const options = { keepEmpty: this.#keepEmpty }
     for (const { index, chunk, frames } of openChunks(sequence, this.#options.expectedLength, options)) {
       const chunkIdBytes = idBytes + String(index).length

@@ -84,6 +84,8 @@ export async function estimate(options: PredictOptions, context: EstimateOptions
     expectedLength: options.expectedLength,
     sequencesPerFile: options.sequencesPerFile,
     layout: options.layout,
+    minLength: options.minLength,
+    maxAmbiguous: options.maxAmbiguous,
     packings: counted.map(({ packings }) => packings),
     onInvalid: options.onInvalid,
     duplicateIds: options.duplicateIds,

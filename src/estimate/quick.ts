@@ -1,5 +1,6 @@
 import { type Bundle, type ModelName, readTokenizers } from '../bundle/index.ts'
 import { inspectInputs } from '../fasta/index.ts'
+import type { RecordFilter } from '../sequence/index.ts'
 import { VirnucproError } from '../system/errors.ts'
 import { type Packed, shapesOf } from './count.ts'
 import { measureInput } from './input.ts'
@@ -9,7 +10,7 @@ import { readSpeeds } from './speeds.ts'
 import { allSeconds, runTime } from './time.ts'
 import { type DeviceSpeed, findWays, type Way } from './ways.ts'
 
-export interface QuickOptions {
+export interface QuickOptions extends RecordFilter {
   /** Length of chunks, in bases. */
   readonly expectedLength: number
   readonly bundle: Bundle
@@ -36,7 +37,7 @@ const TEXT_BYTES = 4 << 20
  */
 export async function quickEstimate(
   inputs: readonly string[],
-  { expectedLength, bundle, threads, signal }: QuickOptions,
+  { expectedLength, minLength, maxAmbiguous, bundle, threads, signal }: QuickOptions,
 ): Promise<QuickEstimate | undefined> {
   if (inputs.length === 0) return undefined
   try {
@@ -47,6 +48,8 @@ export async function quickEstimate(
       bundle,
       tokenizers,
       expectedLength,
+      minLength,
+      maxAmbiguous,
       inputs,
       sequencesPerFile: 10_000,
       layout: 'vanilla',

@@ -34,10 +34,10 @@ function basisOf({ input }: Estimate): string {
 }
 
 function countsOf({ figures, models, input }: Estimate): string[][] {
-  const { records, bases, chunks, chunksWithoutFrame, frames } = figures
+  const { records, filteredRecords, bases, chunks, chunksWithoutFrame, frames } = figures
   const about = input.basis === 'whole' ? '' : 'about '
   const rows: [string, number, string?][] = [
-    ['records', records],
+    ['records', records, filteredRecords > 0 ? `${integer(filteredRecords)} filtered` : ''],
     ['bases', bases],
     ['chunks', chunks, `${integer(chunksWithoutFrame)} without an open frame`],
     ['open frames', frames],

@@ -14,6 +14,7 @@ export type StageName = 'reading' | ModelName | 'classifier' | 'checkpoint' | 't
 /** What is counted of each input; docs/report.md says what each is. */
 export const INPUT_COUNTS = [
   'records',
+  'filteredRecords',
   'bases',
   'chunks',
   'chunksWithoutFrame',
@@ -24,6 +25,7 @@ export const INPUT_COUNTS = [
 /** What is counted of a run. */
 export const RUN_COUNTS = [
   'records',
+  'filteredRecords',
   'bases',
   'chunks',
   'chunksWithoutFrame',
@@ -68,6 +70,7 @@ export class RunStats {
   readonly #expectedLength: number
   readonly #sources: readonly string[]
   #input = 0
+  #filteredBases = 0
 
   /** @param inputs - as given, in the order they are read in */
   constructor(inputs: readonly string[], expectedLength: number) {
@@ -89,6 +92,12 @@ export class RunStats {
       counts.bases += bases
     }
     this.lengths.records.add(bases)
+  }
+
+  /** The record last added is not cut into chunks. */
+  recordFiltered(bases: number): void {
+    for (const counts of this.#current()) counts.filteredRecords++
+    this.#filteredBases += bases
   }
 
   /** A chunk of the record last added. */
@@ -140,7 +149,7 @@ export class RunStats {
   ): number | undefined {
     if (size === undefined || size === 0 || read.bases === 0) return undefined
     // A record counts as a whole once its first chunk is cut; chunks tell how far in a long one that is.
-    const cut = Math.min(this.counts.bases, this.counts.chunks * this.#expectedLength)
+    const cut = Math.min(this.counts.bases, this.#filteredBases + this.counts.chunks * this.#expectedLength)
     return Math.min(1, (read.bytes / size) * (cut / read.bases))
   }
 }

@@ -125,10 +125,17 @@ async function openTriton(
 }
 
 async function openEmbedded({ options, bundle, logger, signal }: BackendRequest): Promise<EmbeddingBackend> {
-  const { inputs, expectedLength, threads } = options
+  const { inputs, expectedLength, minLength, maxAmbiguous, threads } = options
   // What a demonstration takes, nobody waits for.
   if (bundle.manifest.demo !== true) {
-    const estimated = await quickEstimate(inputs, { expectedLength, bundle, threads, signal })
+    const estimated = await quickEstimate(inputs, {
+      expectedLength,
+      minLength,
+      maxAmbiguous,
+      bundle,
+      threads,
+      signal,
+    })
     if (estimated?.cpuSeconds !== undefined)
       logger.info(`the processor takes about ${estimate(estimated.cpuSeconds)} for this input`)
   }

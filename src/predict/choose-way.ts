@@ -58,9 +58,9 @@ async function serverOfHome(
     return { kind: 'started', launch: { ...launch, ...givenLaunch(options) }, models, why }
   }
   if (options.fallbackToCpu) return undefined
-  const { inputs, expectedLength, threads } = options
+  const { inputs, expectedLength, minLength, maxAmbiguous, threads } = options
   const here = computesOnCpu(bundle.manifest.precision)
-    ? await quickEstimate(inputs, { expectedLength, bundle, threads, signal })
+    ? await quickEstimate(inputs, { expectedLength, minLength, maxAmbiguous, bundle, threads, signal })
     : undefined
   throw await home.notSetUp(here === undefined ? undefined : (here.cpuSeconds ?? null))
 }

@@ -2,7 +2,7 @@ import type { DerivedFiles, FileRecord, RunFolder } from '../checkpoint/index.ts
 import { newReadStatistics, readSequences } from '../fasta/index.ts'
 import { derivedFiles, type OutputPaths } from '../layout/index.ts'
 import { InputStructure, Results, type ResultsOptions, ruleOf } from '../results/index.ts'
-import { openChunks, silenceOf } from '../sequence/index.ts'
+import { filteredBy, openChunks, silenceOf } from '../sequence/index.ts'
 import { type PredictOptions, settings } from '../settings/index.ts'
 import type { Logger } from '../system/logger.ts'
 import { isThere } from '../system/same-file.ts'
@@ -113,6 +113,11 @@ async function readStructure(run: FinishedRun, structure: InputStructure): Promi
   for await (const records of batches) {
     for (const { id, source, sequence } of records) {
       leftOut.describe(structure, number++)
+      const filtered = filteredBy(sequence, options)
+      if (filtered !== undefined) {
+        structure.leftOut(id, source, filtered, sequence.length)
+        continue
+      }
       structure.record(id, source, sequence.length)
       for (const { chunk, frames } of openChunks(sequence, expectedLength, { keepEmpty }))
         structure.chunk(frames, () => silenceOf(chunk))

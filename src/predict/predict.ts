@@ -181,7 +181,16 @@ function describeRun(options: PredictOptions, models: RunModels, inputs: RunInpu
       keepIntermediate: options.keepIntermediate,
       onInvalid: options.onInvalid,
       duplicateIds: options.duplicateIds,
+      ...filterOf(options),
     },
     models: models.identity,
+  }
+}
+
+/** The filters that are on: runs of versions without them had none. */
+function filterOf({ minLength, maxAmbiguous }: Partial<PredictOptions>): RunManifest['settings'] {
+  return {
+    ...(minLength !== undefined && minLength > 0 && { minLength }),
+    ...(maxAmbiguous !== undefined && maxAmbiguous < 1 && { maxAmbiguous }),
   }
 }

@@ -1,6 +1,6 @@
 import { damagedPartFile } from '../checkpoint/index.ts'
 import { type ReadOptions, readSequences, type SequenceRecord } from '../fasta/index.ts'
-import { openChunks, silenceOf } from '../sequence/index.ts'
+import { filteredBy, openChunks, silenceOf } from '../sequence/index.ts'
 import { UsageError } from '../system/errors.ts'
 import type { Run } from './context.ts'
 import type { PreparedFiles } from './intermediates.ts'
@@ -72,8 +72,14 @@ async function* partsOf(
   /** Yields each part that a record fills. */
   function* addRecord({ id, sequence, source }: SequenceRecord): Generator<Part> {
     leftOut.describe(structure, stats.counts.records)
-    structure.record(id, source, sequence.length)
     stats.record(source, sequence.length)
+    const filtered = filteredBy(sequence, options)
+    if (filtered !== undefined) {
+      structure.leftOut(id, source, filtered, sequence.length)
+      stats.recordFiltered(sequence.length)
+      return
+    }
+    structure.record(id, source, sequence.length)
     for (const { index, chunk, frames } of openChunks(sequence, expectedLength, { keepEmpty })) {
       const chunkId = `${id}_chunk_${index}`
       files?.addChunk(chunkId, chunk)

@@ -7,6 +7,7 @@ import { count } from '../text/numbers.ts'
 /** In the order of `run.json`. */
 const COUNTS = [
   'records',
+  'filteredRecords',
   'bases',
   'chunks',
   'chunksWithoutFrame',
@@ -36,9 +37,18 @@ export function resultCounts(counts: RunCounts | undefined): ResultCounts {
 
 /** The closing lines of a run. */
 export function reportCounts(result: ResultCounts, folder: string, logger: Logger): void {
-  const { records, chunks, chunksWithoutFrame, frames, viralFrames, calledChunks, viralChunks } = result
+  const {
+    records,
+    filteredRecords,
+    chunks,
+    chunksWithoutFrame,
+    frames,
+    viralFrames,
+    calledChunks,
+    viralChunks,
+  } = result
   logger.info(
-    `${count(records, 'record')}, ${count(chunks, 'chunk')}; ${chunksWithoutFrame} without an open frame (no row in any table)`,
+    `${count(records, 'record')}${filteredRecords > 0 ? ` (${filteredRecords} filtered)` : ''}, ${count(chunks, 'chunk')}; ${chunksWithoutFrame} without an open frame (no row in any table)`,
   )
   logger.info(
     `${viralFrames} of ${count(frames, 'frame')} and ${viralChunks} of ${count(calledChunks, 'chunk')} viral: ${folder}`,
@@ -56,10 +66,12 @@ export function reportCalls(calls: ResultsCounts, folder: string, logger: Logger
 
 /** Says why the tables hold no row, where they hold none. */
 export function warnOfEmptyTables(
-  { chunks, chunksWithoutFrame, frames }: ResultCounts,
+  { records, filteredRecords, chunks, chunksWithoutFrame, frames }: ResultCounts,
   logger: Logger,
 ): void {
-  if (chunksWithoutFrame === chunks)
+  if (records > 0 && filteredRecords === records)
+    logger.warn('every record was filtered: the tables hold their headers only')
+  else if (chunksWithoutFrame === chunks)
     logger.warn('no chunk has an open reading frame: the tables hold their headers only')
   else if (frames === 0) logger.warn('no frame could be computed: the tables hold their headers only')
 }

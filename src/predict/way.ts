@@ -1,5 +1,6 @@
 import type { Bundle } from '../bundle/index.ts'
 import type { TritonOptions } from '../dispatch/index.ts'
+import type { RecordFilter } from '../sequence/index.ts'
 import type { RuntimeLaunch } from '../server/runtime/index.ts'
 import type { ServeOptions } from '../server/serve/index.ts'
 import type { PredictOptions } from '../settings/index.ts'
@@ -26,7 +27,7 @@ export type WayOptions = Pick<
   /** What the time in this process is estimated from; without any it is not. */
   readonly inputs: readonly string[]
   readonly expectedLength: number
-}
+} & RecordFilter
 
 export interface WayRequest {
   readonly options: WayOptions

@@ -13,8 +13,12 @@ const whole = v.pipe(v.number(), v.integer(), v.minValue(0))
 const amount = v.pipe(v.number(), v.minValue(0))
 const time = v.pipe(v.string(), v.isoTimestamp())
 
+/** Counts that summaries of version 0.1.0 lack. */
+const ADDED: ReadonlySet<string> = new Set(['filteredRecords'])
+
 function each<K extends string>(names: readonly K[]) {
-  return Object.fromEntries(names.map((name) => [name, whole])) as Record<K, typeof whole>
+  const schemas = names.map((name) => [name, ADDED.has(name) ? v.optional(whole, 0) : whole])
+  return Object.fromEntries(schemas) as Record<K, typeof whole>
 }
 
 const LengthsSchema = v.object({

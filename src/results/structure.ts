@@ -1,6 +1,6 @@
 import { closeSync, readSync, writeSync } from 'node:fs'
 import type { InvalidReason } from '../fasta/index.ts'
-import type { FrameName, OpenFrame, Silence } from '../sequence/index.ts'
+import type { FilterReason, FrameName, OpenFrame, Silence } from '../sequence/index.ts'
 import { openScratch } from '../system/kept-files.ts'
 import { WriteError } from '../system/system-error.ts'
 
@@ -32,10 +32,13 @@ export const RECORD_REASONS = [
   'header_too_long',
   'malformed_fastq',
 ] as const satisfies InvalidReason[]
-export type LeftOutReason = (typeof RECORD_REASONS)[number]
+/** Reasons for which a record is not cut into chunks because the user wants so. */
+export const FILTER_REASONS = ['below_min_length', 'too_ambiguous'] as const satisfies FilterReason[]
+const LEFT_OUT_REASONS = [...RECORD_REASONS, ...FILTER_REASONS] as const
+export type LeftOutReason = (typeof LEFT_OUT_REASONS)[number]
 
 /** Whether it is about one record, and not about a file or a text between records. */
-export function isAboutRecord(reason: InvalidReason): reason is LeftOutReason {
+export function isAboutRecord(reason: InvalidReason): reason is (typeof RECORD_REASONS)[number] {
   return (RECORD_REASONS as readonly InvalidReason[]).includes(reason)
 }
 
@@ -75,8 +78,9 @@ export class InputStructure implements Disposable {
     this.#buffer[this.#used++] = byte
   }
 
-  leftOut(id: string, source: string, reason: LeftOutReason): void {
-    this.#head(LEFT_OUT + RECORD_REASONS.indexOf(reason), id, source, 0)
+  /** @param length - where it is known */
+  leftOut(id: string, source: string, reason: LeftOutReason, length = 0): void {
+    this.#head(LEFT_OUT + LEFT_OUT_REASONS.indexOf(reason), id, source, length)
   }
 
   #head(kind: number, id: string, source: string, length: number): void {
@@ -147,7 +151,7 @@ export class StructureReader {
   idBytes = 0
   /** Name of its input. */
   source = ''
-  /** Bases; of a record left out unknown, 0. */
+  /** Bases; 0 where they are not known. */
   length = 0
   /** Why it was left out; undefined for one that was cut into chunks. */
   leftOut: LeftOutReason | undefined
@@ -173,7 +177,7 @@ export class StructureReader {
     const head = this.#head
     this.#take(head, HEAD_BYTES)
     const kind = head[0] as number
-    this.leftOut = kind === RECORD ? undefined : RECORD_REASONS[kind - LEFT_OUT]
+    this.leftOut = kind === RECORD ? undefined : LEFT_OUT_REASONS[kind - LEFT_OUT]
     this.source = this.#sources[head.readUInt32LE(1)] as string
     this.length = head.readUInt32LE(5) + head.readUInt16LE(9) * 2 ** 32
     this.idBytes = head.readUInt32LE(11)

@@ -7,6 +7,7 @@ import type { ScoredFrames } from '../tables/index.ts'
 import { CALLS, type Call, type CallRule, Evidence, TIERS } from './call.ts'
 import { Rows, spellings } from './rows.ts'
 import {
+  FILTER_REASONS,
   FRAME_MASK,
   FRAMES,
   type InputStructure,
@@ -26,7 +27,7 @@ const SILENCES = ['no_open_frame', 'ambiguous_bases', 'too_short'] as const
 const STATUSES = ['scored', 'not_scored', 'filtered', 'failed'] as const
 const WORDS = spellings([
   ...[...CALLS, ...TIERS, ...STATUSES, ...SILENCES],
-  ...[...RECORD_REASONS, 'empty', 'frames_failed'],
+  ...[...RECORD_REASONS, ...FILTER_REASONS, 'empty', 'frames_failed'],
   ...FRAMES,
 ] as const)
 
@@ -174,9 +175,10 @@ export class Results implements AsyncDisposable {
   #leftOut(reason: LeftOutReason): void {
     const rows = this.#contigs
     const isEmpty = reason === 'empty_record'
+    const { length } = this.#record
     this.counts.uncalled++
     this.#beginRow(rows)
-    if (isEmpty) for (let i = 0; i < 4; i++) rows.whole(0)
+    if (isEmpty || length > 0) for (const figure of [length, 0, 0, 0]) rows.whole(figure)
     else rows.missing(4)
     rows.missing(6)
     rows.text(WORDS[isEmpty ? 'not_scored' : 'filtered'])

@@ -2,6 +2,8 @@
 
 // Cutting: a list for a record, a generator for a chromosome.
 export { type ChunkBounds, ChunkLengthError, chunkBounds, eachChunk } from './chunk.ts'
+// Leaving out: before anything is cut.
+export { type FilterReason, filteredBy, type RecordFilter } from './filter.ts'
 // Translating: only frames without a stop codon come back.
 export {
   type FrameName,

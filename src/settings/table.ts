@@ -59,6 +59,16 @@ const fileSettings = section('Input and output', {
   allowEmpty: flag(
     'treat a pipe without content as a sample without reads, like an empty file, not as an error',
   ),
+  minLength: option(
+    wholeNumber('N', 0),
+    'leave shorter records out, in bases; [filtered](input.md#filters) records keep a row in `contigs.tsv`',
+    { default: 0 },
+  ),
+  maxAmbiguous: option(
+    share,
+    'leave out records with a larger share of letters other than A, C, G, T and U, from 0 to 1: 0.1 for a tenth',
+    { default: 1 },
+  ),
   report: flag('write the [report](report.md) of the run', { default: true }),
 })
 

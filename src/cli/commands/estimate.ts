@@ -38,6 +38,8 @@ export default command({
         'onInvalid',
         'duplicateIds',
         'allowEmpty',
+        'minLength',
+        'maxAmbiguous',
         'backend',
         'triton',
         'trustServer',

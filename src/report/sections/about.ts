@@ -72,7 +72,7 @@ export function steps({ counts, computed }: Summary): Markup {
     [
       'Reading',
       plural(counts.records, 'record'),
-      `${plural(counts.bases, 'base')}; ${integer(counts.skippedRecords)} records left out`,
+      `${plural(counts.bases, 'base')}; ${integer(counts.skippedRecords)} records left out as invalid, ${integer(counts.filteredRecords)} filtered`,
     ],
     [
       'Cutting',
