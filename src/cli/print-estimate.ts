@@ -1,8 +1,9 @@
 import type { PredictOptions } from '../settings/index.ts'
 import type { Logger } from '../system/logger.ts'
-import { printable, printableJson } from '../system/printable.ts'
+import { printable } from '../system/printable.ts'
 import { plural } from '../text/numbers.ts'
 import { requireBundle, requireInputs } from './arguments.ts'
+import { printJson } from './json.ts'
 
 export interface PrintOptions {
   readonly json: boolean
@@ -36,13 +37,11 @@ export async function printEstimate(options: PredictOptions, how: PrintOptions):
       `the classifiers of this bundle are for chunks of ${lengths.join(' and ')} bases: a run with chunks of ${expectedLength} ends with an error`,
     )
   const found = await estimate(options, { bundle, measure, keepSpeed, logger, signal })
-  const document = { format: 'virnucpro-estimate', version: 1, inputs: options.inputs, ...found }
-  const lines = json
-    ? [printableJson(document, 2)]
-    : renderEstimate(found, options.inputs).map((line) => printable(line))
   if (found.idleGpus > 0 && options.backend === 'auto')
     logger.info(
       `${plural(found.idleGpus, 'GPU')} of this machine ${found.idleGpus === 1 ? 'is' : 'are'} not set up for this bundle. Set ${found.idleGpus === 1 ? 'it' : 'them'} up with: virnucpro setup`,
     )
+  if (json) return printJson('estimate', { inputs: options.inputs, ...found })
+  const lines = renderEstimate(found, options.inputs).map((line) => printable(line))
   process.stdout.write(`${lines.join('\n')}\n`)
 }

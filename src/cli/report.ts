@@ -26,11 +26,15 @@ export function reportError(error: unknown): number {
   return ExitCode.failure
 }
 
-/** What a checking command finds wrong is its result, not a failure to read: exit code 1. */
-export function asFinding(error: unknown): never {
+/** What a checking command finds wrong is its result, not a failure to read: exit code 1. Any other error is thrown. */
+export function findingOf(error: unknown): VirnucproError {
   if (error instanceof DataError && error.kind === 'badData')
-    throw new VirnucproError(error.lines, { cause: error, kind: 'failure', detail: error.detail })
+    return new VirnucproError(error.lines, { cause: error, kind: 'failure', detail: error.detail })
   throw error
+}
+
+export function asFinding(error: unknown): never {
+  throw findingOf(error)
 }
 
 function stackOf(error: unknown): string {

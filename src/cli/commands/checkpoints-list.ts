@@ -1,16 +1,16 @@
 import { relative } from 'node:path'
 import type { OwnRun } from '../../checkpoint/index.ts'
 import type { LegacyFile } from '../../legacy/index.ts'
-import { flag, section } from '../../settings/index.ts'
 import { printable, printableJson } from '../../system/printable.ts'
 import { columns } from '../../text/columns.ts'
 import { command, RUN_FOLDER } from '../command.ts'
+import { jsonOutput } from '../json.ts'
 
 export default command({
   usage: ['DIR [--json]'],
   examples: [['List the checkpoint files of a run of the original:', 'checkpoints list results']],
   words: RUN_FOLDER,
-  options: section('Output', { json: flag('print JSON') }),
+  options: jsonOutput,
   async run({ args, word: folder, logger, signal }) {
     const { listOwnRuns } = await import('../../checkpoint/index.ts')
     const { readFolder, scanFolder } = await import('../../legacy/index.ts')

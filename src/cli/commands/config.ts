@@ -2,14 +2,13 @@ import { version } from '../../../package.json' with { type: 'json' }
 import {
   type Configuration,
   fileKey,
-  flag,
   type SettingName,
-  section,
   settingNames,
   settings,
 } from '../../settings/index.ts'
 import { printable, printableJson } from '../../system/printable.ts'
 import { command } from '../command.ts'
+import { jsonOutput } from '../json.ts'
 import predict from './predict.ts'
 
 export default command({
@@ -22,7 +21,7 @@ export default command({
   notes: ['The output is a configuration file: virnucpro config > virnucpro.config.yaml'],
   words: 'inputs',
   forRun: true,
-  options: { ...section('Output', { json: flag('print JSON') }), ...predict.options },
+  options: { ...jsonOutput, ...predict.options },
   async run({ args, configuration }) {
     process.stdout.write(args.json ? asJson(configuration) : asYaml(configuration))
   },
@@ -54,5 +53,5 @@ function asJson({ effective, file }: Configuration): string {
     const origin = { origin: kind, ...(kind !== 'default' && { name: place }), ...(from && { file: from }) }
     return [fileKey(name), { value: effective.values[name] ?? null, ...origin }]
   })
-  return `${printableJson({ version, file: file ?? null, settings: Object.fromEntries(entries) }, 2)}\n`
+  return `${printableJson({ format: 'virnucpro-configuration', version, file: file ?? null, settings: Object.fromEntries(entries) }, 2)}\n`
 }

@@ -1,8 +1,7 @@
-import { flag, section } from '../../settings/index.ts'
 import { VirnucproError } from '../../system/errors.ts'
-import { printableJson } from '../../system/printable.ts'
 import { plural } from '../../text/numbers.ts'
 import { command } from '../command.ts'
+import { jsonOutput, jsonText } from '../json.ts'
 import { wantsColours } from '../logger.ts'
 
 export default command({
@@ -15,7 +14,7 @@ export default command({
     'No server is started, and nothing is changed. The exit code is 1 where there is a problem, and 0 where there are only warnings.',
   ],
   reportsConfiguration: true,
-  options: section('Output', { json: flag('print JSON') }),
+  options: jsonOutput,
   async run({ args, signal }) {
     const { doctor, renderFindings, worst } = await import('../../doctor/index.ts')
     // An option of every command.
@@ -23,7 +22,7 @@ export default command({
     const findings = await doctor({ configFile, signal })
     const verdict = worst(findings)
     const text = args.json
-      ? `${printableJson({ format: 'virnucpro-doctor', version: 1, verdict, findings }, 2)}\n`
+      ? jsonText('doctor', { verdict, findings })
       : renderFindings(findings, {
           columns: process.stdout.columns ?? 100,
           colours: wantsColours(process.stdout),

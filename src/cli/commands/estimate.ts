@@ -1,5 +1,6 @@
 import { flag, pick, section, settings, toPredictOptions } from '../../settings/index.ts'
 import { command } from '../command.ts'
+import { jsonOutput } from '../json.ts'
 import { printEstimate } from '../print-estimate.ts'
 
 export default command({
@@ -17,7 +18,7 @@ export default command({
   forRun: true,
   options: {
     ...section('Output', {
-      json: flag('print JSON'),
+      ...jsonOutput,
       measure: flag(
         'run some batches to see how fast this process is, even where that is known; they take some seconds',
       ),

@@ -1,13 +1,13 @@
-import { flag, section } from '../../settings/index.ts'
-import { printable, printableJson } from '../../system/printable.ts'
+import { printable } from '../../system/printable.ts'
 import { columns } from '../../text/columns.ts'
 import { bytes } from '../../text/numbers.ts'
 import { command } from '../command.ts'
+import { jsonOutput, printJson } from '../json.ts'
 
 export default command({
   usage: ['[--json]'],
   examples: [['Print the places and sizes:', 'home show']],
-  options: section('Output', { json: flag('print JSON') }),
+  options: jsonOutput,
   async run({ args }) {
     const { homeFolder, isHomeReadOnly, measurePlaces, PLACE_NAMES, privateFolder, readHome } = await import(
       '../../home/index.ts'
@@ -22,8 +22,7 @@ export default command({
     const { freeBytes, network } = await volumeOf(home)
     if (args.json) {
       const facts = { home, readOnly: isReadOnly, network: network ?? null, freeBytes, places, private: own }
-      process.stdout.write(`${printableJson(facts, 2)}\n`)
-      return
+      return printJson('home', facts)
     }
     const about = [isReadOnly ? 'read-only for this user' : '', network ?? ''].filter((each) => each !== '')
     const total = places.reduce((sum, each) => sum + each.bytes, 0)

@@ -5,25 +5,52 @@ import { printable } from '../../system/printable.ts'
 import { columns } from '../../text/columns.ts'
 import { bytes } from '../../text/numbers.ts'
 import { A_BUNDLE, command } from '../command.ts'
+import { jsonOutput, printJson } from '../json.ts'
 
 export default command({
-  usage: ['[BUNDLE]'],
+  usage: ['[BUNDLE] [--json]'],
   examples: [
     ['Describe the default bundle:', 'models info'],
     ['Describe another one, by its folder:', 'models info models-bf16'],
   ],
   notes: ['virnucpro models show prints the whole manifest as JSON.'],
   words: A_BUNDLE,
-  options: {},
-  async run({ word }) {
+  options: jsonOutput,
+  async run({ args, word }) {
     const { findBundle, listBundles } = await import('../../home/index.ts')
     const { folder, id } = await findBundle(word || undefined)
     const bundle = await openBundle(folder)
     const own = id === undefined ? undefined : (await listBundles()).find((each) => each.id === id)
+    if (args.json) return printJson('bundle', factsOf(bundle, own))
     const rows = [...aboutBundle(bundle, own), ...aboutModels(bundle), ...(own ? aboutHome(own) : [])]
     process.stdout.write(`${columns(rows).map(printable).join('\n')}\n`)
   },
 })
+
+function factsOf({ folder, manifest }: Bundle, own: HomeBundle | undefined) {
+  const { name, precision, attention = 'standard', created, tool, demo = false, models } = manifest
+  return {
+    id: own?.id ?? null,
+    default: own?.isDefault ?? false,
+    folder,
+    name,
+    demo,
+    precision,
+    attention,
+    created,
+    tool,
+    esm2: esm2Size(models.esm2),
+    classifiers: classifiersOf(manifest).map((each) => ({
+      chunkLength: each.chunkLength ?? null,
+      digest: bundleDigest(manifest, each),
+    })),
+    bytes: own?.bytes ?? null,
+    allBytes: own?.allBytes ?? null,
+    derived: own?.derived ?? [],
+    plans: own?.plans ?? [],
+    repositories: own?.repositories ?? [],
+  }
+}
 
 type Row = readonly [what: string, facts: string]
 

@@ -1,16 +1,16 @@
 import { classifiersOf, esm2Size } from '../../bundle/index.ts'
 import type { HomeBundle } from '../../home/index.ts'
-import { flag, section } from '../../settings/index.ts'
 import { printable, printableJson } from '../../system/printable.ts'
 import { columns } from '../../text/columns.ts'
 import { bytes } from '../../text/numbers.ts'
 import { command } from '../command.ts'
+import { jsonOutput } from '../json.ts'
 
 export default command({
   usage: ['[--json]'],
   examples: [['List the bundles:', 'models list']],
   notes: ['The default bundle is marked with a star.'],
-  options: section('Output', { json: flag('print JSON') }),
+  options: jsonOutput,
   async run({ args, logger }) {
     const { homePlace, listBundles } = await import('../../home/index.ts')
     const bundles = await listBundles()

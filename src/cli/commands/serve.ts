@@ -1,4 +1,4 @@
-import type { ServeOptions } from '../../server/serve/index.ts'
+import type { OwnServer, ServeOptions } from '../../server/serve/index.ts'
 import {
   duration,
   flag,
@@ -14,6 +14,7 @@ import type { Logger } from '../../system/logger.ts'
 import { printable } from '../../system/printable.ts'
 import { columns } from '../../text/columns.ts'
 import { command } from '../command.ts'
+import { jsonOutput, printJson } from '../json.ts'
 
 /** What stopping may take beside the requests under way, in seconds. */
 const STOP_SECONDS = 25
@@ -79,6 +80,11 @@ export default command({
     }),
     ...section('Servers that run', {
       list: flag('list the servers that you have started on this machine, and start none'),
+      json: {
+        ...jsonOutput.json,
+        help: 'with `--list`: print JSON, for [programs](cli.md#for-programs)',
+        needs: 'list',
+      },
       stop: flag('end those that `predict --keep-server` has left running, and start none', {
         excludes: 'list',
       }),
@@ -117,6 +123,7 @@ export default command({
   async run({ args, words, logger, signal }) {
     const {
       list,
+      json,
       stop,
       perGpu,
       dryRun,
@@ -130,7 +137,7 @@ export default command({
       idleTimeout,
       ...given
     } = args
-    if (list) return await listServers(logger)
+    if (list) return await listServers(json, logger)
     if (stop) return await stopServers(logger)
     const { serverCommands, shellCommand, startServer } = await import('../../server/serve/index.ts')
     const container = isContained ? containerEngine : undefined
@@ -206,11 +213,25 @@ async function servedByHome(
   return { ...launch, ...named, repository: launch.repository, gpus: shares }
 }
 
+function factsOf({ grpcUrl, metricsUrl, repository, gpu, background, idleTimeout, since }: OwnServer) {
+  return {
+    grpcUrl,
+    metricsUrl,
+    repository,
+    gpus: gpu?.split(',') ?? null,
+    kept: background,
+    idleTimeout: idleTimeout ?? null,
+    since: since ?? null,
+  }
+}
+
 const HEADER = ['ADDRESS', 'GPUS', 'SINCE', 'ENDS', 'REPOSITORY']
 
-async function listServers(logger: Logger): Promise<void> {
+async function listServers(json: boolean, logger: Logger): Promise<void> {
   const { OwnServers } = await import('../../server/serve/index.ts')
-  const rows = new OwnServers().list().map(({ grpcUrl, gpu, since, idleTimeout, repository }) => {
+  const servers = new OwnServers().list()
+  if (json) return printJson('servers', { servers: servers.map(factsOf) })
+  const rows = servers.map(({ grpcUrl, gpu, since, idleTimeout, repository }) => {
     const ends = idleTimeout === undefined ? 'never' : `${idleTimeout} s without use`
     return [grpcUrl, gpu ?? 'all', since ?? '-', ends, printable(repository)]
   })

@@ -9,6 +9,7 @@ import { requireFiles, requirePaths } from '../arguments.ts'
 import { classifierFiles, mlpOption } from '../classifiers.ts'
 import { command } from '../command.ts'
 import { confirm } from '../confirm.ts'
+import { jsonOutput, jsonText } from '../json.ts'
 import { Meter } from '../meter.ts'
 
 const PREDICT = 'virnucpro predict --input READS.fasta --output-dir RESULTS'
@@ -71,6 +72,11 @@ const options = {
   }),
   ...section('What is done', {
     dryRun: flag('print the steps, sizes and minutes, and change nothing'),
+    json: {
+      ...jsonOutput.json,
+      help: 'with `--dry-run`: print JSON, for [programs](cli.md#for-programs)',
+      needs: 'dryRun',
+    },
     yes: flag('begin without asking', { short: 'y' }),
   }),
 }
@@ -103,7 +109,18 @@ export default command({
       throw new UsageError('--calibrate is not for --precision fp32')
   },
   async run({ args, logger, terminal, signal, configuration }) {
-    const { dryRun, yes, esm, dnabert, mlp = [], calibrate, wheels, containerEngine: engine, ...more } = args
+    const {
+      dryRun,
+      json,
+      yes,
+      esm,
+      dnabert,
+      mlp = [],
+      calibrate,
+      wheels,
+      containerEngine: engine,
+      ...more
+    } = args
     await requirePaths([
       ['--esm', esm],
       ['--dnabert', dnabert],
@@ -121,7 +138,7 @@ export default command({
       onBytes: (done, total) => meter?.update(done, total),
     }
     const plan = await planSetup(request)
-    const text = render(plan)
+    const text = json ? jsonText('setup', plan) : render(plan)
     if (dryRun) {
       process.stdout.write(text)
       return

@@ -13,6 +13,7 @@ import { printable } from '../../system/printable.ts'
 import type { VerifyReport } from '../../verify/index.ts'
 import { requireBundle, requireFiles, requireInputs } from '../arguments.ts'
 import { command } from '../command.ts'
+import { jsonOutput, printJson } from '../json.ts'
 
 export default command({
   usage: ['[--bundle BUNDLE] [--triton HOST:PORT] [--golden FILE.pt] [OPTIONS]'],
@@ -26,41 +27,48 @@ export default command({
     'The reference is each sequence alone through the graph, FP32 or INT8, in this process, or rows that the original wrote.',
   ],
   forRun: true,
-  options: section('What to check', {
-    bundle: {
-      ...settings.bundle,
-      help: 'models in FP32 or INT8, or `demo`; with both `--triton` and `--golden` the precision does not matter',
-    },
-    backend: {
-      ...settings.backend,
-      brief: 'what to check: the graphs in this process, or servers',
-      help: 'what to check: `onnx` the graphs, even where servers are named; `triton` the servers, which must be named',
-    },
-    ...pick(
-      settings,
-      'triton',
-      'serverTimeout',
-      'trustServer',
-      'tritonCa',
-      'tritonCert',
-      'tritonKey',
-      'tritonHeader',
-    ),
-    golden: option(
-      text('FILE.pt'),
-      "compare with the original's `output_N_ESM.pt` or `output_N_DNABERT_S.pt`",
-    ),
-    fasta: option(text('FILE'), 'sequences of `--golden`', { otherwise: '`output_N.fa` beside it' }),
-    tolerance: option(numberFrom('X', 0, 2), 'largest difference to 1 that the cosine of any row may have', {
-      default: 0.0005,
+  options: {
+    ...section('What to check', {
+      bundle: {
+        ...settings.bundle,
+        help: 'models in FP32 or INT8, or `demo`; with both `--triton` and `--golden` the precision does not matter',
+      },
+      backend: {
+        ...settings.backend,
+        brief: 'what to check: the graphs in this process, or servers',
+        help: 'what to check: `onnx` the graphs, even where servers are named; `triton` the servers, which must be named',
+      },
+      ...pick(
+        settings,
+        'triton',
+        'serverTimeout',
+        'trustServer',
+        'tritonCa',
+        'tritonCert',
+        'tritonKey',
+        'tritonHeader',
+      ),
+      golden: option(
+        text('FILE.pt'),
+        "compare with the original's `output_N_ESM.pt` or `output_N_DNABERT_S.pt`",
+      ),
+      fasta: option(text('FILE'), 'sequences of `--golden`', { otherwise: '`output_N.fa` beside it' }),
+      tolerance: option(
+        numberFrom('X', 0, 2),
+        'largest difference to 1 that the cosine of any row may have',
+        {
+          default: 0.0005,
+        },
+      ),
+      sequences: option(
+        wholeNumber('N', 0, 100_000),
+        'built-in sequences for each model, of 1 to 166 residues or three bases for each',
+        { default: 32 },
+      ),
+      seed: option(wholeNumber('N', 0, 2 ** 32 - 1), 'seed of the built-in sequences', { default: 1 }),
     }),
-    sequences: option(
-      wholeNumber('N', 0, 100_000),
-      'built-in sequences for each model, of 1 to 166 residues or three bases for each',
-      { default: 32 },
-    ),
-    seed: option(wholeNumber('N', 0, 2 ** 32 - 1), 'seed of the built-in sequences', { default: 1 }),
-  }),
+    ...jsonOutput,
+  },
   check({ args: { backend, triton } }) {
     if (backend === 'triton' && triton.length === 0)
       throw new UsageError('--backend triton needs a server: give --triton HOST:PORT')
@@ -89,8 +97,10 @@ export default command({
       logger,
       signal,
     })
-    process.stdout.write(render(report))
     const bad = report.models.filter((each) => each.notFinite > 0 || !(1 - each.cosineMin <= tolerance))
+    const { calls = null } = report
+    if (args.json) printJson('verify', { bundle, ...report, calls, tolerance, within: bad.length === 0 })
+    else process.stdout.write(render(report))
     if (bad.length === 0) return
     const names = bad.map(({ model, worstId }) => `${model} (worst: ${worstId})`).join(', ')
     throw new VirnucproError(`outside the tolerance of ${tolerance}: ${names}`)

@@ -1,23 +1,21 @@
 import { dependencies, version } from '../../../package.json' with { type: 'json' }
-import { flag, section } from '../../settings/index.ts'
-import { printableJson } from '../../system/printable.ts'
 import { command } from '../command.ts'
+import { jsonOutput, printJson } from '../json.ts'
 
 export default command({
   usage: ['[--json]'],
   examples: [['Print the versions that a report of a problem needs:', 'version --json']],
   reportsConfiguration: true,
-  options: section('Output', { json: flag('print JSON') }),
+  options: jsonOutput,
   async run({ args }) {
-    process.stdout.write(args.json ? `${printableJson(asJson(), 2)}\n` : `virnucpro ${version}\n`)
+    if (!args.json) process.stdout.write(`virnucpro ${version}\n`)
+    else printJson('version', facts())
   },
 })
 
-function asJson() {
+function facts() {
   const { platform, arch } = process
   return {
-    format: 'virnucpro-version',
-    version: 1,
     virnucpro: version,
     bun: Bun.version,
     onnxruntime: dependencies['onnxruntime-node'],
