@@ -18,7 +18,7 @@ type Derived = { options: PredictOptions; paths: OutputPaths }
 /** What is made from the tables of a run, and how, as its state keeps it. */
 export function derivedOf({ options, paths }: Derived): DerivedFiles {
   return {
-    rule: JSON.stringify({ format: FORMAT, ...ruleOf(options), viralGap: gapOf(options) }),
+    rule: JSON.stringify({ format: FORMAT, ...ruleOf(options), ...tracksOf(options) }),
     files: derivedFiles(paths),
   }
 }
@@ -30,16 +30,19 @@ export function resultsOptions(
   const { expectedLength, inputs } = options
   return {
     rule: ruleOf(options),
-    viralGap: gapOf(options),
+    ...tracksOf(options),
     chunkLength: expectedLength,
     hasFiles: inputs.length > 1,
     stamp,
   }
 }
 
-/** Callers of the library may know nothing of it. */
-function gapOf({ viralGap }: Partial<PredictOptions>): number {
-  return viralGap ?? settings.viralGap.default
+/** Callers of the library may know nothing of them. */
+function tracksOf({ viralGap, minScore }: Partial<PredictOptions>) {
+  return {
+    viralGap: viralGap ?? settings.viralGap.default,
+    minScore: minScore ?? settings.minScore.default,
+  }
 }
 
 export interface FinishedRun extends Derived {
@@ -111,7 +114,8 @@ async function readStructure(run: FinishedRun, structure: InputStructure): Promi
     onInputRead: (index, read) => inputs.take(index, read),
   })
   for await (const records of batches) {
-    for (const { id, source, sequence } of records) {
+    for (const record of records) {
+      const { id, source, sequence } = record
       leftOut.describe(structure, number++)
       const filtered = filteredBy(sequence, options)
       if (filtered !== undefined) {
@@ -121,6 +125,7 @@ async function readStructure(run: FinishedRun, structure: InputStructure): Promi
       structure.record(id, source, sequence.length)
       for (const { chunk, frames } of openChunks(sequence, expectedLength, { keepEmpty }))
         structure.chunk(frames, () => silenceOf(chunk))
+      structure.endRecord(record)
     }
     signal.throwIfAborted()
   }

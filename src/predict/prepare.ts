@@ -70,7 +70,8 @@ async function* partsOf(
   leftOut.describe(structure, Infinity)
 
   /** Yields each part that a record fills. */
-  function* addRecord({ id, sequence, source }: SequenceRecord): Generator<Part> {
+  function* addRecord(record: SequenceRecord): Generator<Part> {
+    const { id, sequence, source } = record
     leftOut.describe(structure, stats.counts.records)
     stats.record(source, sequence.length)
     const filtered = filteredBy(sequence, options)
@@ -98,6 +99,7 @@ async function* partsOf(
         }
       }
     }
+    structure.endRecord(record)
   }
 }
 

@@ -1,8 +1,9 @@
 import { closeSync, readSync, writeSync } from 'node:fs'
-import type { InvalidReason } from '../fasta/index.ts'
+import type { InvalidReason, SequenceRecord } from '../fasta/index.ts'
 import type { FilterReason, FrameName, OpenFrame, Silence } from '../sequence/index.ts'
 import { openScratch } from '../system/kept-files.ts'
 import { WriteError } from '../system/system-error.ts'
+import { KeptRecords } from './kept-records.ts'
 
 /** Smaller inputs stay in memory and never touch a disk. */
 const BUFFER_BYTES = 1 << 20
@@ -44,7 +45,8 @@ export function isAboutRecord(reason: InvalidReason): reason is (typeof RECORD_R
 
 /**
  * Which records an input has, and which chunks and open frames these have, in the order of the input: what the results say
- * besides scores. A byte for each chunk, the newest MiB in memory and the rest in a file without a name.
+ * besides scores. A byte for each chunk, the newest MiB in memory and the rest in a file without a name; another one has the
+ * records themselves.
  */
 export class InputStructure implements Disposable {
   readonly #folder: string
@@ -54,20 +56,27 @@ export class InputStructure implements Disposable {
   #used = 0
   /** Bytes in the file. */
   #spilled = 0
+  /** Whether the record that came last has a frame. */
+  #isOpen = false
+  /** Every record with a frame, which may be called viral. */
+  readonly kept: KeptRecords
 
   /** @param folder - for what does not fit into memory */
   constructor(folder: string) {
     this.#folder = folder
+    this.kept = new KeptRecords(folder)
   }
 
   /** A record that is cut into chunks, which follow. */
   record(id: string, source: string, length: number): void {
+    this.#isOpen = false
     this.#head(RECORD, id, source, length)
   }
 
   /** The next chunk of the record that came last. Frames without a residue, which Broad's layout has, get no score. */
   chunk(frames: readonly Pick<OpenFrame, 'frame' | 'protein'>[], silence: () => Silence): void {
     let byte = 0
+    this.#isOpen ||= frames.length > 0
     let isSilent = true
     for (const { frame, protein } of frames) {
       byte |= FRAME_BITS[frame]
@@ -76,6 +85,11 @@ export class InputStructure implements Disposable {
     if (isSilent) byte |= SILENCES.indexOf(silence()) << SILENCE_SHIFT
     this.#reserve(1)
     this.#buffer[this.#used++] = byte
+  }
+
+  /** After the chunks of a record: keeps what is written of it if it is called viral. */
+  endRecord({ description, sequence }: Pick<SequenceRecord, 'description' | 'sequence'>): void {
+    if (this.#isOpen) this.kept.add(description, sequence)
   }
 
   /** @param length - where it is known */
@@ -141,6 +155,7 @@ export class InputStructure implements Disposable {
   [Symbol.dispose](): void {
     if (this.#descriptor >= 0) closeSync(this.#descriptor)
     this.#descriptor = -1
+    this.kept[Symbol.dispose]()
   }
 }
 

@@ -18,6 +18,7 @@ export class Tracks {
   readonly #gff: Rows
   readonly #bed: Rows
   readonly #gap: number
+  readonly #minScore: number
   readonly #record: StructureReader
   /** Name of the record in GFF3, and its bytes. */
   #name: { of: Uint8Array; bytes: number } | undefined
@@ -28,18 +29,22 @@ export class Tracks {
   #viral = 0
   #sum = 0
 
-  /** @param gap - chunks that are not viral which a stretch bridges */
-  constructor(gff: Rows, bed: Rows, record: StructureReader, gap: number) {
+  /**
+   * @param gap - chunks that are not viral which a stretch bridges
+   * @param minScore - chunks and stretches with a lower score are left out
+   */
+  constructor(gff: Rows, bed: Rows, record: StructureReader, gap: number, minScore: number) {
     this.#gff = gff
     this.#bed = bed
     this.#record = record
     this.#gap = gap
+    this.#minScore = minScore
   }
 
   /** A scored chunk; those of a record in their order. */
   chunk(index: number, start: number, end: number, frame: FrameName, virus: number, others: number): void {
     const isViral = virus >= others
-    this.#feature(index, start, end, frame, virus, others, isViral)
+    if (virus >= this.#minScore) this.#feature(index, start, end, frame, virus, others, isViral)
     if (!isViral) return
     if (this.#viral > 0 && index - this.#last - 1 > this.#gap) this.endRecord()
     if (this.#viral === 0) this.#start = start
@@ -94,15 +99,20 @@ export class Tracks {
   endRecord(): void {
     this.#name = undefined
     if (this.#viral === 0) return
+    const mean = this.#sum / this.#viral
+    if (mean >= this.#minScore) this.#stretch(mean)
+    this.#viral = 0
+    this.#sum = 0
+  }
+
+  #stretch(score: number): void {
     const rows = this.#bed
     rows.text(this.#record.id, this.#record.idBytes)
     rows.whole(this.#start)
     rows.whole(this.#end)
     rows.text(WORDS.viral)
-    rows.whole(Math.round((1000 * this.#sum) / this.#viral))
+    rows.whole(Math.round(1000 * score))
     rows.text(WORDS['.'])
     rows.endRow()
-    this.#viral = 0
-    this.#sum = 0
   }
 }

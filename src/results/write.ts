@@ -1,6 +1,7 @@
 import type { OutputPaths } from '../layout/index.ts'
 import { eachChunk, type FrameName, type Silence } from '../sequence/index.ts'
 import { AtomicFile } from '../system/atomic.ts'
+import { BgzfSink } from '../system/bgzf.ts'
 import { DataError } from '../system/errors.ts'
 import { printable } from '../system/printable.ts'
 import type { ScoredFrames } from '../tables/index.ts'
@@ -17,6 +18,7 @@ import {
   silenceIn,
 } from './structure.ts'
 import { Tracks } from './tracks.ts'
+import { ViralFasta } from './viral-fasta.ts'
 
 const CONTIG_COLUMNS =
   'seq_name length n_chunks n_scored n_viral viral_fraction virus_score others_score weighted_delta call tier status reason'
@@ -40,6 +42,8 @@ export interface ResultsOptions {
   rule: CallRule
   /** Chunks that are not viral which a viral stretch bridges. */
   viralGap: number
+  /** Records, chunks and stretches with a lower `virus_score` are left out of what is not a table of all. */
+  minScore: number
   /** Length of chunks, in bases. */
   chunkLength: number
   /** Whether there is a column for the input of a record. */
@@ -48,7 +52,9 @@ export interface ResultsOptions {
   stamp: string | undefined
 }
 
-type Files = readonly [contigs: AtomicFile, chunks: AtomicFile, gff: AtomicFile, bed: AtomicFile]
+/** Files of the results, in the order in which they get their names. */
+const NAMES = ['contigs', 'chunks', 'viralFasta', 'gff', 'bed'] as const satisfies (keyof OutputPaths)[]
+type Files = Readonly<Record<(typeof NAMES)[number], AtomicFile>>
 
 /** How many records were called what. */
 export type ResultsCounts = Record<Call | 'uncalled', number>
@@ -64,6 +70,9 @@ export class Results implements AsyncDisposable {
   readonly #chunks: Rows
   readonly #all: readonly Rows[]
   readonly #tracks: Tracks
+  readonly #fasta: ViralFasta
+  /** Compresses it. */
+  readonly #bgzf: BgzfSink
   /** The one whose rows are made. */
   readonly #record: StructureReader
   readonly #options: ResultsOptions
@@ -86,12 +95,14 @@ export class Results implements AsyncDisposable {
 
   private constructor(files: Files, structure: InputStructure, options: ResultsOptions) {
     this.#files = files
-    this.#contigs = new Rows(files[0])
-    this.#chunks = new Rows(files[1])
-    const [gff, bed] = [new Rows(files[2]), new Rows(files[3])]
-    this.#all = [this.#contigs, this.#chunks, gff, bed]
+    this.#bgzf = new BgzfSink(files.viralFasta)
+    this.#contigs = new Rows(files.contigs)
+    this.#chunks = new Rows(files.chunks)
+    const [fasta, gff, bed] = [new Rows(this.#bgzf), new Rows(files.gff), new Rows(files.bed)]
+    this.#all = [this.#contigs, this.#chunks, fasta, gff, bed]
     this.#record = structure.read()
-    this.#tracks = new Tracks(gff, bed, this.#record, options.viralGap)
+    this.#tracks = new Tracks(gff, bed, this.#record, options.viralGap, options.minScore)
+    this.#fasta = new ViralFasta(fasta, this.#record, structure.kept.read())
     this.#options = options
     this.#evidence = new Evidence(options.rule)
     this.#work = this.#rows()
@@ -103,10 +114,9 @@ export class Results implements AsyncDisposable {
     options: ResultsOptions,
   ): Promise<Results> {
     await using opened = new AsyncDisposableStack()
-    const create = async (path: string) => opened.use(await AtomicFile.create(path))
-    const { contigs, chunks, gff, bed } = paths
-    const files = [await create(contigs), await create(chunks), await create(gff), await create(bed)] as const
-    const results = new Results(files, structure, options)
+    const files: Partial<Record<keyof Files, AtomicFile>> = {}
+    for (const name of NAMES) files[name] = opened.use(await AtomicFile.create(paths[name]))
+    const results = new Results(files as Files, structure, options)
     await results.#writeHeaders()
     opened.move()
     return results
@@ -114,7 +124,7 @@ export class Results implements AsyncDisposable {
 
   async #writeHeaders(): Promise<void> {
     const { stamp, hasFiles } = this.#options
-    const [contigs, chunks, gff, bed] = this.#files
+    const { contigs, chunks, gff, bed } = this.#files
     const warning = stamp === undefined ? '' : `# ${stamp}\n`
     const header = (columns: string) => `${columns}${hasFiles ? ' file' : ''}\n`.replaceAll(' ', '\t')
     await contigs.write(warning + header(CONTIG_COLUMNS))
@@ -146,11 +156,12 @@ export class Results implements AsyncDisposable {
     const { ids } = this.#frames
     if (this.#at < ids.length) throw new DataError(`the frame ${ids[this.#at]} is of no record of the input`)
     for (const rows of this.#all) await rows.flush()
-    for (const file of this.#files) await file.commit()
+    await this.#bgzf.end()
+    for (const name of NAMES) await this.#files[name].commit()
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const file of this.#files) await file[Symbol.asyncDispose]()
+    for (const name of NAMES) await this.#files[name][Symbol.asyncDispose]()
   }
 
   /** Makes rows as far as the scores go. */
@@ -194,6 +205,7 @@ export class Results implements AsyncDisposable {
     this.#failed = 0
     let prefix: string | undefined
     let chunks = 0
+    let isOpen = false
     for (const { index, start, end } of eachChunk(length, this.#options.chunkLength)) {
       chunks++
       const byte = this.#record.chunk()
@@ -206,6 +218,7 @@ export class Results implements AsyncDisposable {
       rows.whole(frames)
       if (frames === 0) this.#silentChunk(silenceIn(byte))
       else {
+        isOpen = true
         prefix ??= `${this.#record.id.toString('utf8', 0, this.#record.idBytes)}_chunk_`
         this.#scoredChunk(byte, prefix + index)
         const { frame, virus, others } = this.#best
@@ -216,6 +229,14 @@ export class Results implements AsyncDisposable {
     }
     this.#tracks.endRecord()
     this.#contig(chunks)
+    if (isOpen) yield* this.#kept()
+  }
+
+  *#kept(): Generator<'full', void> {
+    const evidence = this.#evidence
+    const isViral = evidence.chunks > 0 && evidence.call === 'viral'
+    if (isViral && evidence.virus >= this.#options.minScore) yield* this.#fasta.write(evidence)
+    else this.#fasta.pass()
   }
 
   #silentChunk(reason: Silence): void {

@@ -225,6 +225,11 @@ const callSettings = section('Calls of contigs', {
     'chunks that are not viral which [a viral stretch](results.md#viral-stretches) bridges',
     { default: 1 },
   ),
+  minScore: option(
+    share,
+    'leaves records, chunks and stretches with a lower `virus_score` out of `viral.fasta.gz`, `chunks.gff3` and `viral.bed`; the tables have all',
+    { default: 0 },
+  ),
 })
 
 const resumeSettings = section('Starting again', {

@@ -7,9 +7,11 @@ import {
   readFileSync,
   rmdirSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
+import { gunzipSync } from 'node:zlib'
 import { randomSource } from '../../../scripts/support/random.ts'
 import { temporaryFolder } from '../../../scripts/support/temporary.ts'
 import { virnucpro } from '../../support/cli.ts'
@@ -18,7 +20,7 @@ setDefaultTimeout(120_000)
 
 const folder = temporaryFolder()
 const COMPUTE = '--bundle demo --backend onnx -e 300 --sequences-per-file 7 --no-progress'.split(' ')
-const NAMES = ['contigs.tsv', 'chunks.tsv', 'chunks.gff3', 'viral.bed']
+const NAMES = ['contigs.tsv', 'chunks.tsv', 'viral.fasta.gz', 'chunks.gff3', 'viral.bed']
 const OPEN = 'GCTGCAGCC'.repeat(10)
 
 /** Contigs of up to 12 chunks, half of whose chunks have no open frame, a reason for each kind of silence, and faults. */
@@ -32,6 +34,9 @@ function contigs(seed: number, count: number): string {
     )
     return `>c${i} a description\n${pieces.join('\n')}\n`
   })
+  // What the models of the demonstration call viral, more or less surely.
+  for (let i = 0; i < 8; i++)
+    records.push(`>v${i} a description\n${'CG'.repeat(150 + 40 * i)}\n${letters(20 * i, 'ACG')}\n`)
   return `>empty\n${records.join('')}>n\n${'N'.repeat(50)}\n>short\nAC\n>c0 again\n${OPEN}\n>stops\n${'TAACTAACTAA'.repeat(9)}\n>nothing\n`
 }
 
@@ -150,6 +155,28 @@ test('with several inputs the last column says which one a record is from', asyn
   expect(chunks.map(({ seq_name, file }) => `${seq_name} ${file}`)).toEqual(['a one.fa', 'b two.fa'])
 })
 
+test('the records called viral are in a FASTA with their descriptions', async () => {
+  const output = join(finished, 'vanilla')
+  const text = gunzipSync(readFileSync(join(output, 'in_results/viral.fasta.gz'))).toString()
+  const viral = resultsIn(output).contigs.filter(({ call }) => call === 'viral')
+  expect(viral.length).toBeGreaterThan(1)
+  const letters = new Map(
+    [...TEXT.matchAll(/^>(\S+) a description\n([^>]*)/gm)].map(([, id, lines = '']) => [
+      id,
+      lines.replaceAll('\n', ''),
+    ]),
+  )
+  expect(text).toBe(
+    viral
+      .map(
+        ({ seq_name, virus_score, weighted_delta, tier }) =>
+          `>${seq_name} virus_score=${virus_score} weighted_delta=${weighted_delta} tier=${tier} a description\n` +
+          letters.get(seq_name)?.replaceAll(/.{1,60}/g, '$&\n'),
+      )
+      .join(''),
+  )
+})
+
 test('tiers in no order are refused before anything is computed', async () => {
   const words = ['predict', 'in.fa', '-o', 'refused', '--call-low', '0.9', ...COMPUTE]
   const { code, stderr } = await virnucpro(words, folder.path)
@@ -220,6 +247,29 @@ test('another rule makes the tables of a finished run again, and nothing is comp
   expect({ code, stderr }).toMatchObject({ code: 0, stderr: expect.stringContaining('has finished before') })
   for (const { n_scored, n_viral, call } of resultsIn(output).contigs)
     expect(call).toBe(Number(n_scored) > 0 ? (Number(n_viral) > 0 ? 'viral' : 'non_viral') : 'NA')
+})
+
+test('a least score shortens what is not a table, also of a finished run', async () => {
+  const { output, again, path } = copy('vanilla')
+  const scores = resultsIn(output).contigs.flatMap(({ call, virus_score }) =>
+    call === 'viral' ? [Number(virus_score)] : [],
+  )
+  const least = scores.sort((a, b) => a - b)[Math.floor(scores.length / 2)] as number
+  const sizes = (of: (name: string) => string) =>
+    ['viral.fasta.gz', 'chunks.gff3', 'viral.bed'].map((name) => statSync(of(name)).size)
+  const before = sizes(path)
+  expect(await again('--min-score', `${least}`)).toMatchObject({ code: 0 })
+  const ids =
+    gunzipSync(readFileSync(path('viral.fasta.gz')))
+      .toString()
+      .match(/^>\S+/gm) ?? []
+  expect(ids.length).toBeGreaterThan(0)
+  expect(Math.abs(ids.length - scores.filter((score) => score >= least).length)).toBeLessThanOrEqual(1)
+  for (const [i, size] of sizes(path).entries()) expect(size).toBeLessThan(before[i] as number)
+  for (const name of ['contigs.tsv', 'chunks.tsv'])
+    expect(readFileSync(path(name), 'utf8')).toBe(
+      readFileSync(join(finished, 'vanilla/in_results', name), 'utf8'),
+    )
 })
 
 test('ended while it replaces the tables, the next start replaces the rest', async () => {

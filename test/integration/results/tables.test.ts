@@ -87,10 +87,12 @@ async function rows(records: readonly Record[], rule: CallRule, hasFiles = false
       for (const [frame, virus, others] of frames)
         if (virus !== null && others !== null) scored.push([`${id}_chunk_${i + 1}${frame}`, others, virus])
     }
+    structure.endRecord({ description: '', sequence: new Uint8Array(length).fill(65) })
   }
   await using results = await Results.begin(paths, structure, {
     rule,
     viralGap: 1,
+    minScore: 0,
     chunkLength: CHUNK,
     hasFiles,
     stamp: undefined,
@@ -156,7 +158,14 @@ test('scores of frames that no record has are an error', async () => {
   using structure = new InputStructure(folder.path)
   structure.record('a', 'in.fa', 10)
   structure.chunk([{ frame: 'F1', protein }], () => 'no_open_frame')
-  const options = { rule: BROAD, viralGap: 1, chunkLength: CHUNK, hasFiles: false, stamp: undefined }
+  const options = {
+    rule: BROAD,
+    viralGap: 1,
+    minScore: 0,
+    chunkLength: CHUNK,
+    hasFiles: false,
+    stamp: undefined,
+  }
   await using results = await Results.begin(paths, structure, options)
   await results.add({ ids: ['b_chunk_1F1'], scores: Float32Array.of(0, 1) })
   expect(results.commit()).rejects.toThrow('the frame b_chunk_1F1 is of no record of the input')

@@ -9,7 +9,11 @@ const CHUNK = 500
 const protein = Buffer.from('A')
 
 /** The tracks of records whose chunks score so much for `virus`; undefined is a chunk without an open frame. */
-async function tracks(records: Readonly<Record<string, readonly (number | undefined)[]>>, viralGap = 1) {
+async function tracks(
+  records: Readonly<Record<string, readonly (number | undefined)[]>>,
+  viralGap = 1,
+  minScore = 0,
+) {
   await using folder = temporaryFolder()
   const name = { layout: 'vanilla', input: 'in.fa', prefix: undefined, expectedLength: CHUNK } as const
   const paths = outputPaths({ ...name, outputDir: folder.path })
@@ -25,8 +29,16 @@ async function tracks(records: Readonly<Record<string, readonly (number | undefi
       ids.push(`${id}_chunk_${i + 1}R2`)
       scores.push(1 - virus, virus)
     }
+    structure.endRecord({ description: '', sequence: Buffer.from('A') })
   }
-  const options = { rule: ruleOf({}), viralGap, chunkLength: CHUNK, hasFiles: false, stamp: undefined }
+  const options = {
+    rule: ruleOf({}),
+    viralGap,
+    minScore,
+    chunkLength: CHUNK,
+    hasFiles: false,
+    stamp: undefined,
+  }
   await using results = await Results.begin(paths, structure, options)
   await results.add({ ids, scores: Float32Array.from(scores) })
   await results.commit()
@@ -49,6 +61,18 @@ test('adjacent viral chunks are one stretch, over gaps of as many chunks as are 
     'a\t0\t1000\tviral\t850\t.',
     'a\t1500\t2000\tviral\t700\t.',
     'a\t3000\t3500\tviral\t900\t.',
+  ])
+})
+
+test('a least score leaves out chunks, and stretches as a whole', async () => {
+  const records = { a: [0.9, 0.85, undefined, 0.75, 0.1, 0.2, 0.7], b: [0.8], c: [0.75, 0.8] }
+  const { bed, gff } = await tracks(records, 1, 0.8)
+  expect(bed).toEqual(['a\t0\t2000\tviral\t833\t.', 'b\t0\t500\tviral\t800\t.'])
+  expect(gff.slice(1).map((row) => /ID=(\w+)/.exec(row)?.[1])).toEqual([
+    'a_chunk_1',
+    'a_chunk_2',
+    'b_chunk_1',
+    'c_chunk_2',
   ])
 })
 

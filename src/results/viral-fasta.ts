@@ -1,0 +1,64 @@
+import { type Evidence, TIERS } from './call.ts'
+import type { KeptReader } from './kept-records.ts'
+import { type Rows, spellings } from './rows.ts'
+import type { StructureReader } from './structure.ts'
+
+/** Letters a line, as Biopython writes them. */
+const LINE = 60
+const WORDS = spellings(['>', ' ', ' virus_score=', ' weighted_delta=', ' tier='] as const)
+const TIER = spellings(TIERS)
+
+/** Records as FASTA, with what was found about each between its id and its description. */
+export class ViralFasta {
+  readonly #rows: Rows
+  readonly #record: StructureReader
+  readonly #kept: KeptReader
+  /** Kept records after the last one written. */
+  #passed = 0
+
+  /** @param kept - the records that have a frame */
+  constructor(rows: Rows, record: StructureReader, kept: KeptReader) {
+    this.#rows = rows
+    this.#record = record
+    this.#kept = kept
+  }
+
+  /** The record is kept, and not written. */
+  pass(): void {
+    this.#passed++
+  }
+
+  /** Writes the record; yields where rows are to be written out. */
+  *write({ virus, weightedDelta, tier }: Evidence): Generator<'full', void> {
+    const rows = this.#rows
+    const kept = this.#kept
+    for (; this.#passed > 0; this.#passed--) kept.next()
+    kept.next()
+    rows.text(WORDS['>'])
+    rows.more(this.#record.id, this.#record.idBytes)
+    rows.more(WORDS[' virus_score='])
+    rows.moreScore(virus)
+    rows.more(WORDS[' weighted_delta='])
+    rows.moreScore(weightedDelta)
+    rows.more(WORDS[' tier='])
+    rows.more(TIER[tier])
+    if (kept.description.length > 0) {
+      rows.more(WORDS[' '])
+      rows.more(kept.description)
+    }
+    rows.endRow()
+    let column = 0
+    for (let piece = kept.letters(); piece.length > 0; piece = kept.letters()) {
+      for (let from = 0; from < piece.length; ) {
+        const line = piece.subarray(from, from + LINE - column)
+        if (column === 0) rows.text(line)
+        else rows.more(line)
+        from += line.length
+        column = (column + line.length) % LINE
+        if (column === 0) rows.endRow()
+        if (rows.isFull) yield 'full'
+      }
+    }
+    if (column > 0) rows.endRow()
+  }
+}
