@@ -14,6 +14,7 @@ export { LockedError, RunLock } from './lock.ts'
 // What a run works on, and whether another continues it.
 export {
   formatManifest,
+  manifestDifferences,
   openManifest,
   RUN_FORMAT,
   type RunInput,

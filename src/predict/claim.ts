@@ -51,7 +51,7 @@ export async function refuseFilesInUse(paths: OutputPaths, inUse: readonly InUse
 export interface ClaimOptions {
   paths: OutputPaths
   record: FileRecord
-  options: PredictOptions
+  options: Pick<PredictOptions, 'resume' | 'force' | 'keepIntermediate'>
   /** The folder holds what may be embeddings of a run of another program. */
   legacy: boolean
 }
@@ -110,7 +110,7 @@ async function judgeOf(claim: ClaimOptions, strangers: readonly string[]): Promi
 }
 
 /** Whether a run with these options does not write what another program has left. */
-function isLeft(file: FileName, { keepIntermediate, force }: PredictOptions): boolean {
+function isLeft(file: FileName, { keepIntermediate, force }: ClaimOptions['options']): boolean {
   return FILES[file].role === 'intermediate' ? !keepIntermediate : file === 'broadState' && !force
 }
 

@@ -1,8 +1,9 @@
 import type { DerivedFiles, FileRecord, RunFolder } from '../checkpoint/index.ts'
-import { newReadStatistics, readSequences } from '../fasta/index.ts'
+import { newReadStatistics, readSequences, type SequenceRecord } from '../fasta/index.ts'
 import { derivedFiles, type OutputPaths } from '../layout/index.ts'
+import type { RunStats } from '../monitor/index.ts'
 import { InputStructure, Results, type ResultsOptions, ruleOf } from '../results/index.ts'
-import { filteredBy, openChunks, silenceOf } from '../sequence/index.ts'
+import { filteredBy, openChunks, type RecordFilter, silenceOf } from '../sequence/index.ts'
 import { type PredictOptions, settings } from '../settings/index.ts'
 import type { Logger } from '../system/logger.ts'
 import { isThere } from '../system/same-file.ts'
@@ -98,11 +99,9 @@ async function obstacleTo(
 /** Reads the input as the run has read it. */
 async function readStructure(run: FinishedRun, structure: InputStructure): Promise<void> {
   const { folder, options, inputs, signal } = run
-  const { expectedLength, onInvalid, allowEmpty, duplicateIds } = options
-  const keepEmpty = options.layout === 'broad'
+  const { onInvalid, allowEmpty, duplicateIds } = options
   const leftOut = new LeftOut()
   const statistics = newReadStatistics()
-  let number = 0
   const batches = readSequences(options.inputs, {
     onInvalid,
     allowEmpty,
@@ -113,21 +112,50 @@ async function readStructure(run: FinishedRun, structure: InputStructure): Promi
     onInvalidRecord: (record) => leftOut.add(record, statistics.records),
     onInputRead: (index, read) => inputs.take(index, read),
   })
+  await describeRecords(batches, { options, leftOut, structure, signal })
+}
+
+export interface Description {
+  options: Pick<PredictOptions, 'expectedLength' | 'layout'> & RecordFilter
+  leftOut: LeftOut
+  structure: InputStructure
+  /** Counts to add to. */
+  stats?: RunStats
+  /** Called after each record with the number of its frames. */
+  onRecord?(frames: number): void
+  signal?: AbortSignal | undefined
+}
+
+/** Describes records with their chunks and frames, and those left out, as a run does that computes them. */
+export async function describeRecords(
+  batches: AsyncIterable<SequenceRecord[]>,
+  { options, leftOut, structure, stats, onRecord, signal }: Description,
+): Promise<void> {
+  const keepEmpty = options.layout === 'broad'
+  let number = 0
   for await (const records of batches) {
     for (const record of records) {
       const { id, source, sequence } = record
       leftOut.describe(structure, number++)
+      stats?.record(source, sequence.length)
       const filtered = filteredBy(sequence, options)
       if (filtered !== undefined) {
         structure.leftOut(id, source, filtered, sequence.length)
+        stats?.recordFiltered(sequence.length)
+        onRecord?.(0)
         continue
       }
       structure.record(id, source, sequence.length)
-      for (const { chunk, frames } of openChunks(sequence, expectedLength, { keepEmpty }))
+      let count = 0
+      for (const { chunk, frames } of openChunks(sequence, options.expectedLength, { keepEmpty })) {
         structure.chunk(frames, () => silenceOf(chunk))
+        stats?.chunk(chunk.length, frames.length)
+        count += frames.length
+      }
       structure.endRecord(record)
+      onRecord?.(count)
     }
-    signal.throwIfAborted()
+    signal?.throwIfAborted()
   }
   leftOut.describe(structure, Number.POSITIVE_INFINITY)
 }

@@ -2,7 +2,9 @@
 
 // The order in which a run works, by itself: for benchmarks and simulations.
 export { WINDOW_FRAMES } from '../batching/index.ts'
-export type { InUse } from './claim.ts'
+// What the merger of runs has in common with a run.
+export { checkNames, type InUse, refuseFilesInUse } from './claim.ts'
+export { derivedOf, describeRecords, resultsOptions } from './derived.ts'
 // What embeds windows of sequences, for those who want the embeddings alone.
 export { type BatchJournal, type EmbeddingRun, embed as embedWindow } from './embed.ts'
 export { RunInputs } from './inputs.ts'
@@ -12,5 +14,5 @@ export { describeWork, type LanguageModels, type LanguageOptions, openBackbones 
 export { emptyPart, type Part } from './part.ts'
 export { type PredictContext, predict } from './predict.ts'
 export { RecordReport } from './records.ts'
-export type { PredictResult } from './result.ts'
+export { type PredictResult, reportCalls, reportCounts, resultCounts } from './result.ts'
 export { overlapped, type Window, windowsOf, windowsUnderWay } from './windows.ts'
