@@ -11,6 +11,7 @@ const ROOMS = [
   'cli',
   'setup',
   'doctor',
+  'shards',
   'predict',
   'estimate',
   'verify',

@@ -28,6 +28,8 @@ const ManifestSchema = v.object({
   models: v.string(),
   /** Embeddings were taken over from an old run in the same folder, whose files are not ours to remove. */
   adopted: v.optional(v.boolean()),
+  /** Of runs over shards brought together: digest of what they were. */
+  merged: v.optional(v.string()),
   /** Counts of a finished run. */
   result: v.optional(v.record(v.string(), v.number())),
   /** SHA-256 of the tables of a finished run, by name. */
