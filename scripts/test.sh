@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs what the tests need (Bun and packages from npm; torch, a Triton server, MultiQC and others from PyPI and a
-# browser and a terminal from Debian into .cache) and runs every check.
+# browser, a terminal and shells from Debian into .cache) and runs every check.
 # Ends with the line "N passed, N failed".
 set -eu
 cd "$(dirname "$0")/.."
@@ -10,5 +10,6 @@ scripts/test-triton.sh
 scripts/test-multiqc.sh
 scripts/test-browser.sh
 scripts/test-terminal.sh
+scripts/test-shells.sh
 PATH="$PWD/node_modules/.bin:$PATH"
 exec node_modules/bun/bin/bun.exe scripts/check.ts

@@ -52,6 +52,8 @@ interface Definition<Own extends Options = Options> extends Omit<Help, 'name' | 
   examples: readonly Example[]
   /** @default 'none' */
   words?: Words
+  /** What a shell offers for words that are neither files nor folders. */
+  completes?: Completes
   /** Whether settings that follow from others, such as the device, are filled in and checked. @default false */
   forRun?: boolean
   /** Whether faults of environment and configuration file are what the command is about, and do not stop it. @default false */
@@ -63,6 +65,9 @@ interface Definition<Own extends Options = Options> extends Omit<Help, 'name' | 
   /** The work. Its errors are not about usage any more. */
   run(call: Call<Own>): Promise<void>
 }
+
+/** What words are, for shells that complete them. */
+type Completes = 'bundles' | readonly string[]
 
 export type Command = Definition & Help
 

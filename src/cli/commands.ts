@@ -34,6 +34,7 @@ export const COMMANDS: Readonly<Record<string, string>> = {
   doctor: 'check this machine and its set-up, and say how to mend what is wrong',
   config: 'print the effective configuration and where each value comes from',
   help: 'print the help of a command, or this list',
+  completion: 'print a script that completes commands and options in your shell',
   version: 'print the version of this program and of what it runs on',
 }
 

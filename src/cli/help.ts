@@ -119,7 +119,7 @@ export function meaningOf(option: Option): string {
 }
 
 /** What an option does in a few words. */
-function inShort(option: Option): string {
+export function inShort(option: Option): string {
   const [first = ''] = meaningOf(option).split(/; |\. | \(|, (?:which|where|whose|even|in addition)\b/)
   return plain(option.brief ?? first)
 }

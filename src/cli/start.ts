@@ -2,20 +2,24 @@ import { existsSync } from 'node:fs'
 import { runCommand } from 'citty'
 import { version } from '../../package.json' with { type: 'json' }
 import { ExitCode } from '../exit-codes.ts'
-import { longNames, type Option } from '../settings/index.ts'
 import { type Command, commonOptions, withUsage } from './command.ts'
 import { type CommandLine, readCommandLine } from './command-line.ts'
-import { COMMANDS, isGroup, loadCommand, overview } from './commands.ts'
+import { COMMANDS, loadCommand, overview } from './commands.ts'
+import { split } from './find-command.ts'
 import type { Help, HelpLength } from './help.ts'
 import { isOriginalForm } from './original-form.ts'
 import { helpText, unknownCommand } from './show-help.ts'
 import { strictCommand } from './strict.ts'
+
+/** What the scripts of `completion` ask with: no command, as nobody types it. */
+export const COMPLETE = '__complete'
 
 /**
  * Finds the command and runs it. Options of every command may stand before its name; a line without a command that looks
  * like the original's `FILE LENGTH MODEL` is one of `predict`.
  */
 export async function start(argv: readonly string[]): Promise<void> {
+  if (argv[0] === COMPLETE) return await (await import('./complete.ts')).printCandidates(argv.slice(1))
   const { before, group, word, behind } = split(argv)
   const name = `${group} ${word ?? ''}`.trim()
   const length = helpWanted(argv)
@@ -76,44 +80,6 @@ async function withoutCommand(
   process.stderr.write(helpText(overview(group, 'short'), 'short', process.stderr))
   process.exitCode = ExitCode.usage
 }
-
-interface Split {
-  /** Words before the name of the command, which are options of every command. */
-  before: readonly string[]
-  /** First word of a name of two words; empty for others. */
-  group: string
-  /** The name, or the second word of it. */
-  word: string | undefined
-  behind: readonly string[]
-}
-
-function split(argv: readonly string[]): Split {
-  const at = firstWord(argv)
-  const [before, word, behind] = [argv.slice(0, at), argv[at], argv.slice(at + 1)]
-  if (word === undefined || !isGroup(word)) return { before, group: '', word, behind }
-  const second = firstWord(behind)
-  return {
-    before: [...before, ...behind.slice(0, second)],
-    group: word,
-    word: behind[second],
-    behind: behind.slice(second + 1),
-  }
-}
-
-/** Index of the first word that is neither an option of every command nor the value of one. */
-function firstWord(argv: readonly string[]): number {
-  let at = 0
-  for (; at < argv.length; at++) {
-    const word = argv[at] ?? ''
-    if (!word.startsWith('-') || word === '-' || word === '--') break
-    if (TAKE_VALUES.includes(word)) at++
-  }
-  return at
-}
-
-const TAKE_VALUES = Object.entries<Option>(commonOptions)
-  .filter(([, { hint }]) => hint !== undefined)
-  .flatMap(([name, each]) => [`-${each.short}`, ...longNames(name, each).map((long) => `--${long}`)])
 
 /** Which help is asked for before `--`; it is shown even when the rest of the line is wrong. */
 function helpWanted(argv: readonly string[]): HelpLength | undefined {

@@ -42,6 +42,8 @@ export interface Option extends Traits {
   schema: GenericSchema<unknown, unknown>
   /** What stands for the value in the help; a switch has none. */
   hint?: string
+  /** The words that a value can be, where the hint does not list them. */
+  choices?: readonly string[]
   /** Markdown; the terminal shows it without the marks. */
   help: string
   /** Heading in the help. */
@@ -54,7 +56,7 @@ export type Options = Readonly<Record<string, Option>>
 
 /** An option with a value. `help` and `otherwise` are Markdown. */
 export function option<
-  const Value extends Pick<Option, 'hint' | 'schema'>,
+  const Value extends Pick<Option, 'hint' | 'schema' | 'choices'>,
   const More extends Traits = object,
 >(value: Value, help: string, more: More = {} as More) {
   return { ...value, help, ...more }

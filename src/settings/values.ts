@@ -103,6 +103,7 @@ export function ascending(hint: string, least: number, most: number, what: strin
 export function someOf(...words: string[]) {
   return {
     hint: 'NAME[,…]',
+    choices: words,
     schema: list(`expected names of ${words.join(', ')}`, (item) => words.includes(item)),
   }
 }
@@ -180,6 +181,7 @@ export const paths = {
 /** Broad's `--device`. */
 export const device = {
   hint: 'DEVICE',
+  choices: ['auto', 'cpu', 'cuda'],
   schema: v.pipe(
     string,
     v.regex(/^(?:auto|cpu|cuda|(?:cuda:)?\d{1,4})$/, 'expected auto, cpu, cuda, cuda:N or N'),

@@ -6,6 +6,7 @@ export default command({
   examples: [['Use the bundle whose name begins with these letters:', 'models default 5d3f']],
   notes: ['ID is the name of a bundle of the home, or the beginning of it.'],
   words: { one: 'bundle', expected: 'its name in the home' },
+  completes: 'bundles',
   options: {},
   async run({ word, logger }) {
     const { changeHome, chooseDefault, homePlace, requireBundleId } = await import('../../home/index.ts')

@@ -15,6 +15,7 @@ export default command({
   ],
   notes: ['virnucpro models show prints the whole manifest as JSON.'],
   words: A_BUNDLE,
+  completes: 'bundles',
   options: jsonOutput,
   async run({ args, word }) {
     const { findBundle, listBundles } = await import('../../home/index.ts')

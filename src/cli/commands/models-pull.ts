@@ -44,6 +44,7 @@ export default command({
     'Prints the name and the path of each model on standard output, with a tab between them.',
   ],
   words: 'more',
+  completes: PULLABLES.map(({ name }) => name),
   options,
   check({ words }) {
     modelsOf(words)

@@ -16,6 +16,7 @@ export default command({
     'A bundle that a run or a server of this user uses stays.',
   ],
   words: { one: 'bundle', expected: 'its name in the home' },
+  completes: 'bundles',
   options: section('What to remove', {
     weights: flag('also the weight files in the home that this bundle alone was made from'),
     yes: flag('do not ask', { short: 'y' }),

@@ -6,6 +6,7 @@ export default command({
   usage: ['[BUNDLE]'],
   examples: [['Print the manifest of the default bundle:', 'models show']],
   words: A_BUNDLE,
+  completes: 'bundles',
   options: {},
   async run({ word }) {
     const { openBundle } = await import('../../bundle/index.ts')

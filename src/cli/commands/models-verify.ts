@@ -10,6 +10,7 @@ export default command({
     ['Check the bundle in a folder:', 'models verify models-bf16'],
   ],
   words: A_BUNDLE,
+  completes: 'bundles',
   options: jsonOutput,
   async run({ args, word, logger, signal }) {
     const { verifyBundle } = await import('../../bundle/index.ts')
