@@ -120,6 +120,8 @@ export const FILES = {
   contigs: { folder: 'results', name: 'contigs.tsv', role: 'derived', content: 'recorded' },
   /** All chunks of all records, with coordinates. */
   chunks: { folder: 'results', name: 'chunks.tsv', role: 'derived', content: 'recorded' },
+  /** All scored frames, with coordinates, as Parquet. */
+  frameTable: { folder: 'results', name: 'frames.parquet', role: 'derived', content: 'recorded' },
   /** Records called viral, as BGZF. */
   viralFasta: { folder: 'results', name: 'viral.fasta.gz', role: 'derived', content: 'recorded' },
   /** Scored chunks for genome browsers. */

@@ -2,6 +2,8 @@
 
 // How a record is called from its chunks.
 export { type CallRule, requireOrder, ruleOf } from './call.ts'
+// The table of frames, also for programs that put several together.
+export { type FrameRow, FrameTable, readFrameTable } from './frame-table.ts'
 // What is known of records and chunks before anything is scored.
 export { InputStructure, isAboutRecord } from './structure.ts'
 // The tables.

@@ -6,6 +6,7 @@ import { DataError } from '../system/errors.ts'
 import { printable } from '../system/printable.ts'
 import type { ScoredFrames } from '../tables/index.ts'
 import { CALLS, type Call, type CallRule, Evidence, TIERS } from './call.ts'
+import { FrameTable } from './frame-table.ts'
 import { Rows, spellings } from './rows.ts'
 import {
   FILTER_REASONS,
@@ -53,8 +54,21 @@ export interface ResultsOptions {
 }
 
 /** Files of the results, in the order in which they get their names. */
-const NAMES = ['contigs', 'chunks', 'viralFasta', 'gff', 'bed'] as const satisfies (keyof OutputPaths)[]
+const NAMES = [
+  'contigs',
+  'chunks',
+  'frameTable',
+  'viralFasta',
+  'gff',
+  'bed',
+] as const satisfies (keyof OutputPaths)[]
 type Files = Readonly<Record<(typeof NAMES)[number], AtomicFile>>
+
+/** Gathers what is written to a file. */
+interface Buffered {
+  readonly isFull: boolean
+  flush(): Promise<void>
+}
 
 /** How many records were called what. */
 export type ResultsCounts = Record<Call | 'uncalled', number>
@@ -68,7 +82,8 @@ export class Results implements AsyncDisposable {
   readonly #files: Files
   readonly #contigs: Rows
   readonly #chunks: Rows
-  readonly #all: readonly Rows[]
+  readonly #frameTable: FrameTable
+  readonly #all: readonly Buffered[]
   readonly #tracks: Tracks
   readonly #fasta: ViralFasta
   /** Compresses it. */
@@ -92,14 +107,31 @@ export class Results implements AsyncDisposable {
   #isLast = false
   #source = ''
   #sourceBytes: Uint8Array = new Uint8Array()
+  /** The row of a frame, for all of them. */
+  readonly #row = {
+    name: '',
+    chunk: 0,
+    start: 0,
+    end: 0,
+    frame: 'F1' as FrameName,
+    virus: 0,
+    others: 0,
+    file: '',
+  }
 
-  private constructor(files: Files, structure: InputStructure, options: ResultsOptions) {
+  private constructor(
+    files: Files,
+    frameTable: FrameTable,
+    structure: InputStructure,
+    options: ResultsOptions,
+  ) {
     this.#files = files
     this.#bgzf = new BgzfSink(files.viralFasta)
     this.#contigs = new Rows(files.contigs)
     this.#chunks = new Rows(files.chunks)
     const [fasta, gff, bed] = [new Rows(this.#bgzf), new Rows(files.gff), new Rows(files.bed)]
-    this.#all = [this.#contigs, this.#chunks, fasta, gff, bed]
+    this.#frameTable = frameTable
+    this.#all = [this.#contigs, this.#chunks, frameTable, fasta, gff, bed]
     this.#record = structure.read()
     this.#tracks = new Tracks(gff, bed, this.#record, options.viralGap, options.minScore)
     this.#fasta = new ViralFasta(fasta, this.#record, structure.kept.read())
@@ -116,7 +148,8 @@ export class Results implements AsyncDisposable {
     await using opened = new AsyncDisposableStack()
     const files: Partial<Record<keyof Files, AtomicFile>> = {}
     for (const name of NAMES) files[name] = opened.use(await AtomicFile.create(paths[name]))
-    const results = new Results(files as Files, structure, options)
+    const frameTable = await FrameTable.begin(files.frameTable as AtomicFile, options)
+    const results = new Results(files as Files, frameTable, structure, options)
     await results.#writeHeaders()
     opened.move()
     return results
@@ -156,6 +189,7 @@ export class Results implements AsyncDisposable {
     const { ids } = this.#frames
     if (this.#at < ids.length) throw new DataError(`the frame ${ids[this.#at]} is of no record of the input`)
     for (const rows of this.#all) await rows.flush()
+    await this.#frameTable.end()
     await this.#bgzf.end()
     for (const name of NAMES) await this.#files[name].commit()
   }
@@ -200,12 +234,12 @@ export class Results implements AsyncDisposable {
   *#cut(): Generator<'more' | 'full', void> {
     const { length } = this.#record
     const rows = this.#chunks
+    const row = this.#row
     this.#evidence.clear()
     if (this.#silent.size > 0) this.#silent.clear()
     this.#failed = 0
-    let prefix: string | undefined
     let chunks = 0
-    let isOpen = false
+    let prefix: string | undefined
     for (const { index, start, end } of eachChunk(length, this.#options.chunkLength)) {
       chunks++
       const byte = this.#record.chunk()
@@ -218,18 +252,28 @@ export class Results implements AsyncDisposable {
       rows.whole(frames)
       if (frames === 0) this.#silentChunk(silenceIn(byte))
       else {
-        isOpen = true
-        prefix ??= `${this.#record.id.toString('utf8', 0, this.#record.idBytes)}_chunk_`
+        prefix ??= this.#beginFrames()
+        row.chunk = index
+        row.start = start + 1
+        row.end = end
         this.#scoredChunk(byte, prefix + index)
         const { frame, virus, others } = this.#best
         if (frame !== undefined) this.#tracks.chunk(index, start, end, frame, virus, others)
       }
       this.#endRow(rows)
-      if (rows.isFull) yield 'full'
+      if (rows.isFull || this.#frameTable.isFull) yield 'full'
     }
     this.#tracks.endRecord()
     this.#contig(chunks)
-    if (isOpen) yield* this.#kept()
+    if (prefix !== undefined) yield* this.#kept()
+  }
+
+  /** For a record with a frame. @returns how the ids of its chunks begin */
+  #beginFrames(): string {
+    const { id, idBytes, source } = this.#record
+    this.#row.name = id.toString('utf8', 0, idBytes)
+    if (this.#options.hasFiles) this.#row.file = printable(source)
+    return `${this.#row.name}_chunk_`
   }
 
   *#kept(): Generator<'full', void> {
@@ -272,6 +316,7 @@ export class Results implements AsyncDisposable {
   #takeScores(byte: number, id: string): number {
     const { ids, scores } = this.#frames
     const best = this.#best
+    const row = this.#row
     let failed = 0
     best.frame = undefined
     best.virus = best.others = -1
@@ -285,9 +330,14 @@ export class Results implements AsyncDisposable {
       }
       const at = 2 * this.#at++
       const [virus, others] = [scores[at + 1] as number, scores[at] as number]
-      // Neither where it is NaN: Broad's fork has frames without a residue.
+      // Broad's fork has frames without a residue.
+      if (Number.isNaN(virus)) continue
+      row.frame = frame
+      row.virus = virus
+      row.others = others
+      this.#frameTable.add(row)
       if (others > best.others) best.others = others
-      if (virus <= best.virus || Number.isNaN(virus)) continue
+      if (virus <= best.virus) continue
       best.virus = virus
       best.frame = frame
     }

@@ -14,13 +14,14 @@ import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import { randomSource } from '../../../scripts/support/random.ts'
 import { temporaryFolder } from '../../../scripts/support/temporary.ts'
+import { readFrameTable } from '../../../src/results/index.ts'
 import { virnucpro } from '../../support/cli.ts'
 
 setDefaultTimeout(120_000)
 
 const folder = temporaryFolder()
 const COMPUTE = '--bundle demo --backend onnx -e 300 --sequences-per-file 7 --no-progress'.split(' ')
-const NAMES = ['contigs.tsv', 'chunks.tsv', 'viral.fasta.gz', 'chunks.gff3', 'viral.bed']
+const NAMES = ['contigs.tsv', 'chunks.tsv', 'frames.parquet', 'viral.fasta.gz', 'chunks.gff3', 'viral.bed']
 const OPEN = 'GCTGCAGCC'.repeat(10)
 
 /** Contigs of up to 12 chunks, half of whose chunks have no open frame, a reason for each kind of silence, and faults. */
@@ -153,7 +154,40 @@ test('with several inputs the last column says which one a record is from', asyn
     'b two.fa',
   ])
   expect(chunks.map(({ seq_name, file }) => `${seq_name} ${file}`)).toEqual(['a one.fa', 'b two.fa'])
+  for await (const rows of readFrameTable(folder.join('several/in_results/frames.parquet')))
+    expect([...new Set(rows.map(({ name, file }) => `${name} ${file}`))]).toEqual(['a one.fa', 'b two.fa'])
 })
+
+test.each(['vanilla', 'broad'] as const)(
+  '%s: the frames are those of the other table, to the last digit, with their places',
+  async (layout) => {
+    const output = join(finished, layout)
+    const { chunks } = resultsIn(output)
+    const places = new Map(
+      chunks.map(({ seq_name, chunk, start, end }) => [
+        `${seq_name}_chunk_${chunk}`,
+        { name: seq_name, chunk: Number(chunk), start: Number(start), end: Number(end) },
+      ]),
+    )
+    const expected = readFileSync(join(output, 'in_merged/prediction_results.txt'), 'utf8')
+      .trimEnd()
+      .split('\n')
+      .slice(2)
+      .map((line) => line.split('\t') as [string, string, string, string])
+      // Broad's fork has frames without a residue, which get no score.
+      .filter(([, , others]) => others !== 'nan')
+      .map(([id, , others, virus]) => ({
+        ...places.get(id.slice(0, -2)),
+        frame: id.slice(-2),
+        virus: Math.fround(Number(virus)),
+        others: Math.fround(Number(others)),
+      }))
+    const found: unknown[] = []
+    for await (const rows of readFrameTable(join(output, 'in_results/frames.parquet'))) found.push(...rows)
+    expect(found.length).toBeGreaterThan(50)
+    expect(found).toEqual(expected)
+  },
+)
 
 test('the records called viral are in a FASTA with their descriptions', async () => {
   const output = join(finished, 'vanilla')

@@ -1,0 +1,203 @@
+import { open } from 'node:fs/promises'
+import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
+import type { AsyncBuffer, SchemaElement } from 'hyparquet'
+import type { ByteWriter, ParquetWriter } from 'hyparquet-writer'
+import { version } from '../../package.json' with { type: 'json' }
+import type { FrameName } from '../sequence/index.ts'
+import type { ByteSink } from '../system/atomic.ts'
+import { DataError } from '../system/errors.ts'
+import { ReadError } from '../system/system-error.ts'
+import { FRAMES } from './structure.ts'
+
+/** Version of the columns. */
+const FORMAT = '1'
+/** Rows of a group: what is in memory at once. */
+const GROUP_ROWS = 1 << 16
+const ZSTD_LEVEL = { params: { [constants.ZSTD_c_compressionLevel]: 1 } }
+
+const TEXT = { type: 'BYTE_ARRAY', converted_type: 'UTF8', logical_type: { type: 'STRING' } } as const
+/** Of every column; `file` is there with several inputs only. */
+const COLUMNS = {
+  seq_name: TEXT,
+  chunk: { type: 'INT64' },
+  start: { type: 'INT64' },
+  end: { type: 'INT64' },
+  strand: TEXT,
+  frame: TEXT,
+  virus_score: { type: 'FLOAT' },
+  others_score: { type: 'FLOAT' },
+  file: TEXT,
+} as const satisfies Readonly<Record<string, Omit<SchemaElement, 'name'>>>
+type Column = keyof typeof COLUMNS
+
+/** A scored frame, and the chunk that it is of. */
+export interface FrameRow {
+  /** Id of the record. */
+  name: string
+  /** Number of the chunk, from 1. */
+  chunk: number
+  /** Place of the chunk on the record, from 1, both inclusive. */
+  start: number
+  end: number
+  frame: FrameName
+  /** Scores, float32. */
+  virus: number
+  others: number
+  /** Input of the record; with several inputs only. */
+  file?: string
+}
+
+export interface FrameTableOptions {
+  /** Whether there is a column for the input of a record. */
+  hasFiles: boolean
+  /** Warning of a demonstration, for the metadata. */
+  stamp: string | undefined
+}
+
+/** The table of frames as Parquet, a group of rows in memory at a time. */
+export class FrameTable {
+  readonly #sink: ByteSink
+  readonly #bytes: ByteWriter
+  readonly #parquet: ParquetWriter
+  readonly #columns: readonly Column[]
+  #rows = 0
+  readonly #data = {
+    seq_name: new Array<string>(GROUP_ROWS),
+    chunk: new BigInt64Array(GROUP_ROWS),
+    start: new BigInt64Array(GROUP_ROWS),
+    end: new BigInt64Array(GROUP_ROWS),
+    strand: new Array<string>(GROUP_ROWS),
+    frame: new Array<string>(GROUP_ROWS),
+    virus_score: new Float32Array(GROUP_ROWS),
+    others_score: new Float32Array(GROUP_ROWS),
+    file: new Array<string>(GROUP_ROWS),
+  } satisfies Record<Column, unknown>
+
+  private constructor(
+    sink: ByteSink,
+    { ByteWriter, ParquetWriter }: typeof import('hyparquet-writer'),
+    { hasFiles, stamp }: FrameTableOptions,
+  ) {
+    this.#sink = sink
+    this.#bytes = new ByteWriter()
+    this.#columns = (Object.keys(COLUMNS) as Column[]).filter((name) => hasFiles || name !== 'file')
+    this.#parquet = new ParquetWriter({
+      writer: this.#bytes,
+      schema: [
+        { name: 'frames', num_children: this.#columns.length },
+        ...this.#columns.map((name) => ({ name, ...COLUMNS[name], repetition_type: 'REQUIRED' as const })),
+      ],
+      codec: 'ZSTD',
+      compressors: { ZSTD: (bytes) => zstdCompressSync(bytes, ZSTD_LEVEL) },
+      // Rows are in the order of the input: a range of values rules out no group.
+      statistics: false,
+      createdBy: `virnucpro version ${version}`,
+      kvMetadata: [
+        { key: 'virnucpro.frames', value: FORMAT },
+        { key: 'virnucpro.version', value: version },
+        ...(stamp === undefined ? [] : [{ key: 'virnucpro.demonstration', value: stamp }]),
+      ],
+    })
+  }
+
+  static async begin(sink: ByteSink, options: FrameTableOptions): Promise<FrameTable> {
+    return new FrameTable(sink, await import('hyparquet-writer'), options)
+  }
+
+  /** Whether it is time to {@link flush}: there may be no room for the frames of another chunk. */
+  get isFull(): boolean {
+    return this.#rows + FRAMES.length > GROUP_ROWS
+  }
+
+  add({ name, chunk, start, end, frame, virus, others, file = '' }: FrameRow): void {
+    const data = this.#data
+    const row = this.#rows++
+    data.seq_name[row] = name
+    data.chunk[row] = BigInt(chunk)
+    data.start[row] = BigInt(start)
+    data.end[row] = BigInt(end)
+    data.strand[row] = frame.startsWith('F') ? '+' : '-'
+    data.frame[row] = frame
+    data.virus_score[row] = virus
+    data.others_score[row] = others
+    data.file[row] = file
+  }
+
+  /** Writes the rows in memory as a group. */
+  async flush(): Promise<void> {
+    const rows = this.#rows
+    if (rows === 0) return
+    const columnData = this.#columns.map((name) => {
+      const data = this.#data[name]
+      return {
+        name,
+        data: Array.isArray(data) ? data.slice(0, rows) : data.subarray(0, rows),
+        offsetIndex: false,
+      }
+    })
+    await this.#parquet.write({ columnData, rowGroupSize: rows })
+    this.#rows = 0
+    await this.#drain()
+  }
+
+  /** Writes what is left and the end of the file. */
+  async end(): Promise<void> {
+    await this.flush()
+    await this.#parquet.finish()
+    await this.#drain()
+  }
+
+  async #drain(): Promise<void> {
+    const bytes = this.#bytes.getBytes()
+    this.#bytes.index = 0
+    await this.#sink.write(bytes)
+  }
+}
+
+/**
+ * The rows of a table of frames in their order, a group at a time.
+ *
+ * @throws DataError when the file is no such table; ReadError when it cannot be read
+ */
+export async function* readFrameTable(path: string): AsyncGenerator<FrameRow[]> {
+  const { parquetMetadataAsync, parquetReadObjects } = await import('hyparquet')
+  await using handle = await open(path).catch((error) => {
+    throw new ReadError(path, error)
+  })
+  const { size } = await handle.stat()
+  const file: AsyncBuffer = {
+    byteLength: size,
+    async slice(start, end = size) {
+      const bytes = new Uint8Array(end - start)
+      await handle.read(bytes, 0, bytes.length, start)
+      return bytes.buffer
+    },
+  }
+  const metadata = await parquetMetadataAsync(file).catch((cause) => {
+    throw new DataError(`${path} is not a whole Parquet file: ${(cause as Error).message}`, { cause })
+  })
+  const format = metadata.key_value_metadata?.find(({ key }) => key === 'virnucpro.frames')?.value
+  if (format !== FORMAT) throw new DataError(`${path} is no table of frames of this version`)
+  let rowStart = 0
+  for (const { num_rows } of metadata.row_groups) {
+    const rowEnd = rowStart + Number(num_rows)
+    const rows = await parquetReadObjects({
+      file,
+      metadata,
+      rowStart,
+      rowEnd,
+      compressors: { ZSTD: (bytes) => zstdDecompressSync(bytes) },
+    })
+    yield (rows as Readonly<Record<Column, never>>[]).map((row) => ({
+      name: row.seq_name,
+      chunk: Number(row.chunk),
+      start: Number(row.start),
+      end: Number(row.end),
+      frame: row.frame,
+      virus: row.virus_score,
+      others: row.others_score,
+      ...(row.file !== undefined && { file: row.file }),
+    }))
+    rowStart = rowEnd
+  }
+}
