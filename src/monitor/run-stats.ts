@@ -67,13 +67,18 @@ export class RunStats {
   framesToCompute = 0
   /** Whether no frame is to come any more. */
   inputRead = false
+  readonly #all: RunStats | undefined
   readonly #expectedLength: number
   readonly #sources: readonly string[]
   #input = 0
   #filteredBases = 0
 
-  /** @param inputs - as given, in the order they are read in */
-  constructor(inputs: readonly string[], expectedLength: number) {
+  /**
+   * @param inputs - as given, in the order they are read in
+   * @param all - of all runs that are computed together: what goes on is counted there, too
+   */
+  constructor(inputs: readonly string[], expectedLength: number, all?: RunStats) {
+    this.#all = all
     this.#expectedLength = expectedLength
     this.#sources = inputs.map((path) => (path === '-' ? '<stdin>' : path))
     this.inputs = inputs.map(() => zeros(INPUT_COUNTS))
@@ -86,6 +91,7 @@ export class RunStats {
 
   /** @param source - the record's own; an input without a record is passed over */
   record(source: string, bases: number): void {
+    this.#all?.record(source, bases)
     while (this.#sources[this.#input] !== source && this.#input < this.#sources.length - 1) this.#input++
     for (const counts of this.#current()) {
       counts.records++
@@ -102,6 +108,7 @@ export class RunStats {
 
   /** A chunk of the record last added. */
   chunk(bases: number, frames: number): void {
+    this.#all?.chunk(bases, frames)
     for (const counts of this.#current()) {
       counts.chunks++
       if (frames === 0) counts.chunksWithoutFrame++
@@ -110,8 +117,15 @@ export class RunStats {
     this.lengths.chunks.add(bases)
   }
 
-  #current() {
-    return [this.counts, this.inputs[this.#input] as InputCounts]
+  #current(): readonly InputCounts[] {
+    const input = this.inputs[this.#input]
+    return input === undefined ? [this.counts] : [this.counts, input]
+  }
+
+  /** Frames of a part that has been read. */
+  framesPrepared(frames: number): void {
+    this.#all?.framesPrepared(frames)
+    this.frames.prepared += frames
   }
 
   /**
@@ -132,6 +146,7 @@ export class RunStats {
 
   /** Frames of a part that is over, whether this process or an earlier one has computed it. */
   framesDone(frames: number, before = false): void {
+    this.#all?.framesDone(frames, before)
     this.frames.done += frames
     if (before) this.counts.framesDoneBefore += frames
   }
@@ -186,6 +201,12 @@ export class ModelStats implements ModelCounts {
     this.tokensLeft += all
   }
 
+  /** Adds what one run has of a batch that was computed for several. */
+  computed(share: ModelCounts): void {
+    this.batches++
+    for (const name of MODEL_COUNTS) this[name] += share[name]
+  }
+
   /** @returns what ends the batch; without an argument it was given up */
   started(plannedTokens: number): (done?: ModelCounts) => void {
     this.waiting--
@@ -193,9 +214,7 @@ export class ModelStats implements ModelCounts {
     return (done) => {
       this.inFlight--
       this.tokensLeft -= plannedTokens
-      if (done === undefined) return
-      this.batches++
-      for (const name of MODEL_COUNTS) this[name] += done[name]
+      if (done !== undefined) this.computed(done)
     }
   }
 }

@@ -3,23 +3,32 @@ import type { OutputPaths } from '../layout/index.ts'
 import type { RunMonitor, RunStats } from '../monitor/index.ts'
 import type { InputStructure, ResultsCounts } from '../results/index.ts'
 import type { PredictOptions } from '../settings/index.ts'
-import type { WarningKeeper } from '../system/logger.ts'
+import type { Logger, WarningKeeper } from '../system/logger.ts'
 import type { FailureList } from './failures.ts'
 import type { RunInputs } from './inputs.ts'
 import type { RunModels } from './models.ts'
 import type { RecordReport } from './records.ts'
 
-/** What all phases of a run work with. */
-export interface Run {
+/** What the runs share that are computed together. */
+export interface Session {
+  readonly models: RunModels
+  readonly monitor: RunMonitor
+  /** Of all of them. */
+  readonly stats: RunStats
+  readonly logger: Logger
+  readonly signal: AbortSignal
+}
+
+/** What all phases of a run work with. One that is computed alone is a session of its own. */
+export interface Run extends Session {
   readonly options: PredictOptions
   readonly paths: OutputPaths
-  readonly models: RunModels
   readonly inputs: RunInputs
   readonly folder: RunFolder
   readonly record: FileRecord
   readonly lock: RunLock
+  /** Of this run alone. */
   readonly stats: RunStats
-  readonly monitor: RunMonitor
   /** Records left out or unusual. */
   readonly records: RecordReport
   /** What the input holds besides what is computed. */
@@ -30,7 +39,6 @@ export interface Run {
   readonly failures: FailureList
   readonly started: Date
   readonly logger: WarningKeeper
-  readonly signal: AbortSignal
 }
 
 /** A part that could not be computed, and how many of its frames are missing. */

@@ -2,48 +2,62 @@ import { padBatch } from '../batching/index.ts'
 import { MODELS, type ModelName } from '../bundle/index.ts'
 import { type AdoptedVectors, type Journal, type JournalEntry, REFUSED } from '../checkpoint/index.ts'
 import type { Computed, Dispatcher } from '../dispatch/index.ts'
-import type { RunMonitor, RunStats } from '../monitor/index.ts'
+import type { ModelCounts, RunMonitor, RunStats } from '../monitor/index.ts'
 import { areFinite } from '../system/finite.ts'
 import type { Logger } from '../system/logger.ts'
 import { count } from '../text/numbers.ts'
-import { type EmbeddedPart, ModelWork, type PlannedBatch, type WindowPart } from './model-work.ts'
+import { type EmbeddedPart, ModelWork, type PlannedBatch } from './model-work.ts'
 import type { LanguageModels } from './models.ts'
+import type { BatchJournal, Owner } from './owner.ts'
 import type { Part } from './part.ts'
-import type { Window } from './windows.ts'
+import type { Window, WindowPart } from './windows.ts'
 
-/** Where the embeddings of finished batches are kept. */
-export interface BatchJournal extends AsyncDisposable {
-  append(entry: JournalEntry): void
-  remove(): Promise<void>
-}
-
-/** What of a run has to do with its embeddings. */
-export interface EmbeddingRun<Kept extends BatchJournal = Journal> {
-  readonly folder: {
-    /** @param visit - is given every entry that an interrupted run left */
-    openJournal(first: number, visit: (entry: JournalEntry) => void): Promise<Kept>
-    removeJournal(first: number): Promise<void>
-  }
-  readonly models: Pick<LanguageModels, 'backend' | 'inputs'>
-  readonly monitor: Pick<RunMonitor, 'checkpointWritten'>
-  readonly stats: RunStats
-  readonly logger: Logger
-}
-
-/** What the windows of a run share. */
+/** What the windows of a session share. */
 export interface Embedding {
   /** Waits for what computes to be ready. */
   dispatcher(): Promise<Dispatcher>
-  /** Embeddings of another program's run. */
-  adopted: AdoptedVectors | undefined
   /** Closes what is left open. */
   journals: AsyncDisposableStack
 }
 
-/** The parts of a window that were not done, and the journal to remove once they are. */
-export interface EmbeddedWindow<Kept extends BatchJournal = Journal> {
-  parts: readonly EmbeddedPart[]
-  journal: Kept | undefined
+/** The journal of each run in a window that has something to compute there. */
+type Journals<Of, Kept extends BatchJournal> = ReadonlyMap<Of, Kept>
+
+/** A window when its batches are over. */
+export interface EmbeddedWindow<Of, Kept extends BatchJournal> {
+  /** All of it. */
+  parts: readonly WindowPart<Of>[]
+  /** Those that were not done. */
+  embedded: readonly EmbeddedPart<Of>[]
+  /** To be removed once they are. */
+  journals: Journals<Of, Kept>
+}
+
+/** What computes, and who hears of it. */
+export interface EmbeddingSession {
+  readonly models: Pick<LanguageModels, 'backend' | 'inputs'>
+  readonly monitor: Pick<RunMonitor, 'checkpointWritten'>
+  /** Of all runs together. */
+  readonly stats: RunStats
+  readonly logger: Logger
+}
+
+/** A run whose windows no other shares. */
+export type EmbeddingRun<Kept extends BatchJournal = Journal> = EmbeddingSession & Owner<Kept>
+
+/**
+ * Embeds a window of a run that is computed alone; see {@link embed}.
+ *
+ * @returns the parts that were not done, and the journal to remove once they are
+ */
+export async function embedWindow<Kept extends BatchJournal>(
+  run: EmbeddingRun<Kept>,
+  embedding: Embedding,
+  { parts, last }: Window,
+): Promise<{ parts: readonly EmbeddedPart[]; journal: Kept | undefined }> {
+  const window = { parts: parts.map((part) => ({ ...part, of: run })), last }
+  const { embedded, journals } = await embed<EmbeddingRun<Kept>, Kept>(run, embedding, window)
+  return { parts: embedded, journal: journals.get(run) }
 }
 
 /**
@@ -54,74 +68,100 @@ export interface EmbeddedWindow<Kept extends BatchJournal = Journal> {
  * windows; a second window is prepared and sent while the first is computed, so that the backend never waits. A sequence
  * that the model refuses again and again fails alone; its part is computed once more by the next run.
  *
- * @throws anything but `InferenceError`: a full disk, a stopped run or a lost server ends the run
+ * @throws anything but `InferenceError`: a full disk, a stopped run or a lost server ends all runs
  */
-export async function embed<Kept extends BatchJournal>(
-  run: EmbeddingRun<Kept>,
+export async function embed<Of extends Owner<Kept>, Kept extends BatchJournal>(
+  session: EmbeddingSession,
   embedding: Embedding,
-  { parts: window, last }: Window,
-): Promise<EmbeddedWindow<Kept>> {
-  const { folder, logger, models, stats } = run
-  const first = window[0]?.part.number ?? 0
+  { parts: window, last }: Window<Of>,
+): Promise<EmbeddedWindow<Of, Kept>> {
+  const { logger, models, stats } = session
   const toCompute = window.filter(({ done }) => !done)
   const planned = () => {
     stats.framesPlanned += framesIn(window)
     stats.framesToCompute += framesIn(toCompute)
   }
-  if (toCompute.length === 0) {
-    planned()
-    await folder.removeJournal(first)
-    return { parts: [], journal: undefined }
-  }
   const { backend, inputs } = models
   const width = inputs.reduce((sum, { model }) => sum + backend.dimension(model), 0)
-  const targets = window.map(({ part, done }) => ({
+  const targets = window.map(({ of, part, done }) => ({
     part,
-    target: done ? undefined : newlyEmbedded(part, width),
+    target: done || of === undefined ? undefined : newlyEmbedded(of, part, width),
   }))
+  const embedded = targets.flatMap(({ target }) => target ?? [])
+  if (embedded.length === 0) {
+    planned()
+    return { parts: window, embedded, journals: await openJournals<Of, Kept>(window, embedding, []) }
+  }
   const works = inputs.map((input) => new ModelWork(input, backend.dimension(input.model), width, targets))
-  const journal = embedding.journals.use(
-    await folder.openJournal(first, (entry) =>
-      works.find(({ input }) => input.model === entry.model)?.recall(entry),
-    ),
-  )
+  const journals = await openJournals<Of, Kept>(window, embedding, works)
   let unplanned = works.length
   const onPlanned = () => {
     if (--unplanned === 0) planned()
   }
-  for (const work of works) if (embedding.adopted === undefined && work.isIncomplete) work.encode()
+  // Those of a run with embeddings of another program share their windows with no other.
+  const adopted = window.find(({ of }) => of?.adopted !== undefined)?.of
+  for (const work of works) if (adopted === undefined && work.isIncomplete) work.encode()
+  const first = window[0]?.part.number ?? 0
   logger.note?.(`parts from ${first} on: ${count(framesIn(toCompute), 'frame')} prepared`)
   const dispatcher = await embedding.dispatcher()
-  const { adopted } = embedding
   // It waits for the other model's batch under way too: nothing may run on behind the caller's back.
   await Promise.all(
-    works.map((work) => embedModel(run, { dispatcher, adopted }, work, last, journal, onPlanned)),
+    works.map((work) => embedModel(session, { dispatcher, adopted, journals, last }, work, onPlanned)),
   )
   dispatcher.throwIfStopped()
-  return { parts: targets.flatMap(({ target }) => target ?? []), journal }
+  return { parts: window, embedded, journals }
 }
 
-function newlyEmbedded(part: Part, width: number): EmbeddedPart {
+function newlyEmbedded<Of extends Owner<BatchJournal>>(of: Of, part: Part, width: number): EmbeddedPart<Of> {
   const features = new Float32Array(part.ids.length * width)
-  return { part, features, failed: [], begun: undefined, batches: new Map() }
+  return { of, part, features, failed: [], begun: undefined, batches: new Map() }
 }
 
-function framesIn(parts: readonly WindowPart[]): number {
+/** Recalls what an earlier start has computed of a window. A run has one journal for each window that has parts of it. */
+async function openJournals<Of extends Owner<Kept>, Kept extends BatchJournal>(
+  window: readonly WindowPart<Of>[],
+  embedding: Embedding,
+  works: readonly ModelWork[],
+): Promise<Journals<Of, Kept>> {
+  const journals = new Map<Of, Kept>()
+  for (const [of, parts] of Map.groupBy(window, ({ of }) => of)) {
+    if (of === undefined) continue
+    const { folder } = of
+    const first = parts[0]?.part.number ?? 0
+    if (parts.every(({ done }) => done)) {
+      await folder.removeJournal(first)
+      continue
+    }
+    const journal = await folder.openJournal(first, (entry) =>
+      works.find(({ input }) => input.model === entry.model)?.recall(entry),
+    )
+    journals.set(of, embedding.journals.use(journal))
+  }
+  return journals
+}
+
+function framesIn(parts: readonly WindowPart<unknown>[]): number {
   return parts.reduce((sum, { part }) => sum + part.ids.length, 0)
 }
 
+interface ModelTask {
+  dispatcher: Dispatcher
+  /** The run of the window that has embeddings of another program. */
+  adopted: Owner<BatchJournal> | undefined
+  journals: Journals<Owner<BatchJournal>, BatchJournal>
+  last: boolean
+}
+
 async function embedModel(
-  { monitor, stats, logger }: Omit<EmbeddingRun, 'folder'>,
-  { dispatcher, adopted }: { dispatcher: Dispatcher; adopted: AdoptedVectors | undefined },
+  { monitor, stats, logger }: EmbeddingSession,
+  { dispatcher, adopted, journals, last }: ModelTask,
   work: ModelWork,
-  last: boolean,
-  journal: BatchJournal,
   onPlanned: () => void,
 ): Promise<void> {
   try {
     // Both models count at the same time: what is added must not be awaited within the sum.
-    const taken = adopted === undefined ? 0 : await adopt(work, adopted)
-    stats.counts.adoptedSequences += taken
+    const taken = adopted?.adopted === undefined ? 0 : await adopt(work, adopted.adopted)
+    if (adopted !== undefined) adopted.stats.counts.adoptedSequences += taken
     const plan = work.isIncomplete ? work.plan(last) : []
     const { model, padId } = work.input
     stats.models[model].planned(plan.map(tokensOf))
@@ -132,7 +172,8 @@ async function embedModel(
         return padBatch(batch.rows, padId)
       }
       return dispatcher.compute({ model, tokens: tokensOf(batch), pad }, (computed) => {
-        keep(work, batch, journal, computed)
+        keep(work, batch, journals, computed)
+        share(work, batch, computed, stats)
         note(logger, model, batch, computed)
         if (computed.vectors !== undefined) monitor.checkpointWritten()
       })
@@ -160,27 +201,68 @@ async function adopt(work: ModelWork, adopted: AdoptedVectors): Promise<number> 
 function keep(
   work: ModelWork,
   { groups }: PlannedBatch,
-  journal: BatchJournal,
-  { vectors, refused }: Computed,
+  journals: ModelTask['journals'],
+  computed: Computed,
 ): void {
+  const { vectors, refused } = computed
   const { dimension } = work
   const { model } = work.input
   for (const [row, reason] of refused) work.fail(groups[row]!, MODELS[model].label, reason)
-  const keysOf = (of: typeof groups) => Buffer.concat(of.map(({ key }) => key))
-  const fresh = groups.filter((group, row) => refused.has(row) && !group.refused)
-  if (fresh.length > 0)
-    journal.append({ model, keys: keysOf(fresh), vectors: new Float32Array(), dimension: REFUSED })
+  const rows = groups.map((group, row) => ({ group, row }))
+  const fresh = rows.filter(({ group, row }) => refused.has(row) && !group.refused)
+  append(journals, fresh, (keys) => ({ model, keys, vectors: new Float32Array(), dimension: REFUSED }))
   if (vectors === undefined) return
-  const kept = new Float32Array((groups.length - refused.size) * dimension)
-  let to = 0
-  for (const [row, group] of groups.entries()) {
-    if (refused.has(row)) continue
-    const vector = vectors.subarray(row * dimension, (row + 1) * dimension)
-    work.fill(group, vector)
-    kept.set(vector, to++ * dimension)
+  const vectorOf = (row: number) => vectors.subarray(row * dimension, (row + 1) * dimension)
+  const taken = rows.filter(({ row }) => !refused.has(row))
+  for (const { group, row } of taken) work.fill(group, vectorOf(row))
+  append(journals, taken, (keys, some) => {
+    const kept = new Float32Array(some.length * dimension)
+    for (const [at, { row }] of some.entries()) kept.set(vectorOf(row), at * dimension)
+    return { model, keys, vectors: kept, dimension }
+  })
+}
+
+interface Row {
+  group: PlannedBatch['groups'][number]
+  row: number
+}
+
+/** Writes to the journal of each run what it has of some rows: each can be continued by itself. */
+function append(
+  journals: ModelTask['journals'],
+  rows: readonly Row[],
+  entryOf: (keys: Buffer, rows: readonly Row[]) => JournalEntry,
+): void {
+  for (const [of, journal] of journals) {
+    const its =
+      journals.size === 1
+        ? rows
+        : rows.filter(({ group }) => group.slots.some(({ target }) => target.of === of))
+    if (its.length > 0) journal.append(entryOf(Buffer.concat(its.map(({ group }) => group.key)), its))
   }
-  const taken = groups.filter((_, row) => !refused.has(row))
-  journal.append({ model, keys: keysOf(taken), vectors: kept, dimension })
+}
+
+/** Counts a batch for the runs that share it. A sequence that several have counts for the first. */
+function share(
+  { input: { model } }: ModelWork,
+  { groups, rows }: PlannedBatch,
+  { vectors, refused }: Computed,
+  all: RunStats,
+): void {
+  if (vectors === undefined) return
+  const width = rows.reduce((longest, { length }) => Math.max(longest, length), 0)
+  const shares = new Map<RunStats, ModelCounts>()
+  for (const [row, { slots }] of groups.entries()) {
+    const stats = slots[0]?.target.of.stats
+    if (stats === undefined || stats === all) continue
+    const its = shares.get(stats) ?? { sequences: 0, tokens: 0, paddedTokens: 0 }
+    shares.set(stats, its)
+    its.paddedTokens += width
+    if (refused.has(row)) continue
+    its.sequences++
+    its.tokens += rows[row]?.length ?? 0
+  }
+  for (const [stats, its] of shares) stats.models[model].computed(its)
 }
 
 /** What the log says of a batch: where it was computed, for each of its parts, and what was refused. */

@@ -1,33 +1,16 @@
 import { dedupe, planBatches } from '../batching/index.ts'
-import { MODELS, type ModelName } from '../bundle/index.ts'
+import { MODELS } from '../bundle/index.ts'
 import { type FailedPart, type JournalEntry, KEY_BYTES, REFUSED } from '../checkpoint/index.ts'
 import { areFinite } from '../system/finite.ts'
 import type { FailedFrame } from './failures.ts'
+import type { ModelInput } from './model-input.ts'
+import type { BatchJournal, Owner } from './owner.ts'
 import type { Part } from './part.ts'
 
-export interface BatchLimits {
-  tokenBudget: number
-  /** Most sequences of a batch; undefined for no limit. */
-  maxSequences: number | undefined
-  /** Whether the last batches of a run shrink; see `BatchOptions.taper`. */
-  tapers: boolean
-}
-
-/** How one model reads the frames of a part. */
-export interface ModelInput {
-  model: ModelName
-  /** First column of this model's embedding in a row of features. */
-  column: number
-  /** How large its batches may be; asked when they are planned, since the backend may be starting before. */
-  limits(): BatchLimits
-  padId: number
-  /** The sequence of a frame that this model embeds. An empty one gets a row of NaN. */
-  sequences(part: Part): readonly Uint8Array[]
-  encode(sequence: Uint8Array): Int32Array
-}
-
 /** A part whose features are being filled in. */
-export interface EmbeddedPart {
+export interface EmbeddedPart<Of = Owner<BatchJournal>> {
+  /** Whose it is. */
+  of: Of
   part: Part
   /** Row-major [frames, width]: DNABERT-S then ESM-2. */
   features: Float32Array
@@ -37,12 +20,6 @@ export interface EmbeddedPart {
   begun: number | undefined
   /** Batches with a sequence of it, by where they were computed. */
   readonly batches: Map<string, number>
-}
-
-/** A part of a window; one that an earlier run finished takes part in the planning only. */
-export interface WindowPart {
-  part: Part
-  done: boolean
 }
 
 /** Equal sequences of a window: computed once, for all frames that have them. */

@@ -23,7 +23,7 @@ import { count } from '../text/numbers.ts'
 import { openBackend } from './backend.ts'
 import { chooseWay } from './choose-way.ts'
 import { chooseClassifier, describeClassifier, type RunClassifier } from './classifier.ts'
-import type { ModelInput } from './model-work.ts'
+import type { ModelInput } from './model-input.ts'
 import { RunBackend } from './run-backend.ts'
 import type { Way, WayOptions } from './way.ts'
 

@@ -4,21 +4,26 @@ import { filteredBy, openChunks, silenceOf } from '../sequence/index.ts'
 import { UsageError } from '../system/errors.ts'
 import type { Run } from './context.ts'
 import type { PreparedFiles } from './intermediates.ts'
-import type { WindowPart } from './model-work.ts'
 import { contentOf, emptyPart, type Part } from './part.ts'
+
+/** A part, and whether an earlier start has finished it. */
+export interface PreparedPart {
+  part: Part
+  done: boolean
+}
 
 /**
  * All parts of the input, each with the word whether an earlier start has finished it.
  *
  * @param files - where chunks, frames and parts are written, when they are to be kept
  */
-export async function* prepare(run: Run, files: PreparedFiles | undefined): AsyncGenerator<WindowPart> {
+export async function* prepare(run: Run, files: PreparedFiles | undefined): AsyncGenerator<PreparedPart> {
   const { folder, inputs, logger, monitor, records, stats } = run
   const { counts } = stats
   const options = await readOptions(run)
   for await (const part of monitor.timed('reading', partsOf(run, options, files))) {
     counts.parts = part.number
-    stats.frames.prepared += part.ids.length
+    stats.framesPrepared(part.ids.length)
     await records.drain()
     const done = folder.status === 'resumed' && (await isFinished(run, part))
     await files?.writePart(part)

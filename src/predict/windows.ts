@@ -1,5 +1,6 @@
 import { WINDOW_FRAMES } from '../batching/index.ts'
-import type { WindowPart } from './model-work.ts'
+import type { PreparedPart } from './prepare.ts'
+import type { RunUnderWay } from './run-under-way.ts'
 
 /** A window of frames of reads has some thirty batches for a GPU. */
 const BATCHES_OF_A_WINDOW = 24
@@ -14,25 +15,33 @@ export function windowsUnderWay(concurrency: number): number {
   return 1 + Math.max(1, Math.ceil(concurrency / BATCHES_OF_A_WINDOW))
 }
 
+/** A part on its way to a window; one that an earlier start finished takes part in the planning only. */
+export interface WindowPart<Of = undefined> extends PreparedPart {
+  /** Whose it is; undefined for a part of a run that has finished: others share its windows. */
+  of?: Of | undefined
+  /** A window holds parts of one pool only. */
+  pool?: unknown
+}
+
 /** Parts that are embedded together. */
-export interface Window {
-  parts: readonly WindowPart[]
+export interface Window<Of = undefined> {
+  parts: readonly WindowPart<Of>[]
   /** Whether no other follows. */
   last: boolean
 }
 
 /**
- * Groups consecutive parts into windows of at least `frames` frames. Finished parts count as well, so that the
- * windows of a continued run are those of the first one. A window comes when the part after it is known.
+ * Groups consecutive parts into windows of at least `frames` frames, less at the end of a pool. Finished parts count as
+ * well, so that the windows of a continued run are those of the first one. A window comes when the part after it is known.
  */
-export async function* windowsOf(
-  parts: AsyncIterable<WindowPart>,
+export async function* windowsOf<Of = undefined>(
+  parts: AsyncIterable<WindowPart<Of>>,
   frames: number = WINDOW_FRAMES,
-): AsyncGenerator<Window> {
-  let window: WindowPart[] = []
+): AsyncGenerator<Window<Of>> {
+  let window: WindowPart<Of>[] = []
   let held = 0
   for await (const item of parts) {
-    if (held >= frames) {
+    if (held >= frames || (window.length > 0 && window[0]?.pool !== item.pool)) {
       yield { parts: window, last: false }
       window = []
       held = 0
@@ -66,4 +75,9 @@ export async function* overlapped<T, R>(
   } finally {
     await Promise.allSettled(running)
   }
+}
+
+/** The parts of a run on their way to a window. */
+export async function* partsFor(of: RunUnderWay, pool?: unknown): AsyncGenerator<WindowPart<RunUnderWay>> {
+  for await (const part of of.parts()) yield { ...part, of, pool }
 }
