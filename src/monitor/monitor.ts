@@ -16,6 +16,8 @@ export interface MonitorOptions extends RecorderOptions {
   lanes(): readonly MonitoredLane[]
   /** Asked at each sample: a server that is started for the run comes later. */
   readonly servers: readonly MonitoredServer[]
+  /** How many samples of several are over; undefined for a run over one. */
+  samples?: (() => { readonly done: number; readonly all: number }) | undefined
   /** Share of the input that has been read, 0 to 1; undefined where its size is unknown. */
   inputShare(): number | undefined
   /** From earlier runs, for the time left until this one has a speed of its own. */
@@ -217,6 +219,7 @@ export class RunMonitor {
     this.#pace.note(seconds)
     return {
       seconds,
+      samples: this.#options.samples?.(),
       frames: { ...this.#frames(), expected: this.#pace.framesExpected(share) },
       inputRead: this.#stats.inputRead,
       share,

@@ -4,10 +4,10 @@ import type { RunMonitor, RunStats } from '../monitor/index.ts'
 import type { InputStructure, ResultsCounts } from '../results/index.ts'
 import type { PredictOptions } from '../settings/index.ts'
 import type { Logger, WarningKeeper } from '../system/logger.ts'
-import type { FailureList } from './failures.ts'
+import { FailureList } from './failures.ts'
 import type { RunInputs } from './inputs.ts'
 import type { RunModels } from './models.ts'
-import type { RecordReport } from './records.ts'
+import { RecordReport } from './records.ts'
 
 /** What the runs share that are computed together. */
 export interface Session {
@@ -38,7 +38,27 @@ export interface Run extends Session {
   /** Frames that could not be computed. */
   readonly failures: FailureList
   readonly started: Date
+  /** Whether the monitor watches this run and no other. */
+  readonly isAlone: boolean
   readonly logger: WarningKeeper
+}
+
+/** What a run is made of, besides its place and what it writes. */
+type Opened = Pick<
+  Run,
+  'inputs' | 'folder' | 'structure' | 'models' | 'monitor' | 'stats' | 'isAlone' | 'logger' | 'signal'
+>
+
+export function newRun(place: Pick<Run, 'options' | 'paths' | 'lock' | 'record'>, opened: Opened): Run {
+  const { options, paths, lock, record } = place
+  return {
+    ...{ options, paths, lock, record },
+    ...opened,
+    records: new RecordReport(paths.invalidRecords, opened.stats.counts, opened.logger),
+    calls: { viral: 0, non_viral: 0, ambiguous: 0, uncalled: 0 },
+    failures: new FailureList(paths.failedFrames),
+    started: new Date(),
+  }
 }
 
 /** A part that could not be computed, and how many of its frames are missing. */

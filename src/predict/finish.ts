@@ -23,7 +23,7 @@ export async function finish(
   const { stats, monitor, logger, paths, options } = run
   await run.lock.check()
   await writeResults(run, failed)
-  await monitor.end(failed.length > 0 ? 'failed-parts' : 'finished')
+  if (run.isAlone) await monitor.end(failed.length > 0 ? 'failed-parts' : 'finished')
   // Before the report, which holds every warning.
   const { parts, failedFrames } = stats.counts
   const again = run.inputs.hasStreams ? ', given the same bytes,' : ''
@@ -39,7 +39,7 @@ export async function finish(
   // Before the state is closed: a run that is killed meanwhile is continued, and makes its report then.
   if (options.report) await report(run, failed)
   if (failed.length > 0) return
-  await keepSpeed(run)
+  if (run.isAlone) await keepSpeed(run)
   await removeIntermediates(run)
   await run.folder.finish(resultCounts(stats.counts), resultFiles(paths), derivedOf(run))
   await broad?.complete(parts)

@@ -9,12 +9,15 @@ import {
   tellsSpeed,
 } from '../estimate/index.ts'
 import { gpuKinds, listGpus } from '../machine/index.ts'
+import type { PredictOptions } from '../settings/index.ts'
 import { threadsToStart } from '../system/cores.ts'
 import { VirnucproError } from '../system/errors.ts'
-import type { Run } from './context.ts'
+import type { Session } from './context.ts'
+
+type Measured = Pick<Session, 'models' | 'monitor' | 'stats' | 'logger'> & { options: PredictOptions }
 
 /** Keeps how fast the run was, for estimates of later ones. Nothing hangs on it. */
-export async function keepSpeed(run: Run): Promise<void> {
+export async function keepSpeed(run: Measured): Promise<void> {
   const { models, monitor, stats, logger } = run
   const seconds = monitor.computingSeconds
   if (!tellsSpeed(seconds)) return
@@ -38,7 +41,7 @@ export async function keepSpeed(run: Run): Promise<void> {
 async function devicesOf({
   models: { way, manifest, backend },
   options,
-}: Run): Promise<{ of: SpeedOf; devices: number } | undefined> {
+}: Measured): Promise<{ of: SpeedOf; devices: number } | undefined> {
   if (way.kind === 'here') {
     const threads = threadsToStart(options.threads)
     return { of: { models: modelsOf(manifest), device: processorName(), threads }, devices: 1 }

@@ -8,6 +8,8 @@ import type { Row } from './line.ts'
 /** What the display and the log lines tell of a run, as of now. */
 export interface Status {
   seconds: number
+  /** Of several that are over; undefined for a run over one. */
+  samples?: { readonly done: number; readonly all: number } | undefined
   frames: { prepared: number; done: number; known: number; expected: number | undefined }
   inputRead: boolean
   /** Share of the input that has been read; undefined for standard input. */
@@ -27,6 +29,7 @@ export function rowsOf(status: Status): Row[] {
     readingRow(status),
     ...FEATURE_ORDER.map((model) => modelRow(model, status)),
     framesRow(status),
+    ...samplesRow(status),
     ...status.devices.map((device) => deviceRow(device, status.inFlight.get(device.name))),
     runRow(status),
   ]
@@ -77,6 +80,13 @@ function framesRow({ frames }: Status): Row {
   }
 }
 
+function samplesRow({ samples }: Status): Row[] {
+  if (samples === undefined) return []
+  const { done, all } = samples
+  const text = `${integer(done)} of ${integer(all)} samples`
+  return [{ label: 'Samples', bar: all > 0 ? done / all : undefined, fields: [{ text, rank: 0 }] }]
+}
+
 function deviceRow(device: DeviceMetrics, inFlight: number | undefined): Row {
   const { name, busy, memoryUsedBytes, temperatureCelsius, powerWatts, throttled, sequencesPerSecond } =
     device
@@ -115,7 +125,7 @@ function runRow({ seconds, secondsLeft, inputRead, checkpointAgeSeconds: age }: 
 }
 
 /** A sign of life in one line, for logs. */
-export function heartbeat({ frames, models, speeds, secondsLeft, inputRead }: Status): string {
+export function heartbeat({ frames, models, samples, speeds, secondsLeft, inputRead }: Status): string {
   const embedded = FEATURE_ORDER.map(
     (model) => `${MODELS[model].label} ${integer(models[model].sequences)}`,
   ).join(', ')
@@ -123,8 +133,10 @@ export function heartbeat({ frames, models, speeds, secondsLeft, inputRead }: St
   const all =
     frames.expected === undefined ? '' : ` of ${inputRead ? '' : 'about '}${integer(frames.expected)}`
   const left = secondsLeft === undefined ? 'time left unknown yet' : `about ${estimate(secondsLeft)} left`
+  const finished =
+    samples === undefined ? '' : `${integer(samples.done)} of ${integer(samples.all)} samples done; `
   return (
-    `embedded sequences: ${embedded}; ${brief(speed)} tokens/s; ${integer(frames.done)}${all} frames done, ` +
+    `${finished}embedded sequences: ${embedded}; ${brief(speed)} tokens/s; ${integer(frames.done)}${all} frames done, ` +
     `${integer(frames.prepared)} read; ${left}`
   )
 }
