@@ -102,6 +102,7 @@ export class RunStats {
 
   /** The record last added is not cut into chunks. */
   recordFiltered(bases: number): void {
+    this.#all?.recordFiltered(bases)
     for (const counts of this.#current()) counts.filteredRecords++
     this.#filteredBases += bases
   }
