@@ -153,6 +153,13 @@ export const FILES = {
   page: { folder: 'report', name: 'report.html', role: 'about', content: 'page' },
   /** A section for MultiQC. */
   multiqcSection: { folder: 'report', name: 'virnucpro_mqc.tsv', role: 'about', content: 'multiqc' },
+  /** The same of contigs. */
+  multiqcContigs: {
+    folder: 'report',
+    name: 'virnucpro_contigs_mqc.tsv',
+    role: 'about',
+    content: 'multiqc',
+  },
   /** Columns for the general statistics of MultiQC. */
   multiqcGeneral: {
     folder: 'report',

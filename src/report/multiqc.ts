@@ -1,13 +1,24 @@
+import type { ResultsCounts } from '../results/index.ts'
 import { printable } from '../system/printable.ts'
 import { chunkCounts, type Summary } from './summary.ts'
 
-/** What a chunk may be: key, name and colour. */
-const CATEGORIES = [
+type Category = readonly [key: string, name: string, colour: string]
+
+/** What a chunk may be. */
+const CHUNKS: readonly Category[] = [
   ['viral', 'Viral', '#b3261e'],
   ['not_viral', 'Not viral', '#4c8ac0'],
   ['no_open_frame', 'Without an open frame', '#868d99'],
   ['missing', 'Missing, not computed', '#8a5a00'],
-] as const
+]
+
+/** What a contig may be. */
+const CONTIGS = [
+  ['viral', 'Viral', '#b3261e'],
+  ['ambiguous', 'Ambiguous', '#8a6d00'],
+  ['non_viral', 'Not viral', '#4c8ac0'],
+  ['uncalled', 'Without a call', '#868d99'],
+] as const satisfies (Category & { 0: keyof ResultsCounts })[]
 
 /** Columns of the general statistics: key, title, description, format, colours and what else there is. */
 const COLUMNS = [
@@ -23,24 +34,72 @@ const COLUMNS = [
   ],
   ['called_chunks', 'Called', 'Chunks with an open frame', '{:,.0f}', 'Blues'],
   ['records', 'Records', 'Records read', '{:,.0f}', 'Greys'],
+  ['viral_contigs', 'Viral contigs', 'Contigs called viral', '{:,.0f}', 'Reds'],
+  ['ambiguous_contigs', 'Ambiguous contigs', 'Contigs called ambiguous', '{:,.0f}', 'Oranges'],
 ] as const
 
 /**
  * MultiQC custom content, one row for this sample; MultiQC joins the rows of all samples it finds.
  * Source: https://docs.seqera.io/multiqc/custom_content
  *
- * @returns a section with a bar for each sample, and columns of the general statistics
+ * @param contigs - how many were called what; undefined where the run has no table of them
+ * @returns sections with a bar for each sample, and columns of the general statistics
  */
-export function multiqcTables(summary: Summary): { multiqcSection: string; multiqcGeneral: string } {
-  const { counts, demonstration } = summary
+export function multiqcTables(
+  summary: Summary,
+  contigs: ResultsCounts | undefined,
+): { multiqcSection: string; multiqcContigs: string | undefined; multiqcGeneral: string } {
+  const { counts } = summary
   const { viral, others, withoutFrame, missing } = chunkCounts(counts)
-  const about = `Chunks called by VirNucPro.${demonstration === undefined ? '' : ` ${demonstration}.`}`
   const share = counts.calledChunks === 0 ? '' : ((100 * viral) / counts.calledChunks).toFixed(4)
-  const categories = CATEGORIES.flatMap(([key, name, colour]) => [
-    `  ${key}:`,
-    `    name: ${name}`,
-    `    color: "${colour}"`,
-  ])
+  const cells = [viral, share, counts.calledChunks, counts.records]
+  const ofContigs = [contigs?.viral ?? '', contigs?.ambiguous ?? '']
+  return {
+    multiqcSection: section(summary, 'calls', 'chunks', CHUNKS, [viral, others, withoutFrame, missing]),
+    multiqcContigs:
+      contigs &&
+      section(
+        summary,
+        'contigs',
+        'contigs',
+        CONTIGS,
+        CONTIGS.map(([key]) => contigs[key]),
+      ),
+    multiqcGeneral: table(summary, generalHeader(), COLUMNS, [...cells, ...ofContigs]),
+  }
+}
+
+/** A bar graph of its own. */
+function section(
+  summary: Summary,
+  id: string,
+  noun: string,
+  categories: readonly Category[],
+  cells: readonly number[],
+): string {
+  const { demonstration } = summary
+  const title = noun[0]?.toUpperCase() + noun.slice(1)
+  const about = `${title} called by VirNucPro.${demonstration === undefined ? '' : ` ${demonstration}.`}`
+  const header = [
+    `id: virnucpro_${id}`,
+    `section_name: ${noun === 'chunks' ? 'VirNucPro' : `"VirNucPro: ${noun}"`}`,
+    `description: ${JSON.stringify(about)}`,
+    'plot_type: bargraph',
+    'pconfig:',
+    `  id: virnucpro_${id}_plot`,
+    `  title: "VirNucPro: ${noun}"`,
+    `  ylab: ${noun}`,
+    'categories:',
+    ...categories.flatMap(([key, name, colour]) => [
+      `  ${key}:`,
+      `    name: ${name}`,
+      `    color: "${colour}"`,
+    ]),
+  ]
+  return table(summary, header, categories, cells)
+}
+
+function generalHeader(): string[] {
   const columns = COLUMNS.flatMap(([key, title, description, format, scale, ...more]) => [
     `  - ${key}:`,
     `      title: ${JSON.stringify(title)}`,
@@ -50,25 +109,17 @@ export function multiqcTables(summary: Summary): { multiqcSection: string; multi
     '      min: 0',
     ...more.map((line) => `      ${line}`),
   ])
+  return ['id: virnucpro_general_stats', 'plot_type: generalstats', 'pconfig:', ...columns]
+}
+
+function table(
+  { name }: Summary,
+  header: readonly string[],
+  columns: readonly (readonly [key: string, ...unknown[]])[],
+  cells: readonly (string | number)[],
+): string {
+  const keys = ['Sample', ...columns.map(([key]) => key)].join('\t')
   // A sample may be named anything its file can be named.
-  const row = (cells: readonly (string | number)[]) => [printable(summary.name), ...cells].join('\t')
-  const text = (header: readonly string[], table: typeof CATEGORIES | typeof COLUMNS, cells: string) =>
-    `${[...header.map((line) => `# ${line}`), ['Sample', ...table.map(([key]) => key)].join('\t'), cells].join('\n')}\n`
-  const section = [
-    'id: virnucpro_calls',
-    'section_name: VirNucPro',
-    `description: ${JSON.stringify(about)}`,
-    'plot_type: bargraph',
-    'pconfig:',
-    '  id: virnucpro_calls_plot',
-    '  title: "VirNucPro: chunks"',
-    '  ylab: chunks',
-    'categories:',
-    ...categories,
-  ]
-  const general = ['id: virnucpro_general_stats', 'plot_type: generalstats', 'pconfig:', ...columns]
-  return {
-    multiqcSection: text(section, CATEGORIES, row([viral, others, withoutFrame, missing])),
-    multiqcGeneral: text(general, COLUMNS, row([viral, share, counts.calledChunks, counts.records])),
-  }
+  const row = [printable(name), ...cells].join('\t')
+  return `${[...header.map((line) => `# ${line}`), keys, row].join('\n')}\n`
 }

@@ -1,20 +1,31 @@
 import { duration } from '../text/numbers.ts'
 import type { Calls } from './calls.ts'
 import { resetIds } from './chart/frame.ts'
+import type { Contigs } from './contigs.ts'
 import { html, Markup } from './html.ts'
 import { inputs, settings, steps, warnings } from './sections/about.ts'
+import { contigTable, scriptDigest } from './sections/contigs.ts'
 import { course } from './sections/course.ts'
 import { distributions } from './sections/distributions.ts'
-import { callsPerInput, verdict } from './sections/verdict.ts'
+import { reading } from './sections/reading.ts'
+import { perInput, verdict } from './sections/verdict.ts'
 import style from './style.css' with { type: 'text' }
 import type { Summary } from './summary.ts'
 import type { Timeline } from './timeline.ts'
+import type { Tracks } from './tracks.ts'
 
-/**
- * The whole page: no script, no request, no font from elsewhere. The same facts give the same bytes.
- * @param timeline - undefined where the run wrote no metrics
- */
-export function reportPage(summary: Summary, calls: Calls, timeline: Timeline | undefined): string {
+/** What the page shows besides the summary. */
+export interface Findings {
+  calls: Calls
+  /** Undefined where the run has no table of contigs. */
+  contigs: Contigs | undefined
+  tracks: Tracks | undefined
+  /** Undefined where the run wrote no metrics. */
+  timeline: Timeline | undefined
+}
+
+/** The whole page: no request, no script and no font from elsewhere. The same facts give the same bytes. */
+export function reportPage(summary: Summary, { calls, contigs, tracks, timeline }: Findings): string {
   resetIds()
   const { name, program, models, time, outcome, demonstration } = summary
   return `${html`<!DOCTYPE html>
@@ -22,7 +33,7 @@ export function reportPage(summary: Summary, calls: Calls, timeline: Timeline | 
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; img-src data:">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; script-src ${new Markup(scriptDigest())}; img-src data:">
 <meta name="generator" content="virnucpro ${program.version}">
 <title>${name}: VirNucPro report</title>
 <link rel="icon" href="data:,">
@@ -37,11 +48,13 @@ ${demonstration && html`<p class="notice" role="note">${demonstration}</p>`}
 ${outcome === 'failed-parts' && html`<p class="notice" role="note">Some frames could not be computed and are missing from the tables: see the warnings.</p>`}
 </header>
 <main>
-${verdict(summary)}
-${distributions(summary, calls)}
-${callsPerInput(summary, calls)}
-${course(summary, timeline)}
 ${warnings(summary, timeline)}
+${verdict(summary, contigs)}
+${contigTable(summary, contigs, tracks)}
+${reading()}
+${perInput(summary, calls, contigs, tracks)}
+${distributions(summary, calls, contigs)}
+${course(summary, timeline)}
 ${inputs(summary)}
 <h2>How it was made</h2>
 <div class="columns">

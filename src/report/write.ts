@@ -1,15 +1,17 @@
 import { lstat, readdir, stat } from 'node:fs/promises'
-import { join } from 'node:path'
-import { FILES } from '../layout/index.ts'
+import { dirname, join, resolve } from 'node:path'
+import { FILES, runPaths } from '../layout/index.ts'
 import { type MetricsLine, readMetrics } from '../monitor/index.ts'
 import { writeAtomically } from '../system/atomic.ts'
 import { NoInputError, UsageError } from '../system/errors.ts'
 import { readCalls } from './calls.ts'
+import { readContigs } from './contigs.ts'
 import { multiqcTables } from './multiqc.ts'
-import { reportPage } from './page.ts'
+import { type Findings, reportPage } from './page.ts'
 import { type RunFacts, summarize } from './summarize.ts'
 import { readSummary, type Summary } from './summary.ts'
 import { timelineOf } from './timeline.ts'
+import { readTracks } from './tracks.ts'
 
 /** Writes all files of a report, each whole or not at all; the monitor's last line must be written by then. */
 export async function writeReport(facts: RunFacts): Promise<void> {
@@ -41,6 +43,7 @@ export async function rebuildReport(folder: string): Promise<string> {
 /** How each file begins that a run or `report` has written; anything else under its name is the user's. */
 export const BEGINNINGS = {
   multiqcSection: '# id: virnucpro_',
+  multiqcContigs: '# id: virnucpro_',
   multiqcGeneral: '# id: virnucpro_',
   page: '<meta name="generator" content="virnucpro',
 } as const
@@ -62,9 +65,27 @@ async function draw(folder: string, summary: Summary): Promise<void> {
   const calls = await readCalls(join(folder, summary.files.predictions), summary)
   const { metrics } = summary.files
   const lines = metrics === null ? [] : await readMetrics(join(folder, metrics))
-  const page = reportPage(summary, calls, lines.length === 0 ? undefined : timelineOf(lines))
-  const texts: Record<Drawn, string> = { ...multiqcTables(summary), page }
-  for (const file of files) await writeAtomically(join(folder, FILES[file].name), texts[file])
+  const found = await readResults(folder, summary)
+  const timeline = lines.length === 0 ? undefined : timelineOf(lines)
+  const page = reportPage(summary, { calls, timeline, ...found })
+  const tables = multiqcTables(summary, found.contigs?.counts)
+  const texts: Record<Drawn, string | undefined> = { ...tables, page }
+  for (const file of files) {
+    const text = texts[file]
+    if (text !== undefined) await writeAtomically(join(folder, FILES[file].name), text)
+  }
+}
+
+/** What the tables of contigs and chunks say; runs of earlier versions have none. */
+async function readResults(folder: string, summary: Summary): Promise<Pick<Findings, 'contigs' | 'tracks'>> {
+  const { layout } = summary.files
+  const root = dirname(resolve(folder))
+  // The length of chunks is in no name of these.
+  const paths = runPaths({ layout, root, stem: summary.name, expectedLength: 0 })
+  for (const path of [paths.contigs, paths.chunks, paths.bed])
+    if (!(await isFile(path))) return { contigs: undefined, tracks: undefined }
+  const contigs = await readContigs(paths.contigs, summary)
+  return { contigs, tracks: await readTracks(paths, contigs.ranked, summary) }
 }
 
 /**

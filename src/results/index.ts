@@ -1,7 +1,7 @@
 // Results for people and other programs: every record of the input with its call, every chunk with its place.
 
 // How a record is called from its chunks.
-export { type CallRule, requireOrder, ruleOf } from './call.ts'
+export { CALLS, type Call, type CallRule, requireOrder, ruleOf, TIERS, type Tier } from './call.ts'
 // The table of frames, also for programs that put several together.
 export { type FrameRow, FrameTable, readFrameTable } from './frame-table.ts'
 // What is known of records and chunks before anything is scored.

@@ -31,6 +31,10 @@ export interface BrowserPage extends AsyncDisposable {
   view(view: View): Promise<void>
   /** Value of an expression in the page; a promise is waited for. */
   evaluate<T>(expression: string): Promise<T>
+  /** A key of the keyboard, such as `Tab` or `Enter`. */
+  press(key: 'Tab' | 'Enter' | 'Space'): Promise<void>
+  /** Types into what has the focus. */
+  type(text: string): Promise<void>
   /** The whole page as PNG, or what lies inside the first element of a selector. */
   screenshot(selector?: string): Promise<Uint8Array>
   pdf(): Promise<Uint8Array>
@@ -170,6 +174,17 @@ class Page implements BrowserPage {
     })
     if (exceptionDetails !== undefined) throw new Error(JSON.stringify(exceptionDetails))
     return (result as { value: T }).value
+  }
+
+  async press(key: 'Tab' | 'Enter' | 'Space'): Promise<void> {
+    const [code, text] = { Tab: [9, ''], Enter: [13, '\r'], Space: [32, ' '] }[key] as [number, string]
+    const event = { key: key === 'Space' ? ' ' : key, code: key, windowsVirtualKeyCode: code }
+    await this.#send('Input.dispatchKeyEvent', { type: 'keyDown', text, ...event })
+    await this.#send('Input.dispatchKeyEvent', { type: 'keyUp', ...event })
+  }
+
+  async type(text: string): Promise<void> {
+    await this.#send('Input.insertText', { text })
   }
 
   async screenshot(selector = 'html'): Promise<Uint8Array> {

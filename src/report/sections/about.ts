@@ -13,8 +13,10 @@ export function warnings(summary: Summary, timeline: Timeline | undefined): Mark
   const seen = grouped(timeline)
   const own = said(summary, new Set(seen.map(({ message }) => message))) ?? inferred(summary)
   const quiet = own.length + seen.length + failures.length === 0
+  if (quiet)
+    return html`<p class="soft">Warnings: none.</p>
+`
   return html`<h2>Warnings</h2>
-${quiet && html`<p>None.</p>`}
 ${own.length > 0 && html`<ul>${own.slice(0, SHOWN).map((text) => html`<li>${text}</li>`)}</ul>`}
 ${rest(SHOWN, own.length, 'summary.json')}
 ${summary.time.continued && html`<p class="soft">The run was continued: these are the warnings of its last start.</p>`}

@@ -3,14 +3,20 @@ import { compact, decimal, integer, plural } from '../../text/numbers.ts'
 import { type Calls, SCORE_BINS, type ScoreHistogram } from '../calls.ts'
 import { type BarChart, barChart } from '../chart/bars.ts'
 import { decades, ticks } from '../chart/scale.ts'
+import { type Contigs, DELTA_BINS } from '../contigs.ts'
 import { html, type Markup } from '../html.ts'
 import { figure, legend, number, table } from '../parts.ts'
 import type { Summary } from '../summary.ts'
 
 /** Scores and lengths. */
-export function distributions({ lengths, counts, settings }: Summary, calls: Calls): Markup {
+export function distributions(
+  { lengths, counts, settings }: Summary,
+  calls: Calls,
+  contigs: Contigs | undefined,
+): Markup {
   return html`<h2>Scores and lengths</h2>
 <div class="charts pair">
+${contigs && deltas(contigs)}
 ${scores(
   'Chunk scores',
   'chunks',
@@ -22,6 +28,43 @@ ${records(lengths.records)}
 ${chunks(lengths.chunks, counts.chunksWithoutFrame, settings.expectedLength)}
 </div>
 `
+}
+
+function deltas({ deltas: bins }: Contigs): Markup {
+  const title = 'Contig calls'
+  const bars = bins.viral.map((viral, bin) => ({
+    from: (2 * bin) / DELTA_BINS - 1,
+    to: (2 * (bin + 1)) / DELTA_BINS - 1,
+    parts: [
+      { count: bins.non_viral[bin] as number, series: 'others', name: 'not viral' },
+      { count: bins.ambiguous[bin] as number, series: 'ambiguous', name: 'ambiguous' },
+      { count: viral, series: 'viral', name: 'viral' },
+    ],
+  }))
+  const total = bars.reduce((sum, { parts }) => sum + parts.reduce((all, { count }) => all + count, 0), 0)
+  if (total === 0) return nothing(title, 'No contig has a call.')
+  return histogramFigure({
+    title: `${title}: histogram of ${plural(total, 'contig')}`,
+    description: 'Weighted difference of the scores of each contig, by its call.',
+    bars,
+    x: {
+      title: 'weighted difference',
+      from: -1,
+      to: 1,
+      ticks: [-1, -0.5, 0, 0.5, 1],
+      label: (value) => String(Number(value.toFixed(2))).replace('-', '\u2212'),
+    },
+    yTitle: 'contigs',
+    heading: title,
+    unit: 'Weighted difference',
+    legend: legend([
+      { name: 'viral', series: 'viral' },
+      { name: 'ambiguous', series: 'ambiguous' },
+      { name: 'not viral', series: 'others' },
+    ]),
+    caption:
+      'The weighted difference of the scores is near 1 where all says viral and near \u22121 where nothing does; by default it decides the call. Reads are contigs of one chunk.',
+  })
 }
 
 function scores(title: string, noun: string, histogram: ScoreHistogram, caption: string): Markup {

@@ -36,13 +36,17 @@ test.skipIf(!hasMultiqc)(
     )
     const of = async (report: string) => {
       const { counts } = await summaryOf(folder.join('out', report))
+      const contigs = await callsOf(folder.join('out', report.replace(/_report$/, '_results'), 'contigs.tsv'))
       return {
         general: {
           viral_chunks: counts.viralChunks,
           viral_percent: expect.closeTo((100 * counts.viralChunks) / counts.calledChunks, 3),
           called_chunks: counts.calledChunks,
           records: counts.records,
+          viral_contigs: contigs.viral,
+          ambiguous_contigs: contigs.ambiguous,
         },
+        contigs,
         section: {
           viral: counts.viralChunks,
           not_viral: counts.calledChunks - counts.viralChunks,
@@ -59,10 +63,25 @@ test.skipIf(!hasMultiqc)(
     })
     const saved = data.report_saved_raw_data.multiqc_virnucpro_calls_plot
     expect(saved).toEqual({ contigs: first.section, 'other sample': second.section })
+    expect(data.report_saved_raw_data.multiqc_virnucpro_contigs_plot).toEqual({
+      contigs: first.contigs,
+      'other sample': second.contigs,
+    })
     const plot = JSON.stringify(data.report_plot_data.virnucpro_calls_plot)
     for (const word of ['Viral', 'Without an open frame', '179,38,30']) expect(plot).toContain(word)
     const page = await readFile(folder.join('multiqc', 'multiqc_report.html'), 'utf8')
     expect(page).toContain('id="virnucpro_calls_plot"')
+    expect(page).toContain('id="virnucpro_contigs_plot"')
     expect(page).toContain('these calls mean nothing')
   },
 )
+
+/** How many rows of a table of contigs have which call. */
+async function callsOf(path: string): Promise<Record<string, number>> {
+  const counts = { viral: 0, ambiguous: 0, non_viral: 0, uncalled: 0 }
+  for (const line of (await readFile(path, 'utf8')).trimEnd().split('\n').slice(2)) {
+    const call = line.split('\t')[9] as keyof typeof counts
+    counts[call in counts ? call : 'uncalled']++
+  }
+  return counts
+}
