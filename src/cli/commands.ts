@@ -78,7 +78,7 @@ export function overview(group = '', length: HelpLength = 'whole'): Help {
   return {
     name: group,
     about: isProgram
-      ? 'Find viral sequences in FASTA and FASTQ files with VirNucPro.'
+      ? 'Find viral sequences in FASTA, FASTQ and BAM files with VirNucPro.'
       : sentence(GROUPS[group]),
     usage: ['COMMAND [OPTIONS]', ...(isProgram ? ['FILE LENGTH MODEL.pth [OPTIONS]'] : [])],
     commands: lines.map(([name, about]) => [name.slice(prefix.length), about]),

@@ -65,6 +65,7 @@ const ADVICE: { [Code in keyof ErrorCodes]: (data: ErrorCodes[Code]) => string }
   'empty-stream': () => 'If it may have nothing to say, add --allow-empty',
   'duplicate-id': () =>
     'Or let each get one (--duplicate-ids suffix), or keep only the first of each (--on-invalid skip)',
+  'missing-end': () => 'Or read what is there (--on-invalid skip)',
   'empty-record': () => 'Or skip invalid records (--on-invalid skip)',
   'no-report': () =>
     'A run writes one at its end, unless --no-report is given; one that was interrupted has none yet',

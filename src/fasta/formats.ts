@@ -1,13 +1,12 @@
 /** Bytes of a file's start that recognition needs: a tar names itself at 257. */
 export const HEAD_BYTES = 512
 
-const SAMTOOLS = 'convert it with "samtools fasta"'
+const SAMTOOLS = 'convert it with "samtools fasta", or to BAM with "samtools view -b"'
 const UNPACK = 'unpack the archive and give the files in it'
 const UTF_16 = 'it is text in UTF-16: convert it with "iconv -f UTF-16 -t UTF-8"'
 
 /** Binary formats that end up as input by mistake; bytes as Latin-1, and what to do where the file holds sequences. */
 const BINARY: readonly [name: string, bytes: string, advice?: string][] = [
-  ['BAM', 'BAM\x01', SAMTOOLS],
   ['CRAM', 'CRAM', SAMTOOLS],
   ['BCF', 'BCF'],
   ['PNG', '\x89PNG'],
@@ -29,6 +28,11 @@ const BINARY: readonly [name: string, bytes: string, advice?: string][] = [
 ]
 /** Where a tar names itself; every other format does at its start. */
 const TAR_AT = 257
+
+/** BAM is read; see bam-parser.ts. */
+export function beginsBam(head: Uint8Array): boolean {
+  return head[0] === 0x42 && head[1] === 0x41 && head[2] === 0x4d && head[3] === 1
+}
 
 /** Text formats that are taken for sequences; the first one matching the start of the file. */
 const TEXT: readonly [prefix: string, advice: string][] = [

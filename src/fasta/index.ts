@@ -29,7 +29,7 @@ export type { Sample, SampleOptions }
 
 // A look at large inputs, loaded when it is taken.
 
-/** Whether an input is compressed. @throws FastaError for a compression that is not read */
+/** Whether records can be found only from the start on: an input that is compressed, or BAM. @throws FastaError for a compression that is not read */
 export async function isCompressed(source: InputSource): Promise<boolean> {
   return await (await import('./sample.ts')).isCompressed(source)
 }

@@ -95,10 +95,10 @@ async function inspectInput(input: string): Promise<InputSource> {
   }
 }
 
-const GIVE_FILES = 'give FASTA or FASTQ files, or pipes'
+const GIVE_FILES = 'give FASTA, FASTQ or BAM files, or pipes'
 
 function unreadablePath(found: Stats): string | undefined {
-  if (found.isDirectory()) return 'this is a directory; give the FASTA or FASTQ files in it'
+  if (found.isDirectory()) return 'this is a directory; give the FASTA, FASTQ or BAM files in it'
   if (found.isSocket()) return `this is a socket, which cannot be opened by its name; ${GIVE_FILES}`
   if (found.isCharacterDevice() || found.isBlockDevice()) return `this is a device; ${GIVE_FILES}`
   return undefined

@@ -5,8 +5,18 @@ import type { RecordSink } from './record-sink.ts'
 const LINE_FEED = 10
 const CARRIAGE_RETURN = 13
 
+/** Takes the text of an input piece by piece. */
+export interface Parser {
+  /** Whether the rest of the input is to be left out. */
+  readonly abandoned: boolean
+  /** Where it is: a line, or the number of a record in BAM; from 1. */
+  readonly currentLine: number
+  push(chunk: Uint8Array): void
+  finish(): void
+}
+
 /** What FASTA and FASTQ have in common: line ends as Python sees them, headers, letters. */
-export abstract class LineParser {
+export abstract class LineParser implements Parser {
   /** Set once the rest of the input is to be left out. */
   abandoned = false
 

@@ -3,14 +3,21 @@ import { tmpdir } from 'node:os'
 import { temporaryFileIn } from '../system/kept-files.ts'
 import { sameFile } from '../system/same-file.ts'
 import { CompressedDataError, type CompressionEnd, decompress, detectCompression } from './decompress.ts'
-import { HEAD_BYTES } from './formats.ts'
+import { beginsBam, HEAD_BYTES } from './formats.ts'
 import type { HeaderBuffer } from './ids.ts'
 import { IdTable } from './ids.ts'
 import { copyStream, InputBytes, type InputSource, inspectInputs, peek } from './input.ts'
 import { InputParser } from './input-parser.ts'
 import type { SequenceBuffer } from './letters.ts'
+import type { Parser } from './line-parser.ts'
 import { RecordSink } from './record-sink.ts'
-import { FastaError, type InputDigest, type ReadOptions, type SequenceRecord } from './types.ts'
+import {
+  FastaError,
+  type InputDigest,
+  type OnInvalid,
+  type ReadOptions,
+  type SequenceRecord,
+} from './types.ts'
 
 /** Large enough that a read costs nothing beside its parsing, small enough to stay in the cache. */
 const READ_BYTES = 1 << 18
@@ -22,10 +29,10 @@ export interface InternalReadOptions extends ReadOptions {
 }
 
 /**
- * Reads FASTA and FASTQ files of any size in order, in memory bounded by one batch and the longest record
+ * Reads FASTA, FASTQ and BAM files of any size in order, in memory bounded by one batch and the longest record
  * (twice its length while it is put together), plus 16 to 32 bytes a record to find duplicate ids.
  *
- * gzip (several members, bgzip) and zstd (several frames) are recognised by their first bytes. Lines end at
+ * gzip (several members, bgzip), zstd (several frames) and BAM are recognised by their first bytes. Lines end at
  * '\n', '\r\n' or '\r'. Blank lines and whitespace inside sequences are dropped, everything else printable is kept.
  *
  * @param inputs paths, or `-` for standard input; all are checked before the first is read
@@ -161,10 +168,10 @@ async function alikeIn(
  */
 async function readNames(
   source: InputSource,
-  { signal, readBytes }: InternalReadOptions,
+  { signal, readBytes, onInvalid }: InternalReadOptions,
   take: (id: string) => boolean,
 ): Promise<RecordSink['format']> {
-  const sink = new NameSink(take)
+  const sink = new NameSink(take, onInvalid)
   sink.startInput(source)
   const batches = readInput(source, 0, sink, { ...(signal && { signal }), ...(readBytes && { readBytes }) })
   while (!(await batches.next()).done) {
@@ -177,8 +184,8 @@ async function readNames(
 class NameSink extends RecordSink {
   readonly #take: (id: string) => boolean
 
-  constructor(take: (id: string) => boolean) {
-    super({})
+  constructor(take: (id: string) => boolean, onInvalid: OnInvalid | undefined) {
+    super({ ...(onInvalid && { onInvalid }) })
     this.#take = take
   }
 
@@ -189,6 +196,7 @@ class NameSink extends RecordSink {
 
   override invalid(): void {}
   override emptyInput(): void {}
+  override passedOver(): void {}
 }
 
 /** Digest of the bytes of an input, which a stream then has given. */
@@ -209,22 +217,23 @@ async function* readInput(
   const end: CompressionEnd = { missingBgzfEnd: false, trailingAt: undefined }
   const digest = onInputRead !== undefined
   await using bytes = new InputBytes(source, { readBytes, signal, statistics, digest })
-  let parser: InputParser | undefined
+  let parser: Parser | undefined
   try {
     const opened = await openChunks(name, bytes, readBytes, end)
     const { head, chunks } = await peek(opened, HEAD_BYTES)
-    parser = new InputParser(sink, head)
+    parser = await openParser(source, head, sink, end)
     for await (const chunk of chunks) {
       signal?.throwIfAborted()
       if (parser.abandoned || sink.hasEnough) break
       parser.push(chunk)
       yield* sink.takeFull()
     }
-    parser.finish()
+    if (!sink.hasEnough) parser.finish()
   } catch (cause) {
     if (!(cause instanceof CompressedDataError)) throw cause
     const line = parser?.currentLine ?? 1
-    throw new FastaError(`${name}: ${cause.message}, after line ${line} of its text; ${cause.remedy}`, {
+    const place = sink.format === 'bam' ? `record ${line}` : `line ${line} of its text`
+    throw new FastaError(`${name}: ${cause.message}, after ${place}; ${cause.remedy}`, {
       source: name,
       line,
       reason: 'corrupt_compression',
@@ -241,16 +250,27 @@ async function* readInput(
       'it is left out; the text before it is whole',
     )
   }
-  if (end.missingBgzfEnd) {
-    sink.invalid(
-      'missing_bgzf_end',
-      parser.currentLine,
-      '',
-      'the bgzip end marker is missing, the file may be cut off after this line',
-      'get it again, or write it again with bgzip',
-    )
-  }
+  if (end.missingBgzfEnd && !sink.hasEnough) sink.missingEnd(parser.currentLine)
   if (onInputRead !== undefined) await onInputRead(index, await bytes.digest())
+}
+
+/**
+ * @param end - what decompressing the head has shown
+ * @throws FastaError for a BAM file without its end marker: now, and not after hours of work
+ */
+async function openParser(
+  source: InputSource,
+  head: Uint8Array,
+  sink: RecordSink,
+  end: CompressionEnd,
+): Promise<Parser> {
+  if (!beginsBam(head)) return new InputParser(sink, head)
+  const { BamParser, hasEndMarker } = await import('./bam-parser.ts')
+  const parser = new BamParser(sink)
+  // Until a block without content has come, the marker is missing in all that is BGZF.
+  const mayMissEnd = end.missingBgzfEnd && source.kind === 'file' && !sink.tolerates('missing_bgzf_end')
+  if (mayMissEnd && !(await hasEndMarker(source.input))) sink.missingEnd()
+  return parser
 }
 
 /** The input's bytes, decompressed. */

@@ -91,12 +91,13 @@ const PROTEIN_ODDITIES: Oddities = {
   gap: { ...ODDITIES.gap, consequence: 'it is read unchanged' },
 }
 
+/** What an input can be. */
+export type InputFormat = 'fasta' | 'fastq' | 'bam'
+
 /** Checks finished records, applies the policy, and groups what is valid into batches. */
 export class RecordSink {
   /** Name of the input being read. */
   source = ''
-  /** What it turned out to be. */
-  format: 'fasta' | 'fastq' | undefined
   /** Whether it is a regular file. */
   isRegular = true
   /** Whether the rest of the input is not wanted. */
@@ -110,6 +111,7 @@ export class RecordSink {
   readonly #canSkip: boolean
   readonly #allowEmpty: boolean
   readonly #report: (record: InvalidRecord) => void
+  readonly #onPassedOver: ReadOptions['onPassedOver']
   readonly #statistics: ReadStatistics
   readonly #ids: IdTable
   readonly #duplicates: DuplicateIds
@@ -118,6 +120,7 @@ export class RecordSink {
   readonly #batchBases: number
   #suffix = ''
   readonly #sources: string[] = []
+  readonly #formats: (InputFormat | undefined)[] = []
   #full: SequenceRecord[][] = []
   #batch: SequenceRecord[] = []
   #bases = 0
@@ -131,6 +134,7 @@ export class RecordSink {
     this.#allIds = allIds
     this.#allowEmpty = options.allowEmpty ?? false
     this.#report = (record) => options.onInvalidRecord?.(record)
+    this.#onPassedOver = options.onPassedOver
     this.#statistics = options.statistics ?? newReadStatistics()
     this.#ids = new IdTable(options.tempDir ?? tmpdir())
     this.#batchBases = options.batchBases ?? DEFAULT_BATCH_BASES
@@ -140,10 +144,19 @@ export class RecordSink {
   startInput({ name, isRegular }: InputSource, suffix = ''): void {
     this.source = name
     this.#suffix = suffix
-    this.format = undefined
     this.isRegular = isRegular
     this.#sources.push(name)
+    this.#formats.push(undefined)
     this.#statistics.inputs++
+  }
+
+  /** What the input being read turned out to be. */
+  get format(): InputFormat | undefined {
+    return this.#formats.at(-1)
+  }
+
+  set format(format: InputFormat) {
+    this.#formats[this.#formats.length - 1] = format
   }
 
   /** A complete record; `line` is that of its header. Clears the letters. */
@@ -184,9 +197,8 @@ export class RecordSink {
   ): void {
     const { source } = this
     const outcome = OUTCOMES[reason] ?? 'left_out'
-    const tolerated = this.#policy === 'skip' || outcome !== 'left_out' || reason === 'empty_record'
-    const message = `${source}:${line}: ${what}`
-    if (this.#policy === 'fail' || !tolerated) {
+    const message = `${this.#placeIn(this.#formats.length - 1, line)}: ${what}`
+    if (!this.tolerates(reason)) {
       throw new FastaError(`${message}; ${todo}`, { source, line, reason, id, detail })
     }
     const text = consequence === '' ? message : `${message}; ${consequence}`
@@ -206,6 +218,31 @@ export class RecordSink {
     const detail = { code: 'empty-stream', data: { source } } as const
     const message = `${source}:1: ${what}; the command that writes to it may have failed`
     throw new FastaError(message, { ...place, detail })
+  }
+
+  /** Whether a fault is only reported. */
+  tolerates(reason: InvalidReason): boolean {
+    if (this.#policy !== 'auto') return this.#policy === 'skip'
+    // Nobody notices reads that are missing at the end.
+    if (reason === 'missing_bgzf_end' && this.format === 'bam') return false
+    return (OUTCOMES[reason] ?? 'left_out') !== 'left_out' || reason === 'empty_record'
+  }
+
+  /** A BGZF file has no end marker. @param line - where it ends; undefined where that is not known yet */
+  missingEnd(line?: number): void {
+    const reason = 'missing_bgzf_end'
+    const isBam = this.format === 'bam'
+    const what = `the ${isBam ? 'BAM' : 'bgzip'} end marker is missing, the file may be cut off`
+    const again = `get it again, or write it again with ${isBam ? '"samtools view -b"' : 'bgzip'}`
+    const detail = isBam && this.#canSkip ? ({ code: 'missing-end', data: {} } as const) : undefined
+    if (line === undefined)
+      throw new FastaError(`${this.source}: ${what}; ${again}`, { source: this.source, reason, detail })
+    this.invalid(reason, line, '', `${what} after this ${isBam ? 'record' : 'line'}`, again, '', detail)
+  }
+
+  /** Records of BAM that repeat other ones. */
+  passedOver(records: number): void {
+    this.#onPassedOver?.(this.source, records)
   }
 
   reportMark(line: number, id: string): void {
@@ -234,6 +271,12 @@ export class RecordSink {
 
   close(): void {
     this.#ids.close()
+  }
+
+  /** @param input - number of an input that was begun, from 0 */
+  #placeIn(input: number, line: number): string {
+    const source = this.#sources[input]
+    return this.#formats[input] === 'bam' ? `${source}, record ${line}` : `${source}:${line}`
   }
 
   #count(record: InvalidRecord): void {
@@ -288,7 +331,7 @@ export class RecordSink {
     const seen =
       this.#suffix === '' ? this.#ids.add(idSource, idStart, idEnd, line, at) : this.#addText(whole, line)
     if (seen === undefined) return whole
-    return this.#duplicate(whole, line, { source: this.#sources[seen.sourceIndex]!, line: seen.line })
+    return this.#duplicate(whole, line, seen)
   }
 
   #addText(id: string, line: number): SpoolEntry | undefined {
@@ -296,10 +339,15 @@ export class RecordSink {
     return this.#ids.add(bytes, 0, bytes.length, line, this.#sources.length - 1)
   }
 
-  #duplicate(id: string, line: number, first: Place): string | undefined {
+  #duplicate(id: string, line: number, seen: SpoolEntry): string | undefined {
     const { source } = this
     const reason = 'duplicate_id'
-    const message = `${source}:${line}: duplicate id ${quoted(id)}, first at ${first.source}:${first.line}`
+    const first: Place = { source: this.#sources[seen.sourceIndex]!, line: seen.line }
+    const [place, firstPlace] = [
+      this.#placeIn(this.#sources.length - 1, line),
+      this.#placeIn(seen.sourceIndex, seen.line),
+    ]
+    const message = `${place}: duplicate id ${quoted(id)}, first at ${firstPlace}`
     if (this.#duplicates === 'fail') {
       const detail = this.#canSkip ? ({ code: 'duplicate-id', data: { id } } as const) : undefined
       throw new FastaError(`${message}; give every record an id of its own`, {

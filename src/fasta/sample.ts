@@ -1,6 +1,6 @@
 import { type FileHandle, open } from 'node:fs/promises'
 import { detectCompression } from './decompress.ts'
-import { HEAD_BYTES } from './formats.ts'
+import { beginsBam, HEAD_BYTES } from './formats.ts'
 import type { InputSource } from './input.ts'
 import { InputParser } from './input-parser.ts'
 import { readSequences } from './read.ts'
@@ -32,7 +32,9 @@ const COMPRESSED_BATCH_BASES = 1 << 16
 export async function isCompressed(source: InputSource): Promise<boolean> {
   await using file = await open(source.input)
   const { buffer, bytesRead } = await file.read(Buffer.alloc(16), 0, 16, 0)
-  return detectCompression(source.name, buffer.subarray(0, bytesRead)) !== 'none'
+  const head = buffer.subarray(0, bytesRead)
+  // In the middle of BAM nobody finds a record either.
+  return detectCompression(source.name, head) !== 'none' || beginsBam(head)
 }
 
 export async function* sampleSequences(

@@ -1,7 +1,7 @@
 import type { Detail } from '../system/error-codes.ts'
 import { DataError, type ErrorKind } from '../system/errors.ts'
 
-/** One record of a FASTA or FASTQ file. */
+/** One record of a FASTA, FASTQ or BAM file. */
 export interface SequenceRecord {
   /** First word of the header as Python's `str.split()` sees it; '' when the header holds none. */
   id: string
@@ -11,7 +11,7 @@ export interface SequenceRecord {
   sequence: Uint8Array
   /** File name as given, `<stdin>` for `-`. */
   source: string
-  /** 1-based line of the header. */
+  /** 1-based line of the header; in BAM the number of the record, from 1. */
   line: number
 }
 
@@ -59,7 +59,7 @@ export type InvalidReason =
   | 'empty_file'
   /** Missing '+', or quality and sequence of different lengths. */
   | 'malformed_fastq'
-  /** A bgzip file without its end marker: probably cut off. Reported, an error only with `fail`. */
+  /** A bgzip file without its end marker: probably cut off. Reported, an error only with `fail`; in BAM always but with `skip`. */
   | 'missing_bgzf_end'
   /** Something that is no member or frame after the last one of compressed data. Reported, an error only with `fail`. */
   | 'trailing_bytes'
@@ -86,11 +86,13 @@ export type InputFailure =
   | 'not_a_file'
   | 'unsupported_compression'
   | 'corrupt_compression'
+  /** BAM that is damaged or ends inside a record. */
+  | 'corrupt_bam'
 
 /** A place in an input. */
 export interface Place {
   source: string
-  /** 1-based. */
+  /** From 1; in BAM the number of the record. */
   line: number
 }
 
@@ -154,6 +156,11 @@ export interface ReadOptions {
   duplicateIds?: DuplicateIds
   /** Called for two FASTQ inputs with the same names, whose records then are called `NAME/1` and `NAME/2`. */
   onMates?(first: string, second: string): void
+  /**
+   * Called for a BAM input with secondary and supplementary records, which are passed over: the primary record of a read is
+   * the whole of it.
+   */
+  onPassedOver?(source: string, records: number): void
   /** A stream that gives nothing is an input without records, as an empty file is. @default it is an error */
   allowEmpty?: boolean
   /**
@@ -192,7 +199,7 @@ const KINDS: Partial<Record<InvalidReason | InputFailure, ErrorKind>> = {
 export class FastaError extends DataError {
   /** File name as given, `<stdin>` for `-`. */
   readonly source: string
-  /** 1-based line; undefined where the failure belongs to no line, such as a missing file. */
+  /** 1-based line, in BAM number of the record; undefined where the failure belongs to none, such as a missing file. */
   readonly line: number | undefined
   readonly reason: InvalidReason | InputFailure
   /** Id of the record, where there is one. */

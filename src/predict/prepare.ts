@@ -2,6 +2,7 @@ import { damagedPartFile } from '../checkpoint/index.ts'
 import { type ReadOptions, readSequences, type SequenceRecord } from '../fasta/index.ts'
 import { filteredBy, openChunks, silenceOf } from '../sequence/index.ts'
 import { UsageError } from '../system/errors.ts'
+import { count } from '../text/numbers.ts'
 import type { Run } from './context.ts'
 import type { PreparedFiles } from './intermediates.ts'
 import { contentOf, emptyPart, type Part } from './part.ts'
@@ -45,6 +46,10 @@ async function readOptions({ folder, inputs, logger, options, records, signal }:
     onMates: (first, second) =>
       logger.info(
         `${first} and ${second} have the same names throughout, as mates have: their records are called NAME/1 and NAME/2`,
+      ),
+    onPassedOver: (source, records) =>
+      logger.info(
+        `${source}: ${count(records, 'secondary or supplementary record')} passed over: a read is taken once, from its primary record`,
       ),
     onInputRead: (index, read) => {
       inputs.take(index, read)

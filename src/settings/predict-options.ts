@@ -60,7 +60,7 @@ export function toPredictOptions({ effective }: Configuration): PredictOptions {
   const { values } = effective
   const { input: inputs = [], modelType, onInvalid } = values
   if (inputs.length === 0)
-    throw new UsageError('no input: name one or more FASTA or FASTQ files, or - for standard input')
+    throw new UsageError('no input: name one or more FASTA, FASTQ or BAM files, or - for standard input')
   const isLengthStated = modelType !== 'custom' && effective.origin('modelType').kind !== 'default'
   return {
     ...fromTable(values),

@@ -17,6 +17,8 @@ export type NoData = Record<string, never>
  * message says what happened and where; what to do about it depends on who asks: the command line names its options.
  */
 export interface ErrorCodes {
+  /** A file lacks the marker at its end. */
+  'missing-end': NoData
   /** Something of an earlier call stands where a result is to go. */
   'place-taken': { path: string; oldRun?: boolean }
   /** A file that no run has recorded has the name of one that a run is to write. */

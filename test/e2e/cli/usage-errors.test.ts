@@ -123,7 +123,7 @@ test.concurrent('a file that is not there or is a folder is said before any mode
   expect(directory).toEqual({
     code: 66,
     out: '',
-    err: 'error: .: this is a directory; give the FASTA or FASTQ files in it\n',
+    err: 'error: .: this is a directory; give the FASTA, FASTQ or BAM files in it\n',
   })
   expect(model).toEqual({ code: 66, out: '', err: 'error: model no.pth: no such file\n' })
   expect(typed.err).toContain('To predict from a file: virnucpro predict in.fa')

@@ -194,7 +194,7 @@ test.each([
 test('what is inside the compression is checked as well', async () => {
   expect((await failure(file('empty.gz', gzipSync('')), { onInvalid: 'fail' })).reason).toBe('empty_file')
   expect((await failure(file('twice.gz', gzipSync(gzipSync(TEXT))))).message).toContain('gzip -dc')
-  expect((await failure(file('x.bam', bgzip(Buffer.from('BAM\x01\0\0\0\0'))))).message).toContain(
+  expect((await failure(file('x.cram.gz', bgzip(Buffer.from('CRAM\x03\0\0\0'))))).message).toContain(
     'samtools fasta',
   )
 })
