@@ -5,39 +5,28 @@
 # On a system without Debian's packages, name a Chromium with VIRNUCPRO_TEST_BROWSER; then this does nothing.
 set -eu
 cd "$(dirname "$0")/.."
+. scripts/support/debian.sh
 if [ -n "${VIRNUCPRO_TEST_BROWSER:-}" ]; then exit 0; fi
 target=${1:-.cache/browser}
 wanted='chromium-headless-shell layout 1'
 if [ "$(cat "$target/installed" 2>/dev/null)" = "$wanted" ]; then exit 0; fi
 rm -rf "$target"
-mkdir -p "$target/lists/partial" "$target/archives/partial" "$target/packages" "$target/root"
+mkdir -p "$target"
 target=$(cd "$target" && pwd -P)
 
-# Lists of our own: those of the system may be missing or stale, and only root may bring them up to date.
-apt() {
-  apt-get -qq -o "Dir::State::lists=$target/lists" -o "Dir::Cache::archives=$target/archives" \
-    -o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache= \
-    -o "APT::Sandbox::User=$(id -un)" -o Debug::NoLocking=1 -o Acquire::Languages=none -o Acquire::Retries=3 "$@"
-}
-apt update
-packages=$(apt install --simulate --no-install-recommends chromium-headless-shell |
-  sed -n 's/^Inst \([^ ]*\) .*(\([^ ]*\) .*/\1=\2/p')
+unpack_packages "$target" chromium-headless-shell
 if [ -z "$packages" ]; then
   # It is on the system already.
   binary=$(command -v chromium-headless-shell)
 else
-  # shellcheck disable=SC2086
-  (cd "$target/packages" && apt download $packages)
-  for package in "$target"/packages/*.deb; do dpkg-deb --extract "$package" "$target/root"; done
   binary=$(find "$target/root" -type f -name 'chromium-headless-shell' -size +1M | head -n 1)
   if [ -z "$binary" ]; then
     echo "test-browser.sh: the packages hold no chromium-headless-shell: $packages" >&2
     exit 1
   fi
 fi
-rm -rf "$target/lists" "$target/archives" "$target/packages"
 
-libraries=$(find "$target/root" -name '*.so*' -exec dirname {} + | sort -u | paste -s -d : -)
+libraries=$(library_path "$target/root")
 cat > "$target/fonts.conf" <<FONTS
 <?xml version="1.0"?>
 <!DOCTYPE fontconfig SYSTEM "urn:fontconfig:fonts.dtd">
