@@ -1,8 +1,10 @@
 /**
  * Writes the tables of options into docs/cli.md and docs/configuration.md, that of findings into docs/doctor.md and that of retries into
- * docs/exit-codes.md, between `<!-- options: WHAT -->` and `<!-- end -->`, from the tables that the program itself reads.
+ * docs/exit-codes.md, between `<!-- options: WHAT -->` and `<!-- end -->`, from the tables that the program itself reads; and from the same the pages of the
+ * manual, in man/.
  * Usage: bun scripts/option-docs.ts [--check]
  */
+import { readdir } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { commonOptions } from '../src/cli/command.ts'
 import { COMMANDS, loadCommand, overview } from '../src/cli/commands.ts'
@@ -20,6 +22,7 @@ import {
   type Options,
   settings,
 } from '../src/settings/index.ts'
+import { manPages } from './support/man-pages.ts'
 
 const isCheck = process.argv.includes('--check')
 let stale = false
@@ -38,7 +41,35 @@ for (const page of ['cli.md', 'configuration.md', 'doctor.md', 'exit-codes.md'])
     `docs/${page}: ${isCheck ? 'not what the tables of options say; run bun scripts/option-docs.ts' : 'written'}`,
   )
 }
+const manual = resolve(import.meta.dir, '../man')
+const pages = await manPages(await Bun.file(resolve(import.meta.dir, '../docs/exit-codes.md')).text())
+const known = await readdir(manual).catch((): string[] => [])
+for (const name of new Set([...known, ...pages.keys()])) {
+  const file = Bun.file(resolve(manual, name))
+  const after = pages.get(name)
+  if (known.includes(name) && (await file.text()) === after) continue
+  stale = true
+  if (!isCheck) await (after === undefined ? file.delete() : file.write(after))
+  console.log(
+    `man/${name}: ${isCheck ? 'not what the tables say; run bun scripts/option-docs.ts' : 'written'}`,
+  )
+}
+await listPages([...pages.keys()].sort())
 if (isCheck && stale) process.exit(1)
+
+/** npm puts the pages where `man` finds them, if package.json names each. */
+async function listPages(names: readonly string[]): Promise<void> {
+  const file = Bun.file(resolve(import.meta.dir, '../package.json'))
+  const before = await file.text()
+  const list = names.map((name) => `    "./man/${name}"`).join(',\n')
+  const after = before.replace(/"man": \[[^\]]*\]/, `"man": [\n${list}\n  ]`)
+  if (after === before) return
+  stale = true
+  if (!isCheck) await file.write(after)
+  console.log(
+    `package.json: ${isCheck ? 'does not name the pages of man/; run bun scripts/option-docs.ts' : 'written'}`,
+  )
+}
 
 /** `serve`, `predict: Models`, or one of the tables that are about no single command. */
 async function contentOf(what: string): Promise<string> {
