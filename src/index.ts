@@ -5,8 +5,9 @@
 import type { Bundle } from './bundle/index.ts'
 import type { ImportOptions } from './import/index.ts'
 import type { LayoutName, OutputPaths } from './layout/index.ts'
+import type { Progress } from './monitor/index.ts'
 import type { InUse, PredictContext, PredictResult } from './predict/index.ts'
-import type { PredictOptions } from './settings/index.ts'
+import type { PredictOptions, PredictRequest } from './settings/index.ts'
 
 export { ExitCode } from './exit-codes.ts'
 export type { Detail, ErrorCode, ErrorCodes, ErrorKind, NoData } from './system/error-codes.ts'
@@ -22,16 +23,23 @@ export type {
   OutputPaths,
   PredictContext,
   PredictOptions,
+  PredictRequest,
   PredictResult,
+  Progress,
 }
 
 /**
  * Predicts which sequences of some files are viral, as `virnucpro predict` does: memory does not grow with the input, and
  * the same call continues a run that was interrupted.
  *
+ * @param request - `inputs`, and whatever is not to be as it is by default; docs/configuration.md has the table. Neither
+ *   environment nor configuration file is read.
+ * @param context - a logger, a signal that stops the run, a listener for its progress
  * @throws VirnucproError with a message for the user; the output folder then holds a state that can be continued
  */
-export async function predict(options: PredictOptions, context: PredictContext): Promise<PredictResult> {
+export async function predict(request: PredictRequest, context: PredictContext = {}): Promise<PredictResult> {
+  const { completeOptions } = await import('./settings/index.ts')
+  const options = await completeOptions(request)
   return await (await import('./predict/index.ts')).predict(options, context)
 }
 

@@ -10,7 +10,7 @@ export {
   readMetrics,
 } from './metrics.ts'
 export { requireMetricsPort } from './metrics-server.ts'
-export { type MonitorOptions, RunMonitor } from './monitor.ts'
+export { type MonitorOptions, type Progress, RunMonitor } from './monitor.ts'
 export {
   INPUT_COUNTS,
   MODEL_COUNTS,

@@ -26,11 +26,33 @@ export interface MonitorOptions extends RecorderOptions {
   terminal: LiveTerminal | undefined
   /** Whether anything is shown of how far the run is. */
   progress: boolean
+  /** Hears once a second, and at the end, how far the run is. */
+  onProgress?: ((progress: Progress) => void) | undefined
+}
+
+/** How far a run is. */
+export interface Progress {
+  /** Since its beginning. */
+  seconds: number
+  /** Open frames. */
+  frames: {
+    /** Read and translated. */
+    prepared: number
+    /** Embedded and classified, or known from before. */
+    done: number
+    /** In the whole input, as far as that can be told. */
+    expected: number | undefined
+  }
+  /** Share of the input that has been read, from 0 to 1; undefined for a stream. */
+  share: number | undefined
+  /** About; undefined while there is no speed to tell it from. */
+  secondsLeft: number | undefined
 }
 
 /** Short enough for a person, long enough for a log file. */
 const HEARTBEAT_MS = 30_000
 const REFRESH_MS = 500
+const PROGRESS_MS = 1000
 /** Between two notes about the GPUs in the log, where samples come as often. */
 const DEVICE_NOTE_SECONDS = 10
 
@@ -73,6 +95,7 @@ export class RunMonitor {
     this.#every(intervalSeconds * 1000, () => this.#sample())
     // The first sample is what later ones are compared with.
     this.#sample()
+    if (this.#options.onProgress !== undefined) this.#every(PROGRESS_MS, () => this.#tellProgress())
     if (!progress) return
     if (terminal !== undefined) {
       terminal.show((room) => layOut(rowsOf(this.#status()), room))
@@ -155,6 +178,7 @@ export class RunMonitor {
     this.#state = 'ended'
     for (const timer of this.#timers) clearInterval(timer)
     if (this.#options.progress) this.#options.terminal?.hide()
+    this.#tellProgress()
     await this.#sampling
     if (outcome !== 'stopped') await this.#takeSample()
     await this.#recorder?.end({
@@ -202,6 +226,18 @@ export class RunMonitor {
     if (this.#state !== 'ended' && seconds + intervalSeconds / 2 < next) return
     this.#noted = seconds
     for (const device of this.#devices) if (device.kind === 'gpu') logger.note?.(describeDevice(device))
+  }
+
+  #tellProgress(): void {
+    const { onProgress } = this.#options
+    if (onProgress === undefined) return
+    const { seconds, frames, share, secondsLeft } = this.#status()
+    const { prepared, done, expected } = frames
+    try {
+      onProgress({ seconds, frames: { prepared, done, expected }, share, secondsLeft })
+    } catch (error) {
+      this.#options.logger.debug(`a listener for progress: ${error}`)
+    }
   }
 
   #frames() {

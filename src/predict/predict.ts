@@ -1,10 +1,10 @@
 import type { OutputPaths } from '../layout/index.ts'
-import { RunStats, requireMetricsPort } from '../monitor/index.ts'
+import { type Progress, RunStats, requireMetricsPort } from '../monitor/index.ts'
 import { InputStructure, requireOrder } from '../results/index.ts'
 import type { PredictOptions } from '../settings/index.ts'
 import { limitedThreads } from '../system/cores.ts'
 import type { Detail } from '../system/error-codes.ts'
-import { type Logger, WarningKeeper } from '../system/logger.ts'
+import { type Logger, silent, WarningKeeper } from '../system/logger.ts'
 import type { LiveTerminal } from '../system/terminal.ts'
 import type { InUse } from './claim.ts'
 import { withModels } from './computing.ts'
@@ -18,10 +18,13 @@ import { watch } from './watch.ts'
 
 /** What a run is given besides its options. */
 export interface PredictContext {
-  logger: Logger
+  /** @default nothing is said */
+  logger?: Logger
   /** Warnings that were shown before, such as those of the command line: the report has them too. */
   warnings?: readonly string[]
   signal?: AbortSignal
+  /** Hears once a second, and at the end, how far the run is. What it throws does not end the run. */
+  onProgress?: (progress: Progress) => void
   /** Where the run is shown while it goes on; without it a line in the log says now and then how far it is. @internal */
   terminal?: LiveTerminal | undefined
   /** Files that are read besides those of the options, such as the configuration file: they are never written. */
@@ -36,7 +39,7 @@ export interface PredictContext {
  * @throws VirnucproError with a message for the user; the output folder then holds a state that can be continued
  */
 export async function predict(asked: PredictOptions, context: PredictContext): Promise<PredictResult> {
-  const logger = new WarningKeeper(context.logger, context.warnings)
+  const logger = new WarningKeeper(context.logger ?? silent, context.warnings)
   const options = { ...asked, threads: limitedThreads(asked.threads, logger) }
   requireOrder(options)
   if (options.metricsPort !== undefined) await requireMetricsPort(options.metricsPort)
@@ -61,6 +64,7 @@ export async function predict(asked: PredictOptions, context: PredictContext): P
       resumed: folder.status === 'resumed',
       folder: paths.report,
       terminal: context.terminal,
+      onProgress: context.onProgress,
       logger,
     })
     using structure = new InputStructure(await folder.makeWorkFolder())

@@ -6,7 +6,7 @@ import type { Computing } from './computing.ts'
 interface Watched
   extends Pick<
     MonitorOptions,
-    'stats' | 'samples' | 'inputShare' | 'resumed' | 'folder' | 'terminal' | 'logger'
+    'stats' | 'samples' | 'inputShare' | 'resumed' | 'folder' | 'terminal' | 'onProgress' | 'logger'
   > {
   options: PredictOptions
 }

@@ -18,6 +18,7 @@ export {
 } from './option.ts'
 // The only configuration type the pipeline reads.
 export { type PredictOptions, toPredictOptions, tritonAccess } from './predict-options.ts'
+export { completeOptions, type PredictRequest } from './request.ts'
 // Command line, environment, file and defaults merged, with the origin of each value.
 export { type Configuration, resolveConfiguration } from './resolve.ts'
 // THE table.

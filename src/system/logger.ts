@@ -20,6 +20,9 @@ export interface Logger {
   wording?(message: string, detail: Detail | undefined): string
 }
 
+/** Says nothing. */
+export const silent: Logger = { debug() {}, info() {}, warn() {}, error() {} }
+
 /** More say nothing that these do not. */
 const KEPT_WARNINGS = 1000
 
