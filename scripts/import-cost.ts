@@ -5,7 +5,7 @@
  */
 import { readFile } from 'node:fs/promises'
 import { dirname, relative, resolve } from 'node:path'
-import manifest from '../package.json' with { type: 'json' }
+import { subpathSources } from './support/package.ts'
 
 /** What these load stays below so much. */
 const LIMITS: Readonly<Record<string, { files?: number; lines?: number }>> = {
@@ -34,12 +34,10 @@ async function load(path: string, lines: Map<string, number>): Promise<void> {
 
 const words = process.argv.slice(2)
 const named = words.filter((word) => word !== '--files')
-const exported: Record<string, string> = manifest.exports
-const subpaths = Object.keys(exported).filter((subpath) => exported[subpath]?.endsWith('.ts'))
-for (const subpath of named.length > 0 ? named : subpaths) {
+for (const subpath of named.length > 0 ? named : Object.keys(subpathSources)) {
   const key = subpath.replace(/^virnucpro(?=\/|$)/, '.')
   const lines = new Map<string, number>()
-  await load(resolve(root, exported[key] ?? subpath), lines)
+  await load(resolve(root, subpathSources[key] ?? subpath), lines)
   const total = lines.values().reduce((sum, count) => sum + count, 0)
   console.log(`${lines.size}\t${total}\t${subpath}`)
   const { files: mostFiles = Infinity, lines: mostLines = Infinity } = LIMITS[key] ?? {}

@@ -11,5 +11,6 @@ scripts/test-multiqc.sh
 scripts/test-browser.sh
 scripts/test-terminal.sh
 scripts/test-shells.sh
+scripts/test-node.sh
 PATH="$PWD/node_modules/.bin:$PATH"
 exec node_modules/bun/bin/bun.exe scripts/check.ts

@@ -1,4 +1,4 @@
-import { resolve } from 'node:path'
+import { extname, resolve } from 'node:path'
 import { askProgram } from '../system/ask-program.ts'
 
 /** Opening many GPUs takes seconds. */
@@ -12,7 +12,7 @@ const LONGEST_ANSWER_MS = 20_000
  * @throws the reason of `signal`
  */
 export async function cudaOrder(signal: AbortSignal | undefined): Promise<string[] | undefined> {
-  const script = resolve(import.meta.dir, 'cuda-uuids.ts')
+  const script = resolve(import.meta.dir, `cuda-uuids${extname(import.meta.path)}`)
   const answer = await askProgram([process.execPath, script], {
     deadlineMs: LONGEST_ANSWER_MS,
     signal,

@@ -1,7 +1,7 @@
 import { dlopen } from 'bun:ffi'
 import { stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import type { InferenceSession } from 'onnxruntime-node'
+import type { InferenceSession } from '#onnxruntime-node'
 import { threadsToStart } from '../system/cores.ts'
 import { DataError, UnavailableError } from '../system/errors.ts'
 import { foreign } from '../system/printable.ts'
@@ -25,10 +25,10 @@ export type { InferenceSession }
  * The runtime is loaded on first use: it is 20 MB of native code that no help text needs.
  * @throws VirnucproError when the system cannot load it: no memory, another library of that name before it, one missing
  */
-export async function loadRuntime(): Promise<typeof import('onnxruntime-node')> {
+export async function loadRuntime(): Promise<typeof import('#onnxruntime-node')> {
   turnOffTelemetry()
   try {
-    return await import('onnxruntime-node')
+    return await import('#onnxruntime-node')
   } catch (cause) {
     throw fromSystem(cause) ?? unloadable(cause)
   }

@@ -27,7 +27,8 @@ test('the package holds what it needs and nothing else', () => {
     expect(files).toContain(file)
   expect(
     files.filter(
-      (file) => !/^(dist\/.*\.(js|d\.ts)|proto\/.*\.proto|package\.json|README\.md|LICENSE)$/.test(file),
+      (file) =>
+        !/^(dist\/.*\.(js|js\.map|d\.ts)|proto\/.*\.proto|package\.json|README\.md|LICENSE)$/.test(file),
     ),
   ).toEqual([])
   const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))

@@ -18,7 +18,7 @@ function facts() {
   return {
     virnucpro: version,
     bun: Bun.version,
-    onnxruntime: dependencies['onnxruntime-node'],
+    onnxruntime: dependencies['onnxruntime-common'],
     platform,
     arch,
   }

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { closeSync, openSync, rmSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { extname, join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { Logger } from '../../system/logger.ts'
 import { processStart } from '../../system/processes.ts'
@@ -44,7 +44,7 @@ export async function keepServer(
   const path = join(folder, `kept-${crypto.randomUUID()}.log`)
   const log = openSync(path, 'wx', 0o600)
   // A group of its own, whose leader no terminal and no Ctrl-C reaches, in a folder that it does not hold.
-  const child = spawn(process.execPath, [join(import.meta.dir, 'keeper.ts'), path], {
+  const child = spawn(process.execPath, [join(import.meta.dir, `keeper${extname(import.meta.path)}`), path], {
     cwd: folder,
     detached: true,
     stdio: ['pipe', 'pipe', log],
