@@ -20,6 +20,21 @@ export const FOLDERS = {
 /** Folder in an output folder that holds the states of its runs. */
 export const STATES_FOLDER = '.virnucpro'
 
+/** Forms of files. */
+export type FileForm =
+  | 'tsv'
+  | 'parquet'
+  | 'fasta'
+  | 'fasta.gz'
+  | 'gff3'
+  | 'bed'
+  | 'pytorch'
+  | 'json'
+  | 'jsonl'
+  | 'openmetrics'
+  | 'html'
+  | 'text'
+
 interface RunFile {
   /** `root` is the output folder itself. */
   folder: keyof typeof FOLDERS | 'root'
@@ -34,6 +49,8 @@ interface RunFile {
   role: 'intermediate' | 'result' | 'derived' | 'about' | 'shared'
   /** How a file without a record, from another program or from version 0.1.0, is recognized; `recorded`: not at all. */
   content: string
+  /** What is in it, for programs: `tsv` also where the name says something else. */
+  form: FileForm
   /** Names that earlier versions of the original or of Broad's fork gave; recognized and never written. */
   formerly?: readonly string[]
   /** The one layout that has the file. @default both */
@@ -47,13 +64,20 @@ interface RunFile {
  */
 export const FILES = {
   /** Chunks of all records. */
-  chunked: { folder: 'root', name: '{stem}_chunked{length}.fa', role: 'intermediate', content: 'chunks' },
+  chunked: {
+    folder: 'root',
+    name: '{stem}_chunked{length}.fa',
+    role: 'intermediate',
+    content: 'chunks',
+    form: 'fasta',
+  },
   /** Open frames as DNA. */
   nucleotide: {
     folder: 'root',
     name: { vanilla: '{stem}_identified_nucleotide.fa', broad: '{stem}_nucleotide.fa' },
     role: 'intermediate',
     content: 'frames',
+    form: 'fasta',
   },
   /** Open frames as protein. */
   protein: {
@@ -61,6 +85,7 @@ export const FILES = {
     name: { vanilla: '{stem}_identified_protein.faa', broad: '{stem}_protein.faa' },
     role: 'intermediate',
     content: 'frames',
+    form: 'fasta',
   },
   /** The frames of a part as DNA. */
   nucleotidePart: {
@@ -68,15 +93,23 @@ export const FILES = {
     name: 'output_{part}.fa',
     role: 'intermediate',
     content: 'frames',
+    form: 'fasta',
   },
   /** The frames of a part as protein. */
-  proteinPart: { folder: 'proteinFolder', name: 'output_{part}.fa', role: 'intermediate', content: 'frames' },
+  proteinPart: {
+    folder: 'proteinFolder',
+    name: 'output_{part}.fa',
+    role: 'intermediate',
+    content: 'frames',
+    form: 'fasta',
+  },
   /** Records left out of the run, and records with something unusual, with the reason. */
   invalidRecords: {
     folder: 'root',
     name: '{stem}_invalid_records.tsv',
     role: 'about',
     content: 'invalidRecords',
+    form: 'tsv',
   },
   /** DNABERT-S embeddings of a part. */
   dnabertPart: {
@@ -85,6 +118,7 @@ export const FILES = {
     formerly: ['output_{part}_DNABERT.pt'],
     role: 'intermediate',
     content: 'embeddings',
+    form: 'pytorch',
   },
   /** ESM-2 embeddings of a part. */
   esmPart: {
@@ -93,6 +127,7 @@ export const FILES = {
     formerly: ['output_{part}_DNABERT.pt'],
     role: 'intermediate',
     content: 'embeddings',
+    form: 'pytorch',
   },
   /** Both embeddings of a part side by side. */
   mergedPart: {
@@ -101,6 +136,7 @@ export const FILES = {
     formerly: ['output_{part}_DNABERT_merged.pt'],
     role: 'intermediate',
     content: 'embeddings',
+    form: 'pytorch',
   },
   /** Calls of frames. */
   predictions: {
@@ -108,6 +144,7 @@ export const FILES = {
     name: 'prediction_results.txt',
     role: 'result',
     content: 'frameCalls',
+    form: 'tsv',
   },
   /** Calls of chunks. */
   consensus: {
@@ -115,30 +152,50 @@ export const FILES = {
     name: 'prediction_results_highestscore.csv',
     role: 'result',
     content: 'chunkCalls',
+    form: 'tsv',
   },
   /** Calls of all records. */
-  contigs: { folder: 'results', name: 'contigs.tsv', role: 'derived', content: 'recorded' },
+  contigs: { folder: 'results', name: 'contigs.tsv', role: 'derived', content: 'recorded', form: 'tsv' },
   /** All chunks of all records, with coordinates. */
-  chunks: { folder: 'results', name: 'chunks.tsv', role: 'derived', content: 'recorded' },
+  chunks: { folder: 'results', name: 'chunks.tsv', role: 'derived', content: 'recorded', form: 'tsv' },
   /** All scored frames, with coordinates, as Parquet. */
-  frameTable: { folder: 'results', name: 'frames.parquet', role: 'derived', content: 'recorded' },
+  frameTable: {
+    folder: 'results',
+    name: 'frames.parquet',
+    role: 'derived',
+    content: 'recorded',
+    form: 'parquet',
+  },
   /** Records called viral, as BGZF. */
-  viralFasta: { folder: 'results', name: 'viral.fasta.gz', role: 'derived', content: 'recorded' },
+  viralFasta: {
+    folder: 'results',
+    name: 'viral.fasta.gz',
+    role: 'derived',
+    content: 'recorded',
+    form: 'fasta.gz',
+  },
   /** Scored chunks for genome browsers. */
-  gff: { folder: 'results', name: 'chunks.gff3', role: 'derived', content: 'recorded' },
+  gff: { folder: 'results', name: 'chunks.gff3', role: 'derived', content: 'recorded', form: 'gff3' },
   /** Viral stretches of records. */
-  bed: { folder: 'results', name: 'viral.bed', role: 'derived', content: 'recorded' },
+  bed: { folder: 'results', name: 'viral.bed', role: 'derived', content: 'recorded', form: 'bed' },
   /** Says beside the tables of a demonstration what they are. */
   demonstration: {
     folder: 'mergedFolder',
     name: 'DEMONSTRATION.txt',
     role: 'about',
     content: 'demonstration',
+    form: 'text',
   },
   /** Parts that could not be computed, in the form of Broad's fork. */
-  failed: { folder: 'root', name: 'failed_files.txt', role: 'shared', content: 'failures' },
+  failed: { folder: 'root', name: 'failed_files.txt', role: 'shared', content: 'failures', form: 'text' },
   /** Frames that could not be computed, with the record, what failed on them and why. */
-  failedFrames: { folder: 'root', name: '{stem}_failed_frames.tsv', role: 'about', content: 'recorded' },
+  failedFrames: {
+    folder: 'root',
+    name: '{stem}_failed_frames.tsv',
+    role: 'about',
+    content: 'recorded',
+    form: 'tsv',
+  },
   /** The state that Broad's fork resumes from. */
   broadState: {
     folder: 'root',
@@ -146,19 +203,27 @@ export const FILES = {
     role: 'shared',
     only: 'broad',
     content: 'pipelineState',
+    form: 'json',
   },
   /** Everything the report says, for programs. */
-  summary: { folder: 'report', name: 'summary.json', role: 'about', content: 'summary' },
+  summary: { folder: 'report', name: 'summary.json', role: 'about', content: 'summary', form: 'json' },
   /** The report as a page. */
-  page: { folder: 'report', name: 'report.html', role: 'about', content: 'page' },
+  page: { folder: 'report', name: 'report.html', role: 'about', content: 'page', form: 'html' },
   /** A section for MultiQC. */
-  multiqcSection: { folder: 'report', name: 'virnucpro_mqc.tsv', role: 'about', content: 'multiqc' },
+  multiqcSection: {
+    folder: 'report',
+    name: 'virnucpro_mqc.tsv',
+    role: 'about',
+    content: 'multiqc',
+    form: 'tsv',
+  },
   /** The same of contigs. */
   multiqcContigs: {
     folder: 'report',
     name: 'virnucpro_contigs_mqc.tsv',
     role: 'about',
     content: 'multiqc',
+    form: 'tsv',
   },
   /** Columns for the general statistics of MultiQC. */
   multiqcGeneral: {
@@ -166,11 +231,18 @@ export const FILES = {
     name: 'virnucpro_general_stats_mqc.tsv',
     role: 'about',
     content: 'multiqc',
+    form: 'tsv',
   },
   /** What the monitor saw, a line at a time. */
-  metrics: { folder: 'report', name: 'metrics.jsonl', role: 'about', content: 'metrics' },
+  metrics: { folder: 'report', name: 'metrics.jsonl', role: 'about', content: 'metrics', form: 'jsonl' },
   /** What the monitor saw last, for Prometheus. */
-  openMetrics: { folder: 'report', name: 'metrics.prom', role: 'about', content: 'openMetrics' },
+  openMetrics: {
+    folder: 'report',
+    name: 'metrics.prom',
+    role: 'about',
+    content: 'openMetrics',
+    form: 'openmetrics',
+  },
 } as const satisfies Readonly<Record<string, RunFile>>
 
 export type FileName = keyof typeof FILES

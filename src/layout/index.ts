@@ -3,6 +3,7 @@
 export {
   FILES,
   type FileContent,
+  type FileForm,
   type FileName,
   type LayoutName,
   reader,
@@ -11,6 +12,7 @@ export {
 } from './catalogue.ts'
 export {
   derivedFiles,
+  fixedFiles,
   formerPaths,
   madeBy,
   type OutputPaths,

@@ -2,9 +2,11 @@ import type { DerivedFiles, FileRecord, RunFolder } from '../checkpoint/index.ts
 import { newReadStatistics, readSequences, type SequenceRecord } from '../fasta/index.ts'
 import { derivedFiles, type OutputPaths } from '../layout/index.ts'
 import type { RunStats } from '../monitor/index.ts'
+import { type RowCounts, refreshReport } from '../report/index.ts'
 import { InputStructure, Results, type ResultsOptions, ruleOf } from '../results/index.ts'
 import { filteredBy, openChunks, type RecordFilter, silenceOf } from '../sequence/index.ts'
 import { type PredictOptions, settings } from '../settings/index.ts'
+import { VirnucproError } from '../system/errors.ts'
 import type { Logger } from '../system/logger.ts'
 import { isThere } from '../system/same-file.ts'
 import { readFrameScores } from '../tables/index.ts'
@@ -19,7 +21,7 @@ type Derived = { options: PredictOptions; paths: OutputPaths }
 /** What is made from the tables of a run, and how, as its state keeps it. */
 export function derivedOf({ options, paths }: Derived): DerivedFiles {
   return {
-    rule: JSON.stringify({ format: FORMAT, ...ruleOf(options), ...tracksOf(options) }),
+    rule: JSON.stringify({ format: FORMAT, ...settingsOf(options) }),
     files: derivedFiles(paths),
   }
 }
@@ -36,6 +38,10 @@ export function resultsOptions(
     hasFiles: inputs.length > 1,
     stamp,
   }
+}
+
+function settingsOf(options: PredictOptions) {
+  return { ...ruleOf(options), ...tracksOf(options) }
 }
 
 /** Callers of the library may know nothing of them. */
@@ -82,7 +88,18 @@ export async function remakeDerived(run: FinishedRun): Promise<void> {
   await folder.forgetDerived()
   await results.commit()
   await folder.keepDerived(derived)
+  await report(run, results.rows)
   logger.info(`contigs and chunks were made from the tables of the finished run: ${paths.results}`)
+}
+
+async function report({ options, paths, logger }: FinishedRun, rows: RowCounts): Promise<void> {
+  if (!options.report) return
+  try {
+    await refreshReport({ options, paths, rows }, settingsOf(options))
+  } catch (error) {
+    if (!(error instanceof VirnucproError)) throw error
+    logger.warn(`the report does not say how the results were made now: ${error.message}`)
+  }
 }
 
 async function obstacleTo(

@@ -3,7 +3,7 @@ import { forModels } from '../bundle/index.ts'
 import { writeFailedFiles } from '../checkpoint/index.ts'
 import { FILES, recognizer, resultFiles } from '../layout/index.ts'
 import type { BroadRun } from '../legacy/index.ts'
-import { writeReport } from '../report/index.ts'
+import { type RowCounts, writeReport } from '../report/index.ts'
 import { Results } from '../results/index.ts'
 import { writeAtomically } from '../system/atomic.ts'
 import { VirnucproError } from '../system/errors.ts'
@@ -22,7 +22,7 @@ export async function finish(
 ): Promise<void> {
   const { stats, monitor, logger, paths, options } = run
   await run.lock.check()
-  await writeResults(run, failed)
+  const rows = await writeResults(run, failed)
   if (run.isAlone) await monitor.end(failed.length > 0 ? 'failed-parts' : 'finished')
   // Before the report, which holds every warning.
   const { parts, failedFrames } = stats.counts
@@ -37,7 +37,7 @@ export async function finish(
     )
   }
   // Before the state is closed: a run that is killed meanwhile is continued, and makes its report then.
-  if (options.report) await report(run, failed)
+  if (options.report) await report(run, failed, rows)
   if (failed.length > 0) return
   if (run.isAlone) await keepSpeed(run)
   await removeIntermediates(run)
@@ -45,17 +45,18 @@ export async function finish(
   await broad?.complete(parts)
 }
 
-async function writeResults(run: Run, failed: readonly IncompletePart[]): Promise<void> {
+/** @returns how many rows each file has */
+async function writeResults(run: Run, failed: readonly IncompletePart[]): Promise<RowCounts> {
   const { folder, models, monitor, paths, record, signal, stats, structure } = run
   const numbers = new Set(failed.map(({ part }) => part))
   const { stamp } = models
-  const tables = await monitor.during('tables', async () => {
+  const { rows, ...tables } = await monitor.during('tables', async () => {
     await using results = await Results.begin(paths, structure, resultsOptions(run, stamp))
     const scores = results.through(folder.scores(stats.counts.parts, numbers, signal))
     const counts = await writeTables(paths, scores, { stamp, spillPath: folder.files.sorted })
     await results.commit()
     Object.assign(run.calls, results.counts)
-    return counts
+    return { ...counts, rows: results.rows }
   })
   if (stamp !== undefined)
     await writeAtomically(paths.demonstration, `${basename(paths.mergedFolder)}: ${stamp}\n`)
@@ -64,16 +65,18 @@ async function writeResults(run: Run, failed: readonly IncompletePart[]): Promis
   await writeFailedFiles(paths, failed)
   const { frames: scoredFrames, ...calls } = tables
   Object.assign(stats.counts, { ...calls, scoredFrames, failedParts: failed.length })
+  return { ...rows, predictions: scoredFrames, consensus: tables.calledChunks }
 }
 
 /** The results of the run stand without the report, so that one that cannot be written is a warning. */
-async function report(run: Run, failed: readonly IncompletePart[]): Promise<void> {
+async function report(run: Run, failed: readonly IncompletePart[], rows: RowCounts): Promise<void> {
   const { options, paths, models, stats, inputs, started, folder, records, logger } = run
   const servers = await models.backend.serverFacts()
   try {
     await writeReport({
       options,
       paths,
+      rows,
       stats,
       inputs: inputs.described,
       start: started,

@@ -1,5 +1,5 @@
 // What a run leaves to be read: summary, page, tables for MultiQC.
 
-export type { RunFacts } from './summarize.ts'
+export type { RowCounts, RunFacts } from './summarize.ts'
 export { readSummary, type Summary } from './summary.ts'
-export { findReports, rebuildReport, writeReport } from './write.ts'
+export { findReports, rebuildReport, refreshReport, writeReport } from './write.ts'

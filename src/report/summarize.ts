@@ -2,9 +2,10 @@ import { relative, sep } from 'node:path'
 import { version } from '../../package.json' with { type: 'json' }
 import { FEATURE_ORDER, forModels } from '../bundle/index.ts'
 import { ExitCode } from '../exit-codes.ts'
-import type { OutputPaths } from '../layout/index.ts'
+import { FILES, type FileName, fixedFiles, type OutputPaths } from '../layout/index.ts'
 import { MODEL_COUNTS, pick, type RunStats } from '../monitor/index.ts'
 import type { PredictOptions } from '../settings/index.ts'
+import { isThere } from '../system/same-file.ts'
 import type { Summary } from './summary.ts'
 import { SUMMARY_FORMAT, SUMMARY_VERSION } from './summary.ts'
 
@@ -21,7 +22,11 @@ export interface RunFacts extends Pick<Summary, 'models' | 'servers' | 'failures
   /** Whether there is a list of records left out or unusual. */
   recordsListed: boolean
   warnings: readonly string[]
+  /** How many rows files have, by their names in the catalogue, where that was counted. */
+  rows: RowCounts
 }
+
+export type RowCounts = Readonly<Partial<Record<FileName, number>>>
 
 /**
  * @param metrics - undefined where the run writes none
@@ -30,6 +35,7 @@ export interface RunFacts extends Pick<Summary, 'models' | 'servers' | 'failures
 export function summarize(
   facts: RunFacts,
   metrics: { file: string; stages: Summary['stages'] } | undefined,
+  outputs: Summary['outputs'],
 ): Summary {
   const { stats, paths, start, demonstration } = facts
   const { counts } = stats
@@ -70,7 +76,27 @@ export function summarize(
       failedFrames: failed ? here(paths.failedFrames) : null,
       metrics: metrics?.file ?? null,
     },
+    outputs,
   }
+}
+
+/** The files of a run that are there, and those that are about to be written; part files are not named one by one. */
+export async function outputsOf(
+  paths: OutputPaths,
+  rows: RowCounts,
+  written: readonly FileName[],
+  keepsIntermediates: boolean,
+): Promise<NonNullable<Summary['outputs']>> {
+  const outputs: NonNullable<Summary['outputs']> = []
+  for (const [name, path] of fixedFiles(paths)) {
+    const { role, form } = FILES[name]
+    // Intermediate files of an earlier start go at the end.
+    if (role === 'intermediate' && !keepsIntermediates) continue
+    if (!written.includes(name) && !(await isThere(path))) continue
+    const place = relative(paths.root, path).split(sep).join('/')
+    outputs.push({ name, path: place, form, rows: rows[name] ?? null })
+  }
+  return outputs
 }
 
 /**

@@ -90,6 +90,10 @@ const SummarySchema = v.object({
     failedFrames: v.optional(v.nullable(v.string())),
     metrics: v.nullable(v.string()),
   }),
+  /** Absent in summaries of version 0.1.0. */
+  outputs: v.optional(
+    v.array(v.object({ name: v.string(), path: v.string(), form: v.string(), rows: v.nullable(whole) })),
+  ),
 })
 
 export type Summary = v.InferOutput<typeof SummarySchema>

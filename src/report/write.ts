@@ -8,7 +8,7 @@ import { readCalls } from './calls.ts'
 import { readContigs } from './contigs.ts'
 import { multiqcTables } from './multiqc.ts'
 import { type Findings, reportPage } from './page.ts'
-import { type RunFacts, summarize } from './summarize.ts'
+import { outputsOf, type RunFacts, summarize } from './summarize.ts'
 import { readSummary, type Summary } from './summary.ts'
 import { timelineOf } from './timeline.ts'
 import { readTracks } from './tracks.ts'
@@ -18,9 +18,41 @@ export async function writeReport(facts: RunFacts): Promise<void> {
   const folder = facts.paths.report
   const file = FILES.metrics.name
   const metrics = await readMetrics(join(folder, file))
-  const summary = summarize(facts, metrics.length > 0 ? { file, stages: stagesOf(metrics) } : undefined)
+  const { paths, rows, options } = facts
+  const summary = summarize(
+    facts,
+    metrics.length > 0 ? { file, stages: stagesOf(metrics) } : undefined,
+    await outputsOf(paths, rows, WRITTEN, options.keepIntermediate),
+  )
   await writeAtomically(facts.paths.summary, `${JSON.stringify(summary, undefined, 2)}\n`)
   await draw(folder, summary)
+}
+
+/**
+ * After files of a finished run were made again: its summary and its page say how. A run without a summary stays without.
+ *
+ * @param settings - those by which they were made
+ * @throws VirnucproError when the report is damaged, or cannot be written
+ */
+export async function refreshReport(
+  { options, paths, rows }: Pick<RunFacts, 'options' | 'paths' | 'rows'>,
+  settings: Readonly<Record<string, unknown>>,
+): Promise<void> {
+  if (!(await isFile(paths.summary))) return
+  const before = await readSummary(paths.summary)
+  const rowsBefore = before.outputs?.map(({ name, rows }) => [name, rows ?? undefined]) ?? []
+  const summary: Summary = {
+    ...before,
+    settings: { ...before.settings, ...settings },
+    outputs: await outputsOf(
+      paths,
+      { ...Object.fromEntries(rowsBefore), ...rows },
+      WRITTEN,
+      options.keepIntermediate,
+    ),
+  }
+  await writeAtomically(paths.summary, `${JSON.stringify(summary, undefined, 2)}\n`)
+  await draw(paths.report, summary)
 }
 
 /** The stages of the last start. */
@@ -49,6 +81,7 @@ export const BEGINNINGS = {
 } as const
 
 type Drawn = keyof typeof BEGINNINGS
+const WRITTEN = ['summary', ...(Object.keys(BEGINNINGS) as Drawn[])] as const
 
 /** @throws UsageError naming a file that would be overwritten and is none of a report */
 async function requireOwnFile(path: string, file: Drawn): Promise<void> {

@@ -56,6 +56,8 @@ export interface FrameTableOptions {
 
 /** The table of frames as Parquet, a group of rows in memory at a time. */
 export class FrameTable {
+  /** Rows so far. */
+  count = 0
   readonly #sink: ByteSink
   readonly #bytes: ByteWriter
   readonly #parquet: ParquetWriter
@@ -112,6 +114,7 @@ export class FrameTable {
   add({ name, chunk, start, end, frame, virus, others, file = '' }: FrameRow): void {
     const data = this.#data
     const row = this.#rows++
+    this.count++
     data.seq_name[row] = name
     data.chunk[row] = BigInt(chunk)
     data.start[row] = BigInt(start)

@@ -26,6 +26,8 @@ const NA = Buffer.from('NA')
 
 /** Rows of a table as bytes: no text is made for a cell. */
 export class Rows {
+  /** Rows so far. */
+  count = 0
   readonly #sink: ByteSink
   #bytes = new Uint8Array(BUFFER_BYTES)
   #used = 0
@@ -100,6 +102,7 @@ export class Rows {
   endRow(): void {
     this.#bytes[this.#used++] = LINE_FEED
     this.#isRowBegun = false
+    this.count++
   }
 
   /** Begins a cell. */

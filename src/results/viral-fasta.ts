@@ -10,6 +10,8 @@ const TIER = spellings(TIERS)
 
 /** Records as FASTA, with what was found about each between its id and its description. */
 export class ViralFasta {
+  /** Records so far. */
+  count = 0
   readonly #rows: Rows
   readonly #record: StructureReader
   readonly #kept: KeptReader
@@ -34,6 +36,7 @@ export class ViralFasta {
     const kept = this.#kept
     for (; this.#passed > 0; this.#passed--) kept.next()
     kept.next()
+    this.count++
     rows.text(WORDS['>'])
     rows.more(this.#record.id, this.#record.idBytes)
     rows.more(WORDS[' virus_score='])

@@ -84,6 +84,8 @@ export class Results implements AsyncDisposable {
   readonly #chunks: Rows
   readonly #frameTable: FrameTable
   readonly #all: readonly Buffered[]
+  readonly #gff: Rows
+  readonly #bed: Rows
   readonly #tracks: Tracks
   readonly #fasta: ViralFasta
   /** Compresses it. */
@@ -129,11 +131,13 @@ export class Results implements AsyncDisposable {
     this.#bgzf = new BgzfSink(files.viralFasta)
     this.#contigs = new Rows(files.contigs)
     this.#chunks = new Rows(files.chunks)
-    const [fasta, gff, bed] = [new Rows(this.#bgzf), new Rows(files.gff), new Rows(files.bed)]
+    const fasta = new Rows(this.#bgzf)
+    this.#gff = new Rows(files.gff)
+    this.#bed = new Rows(files.bed)
     this.#frameTable = frameTable
-    this.#all = [this.#contigs, this.#chunks, frameTable, fasta, gff, bed]
+    this.#all = [this.#contigs, this.#chunks, frameTable, fasta, this.#gff, this.#bed]
     this.#record = structure.read()
-    this.#tracks = new Tracks(gff, bed, this.#record, options.viralGap, options.minScore)
+    this.#tracks = new Tracks(this.#gff, this.#bed, this.#record, options.viralGap, options.minScore)
     this.#fasta = new ViralFasta(fasta, this.#record, structure.kept.read())
     this.#options = options
     this.#evidence = new Evidence(options.rule)
@@ -164,6 +168,18 @@ export class Results implements AsyncDisposable {
     await chunks.write(warning + header(CHUNK_COLUMNS))
     await gff.write(`##gff-version 3\n${warning}`)
     await bed.write(warning)
+  }
+
+  /** How many rows each file has so far; of the FASTA, records. */
+  get rows(): Record<keyof Files, number> {
+    return {
+      contigs: this.#contigs.count,
+      chunks: this.#chunks.count,
+      frameTable: this.#frameTable.count,
+      viralFasta: this.#fasta.count,
+      gff: this.#gff.count,
+      bed: this.#bed.count,
+    }
   }
 
   /** Scores that follow those before. */

@@ -23,7 +23,7 @@ import {
   resultCounts,
   resultsOptions,
 } from '../predict/index.ts'
-import { readSummary, type Summary, writeReport } from '../report/index.ts'
+import { type RowCounts, readSummary, type Summary, writeReport } from '../report/index.ts'
 import { InputStructure, Results, type ResultsCounts } from '../results/index.ts'
 import type { PredictOptions } from '../settings/index.ts'
 import { writeAtomically } from '../system/atomic.ts'
@@ -235,8 +235,8 @@ async function write(merger: Merger): Promise<void> {
   })
   order.check()
   await records.finish()
-  const calls = await writeResults(merger, structure, stats, order)
-  await report(merger, stats, records.isListed)
+  const { calls, rows } = await writeResults(merger, structure, stats, order)
+  await report(merger, stats, records.isListed, rows)
   const counts = resultCounts(stats.counts)
   await folder.finish(counts, resultFiles(paths), derived)
   reportCounts(counts, paths.mergedFolder, logger)
@@ -259,16 +259,17 @@ async function writeResults(
   structure: InputStructure,
   stats: RunStats,
   order: FrameOrder,
-): Promise<ResultsCounts> {
+): Promise<{ calls: ResultsCounts; rows: RowCounts }> {
   const stamp = await stampOf(runs[0] as ShardRun)
   await using results = await Results.begin(paths, structure, resultsOptions({ options: run }, stamp))
   const scores = results.through(scoresOf(order))
-  const { frames, ...calls } = await writeTables(paths, scores, { stamp, spillPath: folder.files.sorted })
+  const { frames, ...counts } = await writeTables(paths, scores, { stamp, spillPath: folder.files.sorted })
   await results.commit()
   if (stamp !== undefined)
     await writeAtomically(paths.demonstration, `${basename(paths.mergedFolder)}: ${stamp}\n`)
-  Object.assign(stats.counts, { ...calls, scoredFrames: frames })
-  return results.counts
+  Object.assign(stats.counts, { ...counts, scoredFrames: frames })
+  const rows = { ...results.rows, predictions: frames, consensus: counts.calledChunks }
+  return { calls: results.counts, rows }
 }
 
 /** The report of the whole, from the summaries of the runs. */
@@ -276,6 +277,7 @@ async function report(
   { runs, whole, options, paths, run, logger }: Merger,
   stats: RunStats,
   recordsListed: boolean,
+  rows: RowCounts,
 ): Promise<void> {
   if (!options.report) return
   const summaries: Summary[] = []
@@ -306,6 +308,7 @@ async function report(
   await writeReport({
     options: run,
     paths,
+    rows,
     stats,
     inputs: whole.inputs,
     start: new Date(Math.min(...summaries.map(({ time }) => Date.parse(time.start)))),

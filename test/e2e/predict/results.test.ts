@@ -10,7 +10,7 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import { randomSource } from '../../../scripts/support/random.ts'
 import { temporaryFolder } from '../../../scripts/support/temporary.ts'
@@ -211,6 +211,35 @@ test('the records called viral are in a FASTA with their descriptions', async ()
   )
 })
 
+/** What the summary says of the outputs. */
+const outputsIn = (output: string): { path: string; form: string; rows: number | null }[] =>
+  JSON.parse(readFileSync(join(output, 'in_report/summary.json'), 'utf8')).outputs
+
+test('the summary lists every file of the run, with its rows', () => {
+  const output = join(finished, 'vanilla')
+  const outputs = outputsIn(output)
+  const files = readdirSync(output, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && !/\.virnucpro|_(nucleotide|protein)$/.test(entry.parentPath))
+    .map((entry) => relative(output, join(entry.parentPath, entry.name)))
+    .filter((path) => !path.endsWith('merged.pt'))
+  expect(outputs.map(({ path }) => path).sort()).toEqual(files.sort())
+  const lines = (path: string) => {
+    const bytes = readFileSync(join(output, path))
+    return (path.endsWith('.gz') ? gunzipSync(bytes) : bytes).toString().split('\n').slice(0, -1)
+  }
+  const rowsOf = {
+    tsv: (path: string) => lines(path).length - 2,
+    gff3: (path: string) => lines(path).length - 2,
+    bed: (path: string) => lines(path).length - 1,
+    'fasta.gz': (path: string) => lines(path).filter((line) => line.startsWith('>')).length,
+    parquet: () => lines('in_merged/prediction_results.txt').length - 2,
+  }
+  const counted = outputs.filter(({ path }) => /_(results|merged)\/(?!DEMO)/.test(path))
+  expect(counted).toHaveLength(8)
+  for (const { path, form, rows } of counted)
+    expect([path, rows]).toEqual([path, rowsOf[form as keyof typeof rowsOf](path)])
+})
+
 test('tiers in no order are refused before anything is computed', async () => {
   const words = ['predict', 'in.fa', '-o', 'refused', '--call-low', '0.9', ...COMPUTE]
   const { code, stderr } = await virnucpro(words, folder.path)
@@ -300,6 +329,8 @@ test('a least score shortens what is not a table, also of a finished run', async
   expect(ids.length).toBeGreaterThan(0)
   expect(Math.abs(ids.length - scores.filter((score) => score >= least).length)).toBeLessThanOrEqual(1)
   for (const [i, size] of sizes(path).entries()) expect(size).toBeLessThan(before[i] as number)
+  expect(outputsIn(output).find(({ form }) => form === 'fasta.gz')?.rows).toBe(ids.length)
+  expect(readFileSync(join(output, 'in_report/report.html'), 'utf8')).toContain(`${least}`)
   for (const name of ['contigs.tsv', 'chunks.tsv'])
     expect(readFileSync(path(name), 'utf8')).toBe(
       readFileSync(join(finished, 'vanilla/in_results', name), 'utf8'),
