@@ -64,7 +64,7 @@ async function suite(files: readonly string[], stem: string): Promise<void> {
 
 await check('node_modules/.bin/biome', 'ci', '.')
 await check('node_modules/.bin/tsc', '-p', '.')
-await check('node_modules/.bin/tsc', '-p', 'src/report/client')
+await check('node_modules/.bin/tsc', '-p', 'tsconfig.page.json')
 await check(bun, 'scripts/make-example.ts', '--check')
 await check(bun, 'scripts/make-demo-bundle.ts', '--check')
 await check(bun, 'scripts/option-docs.ts', '--check')
