@@ -11,24 +11,20 @@ import type { Logger } from '../system/logger.ts'
 export async function placeOf(options: PathOptions, logger: Logger): Promise<OutputPaths> {
   const paths = outputPaths(options)
   const former = formerPaths(options)
-  if (former === undefined || (await holdsRun(paths)) || !(await holdsRun(former, options.input)))
-    return paths
+  const { input } = options
+  if (former === undefined || (await holdsRun(paths, input)) || !(await holdsRun(former, input))) return paths
   logger.info(
-    `${former.root} holds a run of ${options.input} under the name ${JSON.stringify(former.stem)}, as earlier versions ` +
+    `${former.root} holds a run of ${input} under the name ${JSON.stringify(former.stem)}, as earlier versions ` +
       `called it, and not ${JSON.stringify(paths.stem)}: this run goes on under that name`,
   )
   return former
 }
 
-/**
- * Whether a run of this program, or embeddings of another one, lie under these names.
- *
- * @param input - the first one of the run looked for; another program keeps no record of it
- */
-async function holdsRun({ state, root, stem, layout }: OutputPaths, input?: string): Promise<boolean> {
+/** Whether a run of this program over the input, or embeddings of another program, which keeps no record of it, lie under these names. */
+async function holdsRun({ state, root, stem, layout }: OutputPaths, input: string): Promise<boolean> {
   const manifest = await readManifest(state).catch(() => 'damaged' as const)
   if (manifest === 'none') return (await findLegacyRun(root, stem, layout)) !== undefined
-  if (input === undefined || manifest === 'newer') return true
+  if (manifest === 'newer') return true
   // Inputs may have been moved; of different inputs, two names had the same beginning.
   return typeof manifest === 'object' && basename(manifest.inputs[0]?.path ?? '') === basename(input)
 }

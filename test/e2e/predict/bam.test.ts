@@ -38,7 +38,7 @@ const predict = (input: string, output: string, ...words: string[]) =>
   virnucpro(['predict', input, '-o', output, '--bundle', 'demo', '--no-progress', ...words], folder.path)
 const file = (path: string) => readFileSync(folder.join(path), 'utf8')
 const TABLES = ['merged/prediction_results.txt', 'merged/prediction_results_highestscore.csv']
-const RESULTS = ['results/contigs.tsv', 'results/chunks.tsv']
+const RESULTS = ['results/contigs.tsv', 'results/chunks.tsv', 'results/viral.fasta.gz']
 
 beforeAll(async () => {
   writeFileSync(folder.join('reads.fasta'), FASTA)

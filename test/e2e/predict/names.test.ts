@@ -55,6 +55,13 @@ test('another input whose name began alike has a name of its own', async () => {
   expect(mergedIn('alike').sort()).toEqual(['my.fast_merged', 'my_merged'])
 })
 
+test('a run of another input under the new name does not hide the one of this input', async () => {
+  writeFileSync(folder.join('contigs.fa'), text('C'))
+  expect((await predict('contigs.fa', 'before')).code).toBe(0)
+  expect(await predict('contigs.fna', 'before')).toMatchObject({ code: 0 })
+  expect(mergedIn('before').sort()).toEqual(['contigs.fna_merged', 'contigs_merged'])
+})
+
 test('a run of the original under its own name is gone on with', async () => {
   const [{ vanilla, stem, input }] = oldRuns as [(typeof oldRuns)[0]]
   cpSync(vanilla, folder.join('old'), { recursive: true })

@@ -7,7 +7,9 @@ import { temporaryFolder } from '../../../scripts/support/temporary.ts'
 import { forModels, openBundle, readTokenizers } from '../../../src/bundle/index.ts'
 import { type MeasureOptions, measureInput, quickEstimate } from '../../../src/estimate/index.ts'
 import { readSummary } from '../../../src/report/index.ts'
+import { bam, record } from '../../support/bam.ts'
 import { repository, succeed } from '../../support/cli.ts'
+import { bgzip } from '../fasta/support.ts'
 
 const contigs = join(repository, 'examples/contigs.fasta')
 const folder = temporaryFolder()
@@ -86,11 +88,17 @@ describe('a large input', () => {
   )
   const reads = fastq.slice(0, fastq.indexOf('>'))
 
+  const readsInBam = bam(
+    ...[...text.matchAll(/>(read_\d+)\n(\w+)\n/g)].map(([, id = '', bases = '']) => record(id, bases)),
+  )
+
   test.each([
     ['plain', 'large.fa', text, 'spread'],
     ['of Windows', 'windows.fa', text.replaceAll('\n', '\r\n'), 'spread'],
     ['FASTQ with qualities that look like headers', 'large.fq', reads, 'spread'],
     ['compressed by zstd', 'large.fa.zst', zstdCompressSync(text.slice(0, text.indexOf('>contig'))), 'start'],
+    ['BAM', 'large.bam', bgzip(readsInBam), 'start'],
+    ['BAM that is not compressed', 'plain.bam', readsInBam, 'start'],
     ['compressed', 'large.fa.gz', gzipSync(text.slice(0, text.indexOf('>contig'))), 'start'],
   ] as const)('is known from a sample, %s', async (_, name, content, basis) => {
     const inputs = [folder.join(name)]
