@@ -103,6 +103,8 @@ const ADVICE: { [Code in keyof ErrorCodes]: (data: ErrorCodes[Code]) => string }
     'Install TensorRT for this Python (the version of the server that will load the plan), or name another with --python; virnucpro engines build --builder trtexec needs none',
   'repository-unusable': () =>
     'Build the repository again, for this server: virnucpro repository build --force',
+  'other-platform': ({ windows }) =>
+    `Use ${windows ? 'WSL 2 or ' : ''}a Linux machine; --backend onnx computes in this process, and --triton HOST:PORT on servers elsewhere`,
   'no-repository': () => 'Make one with: virnucpro repository build',
   'no-containers': () => 'Without --container a server program of this machine is started: --server-bin',
   'no-gpu-for-servers': () => 'Leave out --per-gpu to run one server on the CPU',

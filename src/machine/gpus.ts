@@ -1,5 +1,6 @@
 import { UsageError } from '../system/errors.ts'
 import { availableMemory } from '../system/memory.ts'
+import { platformName } from '../system/platform.ts'
 import { cudaOrder } from './cuda-order.ts'
 import { askNvidiaSmi, rowsOf } from './nvidia-smi.ts'
 import { visibleDevices } from './visible.ts'
@@ -77,6 +78,8 @@ export async function listGpus(signal?: AbortSignal): Promise<Gpu[]> {
 export async function surveyGpus(signal?: AbortSignal, deadlineMs?: number): Promise<GpuSurvey> {
   const visible = process.env.CUDA_VISIBLE_DEVICES
   const none = { gpus: [], all: [], undivided: 0, visible }
+  // There is no server for them.
+  if (process.platform !== 'linux') return none
   if (hanging !== undefined) return { ...none, problem: hanging }
   const query = [`--query-gpu=${FIELDS.join()}`, '--format=csv,noheader,nounits']
   const answer = await askNvidiaSmi(query, { signal, ...(deadlineMs !== undefined && { deadlineMs }) })
@@ -135,6 +138,7 @@ async function numbered(
 export function lackOfGpus({ all, undivided, visible, problem }: Omit<GpuSurvey, 'gpus'>): string {
   if (problem !== undefined) return `the driver of the GPUs does not answer (nvidia-smi ${problem})`
   if (all.length === 0 && undivided > 0) return 'the GPUs are in MIG mode and have no instance'
+  if (process.platform !== 'linux') return `GPUs are not used on ${platformName()}`
   if (all.length === 0) return 'this machine has no GPU'
   return `CUDA_VISIBLE_DEVICES=${visible} leaves none of ${all.length} GPUs`
 }

@@ -1,11 +1,12 @@
 import { computesOnCpu } from '../bundle/index.ts'
 import { requireCpuPrecision } from '../dispatch/index.ts'
 import { quickEstimate } from '../estimate/index.ts'
-import { pickGpus } from '../machine/index.ts'
+import { lackOfGpus, pickGpus, surveyGpus } from '../machine/index.ts'
 import { HomeGpus } from '../server/deploy/index.ts'
 import { findGpus, findServer, requireRepository, requireServer } from '../server/serve/index.ts'
 import type { Detail } from '../system/error-codes.ts'
 import { UsageError } from '../system/errors.ts'
+import { requireProcessGroups } from '../system/platform.ts'
 import { metricsPages, namedServers, runningServers } from './running-servers.ts'
 import type { Here, Launch, Started, Way, WayOptions, WayRequest } from './way.ts'
 
@@ -67,6 +68,7 @@ async function serverOfHome(
 
 /** @throws UsageError VirnucproError when something of it is missing */
 async function serverOf(repository: string, { options }: WayRequest): Promise<Started> {
+  requireProcessGroups('a server cannot be started')
   await requireRepository(repository)
   requireServer(options.serverBin)
   const gpus = await serverGpus(options)
@@ -130,7 +132,7 @@ interface Lack {
 /** Why no server is started with models that are not of the home. */
 async function whyNoServer(serverBin: string | undefined): Promise<Lack> {
   if ((await findGpus()).length === 0)
-    return { text: 'no inference server was named or started, and this machine has no GPU' }
+    return { text: `no inference server was named or started, and ${lackOfGpus(await surveyGpus())}` }
   if (serverBin === undefined && findServer() === undefined) {
     return {
       text: 'this machine has a GPU but no Triton server',

@@ -141,6 +141,8 @@ export interface ErrorCodes {
   'repository-unusable': NoData
   /** There is no model repository to serve. */
   'no-repository': NoData
+  /** The system lacks what the work needs. */
+  'other-platform': { windows: boolean }
   /** Docker or a part of it is missing. */
   'no-containers': NoData
   /** There is no GPU to start a server on. */

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { flag, option, section, someOf, text } from '../../settings/index.ts'
 import { UnavailableError, UsageError, VirnucproError } from '../../system/errors.ts'
+import { requireProcessGroups } from '../../system/platform.ts'
 import { command } from '../command.ts'
 
 const PROGRAM = resolve(import.meta.dir, '../../../bench/all.ts')
@@ -31,6 +32,8 @@ export default command({
         'the benches are not part of the installed package: get the source code of this version, run scripts/setup.sh there, ' +
           'then node_modules/bun/bin/bun.exe src/cli/main.ts bench',
       )
+    // It ends the programs of a bench as a group.
+    requireProcessGroups('the benches cannot run')
     const given = Object.entries({ json, only, triton }).filter(([, value]) => value !== undefined)
     const flags = [
       ...(quick ? ['--quick'] : []),

@@ -11,6 +11,7 @@ import {
 } from '../../settings/index.ts'
 import { TryAgainError, UsageError } from '../../system/errors.ts'
 import type { Logger } from '../../system/logger.ts'
+import { requireProcessGroups } from '../../system/platform.ts'
 import { printable } from '../../system/printable.ts'
 import { columns } from '../../text/columns.ts'
 import { command } from '../command.ts'
@@ -139,6 +140,7 @@ export default command({
     } = args
     if (list) return await listServers(json, logger)
     if (stop) return await stopServers(logger)
+    if (!dryRun) requireProcessGroups('a server cannot be started')
     const { serverCommands, shellCommand, startServer } = await import('../../server/serve/index.ts')
     const container = isContained ? containerEngine : undefined
     const named = { ...given, container }

@@ -18,7 +18,8 @@ export default {
     if (found.problem !== undefined) return undefined
     if (all.length === 0 && found.undivided > 0)
       return warning(`${lackOfGpus(found)}: the processor computes`, WITHOUT_INSTANCES)
-    if (all.length === 0) return ok('none: the processor computes')
+    const none = process.platform === 'linux' ? 'none' : lackOfGpus(found)
+    if (all.length === 0) return ok(`${none}: the processor computes`)
     if (gpus.length === 0) return warning(`${lackOfGpus(found)}: the processor computes`, this.remedy)
     const text = describe(found)
     const newer = gpus.filter(isSupported)

@@ -14,6 +14,7 @@ import {
   TABLE_POSITIONS,
 } from '../../bundle/index.ts'
 import { freeBytes } from '../../machine/index.ts'
+import { requireLinux } from '../../system/platform.ts'
 import { sha256Large } from '../../system/sha256.ts'
 import { cannotWrite } from '../../system/system-error.ts'
 import { bytes } from '../../text/numbers.ts'
@@ -71,6 +72,7 @@ export interface BuiltEngine {
  * @throws EngineError {@link EngineBuildError} and those of `openBundle`
  */
 export async function buildEngines(options: BuildEnginesOptions): Promise<BuiltEngine[]> {
+  requireLinux('TensorRT plans cannot be built')
   const bundle = await openBundle(options.bundle, options.signal)
   const { folder, manifest } = bundle
   if (computesOnCpu(manifest.precision)) {

@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { MODEL_NAMES, type ModelName } from '../../bundle/index.ts'
 import { writeAtomically } from '../../system/atomic.ts'
+import { requireLinux } from '../../system/platform.ts'
 import {
   type PlanSidecar,
   readTuning,
@@ -42,6 +43,7 @@ const MILLISECONDS = 400
  * @throws EngineError {@link EngineBuildError} {@link PlanError}
  */
 export async function tuneEngines(options: TuneOptions): Promise<TuningEntry[]> {
+  requireLinux('TensorRT plans cannot be timed')
   const say = options.onProgress ?? (() => {})
   // Said before a missing GPU is: a wrong folder is the more likely slip.
   if ((await findEngines(options.plans)).length === 0) {

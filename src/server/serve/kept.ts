@@ -3,6 +3,7 @@ import { closeSync, openSync, rmSync } from 'node:fs'
 import { extname, join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { Logger } from '../../system/logger.ts'
+import { requireProcessGroups } from '../../system/platform.ts'
 import { processStart } from '../../system/processes.ts'
 import { ServerError } from './errors.ts'
 import type { ServeOptions } from './options.ts'
@@ -38,6 +39,7 @@ export async function keepServer(
   options: KeptOptions,
   { logger, signal }: { logger: Logger; signal?: AbortSignal | undefined },
 ): Promise<OwnServer[] | undefined> {
+  requireProcessGroups('a server cannot be started')
   const folder = runtimeFolder(true)
   if (folder === undefined) return undefined
   signal?.throwIfAborted()

@@ -1,6 +1,7 @@
 import { lease } from '../../home/index.ts'
 import type { Logger } from '../../system/logger.ts'
 import { orClose } from '../../system/or-close.ts'
+import { requireProcessGroups } from '../../system/platform.ts'
 import { errorLines, warnOf } from './errors.ts'
 import { untilIdle } from './idle.ts'
 import { engineOf, planServers, type ServeOptions } from './options.ts'
@@ -41,6 +42,7 @@ export interface RunningServer extends AsyncDisposable {
  *   {@link StartupTimeoutError} or {@link ServerError} after it has been stopped again
  */
 export async function startServer(options: ServeOptions): Promise<RunningServer> {
+  requireProcessGroups('a server cannot be started')
   const engine = engineOf(options)
   const serverBin = engine === undefined ? requireServer(options.serverBin) : undefined
   const plans = planServers({ ...options, serverBin })
