@@ -28,6 +28,7 @@ const ROOMS = [
   'settings',
   'home',
   'bundle',
+  'samples',
   'layout',
   'batching',
   'sequence',

@@ -11,7 +11,9 @@ const ADVICE: { [Code in keyof ErrorCodes]: (data: ErrorCodes[Code]) => string }
     `Add --force to replace it, or choose another folder${oldRun === true ? '; --resume replaces it, but uses the embeddings of the old run' : ''}`,
   'foreign-file': ({ oldRun }) =>
     `Another --prefix gives the files of this run other names${oldRun === true ? '; --resume uses the embeddings of the old run and replaces its tables' : ''}`,
+  'place-not-ours': () => 'Name another folder with --output-dir',
   'already-computed': () => '--force computes them again',
+  'sample-names': () => 'A sheet gives them names of their own: --sample-sheet',
   'input-changed': () => 'Once the file is complete, --force starts over',
   'chunk-length-unknown': () =>
     'Name that length once, with virnucpro models import --mlp LENGTH=FILE, or with --model-type',

@@ -269,6 +269,14 @@ export const STATE_FILES = {
   sorted: 'work/sort_{part}.tsv',
 } as const
 
+/** What a start over several samples leaves beside their folders. */
+export const SAMPLES_FILES = {
+  /** A line for each sample. */
+  table: 'samples.tsv',
+  /** Folder of the metrics. */
+  report: 'samples_report',
+} as const
+
 /** Names of which there is one for each part. */
 export type Numbered<Names extends Readonly<Record<string, unknown>>> = {
   [Key in keyof Names]: Names[Key] extends `${string}{part${string}` | { name: `${string}{part${string}` }

@@ -7,6 +7,7 @@ export {
   type FileName,
   type LayoutName,
   reader,
+  SAMPLES_FILES,
   STATE_FILES,
   STATES_FOLDER,
 } from './catalogue.ts'
@@ -20,6 +21,8 @@ export {
   type PathOptions,
   resultFiles,
   runPaths,
+  type SamplesPaths,
+  samplesPaths,
   sharedFiles,
   statePaths,
 } from './paths.ts'

@@ -7,7 +7,9 @@ import {
   isNumbered,
   type LayoutName,
   type Numbered,
+  SAMPLES_FILES,
   STATE_FILES,
+  STATES_FOLDER,
 } from './catalogue.ts'
 import { cutAsOriginal, formerStemOf, stemOf, withoutCompression } from './stem.ts'
 
@@ -117,6 +119,29 @@ export function statePaths(state: string): Paths<typeof STATE_FILES> {
         : join(state, template),
     ]),
   ) as unknown as Paths<typeof STATE_FILES>
+}
+
+/** Where a start over several samples writes what is not in their folders. */
+export interface SamplesPaths {
+  readonly root: string
+  readonly table: string
+  readonly report: string
+  readonly metrics: string
+  readonly openMetrics: string
+  readonly state: string
+}
+
+/** @param root - the folder with those of the samples */
+export function samplesPaths(root: string): SamplesPaths {
+  const report = join(root, SAMPLES_FILES.report)
+  return {
+    root,
+    table: join(root, SAMPLES_FILES.table),
+    report,
+    metrics: join(report, FILES.metrics.name),
+    openMetrics: join(report, FILES.openMetrics.name),
+    state: join(root, STATES_FOLDER, SAMPLES_FILES.table),
+  }
 }
 
 /** Files of all runs in an output folder, in the form of Broad's fork. */

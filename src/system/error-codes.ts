@@ -23,8 +23,12 @@ export interface ErrorCodes {
   'place-taken': { path: string; oldRun?: boolean }
   /** A file that no run has recorded has the name of one that a run is to write. */
   'foreign-file': { path: string; oldRun?: boolean }
+  /** A start over several samples would write a file that no run has recorded. */
+  'place-not-ours': NoData
   /** What was asked for has been computed before, by this or another program. */
   'already-computed': NoData
+  /** Files that are to be samples cannot have the names of samples. */
+  'sample-names': NoData
   /** An input was changed while a run read it. */
   'input-changed': NoData
   /** Nobody has said for which chunk length a classifier was made. */
