@@ -6,7 +6,8 @@ import type { Bundle } from './bundle/index.ts'
 import type { ImportOptions } from './import/index.ts'
 import type { LayoutName, OutputPaths } from './layout/index.ts'
 import type { Progress } from './monitor/index.ts'
-import type { InUse, PredictContext, PredictResult } from './predict/index.ts'
+import type { InUse, PredictContext, PredictResult, SampleOutcome, SamplesResult } from './predict/index.ts'
+import type { Sample, SampleSheet } from './samples/index.ts'
 import type { PredictOptions, PredictRequest } from './settings/index.ts'
 
 export { ExitCode } from './exit-codes.ts'
@@ -26,6 +27,10 @@ export type {
   PredictRequest,
   PredictResult,
   Progress,
+  Sample,
+  SampleOutcome,
+  SampleSheet,
+  SamplesResult,
 }
 
 /**
@@ -41,6 +46,38 @@ export async function predict(request: PredictRequest, context: PredictContext =
   const { completeOptions } = await import('./settings/index.ts')
   const options = await completeOptions(request)
   return await (await import('./predict/index.ts')).predict(options, context)
+}
+
+/** What {@link predictSamples} is asked for: what a run is, but for its inputs and names. */
+export interface SamplesRequest extends Omit<PredictRequest, 'inputs' | 'prefix' | 'outputDir'> {
+  samples: readonly Sample[]
+  /** Each sample has a folder of its name in it. */
+  outputDir: string
+}
+
+/**
+ * Predicts several samples in one go, as `virnucpro predict --sample-sheet` does: the models are opened once, batches cross
+ * samples, each has a folder of its own. A sample that fails does not stop the others; its outcome has the error.
+ *
+ * @throws VirnucproError when nothing could be begun, or all has ended; the same call continues
+ */
+export async function predictSamples(
+  { samples, outputDir, ...request }: SamplesRequest,
+  context: PredictContext = {},
+): Promise<SamplesResult> {
+  const { completeOptions } = await import('./settings/index.ts')
+  const options = await completeOptions({ ...request, inputs: samples.flatMap(({ inputs }) => inputs) })
+  const { predictSamples } = await import('./predict/index.ts')
+  return await predictSamples(samples, { ...options, outputDir }, context)
+}
+
+/**
+ * Reads a sample sheet: CSV with the columns `sample,fastq_1,fastq_2` or `sample,fasta`. Relative paths start in the current folder.
+ *
+ * @throws VirnucproError with every fault of the sheet and its line
+ */
+export async function readSampleSheet(path: string): Promise<SampleSheet> {
+  return await (await import('./samples/index.ts')).readSampleSheet(path)
 }
 
 /**

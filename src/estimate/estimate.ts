@@ -14,6 +14,8 @@ import { findWays, inProcess, type SpeedSource, type Way } from './ways.ts'
 
 export interface EstimateOptions {
   readonly bundle: Bundle
+  /** Which inputs are read as one, where they are several samples. @default all */
+  readonly samples?: readonly (readonly string[])[] | undefined
   /** Run some batches in this process, even where its speed is known. @default false */
   readonly measure?: boolean
   /** Keep their speed for later estimates. @default true */
@@ -78,7 +80,8 @@ export async function estimate(options: PredictOptions, context: EstimateOptions
   // What is counted does not depend on who computes it.
   const counted = ways.length > 0 ? ways : [inProcess(speeds, { bundle })]
   const input = await measureInput({
-    inputs: options.inputs,
+    inputs: context.samples?.flat() ?? options.inputs,
+    samples: context.samples,
     bundle,
     tokenizers: await readTokenizers(bundle),
     expectedLength: options.expectedLength,

@@ -12,6 +12,8 @@ import { addCounts, type CountOptions, type Counts, InputCounter, noCounts } fro
 
 export interface MeasureOptions extends CountOptions {
   readonly inputs: readonly string[]
+  /** Which of them are read as one, where they are several samples. @default all */
+  readonly samples?: readonly (readonly string[])[] | undefined
   /** Inputs of up to so many bytes of text are read to their end, and so are streams. */
   readonly wholeBytes: number
   /** Bytes of text to read of larger ones. */
@@ -83,9 +85,8 @@ async function countAll(options: MeasureOptions): Promise<Found> {
     ...(allowEmpty !== undefined && { allowEmpty }),
     ...(signal && { signal }),
   }
-  for await (const records of readSequences(options.inputs, read)) {
-    for (const record of records) counter.add(record)
-  }
+  for (const inputs of options.samples ?? [options.inputs])
+    for await (const records of readSequences(inputs, read)) for (const record of records) counter.add(record)
   return { counts: counter.finish(), basis: 'whole', share: 1, uncertainty: 0 }
 }
 

@@ -17,4 +17,7 @@ export { emptyPart, type Part } from './part.ts'
 export { type PredictContext, predict } from './predict.ts'
 export { RecordReport } from './records.ts'
 export { type PredictResult, reportCalls, reportCounts, resultCounts } from './result.ts'
+// The same over several samples in one go.
+export type { SampleOutcome } from './sample-outcome.ts'
+export { predictSamples, type SamplesOptions, type SamplesResult } from './samples.ts'
 export { overlapped, type Window, type WindowPart, windowsOf, windowsUnderWay } from './windows.ts'

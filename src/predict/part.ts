@@ -27,3 +27,30 @@ export function contentOf({ ids, nucleotides }: Part): string {
 export function emptyPart(number: number): Part {
   return { number, ids: [], nucleotides: [], proteins: [] }
 }
+
+/** Gathers frames into parts. */
+export class PartFilling {
+  readonly #frames: number
+  #part = emptyPart(1)
+
+  /** @param frames - of a full part */
+  constructor(frames: number) {
+    this.#frames = frames
+  }
+
+  /** @returns the part that the frame has filled */
+  add(id: string, nucleotide: Uint8Array, protein: Uint8Array): Part | undefined {
+    const part = this.#part
+    part.ids.push(id)
+    part.nucleotides.push(nucleotide)
+    part.proteins.push(protein)
+    if (part.ids.length < this.#frames) return undefined
+    this.#part = emptyPart(part.number + 1)
+    return part
+  }
+
+  /** @returns the last part, where it has frames */
+  rest(): Part | undefined {
+    return this.#part.ids.length > 0 ? this.#part : undefined
+  }
+}

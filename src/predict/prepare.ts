@@ -1,11 +1,12 @@
 import { damagedPartFile } from '../checkpoint/index.ts'
 import { type ReadOptions, readSequences, type SequenceRecord } from '../fasta/index.ts'
 import { filteredBy, openChunks, silenceOf } from '../sequence/index.ts'
+import type { PredictOptions } from '../settings/index.ts'
 import { UsageError } from '../system/errors.ts'
 import { count } from '../text/numbers.ts'
 import type { Run } from './context.ts'
 import type { PreparedFiles } from './intermediates.ts'
-import { contentOf, emptyPart, type Part } from './part.ts'
+import { contentOf, type Part, PartFilling } from './part.ts'
 
 /** A part, and whether an earlier start has finished it. */
 export interface PreparedPart {
@@ -70,13 +71,14 @@ async function* partsOf(
   const { expectedLength, sequencesPerFile } = options
   // Those without a single residue, as Broad's fork does.
   const keepEmpty = options.layout === 'broad'
-  let part = emptyPart(1)
+  const filling = new PartFilling(sequencesPerFile)
   for await (const records of readSequences(options.inputs, read)) {
     for (const record of records) yield* addRecord(record)
     await files?.drain()
     signal.throwIfAborted()
   }
-  if (part.ids.length > 0) yield part
+  const rest = filling.rest()
+  if (rest !== undefined) yield rest
   leftOut.describe(structure, Infinity)
 
   /** Yields each part that a record fills. */
@@ -98,18 +100,43 @@ async function* partsOf(
       structure.chunk(frames, () => silenceOf(chunk))
       for (const { frame, nucleotide, protein } of frames) {
         const frameId = chunkId + frame
-        part.ids.push(frameId)
-        part.nucleotides.push(nucleotide)
-        part.proteins.push(protein)
         files?.addFrame(frameId, nucleotide, protein)
-        if (part.ids.length === sequencesPerFile) {
-          const full = part
-          part = emptyPart(full.number + 1)
-          yield full
-        }
+        const full = filling.add(frameId, nucleotide, protein)
+        if (full !== undefined) yield full
       }
     }
     structure.endRecord(record)
+  }
+}
+
+/**
+ * The parts of a run that has finished, as {@link prepare} has made them.
+ *
+ * @param tempDir - for what does not fit into memory while the input is read
+ */
+export async function* partsAgain(
+  options: PredictOptions,
+  tempDir: string,
+  signal: AbortSignal,
+): AsyncGenerator<Part> {
+  const { expectedLength, sequencesPerFile, onInvalid, allowEmpty, duplicateIds } = options
+  const keepEmpty = options.layout === 'broad'
+  const filling = new PartFilling(sequencesPerFile)
+  const read = { onInvalid, allowEmpty, duplicateIds, tempDir, signal, onInvalidRecord: () => {} }
+  for await (const records of readSequences(options.inputs, read)) {
+    for (const record of records) yield* partsFilled(record)
+    signal.throwIfAborted()
+  }
+  const rest = filling.rest()
+  if (rest !== undefined) yield rest
+
+  function* partsFilled({ id, sequence }: SequenceRecord): Generator<Part> {
+    if (filteredBy(sequence, options) !== undefined) return
+    for (const { index, frames } of openChunks(sequence, expectedLength, { keepEmpty }))
+      for (const { frame, nucleotide, protein } of frames) {
+        const full = filling.add(`${id}_chunk_${index}${frame}`, nucleotide, protein)
+        if (full !== undefined) yield full
+      }
   }
 }
 

@@ -1,5 +1,6 @@
 import { folderStemOf } from '../layout/index.ts'
 import { UsageError } from '../system/errors.ts'
+import { descriptorOf } from '../system/same-file.ts'
 import type { Effective } from './effective.ts'
 
 /** Chunk length where neither `--expected-length` nor `--model-type 300` says otherwise, in bases. */
@@ -100,11 +101,33 @@ function checkBackend(effective: Effective): void {
 
 function deriveOutput(effective: Effective, originalForm: boolean): void {
   const { values } = effective
-  const first = values.input?.[0]
+  checkSamples(effective, originalForm)
+  // There would be no saying whose name the folder of several samples has.
+  const first = values.perInput ? undefined : values.input?.[0]
   if (values.outputDir === undefined && first !== undefined && !originalForm)
     effective.derive('outputDir', `${folderStemOf(first)}_predictions`)
   if (values.autoCleanup === false && effective.compare('autoCleanup', 'keepIntermediate') > 0)
     effective.derive('keepIntermediate', true, 'autoCleanup')
+}
+
+/** Refuses what contradicts several samples. */
+function checkSamples(effective: Effective, originalForm: boolean): void {
+  const { input = [], sampleSheet, perInput, prefix } = effective.values
+  if (sampleSheet === undefined && !perInput) return
+  const asked = effective.describe(sampleSheet === undefined ? 'perInput' : 'sampleSheet')
+  const refuse = (why: string) => {
+    throw new UsageError(`${asked}: ${why}`)
+  }
+  if (sampleSheet !== undefined && perInput)
+    refuse(`a sheet says which files are a sample; leave out ${effective.describe('perInput')}`)
+  if (sampleSheet !== undefined && input.length > 0)
+    refuse(`a sheet names all inputs; leave out ${input.join(', ')} (${effective.describe('input')})`)
+  if (originalForm)
+    refuse('FILE LENGTH MODEL is a run over one file; give the length and the model as options')
+  if (prefix !== undefined)
+    refuse(`names begin with those of the samples; leave out prefix (${effective.describe('prefix')})`)
+  const stream = input.find((path) => descriptorOf(path) !== undefined)
+  if (stream !== undefined) refuse(`${stream} is a stream and has no name; samples are read from files`)
 }
 
 /** What every command reads: how much it says. */

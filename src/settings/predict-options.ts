@@ -53,13 +53,13 @@ export function tritonAccess(values: Settings): PredictOptions['tritonAccess'] {
 }
 
 /**
- * The options of a `predict` run.
+ * The options of a `predict` run; with a sample sheet they name no input.
  * @throws UsageError when no input is named.
  */
 export function toPredictOptions({ effective }: Configuration): PredictOptions {
   const { values } = effective
-  const { input: inputs = [], modelType, onInvalid } = values
-  if (inputs.length === 0)
+  const { input: inputs = [], modelType, onInvalid, sampleSheet } = values
+  if (inputs.length === 0 && sampleSheet === undefined)
     throw new UsageError('no input: name one or more FASTA, FASTQ or BAM files, or - for standard input')
   const isLengthStated = modelType !== 'custom' && effective.origin('modelType').kind !== 'default'
   return {

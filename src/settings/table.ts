@@ -31,6 +31,14 @@ const fileSettings = section('Input and output', {
     'input file, in addition to those named without an option; repeat it for several; `-` is standard input; see [what can be an input](input.md)',
     { many: true, library: 'inputs' },
   ),
+  sampleSheet: option(
+    text('FILE'),
+    'CSV with `sample,fastq_1,fastq_2` or `sample,fasta`, as nf-core has it: [several samples in one go](samples.md), each with a folder in `--output-dir`',
+    { library: false },
+  ),
+  perInput: flag('make each input [a sample of its own](samples.md), with a folder in `--output-dir`', {
+    library: false,
+  }),
   outputDir: option(text('DIR'), 'folder of the results', {
     short: 'o',
     otherwise: 'INPUT_predictions; beside the input for FILE LENGTH MODEL',

@@ -2,6 +2,7 @@ import { flag, pick, section, settings, toPredictOptions } from '../../settings/
 import { command } from '../command.ts'
 import { jsonOutput } from '../json.ts'
 import { printEstimate } from '../print-estimate.ts'
+import { samplesOf } from '../samples.ts'
 
 export default command({
   usage: ['FILE [FILE …] [OPTIONS]', 'FILE LENGTH MODEL.pth [OPTIONS]'],
@@ -27,6 +28,8 @@ export default command({
       ...pick(
         settings,
         'input',
+        'sampleSheet',
+        'perInput',
         'bundle',
         'modelType',
         'modelPath',
@@ -61,6 +64,7 @@ export default command({
   },
   async run({ args: { json, measure }, configuration, logger, signal }) {
     const options = toPredictOptions(configuration)
-    await printEstimate(options, { json, measure, keepSpeed: true, logger, signal })
+    const samples = await samplesOf(configuration, logger)
+    await printEstimate(options, { samples, json, measure, keepSpeed: true, logger, signal })
   },
 })

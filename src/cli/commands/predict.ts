@@ -1,8 +1,17 @@
 import { ExitCode } from '../../exit-codes.ts'
-import { broadOptions, flag, section, settings, toPredictOptions } from '../../settings/index.ts'
+import {
+  broadOptions,
+  type Configuration,
+  flag,
+  section,
+  settings,
+  toPredictOptions,
+} from '../../settings/index.ts'
+import { UsageError } from '../../system/errors.ts'
 import { requireFiles, requireInputs, requirePaths } from '../arguments.ts'
 import { command } from '../command.ts'
 import { printEstimate } from '../print-estimate.ts'
+import { asksForSamples, samplesOf } from '../samples.ts'
 
 export default command({
   usage: ['FILE [FILE …] [OPTIONS]', 'FILE LENGTH MODEL.pth [OPTIONS]'],
@@ -19,6 +28,7 @@ export default command({
   ],
   usual: [
     'outputDir',
+    'sampleSheet',
     'prefix',
     'layout',
     'bundle',
@@ -50,22 +60,42 @@ export default command({
     ...broadOptions,
   },
   check({ configuration }) {
-    toPredictOptions(configuration)
+    const { outputDir } = toPredictOptions(configuration)
+    if (asksForSamples(configuration) && outputDir === undefined)
+      throw new UsageError('each sample gets a folder: name the folder for them with --output-dir')
   },
-  async run({ args: { dryRun }, configuration, logger, warnings, terminal, signal }) {
+  async run({ args: { dryRun }, configuration, ...session }) {
+    const { logger, signal } = session
     const options = toPredictOptions(configuration)
-    if (dryRun)
-      return await printEstimate(options, { json: false, measure: false, keepSpeed: false, logger, signal })
-    const { file } = configuration
+    const samples = await samplesOf(configuration, logger)
+    if (dryRun) return await printEstimate(options, { ...DRY, samples, logger, signal })
     const { findBundle } = await import('../../home/index.ts')
     const { id } = await findBundle(options.bundle)
     if (id === undefined && options.bundle !== 'demo') await requirePaths([['bundle', options.bundle]])
-    await requireInputs(...options.inputs)
+    if (samples === undefined) await requireInputs(...options.inputs)
     await requireFiles([['model', options.mlp]])
     // Loaded here and not above: it brings ONNX Runtime, which nothing before this line needs.
-    const { predict } = await import('../../predict/index.ts')
-    const inUse = file === undefined ? [] : [['the configuration file', file] as const]
-    const result = await predict(options, { logger, warnings, terminal, inUse, signal })
-    if (result.failedParts > 0) process.exitCode = ExitCode.partial
+    const { predict, predictSamples } = await import('../../predict/index.ts')
+    const context = { ...session, inUse: inUseOf(configuration) }
+    if (samples === undefined) {
+      const { failedParts } = await predict(options, context)
+      if (failedParts > 0) process.exitCode = ExitCode.partial
+      return
+    }
+    const { outputDir = '.' } = options
+    const result = await predictSamples(samples, { ...options, outputDir }, context)
+    if (result.samples.some(({ status }) => status !== 'finished')) process.exitCode = ExitCode.partial
   },
 })
+
+/** An estimate that leaves nothing behind. */
+const DRY = { json: false, measure: false, keepSpeed: false }
+
+/** Files that are read besides those of the options. */
+function inUseOf({ file, effective }: Configuration): (readonly [what: string, path: string])[] {
+  const { sampleSheet } = effective.values
+  return [
+    ...(file === undefined ? [] : [['the configuration file', file] as const]),
+    ...(sampleSheet === undefined ? [] : [['the sample sheet', sampleSheet] as const]),
+  ]
+}

@@ -1,0 +1,67 @@
+import { relative, sep } from 'node:path'
+import type { OutputPaths } from '../layout/index.ts'
+import type { ResultsCounts } from '../results/index.ts'
+import type { Sample } from '../samples/index.ts'
+import type { VirnucproError } from '../system/errors.ts'
+import { linesOf } from '../system/lines.ts'
+import { printable } from '../system/printable.ts'
+import { isThere } from '../system/same-file.ts'
+import type { ResultCounts } from './result.ts'
+
+/** What became of a sample. */
+export interface SampleOutcome extends Sample {
+  /** `frames_failed`: it has results, and frames that could not be computed are missing from them. */
+  status: 'finished' | 'frames_failed' | 'failed'
+  /** True when an earlier start had finished it: nothing was computed. */
+  alreadyFinished: boolean
+  /** Why it has failed. */
+  error?: VirnucproError
+  /** Undefined where it has failed. */
+  counts?: ResultCounts
+  /** How its records are called; undefined where nobody knows. */
+  calls?: ResultsCounts
+  /** Parts that could not be computed. */
+  failedParts: number
+  /** Undefined where it could not be begun. */
+  paths?: OutputPaths
+}
+
+const COLUMNS =
+  'sample files records frames viral non_viral ambiguous uncalled viral_chunks status reason contigs'
+
+/** The table of samples, in their order. It says nothing that another start over the same would say otherwise. */
+export function samplesTable(outcomes: readonly SampleOutcome[], root: string): string {
+  const lines = outcomes.map((outcome) =>
+    cellsOf(outcome, root).map((cell) => printable(String(cell ?? 'NA'))),
+  )
+  return [COLUMNS.split(' '), ...lines].map((cells) => `${cells.join('\t')}\n`).join('')
+}
+
+function cellsOf(outcome: SampleOutcome, root: string): (string | number | undefined)[] {
+  const { name, inputs, status, error, counts, calls, failedParts, paths } = outcome
+  const reason = error?.lines.join('; ') ?? (failedParts > 0 ? `${failedParts} parts failed` : undefined)
+  const contigs = counts && paths && relative(root, paths.contigs).split(sep).join('/')
+  return [
+    name,
+    inputs.join(';'),
+    ...[counts?.records, counts?.frames],
+    ...[calls?.viral, calls?.non_viral, calls?.ambiguous, calls?.uncalled],
+    ...[counts?.viralChunks, status, reason, contigs],
+  ]
+}
+
+/** How the records of a finished run are called; undefined where it has no table of them. */
+export async function callsOf({ contigs }: OutputPaths): Promise<ResultsCounts | undefined> {
+  if (!(await isThere(contigs))) return undefined
+  const counts = { viral: 0, non_viral: 0, ambiguous: 0, NA: 0 }
+  let column: number | undefined
+  for await (const lines of linesOf(contigs))
+    for (const line of lines) {
+      if (column === undefined && line.startsWith('# ')) continue
+      const cells = line.split('\t')
+      if (column === undefined) column = cells.indexOf('call')
+      else counts[cells[column] as keyof typeof counts]++
+    }
+  const { NA: uncalled, ...called } = counts
+  return { ...called, uncalled }
+}
