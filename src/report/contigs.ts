@@ -76,7 +76,7 @@ export async function readContigs(path: string, summary: Summary): Promise<Conti
       records++
       chunks += contig.chunks
       tally(found, contig)
-      all.add(contig)
+      if (records <= SHOWN_CONTIGS) all.add(contig)
       if (contig.chunks > 1) longer.add(contig)
     }
   }
@@ -106,8 +106,8 @@ function contigOf(cells: readonly string[], input: number, firstChunk: number): 
     virus: Number(virus),
     others: Number(others),
     delta: Number(delta),
-    call: CALLS.find((known) => known === call),
-    tier: TIERS.find((known) => known === tier),
+    call: CALLS.includes(call as Call) ? (call as Call) : undefined,
+    tier: TIERS.includes(tier as Tier) ? (tier as Tier) : undefined,
     reason,
     firstChunk,
   }

@@ -128,13 +128,6 @@
       key: ({ viral, scored }) => viral / scored,
       falling: true,
     },
-    {
-      name: 'Chunks',
-      kind: 'n screen',
-      cell: ({ chunks }) => integer(chunks),
-      key: ({ chunks }) => chunks,
-      falling: true,
-    },
     { name: 'Scores along the contig', kind: 'track', cell: (contig) => track(contig) },
   ]
 
