@@ -211,10 +211,14 @@
       drawn('path', { class: 'viral', d: steppes(letters, 0, -HALF) }),
       drawn('path', { class: 'others', d: steppes(letters, 1, HALF) }),
     )
+    // Chunks overlap, and steps do not: where a step is a chunk, a stretch begins and ends with one.
+    const isWhole = steps === contig.chunks
+    const at = (/** @type {number} */ base) => (isWhole ? Math.round : Number)((steps * base) / length)
     for (const [from, to] of stretches) {
       // A short one must be seen, too.
-      const width = Math.max((steps * (to - from)) / length, steps / 200)
-      svg.append(drawn('rect', { class: 'stretch', x: (steps * from) / length, width, height: BAND - 1 }))
+      const width = Math.max(at(to) - at(from), isWhole ? 1 : steps / 200)
+      const x = Math.min(at(from), steps - width)
+      svg.append(drawn('rect', { class: 'stretch', x, width, height: BAND - 1 }))
     }
     return svg
   }
@@ -249,7 +253,7 @@
   function spans(/** @type {[number, number][]} */ stretches, /** @type {number} */ most) {
     const all = stretches.map(([from, to]) => `${integer(from + 1)} to ${integer(to)}`)
     const more = all.length > most ? ` and ${integer(all.length - most)} more` : ''
-    return `${all.slice(0, most).join(', ')}${more}`
+    return `${all.slice(0, most).join('; ')}${more}`
   }
 
   /** The row below that of a contig, with its track large. */

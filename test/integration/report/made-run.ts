@@ -1,6 +1,7 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Summary } from '../../../src/report/index.ts'
+import { chunkBounds } from '../../../src/sequence/index.ts'
 
 /** What a made run has: how many records, how long each is, and how viral its chunks are, from 0 to 1. */
 export interface MadeRun {
@@ -49,9 +50,10 @@ export async function makeRun(folder: string, like: Summary, run: MadeRun): Prom
   for (let record = 0; record < run.records; record++) {
     const id = run.name?.(record) ?? `contig_${record + 1}`
     const length = run.length(record)
-    const chunks = Array.from({ length: Math.ceil(length / CHUNK) }, (_, i) =>
-      chunkOf(i, run.virus(record, i), length, next),
-    )
+    const chunks = chunkBounds(length, CHUNK).map(({ start, end }, i) => ({
+      ...{ start, end },
+      ...scoresOf(run.virus(record, i), next),
+    }))
     for (const [i, chunk] of chunks.entries()) {
       files.frames.write(frameRow(id, i, chunk))
       files.chunks.write(chunkRow(id, i, chunk))
@@ -82,12 +84,11 @@ function random(seed: number): () => number {
   }
 }
 
-function chunkOf(index: number, virus: number, length: number, next: () => number): Chunk {
-  const place = { start: index * CHUNK, end: Math.min(length, (index + 1) * CHUNK) }
+function scoresOf(wanted: number, next: () => number): Pick<Chunk, 'virus' | 'others'> {
   const isSilent = next() < 0.2
-  const score = Number(Math.min(1, Math.max(0, virus + 0.4 * (next() - 0.5))).toFixed(4))
-  const others = Number(Math.min(1, 1 - score + 0.1 * next()).toFixed(4))
-  return isSilent ? { ...place, virus: Number.NaN, others: Number.NaN } : { ...place, virus: score, others }
+  const virus = Number(Math.min(1, Math.max(0, wanted + 0.4 * (next() - 0.5))).toFixed(4))
+  const others = Number(Math.min(1, 1 - virus + 0.1 * next()).toFixed(4))
+  return isSilent ? { virus: Number.NaN, others: Number.NaN } : { virus, others }
 }
 
 function isScored({ virus }: Chunk): boolean {
@@ -130,10 +131,13 @@ function contigRow(id: string, length: number, chunks: readonly Chunk[]): string
 /** Over gaps of one chunk. */
 function stretches(chunks: readonly Chunk[]): [number, number][] {
   const found: [number, number][] = []
-  for (const { start, end } of chunks.filter(isViral)) {
+  let next = 0
+  for (const [i, chunk] of chunks.entries()) {
+    if (!isViral(chunk)) continue
     const last = found.at(-1)
-    if (last !== undefined && start - last[1] <= CHUNK) last[1] = end
-    else found.push([start, end])
+    if (last !== undefined && i <= next) last[1] = chunk.end
+    else found.push([chunk.start, chunk.end])
+    next = i + 2
   }
   return found
 }
