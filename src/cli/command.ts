@@ -52,7 +52,7 @@ interface Definition<Own extends Options = Options> extends Omit<Help, 'name' | 
   examples: readonly Example[]
   /** @default 'none' */
   words?: Words
-  /** What a shell offers for words that are neither files nor folders. */
+  /** What a shell offers for words, where `words` does not say it. */
   completes?: Completes
   /** Whether settings that follow from others, such as the device, are filled in and checked. @default false */
   forRun?: boolean
@@ -67,7 +67,7 @@ interface Definition<Own extends Options = Options> extends Omit<Help, 'name' | 
 }
 
 /** What words are, for shells that complete them. */
-type Completes = 'bundles' | readonly string[]
+type Completes = 'files' | 'folders' | 'bundles' | readonly string[]
 
 export type Command = Definition & Help
 

@@ -5,8 +5,8 @@ import type { Example, Help, HelpLength } from './help.ts'
 export const COMMANDS: Readonly<Record<string, string>> = {
   setup: 'prepare this machine: weights, models, and a server for its GPUs',
   predict: 'call the contigs and chunks of an input viral or not',
-  shard: 'split an input into pieces for runs on several machines',
-  merge: 'bring the runs over the pieces together as the run over the whole',
+  shard: 'split an input into shards for runs on several machines',
+  merge: 'join the results of all shards into those of one run',
   estimate: 'estimate the time and disk space of a run on this machine',
   'models pull': 'download the published weights, or copy them from a folder or a mirror',
   'models import': 'make a bundle from the model files of the original',

@@ -129,6 +129,7 @@ function alsoOf(kinds: readonly string[]): Offer['also'] {
 
 async function wordOffer({ words = 'none', completes = [] }: Command, typed: string): Promise<Offer> {
   if (words === 'inputs') return { candidates: [], also: 'files' }
+  if (completes === 'files' || completes === 'folders') return { candidates: [], also: completes }
   if (completes === 'bundles') return { ...startingWith(typed, await bundleNames()), also: 'folders' }
   const also = typeof words === 'object' && words.isFolder ? 'folders' : undefined
   return {

@@ -39,11 +39,13 @@ export function helpWidth({ columns }: { columns?: number }): number {
 /** The whole help text: plain, without colours, so that it is the same in a file and on a terminal. */
 export function renderHelp(help: Help, width: number): string {
   const lines = head(help, width)
-  for (const [title, options] of groupsOf(help.options)) {
+  const groups = [...groupsOf(help.options)].map(([title, options]) => {
     const entries = options.map(([name, option]) => [label(name, option), plain(describe(option))] as const)
-    lines.push('', `${title}:`, ...list(entries, width))
-  }
-  for (const note of help.notes ?? []) lines.push('', ...wrap(note, width))
+    return [title, entries] as const
+  })
+  const widest = widestOf(groups.flatMap(([, entries]) => entries))
+  for (const [title, entries] of groups) lines.push('', `${title}:`, ...list(entries, width, widest))
+  for (const note of help.notes ?? []) lines.push('', ...wrap(plain(note), width))
   return finished(lines, help, width)
 }
 
@@ -138,11 +140,16 @@ export function plain(markdown: string): string {
   return pages.replace(/\[([^[\]]*)\]\([^)]*\)/g, '$1').replaceAll('`', '')
 }
 
+type Entry = readonly [left: string, right: string]
+
+function widestOf(entries: readonly Entry[]): number {
+  return Math.max(...entries.map(([left]) => left.length))
+}
+
 /** Two columns, or on a narrow terminal each description below its name. */
-function list(entries: readonly (readonly [left: string, right: string])[], width: number): string[] {
+function list(entries: readonly Entry[], width: number, widest = widestOf(entries)): string[] {
   const isNarrow = width < 60
-  const widest = Math.max(...entries.map(([left]) => left.length)) + 4
-  const column = isNarrow ? 8 : Math.min(widest, Math.round(width / 3))
+  const column = isNarrow ? 8 : Math.min(widest + 4, Math.round(width / 3))
   return entries.flatMap(([left, right]) => {
     const padded = `  ${left}`
     const lines = wrap(right, width - column)

@@ -235,7 +235,7 @@ const callSettings = section('Calls of contigs', {
   ),
   minScore: option(
     share,
-    'leaves records, chunks and stretches with a lower `virus_score` out of `viral.fasta.gz`, `chunks.gff3` and `viral.bed`; the tables have all',
+    'leave records, chunks and stretches with a lower `virus_score` out of `viral.fasta.gz`, `chunks.gff3` and `viral.bed`; the tables have all',
     { default: 0 },
   ),
 })

@@ -17,7 +17,8 @@ export default command({
     'Without it each is over inputs of its own, which are read again: the whole is then the run over all of them, in the order of the folders.',
   ],
   words: 'more',
-  options: section('Merger', {
+  completes: 'folders',
+  options: section('Results', {
     outputDir: option(text('DIR'), 'folder of the results', { short: 'o', required: true }),
     manifest: option(text('FILE'), '`shards.json` of `virnucpro shard`, with the shards beside it'),
     prefix: settings.prefix,

@@ -70,7 +70,7 @@ const options = section('Models', {
   ),
   calibrate: option(
     text('FASTA|none'),
-    'with `bf16`, `fp16`, `int8`, or `fp8`, which needs it: nucleotides like those of your runs. With `bf16` also `none`, which leaves embeddings [as they come](models.md#bf16), and with `fp16`, of which then only the weights are [looked at](models.md#fp16); a file of that name is `./none`',
+    'nucleotides like those of your runs, with `bf16`, `fp16`, `int8`, or `fp8`, which needs them. `none` leaves the embeddings of `bf16` [as they come](models.md#bf16), and checks [the weights alone](models.md#fp16) with `fp16`; a file of that name is `./none`',
     {
       brief: 'nucleotides like those of your runs, to correct rounding with',
       otherwise: 'with `bf16`, `fp16` and `int8`: `examples/contigs.fasta`',

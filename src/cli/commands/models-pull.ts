@@ -24,9 +24,13 @@ const options = section('Where from and where to', {
       default: 30,
     },
   ),
-  retries: option(wholeNumber('N', 0, 100), 'how often in a row a request may fail and be made again', {
-    default: 5,
-  }),
+  retries: option(
+    wholeNumber('N', 0, 100),
+    'how many times in a row a request is made again after it has failed',
+    {
+      default: 5,
+    },
+  ),
   dryRun: flag('print what would be downloaded, how large it is and what is free, and download nothing'),
   force: flag('download files again that exist, and replace them', { short: 'f' }),
 })

@@ -48,12 +48,12 @@ export default command({
   words: 'inputs',
   forRun: true,
   options: {
+    ...settings,
     ...section('Input and output', {
       dryRun: flag(
         'print what the run would take, as `estimate` does, and neither compute nor write anything',
       ),
     }),
-    ...settings,
     ...section('Starting again', {
       forceResume: flag('the same as `--resume --force`', { turnsOn: ['resume', 'force'] }),
     }),

@@ -18,8 +18,9 @@ export default command({
     'Mates get into the same shard. A shard is FASTA, whatever the input is.',
   ],
   words: 'more',
+  completes: 'files',
   options: section('Shards', {
-    shards: option(wholeNumber('N', 1, 100_000), 'make so many shards of nearly equal bases'),
+    shards: option(wholeNumber('N', 1, 100_000), 'make N shards with about the same number of bases'),
     bases: option(wholeNumber('N', 1), 'make shards of at most N bases; a longer record has one for itself'),
     outputDir: option(text('DIR'), 'folder to make', { short: 'o', required: true }),
     prefix: settings.prefix,
