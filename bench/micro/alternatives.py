@@ -40,6 +40,17 @@ def fasta(path):
     return run
 
 
+def bam(path):
+    """pysam, the file from its start to its end."""
+    import pysam
+
+    def run():
+        with pysam.AlignmentFile(path, check_sq=False) as file:
+            return sum(len(read.query_sequence) for read in file)
+
+    return run
+
+
 def frames(chunk):
     forward = chunk.upper()
     backward = "".join(PARTNER.get(letter, letter) for letter in reversed(forward))
@@ -201,7 +212,7 @@ def tables(ids, scores, folder):
 
 
 TASKS = {task.__name__: task for task in (
-    fasta, translate, dna_tokens, esm_tokens, plan, dedupe, pad, infer_request, infer_response, torch_save, print_floats, tables)}
+    fasta, bam, translate, dna_tokens, esm_tokens, plan, dedupe, pad, infer_request, infer_response, torch_save, print_floats, tables)}
 
 
 @functools.cache

@@ -1,9 +1,8 @@
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from 'bun:test'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { bam, bgzip, record } from '../../../scripts/support/bam.ts'
 import { randomSource } from '../../../scripts/support/random.ts'
 import { temporaryFolder } from '../../../scripts/support/temporary.ts'
-import { bgzip } from '../../integration/fasta/support.ts'
-import { bam, record } from '../../support/bam.ts'
 import { repository, virnucpro } from '../../support/cli.ts'
 
 setDefaultTimeout(120_000)

@@ -3,13 +3,12 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { gzipSync, zstdCompressSync } from 'node:zlib'
 import { codingDna, cutReads, seededRandom } from '../../../bench/dna.ts'
+import { bam, bgzip, record } from '../../../scripts/support/bam.ts'
 import { temporaryFolder } from '../../../scripts/support/temporary.ts'
 import { forModels, openBundle, readTokenizers } from '../../../src/bundle/index.ts'
 import { type MeasureOptions, measureInput, quickEstimate } from '../../../src/estimate/index.ts'
 import { readSummary } from '../../../src/report/index.ts'
-import { bam, record } from '../../support/bam.ts'
 import { repository, succeed } from '../../support/cli.ts'
-import { bgzip } from '../fasta/support.ts'
 
 const contigs = join(repository, 'examples/contigs.fasta')
 const folder = temporaryFolder()

@@ -2,9 +2,9 @@ import { beforeAll, describe, expect, test } from 'bun:test'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gunzipSync, gzipSync, zstdCompressSync } from 'node:zlib'
-import { bam, CODES, record } from '../../support/bam.ts'
+import { bam, bgzip, CODES, record } from '../../../scripts/support/bam.ts'
 import { hasPython, python } from '../../support/python.ts'
-import { bgzip, collect, failure, scratch, skipping } from './support.ts'
+import { collect, failure, scratch, skipping } from './support.ts'
 
 const { folder, file } = scratch()
 

@@ -1,8 +1,9 @@
 import { expect, test } from 'bun:test'
 import { gzipSync, zstdCompressSync } from 'node:zlib'
+import { bgzip } from '../../../scripts/support/bam.ts'
 import { withAdvice } from '../../../src/cli/errors.ts'
 import { hasPython, runPython } from '../../support/python.ts'
-import { bgzip, collect, failure, scratch, skipping } from './support.ts'
+import { collect, failure, scratch, skipping } from './support.ts'
 
 const { folder, file } = scratch()
 

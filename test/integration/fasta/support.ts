@@ -2,7 +2,6 @@ import { afterAll, setDefaultTimeout } from 'bun:test'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { deflateRawSync } from 'node:zlib'
 import { FastaError, type InvalidRecord } from '../../../src/fasta/index.ts'
 import { type InternalReadOptions, readSequences } from '../../../src/fasta/read.ts'
 
@@ -67,26 +66,4 @@ export async function skipping(
     ...options,
   })
   return { records, reports }
-}
-
-/** One bgzip block (SAM specification, section 4.1) of at most 64 KiB. */
-export function bgzfBlock(content: Uint8Array): Uint8Array {
-  const deflated = deflateRawSync(content)
-  const block = Buffer.alloc(18 + deflated.length + 8)
-  Buffer.from('1f8b08040000000000ff0600424302000000', 'hex').copy(block)
-  block.writeUInt16LE(block.length - 1, 16)
-  deflated.copy(block, 18)
-  block.writeUInt32LE(Bun.hash.crc32(content), 18 + deflated.length)
-  block.writeUInt32LE(content.length, 22 + deflated.length)
-  return block
-}
-
-/** A bgzip file; `endMarker` false leaves out the empty last block. */
-export function bgzip(content: Uint8Array, blockBytes = 1000, endMarker = true): Uint8Array {
-  const blocks: Uint8Array[] = []
-  for (let from = 0; from < content.length; from += blockBytes) {
-    blocks.push(bgzfBlock(content.subarray(from, from + blockBytes)))
-  }
-  if (endMarker) blocks.push(bgzfBlock(new Uint8Array(0)))
-  return Buffer.concat(blocks)
 }

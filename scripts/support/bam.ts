@@ -1,3 +1,5 @@
+import { crc32, deflateRawSync } from 'node:zlib'
+
 // BAM by hand, as the SAM specification lays it out.
 
 const TEXT = '@HD\tVN:1.6\n'
@@ -36,4 +38,26 @@ export function bam(...records: Buffer[]): Buffer {
   head.write('BAM\x01', 'latin1')
   head.writeInt32LE(TEXT.length, 4)
   return Buffer.concat([head, Buffer.from(TEXT), Buffer.alloc(4), ...records])
+}
+
+/** One bgzip block (SAM specification, section 4.1) of at most 64 KiB. */
+export function bgzfBlock(content: Uint8Array): Uint8Array {
+  const deflated = deflateRawSync(content)
+  const block = Buffer.alloc(18 + deflated.length + 8)
+  Buffer.from('1f8b08040000000000ff0600424302000000', 'hex').copy(block)
+  block.writeUInt16LE(block.length - 1, 16)
+  deflated.copy(block, 18)
+  block.writeUInt32LE(crc32(content), 18 + deflated.length)
+  block.writeUInt32LE(content.length, 22 + deflated.length)
+  return block
+}
+
+/** A bgzip file; `endMarker` false leaves out the empty last block. */
+export function bgzip(content: Uint8Array, blockBytes = 1000, endMarker = true): Uint8Array {
+  const blocks: Uint8Array[] = []
+  for (let from = 0; from < content.length; from += blockBytes) {
+    blocks.push(bgzfBlock(content.subarray(from, from + blockBytes)))
+  }
+  if (endMarker) blocks.push(bgzfBlock(new Uint8Array(0)))
+  return Buffer.concat(blocks)
 }
