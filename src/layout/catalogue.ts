@@ -273,7 +273,7 @@ export const STATE_FILES = {
 export const SAMPLES_FILES = {
   /** A line for each sample. */
   table: 'samples.tsv',
-  /** Folder of the metrics. */
+  /** Folder of the page about all samples and of the metrics. */
   report: 'samples_report',
 } as const
 

@@ -126,6 +126,8 @@ export interface SamplesPaths {
   readonly root: string
   readonly table: string
   readonly report: string
+  /** What all samples came to, as a page. */
+  readonly page: string
   readonly metrics: string
   readonly openMetrics: string
   readonly state: string
@@ -138,6 +140,7 @@ export function samplesPaths(root: string): SamplesPaths {
     root,
     table: join(root, SAMPLES_FILES.table),
     report,
+    page: join(report, FILES.page.name),
     metrics: join(report, FILES.metrics.name),
     openMetrics: join(report, FILES.openMetrics.name),
     state: join(root, STATES_FOLDER, SAMPLES_FILES.table),

@@ -4,12 +4,13 @@ import { relative, resolve, sep } from 'node:path'
 import { FileRecord, RunLock } from '../checkpoint/index.ts'
 import { type SamplesPaths, samplesPaths } from '../layout/index.ts'
 import { type MonitorOptions, type RunMonitor, RunStats, requireMetricsPort } from '../monitor/index.ts'
+import { writeSamplesPage } from '../report/index.ts'
 import { requireOrder } from '../results/index.ts'
 import { requireReadable, requireSamples, type Sample } from '../samples/index.ts'
 import type { PredictOptions } from '../settings/index.ts'
 import { writeAtomically } from '../system/atomic.ts'
 import { limitedThreads } from '../system/cores.ts'
-import { UsageError } from '../system/errors.ts'
+import { UsageError, VirnucproError } from '../system/errors.ts'
 import { keepFiles } from '../system/kept-files.ts'
 import { type Logger, silent, WarningKeeper } from '../system/logger.ts'
 import { isThere } from '../system/same-file.ts'
@@ -70,6 +71,7 @@ export async function predictSamples(
     const outcomes = await computeSamples(start)
     await place.lock.check()
     await writeAtomically(paths.table, samplesTable(outcomes, paths.root))
+    if (options.report) await report(paths, logger)
     sayResult(outcomes, paths, logger)
     return { samples: outcomes, table: paths.table }
   })
@@ -94,8 +96,9 @@ async function computeSamples(start: Start): Promise<SampleOutcome[]> {
   const isLeft = isFinished.includes(false)
   if (isLeft) {
     computing.start()
-    // It is there when all of it is true.
-    await place.record.remove((path) => path === resolve(paths.table))
+    // They are there when all of them is true.
+    const results = [resolve(paths.table), resolve(paths.page)]
+    await place.record.remove((path) => results.includes(path))
   }
   const stats = new RunStats([], options.expectedLength)
   const bytes = samples.map(({ inputs }) => inputs.reduce((sum, input) => sum + statSync(input).size, 0))
@@ -150,6 +153,17 @@ async function watchSamples(
   })
 }
 
+/** The results stand without the page, so that one that cannot be written is a warning. */
+async function report(paths: SamplesPaths, logger: Logger): Promise<void> {
+  try {
+    await writeSamplesPage(paths)
+    logger.info(`report: ${paths.page}`)
+  } catch (error) {
+    if (!(error instanceof VirnucproError)) throw error
+    logger.warn(`there is no page about all samples: ${error.message}. The results are complete`)
+  }
+}
+
 function sayResult(outcomes: readonly SampleOutcome[], { table }: SamplesPaths, logger: Logger): void {
   const bad = outcomes.filter(({ status }) => status !== 'finished')
   const before = outcomes.filter(({ alreadyFinished }) => alreadyFinished).length
@@ -181,7 +195,7 @@ async function takeSamplesPlace(paths: SamplesPaths): Promise<SamplesPlace> {
   const covers = (path: string) => path === resolve(table) || starts.some((start) => path.startsWith(start))
   const record = taken.use(await FileRecord.open({ root, state, covers }))
   taken.use(keepFiles(record))
-  for (const path of [table, paths.metrics, paths.openMetrics]) {
+  for (const path of [table, paths.page, paths.metrics, paths.openMetrics]) {
     if (record.owns(path) || !(await isThere(path))) continue
     throw new UsageError(
       `${path} has a name that this command would use, and no run has recorded it as its own: move it away, or choose ` +

@@ -2,4 +2,4 @@
 
 export type { RowCounts, RunFacts } from './summarize.ts'
 export { readSummary, type Summary } from './summary.ts'
-export { findReports, rebuildReport, refreshReport, writeReport } from './write.ts'
+export { findReports, rebuildReport, refreshReport, writeReport, writeSamplesPage } from './write.ts'

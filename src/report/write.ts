@@ -1,6 +1,6 @@
 import { lstat, readdir, stat } from 'node:fs/promises'
-import { dirname, join, resolve } from 'node:path'
-import { FILES, runPaths } from '../layout/index.ts'
+import { basename, dirname, join, resolve } from 'node:path'
+import { FILES, runPaths, type SamplesPaths, samplesPaths } from '../layout/index.ts'
 import { type MetricsLine, readMetrics } from '../monitor/index.ts'
 import { writeAtomically } from '../system/atomic.ts'
 import { NoInputError, UsageError } from '../system/errors.ts'
@@ -8,6 +8,7 @@ import { readCalls } from './calls.ts'
 import { readContigs } from './contigs.ts'
 import { multiqcTables } from './multiqc.ts'
 import { type Findings, reportPage } from './page.ts'
+import { readSamples, reportFolderOf, samplesPage } from './samples.ts'
 import { outputsOf, type RunFacts, summarize } from './summarize.ts'
 import { readSummary, type Summary } from './summary.ts'
 import { timelineOf } from './timeline.ts'
@@ -62,12 +63,17 @@ function stagesOf(metrics: readonly MetricsLine[]): Summary['stages'] {
 }
 
 /**
- * Makes the page and the tables for MultiQC again from what lies in the folder of a report.
+ * Makes the page and the tables for MultiQC again from what lies in the folder of a report, or the page of several samples.
  *
  * @returns the path of the page
- * @throws VirnucproError when the summary or the table of frames is missing, damaged or of another run
+ * @throws VirnucproError when the summary or a table is missing, damaged or of another run
  */
 export async function rebuildReport(folder: string): Promise<string> {
+  const samples = await samplesOf(folder)
+  if (samples !== undefined) {
+    await writeSamplesPage(samples)
+    return join(folder, FILES.page.name)
+  }
   await draw(folder, await readSummary(join(folder, FILES.summary.name)))
   return join(folder, FILES.page.name)
 }
@@ -122,12 +128,34 @@ async function readResults(folder: string, summary: Summary): Promise<Pick<Findi
 }
 
 /**
- * The folders of reports that a name stands for: itself, or all in an output folder.
+ * Writes the page of several samples, from their table.
+ *
+ * @throws VirnucproError when the table is missing or damaged, or the page cannot be written
+ */
+export async function writeSamplesPage({ root, table, page }: SamplesPaths): Promise<void> {
+  await requireOwnFile(page, 'page')
+  const reports = new Map<string, string>()
+  const samples = await readSamples(table)
+  let demonstration: string | undefined
+  for (const { contigs } of samples) {
+    const report = reportFolderOf(contigs)
+    if (!(await isFile(join(root, report, FILES.page.name)))) continue
+    // All samples have the models of the first.
+    if (reports.size === 0) ({ demonstration } = await readSummary(join(root, report, FILES.summary.name)))
+    reports.set(contigs, `../${report}/${FILES.page.name}`)
+  }
+  const name = basename(resolve(root))
+  await writeAtomically(page, samplesPage({ name, samples, reports, demonstration }))
+}
+
+/**
+ * The folders of reports that a name stands for: itself, or all in an output folder, those of samples included.
  * @throws NoInputError when there is none
  */
 export async function findReports(folder: string): Promise<string[]> {
-  if (await isFile(join(folder, FILES.summary.name))) return [folder]
-  const found: string[] = []
+  if ((await isFile(join(folder, FILES.summary.name))) || (await samplesOf(folder)) !== undefined)
+    return [folder]
+  const found = await sampleReports(folder)
   for (const entry of (await readdir(folder)).sort()) {
     const path = join(folder, entry)
     if (entry.endsWith('_report') && (await isFile(join(path, FILES.summary.name)))) found.push(path)
@@ -137,6 +165,25 @@ export async function findReports(folder: string): Promise<string[]> {
     throw new NoInputError(message, { detail: { code: 'no-report', data: {} } })
   }
   return found
+}
+
+/** The samples that a folder is the report of. */
+async function samplesOf(folder: string): Promise<SamplesPaths | undefined> {
+  const samples = samplesPaths(dirname(resolve(folder)))
+  return resolve(folder) === samples.report && (await isFile(samples.table)) ? samples : undefined
+}
+
+/** The reports of several samples, and the page about all of them. */
+async function sampleReports(folder: string): Promise<string[]> {
+  const { table, report } = samplesPaths(folder)
+  if (!(await isFile(table))) return []
+  const found: string[] = []
+  for (const { contigs } of await readSamples(table)) {
+    const path = join(folder, reportFolderOf(contigs))
+    if (await isFile(join(path, FILES.summary.name))) found.push(path)
+  }
+  // Last, since it links to the others.
+  return found.length === 0 ? [] : [...found, report]
 }
 
 async function isFile(path: string): Promise<boolean> {

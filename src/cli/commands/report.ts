@@ -5,7 +5,7 @@ import { asFinding } from '../report.ts'
 export default command({
   usage: ['DIR'],
   examples: [['Remake the report of a run:', 'report results']],
-  notes: ['DIR is the output folder of a run, or a folder *_report in it.'],
+  notes: ['DIR is the output folder of a run or of several samples, or a folder *_report in it.'],
   words: RUN_FOLDER,
   options: {},
   async run({ word }) {
