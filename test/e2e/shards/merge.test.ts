@@ -2,18 +2,16 @@ import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from '
 import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { cp } from 'node:fs/promises'
 import { join } from 'node:path'
-import { randomSource } from '../../../scripts/support/random.ts'
 import { temporaryFolder } from '../../../scripts/support/temporary.ts'
 import { readSummary } from '../../../src/report/index.ts'
 import { spawnCli, virnucpro } from '../../support/cli.ts'
+import { COMPUTE, filesOfWhole, lettersFrom, matesAsFastq } from './support.ts'
 
 setDefaultTimeout(120_000)
 
 const folder = temporaryFolder()
 afterAll(() => folder[Symbol.asyncDispose]())
 
-// With batches of one sequence the last digits of a score do not depend on its neighbours: all can be compared to the byte.
-const COMPUTE = '--bundle demo --backend onnx -e 100 --token-budget 1 --no-progress'.split(' ')
 const INPUTS = ['contigs.fa', 'reads_R1.fastq', 'reads_R2.fastq']
 const SKIP = ['--on-invalid', 'skip']
 
@@ -42,24 +40,17 @@ const OPEN = 'GCTGCAGCC'.repeat(14)
 
 /** Contigs with and without open frames, among them all that is left out or only unusual; and mates. */
 function writeInputs(): void {
-  const random = randomSource(5)
-  const letters = (length: number, of: string) =>
-    Array.from({ length }, () => of[Math.floor(random() * of.length)]).join('')
+  const letters = lettersFrom(5)
   const contigs = Array.from(
     { length: 9 },
-    (_, i) => `>c${i} description ${i}\twith a tab\n${letters(30 + Math.floor(random() * 400), 'ACGg')}\n`,
+    (_, i) => `>c${i} description ${i}\twith a tab\n${letters(30 + 47 * i, 'ACGg')}\n`,
   )
   contigs.splice(2, 0, '>empty\n', `>joined\n >not a header\n${OPEN}\n`)
   contigs.splice(5, 0, '>c0 once more\nACGT\n', '>p\nMKLPEFILQWMKLPEFILQW\n', `>odd é\n${OPEN}1//\n`)
   contigs.push('>stops\nTAACTAACTAACTAACTAA\n', '>n\nNNNNNNNNNN\n', '>last empty\n')
   writeFileSync(folder.join('contigs.fa'), contigs.join(''))
-  const mates = (mate: number) =>
-    Array.from({ length: 8 }, (_, i) => {
-      const read = i === 3 && mate === 1 ? '' : letters(60 + 10 * i, 'ACCG')
-      return `@read${i} ${mate}:N\n${read}\n+\n${'I'.repeat(read.length)}\n`
-    }).join('')
-  writeFileSync(folder.join('reads_R1.fastq'), mates(1))
-  writeFileSync(folder.join('reads_R2.fastq'), mates(2))
+  writeFileSync(folder.join('reads_R1.fastq'), matesAsFastq(1, 8, letters))
+  writeFileSync(folder.join('reads_R2.fastq'), matesAsFastq(2, 8, letters))
 }
 
 beforeAll(async () => {
@@ -78,19 +69,7 @@ function runs(): string[] {
     .map((name) => join('runs', name))
 }
 
-/** What a merger has no say in: how a process went, and states for other programs. */
-const OF_PROCESSES = /(metrics\.(jsonl|prom)|\/files\.log|\.checkpoints\/.*)$/
-/** What names the run itself, or when it was. */
-const SPOKEN = /(run\.json|summary\.json|report\.html)$/
-
-function files(of: string): Map<string, string> {
-  const names = readdirSync(folder.join(of), { recursive: true, encoding: 'utf8' }).sort()
-  return new Map(
-    names
-      .filter((name) => statSync(folder.join(of, name)).isFile() && !OF_PROCESSES.test(`/${name}`))
-      .map((name) => [name, SPOKEN.test(name) ? '' : readFileSync(folder.join(of, name), 'latin1')]),
-  )
-}
+const files = (of: string) => filesOfWhole(folder.join(of))
 
 describe('shards, their runs and the merger', () => {
   test('leave every file of the run over the whole, to the byte', () => {
