@@ -12,5 +12,6 @@ scripts/test-browser.sh
 scripts/test-terminal.sh
 scripts/test-shells.sh
 scripts/test-node.sh
+scripts/test-workflows.sh
 PATH="$PWD/node_modules/.bin:$PATH"
 exec node_modules/bun/bin/bun.exe scripts/check.ts
