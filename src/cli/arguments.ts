@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises'
 import { NoInputError } from '../system/errors.ts'
 import { systemProblem } from '../system/problems.ts'
+import { isThere } from '../system/same-file.ts'
 
 type Named = readonly (readonly [what: string, path: string | undefined])[]
 
@@ -13,10 +14,15 @@ export function defined<Given extends object>(
 
 /**
  * The folder of the bundle that a command is to use: the one that was named, else the default one of the home.
- * @throws UsageError for no name where there is no default bundle
+ * @throws UsageError for no name where there is no default bundle; NoInputError where nothing has the name
  */
 export async function requireBundle(name: string | undefined): Promise<string> {
-  return (await (await import('../home/index.ts')).findBundle(name)).folder
+  const { folder, id } = await (await import('../home/index.ts')).findBundle(name)
+  if (name !== undefined && id === undefined && !(await isThere(folder)))
+    throw new NoInputError(`there is no bundle ${name}: no folder has that name, and no bundle of the home`, {
+      detail: { code: 'no-bundle', data: { path: folder } },
+    })
+  return folder
 }
 
 /**

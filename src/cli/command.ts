@@ -83,7 +83,10 @@ export class CommandUsageError extends UsageError {
   constructor(error: UsageError, help: Help) {
     super(error.lines, { cause: error, kind: error.kind, detail: error.detail })
     const name = `virnucpro ${help.name}`.trimEnd()
-    this.usage = [...usageLines(help), `Run "${name} --help" for all options.`]
+    this.usage = [
+      ...usageLines(help),
+      `Run "${name} --help" for all ${help.commands === undefined ? 'options' : 'commands'}.`,
+    ]
   }
 }
 

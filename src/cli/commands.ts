@@ -22,20 +22,20 @@ export const COMMANDS: Readonly<Record<string, string>> = {
   'checkpoints clean': 'remove leftovers of runs: temporary and damaged files, finished states',
   'utils validate-checkpoints': "the same as checkpoints verify, under the name of Broad's fork",
   'repository build': 'make a model repository for Triton Inference Server from a bundle',
-  serve: 'start Triton Inference Server with a model repository and run it until it is stopped',
+  serve: 'run Triton Inference Server with a model repository, until it is stopped',
   'engines build': 'build TensorRT plans from a bundle, for the GPU of this machine',
   'engines show': 'print the TensorRT plans in a folder: GPU, TensorRT, lengths, and why one cannot be used',
   'engines tune': 'find the batch size that suits this GPU and keep it beside the plans',
   'home show': 'print where the home is, the size of each part, and the free disk space',
   'home clean': 'remove leftovers, everything made from removed bundles, and caches',
-  verify: 'check the embeddings of a bundle or a running server against a reference',
+  verify: 'compare the embeddings of a bundle or a server with a reference',
   report: 'remake the report of a finished run: report.html and the tables for MultiQC',
-  bench: 'measure this program on this machine, beside its alternatives, and print one page',
-  doctor: 'check this machine and its set-up, and say how to mend what is wrong',
-  config: 'print the effective configuration and where each value comes from',
+  bench: 'measure this program on this machine, beside its alternatives',
+  doctor: 'check this machine and its set-up; say how to mend what is wrong',
+  config: 'print the configuration, and where each value comes from',
   help: 'print the help of a command, or this list',
-  completion: 'print a script that completes commands and options in your shell',
-  version: 'print the version of this program and of what it runs on',
+  completion: 'print a script that completes commands in your shell',
+  version: 'print the version of this program',
 }
 
 /** Nothing of a command is loaded before it is called. */
@@ -47,11 +47,11 @@ export async function loadCommand(name: string): Promise<Command> {
 /** Commands whose names have two words, by the first. */
 const GROUPS: Readonly<Record<string, string>> = {
   models: 'download weights; make, list and remove model bundles',
-  checkpoints: "inspect and convert the checkpoint files of runs, the original's and Broad's included",
+  checkpoints: 'inspect, convert and clean the checkpoint files of runs',
   utils: "commands under the names they have in Broad's fork",
   repository: 'make model repositories for Triton Inference Server',
   engines: 'build and inspect TensorRT plans',
-  home: 'show and clean the folder in which this program keeps what it makes',
+  home: 'show and clean the folder that keeps bundles, plans and servers',
 }
 
 export function isGroup(word: string): boolean {
@@ -98,7 +98,8 @@ const EXAMPLES: readonly Example[] = [
 function collapsed(listed: readonly (readonly [name: string, about: string])[]) {
   const lines = listed.map(([name, about]): readonly [string, string] => {
     const [first = '', second] = name.split(' ')
-    return second === undefined ? [name, about] : [`${first} ...`, GROUPS[first] ?? '']
+    // Up to the first detail.
+    return second === undefined ? [name, about.replace(/[:;].*/, '')] : [`${first} ...`, GROUPS[first] ?? '']
   })
   return [...new Map(lines)]
 }

@@ -60,7 +60,7 @@ export async function prepareCall(definition: Command, line: CommandLine): Promi
 
 async function checkWords(words: Words, [first, second]: readonly string[]): Promise<void> {
   if (words === 'none' && first !== undefined)
-    throw new UsageError(`unexpected argument ${first}: every file is named by an option`)
+    throw new UsageError(`unexpected argument ${first}: this command takes options alone`)
   if (typeof words === 'string') return
   if (first === undefined && words.isOptional) return
   if (first === undefined) throw new UsageError(`no ${words.one} given: expected ${words.expected}`)

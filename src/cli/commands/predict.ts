@@ -8,7 +8,7 @@ import {
   toPredictOptions,
 } from '../../settings/index.ts'
 import { UsageError } from '../../system/errors.ts'
-import { requireFiles, requireInputs, requirePaths } from '../arguments.ts'
+import { requireBundle, requireFiles, requireInputs } from '../arguments.ts'
 import { command } from '../command.ts'
 import { printEstimate } from '../print-estimate.ts'
 import { asksForSamples, samplesOf } from '../samples.ts'
@@ -69,9 +69,7 @@ export default command({
     const options = toPredictOptions(configuration)
     const samples = await samplesOf(configuration, logger)
     if (dryRun) return await printEstimate(options, { ...DRY, samples, logger, signal })
-    const { findBundle } = await import('../../home/index.ts')
-    const { id } = await findBundle(options.bundle)
-    if (id === undefined && options.bundle !== 'demo') await requirePaths([['bundle', options.bundle]])
+    await requireBundle(options.bundle)
     if (samples === undefined) await requireInputs(...options.inputs)
     await requireFiles([['model', options.mlp]])
     // Loaded here and not above: it brings ONNX Runtime, which nothing before this line needs.

@@ -88,6 +88,14 @@ test.concurrent('help COMMAND is --help of it', async () => {
   expect({ code, out }).toEqual({ code: 64, out: '' })
 })
 
+test.concurrent('the short help of the program has a group on one line, the whole help its commands', async () => {
+  const [short, whole] = await Promise.all([virnucpro(['-h']), virnucpro(['--help'])])
+  expect(short.out).toContain('\n  models ...')
+  expect(short.out).not.toContain('models pull')
+  expect(short.out.split('\n').length).toBeLessThanOrEqual(45)
+  expect(whole.out).toContain('\n  models pull')
+})
+
 test.concurrent('help is shown whatever the configuration is', async () => {
   const env = { VIRNUCPRO_THREADS: 'many', VIRNUCPRO_CONFIG: '/no/such/file' }
   for (const words of ['help', 'help predict', 'version', 'predict -h']) {

@@ -113,10 +113,11 @@ test.concurrent('a file that is not there or is a folder is said before any mode
   using folder = temporaryFolder()
   writeFileSync(folder.join('in.fa'), '>a\nACGT\n')
   const cwd = folder.path
-  const [missing, directory, model, typed] = await Promise.all([
+  const [missing, directory, model, bundle, typed] = await Promise.all([
     virnucpro(['predict', 'in.fa', 'no.fa', '--bundle', 'demo'], { cwd }),
     virnucpro(['predict', '.', '--bundle', 'demo'], { cwd }),
     virnucpro(['in.fa', '500', 'no.pth', '--bundle', 'demo'], { cwd }),
+    virnucpro(['predict', 'in.fa', '--bundle', 'none'], { cwd }),
     virnucpro(['in.fa'], { cwd }),
   ])
   expect(missing).toEqual({ code: 66, out: '', err: 'error: no.fa: no such file; check the path\n' })
@@ -126,5 +127,7 @@ test.concurrent('a file that is not there or is a folder is said before any mode
     err: 'error: .: this is a directory; give the FASTA, FASTQ or BAM files in it\n',
   })
   expect(model).toEqual({ code: 66, out: '', err: 'error: model no.pth: no such file\n' })
+  expect(bundle).toMatchObject({ code: 66, out: '' })
+  expect(bundle.err).toMatch(/^error: there is no bundle none: [^\n]*virnucpro models list[^\n]*\n$/)
   expect(typed.err).toContain('To predict from a file: virnucpro predict in.fa')
 })
