@@ -56,10 +56,15 @@ test('reads in BAM give what they give in FASTA, mates and strands included', as
   expect(file('bam/reads_results/contigs.tsv')).toContain('\ngone\t0\t0\t0\t0\tNA')
 })
 
+async function predictPiped(input: string, output: string) {
+  const line = `cat ${input} | "$0" ${repository}/src/cli/main.ts predict - -o ${output} --bundle demo -q`
+  const child = Bun.spawn(['bash', '-c', line, process.execPath], { cwd: folder.path, stderr: 'pipe' })
+  const stderr = await new Response(child.stderr).text()
+  return { code: await child.exited, stderr }
+}
+
 test('the same from a pipe, and estimated', async () => {
-  const line = `cat reads.bam | "$0" ${repository}/src/cli/main.ts predict - -o piped --bundle demo -q`
-  const piped = Bun.spawn(['bash', '-c', line, process.execPath], { cwd: folder.path })
-  expect(await piped.exited).toBe(0)
+  expect((await predictPiped('reads.bam', 'piped')).code).toBe(0)
   for (const name of TABLES) expect(file(`piped/stdin_${name}`)).toBe(file(`fasta/reads_${name}`))
   const figures = async (input: string) =>
     JSON.parse((await virnucpro(['estimate', input, '--bundle', 'demo', '--json'], folder.path)).stdout)
@@ -73,6 +78,11 @@ test('a file without its end is refused before anything is written; with --on-in
   expect(stderr).toContain('cut.ubam: the BAM end marker is missing, the file may be cut off')
   expect(stderr).toContain('--on-invalid skip')
   expect(existsSync(folder.join('cut/cut_merged'))).toBe(false)
+  // Of a pipe only the end shows it.
+  const piped = await predictPiped('cut.ubam', 'cut')
+  expect(piped.code).toBe(65)
+  expect(piped.stderr).toContain('<stdin>, record 121: the BAM end marker is missing')
+  expect(existsSync(folder.join('cut/stdin_merged'))).toBe(false)
   expect((await predict('cut.ubam', 'cut', '--on-invalid', 'skip')).code).toBe(0)
   expect(file('cut/cut_merged/prediction_results.txt')).toBe(
     file('fasta/reads_merged/prediction_results.txt'),
