@@ -40,6 +40,11 @@ export const MEASURES = {
     done: counter('frames_done', 'Frames of finished parts.'),
     known: counter('frames_known', 'Frames that an earlier process had finished.'),
   },
+  /** Only where a run is over several. */
+  samples: {
+    done: gauge('samples_done', 'Samples that are over.', count),
+    all: gauge('samples', 'Samples of the run.', count),
+  },
   models: {
     sequences: counter('sequences', 'Sequences embedded.'),
     tokens: counter('tokens', 'Tokens embedded.'),
@@ -117,6 +122,7 @@ const SampleSchema = v.object({
   time,
   seconds: amount,
   frames: v.object(schemas(MEASURES.frames)),
+  samples: v.exactOptional(v.object(schemas(MEASURES.samples))),
   models: ModelsSchema,
   devices: v.array(DeviceSchema),
   process: v.object(schemas(MEASURES.process)),

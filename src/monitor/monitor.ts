@@ -208,6 +208,7 @@ export class RunMonitor {
     const counts = {
       seconds,
       frames: this.#frames(),
+      ...(this.#options.samples !== undefined && { samples: this.#options.samples() }),
       models: this.#models(),
       devices,
       process: { rssBytes: process.memoryUsage.rss(), cpuSeconds: cpuSeconds() },

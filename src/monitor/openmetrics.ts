@@ -25,13 +25,14 @@ type Value = readonly [labels: Labels, value: number | undefined]
  * Source: https://github.com/OpenObservability/OpenMetrics, "specification/OpenMetrics.md".
  */
 export function openMetrics(sample: MetricsSample, context: OpenMetricsContext): string {
-  const { frames, models, devices, process, seconds, checkpointAgeSeconds } = sample
+  const { frames, samples, models, devices, process, seconds, checkpointAgeSeconds } = sample
   const { program, backend, secondsLeft, warnings } = context
   return [
     family('run', 'info', 'What runs.', [[{ version: program, backend }, 1]]),
     family('run_seconds', 'gauge', 'Time since the start of this process.', [[{}, seconds]]),
     family('run_seconds_left', 'gauge', 'Time until the end, as estimated.', [[{}, secondsLeft]]),
     ...families(MEASURES.frames, (key) => [[{}, frames[key]]]),
+    ...families(MEASURES.samples, (key) => [[{}, samples?.[key]]]),
     ...families(MEASURES.models, (key) => FEATURE_ORDER.map((model) => [{ model }, models[model][key]])),
     ...families(MEASURES.devices, (key) => devices.flatMap((device) => valuesOf(device, key))),
     ...families(MEASURES.process, (key) => [[{}, process[key]]]),

@@ -14,6 +14,12 @@ const OPTIONS = '--bundle demo -e 300 --sequences-per-file 7 --threads 1 --token
   ' ',
 )
 
+beforeAll(() => {
+  mkdirSync(folder.join('in'))
+  writeFileSync(input('a.fa'), randomFasta(1, 5))
+  writeFileSync(input('b1.fa'), randomFasta(2, 4))
+  writeFileSync(input('good.fa'), randomFasta(8, 3))
+})
 afterAll(() => folder[Symbol.dispose]())
 
 function fastq(fasta: string): string {
@@ -58,9 +64,6 @@ describe('several samples in one run', () => {
   const samples: Record<string, string[]> = {}
 
   beforeAll(async () => {
-    mkdirSync(folder.join('in'))
-    writeFileSync(input('a.fa'), randomFasta(1, 5))
-    writeFileSync(input('b1.fa'), randomFasta(2, 4))
     // Shared by two samples, ids and all: its sequences are computed once.
     writeFileSync(input('b2.fa.gz'), Bun.gzipSync(randomFasta(1, 5).replaceAll('>r', '>again')))
     writeFileSync(input('m_1.fq'), fastq(randomFasta(3, 6)))
@@ -153,6 +156,8 @@ describe('several samples in one run', () => {
       JSON.parse(line ?? ''),
     )
     expect(metrics.at(-1)).toMatchObject({ kind: 'end', outcome: 'finished' })
+    expect(metrics.at(-2)).toMatchObject({ kind: 'sample', samples: { done: 4, all: 4 } })
+    expect(metrics.filter(({ kind }) => kind === 'start')).toHaveLength(1)
   })
 
   test('--per-input is the same, each file with its own name; estimate counts the samples together', async () => {
@@ -194,11 +199,18 @@ describe('a run over several samples that is killed', () => {
     const output = folder.join('killed')
     let all = ''
     // At work on the first batches, and while results are being written.
-    for (const moment of ['computed esm2', '(30 of 104)']) {
+    const stops = [
+      ['computed esm2', 'SIGKILL'],
+      ['(30 of 104)', 'SIGINT'],
+    ] as const
+    for (const [moment, signal] of stops) {
       const started = start(words(output))
       expect(await started.said(moment)).toBe(true)
-      started.child.kill('SIGKILL')
-      all += (await started.ended()).messages
+      started.child.kill(signal)
+      const { code, messages } = await started.ended()
+      if (signal === 'SIGINT') expect(code).toBe(130)
+      if (signal === 'SIGINT') expect(messages).toContain('continues with the samples that are not finished')
+      all += messages
       expect(existsSync(`${output}/samples.tsv`)).toBe(false)
     }
     const { code, messages } = await start(words(output)).ended()
@@ -231,7 +243,6 @@ describe('a sample that fails', () => {
     const whole = Bun.gzipSync(randomFasta(7, 20))
     writeFileSync(input('cut.fa.gz'), whole.subarray(0, whole.length / 2))
     writeFileSync(input('twice.fa'), `>a\n${'ACG'.repeat(60)}\n>a\n${'CCG'.repeat(60)}\n`)
-    writeFileSync(input('good.fa'), randomFasta(8, 3))
     const sheet = writeSheet(
       'bad.csv',
       ['cut.fa.gz', 'good.fa', 'twice.fa'].map((name) => `${name.split('.')[0]},${input(name)},,`),
