@@ -2,6 +2,7 @@ import { closeSync, readSync, writeSync } from 'node:fs'
 import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
 import { openScratch } from '../system/kept-files.ts'
 import { WriteError } from '../system/system-error.ts'
+import { FIRST_BYTES, grown } from './growing.ts'
 
 /** Smaller inputs stay in memory and never touch a disk. */
 const BLOCK_BYTES = 1 << 20
@@ -16,7 +17,7 @@ const HEAD_BYTES = 4 + 6
 export class KeptRecords implements Disposable {
   readonly #folder: string
   #descriptor = -1
-  readonly #block = Buffer.allocUnsafeSlow(BLOCK_BYTES)
+  #block = Buffer.allocUnsafeSlow(FIRST_BYTES)
   #used = 0
   /** Bytes in the file. */
   #spilled = 0
@@ -37,7 +38,8 @@ export class KeptRecords implements Disposable {
   #append(bytes: Uint8Array): void {
     for (let from = 0; from < bytes.length; ) {
       if (this.#used === BLOCK_BYTES) this.#spill()
-      const piece = bytes.subarray(from, from + BLOCK_BYTES - this.#used)
+      this.#block = grown(this.#block, this.#used + bytes.length - from, BLOCK_BYTES)
+      const piece = bytes.subarray(from, from + this.#block.length - this.#used)
       this.#block.set(piece, this.#used)
       this.#used += piece.length
       from += piece.length

@@ -3,6 +3,7 @@ import type { InvalidReason, SequenceRecord } from '../fasta/index.ts'
 import type { FilterReason, FrameName, OpenFrame, Silence } from '../sequence/index.ts'
 import { openScratch } from '../system/kept-files.ts'
 import { WriteError } from '../system/system-error.ts'
+import { FIRST_BYTES, grown } from './growing.ts'
 import { KeptRecords } from './kept-records.ts'
 
 /** Smaller inputs stay in memory and never touch a disk. */
@@ -52,7 +53,7 @@ export class InputStructure implements Disposable {
   readonly #folder: string
   readonly #sources: string[] = []
   #descriptor = -1
-  readonly #buffer = Buffer.allocUnsafeSlow(BUFFER_BYTES)
+  #buffer = Buffer.allocUnsafeSlow(FIRST_BYTES)
   #used = 0
   /** Bytes in the file. */
   #spilled = 0
@@ -101,13 +102,14 @@ export class InputStructure implements Disposable {
     // Inputs are read one after the other.
     if (this.#sources.at(-1) !== source) this.#sources.push(source)
     this.#reserve(HEAD_BYTES)
+    // Three bytes are the most that a UTF-16 unit becomes.
+    this.#buffer = grown(this.#buffer, this.#used + HEAD_BYTES + 3 * id.length, BUFFER_BYTES)
     const buffer = this.#buffer
     let at = buffer.writeUInt8(kind, this.#used)
     at = buffer.writeUInt32LE(this.#sources.length - 1, at)
     at = buffer.writeUInt32LE(length >>> 0, at)
     at = buffer.writeUInt16LE(Math.floor(length / 2 ** 32), at)
-    // Three bytes are the most that a UTF-16 unit becomes.
-    if (at + 4 + 3 * id.length <= BUFFER_BYTES) {
+    if (at + 4 + 3 * id.length <= buffer.length) {
       const bytes = buffer.write(id, at + 4)
       this.#used = buffer.writeUInt32LE(bytes, at) + bytes
       return
@@ -117,14 +119,16 @@ export class InputStructure implements Disposable {
     for (let from = 0; from < bytes.length; ) {
       this.#reserve(1)
       const piece = bytes.subarray(from, from + BUFFER_BYTES - this.#used)
-      buffer.set(piece, this.#used)
+      this.#buffer.set(piece, this.#used)
       this.#used += piece.length
       from += piece.length
     }
   }
 
   #reserve(bytes: number): void {
-    if (this.#used + bytes <= BUFFER_BYTES) return
+    if (this.#used + bytes <= this.#buffer.length) return
+    this.#buffer = grown(this.#buffer, this.#used + bytes, BUFFER_BYTES)
+    if (this.#used + bytes <= this.#buffer.length) return
     const folder = this.#folder
     try {
       if (this.#descriptor < 0) this.#descriptor = openScratch(folder)
