@@ -1,16 +1,29 @@
 /**
  * Builds what the published package has in place of `src`: JavaScript with source maps, and type declarations of what
  * the subpaths of package.json export. `npm pack` and `npm publish` run it; nothing in a checkout needs it.
- * Usage: bun scripts/build.ts [FOLDER]   (default dist)
+ * Usage: bun scripts/build.ts [--types] [FOLDER]   (default dist; with --types the declarations alone)
  */
-import { constants, copyFile, cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import {
+  constants,
+  copyFile,
+  cp,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  writeFile,
+} from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join, relative, resolve } from 'node:path'
 import manifest from '../package.json' with { type: 'json' }
 import { NEEDS_BUN, subpathSources } from './support/package.ts'
 
 const root = resolve(import.meta.dir, '..')
-const target = resolve(process.argv[2] ?? join(root, 'dist'))
+const words = process.argv.slice(2)
+const typesOnly = words.includes('--types')
+const target = resolve(words.find((word) => !word.startsWith('--')) ?? join(root, 'dist'))
 const client = 'packages/tritonclient-ts/src'
 
 /** The client of Triton is a package of its own, and a folder of this one. */
@@ -22,24 +35,27 @@ const PLACES = [
 const RUNTIME_PLATFORMS = ['linux/x64', 'linux/arm64', 'darwin/arm64', 'win32/x64']
 
 const stage = await mkdtemp(join(tmpdir(), 'virnucpro-build-'))
+const built = `${target}.new`
 try {
+  await rm(built, { recursive: true, force: true })
   const entries = [...new Set(Object.values(subpathSources))].map((path) => join(root, path))
   await Promise.all([
-    compile('js', {
-      include: [join(root, 'src'), join(root, client)],
-      options: { sourceMap: true, inlineSources: true },
-    }),
     compile('types', { files: entries, options: { declaration: true, emitDeclarationOnly: true } }),
+    typesOnly ||
+      compile('js', {
+        include: [join(root, 'src'), join(root, client)],
+        options: { sourceMap: true, inlineSources: true },
+      }),
   ])
-  const built = join(stage, 'built')
   for (const [from, to] of PLACES) {
-    await cp(join(stage, 'js', from), join(built, to), { recursive: true })
     await cp(join(stage, 'types', from), join(built, to), { recursive: true })
+    if (typesOnly) continue
+    await cp(join(stage, 'js', from), join(built, to), { recursive: true })
     await copyOthers(join(root, from), join(built, to))
   }
   await finish(built)
-  await needsBunUnderNode(built)
   await addRuntime(join(built, 'onnxruntime-node'))
+  if (!typesOnly) await needsBunUnderNode(built)
   await writeFile(
     join(built, 'package.json'),
     json({
@@ -53,9 +69,10 @@ try {
     }),
   )
   await rm(target, { recursive: true, force: true })
-  await cp(built, target, { recursive: true })
+  await rename(built, target)
 } finally {
   await rm(stage, { recursive: true, force: true })
+  await rm(built, { recursive: true, force: true })
 }
 
 function json(value: unknown): string {
@@ -68,6 +85,10 @@ function json(value: unknown): string {
  * do not let through, and npm would fail with it.
  */
 async function addRuntime(folder: string): Promise<void> {
+  // Its types ask for those of a browser, and nothing public has one of them.
+  await mkdir(join(folder, 'dist'), { recursive: true })
+  await writeFile(join(folder, 'dist/index.d.ts'), 'export type InferenceSession = unknown\n')
+  if (typesOnly) return
   const from = join(root, 'node_modules/onnxruntime-node')
   const { name, version, license, repository } = JSON.parse(
     await readFile(join(from, 'package.json'), 'utf8'),
@@ -81,8 +102,6 @@ async function addRuntime(folder: string): Promise<void> {
     await mkdir(dirname(join(folder, path)), { recursive: true })
     await copyFile(join(from, path), join(folder, path), constants.COPYFILE_FICLONE)
   }
-  // Its types ask for those of a browser, and nothing public has one of them.
-  await writeFile(join(folder, 'dist/index.d.ts'), 'export type InferenceSession = unknown\n')
   await copyFile(join(root, 'packaging/licences/onnxruntime.txt'), join(folder, 'LICENSE'))
   await writeFile(
     join(folder, 'package.json'),
