@@ -1,4 +1,4 @@
-// Reading and writing PyTorch files, and reading safetensors, without running anything in them.
+// Reading and writing PyTorch, safetensors and numpy files, without running anything in them.
 
 // PyTorch files, both formats; tensors are read by position.
 export type { DType } from './dtype.ts'
@@ -35,4 +35,6 @@ export type { PyValue } from './values.ts'
 export { NumpyArray, NumpyDType, PickleObject, PyGlobal, PyTuple } from './values.ts'
 // Weights of a model, wherever they are stored.
 export { moduleStateDict, type WeightSource, weightSourceFromStateDict } from './weight-source.ts'
+// Arrays for numpy and for whoever reads safetensors, in pieces.
+export { type StreamedArray, writeNpz, writeSafetensors } from './write-arrays.ts'
 export type { ByteSink } from './zip-writer.ts'
