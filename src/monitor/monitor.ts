@@ -1,4 +1,4 @@
-import { forModels, type ModelName } from '../bundle/index.ts'
+import { FEATURE_ORDER, forModels, type ModelName } from '../bundle/index.ts'
 import { peakMemory } from '../system/processes.ts'
 import type { LiveTerminal } from '../system/terminal.ts'
 import type { DeviceMetrics, Outcome } from './metrics.ts'
@@ -24,6 +24,10 @@ export interface MonitorOptions extends RecorderOptions {
   expectedSpeed?: ExpectedSpeed | undefined
   /** Where the display goes; undefined for a line now and then in the log. */
   terminal: LiveTerminal | undefined
+  /** What is counted, in the plural. @default 'frames' */
+  unit?: string
+  /** The models of the run. @default all */
+  names?: readonly ModelName[]
   /** Whether anything is shown of how far the run is. */
   progress: boolean
   /** Hears once a second, and at the end, how far the run is. */
@@ -254,7 +258,10 @@ export class RunMonitor {
     const share = this.#options.inputShare()
     const seconds = this.#seconds()
     this.#pace.note(seconds)
+    const { names = FEATURE_ORDER, unit = 'frames' } = this.#options
     return {
+      unit,
+      names,
       seconds,
       samples: this.#options.samples?.(),
       frames: { ...this.#frames(), expected: this.#pace.framesExpected(share) },

@@ -1,4 +1,4 @@
-import { FEATURE_ORDER, MODELS, type ModelName } from '../../bundle/index.ts'
+import { MODELS, type ModelName } from '../../bundle/index.ts'
 import { brief, clock, estimate, gibibytes, integer } from '../../text/numbers.ts'
 import type { DeviceMetrics } from '../metrics.ts'
 import type { Speed } from '../pace.ts'
@@ -7,6 +7,10 @@ import type { Row } from './line.ts'
 
 /** What the display and the log lines tell of a run, as of now. */
 export interface Status {
+  /** What is counted, in the plural. */
+  unit: string
+  /** The models of the run. */
+  names: readonly ModelName[]
   seconds: number
   /** Of several that are over; undefined for a run over one. */
   samples?: { readonly done: number; readonly all: number } | undefined
@@ -27,7 +31,7 @@ export interface Status {
 export function rowsOf(status: Status): Row[] {
   return [
     readingRow(status),
-    ...FEATURE_ORDER.map((model) => modelRow(model, status)),
+    ...status.names.map((model) => modelRow(model, status)),
     framesRow(status),
     ...samplesRow(status),
     ...status.devices.map((device) => deviceRow(device, status.inFlight.get(device.name))),
@@ -35,13 +39,13 @@ export function rowsOf(status: Status): Row[] {
   ]
 }
 
-function readingRow({ frames, inputRead, share }: Status): Row {
+function readingRow({ frames, inputRead, share, unit }: Status): Row {
   return {
     label: 'Reading',
     bar: inputRead ? 1 : share,
     fields: [
       inputRead ? { text: 'done', rank: 1 } : share !== undefined && { text: percent(share), rank: 0 },
-      { text: `${integer(frames.prepared)} frames`, rank: 2 },
+      { text: `${integer(frames.prepared)} ${unit}`, rank: 2 },
     ],
   }
 }
@@ -65,7 +69,7 @@ function modelRow(model: ModelName, { models, speeds, tokensLeft }: Status): Row
   }
 }
 
-function framesRow({ frames }: Status): Row {
+function framesRow({ frames, unit }: Status): Row {
   const { done, known, expected, prepared } = frames
   const all = expected === undefined ? `${integer(prepared)}+` : integer(expected)
   const bar = expected ? done / expected : undefined
@@ -74,7 +78,7 @@ function framesRow({ frames }: Status): Row {
     bar,
     fields: [
       bar !== undefined && { text: percent(bar), rank: 0 },
-      { text: `${integer(done)} of ${all} frames`, rank: 1 },
+      { text: `${integer(done)} of ${all} ${unit}`, rank: 1 },
       known > 0 && { text: `${integer(known)} known before`, rank: 3 },
     ],
   }
@@ -125,18 +129,19 @@ function runRow({ seconds, secondsLeft, inputRead, checkpointAgeSeconds: age }: 
 }
 
 /** A sign of life in one line, for logs. */
-export function heartbeat({ frames, models, samples, speeds, secondsLeft, inputRead }: Status): string {
-  const embedded = FEATURE_ORDER.map(
-    (model) => `${MODELS[model].label} ${integer(models[model].sequences)}`,
-  ).join(', ')
-  const speed = FEATURE_ORDER.reduce((sum, model) => sum + (speeds[model]?.tokensPerSecond ?? 0), 0)
+export function heartbeat(status: Status): string {
+  const { frames, models, names, samples, speeds, secondsLeft, inputRead, unit } = status
+  const embedded = names
+    .map((model) => `${MODELS[model].label} ${integer(models[model].sequences)}`)
+    .join(', ')
+  const speed = names.reduce((sum, model) => sum + (speeds[model]?.tokensPerSecond ?? 0), 0)
   const all =
     frames.expected === undefined ? '' : ` of ${inputRead ? '' : 'about '}${integer(frames.expected)}`
   const left = secondsLeft === undefined ? 'time left unknown yet' : `about ${estimate(secondsLeft)} left`
   const finished =
     samples === undefined ? '' : `${integer(samples.done)} of ${integer(samples.all)} samples done; `
   return (
-    `${finished}embedded sequences: ${embedded}; ${brief(speed)} tokens/s; ${integer(frames.done)}${all} frames done, ` +
+    `${finished}embedded sequences: ${embedded}; ${brief(speed)} tokens/s; ${integer(frames.done)}${all} ${unit} done, ` +
     `${integer(frames.prepared)} read; ${left}`
   )
 }

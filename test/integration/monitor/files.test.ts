@@ -136,6 +136,8 @@ test('a port that is taken and addresses without servers are said before anythin
 test('a line of the log counts sequences of both models before the first part is done', () => {
   const model = { paddedTokens: 0, batches: 9, inFlight: 1, waiting: 5, plannedTokens: 90_000 }
   const line = heartbeat({
+    unit: 'frames',
+    names: ['dnabert_s', 'esm2'],
     seconds: 30,
     frames: { prepared: 20_000, done: 0, known: 0, expected: 61_234 },
     inputRead: false,
