@@ -11,6 +11,7 @@ const ROOMS = [
   'cli',
   'setup',
   'doctor',
+  'embed',
   'shards',
   'predict',
   'estimate',

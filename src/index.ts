@@ -3,6 +3,14 @@
  * as `virnucpro/fasta`. A function loads what it needs when it is called.
  */
 import type { Bundle } from './bundle/index.ts'
+import type {
+  ClassifiedFrame,
+  ClassifyOptions,
+  Embedded,
+  EmbedOptions,
+  SequenceInput,
+  SequenceInputs,
+} from './embed/index.ts'
 import type { ImportOptions } from './import/index.ts'
 import type { LayoutName, OutputPaths } from './layout/index.ts'
 import type { Progress } from './monitor/index.ts'
@@ -18,6 +26,10 @@ export type { Logger } from './system/logger.ts'
 export type { Message } from './system/printable.ts'
 export type {
   Bundle,
+  ClassifiedFrame,
+  ClassifyOptions,
+  Embedded,
+  EmbedOptions,
   ImportOptions,
   InUse,
   LayoutName,
@@ -31,6 +43,8 @@ export type {
   SampleOutcome,
   SampleSheet,
   SamplesResult,
+  SequenceInput,
+  SequenceInputs,
 }
 
 /**
@@ -98,3 +112,50 @@ export async function importModels(options: ImportOptions): Promise<Bundle> {
 export async function openBundle(folder: string): Promise<Bundle> {
   return await (await import('./bundle/index.ts')).openBundle(folder)
 }
+
+/**
+ * Embeds proteins with ESM-2 or DNA with DNABERT-S: an embedding for each sequence, in their order. Sequences are taken from the
+ * source as they are needed, some windows ahead; memory does not grow with their number. Leaving the loop ends the work.
+ *
+ * The embedding of ESM-2 is the mean over the residues, that of DNABERT-S over all tokens; docs/embeddings.md has both.
+ *
+ * @throws UsageError for options that do not go together; DataError for a sequence that cannot be embedded, with the code
+ *   `too-long` where it is longer than `maxLength`; VirnucproError with the code `sequence-refused` where the model fails on one; the
+ *   signal's reason
+ */
+export async function* embed(sequences: SequenceInputs, options: EmbedOptions): AsyncGenerator<Embedded> {
+  const { embed } = await embedding()
+  yield* embed(sequences, options)
+}
+
+/**
+ * Classifies embeddings, or DNA.
+ *
+ * @param given - embeddings of the same frames by both models, row-major [frames, width]: DNABERT-S then ESM-2, 768 + 2,560 numbers of
+ *   the published models; or sequences, which are cut into chunks, translated and embedded
+ * @returns for embeddings [frames, 2] float32: the probability of `others`, of `virus`; for sequences each open frame with both
+ * @throws UsageError for options that do not go together, DataError for what is no sequence, VirnucproError with the code
+ *   `sequence-refused` where a model fails on a frame; the signal's reason
+ */
+export function classify(features: Float32Array, options?: ClassifyOptions): Promise<Float32Array>
+export function classify(
+  sequences: SequenceInputs,
+  options?: ClassifyOptions,
+): AsyncGenerator<ClassifiedFrame>
+export function classify(
+  given: Float32Array | SequenceInputs,
+  options: ClassifyOptions = {},
+): Promise<Float32Array> | AsyncGenerator<ClassifiedFrame> {
+  if (given instanceof Float32Array) return embedding().then(({ classify }) => classify(given, options))
+  return classifySequences(given, options)
+}
+
+async function* classifySequences(
+  sequences: SequenceInputs,
+  options: ClassifyOptions,
+): AsyncGenerator<ClassifiedFrame> {
+  const { classify } = await embedding()
+  yield* classify(sequences, options)
+}
+
+const embedding = async () => await (await import('./embed/index.ts')).library()

@@ -25,6 +25,8 @@ export {
 export { isFileOfAnyRun, listOwnRuns, type OwnRun } from './own-runs.ts'
 // The `.pt` files of a part.
 export { damagedPartFile, writePartFiles } from './part-files.ts'
+// The rows of a part of a file of embeddings.
+export { type PartRows, readPartRows, writePartRows } from './part-rows.ts'
 // The state of a run on disk.
 export { type DerivedFiles, RunFolder } from './run-folder.ts'
 // What files without a record are.

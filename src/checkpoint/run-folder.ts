@@ -49,7 +49,7 @@ export interface RunFolderOptions {
  */
 export type RunStatus = 'fresh' | 'adopting' | 'resumed' | 'finished'
 
-const partOfScores = reader(basename(STATE_FILES.scores))
+const FINISHED_PARTS = [STATE_FILES.scores, STATE_FILES.rows].map((template) => reader(basename(template)))
 
 /** The state of a run on disk: what it works on, the batches and the parts that are done. */
 export class RunFolder {
@@ -204,7 +204,7 @@ export class RunFolder {
   /** Whether parts after the last one are done, as a run over a longer input has left them. */
   async hasPartsAfter(last: number): Promise<boolean> {
     const names = await readdir(this.files.work).catch(() => [])
-    return names.some((name) => (partOfScores(name)?.part ?? 0) > last)
+    return names.some((name) => FINISHED_PARTS.some((read) => (read(name)?.part ?? 0) > last))
   }
 
   async finishPart(number: number, scores: PartScores): Promise<void> {

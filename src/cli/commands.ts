@@ -7,6 +7,7 @@ export const COMMANDS: Readonly<Record<string, string>> = {
   predict: 'call the contigs and chunks of an input viral or not',
   shard: 'split an input into shards for runs on several machines',
   merge: 'join the results of all shards into those of one run',
+  embed: 'write the embeddings of frames, chunks or whole records to a file',
   estimate: 'estimate the time and disk space of a run on this machine',
   'models pull': 'download the published weights, or copy them from a folder or a mirror',
   'models import': 'make a bundle from the model files of the original',

@@ -142,6 +142,14 @@ const ADVICE: { [Code in keyof ErrorCodes]: (data: ErrorCodes[Code]) => string }
   'cannot-ask': () => '--yes answers for you',
   'home-damaged': () => 'Move that file away, and set up again',
   'other-home': () => 'VIRNUCPRO_HOME names another one',
+  'embedding-clash': () =>
+    '--of frames embeds open frames with both models, --of chunks with DNABERT-S, and --of records whole DNA with DNABERT-S or whole proteins with ESM-2',
+  'alphabet-unknown': () => 'Say it with --alphabet dna or --alphabet protein',
+  'too-long': () => '--too-long cut embeds its beginning, --too-long skip leaves it out',
+  'sequence-refused': () => 'Another server (--triton) or --backend onnx may take it',
+  'embeddings-missing': () =>
+    'With another server (--triton) or --backend onnx added, it tries them there; nothing else is computed again',
+  'output-taken': () => 'Move it away, or name another file with --output',
   'can-be-pulled': ({ name }) => `To download it: virnucpro models pull ${name}`,
   'checkpoints-unusable': () => 'Leave them out with --skip-damaged; the next run computes them again',
   'names-taken': () => 'Move them away, or name another folder with --output',

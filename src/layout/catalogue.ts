@@ -261,6 +261,8 @@ export const STATE_FILES = {
   scores: 'work/part_{part6}.scores',
   /** Scores of those frames of a failed part that could be computed. */
   partial: 'work/part_{part6}.partial',
+  /** What a part of a file of embeddings holds, whose journal has them. */
+  rows: 'work/part_{part6}.rows',
   /** Embeddings of the parts from this one on. */
   journal: 'work/parts_from_{part6}.journal',
   /** Embeddings taken over from a run of another program. */

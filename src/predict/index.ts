@@ -4,6 +4,7 @@
 export { WINDOW_FRAMES } from '../batching/index.ts'
 // What the merger of runs has in common with a run.
 export { checkNames, type InUse, refuseFilesInUse } from './claim.ts'
+export { type ClassifierChoice, chooseClassifier } from './classifier.ts'
 export { derivedOf, describeRecords, resultsOptions } from './derived.ts'
 // What embeds windows of sequences, for those who want the embeddings alone.
 export { type EmbeddingRun, embedWindow } from './embed.ts'
@@ -11,7 +12,7 @@ export { RunInputs } from './inputs.ts'
 export { ListFile } from './list-file.ts'
 export type { ModelInput } from './model-input.ts'
 export type { EmbeddedPart } from './model-work.ts'
-export { describeWork, type LanguageModels, type LanguageOptions, openBackbones } from './models.ts'
+export { describeWork, type LanguageModels, openBackbones, openModels } from './models.ts'
 export type { BatchJournal } from './owner.ts'
 export { emptyPart, type Part } from './part.ts'
 export { type PredictContext, predict } from './predict.ts'

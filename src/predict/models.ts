@@ -22,7 +22,12 @@ import { orClose } from '../system/or-close.ts'
 import { count } from '../text/numbers.ts'
 import { openBackend } from './backend.ts'
 import { chooseWay } from './choose-way.ts'
-import { chooseClassifier, describeClassifier, type RunClassifier } from './classifier.ts'
+import {
+  type ClassifierChoice,
+  chooseClassifier,
+  describeClassifier,
+  type RunClassifier,
+} from './classifier.ts'
 import type { ModelInput } from './model-input.ts'
 import { RunBackend } from './run-backend.ts'
 import type { Way, WayOptions } from './way.ts'
@@ -75,7 +80,7 @@ export type LanguageOptions = WayOptions &
  * @throws UsageError when the options ask for what the bundle or this program does not have
  */
 export async function openModels(
-  options: PredictOptions,
+  options: LanguageOptions & ClassifierChoice,
   logger: Logger,
   onLost: (error: unknown) => void,
   signal?: AbortSignal,
@@ -291,15 +296,19 @@ function cutting(
   }
 }
 
-/** One line about the work the models did. */
-export function describeWork(work: Readonly<Record<ModelName, ModelCounts>>): string {
-  return FEATURE_ORDER.map((model) => {
+/** One line about the work some models did. */
+export function describeWork(
+  work: Readonly<Record<ModelName, ModelCounts>>,
+  models: readonly ModelName[] = FEATURE_ORDER,
+): string {
+  const lines = models.map((model) => {
     const { sequences, tokens, paddedTokens } = work[model]
     return (
       `${MODELS[model].label}: ${count(sequences, 'different sequence')}, ${count(tokens, 'token')}, ` +
       `${padding(tokens, paddedTokens)} padding`
     )
-  }).join('; ')
+  })
+  return lines.join('; ')
 }
 
 function padding(tokens: number, paddedTokens: number): string {

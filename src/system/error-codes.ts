@@ -190,6 +190,18 @@ export interface ErrorCodes {
   'no-sources': NoData
   /** A home cannot be used, but another one could be. */
   'other-home': NoData
+  /** What is to be embedded, the model and what the input holds do not go together. */
+  'embedding-clash': NoData
+  /** Whether an input holds DNA or proteins cannot be found out before it is read. */
+  'alphabet-unknown': NoData
+  /** A sequence is longer than the model is given. */
+  'too-long': { id: string }
+  /** A model has refused a sequence. */
+  'sequence-refused': { id: string }
+  /** Some sequences have no embedding. */
+  'embeddings-missing': NoData
+  /** A file that no run has recorded has the name of an output. */
+  'output-taken': { path: string }
   /** A path does not exist, but names a model that can be downloaded. */
   'can-be-pulled': { name: string }
 }
