@@ -28,9 +28,15 @@ export async function helpFor(words: readonly string[]): Promise<Help> {
 
 /** A word that is no command, with the one that was meant. */
 export function unknownCommand(group: string, word: string, more = ''): UsageError {
-  const hint = didYouMean(word, namesBelow(group))
+  const hint = inGroups(group === '' ? word : '') || didYouMean(word, namesBelow(group))
   const error = new UsageError(
     `unknown command ${`${group} ${word}`.trim()}.${hint}${hint === '' ? more : ''}`,
   )
   return new CommandUsageError(error, overview(group))
+}
+
+/** For a word that is a command of some group: `pull` is `models pull`. */
+function inGroups(word: string): string {
+  const names = Object.keys(COMMANDS).filter((name) => word !== '' && name.endsWith(` ${word}`))
+  return names.length === 0 ? '' : ` Did you mean ${names.join(' or ')}?`
 }

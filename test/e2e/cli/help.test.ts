@@ -5,7 +5,8 @@ import onnxruntime from 'onnxruntime-node/package.json' with { type: 'json' }
 import manifest from '../../../package.json' with { type: 'json' }
 import { COMMANDS, loadCommand } from '../../../src/cli/commands.ts'
 import { helpText } from '../../../src/cli/show-help.ts'
-import { temporaryFolder, virnucpro } from './support.ts'
+import { hasTerminal, openTerminal } from '../../support/terminal.ts'
+import { repository, temporaryFolder, virnucpro } from './support.ts'
 
 test.concurrent('the version is one line on standard output, before or after a command', async () => {
   const expected = { code: 0, out: `virnucpro ${manifest.version}\n`, err: '' }
@@ -119,6 +120,18 @@ test('lines are as wide as the terminal, from 40 to 100 columns', async () => {
     expect(helpText(predict, length, { columns: 10 })).toBe(helpText(predict, length, { columns: 40 }))
   }
   expect(widest(300, 'whole')).toBeGreaterThan(90)
+})
+
+test.skipIf(!hasTerminal)('help fits a real narrow terminal', async () => {
+  using terminal = openTerminal(50, 80)
+  const program = `'${process.execPath}' ${repository}/src/cli/main.ts`
+  terminal.type(`clear; ${program} predict -h`, 'Enter')
+  const screen = await terminal.until((now) => now.includes('--help prints every option.'))
+  // A name has a line of its own, and nothing was cut into two by the terminal.
+  expect(screen).toContain('\n  -o, --output-dir DIR\n        folder of the results\n')
+  expect(screen).toContain(
+    "\n        folders and names of the files: the\n        original's or those of Broad's fork\n",
+  )
 })
 
 test.concurrent('without a command the short help is on standard error and the exit code 64', async () => {

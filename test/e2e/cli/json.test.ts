@@ -155,7 +155,7 @@ const CASES: Case[] = [
   ],
 ]
 
-test.each(CASES)(
+test.concurrent.each(CASES)(
   '%p with --json prints one document, and messages elsewhere',
   async (words, code, schema) => {
     const result = await virnucpro([...words, '--json'], { cwd: home.folder.path, env: home.env })

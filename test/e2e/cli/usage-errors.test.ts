@@ -22,6 +22,8 @@ const cases: [name: string, args: string[], message: string][] = [
   ['unknown letter', ['predict', 'in.fa', '-x'], 'unknown option -x\n'],
   ['undeclared --no- form', ['predict', 'in.fa', '--no-threads'], 'unknown option --no-threads'],
   ['unknown command', ['predcit', 'in.fa'], 'unknown command predcit. Did you mean predict?'],
+  ['command of a group', ['pull'], 'unknown command pull. Did you mean models pull?'],
+  ['command of two groups', ['list'], 'Did you mean models list or checkpoints list?'],
   ['inherited name as command', ['constructor'], 'unknown command constructor'],
   ['unknown models command', ['models', 'improt'], 'unknown command models improt. Did you mean import?'],
   ['predict option before the command', ['--bundle', 'demo', 'predict', 'in.fa'], 'unknown option --bundle'],
