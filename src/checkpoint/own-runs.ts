@@ -1,5 +1,5 @@
 import { readdir, realpath } from 'node:fs/promises'
-import { basename, dirname, join, resolve } from 'node:path'
+import { basename, dirname, join, resolve, sep } from 'node:path'
 import { STATES_FOLDER } from '../layout/index.ts'
 import { recordsIn } from './file-record.ts'
 import { type RunManifest, readManifest } from './manifest.ts'
@@ -39,7 +39,7 @@ export async function listOwnRuns(folder: string): Promise<OwnRun[]> {
 export async function isFileOfAnyRun(path: string): Promise<boolean> {
   const folder = await realpath(dirname(path)).catch(() => resolve(dirname(path)))
   const whole = await realpath(path).catch(() => join(folder, basename(path)))
-  if (whole.split('/').includes(STATES_FOLDER)) return true
+  if (whole.split(sep).includes(STATES_FOLDER)) return true
   for (let root = dirname(whole); ; root = dirname(root)) {
     for (const record of (await recordsIn(root)).values()) if (record.owns(whole)) return true
     if (root === dirname(root)) return false

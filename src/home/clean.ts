@@ -1,5 +1,5 @@
 import { readdir, rm } from 'node:fs/promises'
-import { basename, join } from 'node:path'
+import { basename, join, sep } from 'node:path'
 import { bytesBelow } from '../system/disk-usage.ts'
 import { VirnucproError } from '../system/errors.ts'
 import { FileLock } from '../system/file-lock.ts'
@@ -165,7 +165,7 @@ async function orphans(root: string, environment: Environment | undefined): Prom
   for (const id of ids) {
     if (bundles.includes(id)) continue
     for (const each of await madeOf(id, environment)) {
-      if (!each.path.startsWith(`${root}/`)) continue
+      if (!each.path.startsWith(root + sep)) continue
       found.push({
         ...each,
         what: `${each.what}, of a bundle that is gone`,
@@ -184,7 +184,7 @@ async function otherPlans(
   environment: Environment | undefined,
 ): Promise<Waste[]> {
   const root = await writableFolder(environment)
-  const isHere = ({ folder }: { folder: string }) => folder.startsWith(`${root}/`)
+  const isHere = ({ folder }: { folder: string }) => folder.startsWith(root + sep)
   const found: Waste[] = []
   for (const { id, plans, repositories } of await listBundles(environment)) {
     const kinds = { 'TensorRT plans': plans, 'a model repository': repositories }
