@@ -1,12 +1,8 @@
-import { open } from 'node:fs/promises'
-import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
-import type { AsyncBuffer, SchemaElement } from 'hyparquet'
-import type { ByteWriter, ParquetWriter } from 'hyparquet-writer'
+import { constants, zstdCompressSync } from 'node:zlib'
+import type { ByteWriter, ParquetWriter, SchemaElement } from 'hyparquet-writer'
 import { version } from '../../package.json' with { type: 'json' }
 import type { FrameName } from '../sequence/index.ts'
 import type { ByteSink } from '../system/atomic.ts'
-import { DataError } from '../system/errors.ts'
-import { ReadError } from '../system/system-error.ts'
 import { FRAMES } from './structure.ts'
 
 /** Version of the columns. */
@@ -19,7 +15,7 @@ const TEXT = { type: 'BYTE_ARRAY', converted_type: 'UTF8', logical_type: { type:
 /** Of every column; `file` is there with several inputs only. */
 const COLUMNS = {
   seq_name: TEXT,
-  chunk: { type: 'INT64' },
+  chunk: { type: 'INT32' },
   start: { type: 'INT64' },
   end: { type: 'INT64' },
   strand: TEXT,
@@ -65,7 +61,7 @@ export class FrameTable {
   #rows = 0
   readonly #data = {
     seq_name: new Array<string>(GROUP_ROWS),
-    chunk: new BigInt64Array(GROUP_ROWS),
+    chunk: new Int32Array(GROUP_ROWS),
     start: new BigInt64Array(GROUP_ROWS),
     end: new BigInt64Array(GROUP_ROWS),
     strand: new Array<string>(GROUP_ROWS),
@@ -116,7 +112,7 @@ export class FrameTable {
     const row = this.#rows++
     this.count++
     data.seq_name[row] = name
-    data.chunk[row] = BigInt(chunk)
+    data.chunk[row] = chunk
     data.start[row] = BigInt(start)
     data.end[row] = BigInt(end)
     data.strand[row] = frame.startsWith('F') ? '+' : '-'
@@ -138,7 +134,7 @@ export class FrameTable {
         offsetIndex: false,
       }
     })
-    await this.#parquet.write({ columnData, rowGroupSize: rows })
+    await this.#parquet.write({ columnData, rowGroupSize: rows, pageSize: 0 })
     this.#rows = 0
     await this.#drain()
   }
@@ -154,53 +150,5 @@ export class FrameTable {
     const bytes = this.#bytes.getBytes()
     this.#bytes.index = 0
     await this.#sink.write(bytes)
-  }
-}
-
-/**
- * The rows of a table of frames in their order, a group at a time.
- *
- * @throws DataError when the file is no such table; ReadError when it cannot be read
- */
-export async function* readFrameTable(path: string): AsyncGenerator<FrameRow[]> {
-  const { parquetMetadataAsync, parquetReadObjects } = await import('hyparquet')
-  await using handle = await open(path).catch((error) => {
-    throw new ReadError(path, error)
-  })
-  const { size } = await handle.stat()
-  const file: AsyncBuffer = {
-    byteLength: size,
-    async slice(start, end = size) {
-      const bytes = new Uint8Array(end - start)
-      await handle.read(bytes, 0, bytes.length, start)
-      return bytes.buffer
-    },
-  }
-  const metadata = await parquetMetadataAsync(file).catch((cause) => {
-    throw new DataError(`${path} is not a whole Parquet file: ${(cause as Error).message}`, { cause })
-  })
-  const format = metadata.key_value_metadata?.find(({ key }) => key === 'virnucpro.frames')?.value
-  if (format !== FORMAT) throw new DataError(`${path} is no table of frames of this version`)
-  let rowStart = 0
-  for (const { num_rows } of metadata.row_groups) {
-    const rowEnd = rowStart + Number(num_rows)
-    const rows = await parquetReadObjects({
-      file,
-      metadata,
-      rowStart,
-      rowEnd,
-      compressors: { ZSTD: (bytes) => zstdDecompressSync(bytes) },
-    })
-    yield (rows as Readonly<Record<Column, never>>[]).map((row) => ({
-      name: row.seq_name,
-      chunk: Number(row.chunk),
-      start: Number(row.start),
-      end: Number(row.end),
-      frame: row.frame,
-      virus: row.virus_score,
-      others: row.others_score,
-      ...(row.file !== undefined && { file: row.file }),
-    }))
-    rowStart = rowEnd
   }
 }

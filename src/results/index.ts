@@ -2,8 +2,8 @@
 
 // How a record is called from its chunks.
 export { CALLS, type Call, type CallRule, requireOrder, ruleOf, TIERS, type Tier } from './call.ts'
-// The table of frames, also for programs that put several together.
-export { type FrameRow, FrameTable, readFrameTable } from './frame-table.ts'
+// The table of frames by itself.
+export { type FrameRow, FrameTable } from './frame-table.ts'
 // What is known of records and chunks before anything is scored.
 export { InputStructure, isAboutRecord } from './structure.ts'
 // The tables.

@@ -14,8 +14,8 @@ import { join, relative } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import { randomSource } from '../../../scripts/support/random.ts'
 import { temporaryFolder } from '../../../scripts/support/temporary.ts'
-import { readFrameTable } from '../../../src/results/index.ts'
 import { virnucpro } from '../../support/cli.ts'
+import { readFrameTable } from '../../support/frame-table.ts'
 
 setDefaultTimeout(120_000)
 
