@@ -27,8 +27,14 @@ export interface DiskOptions {
 const FRAME_ROW = { vanilla: 31, broad: 48 } as const
 /** The same of a chunk. */
 const CHUNK_ROW = { vanilla: 7, broad: 46 } as const
+/** Rows of the results besides the id. */
+const RESULT_ROW = { contig: 62, calledChunk: 50, silentChunk: 42, feature: 100, frame: 10 } as const
+/** What names the columns of the frames. */
+const PARQUET_BYTES = 1300
+/** A byte holds four letters of a record that may be called viral. */
+const LETTERS_A_BYTE = 4
 /** Page, summary, metrics. */
-const REPORT_BYTES = 60_000
+const REPORT_BYTES = 97_000
 /** A number in the `.pt` files of both models, and in that of the merged features; a row and its name in a pickle. */
 const NUMBER = { dnabert_s: 9, esm2: 4, merged: 4 } as const
 const PT_ROW = { dnabert_s: 60, esm2: 180, merged: 25 } as const
@@ -50,11 +56,25 @@ export function diskUse(figures: Figures, options: DiskOptions): DiskUse {
   const journal = window * (4 * numbersOf(manifest) + KEY_BYTES * MODEL_NAMES.length)
   const scores = frames * SCORE_BYTES + frameIdBytes
   return {
-    results: tables + (options.report ? REPORT_BYTES : 0),
+    results: tables + results(figures) + (options.report ? REPORT_BYTES : 0),
     intermediates: options.keepIntermediate ? intermediates(figures, options) : 0,
     // Chunks are sorted through files.
-    working: journal + scores + chunkTable,
+    working: journal + scores + chunkTable + figures.bases / LETTERS_A_BYTE,
   }
+}
+
+/** Nobody knows how much will be called viral: the records themselves are not among them. */
+function results({ records, chunks, chunksWithoutFrame, chunkIdBytes, frames }: Figures): number {
+  const called = chunks - chunksWithoutFrame
+  const id = chunkIdBytes / Math.max(1, chunks)
+  return (
+    records * (id + RESULT_ROW.contig) +
+    called * (id + RESULT_ROW.calledChunk) +
+    chunksWithoutFrame * (id + RESULT_ROW.silentChunk) +
+    called * (2 * id + RESULT_ROW.feature) +
+    frames * RESULT_ROW.frame +
+    PARQUET_BYTES
+  )
 }
 
 function intermediates(figures: Figures, { manifest, layout }: DiskOptions): number {
