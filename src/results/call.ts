@@ -116,8 +116,9 @@ export class Evidence {
   get call(): Call {
     const { call, callDelta } = this.#rule
     if (call === 'any') return this.viralChunks > 0 ? 'viral' : 'non_viral'
-    const [balance, least] =
-      call === 'weighted' ? [this.weightedDelta, callDelta] : [2 * this.viralChunks - this.chunks, 0]
+    const isWeighted = call === 'weighted'
+    const balance = isWeighted ? this.weightedDelta : 2 * this.viralChunks - this.chunks
+    const least = isWeighted ? callDelta : 0
     if (balance > least) return 'viral'
     return balance < -least ? 'non_viral' : 'ambiguous'
   }
@@ -128,8 +129,8 @@ export class Evidence {
     const { call } = this
     if (call === 'ambiguous') return 'review'
     const support = call === 'viral' ? this.weightedDelta : -this.weightedDelta
-    let tier = [callHigh, callModerate, callLow].findIndex((least) => support >= least)
-    if (tier < 0) return 'review'
+    if (support < callLow) return 'review'
+    let tier = support >= callHigh ? 0 : support >= callModerate ? 1 : 2
     const clear = call === 'viral' ? this.#clearlyViral : this.#clearlyOthers
     if (clear < callShare * (this.chunks - this.#both) || (clear === 0 && callShare > 0))
       tier = Math.max(tier, 2)

@@ -22,7 +22,8 @@ export function spellings<const Word extends string>(
   >
 }
 
-const NA = Buffer.from('NA')
+/** As many cells without anything to say as are asked for. */
+const MISSING = Array.from({ length: 8 }, (_, cells) => Buffer.from(Array(cells).fill('NA').join('\t')))
 
 /** Rows of a table as bytes: no text is made for a cell. */
 export class Rows {
@@ -62,9 +63,9 @@ export class Rows {
     this.#used = used
   }
 
-  /** Cells in which there is nothing to say. */
+  /** Cells in which there is nothing to say, at most seven. */
   missing(cells = 1): void {
-    for (let i = 0; i < cells; i++) this.text(NA)
+    this.text(MISSING[cells] as Uint8Array)
   }
 
   /** A whole number of at least 0. */
@@ -97,6 +98,27 @@ export class Rows {
     const text = SCORES[rounded] as Uint8Array
     if (value < 0 && rounded > 0) this.#bytes[this.#used++] = DASH
     for (let i = 0; i < text.length; i++) this.#bytes[this.#used++] = text[i] as number
+  }
+
+  /**
+   * Goes on with lines of so many letters, each ended once it is full.
+   *
+   * @param column - letters that the last line has already
+   * @returns letters that the last line has then
+   */
+  lines(letters: Uint8Array, width: number, column: number): number {
+    this.#reserve(letters.length + Math.ceil(letters.length / width))
+    const target = this.#bytes
+    let used = this.#used
+    let room = width - column
+    for (let i = 0; i < letters.length; i++) {
+      target[used++] = letters[i] as number
+      if (--room > 0) continue
+      target[used++] = LINE_FEED
+      room = width
+    }
+    this.#used = used
+    return width - room
   }
 
   endRow(): void {

@@ -52,15 +52,8 @@ export class ViralFasta {
     rows.endRow()
     let column = 0
     for (let piece = kept.letters(); piece.length > 0; piece = kept.letters()) {
-      for (let from = 0; from < piece.length; ) {
-        const line = piece.subarray(from, from + LINE - column)
-        if (column === 0) rows.text(line)
-        else rows.more(line)
-        from += line.length
-        column = (column + line.length) % LINE
-        if (column === 0) rows.endRow()
-        if (rows.isFull) yield 'full'
-      }
+      column = rows.lines(piece, LINE, column)
+      if (rows.isFull) yield 'full'
     }
     if (column > 0) rows.endRow()
   }
