@@ -186,7 +186,11 @@ export class FileRecord implements FileKeeper, Disposable {
     const line = parseJson(text) as Line
     // Nothing outside the output folder is a run's, whatever a record says.
     const [, path, temporary = ''] = line
-    if ([path, temporary].some((name) => isAbsolute(name) || name.replaceAll(sep, '/').split('/').includes('..')))
+    if (
+      [path, temporary].some(
+        (name) => isAbsolute(name) || name.replaceAll(sep, '/').split('/').includes('..'),
+      )
+    )
       throw new RecordError(this.path)
     return line
   }

@@ -39,10 +39,11 @@ test('docs/exit-codes.md says of every code whether to try again, and Nextflow d
     ([, code, retry]) => [Number(code), retry] as const,
   )
   expect(rows.map(([code]) => code)).toEqual([...Object.values(ExitCode), 137].sort((a, b) => a - b))
-  const [, listed = ''] = /exitStatus in \[(.*?)\]/.exec(text) ?? []
-  expect(listed.split(', ').map(Number)).toEqual(
-    rows.filter(([, retry]) => retry === '**yes**').map(([code]) => code),
-  )
+  const again = rows.filter(([, retry]) => retry === '**yes**').map(([code]) => code)
+  for (const settings of [text, readFileSync(join(repository, 'nextflow/nextflow.config'), 'utf8')]) {
+    const [, listed = ''] = /exitStatus in \[(.*?)\]/.exec(settings) ?? []
+    expect(listed.split(', ').map(Number)).toEqual(again)
+  }
   // Wrong usage, input and data do not mend themselves; a lost server and the end of a job do.
   expect(rows).toContainEqual([64, 'no'])
   expect(rows).toContainEqual([65, 'no'])
