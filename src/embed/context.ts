@@ -1,7 +1,7 @@
 import type { ModelName } from '../bundle/index.ts'
 import type { RunFolder } from '../checkpoint/index.ts'
 import type { RunMonitor, RunStats } from '../monitor/index.ts'
-import type { LanguageModels, RecordReport, RunInputs } from '../predict/index.ts'
+import type { InUse, LanguageModels, RecordReport, RunInputs } from '../predict/index.ts'
 import type { PredictOptions } from '../settings/index.ts'
 import type { Logger } from '../system/logger.ts'
 import type { LiveTerminal } from '../system/terminal.ts'
@@ -25,6 +25,8 @@ export interface EmbedFileOptions
 export interface EmbedContext {
   logger: Logger
   signal?: AbortSignal | undefined
+  /** Files that are read besides those of the options, such as the configuration file: they are never written. */
+  inUse?: readonly InUse[]
   /** Where the run is shown while it goes on. @internal */
   terminal?: LiveTerminal | undefined
 }

@@ -34,7 +34,7 @@ export async function embedFile(asked: EmbedFileOptions, context: EmbedContext):
   const names = modelsFor(options) ?? modelsFor({ ...options, alphabet: await recognized(options, context) })
   if (names === undefined) throw new Error('an alphabet always has its model')
   const paths = embedPaths(options.output)
-  await refuseInUse(paths, filesInUse(options))
+  await refuseInUse(paths, [...filesInUse(options), ...(context.inUse ?? [])])
   await using lock = await FileLock.acquire(`${paths.state}.lock`, { words: LOCK_WORDS })
   using record = await FileRecord.open({ root: paths.root, state: paths.state, covers: isMadeBy(paths) })
   using _kept = keepFiles(record)
@@ -98,10 +98,13 @@ function filesInUse({ inputs, bundle, logFile, tritonAccess }: EmbedFileOptions)
   ]
 }
 
-/** The estimate of the time in this process is that of `predict`: of frames and both models. */
+/**
+ * Frames of any layout are those of the original. The estimate of the time in this process is that of `predict`: of frames and both
+ * models.
+ */
 function languageOptions(options: EmbedFileOptions, names: readonly ModelName[]): EmbedFileOptions {
   const isAsInPredict = options.of === 'frames' && names.length === 2
-  return isAsInPredict ? options : { ...options, inputs: [] }
+  return { ...options, layout: 'vanilla', inputs: isAsInPredict ? options.inputs : [] }
 }
 
 function finishedBefore(folder: RunFolder, { output }: EmbedPaths, logger: Logger): EmbedFileResult {

@@ -114,10 +114,12 @@ export default command({
   async run({ args, configuration, logger, terminal, signal }) {
     const { of, model, alphabet, maxLength, tooLong, output } = args
     const options = toPredictOptions(configuration)
+    const { file } = configuration
+    const inUse = file === undefined ? [] : [['the configuration file', file] as const]
     await requireInputs(...options.inputs)
     const { failed } = await embedFile(
       { ...options, of, model, alphabet, maxLength, tooLong, output },
-      { logger, terminal, signal },
+      { logger, terminal, inUse, signal },
     )
     if (failed > 0) process.exitCode = ExitCode.partial
   },

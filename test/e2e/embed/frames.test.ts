@@ -87,7 +87,7 @@ describe.skipIf(!hasPython)('what Python reads', () => {
     for (const file of files) await embed('--output', file)
     const program = `
 import json, sys
-import numpy as np, pandas as pd
+import duckdb, numpy as np, pandas as pd, polars as pl
 from safetensors.numpy import load_file
 from safetensors import safe_open
 parquet, npz, safetensors, fasta = sys.argv[1:]
@@ -111,6 +111,9 @@ for model in ["dnabert_s", "esm2"]:
 for row in p.itertuples():
     assert row.id == f"{row.seq_name}_chunk_{row.chunk}{row.frame}"
     assert row.strand == ("+" if row.frame[0] == "F" else "-")
+esm2 = duckdb.sql(f"SELECT id, embedding FROM '{parquet}' WHERE model = 'esm2'").fetchnumpy()
+assert esm2["id"].tolist() == ids and (np.stack(esm2["embedding"]) == z["esm2"]).all()
+assert (np.stack(pl.read_parquet(parquet).filter(pl.col("model") == "esm2")["embedding"].to_list()) == z["esm2"]).all()
 about = json.loads(str(z["metadata"]))
 with safe_open(safetensors, "np") as f: assert f.metadata() == about
 sequences = [[row.id, records[row.seq_name][row.start - 1:row.end]] for row in p.itertuples()][::2]

@@ -131,6 +131,12 @@ describe.skipIf(!hasTriton)('predict on a machine with GPUs', () => {
     expect(four.code).toBe(0)
     await sameAsEmbedded('four')
 
+    const words = ['embed', input, '--output', folder.join('frames.npz')]
+    const embedding = await virnucpro(words, undefined, { ...env, CUDA_VISIBLE_DEVICES: '0,1' })
+    expect(embedding.stderr).toContain('instances: 2 of esm2, 2 of dnabert_s')
+    expect(embedding.code).toBe(0)
+    expect(served()).toEqual([])
+
     const again = await run('four', '0,1,2,3')
     expect(again.stderr).toContain('this run has finished before')
     expect(again.stderr).not.toContain('starting a server')
