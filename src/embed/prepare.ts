@@ -33,16 +33,12 @@ export async function* preparedParts(run: EmbedRun): AsyncGenerator<WindowPart> 
 }
 
 async function readOptions(run: EmbedRun): Promise<ReadOptions> {
-  const { folder, inputs, logger, options, records, signal, units } = run
+  const { folder, inputs, options, records, signal, units } = run
   return {
     ...records.readOptions(options.onInvalid, await folder.makeWorkFolder(), signal),
     alphabet: units.alphabet,
     allowEmpty: options.allowEmpty,
     duplicateIds: options.duplicateIds,
-    onMates: (first, second) =>
-      logger.info(
-        `${first} and ${second} have the same names throughout, as mates have: their records are called NAME/1 and NAME/2`,
-      ),
     onInputRead: (index, read) => {
       inputs.take(index, read)
       folder.compareInputs(inputs.described)

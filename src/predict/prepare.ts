@@ -3,7 +3,6 @@ import { type ReadOptions, readSequences, type SequenceRecord } from '../fasta/i
 import { filteredBy, openChunks, silenceOf } from '../sequence/index.ts'
 import type { PredictOptions } from '../settings/index.ts'
 import { UsageError } from '../system/errors.ts'
-import { count } from '../text/numbers.ts'
 import type { Run } from './context.ts'
 import type { PreparedFiles } from './intermediates.ts'
 import { contentOf, type Part, PartFilling } from './part.ts'
@@ -39,19 +38,11 @@ export async function* prepare(run: Run, files: PreparedFiles | undefined): Asyn
   if (counts.framesDoneBefore > 0) logger.info(`${counts.framesDoneBefore} frames were already done`)
 }
 
-async function readOptions({ folder, inputs, logger, options, records, signal }: Run): Promise<ReadOptions> {
+async function readOptions({ folder, inputs, options, records, signal }: Run): Promise<ReadOptions> {
   return {
     ...records.readOptions(options.onInvalid, await folder.makeWorkFolder(), signal),
     allowEmpty: options.allowEmpty,
     duplicateIds: options.duplicateIds,
-    onMates: (first, second) =>
-      logger.info(
-        `${first} and ${second} have the same names throughout, as mates have: their records are called NAME/1 and NAME/2`,
-      ),
-    onPassedOver: (source, records) =>
-      logger.info(
-        `${source}: ${count(records, 'secondary or supplementary record')} passed over: a read is taken once, from its primary record`,
-      ),
     onInputRead: (index, read) => {
       inputs.take(index, read)
       folder.compareInputs(inputs.described)

@@ -44,6 +44,14 @@ export class RecordReport implements AsyncDisposable {
       tempDir,
       statistics: this.#statistics,
       ...(signal === undefined ? {} : { signal }),
+      onMates: (first, second) =>
+        this.#logger.info(
+          `${first} and ${second} have the same names throughout, as mates have: their records are called NAME/1 and NAME/2`,
+        ),
+      onPassedOver: (source, records) =>
+        this.#logger.info(
+          `${source}: ${count(records, 'secondary or supplementary record')} passed over: a read is taken once, from its primary record`,
+        ),
       onInvalidRecord: (record) => {
         this.#pending.push(record)
         this.leftOut.add(record, this.#statistics.records)
