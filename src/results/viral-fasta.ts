@@ -5,7 +5,14 @@ import type { StructureReader } from './structure.ts'
 
 /** Letters a line, as Biopython writes them. */
 const LINE = 60
-const WORDS = spellings(['>', ' ', ' virus_score=', ' weighted_delta=', ' tier='] as const)
+const WORDS = spellings([
+  '>',
+  ' ',
+  ' virus_score=',
+  ' weighted_delta=',
+  ' tier=',
+  ' note=DEMONSTRATION',
+] as const)
 const TIER = spellings(TIERS)
 
 /** Records as FASTA, with what was found about each between its id and its description. */
@@ -15,11 +22,13 @@ export class ViralFasta {
   readonly #rows: Rows
   readonly #record: StructureReader
   readonly #kept: KeptReader
+  readonly #isDemonstration: boolean
   /** Kept records after the last one written. */
   #passed = 0
 
   /** @param kept - the records that have a frame */
-  constructor(rows: Rows, record: StructureReader, kept: KeptReader) {
+  constructor(rows: Rows, record: StructureReader, kept: KeptReader, isDemonstration: boolean) {
+    this.#isDemonstration = isDemonstration
     this.#rows = rows
     this.#record = record
     this.#kept = kept
@@ -45,6 +54,7 @@ export class ViralFasta {
     rows.moreScore(weightedDelta)
     rows.more(WORDS[' tier='])
     rows.more(TIER[tier])
+    if (this.#isDemonstration) rows.more(WORDS[' note=DEMONSTRATION'])
     if (kept.description.length > 0) {
       rows.more(WORDS[' '])
       rows.more(kept.description)

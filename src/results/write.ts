@@ -138,7 +138,7 @@ export class Results implements AsyncDisposable {
     this.#all = [this.#contigs, this.#chunks, frameTable, fasta, this.#gff, this.#bed]
     this.#record = structure.read()
     this.#tracks = new Tracks(this.#gff, this.#bed, this.#record, options.viralGap, options.minScore)
-    this.#fasta = new ViralFasta(fasta, this.#record, structure.kept.read())
+    this.#fasta = new ViralFasta(fasta, this.#record, structure.kept.read(), options.stamp !== undefined)
     this.#options = options
     this.#evidence = new Evidence(options.rule)
     this.#work = this.#rows()

@@ -204,7 +204,7 @@ test('the records called viral are in a FASTA with their descriptions', async ()
     viral
       .map(
         ({ seq_name, virus_score, weighted_delta, tier }) =>
-          `>${seq_name} virus_score=${virus_score} weighted_delta=${weighted_delta} tier=${tier} a description\n` +
+          `>${seq_name} virus_score=${virus_score} weighted_delta=${weighted_delta} tier=${tier} note=DEMONSTRATION a description\n` +
           letters.get(seq_name)?.replaceAll(/.{1,60}/g, '$&\n'),
       )
       .join(''),
