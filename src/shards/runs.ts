@@ -1,3 +1,4 @@
+import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { listOwnRuns, manifestDifferences, type RunManifest, readManifest } from '../checkpoint/index.ts'
 import { type LayoutName, type OutputPaths, runPaths, STATES_FOLDER } from '../layout/index.ts'
@@ -22,13 +23,26 @@ export interface ShardRun {
 export async function findRuns(folders: readonly string[]): Promise<ShardRun[]> {
   const found: (ShardRun | { problem: string })[] = []
   for (const folder of new Set(folders)) {
-    const own = await listOwnRuns(folder)
-    if (own.length === 0) throw new NoInputError(`${folder} holds no run: expected the output folder of one`)
-    for (const { stem } of own) found.push(await openRun(folder, stem, own.length > 1))
+    const own = await placesOfRuns(folder)
+    if (own.length === 0)
+      throw new NoInputError(`${folder} holds no run: expected the output folder of one, or folders of runs`)
+    for (const { place, stem, isOneOfSome } of own) found.push(await openRun(place, stem, isOneOfSome))
   }
   const problems = found.flatMap((each) => ('problem' in each ? [`  ${each.problem}`] : []))
   if (problems.length > 0) throw new DataError(['these runs are not finished:', ...problems, AGAIN])
   return found.filter((each) => 'manifest' in each)
+}
+
+/** The runs in a folder; where there are none, those in the folders below it, as one run over many samples leaves them. */
+async function placesOfRuns(folder: string) {
+  const runsIn = async (place: string) => {
+    const runs = await listOwnRuns(place)
+    return runs.map(({ stem }) => ({ place, stem, isOneOfSome: runs.length > 1 }))
+  }
+  const own = await runsIn(folder)
+  if (own.length > 0) return own
+  const names = (await readdir(folder)).sort()
+  return (await Promise.all(names.map((name) => runsIn(join(folder, name))))).flat()
 }
 
 async function openRun(

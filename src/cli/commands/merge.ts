@@ -13,7 +13,7 @@ export default command({
     ['Merge runs over several inputs:', 'merge run-a run-b --output-dir both'],
   ],
   notes: [
-    'DIR is the output folder of one or more finished runs. With `--manifest` they are those over the shards of an input, in any order.',
+    'DIR is the output folder of one or more finished runs, or a folder of such folders. With `--manifest` they are those over the shards of an input, in any order.',
     'Without it each is over inputs of its own, which are read again: the whole is then the run over all of them, in the order of the folders.',
   ],
   words: 'more',

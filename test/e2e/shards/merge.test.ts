@@ -27,13 +27,14 @@ async function fail(...words: string[]) {
   return { code, stderr }
 }
 
-/** Predicts every shard in a folder of its own. @returns the folders, in no order */
-async function predictShards(shards: string, into: string, ...options: string[]): Promise<string[]> {
+/** Predicts every shard in a folder of its own. */
+async function predictShards(shards: string, into: string, ...options: string[]): Promise<void> {
   const files = readdirSync(folder.join(shards)).filter((name) => name.includes('.fasta'))
-  const folders = files.map((name) => join(into, name.replace(/\.fasta.*/, '')))
-  for (const [i, file] of files.entries())
-    await succeed('predict', join(shards, file), '-o', folders[i] as string, ...COMPUTE, ...options)
-  return folders.reverse()
+  const paths = files
+    .sort()
+    .reverse()
+    .map((name) => join(shards, name))
+  await succeed('predict', ...paths, '--per-input', '-o', into, ...COMPUTE, ...options)
 }
 
 const OPEN = 'GCTGCAGCC'.repeat(14)
@@ -58,12 +59,13 @@ beforeAll(async () => {
   await succeed('predict', ...INPUTS, '-o', 'whole', ...COMPUTE, ...SKIP)
   await succeed('shard', ...INPUTS, '--shards', '4', '-o', 'shards', ...SKIP)
   await predictShards('shards', 'runs')
-  await succeed('merge', ...runs(), '--manifest', 'shards/shards.json', '-o', 'merged')
+  await succeed('merge', 'runs', '--manifest', 'shards/shards.json', '-o', 'merged')
 })
 
 /** In an order that is not theirs. */
 function runs(): string[] {
   return readdirSync(folder.join('runs'))
+    .filter((name) => name.includes('_shard_'))
     .sort()
     .reverse()
     .map((name) => join('runs', name))
@@ -135,11 +137,7 @@ test.each([
     for (const { file } of [...some, one])
       await succeed('predict', join(place('shards'), file), '-o', place('runs'), ...COMPUTE, ...options)
   }
-  const folders =
-    name === 'Broad'
-      ? readdirSync(folder.join(place('runs'))).map((each) => join(place('runs'), each))
-      : [place('runs')]
-  await succeed('merge', ...folders, '--manifest', place('shards'), '-o', place('merged'))
+  await succeed('merge', place('runs'), '--manifest', place('shards'), '-o', place('merged'))
   expect(files(place('merged'))).toEqual(files(place('whole')))
 })
 
@@ -165,6 +163,15 @@ describe('a merger', () => {
     expect(await succeed(...merge(...runs(), '-o', 'merged'))).toContain('merged before')
     expect(statSync(table).mtimeMs).toBe(before)
     rmSync(folder.join('merged/contigs_results/viral.bed'))
+    await succeed(...merge(...runs(), '-o', 'merged'))
+    expect(files('merged')).toEqual(files('whole'))
+  })
+
+  test('of other options takes the place of the one before', async () => {
+    await succeed(...merge(...runs(), '-o', 'merged', '--no-report'))
+    const report = /^contigs_report\//
+    const rest = [...files('whole')].filter(([name]) => !report.test(name))
+    expect(files('merged')).toEqual(new Map(rest))
     await succeed(...merge(...runs(), '-o', 'merged'))
     expect(files('merged')).toEqual(files('whole'))
   })
