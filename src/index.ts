@@ -14,7 +14,15 @@ import type {
 import type { ImportOptions } from './import/index.ts'
 import type { LayoutName, OutputPaths } from './layout/index.ts'
 import type { Progress } from './monitor/index.ts'
-import type { InUse, PredictContext, PredictResult, SampleOutcome, SamplesResult } from './predict/index.ts'
+import type {
+  InUse,
+  PredictContext,
+  PredictResult,
+  ResultCounts,
+  SampleOutcome,
+  SamplesResult,
+} from './predict/index.ts'
+import type { ResultsCounts } from './results/index.ts'
 import type { Sample, SampleSheet } from './samples/index.ts'
 import type { PredictOptions, PredictRequest } from './settings/index.ts'
 
@@ -39,6 +47,8 @@ export type {
   PredictRequest,
   PredictResult,
   Progress,
+  ResultCounts,
+  ResultsCounts,
   Sample,
   SampleOutcome,
   SampleSheet,

@@ -17,7 +17,13 @@ export type { BatchJournal } from './owner.ts'
 export { emptyPart, type Part } from './part.ts'
 export { type PredictContext, predict } from './predict.ts'
 export { RecordReport } from './records.ts'
-export { type PredictResult, reportCalls, reportCounts, resultCounts } from './result.ts'
+export {
+  type PredictResult,
+  type ResultCounts,
+  reportCalls,
+  reportCounts,
+  resultCounts,
+} from './result.ts'
 // The same over several samples in one go.
 export type { SampleOutcome } from './sample-outcome.ts'
 export { predictSamples, type SamplesOptions, type SamplesResult } from './samples.ts'
