@@ -33,12 +33,19 @@ export interface Pool {
 
 /** So many have their place and a journal open at once, and a few times as many when windows overlap. */
 const POOL_SAMPLES = 100
+/** With intermediates, of which each sample has three open. */
+const POOL_SAMPLES_KEEPING = 25
 /** Text of a pool, about: what is read again where one of its samples is left. It fills some ten windows. */
 const POOL_BYTES = 32 << 20
 /** Text in a byte of a compressed file, about. */
 const INFLATION = 4
 /** Samples whose results are written at the same time. */
 const FINISHING = 4
+
+interface PoolOptions extends Pick<PredictOptions, 'keepIntermediate'> {
+  bytes: readonly number[]
+  isFinished: readonly boolean[]
+}
 
 /**
  * Consecutive samples, by the number and the size of their files alone: the windows of a pool depend on nothing else, so that
@@ -48,16 +55,16 @@ const FINISHING = 4
  */
 export function poolsOf(
   samples: readonly Sample[],
-  bytes: readonly number[],
-  isFinished: readonly boolean[],
+  { bytes, isFinished, keepIntermediate }: PoolOptions,
 ): Pool[] {
+  const most = keepIntermediate ? POOL_SAMPLES_KEEPING : POOL_SAMPLES
   const pools: Pool[] = []
   let from = 0
   let size = 0
   for (const [at, { inputs }] of samples.entries()) {
     const isCompressed = inputs.some((input) => /\.(gz|bgz|bgzf|zst|bam|ubam)$/i.test(input))
     size += (bytes[at] ?? 0) * (isCompressed ? INFLATION : 1)
-    const isFull = size >= POOL_BYTES || at + 1 - from === POOL_SAMPLES
+    const isFull = size >= POOL_BYTES || at + 1 - from === most
     if (!isFull && at + 1 < samples.length) continue
     pools.push({
       samples: samples.slice(from, at + 1),

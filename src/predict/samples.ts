@@ -92,6 +92,7 @@ interface Start {
 async function computeSamples(start: Start): Promise<SampleOutcome[]> {
   const { samples, options, paths, place, computing, logger, context } = start
   const { models, signal } = computing
+  const isFirst = place.record.isEmpty
   const isFinished = await hasFinished(samples, options)
   const isLeft = isFinished.includes(false)
   if (isLeft) {
@@ -111,11 +112,13 @@ async function computeSamples(start: Start): Promise<SampleOutcome[]> {
   await using runs = new SampleRuns({ ...start, session, bytes }, logger)
   monitor.start()
   try {
-    await computeWindows(session, runs.parts(poolsOf(samples, bytes, isFinished)), runs)
+    const pools = poolsOf(samples, { ...options, bytes, isFinished })
+    await computeWindows(session, runs.parts(pools), runs)
     await runs.settled()
   } catch (error) {
     await monitor.end(context.signal?.aborted ? 'stopped' : 'error')
     const isUndone = await runs.giveUp(error)
+    if (isUndone && isFirst) await place.record.undo()
     if (signal.aborted && !isUndone)
       logger.info(
         `what has been computed is kept in ${paths.root}: the same command continues with the samples that are not finished`,

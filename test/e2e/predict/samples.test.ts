@@ -1,9 +1,21 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
+import { join } from 'node:path'
 import { randomFasta } from '../../../scripts/support/fasta.ts'
 import { temporaryFolder } from '../../../scripts/support/temporary.ts'
 import { hasTriton, startTriton } from '../../../scripts/support/triton.ts'
-import { succeed, virnucpro } from '../../support/cli.ts'
+import { breakGraph } from '../../support/broken-graph.ts'
+import { resealBundle } from '../../support/bundle.ts'
+import { repository, succeed, virnucpro } from '../../support/cli.ts'
 import { hasPython } from '../../support/python.ts'
 import { importOptions, ownReference } from '../../support/reference.ts'
 import { computed, differences, outputs as filesIn, start, sum } from './resume-support.ts'
@@ -158,6 +170,8 @@ describe('several samples in one run', () => {
     expect(metrics.at(-1)).toMatchObject({ kind: 'end', outcome: 'finished' })
     expect(metrics.at(-2)).toMatchObject({ kind: 'sample', samples: { done: 4, all: 4 } })
     expect(metrics.filter(({ kind }) => kind === 'start')).toHaveLength(1)
+    const { stdout } = await succeed('report', folder.join('all'))
+    for (const name of Object.keys(samples)) expect(stdout).toContain(`${name}/${name}_report/report.html`)
   })
 
   test('--per-input is the same, each file with its own name; estimate counts the samples together', async () => {
@@ -293,6 +307,41 @@ describe('a sample that fails', () => {
     expect(readdirSync(other)).toEqual(['samples.tsv'])
   })
 
+  test('a sample with frames that cannot be computed has results without them, and the next run tries only these', async () => {
+    const bundle = folder.join('broken')
+    cpSync(join(repository, 'examples', 'demo-bundle'), bundle, { recursive: true })
+    writeFileSync(input('many.fa'), randomFasta(1, 12))
+    breakGraph(join(bundle, 'dnabert_s', 'model.onnx'))
+    resealBundle(bundle)
+    const output = folder.join('frames')
+    const asked = [
+      ...['predict', input('many.fa'), input('silent2.fa'), '--per-input', '-o', output, '--bundle', bundle],
+      ...[
+        '-e',
+        '300',
+        '--sequences-per-file',
+        '3',
+        '--dnabert-batch-size',
+        '80',
+        '--threads',
+        '1',
+        '--verbose',
+      ],
+    ]
+    writeFileSync(input('silent2.fa'), `>s\n${'TAATTAGATTAACTAGTTAACTAATTAG'.repeat(9)}\n`)
+    const first = await virnucpro(asked)
+    expect(first.code).toBe(2)
+    const [many, silent] = samplesIn(output)
+    expect(many).toMatchObject({ status: 'frames_failed', records: '12' })
+    expect(many?.reason).toMatch(/^\d+ parts failed$/)
+    expect(silent).toMatchObject({ status: 'finished', frames: '0', uncalled: '1' })
+    expect(existsSync(`${output}/many/many_failed_frames.tsv`)).toBe(true)
+    const second = await virnucpro(asked)
+    expect(second.code).toBe(2)
+    expect(samplesIn(output)).toEqual([many as never, silent as never])
+    expect(sum(computed(second.stderr).esm2)).toBe(0)
+  })
+
   test('what contradicts several samples is refused in words, before anything is made', async () => {
     const sheet = writeSheet('clash.csv', [`g,${input('good.fa')},,`])
     const out = ['-o', folder.join('clash')]
@@ -320,12 +369,12 @@ describe('a sample that fails', () => {
 
 describe.skipIf(!hasPython || !hasTriton)('on a server', () => {
   test('several samples get what this process gives them', async () => {
-    const [bundle, repository] = [folder.join('bundle'), folder.join('repository')]
+    const [bundle, served] = [folder.join('bundle'), folder.join('repository')]
     await succeed('models', 'import', ...importOptions(ownReference), '--output', bundle)
-    await succeed('repository', 'build', '--bundle', bundle, '--backend', 'python', '--output', repository)
+    await succeed('repository', 'build', '--bundle', bundle, '--backend', 'python', '--output', served)
     const rows = ['a.fa', 'b1.fa', 'good.fa'].map((name, i) => `s${i},${input(name)},,`)
     const sheet = writeSheet('server.csv', rows)
-    await using server = await startTriton({ repository })
+    await using server = await startTriton({ repository: served })
     const run = async (name: string, ...how: string[]) => {
       const output = folder.join(name)
       await succeed('predict', '--sample-sheet', sheet, '-o', output, '--bundle', bundle, '--quiet', ...how)
@@ -339,6 +388,6 @@ describe.skipIf(!hasPython || !hasTriton)('on a server', () => {
       .filter((each) => !Number.isNaN(each))
     expect(off.length).toBeGreaterThan(10)
     expect(Math.max(...off)).toBeLessThan(2e-5)
-    rmSync(repository, { recursive: true })
+    rmSync(served, { recursive: true })
   })
 })

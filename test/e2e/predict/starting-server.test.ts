@@ -81,6 +81,14 @@ describe.skipIf(!hasTriton)('a run whose server is starting', () => {
     expect(code).toBe(69)
     expect(await filesOf('refused')).toEqual([])
 
+    await writeFile(folder.join('more.fasta'), await readFile(input))
+    const samples = [folder.join('more.fasta'), '--per-input']
+    const several = await virnucpro(words('several', 'broken', ...samples))
+    expect(several.stderr).toContain('the server ended with exit code 3 before it was ready')
+    expect(several.stderr).not.toContain('the same command continues')
+    expect(several.code).toBe(69)
+    expect(await filesOf('several')).toEqual([])
+
     const first = await virnucpro(words('kept', 'real'))
     expect(first.code).toBe(0)
     const [before, files] = [await table('kept'), await filesOf('kept')]

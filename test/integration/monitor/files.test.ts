@@ -135,7 +135,7 @@ test('a port that is taken and addresses without servers are said before anythin
 
 test('a line of the log counts sequences of both models before the first part is done', () => {
   const model = { paddedTokens: 0, batches: 9, inFlight: 1, waiting: 5, plannedTokens: 90_000 }
-  const line = heartbeat({
+  const status: Parameters<typeof heartbeat>[0] = {
     unit: 'frames',
     names: ['dnabert_s', 'esm2'],
     seconds: 30,
@@ -155,11 +155,13 @@ test('a line of the log counts sequences of both models before the first part is
     checkpointAgeSeconds: 1,
     devices: [],
     inFlight: new Map(),
-  })
+  }
+  const line = heartbeat(status)
   expect(line).toBe(
     'embedded sequences: DNABERT-S 1,300, ESM-2 1,234; 2.3k tokens/s; 0 of about 61,234 frames done, 20,000 read; ' +
       'about 83 min left',
   )
+  expect(heartbeat({ ...status, samples: { done: 7, all: 100 } })).toBe(`7 of 100 samples done; ${line}`)
 })
 
 test('the dashboard and docs/monitoring.md name metrics that are written, and all of them', () => {
