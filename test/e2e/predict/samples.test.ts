@@ -284,7 +284,10 @@ describe('a sample that fails', () => {
     expect(samplesIn(output)[0]).toMatchObject({ records: '20' })
     expect(differences(good1, outputs(`${output}/good`))).toEqual([])
     expect(statSync(`${output}/good/good_results/contigs.tsv`).mtimeMs).toBe(mtimeMs)
-    // What it was told to do with duplicates does not concern the finished ones.
+    // Read again, the finished ones make its batches what they would have been at once: not a digit is another.
+    const fresh = folder.join('fresh')
+    expect((await virnucpro(words(sheet, fresh))).code).toBe(2)
+    expect(differences(outputs(`${fresh}/cut`), outputs(`${output}/cut`))).toEqual([])
     writeFileSync(input('twice.fa'), `>a\n${'ACG'.repeat(60)}\n>b\n${'CCG'.repeat(60)}\n`)
     expect((await virnucpro(words(sheet, output))).code).toBe(0)
     expect(existsSync(`${output}/stray/x`)).toBe(true)
