@@ -1,6 +1,6 @@
 #!/bin/sh
-# Installs what the tests need (Bun and packages from npm; torch, a Triton server, MultiQC and others from PyPI and a
-# browser, a terminal and shells from Debian into .cache) and runs every check.
+# Installs what the tests need (Bun and packages from npm; torch, a Triton server, MultiQC, Snakemake and others from PyPI, a
+# browser, a terminal and shells from Debian and Nextflow from Maven Central into .cache) and runs every check.
 # Ends with the line "N passed, N failed".
 set -eu
 cd "$(dirname "$0")/.."
