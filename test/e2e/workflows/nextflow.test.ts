@@ -15,6 +15,7 @@ const folder = temporaryFolder()
 afterAll(() => folder[Symbol.asyncDispose]())
 
 const PIPELINE = join(repository, 'nextflow')
+const BUNDLE = join(repository, 'examples/demo-bundle')
 const READS = ['reads_R1.fastq', 'reads_R2.fastq']
 
 function nextflow(...words: string[]) {
@@ -36,7 +37,7 @@ beforeAll(() => {
   for (const [i, name] of READS.entries()) writeFileSync(folder.join(name), matesAsFastq(i + 1, 12, letters))
   writeFileSync(folder.join('samples.csv'), `sample,fastq_1,fastq_2\ns1,${READS.join(',')}\n`)
   const config = `process {
-  withName: 'VIRNUCPRO_PREDICT' { cpus = 1; memory = 1.GB; ext.args = '${COMPUTE.join(' ')}' }
+  withName: 'VIRNUCPRO_PREDICT' { cpus = 1; memory = 1.GB; ext.args = '${COMPUTE.slice(2).join(' ')}' }
 }
 executor.cpus = 2
 `
@@ -47,7 +48,7 @@ executor.cpus = 2
 test.skipIf(!hasEngines)(
   'eight shards on two cores, one job killed: the whole is that of the plain run',
   async () => {
-    const output = await engineSucceeds(...nextflow('--outdir', 'out', '--shards', '8'))
+    const output = await engineSucceeds(...nextflow('--outdir', 'out', '--shards', '8', '--bundle', BUNDLE))
     expect(existsSync(folder.join('killed'))).toBe(true)
     expect(output).toContain('terminated with an error exit status (137) -- Execution is retried (1)')
     const words = ['predict', ...READS, '-o', 'whole', '--prefix', 's1', ...COMPUTE]
