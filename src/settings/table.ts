@@ -34,7 +34,7 @@ const fileSettings = section('Input and output', {
   sampleSheet: option(
     text('FILE'),
     'CSV with `sample,fastq_1,fastq_2` or `sample,fasta`, as nf-core has it: [several samples in one go](samples.md), each with a folder in `--output-dir`',
-    { library: false },
+    { brief: 'CSV of several samples, each with its own folder', library: false },
   ),
   perInput: flag('make each input [a sample of its own](samples.md), with a folder in `--output-dir`', {
     library: false,
