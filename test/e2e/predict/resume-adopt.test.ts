@@ -10,6 +10,7 @@ import { randomTokenizer } from '../../../scripts/support/random-tokenizer.ts'
 import { temporaryFolder } from '../../../scripts/support/temporary.ts'
 import { importModels } from '../../../src/import/index.ts'
 import type { PredictOptions } from '../../../src/settings/index.ts'
+import { succeed } from '../../support/cli.ts'
 import { hasPython, runPython } from '../../support/python.ts'
 import { byName, type OldRuns, oldRuns } from '../../support/reference.ts'
 import { predictHere } from './resume-inprocess.ts'
@@ -130,6 +131,31 @@ describe.each(byName(oldRuns))('%s', (_, runs) => {
       const after = outputs(output)
       for (const [file, bytes] of before)
         expect(after.get(file)?.equals(bytes) ? file : `${file} changed`).toBe(file)
+    })
+
+    test('as one of several samples; another with the same sequences is computed', async () => {
+      const output = folder.join(`samples_of_${stem}`)
+      cpSync(oldRun('vanilla'), join(output, stem), { recursive: true })
+      const sheet = folder.join('sheet.csv')
+      writeFileSync(sheet, `sample,fasta\nfirst,${input}\n${stem},${input}\nlast,${input}\n`)
+      const words = ['--sample-sheet', sheet, '-o', output, '--bundle', bundle, '-e', '500', '--verbose']
+      const { stderr } = await succeed('predict', ...words, '--token-budget', '1024', '--threads', '1')
+      expect(stderr).toContain(`${stem}: 8 sequences had an embedding of the old run`)
+      const alone = oldRun('vanilla')
+      expect((await continued(alone)).error).toBeUndefined()
+      expect(table(join(output, stem))).toEqual(table(alone))
+      const rowsOf = (sample: string) =>
+        readFileSync(join(output, sample, `${sample}_merged`, 'prediction_results.txt'), 'utf8')
+      const fresh = folder.join(`fresh_of_${stem}`)
+      expect((await continued(fresh)).error).toBeUndefined()
+      const scores = (rows: string) => rows.match(/\d\.\d+/g)?.map(Number) ?? []
+      const computedOnes = scores(
+        readFileSync(join(fresh, `${stem}_merged`, 'prediction_results.txt'), 'utf8'),
+      )
+      for (const sample of ['first', 'last'])
+        for (const [i, score] of scores(rowsOf(sample)).entries())
+          expect(score).toBeCloseTo(computedOnes[i]!, 5)
+      expect(scores(rowsOf('first'))).not.toEqual(scores(rowsOf(stem)))
     })
 
     test('with results of its own only when asked to', async () => {
