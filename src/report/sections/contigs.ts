@@ -77,7 +77,7 @@ function explained({ counts, ranked, hasOnlyLonger }: Contigs): Markup {
   ]
   return html`<p>Viral contigs first, by tier and weighted difference. In the track of a contig red stands up by the score for virus, blue hangs down by the one for others, empty places have no score, and the line on top marks viral stretches; a name opens it large.${
     left.length > 0 &&
-    html` <strong>${left.join(' ')}</strong> <code>contigs.tsv</code> has all ${integer(all)} records, <code>viral.bed</code> all viral stretches.`
+    html` <strong>${left.join(' ')}</strong> <code>contigs.tsv</code> has all ${integer(all)} records, <code>viral.fasta.gz</code> all that are called viral, <code>viral.bed</code> all viral stretches.`
   }</p>
 ${legend([
   { name: 'virus', series: 'viral' },

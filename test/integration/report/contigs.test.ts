@@ -115,9 +115,19 @@ describe('contigs in the page', () => {
       expect(await sortedBy()).toEqual(['Length ascending'])
       expect(await shown(2)).toEqual(asShown(lengths.toReversed()))
       const click = `[...document.querySelectorAll('.contigs thead button')].find((button) => button.textContent === 'Virus').click()`
-      for (let i = 0; i < 2; i++) {
+      const next = `[...document.querySelectorAll('.pager button')][1].click()`
+      const silent = (await rowsOf(reports.hundreds, 'contigs.tsv')).filter((row) => row[6] === 'NA').length
+      expect(silent).toBeGreaterThan(0)
+      for (const direction of [-1, 1]) {
         await page.evaluate(click)
-        expect((await shown(6)).every((score) => /^\d\.\d{4}$/.test(score))).toBe(true)
+        const scores: string[] = []
+        for (let number = 0; number < 12; number++) {
+          scores.push(...(await shown(6)))
+          await page.evaluate(next)
+        }
+        expect(scores.slice(-silent)).toEqual(Array(silent).fill('–'))
+        const numbers = scores.slice(0, -silent).map(Number)
+        expect(numbers).toEqual(numbers.toSorted((a, b) => direction * (a - b)))
       }
       expect(await page.evaluate<boolean>(`document.activeElement.matches('thead button')`)).toBe(true)
       expect(page.faults).toEqual([])
