@@ -89,7 +89,9 @@ function resolved(statement: ts.Node, text: string): string {
       undefined,
       ts.TypeFormatFlags.NoTruncation,
     )
-    return `\n  // ${member.name}${isOptional ? '?' : ''}: ${own}`
+    // TypeScript numbers the names that are symbols, each time otherwise.
+    const name = member.name.replace(/^__@(\w+)@\d+$/, '[Symbol.$1]')
+    return `\n  // ${name}${isOptional ? '?' : ''}: ${own}`
   })
   return lines.sort().join('')
 }
