@@ -191,6 +191,17 @@ describe('several samples in one run', () => {
   })
 })
 
+test('the example of the library in docs/samples.md runs', async () => {
+  const page = readFileSync(join(repository, 'docs/samples.md'), 'utf8')
+  const [, example = ''] = /```ts\n([\s\S]*?)```/.exec(page) ?? []
+  const sheet = writeSheet('library.csv', [`one,${input('a.fa')},,`, `two,${input('b1.fa')},,`])
+  const code = example.replace('samples.csv', sheet).replace("'results'", `'${folder.join('library')}'`)
+  const child = Bun.spawn([process.execPath, '-e', code], { cwd: repository, stderr: 'inherit' })
+  expect(await new Response(child.stdout).text()).toMatch(/^one finished \d+\ntwo finished \d+\n$/)
+  expect(await child.exited).toBe(0)
+  expect(samplesIn(folder.join('library'))).toHaveLength(2)
+})
+
 describe('a run over several samples that is killed', () => {
   test('goes on to the bytes of one that was not, and computes no finished sample again', async () => {
     // More than share windows at most.
