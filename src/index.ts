@@ -139,15 +139,25 @@ export async function* embed(sequences: SequenceInputs, options: EmbedOptions): 
 }
 
 /**
- * Classifies embeddings, or DNA.
+ * Classifies embeddings.
  *
- * @param given - embeddings of the same frames by both models, row-major [frames, width]: DNABERT-S then ESM-2, 768 + 2,560 numbers of
- *   the published models; or sequences, which are cut into chunks, translated and embedded
- * @returns for embeddings [frames, 2] float32: the probability of `others`, of `virus`; for sequences each open frame with both
+ * @param features - of the same frames by both models, row-major [frames, width]: DNABERT-S then ESM-2, 768 + 2,560 numbers of the
+ *   published models
+ * @returns [frames, 2] float32: the probability of `others`, of `virus`
+ * @throws UsageError for numbers that are no rows, and where the bundle has no classifier for the chunk length
+ */
+export function classify(features: Float32Array, options?: ClassifyOptions): Promise<Float32Array>
+/**
+ * Cuts DNA into chunks, translates and embeds them, and classifies every open frame, in order. Sequences are taken from the source as
+ * they are needed.
+ *
  * @throws UsageError for options that do not go together, DataError for what is no sequence, VirnucproError with the code
  *   `sequence-refused` where a model fails on a frame; the signal's reason
  */
-export function classify(features: Float32Array, options?: ClassifyOptions): Promise<Float32Array>
+export function classify(
+  sequences: SequenceInputs,
+  options?: ClassifyOptions,
+): AsyncGenerator<ClassifiedFrame>
 export function classify(
   sequences: SequenceInputs,
   options?: ClassifyOptions,

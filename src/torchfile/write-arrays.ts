@@ -1,9 +1,6 @@
 import { ITEM_BYTES } from './dtype.ts'
 import { type ByteSink, ZipWriter } from './zip-writer.ts'
 
-/** Element types of arrays that are written here. */
-type ArrayType = 'F32' | 'U8'
-
 /** An array whose values come in pieces, row-major and little-endian. */
 export interface StreamedArray {
   readonly name: string
@@ -23,7 +20,7 @@ const HEADER_ALIGNMENT = 8
  */
 export async function writeSafetensors(
   sink: ByteSink,
-  tensors: readonly (StreamedArray & { readonly dtype: ArrayType })[],
+  tensors: readonly (StreamedArray & { readonly dtype: 'F32' | 'U8' })[],
   metadata: Readonly<Record<string, string>>,
 ): Promise<void> {
   let end = 0
