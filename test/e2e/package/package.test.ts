@@ -1,11 +1,13 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test'
-import { existsSync } from 'node:fs'
-import { readdir, readFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { existsSync, statSync } from 'node:fs'
+import { cp, mkdir, readdir, readFile } from 'node:fs/promises'
+import { basename, join } from 'node:path'
+import { parse } from 'yaml'
 import { temporaryFolder } from '../../../scripts/support/temporary.ts'
 import { ExitCode } from '../../../src/exit-codes.ts'
-import { repository } from '../../support/cli.ts'
-import { EmptyPlace, node, pack, registryOnly } from './support.ts'
+import { repository, succeed } from '../../support/cli.ts'
+import { addCLibrary, glibcOf, inRoot, machineOf } from './archive.ts'
+import { EmptyPlace, node, pack, registryOnly, run } from './support.ts'
 
 const folder = temporaryFolder()
 let tarball: string
@@ -15,7 +17,8 @@ let installed: string
 beforeAll(async () => {
   tarball = await pack(folder.join('packed'))
   place = await EmptyPlace.make(folder.join('npm'))
-  await place.run('npm', 'install', '--no-audit', '--no-fund', tarball)
+  const client = await pack(folder.join('client'), join(repository, 'packages/tritonclient-ts'))
+  await place.run('npm', 'install', '--no-audit', '--no-fund', tarball, client)
   installed = join(place.app, 'node_modules/virnucpro')
 }, 300_000)
 afterAll(() => folder[Symbol.asyncDispose]())
@@ -119,6 +122,37 @@ test('Node says in a sentence what needs Bun', async () => {
   await expect(place.run(node, 'needs.mjs')).rejects.toThrow(/virnucpro needs Bun.*virnucpro\/fasta/)
 })
 
+const PROTEIN = 'MQIFVKTLTGKTITLEVEPSDTIENVKAKIQDKEGIPPDQQRLIFAGKQLEDGRTLSDYNIQKESTLHLVLRLRGG'
+
+test('the examples of examples/library-bun are checked and run', async () => {
+  await cp(join(repository, 'examples/library-bun'), join(place.app, 'bun'), { recursive: true })
+  const example = join(installed, 'examples/contigs.fasta')
+  await place.run(join(repository, 'node_modules/.bin/tsc'), '-p', 'bun')
+  expect(await place.run('bun', 'bun/predict.ts', example, 'predicted')).toMatch(
+    /^1 of 31 chunks are viral: .*contigs_results\n$/,
+  )
+  expect(await place.run('bun', 'bun/embed.ts', PROTEIN, 'MKV')).toMatch(
+    /^protein_1 \d+ [\d.]+\nprotein_2 \d+ [\d.]+\n$/,
+  )
+  expect((await place.run('bun', 'bun/classify.ts', example)).split('\n').length).toBe(32)
+  expect(await place.run('bun', 'bun/open-bundle.ts')).toMatch(
+    /^[0-9a-f]{64}\nESM-2 \d+\nDNABERT-S \d+\nclassifier /,
+  )
+})
+
+test('the examples of examples/library-node are checked and run under Node', async () => {
+  await cp(join(repository, 'examples/library-node'), join(place.app, 'node'), { recursive: true })
+  await place.run(join(repository, 'node_modules/.bin/tsc'), '-p', 'node')
+  const strip = '--experimental-strip-types'
+  const frames = await place.run(node, strip, 'node/frames.ts', join(installed, 'examples/contigs.fasta'))
+  expect(frames.match(/^>example_1_coding_chunk_1F1\n[A-Z]+$/m)).not.toBeNull()
+  expect(frames.match(/^>/gm)).toHaveLength(31)
+  expect(await place.run(node, strip, 'node/batches.ts', 'MKV', 'MKV', 'LA')).toBe(
+    '2 of 5 tokens: 0 20 15 7 2 0 4 5 2 1\n',
+  )
+  await expect(place.run(node, strip, 'node/server.ts', '127.0.0.1:1')).rejects.toThrow('UNAVAILABLE')
+})
+
 test('no package that it brings runs an install step that needs anything', async () => {
   const manifests = [...new Bun.Glob('**/package.json').scanSync({ cwd: join(place.app, 'node_modules') })]
   const steps = await Promise.all(
@@ -146,4 +180,118 @@ test.each(['npm', 'bun'])(
     expect(proxy.refused).toEqual([])
   },
   300_000,
+)
+
+test('the bill of materials has the package, what it depends on and what is part of it', async () => {
+  const bom = JSON.parse(await place.run(join(repository, 'scripts/sbom.sh'), place.app))
+  expect(bom.bomFormat).toBe('CycloneDX')
+  const purls: string[] = bom.components.map(({ purl }: { purl: string }) => purl)
+  const { dependencies, devDependencies } = await Bun.file(join(repository, 'package.json')).json()
+  for (const [name, version] of Object.entries(dependencies))
+    expect(purls).toContain(`pkg:npm/${name.replace('@', '%40')}@${version}`)
+  const own = bom.components.find(({ name }: { name: string }) => name === 'virnucpro')
+  expect(own.components[0].purl).toBe(`pkg:npm/onnxruntime-node@${devDependencies['onnxruntime-node']}`)
+})
+
+/** Makes the archive for a processor and unpacks it. @returns the folder that it holds */
+async function unpackedArchive(arch: 'x64' | 'arm64', into: string): Promise<string> {
+  const { PATH = '', HOME = '' } = process.env
+  const words = ['scripts/build-archive.sh', '--arch', arch, '--package', tarball, folder.path]
+  const archive = (await run(words, { cwd: repository, env: { PATH, HOME } })).trim()
+  expect(Bun.file(archive).size).toBeLessThan(150e6)
+  await run(['tar', '-xzf', archive, '-C', into], { cwd: into })
+  return basename(archive, '.tar.gz')
+}
+
+/** Its programs and libraries. */
+async function binariesOf(path: string): Promise<Map<string, Uint8Array>> {
+  const names = (await readdir(path, { recursive: true })).filter((name) =>
+    /(^|\/)(bun|virnucpro)$|\.so(\.|$)|\.node$|\.dll$|\.dylib$/.test(name),
+  )
+  const files = names.filter((name) => statSync(join(path, name)).isFile())
+  return new Map(
+    await Promise.all(files.map(async (name) => [name, await Bun.file(join(path, name)).bytes()] as const)),
+  )
+}
+
+test.skipIf(process.platform !== 'linux')(
+  'the archive runs the example in a root that has nothing but a C library',
+  async () => {
+    const arch = process.arch as 'x64' | 'arm64'
+    const root = folder.join('root')
+    await mkdir(root)
+    const name = await unpackedArchive(arch, root)
+    const enter = await inRoot(root)
+    if (enter === undefined)
+      console.warn(
+        'the kernel lets this user have no namespaces: the archive runs in the root of this machine',
+      )
+    const home = enter === undefined ? root : ''
+    const start = [...(enter ?? []), `${home}/${name}/bin/virnucpro`]
+    const env = enter === undefined ? { PATH: '/nowhere', HOME: root } : { HOME: '/' }
+    // Without the C library, it says what is missing.
+    if (enter !== undefined)
+      await expect(
+        run([...start, '--version'], { cwd: root, env: { ...env, PATH: process.env.PATH ?? '' } }),
+      ).rejects.toThrow('glibc 2.28 or later')
+    await addCLibrary(root)
+    const example = `${home}/${name}/lib/virnucpro/examples/contigs.fasta`
+    const words = ['predict', example, '--output-dir', `${home}/out`, '--bundle', 'demo', '--no-progress']
+    await run([...start, ...words], { cwd: root, env: { PATH: process.env.PATH ?? '', ...env } })
+    const contigs = join(repository, 'examples/contigs.fasta')
+    await succeed('predict', contigs, '--output-dir', folder.join('checkout'), '--bundle', 'demo')
+    expect(await readFile(join(root, 'out/contigs_merged/prediction_results.txt'), 'utf8')).toBe(
+      await readFile(folder.join('checkout/contigs_merged/prediction_results.txt'), 'utf8'),
+    )
+    // It promises that it runs with glibc 2.28.
+    for (const [file, bytes] of await binariesOf(join(root, name)))
+      expect([file, machineOf(bytes), glibcOf(bytes) <= 28]).toEqual([file, arch, true])
+  },
+  300_000,
+)
+
+test('the archive for another processor has what that one runs, and nothing else', async () => {
+  const other = process.arch === 'x64' ? 'arm64' : 'x64'
+  await mkdir(folder.join('other'))
+  const name = await unpackedArchive(other, folder.join('other'))
+  const binaries = await binariesOf(folder.join('other', name))
+  const runtime = `lib/virnucpro/dist/onnxruntime-node/bin/napi-v6/linux/${other}`
+  expect([...binaries.keys()].sort()).toEqual([
+    'bin/virnucpro',
+    'lib/bun',
+    ...['libgcc_s.so.1', 'libonnxruntime.so.1', 'libstdc++.so.6', 'onnxruntime_binding.node'].map(
+      (file) => `${runtime}/${file}`,
+    ),
+  ])
+  for (const [file, bytes] of binaries) expect([file, machineOf(bytes)]).toEqual([file, other])
+  for (const [file, bytes] of binaries) expect([file, glibcOf(bytes) <= 28]).toEqual([file, true])
+}, 300_000)
+
+test.skipIf(process.platform !== 'linux')(
+  'the commands of the test of the Bioconda recipe pass',
+  async () => {
+    // Made by the tests before.
+    const [recipe, prefix] = [folder.join('recipe'), folder.join('prefix')]
+    const url = 'https://example.org/releases'
+    await run([join(repository, 'scripts/bioconda-recipe.sh'), url, folder.path, recipe], {
+      cwd: folder.path,
+    })
+    const text = (await readFile(join(recipe, 'meta.yaml'), 'utf8')).replace(/^\{%.*%\}$/gm, '')
+    expect(text).not.toContain('@')
+    const { test: tests, source } = parse(text.replace(/\{\{.*?\}\}/g, 'VALUE'))
+    const digests = source.map(({ sha256 }: { sha256: string }) => sha256)
+    expect(digests).toEqual([
+      expect.stringMatching(/^[0-9a-f]{64}$/),
+      expect.stringMatching(/^[0-9a-f]{64}$/),
+    ])
+    const [unpacked] = (await readdir(folder.join('root'))).filter((name) => name.startsWith('virnucpro-'))
+    const env = { PREFIX: prefix, PATH: `${prefix}/bin:/usr/bin:/bin`, HOME: folder.path }
+    await run(['bash', join(recipe, 'build.sh')], { cwd: folder.join('root', unpacked ?? ''), env })
+    await mkdir(folder.join('work'))
+    expect(tests.commands.length).toBeGreaterThan(3)
+    const offline = ['unshare', '--map-root-user', '--net']
+    const words = Bun.spawnSync([...offline, 'true']).exitCode === 0 ? offline : []
+    for (const command of tests.commands)
+      await run([...words, 'sh', '-c', command], { cwd: folder.join('work'), env })
+  },
 )

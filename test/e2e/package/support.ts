@@ -63,7 +63,10 @@ export class EmptyPlace {
     for (const name of ['app', 'home', 'tmp', 'bin']) await mkdir(join(folder, name), { recursive: true })
     // Who uses Bun has it on the path; here it is a program of the development dependencies.
     await symlink(process.execPath, join(folder, 'bin/bun'))
-    await Bun.write(join(place.app, 'package.json'), '{ "name": "app", "private": true, "type": "module" }')
+    await Bun.write(
+      join(place.app, 'package.json'),
+      '{ "name": "app", "version": "1.0.0", "private": true, "type": "module" }',
+    )
     return place
   }
 
