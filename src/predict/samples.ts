@@ -102,7 +102,7 @@ async function computeSamples(start: Start): Promise<SampleOutcome[]> {
     await place.record.remove((path) => results.includes(path))
   }
   const stats = new RunStats([], options.expectedLength)
-  const bytes = samples.map(({ inputs }) => inputs.reduce((sum, input) => sum + statSync(input).size, 0))
+  const bytes = samples.map(({ inputs }) => inputs.reduce((sum, input) => sum + sizeOf(input), 0))
   const monitor = await watchSamples(start, isLeft, {
     stats,
     samples: () => ({ done: runs.outcomes.size, all: samples.length }),
@@ -130,6 +130,11 @@ async function computeSamples(start: Start): Promise<SampleOutcome[]> {
   await monitor.end(isWhole ? 'finished' : 'failed-parts')
   if (isLeft && isWhole) await keepSpeed({ ...session, options })
   return outcomes
+}
+
+/** A file that has gone meanwhile fails its sample when that is opened. */
+function sizeOf(path: string): number {
+  return statSync(path, { throwIfNoEntry: false })?.size ?? 0
 }
 
 /** One monitor for all; where nothing is left to compute, it writes nothing. */
