@@ -18,7 +18,7 @@ const COUNTS = [
   'skippedRecords',
 ] as const
 
-/** Counts of the tables, and of what they were made from. `frames` are those with a row. */
+/** Counts of the tables, and of what they were made from. `frames` are those with a row. @interface */
 export type ResultCounts = Pick<RunCounts, (typeof COUNTS)[number]>
 
 /** What a run did. */

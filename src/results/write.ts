@@ -70,7 +70,7 @@ interface Buffered {
   flush(): Promise<void>
 }
 
-/** How many records were called what. */
+/** How many records were called what. @interface */
 export type ResultsCounts = Record<Call | 'uncalled', number>
 
 /**
