@@ -34,7 +34,7 @@ export const COMMANDS: Readonly<Record<string, string>> = {
   bench: 'measure this program on this machine, beside its alternatives',
   doctor: 'check this machine and its set-up; say how to mend what is wrong',
   config: 'print the configuration, and where each value comes from',
-  help: 'print the help of a command, or this list',
+  help: 'print the help of a command, or the list of all',
   completion: 'print a script that completes commands in your shell',
   version: 'print the version of this program',
 }

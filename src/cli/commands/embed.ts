@@ -105,6 +105,14 @@ export default command({
       'progress',
       'tritonMetrics',
     ),
+    minLength: {
+      ...settings.minLength,
+      help: 'leave shorter records out, in bases; [filtered](input.md#filters) records are only counted',
+    },
+    expectedLength: {
+      ...settings.expectedLength,
+      otherwise: '500, or 300 with `model_type` 300 in the configuration',
+    },
   },
   check({ args, configuration }) {
     toPredictOptions(configuration)
