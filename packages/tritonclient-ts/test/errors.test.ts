@@ -172,16 +172,6 @@ describe.skipIf(!hasTriton)('a real server', () => {
     expect(unary.message).toContain('use streamInfer()')
   })
 
-  test('a process of a model that died is told apart, and a reload repairs it', async () => {
-    const died = await failure(client.infer(faulty('die')))
-    expect(died).toMatchObject({ code: 'INTERNAL', reason: 'backend-died', retryable: true, attempts: 1 })
-    expect(await client.modelReady('faulty')).toBe(true)
-    await client.unloadModel('faulty')
-    while (await client.modelReady('faulty')) await Bun.sleep(20)
-    await client.loadModel('faulty')
-    expect((await client.infer(faulty('fine'))).output('OUT', 'BYTES').shape).toEqual([1])
-  }, 60_000)
-
   test('a deadline covers all attempts', async () => {
     const error = await failure(client.infer(sleep(1), { deadlineMs: 150 }))
     expect(error).toMatchObject({ code: 'DEADLINE_EXCEEDED', reason: 'deadline', retryable: true })
@@ -275,3 +265,26 @@ describe.skipIf(!hasTriton)('a real server', () => {
     expect((await other.infer(request('echo', bytes([1])))).output('OUT', 'UINT8').data[0]).toBe(0x5a)
   }, 120_000)
 })
+
+test.skipIf(!hasTriton)(
+  'a process of a model that died is told apart, and a reload repairs it',
+  async () => {
+    await using folder = temporaryFolder()
+    const repository = writeRepository(folder.join('models'), ['faulty'])
+    // Now and then Triton ends with the process of its model, whatever the client does: the next server is asked then.
+    for (let servers = 1; ; servers++) {
+      await using server = await startTriton({ repository, models: ['faulty'] })
+      using client = new TritonClient({ url: server.grpcUrl, retry: false })
+      const died = await failure(client.infer(faulty('die')))
+      if (died.reason === 'unavailable' && servers < 4) continue
+      expect(died).toMatchObject({ code: 'INTERNAL', reason: 'backend-died', retryable: true, attempts: 1 })
+      expect(await client.modelReady('faulty')).toBe(true)
+      await client.unloadModel('faulty')
+      while (await client.modelReady('faulty')) await Bun.sleep(20)
+      await client.loadModel('faulty')
+      expect((await client.infer(faulty('fine'))).output('OUT', 'BYTES').shape).toEqual([1])
+      return
+    }
+  },
+  120_000,
+)
