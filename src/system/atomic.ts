@@ -117,7 +117,8 @@ export class AtomicFile implements ByteSink, AsyncDisposable {
     if (this.#committed) return
     if (this.#open) await this.#handle.close().catch(() => {})
     this.#open = false
-    await rm(this.#temporary, { force: true })
+    // One that is not there stays on record: it is back when a folder that was moved away is.
+    await rm(this.#temporary)
       .then(() => {
         for (const keeper of this.#keepers) keeper.note('drop', resolve(this.#temporary))
       })

@@ -100,6 +100,8 @@ export function temporaryFileIn(folder: string): TemporaryFile {
   return {
     path,
     async [Symbol.asyncDispose]() {
+      // One that is not there stays on record: it is back when a folder that was moved away is.
+      if (!(await isThere(path))) return
       await rm(path, { force: true })
       dropped()
     },

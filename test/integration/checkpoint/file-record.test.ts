@@ -1,0 +1,30 @@
+import { expect, test } from 'bun:test'
+import { existsSync, mkdirSync, readdirSync, renameSync } from 'node:fs'
+import { temporaryFolder } from '../../../scripts/support/temporary.ts'
+import { FileRecord } from '../../../src/checkpoint/index.ts'
+import { AtomicFile, writeAtomically } from '../../../src/system/atomic.ts'
+import { keepFiles, temporaryFileIn } from '../../../src/system/kept-files.ts'
+
+test('what was unfinished in a folder that is moved away and back is removed by the next start', async () => {
+  await using folder = temporaryFolder()
+  const root = folder.join('output')
+  const state = folder.join('output/.virnucpro/reads')
+  mkdirSync(state, { recursive: true })
+  const place = { root, state, covers: (path: string) => path.startsWith(root) }
+  {
+    using record = await FileRecord.open(place)
+    using _kept = keepFiles(record)
+    await writeAtomically(folder.join('output/table.tsv'), 'whole\n')
+    await using file = await AtomicFile.create(folder.join('output/other.tsv'))
+    await file.write('half')
+    await using copy = temporaryFileIn(root)
+    await Bun.write(copy.path, 'a copy')
+    renameSync(root, `${root}.away`)
+  }
+  expect(existsSync(root)).toBe(false)
+  renameSync(`${root}.away`, root)
+  expect(readdirSync(root).filter((name) => name.endsWith('.tmp'))).toHaveLength(2)
+  using record = await FileRecord.open(place)
+  expect(record.owns(folder.join('output/table.tsv'))).toBe(true)
+  expect(readdirSync(root).sort()).toEqual(['.virnucpro', 'table.tsv'])
+})
