@@ -144,12 +144,17 @@ async function nameUnlessTaken(temporary: string, path: string, shown: string): 
     await rename(temporary, path)
     return
   }
-  await rm(temporary, { force: true })
+  // Fails where the folder was moved away meanwhile: the name that is left in it stays on record.
+  await rm(temporary)
 }
 
 /** Makes a folder and those above it; a run records them. */
 export async function makeFolder(path: string, keepers = keepersOf(path)): Promise<void> {
-  const first = await mkdir(path, { recursive: true })
+  const first = await mkdir(path, { recursive: true }).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EEXIST') throw error
+    // So it is called, too, when a folder is moved away while it is looked at.
+    return mkdir(path, { recursive: true })
+  })
   if (first === undefined) return
   for (let made = resolve(path); made.length >= resolve(first).length; made = dirname(made))
     for (const keeper of keepers) keeper.note('folder', made)

@@ -101,9 +101,9 @@ export function temporaryFileIn(folder: string): TemporaryFile {
     path,
     async [Symbol.asyncDispose]() {
       // One that is not there stays on record: it is back when a folder that was moved away is.
-      if (!(await isThere(path))) return
-      await rm(path, { force: true })
-      dropped()
+      await rm(path).then(dropped, (error: NodeJS.ErrnoException) => {
+        if (error.code !== 'ENOENT') throw error
+      })
     },
   }
 }

@@ -28,3 +28,36 @@ test('what was unfinished in a folder that is moved away and back is removed by 
   expect(record.owns(folder.join('output/table.tsv'))).toBe(true)
   expect(readdirSync(root).sort()).toEqual(['.virnucpro', 'table.tsv'])
 })
+
+test('a folder that is moved away while a file gets its name holds nothing of somebody else once it is back', async () => {
+  await using folder = temporaryFolder()
+  const root = folder.join('output')
+  const state = folder.join('output/.virnucpro/reads')
+  const path = folder.join('output/table.tsv')
+  mkdirSync(state, { recursive: true })
+  const place = { root, state, covers: (each: string) => each.startsWith(root) }
+  {
+    using record = await FileRecord.open(place)
+    // Asked last before the file gets its name: this thread waits for the name, and is ahead of what comes after it.
+    const moveOnceNamed = () => {
+      const end = Date.now() + 5000
+      while (!existsSync(path) && Date.now() < end);
+      renameSync(root, `${root}.away`)
+    }
+    using _kept = keepFiles({
+      covers: (each) => record.covers(each),
+      note: (...words) => record.note(...words),
+      sync: () => record.sync(),
+      owns(each) {
+        queueMicrotask(moveOnceNamed)
+        return record.owns(each)
+      },
+    })
+    expect(await writeAtomically(path, 'whole\n').catch(({ message }) => message)).toContain('vanished')
+  }
+  renameSync(`${root}.away`, root)
+  expect(readdirSync(root)).toHaveLength(3)
+  using record = await FileRecord.open(place)
+  expect(record.owns(path)).toBe(true)
+  expect(readdirSync(root).sort()).toEqual(['.virnucpro', 'table.tsv'])
+})
