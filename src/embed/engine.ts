@@ -38,8 +38,6 @@ interface ChunkOptions {
   anyLength?: boolean | undefined
 }
 
-export const SILENT: Logger = { debug() {}, info() {}, warn() {}, error() {} }
-
 /**
  * The options of `predict` with those that were given, and the defaults of everything else.
  *

@@ -3,8 +3,9 @@ import { findBundle, lease } from '../home/index.ts'
 import { chooseClassifier, type EmbeddedPart, openBackbones, openModels } from '../predict/index.ts'
 import type { FrameName } from '../sequence/index.ts'
 import { DataError, UsageError, VirnucproError } from '../system/errors.ts'
+import { silent } from '../system/logger.ts'
 import { alphabetOf, lengthLimit } from './choice.ts'
-import { type EngineOptions, engineOptions, SILENT } from './engine.ts'
+import { type EngineOptions, engineOptions } from './engine.ts'
 import { givenLetters } from './letters.ts'
 import { only } from './models.ts'
 import { embeddedParts } from './stream.ts'
@@ -79,7 +80,7 @@ const LENGTH: Column = { name: 'length', type: 'number' }
 /** See `embed` of `virnucpro`. */
 export async function* embed(sequences: SequenceInputs, options: EmbedOptions): AsyncGenerator<Embedded> {
   const { model, maxLength, tooLong = 'fail', windowSize, onRefused, ...engine } = options
-  const { logger = SILENT } = engine
+  const { logger = silent } = engine
   const { signal, onLost } = stopsOf(engine)
   await using models = await openBackbones(await engineOptions(engine), logger, onLost, signal)
   const most = lengthLimit(model, maxLength, models.manifest.models[model].maxResidues)
@@ -120,7 +121,7 @@ export function classify(
 }
 
 async function classifyFeatures(features: Float32Array, options: ClassifyOptions): Promise<Float32Array> {
-  const { logger = SILENT, signal } = options
+  const { logger = silent, signal } = options
   signal?.throwIfAborted()
   const asked = await optionsOf(options)
   const { folder } = await findBundle(asked.bundle)
@@ -139,7 +140,7 @@ async function* classifySequences(
   sequences: SequenceInputs,
   options: ClassifyOptions,
 ): AsyncGenerator<ClassifiedFrame> {
-  const { windowSize, onRefused, logger = SILENT } = options
+  const { windowSize, onRefused, logger = silent } = options
   const { signal, onLost } = stopsOf(options)
   const asked = await optionsOf(options)
   await using models = await openModels(asked, logger, onLost, signal)

@@ -1,10 +1,7 @@
 import { findDeployment } from '../../server/deploy/index.ts'
-import type { Logger } from '../../system/logger.ts'
+import { silent } from '../../system/logger.ts'
 import { count } from '../../text/numbers.ts'
 import { type Check, ok, problem } from '../finding.ts'
-
-/** What there is to say is the finding. */
-const SILENT: Logger = { debug() {}, info() {}, warn() {}, error() {} }
 
 export default {
   id: 'deployment',
@@ -21,7 +18,7 @@ export default {
     ])
     if (gpus.length === 0 || base === undefined || base.manifest.demo || home === undefined) return undefined
     if (home.gpu === undefined) return problem('nothing is set up for the GPUs', this.remedy)
-    const found = await findDeployment({ base, home, gpus, logger: SILENT, signal })
+    const found = await findDeployment({ base, home, gpus, logger: silent, signal })
     if ('missing' in found) return problem(`${found.missing.join(', ')} missing: ${found.why}`, this.remedy)
     const { precision, attention } = found.ready
     const form =
