@@ -1,7 +1,7 @@
 import { KEY_BYTES, writePartRows } from '../checkpoint/index.ts'
-import { Dispatcher } from '../dispatch/index.ts'
 import {
   describeWork,
+  dispatcherWhenReady,
   type EmbeddedPart,
   embedWindow,
   ListFile,
@@ -20,11 +20,7 @@ import { digestOf, type UnitPart } from './units.ts'
 export async function compute(run: EmbedRun): Promise<number> {
   const { folder, inputs, logger, models, monitor, paths, signal, stats } = run
   const { backend } = models
-  let computing: Promise<Dispatcher> | undefined
-  const dispatcher = () => {
-    computing ??= backend.ready().then(() => new Dispatcher({ backend, monitor, logger, signal }))
-    return computing
-  }
+  const dispatcher = dispatcherWhenReady({ backend, monitor, logger, signal })
   await using journals = new AsyncDisposableStack()
   await using records = run.records
   await using failures = new ListFile(paths.failed, ['id', 'model', 'reason'])

@@ -1,8 +1,8 @@
 import type { ModelName } from '../bundle/index.ts'
-import { Dispatcher } from '../dispatch/index.ts'
 import { RunStats } from '../monitor/index.ts'
 import {
   type BatchJournal,
+  dispatcherWhenReady,
   type EmbeddedPart,
   embedWindow,
   type LanguageModels,
@@ -34,11 +34,7 @@ export async function* embeddedParts(
     batchStarted: (model: ModelName, tokens: number) => stats.models[model].started(tokens),
     checkpointWritten() {},
   }
-  let computing: Promise<Dispatcher> | undefined
-  const dispatcher = () => {
-    computing ??= backend.ready().then(() => new Dispatcher({ backend, monitor, logger, signal }))
-    return computing
-  }
+  const dispatcher = dispatcherWhenReady({ backend, monitor, logger, signal })
   await using journals = new AsyncDisposableStack()
   const folder = { openJournal: async () => NO_JOURNAL, removeJournal: async () => {} }
   const run = { folder, models, monitor, stats, logger }

@@ -7,6 +7,7 @@ export { checkNames, type InUse, refuseFilesInUse } from './claim.ts'
 export { type ClassifierChoice, chooseClassifier } from './classifier.ts'
 export { derivedOf, describeRecords, resultsOptions } from './derived.ts'
 // What embeds windows of sequences, for those who want the embeddings alone.
+export { dispatcherWhenReady } from './dispatcher.ts'
 export { type EmbeddingRun, embedWindow } from './embed.ts'
 export { RunInputs } from './inputs.ts'
 export { ListFile } from './list-file.ts'

@@ -1,9 +1,9 @@
 import type { Journal } from '../checkpoint/index.ts'
-import { Dispatcher } from '../dispatch/index.ts'
 import { writeAtomically } from '../system/atomic.ts'
 import { WriteError } from '../system/system-error.ts'
 import { classify } from './classify.ts'
 import type { IncompletePart, Run, Session } from './context.ts'
+import { dispatcherWhenReady } from './dispatcher.ts'
 import { type EmbeddedWindow, embed } from './embed.ts'
 import { RunUnderWay } from './run-under-way.ts'
 import { overlapped, partsFor, type WindowPart, windowsOf, windowsUnderWay } from './windows.ts'
@@ -53,11 +53,7 @@ export async function computeWindows(
 ): Promise<void> {
   const { models, monitor, logger, signal } = session
   const { backend } = models
-  let computing: Promise<Dispatcher> | undefined
-  const dispatcher = () => {
-    computing ??= backend.ready().then(() => new Dispatcher({ backend, monitor, logger, signal }))
-    return computing
-  }
+  const dispatcher = dispatcherWhenReady({ backend, monitor, logger, signal })
   // Those of windows that are not over stay for the next run.
   await using journals = new AsyncDisposableStack()
   const windows = overlapped(
