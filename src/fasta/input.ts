@@ -7,7 +7,7 @@ import { setTimeout } from 'node:timers/promises'
 import { isatty } from 'node:tty'
 import { promisify } from 'node:util'
 import { systemProblem } from '../system/problems.ts'
-import { descriptorOf } from '../system/same-file.ts'
+import { descriptorOf, sourceName } from '../system/same-file.ts'
 import { cannotWrite } from '../system/system-error.ts'
 import { FastaError, type InputDigest, type InputFailure, type ReadStatistics } from './types.ts'
 
@@ -25,11 +25,6 @@ export interface InputSource {
   readonly isRegular: boolean
   readonly device: number
   readonly inode: number
-}
-
-/** Name of an input in records and messages. */
-function sourceName(input: string): string {
-  return input === '-' ? '<stdin>' : input
 }
 
 /** The null device of Linux, as `st_rdev` has it; source: Documentation/admin-guide/devices.txt, 1:3. */

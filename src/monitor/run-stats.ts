@@ -1,4 +1,5 @@
 import { FEATURE_ORDER, forModels, MODELS, type ModelName } from '../bundle/index.ts'
+import { sourceName } from '../system/same-file.ts'
 import { LengthCounter } from './lengths.ts'
 
 /** Stages in the order of the pipeline, as people read them. */
@@ -80,7 +81,7 @@ export class RunStats {
   constructor(inputs: readonly string[], expectedLength: number, all?: RunStats) {
     this.#all = all
     this.#expectedLength = expectedLength
-    this.#sources = inputs.map((path) => (path === '-' ? '<stdin>' : path))
+    this.#sources = inputs.map(sourceName)
     this.inputs = inputs.map(() => zeros(INPUT_COUNTS))
     const width = Math.ceil(expectedLength / CHUNK_BINS)
     this.lengths = {

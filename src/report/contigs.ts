@@ -1,6 +1,7 @@
 import { CALLS, type Call, type ResultsCounts, TIERS, type Tier } from '../results/index.ts'
 import { DataError } from '../system/errors.ts'
 import { printable } from '../system/printable.ts'
+import { sourceName } from '../system/same-file.ts'
 import type { Summary } from './summary.ts'
 import { readTable } from './tsv.ts'
 
@@ -138,7 +139,7 @@ export class InputNames {
   readonly #places: Map<string, number>
 
   constructor({ inputs }: Summary) {
-    this.#places = new Map(inputs.map(({ path }, i) => [printable(path === '-' ? '<stdin>' : path), i]))
+    this.#places = new Map(inputs.map(({ path }, i) => [printable(sourceName(path)), i]))
   }
 
   indexOf(file: string | undefined): number {

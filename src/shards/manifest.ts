@@ -94,8 +94,3 @@ export function segmentsOf({ shards }: Shards): Segment[] {
     .flatMap((shard) => shard.sources.map(({ input, records }) => ({ shard, input, records })))
     .sort((a, b) => a.input - b.input || a.shard.number - b.shard.number)
 }
-
-/** Name of an input in records, tables and messages. */
-export function sourceName(path: string): string {
-  return path === '-' ? '<stdin>' : path
-}

@@ -19,6 +19,7 @@ import { AtomicFile } from '../system/atomic.ts'
 import { UsageError } from '../system/errors.ts'
 import type { Logger } from '../system/logger.ts'
 import { createFolder, refuseInputsIn } from '../system/replace-folder.ts'
+import { sourceName } from '../system/same-file.ts'
 import { sha256File } from '../system/sha256.ts'
 import { count } from '../text/numbers.ts'
 import {
@@ -29,7 +30,6 @@ import {
   SHARDS_FILE,
   type Shard,
   type Shards,
-  sourceName,
 } from './manifest.ts'
 import { Extents, MOST_SHARDS, type Piece, planShards, type Size } from './plan.ts'
 

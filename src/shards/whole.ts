@@ -3,9 +3,10 @@ import type { RunInput } from '../checkpoint/index.ts'
 import { type InvalidRecord, type ReadOptions, readSequences, type SequenceRecord } from '../fasta/index.ts'
 import { DataError } from '../system/errors.ts'
 import { linesOf } from '../system/lines.ts'
+import { sourceName } from '../system/same-file.ts'
 import { sha256File } from '../system/sha256.ts'
 import { inOrder } from './in-order.ts'
-import { type Segment, type Shards, segmentsOf, sourceName } from './manifest.ts'
+import { type Segment, type Shards, segmentsOf } from './manifest.ts'
 import type { ShardRun } from './runs.ts'
 
 /** What the run over the whole would have read. */

@@ -3,6 +3,11 @@ import { lstat, readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 
+/** Name of an input in records, tables and messages: its path, or `<stdin>` for `-`. */
+export function sourceName(input: string): string {
+  return input === '-' ? '<stdin>' : input
+}
+
 /**
  * Device and inode of a file, behind all links and whatever its spelling; of `-`, what standard input was redirected from.
  * Undefined where there is no file.
