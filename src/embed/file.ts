@@ -2,7 +2,7 @@ import type { ModelName } from '../bundle/index.ts'
 import { FileRecord, RunFolder } from '../checkpoint/index.ts'
 import type { SequenceAlphabet } from '../fasta/index.ts'
 import { RunMonitor, RunStats } from '../monitor/index.ts'
-import { openBackbones, RecordReport, RunInputs } from '../predict/index.ts'
+import { filesInUse, openBackbones, RecordReport, RunInputs } from '../predict/index.ts'
 import { AtomicFile } from '../system/atomic.ts'
 import { limitedThreads } from '../system/cores.ts'
 import { FileLock } from '../system/file-lock.ts'
@@ -85,17 +85,6 @@ async function recognized(options: EmbedFileOptions, context: EmbedContext): Pro
   const name = alphabet === 'dna' ? 'DNA' : 'proteins'
   context.logger.info(`the first records of ${options.inputs[0]} are ${name}`)
   return alphabet
-}
-
-function filesInUse({ inputs, bundle, logFile, tritonAccess }: EmbedFileOptions) {
-  return [
-    ...inputs.map((path) => ['an input', path] as const),
-    ['the bundle', bundle === 'demo' ? undefined : bundle] as const,
-    ['the log file', logFile] as const,
-    ...[tritonAccess.ca, tritonAccess.cert, tritonAccess.key].map(
-      (path) => ['a file for TLS', path] as const,
-    ),
-  ]
 }
 
 /**

@@ -1,6 +1,7 @@
 import { basename, dirname, join, resolve, sep } from 'node:path'
 import type { FileRecord } from '../checkpoint/index.ts'
 import { STATES_FOLDER } from '../layout/index.ts'
+import type { InUse } from '../predict/index.ts'
 import { UsageError } from '../system/errors.ts'
 import { isThere, sameFile } from '../system/same-file.ts'
 
@@ -37,12 +38,9 @@ export function isMadeBy(paths: EmbedPaths): (path: string) => boolean {
 }
 
 /** @throws UsageError when a file that is read would be written to, under whatever name */
-export async function refuseInUse(
-  paths: EmbedPaths,
-  inUse: readonly (readonly [what: string, path: string | undefined])[],
-): Promise<void> {
+export async function refuseInUse(paths: EmbedPaths, inUse: readonly InUse[]): Promise<void> {
   for (const [what, path] of inUse) {
-    const found = path === undefined ? undefined : await sameFile([path], results(paths))
+    const found = await sameFile([path], results(paths))
     if (found === undefined) continue
     throw new UsageError(
       `${found.read} is ${what} and also ${found.written}, which this run would write. Nothing was changed`,

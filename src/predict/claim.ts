@@ -13,7 +13,10 @@ const SHOWN = 5
 export type InUse = readonly [what: string, path: string]
 
 /** Every file that a run reads, but for what a server of its own reads. */
-export function filesInUse(options: PredictOptions): InUse[] {
+export function filesInUse(
+  options: Pick<PredictOptions, 'inputs' | 'bundle' | 'logFile' | 'tritonAccess'> &
+    Partial<Pick<PredictOptions, 'mlp'>>,
+): InUse[] {
   const { inputs, bundle, mlp, logFile, tritonAccess } = options
   const { ca, cert, key } = tritonAccess
   const given = (what: string, path: string | undefined): InUse[] =>

@@ -3,7 +3,7 @@
 // The order in which a run works, by itself: for benchmarks and simulations.
 export { WINDOW_FRAMES } from '../batching/index.ts'
 // What the merger of runs has in common with a run.
-export { checkNames, type InUse, refuseFilesInUse } from './claim.ts'
+export { checkNames, filesInUse, type InUse, refuseFilesInUse } from './claim.ts'
 export { type ClassifierChoice, chooseClassifier } from './classifier.ts'
 export { derivedOf, describeRecords, resultsOptions } from './derived.ts'
 // What embeds windows of sequences, for those who want the embeddings alone.
