@@ -2,13 +2,12 @@ import type { ModelName } from '../bundle/index.ts'
 import { FileRecord, RunFolder } from '../checkpoint/index.ts'
 import type { SequenceAlphabet } from '../fasta/index.ts'
 import { RunMonitor, RunStats } from '../monitor/index.ts'
-import { filesInUse, openBackbones, RecordReport, RunInputs } from '../predict/index.ts'
+import { filesInUse, openBackbones, RecordReport, RunInputs, withModels } from '../predict/index.ts'
 import { AtomicFile } from '../system/atomic.ts'
 import { limitedThreads } from '../system/cores.ts'
 import { FileLock } from '../system/file-lock.ts'
 import { keepFiles } from '../system/kept-files.ts'
 import type { Logger } from '../system/logger.ts'
-import { settleWithin } from '../system/settle-within.ts'
 import { count } from '../text/numbers.ts'
 import { modelsFor } from './choice.ts'
 import { compute } from './compute.ts'
@@ -40,14 +39,12 @@ export async function embedFile(asked: EmbedFileOptions, context: EmbedContext):
   using _kept = keepFiles(record)
   await requireOwn(paths, record)
   const isNew = record.isEmpty
-  const lostServer = new AbortController()
-  const stops = [lock.signal, lostServer.signal, ...(context.signal === undefined ? [] : [context.signal])]
-  const signal = AbortSignal.any(stops)
-  const onLost = (error: unknown) => lostServer.abort(error)
-  const opened = await openBackbones(languageOptions(options, names), logger, onLost, signal)
-  const models = only(opened, names)
-  const units = unitOptions(options, names, models.manifest)
-  try {
+  const open = (onLost: (error: unknown) => void, signal: AbortSignal) =>
+    openBackbones(languageOptions(options, names), logger, onLost, signal)
+  return await withModels(open, [lock.signal, context.signal], async (computing) => {
+    const { signal } = computing
+    const models = only(computing.models, names)
+    const units = unitOptions(options, names, models.manifest)
     const inputs = await RunInputs.open(options.inputs, signal)
     const folder = await RunFolder.open({
       path: paths.state,
@@ -58,24 +55,19 @@ export async function embedFile(asked: EmbedFileOptions, context: EmbedContext):
       legacy: false,
       digestStreams: () => inputs.digestStreams(signal),
       record,
-      claim: async () => opened.backend.start(onLost),
+      claim: async () => computing.start(),
     })
     if (folder.status === 'finished') return finishedBefore(folder, paths, logger)
     const run = newRun({ options, units, names, paths, models, inputs, folder, logger, signal }, context)
     return await execute(run, await format()).catch(async (error) => {
-      if (isNew && opened.backend.hasFailed) await record.undo()
+      if (isNew && models.backend.hasFailed) await record.undo()
       else if (signal.aborted)
         logger.info(
           `what has been computed is kept in ${paths.state}: the same command${again(inputs)} continues from there`,
         )
       throw error
     })
-  } finally {
-    // A batch that takes minutes must not hold up a run that was stopped.
-    await settleWithin(Promise.resolve(opened[Symbol.asyncDispose]()), signal).catch((error) => {
-      if (!signal.aborted) throw error
-    })
-  }
+  })
 }
 
 const LOCK_WORDS = { holder: 'run', does: 'is writing this file', instead: 'name another output' }

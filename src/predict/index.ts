@@ -5,6 +5,7 @@ export { WINDOW_FRAMES } from '../batching/index.ts'
 // What the merger of runs has in common with a run.
 export { checkNames, filesInUse, type InUse, refuseFilesInUse } from './claim.ts'
 export { type ClassifierChoice, chooseClassifier } from './classifier.ts'
+export { withModels } from './computing.ts'
 export { derivedOf, describeRecords, resultsOptions } from './derived.ts'
 // What embeds windows of sequences, for those who want the embeddings alone.
 export { dispatcherWhenReady } from './dispatcher.ts'

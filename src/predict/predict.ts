@@ -7,10 +7,11 @@ import type { Detail } from '../system/error-codes.ts'
 import { type Logger, silent, WarningKeeper } from '../system/logger.ts'
 import type { LiveTerminal } from '../system/terminal.ts'
 import type { InUse } from './claim.ts'
-import { withModels } from './computing.ts'
+import { type OpenModels, withModels } from './computing.ts'
 import { newRun } from './context.ts'
 import { remakeDerived } from './derived.ts'
 import type { RunInputs } from './inputs.ts'
+import { openModels, type RunModels } from './models.ts'
 import { type PredictResult, reportCalls, reportCounts, resultCounts } from './result.ts'
 import { execute } from './run.ts'
 import { openState, takePlace } from './take-place.ts'
@@ -45,7 +46,8 @@ export async function predict(asked: PredictOptions, context: PredictContext): P
   if (options.metricsPort !== undefined) await requireMetricsPort(options.metricsPort)
   // Before the models are loaded, which may take minutes.
   await using place = await takePlace(options, context.inUse ?? [], logger)
-  return await withModels(options, logger, [place.lock.signal, context.signal], async (computing) => {
+  const open: OpenModels<RunModels> = (onLost, signal) => openModels(options, logger, onLost, signal)
+  return await withModels(open, [place.lock.signal, context.signal], async (computing) => {
     // Reading goes on while a server starts.
     if (!place.beginning.hasFinished) computing.start()
     const { inputs, folder } = await openState(place, computing, computing.signal)

@@ -17,7 +17,8 @@ import { isThere } from '../system/same-file.ts'
 import { WriteError } from '../system/system-error.ts'
 import { count } from '../text/numbers.ts'
 import { filesInUse, type InUse } from './claim.ts'
-import { type Computing, withModels } from './computing.ts'
+import { type Computing, type OpenModels, withModels } from './computing.ts'
+import { openModels, type RunModels } from './models.ts'
 import type { PredictContext } from './predict.ts'
 import { computeWindows } from './run.ts'
 import { type SampleOutcome, samplesTable } from './sample-outcome.ts'
@@ -66,7 +67,8 @@ export async function predictSamples(
   const inUse = [...(context.inUse ?? []), ...(await inputsBelow(paths.root, options))]
   const stop = new AbortController()
   const stops = [place.lock.signal, context.signal, stop.signal]
-  return await withModels(options, logger, stops, async (computing) => {
+  const open: OpenModels<RunModels> = (onLost, signal) => openModels(options, logger, onLost, signal)
+  return await withModels(open, stops, async (computing) => {
     const start: Start = { samples, options, paths, place, inUse, stop, computing, logger, context }
     const outcomes = await computeSamples(start)
     await place.lock.check()
