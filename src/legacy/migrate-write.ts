@@ -4,7 +4,7 @@ import { formatRecord } from '../fasta/index.ts'
 import { type OutputPaths, sharedFiles } from '../layout/index.ts'
 import { writeAtomically } from '../system/atomic.ts'
 import { DataError } from '../system/errors.ts'
-import { readFrameScores, type ScoredFrames, writeTables } from '../tables/index.ts'
+import { readFrameScores, type ScoredFrames, scoredFrames, writeTables } from '../tables/index.ts'
 import { type FeatureKind, type FeatureTable, writeFeatureFile } from '../torchfile/index.ts'
 import { stateOf } from './broad-run.ts'
 import type { PlannedFile, RunPlan } from './migrate-plan.ts'
@@ -125,10 +125,7 @@ async function writeTablesOf({ from, to }: PlannedFile, context: Context): Promi
   })
   const first = await rows.next()
   async function* parts(): AsyncGenerator<ScoredFrames> {
-    for (let next = first; !next.done; next = await rows.next()) {
-      const scores = next.value.flatMap(({ others, viral }) => [others, viral])
-      yield { ids: next.value.map(({ id }) => id), scores: Float32Array.from(scores) }
-    }
+    for (let next = first; !next.done; next = await rows.next()) yield scoredFrames(next.value)
   }
   const staged: OutputPaths = pathsOf({ ...run, root: context.staging }, paths.layout)
   const spill = join(context.staging, run.stem)

@@ -9,7 +9,7 @@ import { type PredictOptions, settings } from '../settings/index.ts'
 import { VirnucproError } from '../system/errors.ts'
 import type { Logger } from '../system/logger.ts'
 import { isThere } from '../system/same-file.ts'
-import { readFrameScores } from '../tables/index.ts'
+import { readFrameScores, scoredFrames } from '../tables/index.ts'
 import type { RunInputs } from './inputs.ts'
 import { LeftOut } from './left-out.ts'
 
@@ -81,9 +81,7 @@ export async function remakeDerived(run: FinishedRun): Promise<void> {
   await using results = await Results.begin(paths, structure, resultsOptions(run, run.stamp))
   for await (const frames of readFrameScores(paths.predictions, paths.layout)) {
     run.signal.throwIfAborted()
-    const scores = new Float32Array(2 * frames.length)
-    for (const [i, { others, viral }] of frames.entries()) scores.set([others, viral], 2 * i)
-    await results.add({ ids: frames.map(({ id }) => id), scores })
+    await results.add(scoredFrames(frames))
   }
   await folder.forgetDerived()
   await results.commit()

@@ -1,5 +1,5 @@
 import { DataError } from '../system/errors.ts'
-import { readFrameScores, type ScoredFrames } from '../tables/index.ts'
+import { readFrameScores, type ScoredFrames, scoredFrames } from '../tables/index.ts'
 import { inOrder } from './in-order.ts'
 import type { ShardRun } from './runs.ts'
 import type { Whole } from './whole.ts'
@@ -45,11 +45,7 @@ export class FrameOrder {
  */
 export async function* scoresOf({ stretches }: FrameOrder): AsyncGenerator<ScoredFrames> {
   const open = ({ paths }: ShardRun) => readFrameScores(paths.predictions, paths.layout)
-  for await (const { items } of inOrder(stretches, open, unfit)) {
-    const scores = new Float32Array(2 * items.length)
-    for (const [i, { others, viral }] of items.entries()) scores.set([others, viral], 2 * i)
-    yield { ids: items.map(({ id }) => id), scores }
-  }
+  for await (const { items } of inOrder(stretches, open, unfit)) yield scoredFrames(items)
 }
 
 /** The line of warning above the tables of demonstration models. */

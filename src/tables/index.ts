@@ -6,4 +6,4 @@ export { ConsensusBuilder } from './consensus.ts'
 export { isFrameLine, readFrameScores } from './frames.ts'
 // Spellings of scores, for other tools that write the same tables.
 export { formatFloat32, formatFloat64 } from './numbers.ts'
-export { type ScoredFrames, writeTables } from './write.ts'
+export { type ScoredFrames, scoredFrames, writeTables } from './write.ts'

@@ -1,6 +1,7 @@
 import type { FileName, OutputPaths } from '../layout/index.ts'
 import { AtomicFile } from '../system/atomic.ts'
 import { chunkTable } from './chunks.ts'
+import type { FrameScore } from './consensus.ts'
 import { frameTable, scoreFormat } from './frames.ts'
 import type { PrintedFrame, Table, TableContext, TableCounts, TableWriter } from './table.ts'
 
@@ -12,6 +13,13 @@ export interface ScoredFrames {
   ids: readonly string[]
   /** Row-major [n, 2] float32: softmax of the classes `others`, `virus`. */
   scores: Float32Array
+}
+
+/** Rows of a table of frames as they were computed: printed scores have all their digits. */
+export function scoredFrames(rows: readonly FrameScore[]): ScoredFrames {
+  const scores = new Float32Array(2 * rows.length)
+  for (const [i, { others, viral }] of rows.entries()) scores.set([others, viral], 2 * i)
+  return { ids: rows.map(({ id }) => id), scores }
 }
 
 export interface TableOptions extends Pick<TableContext, 'spillPath'> {
