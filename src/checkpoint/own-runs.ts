@@ -11,6 +11,8 @@ export interface OwnRun {
   status: 'unfinished' | 'finished' | 'unknown'
   /** As they were named; empty when its state cannot be read. */
   inputs: string[]
+  /** Undefined when it cannot be read. */
+  manifest: RunManifest | undefined
 }
 
 /** Runs of this program in a folder of results; their state lies in `.virnucpro/STEM`. */
@@ -27,6 +29,7 @@ export async function listOwnRuns(folder: string): Promise<OwnRun[]> {
       stem,
       status: known?.status ?? 'unknown',
       inputs: known?.inputs.map(({ path }) => path) ?? [],
+      manifest: known,
     })
   }
   return runs.sort((a, b) => (a.stem < b.stem ? -1 : 1))

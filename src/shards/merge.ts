@@ -71,8 +71,7 @@ export interface MergeResult {
 export async function mergeRuns(options: MergeOptions, context: MergeContext): Promise<MergeResult> {
   const { signal } = context
   const logger = new WarningKeeper(context.logger)
-  const found = await findRuns(options.folders)
-  const { runs, whole } = await wholeOf(found, options.manifest)
+  const { runs, whole } = await wholeOf(options)
   await requireAlike(runs, signal)
   const run = await optionsOf(runs, whole, options)
   const paths = outputPaths({ ...run, input: run.inputs[0] ?? '-' })
@@ -96,13 +95,16 @@ export async function mergeRuns(options: MergeOptions, context: MergeContext): P
   return { paths, alreadyMerged: false }
 }
 
-async function wholeOf(
-  found: readonly ShardRun[],
-  manifest: string | undefined,
-): Promise<{ runs: readonly ShardRun[]; whole: Whole }> {
-  if (manifest === undefined) return { runs: found, whole: wholeOfInputs(found) }
+async function wholeOf({
+  folders,
+  manifest,
+}: MergeOptions): Promise<{ runs: readonly ShardRun[]; whole: Whole }> {
+  if (manifest === undefined) {
+    const runs = await findRuns(folders)
+    return { runs, whole: wholeOfInputs(runs) }
+  }
   const list = await readShards(manifest)
-  const runOf = matchRuns(found, list.shards)
+  const runOf = matchRuns(await findRuns(folders, list.shards), list.shards)
   const whole = wholeOfShards(list, ({ shard }: Segment) => runOf.get(shard) as ShardRun)
   return { runs: [...new Set(runOf.values())], whole }
 }

@@ -17,13 +17,14 @@ export interface ShardRun {
 }
 
 /**
- * The runs in some folders, all of which must have finished, in the order of the folders and of their names.
+ * The runs in some folders, all of which must have finished, in the order of the folders and of their names. Embeddings are
+ * passed over, and with a list of shards also an earlier merger of them, finished or not: it may lie among the runs.
  * @throws NoInputError for a folder without a run; DataError naming all runs that are not finished
  */
-export async function findRuns(folders: readonly string[]): Promise<ShardRun[]> {
+export async function findRuns(folders: readonly string[], shards?: Shards): Promise<ShardRun[]> {
   const found: (ShardRun | { problem: string })[] = []
   for (const folder of new Set(folders)) {
-    const own = await placesOfRuns(folder)
+    const own = await placesOfRuns(folder, shards)
     if (own.length === 0)
       throw new NoInputError(`${folder} holds no run: expected the output folder of one, or folders of runs`)
     for (const { place, stem, isOneOfSome } of own) found.push(await openRun(place, stem, isOneOfSome))
@@ -34,15 +35,26 @@ export async function findRuns(folders: readonly string[]): Promise<ShardRun[]> 
 }
 
 /** The runs in a folder; where there are none, those in the folders below it, as one run over many samples leaves them. */
-async function placesOfRuns(folder: string) {
+async function placesOfRuns(folder: string, shards: Shards | undefined) {
   const runsIn = async (place: string) => {
-    const runs = await listOwnRuns(place)
+    const runs = (await listOwnRuns(place)).filter(({ manifest }) => !isOfAnotherKind(manifest, shards))
     return runs.map(({ stem }) => ({ place, stem, isOneOfSome: runs.length > 1 }))
   }
   const own = await runsIn(folder)
   if (own.length > 0) return own
   const names = (await readdir(folder)).sort()
   return (await Promise.all(names.map((name) => runsIn(join(folder, name))))).flat()
+}
+
+function isOfAnotherKind(manifest: RunManifest | undefined, shards: Shards | undefined): boolean {
+  if (manifest === undefined) return false
+  if (manifest.settings.embeddings !== undefined) return true
+  const digests = (inputs: RunManifest['inputs']) => inputs.map(({ sha256 }) => sha256).join()
+  return (
+    shards !== undefined &&
+    manifest.merged !== undefined &&
+    digests(manifest.inputs) === digests(shards.inputs)
+  )
 }
 
 async function openRun(

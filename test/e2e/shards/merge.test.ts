@@ -176,6 +176,19 @@ describe('a merger', () => {
     expect(files('merged')).toEqual(files('whole'))
   })
 
+  test('may lie among its runs, with embeddings beside them', async () => {
+    await cp(folder.join('runs'), folder.join('all'), { recursive: true })
+    const [first = ''] = runs()
+    const shard = `shards/${first.slice(5)}.fasta`
+    const rest = '--bundle demo --device cpu -e 100 --no-progress'.split(' ')
+    for (const place of ['all', first.replace('runs', 'all')])
+      await succeed('embed', shard, '-o', join(place, 'frames.npz'), ...rest)
+    await succeed(...merge('all', '-o', 'all'))
+    expect(await succeed(...merge('all', '-o', 'all'))).toContain('merged before')
+    const all = files('all')
+    for (const [name, text] of files('whole')) expect(all.get(name), name).toBe(text)
+  })
+
   test('names the shard that is missing', async () => {
     const [, ...rest] = runs()
     const { code, stderr } = await fail(...merge(...rest, '-o', 'nothing'))
