@@ -12,7 +12,7 @@ workflow VIRNUCPRO {
     VIRNUCPRO_SHARD(ch_sequences, val_shards)
 
     ch_shards = VIRNUCPRO_SHARD.out.fasta
-        .flatMap { meta, fasta -> [fasta].flatten().collect { file -> [meta + [shard: file.simpleName], file] } }
+        .flatMap { meta, fasta -> [fasta].flatten().collect { file -> [meta + [shard: file.name - '.fasta.gz'], file] } }
 
     VIRNUCPRO_PREDICT(ch_shards, ch_bundle)
 

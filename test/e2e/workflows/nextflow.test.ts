@@ -60,9 +60,11 @@ test.skipIf(!hasEngines)(
   },
 )
 
-test.skipIf(!hasEngines)('a stub run makes every output', async () => {
-  await engineSucceeds(...nextflow('--outdir', 'stub', '--shards', '2', '-stub', '-profile', 'gpu'))
-  expect(readdirSync(folder.join('stub/s1/s1_results')).sort()).toEqual([
+test.skipIf(!hasEngines)('a stub run makes every output, for a sample with dots in its name', async () => {
+  writeFileSync(folder.join('dots.csv'), `sample,fastq_1\nSRR1.v2,${READS[0]}\n`)
+  const words = ['--input', 'dots.csv', '--outdir', 'stub', '--shards', '2', '-stub', '-profile', 'gpu']
+  await engineSucceeds(...nextflow(...words))
+  expect(readdirSync(folder.join('stub/SRR1.v2/SRR1.v2_results')).sort()).toEqual([
     'chunks.tsv',
     'contigs.tsv',
     'viral.fasta.gz',
