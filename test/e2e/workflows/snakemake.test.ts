@@ -43,6 +43,19 @@ test.skipIf(!hasEngines)(
   },
 )
 
+test.skipIf(!hasEngines)('an input and options that have changed are computed', async () => {
+  const changed = (...words: string[]) =>
+    snakemake('--cores', '2', '--config', 'shards=2', 'outdir=changed', ...words)
+  await engineSucceeds(...changed())
+  writeFileSync(folder.join('contigs.fa'), `>new\n${lettersFrom(8)(400, 'ACGg')}\n`, { flag: 'a' })
+  await engineSucceeds(...changed())
+  const options = `${COMPUTE.join(' ')} --min-length 300`
+  await engineSucceeds(...changed(`predict_options=${options}`))
+  const words = ['predict', 'contigs.fa', '-o', 'whole-changed', '--prefix', 's1', ...options.split(' ')]
+  expect(await virnucpro(words, folder.path)).toMatchObject({ code: 0 })
+  expect(filesOfWhole(folder.join('changed/s1'))).toEqual(filesOfWhole(folder.join('whole-changed')))
+})
+
 test.skipIf(!hasEngines).each(['slurm', 'kubernetes'])(
   'the profile for %s asks for a GPU for each shard',
   async (profile) => {
