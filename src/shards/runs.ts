@@ -4,8 +4,9 @@ import { listOwnRuns, manifestDifferences, type RunManifest, readManifest } from
 import { type LayoutName, type OutputPaths, runPaths, STATES_FOLDER } from '../layout/index.ts'
 import { DataError, NoInputError } from '../system/errors.ts'
 import { isThere } from '../system/same-file.ts'
-import { sha256File } from '../system/sha256.ts'
+
 import { count } from '../text/numbers.ts'
+import { digestIfThere } from './digest.ts'
 import type { Shard, Shards } from './manifest.ts'
 
 /** A finished run over a shard, or over an input of its own. */
@@ -161,7 +162,7 @@ async function requireWhole({ name, paths, manifest }: ShardRun, signal?: AbortS
   if (manifest.derived === undefined)
     throw new DataError(`${name} has no contigs and chunks: give its command once more, and it makes them`)
   const expected = manifest.tables?.['prediction_results.txt']
-  const found = await sha256File(paths.predictions, signal).catch(() => undefined)
+  const found = await digestIfThere(paths.predictions, signal)
   if (found === expected) return
   throw new DataError(
     `${paths.predictions} is ${found === undefined ? 'missing' : 'not as the run wrote it'}: ` +

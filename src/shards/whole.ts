@@ -4,7 +4,7 @@ import { type InvalidRecord, type ReadOptions, readSequences, type SequenceRecor
 import { DataError } from '../system/errors.ts'
 import { linesOf } from '../system/lines.ts'
 import { sourceName } from '../system/same-file.ts'
-import { sha256File } from '../system/sha256.ts'
+import { digestIfThere } from './digest.ts'
 import { inOrder } from './in-order.ts'
 import { type Segment, type Shards, segmentsOf } from './manifest.ts'
 import type { ShardRun } from './runs.ts'
@@ -68,7 +68,7 @@ async function* readShardFiles(
 ): AsyncGenerator<SequenceRecord[]> {
   const { statistics, onInvalidRecord, signal, tempDir } = options
   for (const { file, sha256 } of [faults, ...shards]) {
-    const found = await sha256File(join(folder, file), signal).catch(() => undefined)
+    const found = await digestIfThere(join(folder, file), signal)
     if (found === sha256) continue
     const what = found === undefined ? 'is missing' : 'was changed since it was made'
     throw new DataError(`${join(folder, file)} ${what}: shard the input again. Nothing was merged`)

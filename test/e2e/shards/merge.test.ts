@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
-import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { cp } from 'node:fs/promises'
 import { join } from 'node:path'
 import { temporaryFolder } from '../../../scripts/support/temporary.ts'
@@ -237,6 +237,10 @@ describe('a merger', () => {
     const changed = await fail(...merge('changed', ...rest, '-o', 'nothing'))
     expect(changed).toMatchObject({ code: 65 })
     expect(changed.stderr).toContain(`${table} is not as the run wrote it`)
+    rmSync(folder.join(table))
+    mkdirSync(folder.join(table))
+    const unreadable = await fail(...merge('changed', ...rest, '-o', 'nothing'))
+    expect(unreadable.stderr).toContain(`cannot read ${table}`)
     expect(existsSync(folder.join('nothing'))).toBe(false)
   })
 
