@@ -6,6 +6,7 @@ import type { VirnucproError } from '../system/errors.ts'
 import { linesOf } from '../system/lines.ts'
 import { printable } from '../system/printable.ts'
 import { isThere } from '../system/same-file.ts'
+import { count } from '../text/numbers.ts'
 import type { ResultCounts } from './result.ts'
 
 /** What became of a sample. */
@@ -39,7 +40,8 @@ export function samplesTable(outcomes: readonly SampleOutcome[], root: string): 
 
 function cellsOf(outcome: SampleOutcome, root: string): (string | number | undefined)[] {
   const { name, inputs, status, error, counts, calls, failedParts, paths } = outcome
-  const reason = error?.lines.join('; ') ?? (failedParts > 0 ? `${failedParts} parts failed` : undefined)
+  const reason =
+    error?.lines.join('; ') ?? (failedParts > 0 ? `${count(failedParts, 'part')} failed` : undefined)
   const contigs = counts && paths && relative(root, paths.contigs).split(sep).join('/')
   return [
     name,
