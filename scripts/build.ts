@@ -102,7 +102,9 @@ async function addRuntime(folder: string): Promise<void> {
     await mkdir(dirname(join(folder, path)), { recursive: true })
     await copyFile(join(from, path), join(folder, path), constants.COPYFILE_FICLONE)
   }
-  await copyFile(join(root, 'packaging/licences/onnxruntime.txt'), join(folder, 'LICENSE'))
+  const licences = join(root, 'packaging/licences')
+  await copyFile(join(licences, 'onnxruntime.txt'), join(folder, 'LICENSE'))
+  await copyFile(join(licences, 'onnxruntime-third-party.txt'), join(folder, 'ThirdPartyNotices.txt'))
   await writeFile(
     join(folder, 'package.json'),
     json({ name, version, license, repository, type: 'commonjs' }),
