@@ -1,5 +1,5 @@
 #!/usr/bin/env nextflow
-// The subworkflow on the samples of a sheet: docs/clusters.md.
+// The subworkflow on the samples of a sheet: docs/how-to/clusters.md.
 //   nextflow run nextflow/main.nf --input samples.csv --outdir results --shards 8
 
 nextflow.preview.topic = true

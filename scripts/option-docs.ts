@@ -1,11 +1,11 @@
 /**
- * Writes the tables of options into docs/cli.md and docs/configuration.md, that of findings into docs/doctor.md and that of retries into
- * docs/exit-codes.md, between `<!-- options: WHAT -->` and `<!-- end -->`, from the tables that the program itself reads; and from the same the pages of the
+ * Writes the tables of options into cli.md and configuration.md in docs/reference, that of findings into doctor.md and that of retries into
+ * exit-codes.md, between `<!-- options: WHAT -->` and `<!-- end -->`, from the tables that the program itself reads; and from the same the pages of the
  * manual, in man/.
  * Usage: bun scripts/option-docs.ts [--check]
  */
 import { readdir } from 'node:fs/promises'
-import { resolve } from 'node:path'
+import { posix, resolve } from 'node:path'
 import { commonOptions } from '../src/cli/command.ts'
 import { COMMANDS, loadCommand, overview } from '../src/cli/commands.ts'
 import { defaultOf, groupsOf } from '../src/cli/help.ts'
@@ -26,23 +26,26 @@ import { manPages } from './support/man-pages.ts'
 
 const isCheck = process.argv.includes('--check')
 let stale = false
+const folder = 'reference'
 for (const page of ['cli.md', 'configuration.md', 'doctor.md', 'exit-codes.md']) {
-  const file = Bun.file(resolve(import.meta.dir, '../docs', page))
+  const file = Bun.file(resolve(import.meta.dir, '../docs', folder, page))
   const before = await file.text()
   const parts = before.split(/(?<=<!-- options: .+ -->\n)[\s\S]*?(?=<!-- end -->)/)
   const texts = await Promise.all(
     parts.slice(0, -1).map((part) => contentOf(/<!-- options: (.+) -->\n$/.exec(part)?.[1] ?? '')),
   )
-  const after = parts.map((part, at) => part + (texts[at] ?? '')).join('')
+  const after = parts.map((part, at) => part + linkedFrom(folder, texts[at] ?? '')).join('')
   if (after === before) continue
   stale = true
   if (!isCheck) await file.write(after)
   console.log(
-    `docs/${page}: ${isCheck ? 'not what the tables of options say; run bun scripts/option-docs.ts' : 'written'}`,
+    `docs/${folder}/${page}: ${isCheck ? 'not what the tables of options say; run bun scripts/option-docs.ts' : 'written'}`,
   )
 }
 const manual = resolve(import.meta.dir, '../man')
-const pages = await manPages(await Bun.file(resolve(import.meta.dir, '../docs/exit-codes.md')).text())
+const pages = await manPages(
+  await Bun.file(resolve(import.meta.dir, '../docs/reference/exit-codes.md')).text(),
+)
 const known = await readdir(manual).catch((): string[] => [])
 for (const name of new Set([...known, ...pages.keys()])) {
   const file = Bun.file(resolve(manual, name))
@@ -184,6 +187,14 @@ process {
 }
 \`\`\`
 `
+}
+
+/** The tables name pages from docs/ on; a page needs the way from its own folder. */
+function linkedFrom(folder: string, markdown: string): string {
+  return markdown.replace(
+    /\]\(([\w-]+\/[\w-]+\.md)/g,
+    (_, page: string) => `](${posix.relative(folder, page)}`,
+  )
 }
 
 /** A command as such, and words as they are. */

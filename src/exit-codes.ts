@@ -1,5 +1,5 @@
 /**
- * Exit codes of the command line, documented in docs/exit-codes.md. From 64 on they are those of BSD's sysexits.h, from
+ * Exit codes of the command line, documented in docs/reference/exit-codes.md. From 64 on they are those of BSD's sysexits.h, from
  * 128 on 128 plus the number of the signal. Source of 2 and 3: Broad's fork.
  */
 export const ExitCode = {
@@ -35,7 +35,7 @@ interface RetryAdvice {
   readonly because: string
 }
 
-/** What a workflow engine does best after each code; docs/exit-codes.md has it as a table. */
+/** What a workflow engine does best after each code; docs/reference/exit-codes.md has it as a table. */
 export const RETRY: Readonly<Record<keyof typeof ExitCode, RetryAdvice>> = {
   ok: { retry: false, because: 'nothing is left to do' },
   failure: { retry: false, because: 'the same check finds the same fault, and a defect stays one' },

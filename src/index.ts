@@ -61,7 +61,7 @@ export type {
  * Predicts which sequences of some files are viral, as `virnucpro predict` does: memory does not grow with the input, and
  * the same call continues a run that was interrupted.
  *
- * @param request - `inputs`, and whatever is not to be as it is by default; docs/configuration.md has the table. Neither
+ * @param request - `inputs`, and whatever is not to be as it is by default; docs/reference/configuration.md has the table. Neither
  *   environment nor configuration file is read.
  * @param context - a logger, a signal that stops the run, a listener for its progress
  * @throws VirnucproError with a message for the user; the output folder then holds a state that can be continued
@@ -127,7 +127,7 @@ export async function openBundle(folder: string): Promise<Bundle> {
  * Embeds proteins with ESM-2 or DNA with DNABERT-S: an embedding for each sequence, in their order. Sequences are taken from the
  * source as they are needed, some windows ahead; memory does not grow with their number. Leaving the loop ends the work.
  *
- * The embedding of ESM-2 is the mean over the residues, that of DNABERT-S over all tokens; docs/embeddings.md has both.
+ * The embedding of ESM-2 is the mean over the residues, that of DNABERT-S over all tokens; docs/how-to/embeddings.md has both.
  *
  * @throws UsageError for options that do not go together; DataError for a sequence that cannot be embedded, with the code
  *   `too-long` where it is longer than `maxLength`; VirnucproError with the code `sequence-refused` where the model fails on one; the

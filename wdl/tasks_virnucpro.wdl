@@ -1,6 +1,6 @@
 version 1.0
 
-# The inputs and outputs are those of classify_virnucpro in the Broad Institute's viral-pipelines, and more: docs/clusters.md.
+# The inputs and outputs are those of classify_virnucpro in the Broad Institute's viral-pipelines, and more: docs/how-to/clusters.md.
 task classify_virnucpro {
   meta {
     description: "Calls reads or contigs viral or not with VirNucPro."

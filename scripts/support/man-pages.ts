@@ -6,7 +6,7 @@ import { isOn, longNames, type Option } from '../../src/settings/index.ts'
 
 // Pages of the manual in the macros of man(7), from the tables that the help is made of.
 
-/** The pages by their names, `virnucpro.1` and one for each command. `exitCodes` is the text of docs/exit-codes.md. */
+/** The pages by their names, `virnucpro.1` and one for each command. `exitCodes` is the text of docs/reference/exit-codes.md. */
 export async function manPages(exitCodes: string): Promise<Map<string, string>> {
   const pages = new Map([['virnucpro.1', mainPage(exitCodes)]])
   for (const name of Object.keys(COMMANDS))

@@ -28,7 +28,7 @@ const named = v.pipe(
 /** `--mlp`, of every command that makes or changes a bundle. */
 export const mlpOption = option(
   { hint: '[LENGTH=]FILE', schema: v.array(named) },
-  'classifier: `300_model.pth`, `500_model.pth` or your own, with the [chunk length](models.md#chunk-length) it was made for (`500=FILE`); repeat it for several',
+  'classifier: `300_model.pth`, `500_model.pth` or your own, with the [chunk length](reference/models.md#chunk-length) it was made for (`500=FILE`); repeat it for several',
   { many: true, brief: 'classifier, with its chunk length; repeat it for several' },
 )
 

@@ -134,9 +134,9 @@ export function defaultOf({ otherwise, default: value }: Option): string {
   return typeof value === 'string' ? `\`${value}\`` : String(value)
 }
 
-/** Markdown without its marks; "see [input](input.md)" names the page. */
+/** Markdown without its marks; "see [input](reference/input.md)" names the page. */
 export function plain(markdown: string): string {
-  const pages = markdown.replace(/see \[[^\]]*\]\(([\w.]+)[^)]*\)/g, 'see docs/$1')
+  const pages = markdown.replace(/see \[[^\]]*\]\(([\w./-]+)[^)]*\)/g, 'see docs/$1')
   return pages.replace(/\[([^[\]]*)\]\([^)]*\)/g, '$1').replaceAll('`', '')
 }
 

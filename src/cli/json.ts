@@ -2,10 +2,12 @@ import { flag, section } from '../settings/index.ts'
 import { printableJson } from '../system/printable.ts'
 
 /** The option of every command whose facts a program may read. */
-export const jsonOutput = section('Output', { json: flag('print JSON, for [programs](cli.md#for-programs)') })
+export const jsonOutput = section('Output', {
+  json: flag('print JSON, for [programs](reference/cli.md#for-programs)'),
+})
 
 /**
- * What a program reads: one object that says what it is. Within a version of a form nothing is renamed or left out; docs/cli.md
+ * What a program reads: one object that says what it is. Within a version of a form nothing is renamed or left out; docs/reference/cli.md
  * describes the forms.
  */
 export function jsonText(form: string, facts: object): string {

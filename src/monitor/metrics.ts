@@ -6,7 +6,7 @@ import { parseJson } from '../system/json.ts'
 import { unlessMissing } from '../system/system-error.ts'
 import { STAGES } from './run-stats.ts'
 
-/** Version of the lines in `metrics.jsonl`; documented in docs/monitoring.md. */
+/** Version of the lines in `metrics.jsonl`; documented in docs/reference/monitoring.md. */
 export const METRICS_VERSION = 1
 
 const count = v.pipe(v.number(), v.integer(), v.minValue(0))

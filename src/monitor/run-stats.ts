@@ -12,7 +12,7 @@ export const STAGES: ReadonlyMap<StageName, string> = new Map<StageName, string>
 ])
 export type StageName = 'reading' | ModelName | 'classifier' | 'checkpoint' | 'tables'
 
-/** What is counted of each input; docs/report.md says what each is. */
+/** What is counted of each input; docs/reference/report.md says what each is. */
 export const INPUT_COUNTS = [
   'records',
   'filteredRecords',

@@ -70,7 +70,7 @@ function turnOffTelemetry(): void {
  * its weights inside.
  *
  * The arena is on: without it the large tensors of every operator are returned to the system and their pages are
- * fetched and cleared again, which cost a tenth of the speed or more (docs/performance.md). Batches have a bounded number of
+ * fetched and cleared again, which cost a tenth of the speed or more (docs/reference/performance.md). Batches have a bounded number of
  * tokens, so that it stops growing early. Memory patterns help only when all shapes are equal.
  */
 export async function openSession(

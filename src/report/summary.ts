@@ -46,7 +46,7 @@ const ServerSchema = v.object({
 
 const StageSchema = v.object({ name: v.string(), start: amount, end: amount, busySeconds: amount })
 
-/** `summary.json`; every field is described in docs/report.md. */
+/** `summary.json`; every field is described in docs/reference/report.md. */
 const SummarySchema = v.object({
   format: v.literal(SUMMARY_FORMAT),
   version: v.literal(SUMMARY_VERSION),

@@ -1,7 +1,7 @@
 import { settings } from '../settings/index.ts'
 import { UsageError } from '../system/errors.ts'
 
-/** How records are called from their chunks; docs/results.md says where the numbers come from. */
+/** How records are called from their chunks; docs/reference/results.md says where the numbers come from. */
 export interface CallRule {
   /** `weighted`: by the weighted difference; `majority`: by most of the chunks; `any`: by a single viral one. */
   call: 'weighted' | 'majority' | 'any'

@@ -13,7 +13,7 @@ type FromTable = { [Name in keyof typeof settings as NameOf<Name, (typeof settin
 
 /**
  * What one `predict` run is asked to do: every value validated, every default filled in. The fields are those of the
- * table of settings, where each is described (docs/configuration.md has the table); some have a name of their own.
+ * table of settings, where each is described (docs/reference/configuration.md has the table); some have a name of their own.
  * The command line, environment and configuration file all end in this one type; the pipeline reads nothing else.
  */
 export interface PredictOptions extends FromTable {

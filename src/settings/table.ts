@@ -28,17 +28,20 @@ const share = numberFrom('N', 0, 1)
 const fileSettings = section('Input and output', {
   input: option(
     paths,
-    'input file, in addition to those named without an option; repeat it for several; `-` is standard input; see [what can be an input](input.md)',
+    'input file, in addition to those named without an option; repeat it for several; `-` is standard input; see [what can be an input](reference/input.md)',
     { many: true, library: 'inputs' },
   ),
   sampleSheet: option(
     text('FILE'),
-    'CSV with `sample,fastq_1,fastq_2` or `sample,fasta`, as nf-core has it: [several samples in one go](samples.md), each with a folder in `--output-dir`',
+    'CSV with `sample,fastq_1,fastq_2` or `sample,fasta`, as nf-core has it: [several samples in one go](how-to/samples.md), each with a folder in `--output-dir`',
     { brief: 'CSV of several samples, each with its own folder', library: false },
   ),
-  perInput: flag('make each input [a sample of its own](samples.md), with a folder in `--output-dir`', {
-    library: false,
-  }),
+  perInput: flag(
+    'make each input [a sample of its own](how-to/samples.md), with a folder in `--output-dir`',
+    {
+      library: false,
+    },
+  ),
   outputDir: option(text('DIR'), 'folder of the results', {
     short: 'o',
     otherwise: 'INPUT_predictions; beside the input for FILE LENGTH MODEL',
@@ -56,12 +59,12 @@ const fileSettings = section('Input and output', {
   keepIntermediate: flag('keep the part files and the `.pt` intermediates', { short: 'k' }),
   onInvalid: option(
     oneOf('auto', 'skip', 'fail'),
-    'what to do with records that [cannot be read or are unusual](input.md#what-is-invalid-or-unusual)',
+    'what to do with records that [cannot be read or are unusual](reference/input.md#what-is-invalid-or-unusual)',
     { default: 'auto' },
   ),
   duplicateIds: option(
     oneOf('fail', 'suffix', 'skip'),
-    'what to do with an [id that was seen before](input.md#mates-and-duplicate-ids); `suffix` makes it `_2`, `_3` and so on',
+    'what to do with an [id that was seen before](reference/input.md#mates-and-duplicate-ids); `suffix` makes it `_2`, `_3` and so on',
     { otherwise: '`fail`; `skip` with `--on-invalid skip`' },
   ),
   allowEmpty: flag(
@@ -69,7 +72,7 @@ const fileSettings = section('Input and output', {
   ),
   minLength: option(
     wholeNumber('N', 0),
-    'leave shorter records out, in bases; [filtered](input.md#filters) records keep a row in `contigs.tsv`',
+    'leave shorter records out, in bases; [filtered](reference/input.md#filters) records keep a row in `contigs.tsv`',
     { default: 0 },
   ),
   maxAmbiguous: option(
@@ -77,13 +80,13 @@ const fileSettings = section('Input and output', {
     'leave out records with a larger share of letters other than A, C, G, T and U, from 0 to 1: 0.1 for a tenth',
     { default: 1 },
   ),
-  report: flag('write the [report](report.md) of the run', { default: true }),
+  report: flag('write the [report](reference/report.md) of the run', { default: true }),
 })
 
 const modelSettings = section('Models', {
   bundle: option(
     text('BUNDLE'),
-    'models: a bundle of [the home](models.md#the-home) by its name, a folder made by `virnucpro models import`, or `demo`, a tiny bundle for trying the tool, whose calls mean nothing',
+    'models: a bundle of [the home](reference/models.md#the-home) by its name, a folder made by `virnucpro models import`, or `demo`, a tiny bundle for trying the tool, whose calls mean nothing',
     {
       brief: 'models: the name of a bundle, or its folder',
       otherwise: 'the default bundle of the home',
@@ -105,7 +108,7 @@ const modelSettings = section('Models', {
     otherwise: '300 with `--model-type 300`, else 500',
   }),
   anyLength: flag(
-    'compute chunks of another length than [the classifier was made for](models.md#chunk-length), with a warning; without it that is an error',
+    'compute chunks of another length than [the classifier was made for](reference/models.md#chunk-length), with a warning; without it that is an error',
   ),
 })
 
@@ -113,7 +116,7 @@ const modelSettings = section('Models', {
 const serverSettings = {
   backend: option(
     oneOf('auto', 'onnx', 'triton'),
-    'the embedded ONNX Runtime, or an inference server; `auto` takes [the first one available](serving.md#what-computes-a-run)',
+    'the embedded ONNX Runtime, or an inference server; `auto` takes [the first one available](how-to/serving.md#what-computes-a-run)',
     { default: 'auto' },
   ),
   triton: option(
@@ -126,11 +129,11 @@ const serverSettings = {
   ),
   serverTimeout: option(
     wholeNumber('SECONDS', 1),
-    'give up when no server has [finished a batch](serving.md#servers-that-do-not-answer) for this long while work is waiting; the run can be continued',
+    'give up when no server has [finished a batch](how-to/serving.md#servers-that-do-not-answer) for this long while work is waiting; the run can be continued',
     { default: 300 },
   ),
   trustServer: flag(
-    'use servers that [do not say which model they host](serving.md#which-model-a-server-hosts)',
+    'use servers that [do not say which model they host](how-to/serving.md#which-model-a-server-hosts)',
   ),
   tritonCa: option(text('FILE'), 'certificate of the authority behind `grpcs://` servers', {
     otherwise: "the system's",
@@ -149,7 +152,7 @@ const computeSettings = section('Where and how to compute', {
   ...serverSettings,
   repository: option(
     text('DIR'),
-    'model repository for a server that is started for this run, in place of what `virnucpro setup` has made; see [serving](serving.md#what-computes-a-run)',
+    'model repository for a server that is started for this run, in place of what `virnucpro setup` has made; see [serving](how-to/serving.md#what-computes-a-run)',
   ),
   serverBin: option(text('PATH'), 'program of that server', {
     otherwise: '`tritonserver` of PATH or of `/opt/tritonserver/bin`',
@@ -161,7 +164,7 @@ const computeSettings = section('Where and how to compute', {
   ),
   keepServer: option(
     duration,
-    '[keep the server](serving.md#keeping-a-server) that this run starts for later runs, until nobody has used it for this time: 90s, 15m, 2h',
+    '[keep the server](how-to/serving.md#keeping-a-server) that this run starts for later runs, until nobody has used it for this time: 90s, 15m, 2h',
     { otherwise: 'it ends with the run' },
   ),
   device: option(
@@ -206,7 +209,7 @@ const computeSettings = section('Where and how to compute', {
 const callSettings = section('Calls of contigs', {
   call: option(
     oneOf('weighted', 'majority', 'any'),
-    'how [a contig is called](results.md#the-call-of-a-contig) from its chunks: by the weighted difference of their scores, by most of them, or viral by a single one',
+    'how [a contig is called](reference/results.md#the-call-of-a-contig) from its chunks: by the weighted difference of their scores, by most of them, or viral by a single one',
     { default: 'weighted' },
   ),
   callDelta: option(
@@ -230,7 +233,7 @@ const callSettings = section('Calls of contigs', {
   ),
   viralGap: option(
     wholeNumber('N', 0),
-    'chunks that are not viral which [a viral stretch](results.md#viral-stretches) bridges',
+    'chunks that are not viral which [a viral stretch](reference/results.md#viral-stretches) bridges',
     { default: 1 },
   ),
   minScore: option(
@@ -243,7 +246,7 @@ const callSettings = section('Calls of contigs', {
 const resumeSettings = section('Starting again', {
   resume: flag('continue an interrupted run in the same output folder', { default: false }),
   force: flag(
-    'start over: replace what earlier runs under this name have recorded as their own, see [resuming](resuming.md#your-files); nothing else is ever replaced',
+    'start over: replace what earlier runs under this name have recorded as their own, see [resuming](how-to/resuming.md#your-files); nothing else is ever replaced',
     { short: 'f', brief: 'start over, and replace what earlier runs have made' },
   ),
 })
@@ -270,7 +273,7 @@ const monitorSettings = section('Watching a run', {
 const commonSettings = section('Options of every command', {
   logFile: option(
     text('FILE'),
-    'append every log line to FILE, with the time, and [more](monitoring.md#in-the-log-file) than a terminal shows; `--quiet` does not shorten it',
+    'append every log line to FILE, with the time, and [more](reference/monitoring.md#in-the-log-file) than a terminal shows; `--quiet` does not shorten it',
     {
       short: 'l',
     },

@@ -1,4 +1,4 @@
-/** What an error means to whoever called; the command line has an exit code for each (docs/exit-codes.md). */
+/** What an error means to whoever called; the command line has an exit code for each (docs/reference/exit-codes.md). */
 export type ErrorKind =
   | 'failure'
   | 'usage'

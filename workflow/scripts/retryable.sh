@@ -1,5 +1,5 @@
 #!/bin/sh
-# Snakemake retries whatever the exit code is. Where a retry cannot help (docs/exit-codes.md), later attempts end at once.
+# Snakemake retries whatever the exit code is. Where a retry cannot help (docs/reference/exit-codes.md), later attempts end at once.
 # Usage: retryable.sh ATTEMPT NOTE COMMAND [WORD …]
 attempt=$1 note=$2
 shift 2

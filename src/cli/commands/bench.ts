@@ -16,7 +16,7 @@ export default command({
   ],
   notes: [
     'The benches are in the source code, not in the installed package: run this from a checkout.',
-    'The others are compared where a Python has them: see bench/baseline/setup.sh and docs/performance.md.',
+    'The others are compared where a Python has them: see bench/baseline/setup.sh and docs/reference/performance.md.',
   ],
   options: section('What to measure', {
     quick: flag('a little of each in half a minute, to show that everything runs; the figures mean nothing'),

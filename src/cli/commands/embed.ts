@@ -48,7 +48,7 @@ export default command({
     ...section('What to embed', {
       of: option(
         oneOf(...EMBED_KINDS),
-        'open frames and chunks as `predict` cuts them, or [whole records](embeddings.md#whole-records)',
+        'open frames and chunks as `predict` cuts them, or [whole records](how-to/embeddings.md#whole-records)',
         { default: 'frames' },
       ),
       model: option(oneOf('dnabert_s', 'esm2', 'both'), 'what embeds them', {
@@ -107,7 +107,7 @@ export default command({
     ),
     minLength: {
       ...settings.minLength,
-      help: 'leave shorter records out, in bases; [filtered](input.md#filters) records are only counted',
+      help: 'leave shorter records out, in bases; [filtered](reference/input.md#filters) records are only counted',
     },
     expectedLength: {
       ...settings.expectedLength,

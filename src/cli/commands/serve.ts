@@ -83,7 +83,7 @@ export default command({
       list: flag('list the servers that you have started on this machine, and start none'),
       json: {
         ...jsonOutput.json,
-        help: 'with `--list`: print JSON, for [programs](cli.md#for-programs)',
+        help: 'with `--list`: print JSON, for [programs](reference/cli.md#for-programs)',
         needs: 'list',
       },
       stop: flag('end those that `predict --keep-server` has left running, and start none', {

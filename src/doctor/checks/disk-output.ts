@@ -3,7 +3,7 @@ import { volumeOf } from '../../machine/index.ts'
 import { bytes } from '../../text/numbers.ts'
 import { type Check, ok, problem, warning } from '../finding.ts'
 
-/** Scores, journal and tables of some million frames; features of one window (docs/architecture.md). */
+/** Scores, journal and tables of some million frames; features of one window (docs/explanation/architecture.md). */
 const SOME_BYTES = 2e9
 const FEW_BYTES = 2e8
 

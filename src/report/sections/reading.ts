@@ -1,6 +1,6 @@
 import { html, type Markup } from '../html.ts'
 
-/** What docs/what-a-result-means.md says at length. */
+/** What docs/explanation/what-a-result-means.md says at length. */
 export function reading(): Markup {
   return html`<details class="reading"><summary>How to read this</summary>
 <ul>
@@ -11,7 +11,7 @@ export function reading(): Markup {
 <li>A prophage is hidden in the mean of a long contig. Look for viral stretches, the lines on top of the tracks.</li>
 <li>Plasmids, bacteria and hosts are called viral at times. Confirm what matters with other programs, such as CheckV, geNomad and BLAST.</li>
 </ul>
-<p class="soft">More: <code>docs/what-a-result-means.md</code> of the program.</p>
+<p class="soft">More: <code>docs/explanation/what-a-result-means.md</code> of the program.</p>
 </details>
 `
 }

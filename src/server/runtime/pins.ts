@@ -23,7 +23,7 @@ const SERVER = { server: 'nvidia-pytriton==0.7.0', triton: '2.51' }
 const NUMPY = 'numpy==1.26.4'
 
 /**
- * Best first: the version that the figures of docs/performance.md are of, then one for GPUs that it does not know. The
+ * Best first: the version that the figures of docs/reference/performance.md are of, then one for GPUs that it does not know. The
  * libraries of TensorRT lie on NVIDIA's own index; PyPI has stand-ins that would download them. `.*`: they were packed again
  * (`10.6.0.post1`), which changes nothing in them. Bindings that were packed again call themselves another version, and so would plans.
  *

@@ -9,7 +9,7 @@ import { repository, spawnCli, temporaryFolder, virnucpro } from './support.ts'
 
 const READ = `ATG${'GCT'.repeat(80)}TAA`
 const DEMO = ['--bundle', 'demo', '--backend', 'onnx']
-const page = readFileSync(join(repository, 'docs', 'exit-codes.md'), 'utf8')
+const page = readFileSync(join(repository, 'docs/reference', 'exit-codes.md'), 'utf8')
 
 /** Codes that the page names for a command, those of every command included. */
 function documented(command: string): number[] {
@@ -20,7 +20,7 @@ function documented(command: string): number[] {
   return [0, 64, 129, 130, 143, ...codes]
 }
 
-test('every exit code is what a real command ends with, as docs/exit-codes.md has it', async () => {
+test('every exit code is what a real command ends with, as docs/reference/exit-codes.md has it', async () => {
   using folder = temporaryFolder()
   const { path: cwd } = folder
   writeFileSync(folder.join('in.fa'), `>a\n${READ}\n`)

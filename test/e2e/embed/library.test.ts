@@ -136,8 +136,8 @@ test('frames and rows are classified as by predict', async () => {
   await expect(classify(new Float32Array(7), { bundle })).rejects.toThrow('7 numbers are no rows of 64')
 })
 
-describe('docs/library.md', () => {
-  const text = readFileSync(join(repository, 'docs/library.md'), 'utf8')
+describe('docs/reference/library.md', () => {
+  const text = readFileSync(join(repository, 'docs/reference/library.md'), 'utf8')
   const examples = [...text.matchAll(/```ts\n([\s\S]*?)```/g)].map(([, code]) => code!)
   const printed = [/^insulin 32\nubiquitin 32\n$/, /^contig_chunk_1F1 1 \d+ 0\.\d{4}\n[\s\S]*\n4\n$/]
 

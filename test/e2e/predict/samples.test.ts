@@ -191,8 +191,8 @@ describe('several samples in one run', () => {
   })
 })
 
-test('the example of the library in docs/samples.md runs', async () => {
-  const page = readFileSync(join(repository, 'docs/samples.md'), 'utf8')
+test('the example of the library in docs/how-to/samples.md runs', async () => {
+  const page = readFileSync(join(repository, 'docs/how-to/samples.md'), 'utf8')
   const [, example = ''] = /```ts\n([\s\S]*?)```/.exec(page) ?? []
   const sheet = writeSheet('library.csv', [`one,${input('a.fa')},,`, `two,${input('b1.fa')},,`])
   const code = example.replace('samples.csv', sheet).replace("'results'", `'${folder.join('library')}'`)

@@ -20,8 +20,8 @@ function tableOf(text: string, columns: readonly string[]): string[][] {
     )
 }
 
-test('the contig that docs/what-a-result-means.md works out is called as it says', () => {
-  const text = readFileSync(join(docs, 'what-a-result-means.md'), 'utf8')
+test('the contig that docs/explanation/what-a-result-means.md works out is called as it says', () => {
+  const text = readFileSync(join(docs, 'explanation/what-a-result-means.md'), 'utf8')
   const chunks = new Map<string, { virus: number; others: number }>()
   for (const [chunk = '', , virus, others] of tableOf(text, ['chunk', 'frame', 'virus', 'others'])) {
     expect(Number(virus) + Number(others)).toBeCloseTo(1)
