@@ -86,7 +86,7 @@ const fileSettings = section('Input and output', {
 const modelSettings = section('Models', {
   bundle: option(
     text('BUNDLE'),
-    'models: a bundle of [the home](reference/models.md#the-home) by its name, a folder made by `virnucpro models import`, or `demo`, a tiny bundle for trying the tool, whose calls mean nothing',
+    'models: a bundle of [the home](reference/home.md) by its name, a folder made by `virnucpro models import`, or `demo`, a tiny bundle for trying the tool, whose calls mean nothing',
     {
       brief: 'models: the name of a bundle, or its folder',
       otherwise: 'the default bundle of the home',
@@ -116,7 +116,7 @@ const modelSettings = section('Models', {
 const serverSettings = {
   backend: option(
     oneOf('auto', 'onnx', 'triton'),
-    'the embedded ONNX Runtime, or an inference server; `auto` takes [the first one available](how-to/serving.md#what-computes-a-run)',
+    'the embedded ONNX Runtime, or an inference server; `auto` takes [the first one available](reference/servers.md#what-computes-a-run)',
     { default: 'auto' },
   ),
   triton: option(
@@ -129,11 +129,11 @@ const serverSettings = {
   ),
   serverTimeout: option(
     wholeNumber('SECONDS', 1),
-    'give up when no server has [finished a batch](how-to/serving.md#servers-that-do-not-answer) for this long while work is waiting; the run can be continued',
+    'give up when no server has [finished a batch](reference/servers.md#servers-that-do-not-answer) for this long while work is waiting; the run can be continued',
     { default: 300 },
   ),
   trustServer: flag(
-    'use servers that [do not say which model they host](how-to/serving.md#which-model-a-server-hosts)',
+    'use servers that [do not say which model they host](reference/repositories.md#which-model-a-server-hosts)',
   ),
   tritonCa: option(text('FILE'), 'certificate of the authority behind `grpcs://` servers', {
     otherwise: "the system's",
@@ -152,7 +152,7 @@ const computeSettings = section('Where and how to compute', {
   ...serverSettings,
   repository: option(
     text('DIR'),
-    'model repository for a server that is started for this run, in place of what `virnucpro setup` has made; see [serving](how-to/serving.md#what-computes-a-run)',
+    'model repository for a server that is started for this run, in place of what `virnucpro setup` has made; see [serving](reference/servers.md#what-computes-a-run)',
   ),
   serverBin: option(text('PATH'), 'program of that server', {
     otherwise: '`tritonserver` of PATH or of `/opt/tritonserver/bin`',
@@ -164,7 +164,7 @@ const computeSettings = section('Where and how to compute', {
   ),
   keepServer: option(
     duration,
-    '[keep the server](how-to/serving.md#keeping-a-server) that this run starts for later runs, until nobody has used it for this time: 90s, 15m, 2h',
+    '[keep the server](how-to/own-triton.md#keep-the-server-of-a-run) that this run starts for later runs, until nobody has used it for this time: 90s, 15m, 2h',
     { otherwise: 'it ends with the run' },
   ),
   device: option(

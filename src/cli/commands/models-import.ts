@@ -48,7 +48,7 @@ const options = section('Models', {
   mlp: { ...mlpOption, required: true },
   output: option(text('DIR'), 'folder to make', {
     short: 'o',
-    otherwise: 'a bundle of [the home](reference/models.md#the-home)',
+    otherwise: 'a bundle of [the home](reference/home.md)',
   }),
   bundle: option(
     text('BUNDLE'),
@@ -60,17 +60,17 @@ const options = section('Models', {
   }),
   precision: option(
     oneOf(...(PRECISION_NAMES as readonly [Precision])),
-    'precision of the graphs. For CPUs: `fp32`, or `int8`, which is faster, smaller and a little less exact, see [models](reference/models.md#int8). For GPUs: `bf16`; [`fp16`](reference/models.md#fp16), which is more exact and as fast, where all numbers fit it; or `fp8` for the products of ESM-2 with the rest in `bf16`, see [models](reference/models.md#fp8)',
+    'precision of the graphs. For CPUs: `fp32`, or `int8`, which is faster, smaller and a little less exact, see [models](reference/precisions.md#int8). For GPUs: `bf16`; [`fp16`](reference/precisions.md#fp16), which is more exact and as fast, where all numbers fit it; or `fp8` for the products of ESM-2 with the rest in `bf16`, see [models](reference/precisions.md#fp8)',
     { brief: 'precision of the models', default: 'fp32' },
   ),
   attention: option(
     oneOf('standard', 'fused'),
-    `with ${those(({ device }) => device === 'gpu', '`')}: \`fused\` computes attention in [a kernel of our own](reference/models.md#attention-in-a-kernel-of-our-own), which is faster; for TensorRT plans in the Python backend only`,
+    `with ${those(({ device }) => device === 'gpu', '`')}: \`fused\` computes attention in [a kernel of our own](reference/precisions.md#attention-in-a-kernel-of-our-own), which is faster; for TensorRT plans in the Python backend only`,
     { default: 'standard' },
   ),
   calibrate: option(
     text('FASTA|none'),
-    'nucleotides like those of your runs, with `bf16`, `fp16`, `int8`, or `fp8`, which needs them. `none` leaves the embeddings of `bf16` [as they come](reference/models.md#bf16), and checks [the weights alone](reference/models.md#fp16) with `fp16`; a file of that name is `./none`',
+    'nucleotides like those of your runs, with `bf16`, `fp16`, `int8`, or `fp8`, which needs them. `none` leaves the embeddings of `bf16` [as they come](reference/precisions.md#bf16), and checks [the weights alone](reference/precisions.md#fp16) with `fp16`; a file of that name is `./none`',
     {
       brief: 'nucleotides like those of your runs, to correct rounding with',
       otherwise: 'with `bf16`, `fp16` and `int8`: `examples/contigs.fasta`',

@@ -9,11 +9,11 @@ import { Meter } from '../meter.ts'
 const options = section('Where from and where to', {
   output: option(text('DIR'), 'folder for the models', {
     short: 'o',
-    otherwise: '`weights` in [the home](reference/models.md#the-home)',
+    otherwise: '`weights` in [the home](reference/home.md)',
   }),
   from: option(
     text('DIR|FILE|URL'),
-    'take the models from a folder or a file of this machine, which needs no network, or from [a mirror](reference/models.md#mirrors-and-machines-without-a-network)',
+    'take the models from a folder or a file of this machine, which needs no network, or from [a mirror](how-to/offline.md#mirrors-and-proxies)',
     { mayHoldSecret: /[@?]/ },
   ),
   connections: option(wholeNumber('N', 1, 16), 'requests at a time for one file', { default: 4 }),

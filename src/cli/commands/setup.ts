@@ -29,7 +29,7 @@ const options = {
     mlp: mlpOption,
     from: option(
       text('DIR|FILE|URL'),
-      'take missing weights from a local folder or file, or from [a mirror](reference/models.md#mirrors-and-machines-without-a-network)',
+      'take missing weights from a local folder or file, or from [a mirror](how-to/offline.md#mirrors-and-proxies)',
       { mayHoldSecret: /[@?]/ },
     ),
     precision: option(
@@ -42,7 +42,7 @@ const options = {
     ),
     calibrate: option(
       text('FASTA|none'),
-      'nucleotides like those of your runs, for [calibration](reference/models.md#bf16); required with `fp8`. `none` skips it (`bf16` and `fp16` only)',
+      'nucleotides like those of your runs, for [calibration](reference/precisions.md#bf16); required with `fp8`. `none` skips it (`bf16` and `fp16` only)',
       { otherwise: '`examples/contigs.fasta`' },
     ),
   }),
@@ -50,7 +50,7 @@ const options = {
     gpus: { ...settings.gpus, help: 'GPUs to set up', otherwise: 'all that this process may use' },
     server: option(
       oneOf('program', 'container', 'private'),
-      'kind of [server](how-to/serving.md#the-server-of-this-machine): an installed program, a container, or a Python environment in the home',
+      'kind of [server](reference/servers.md#the-server-of-this-machine): an installed program, a container, or a Python environment in the home',
       { otherwise: 'the first of these that works' },
     ),
     serverBin: { ...settings.serverBin, help: 'server program' },
@@ -67,7 +67,7 @@ const options = {
     }),
     wheels: option(
       text('DIR'),
-      'folder with the packages of a [private server](how-to/serving.md#a-private-environment), for machines without a network',
+      'folder with the packages of a [private server](reference/servers.md#a-private-environment), for machines without a network',
     ),
   }),
   ...section('What is done', {

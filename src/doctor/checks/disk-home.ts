@@ -5,7 +5,7 @@ import { type Check, ok, warning } from '../finding.ts'
 
 /** What a run, a repository and leftovers may take. */
 const SOME_BYTES = 1e9
-/** Published weights, and the bundle that is made from them; see the tables of sizes in docs/reference/models.md. */
+/** Published weights, and the bundle that is made from them; see the table of sizes in docs/reference/models.md. */
 const SETUP_BYTES = 19e9
 /** The same models in a precision of GPUs, and plans for one kind of GPU. */
 const GPU_BYTES = 13e9

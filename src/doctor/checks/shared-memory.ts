@@ -2,7 +2,7 @@ import { volumeOf } from '../../machine/index.ts'
 import { bytes } from '../../text/numbers.ts'
 import { type Check, ok, warning } from '../finding.ts'
 
-/** With less, a request waits for the answer to the last one; see docs/how-to/serving.md. */
+/** With less, a request waits for the answer to the last one; see docs/reference/repositories.md. */
 const SOME_BYTES = 128 << 20
 
 export default {

@@ -24,7 +24,7 @@ export function parameters({ layers, width, hidden }: ModelSize): number {
 /** ESM-2 3B, for which the figures below were measured. */
 const MEASURED = parameters({ layers: 36, width: 2560, hidden: 10_240 })
 
-/** Operations of calibrating it, by precision; see docs/reference/models.md. */
+/** Operations of calibrating it, by precision; see docs/reference/precisions.md. */
 const CALIBRATION: Readonly<Partial<Record<Precision, number>>> = {
   bf16: 50e12,
   fp16: 25e12,

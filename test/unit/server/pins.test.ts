@@ -23,7 +23,7 @@ test('the oldest driver chooses the image', () => {
 })
 
 test('the documentation has the same versions, packages and sizes', () => {
-  const text = readFileSync(resolve(import.meta.dir, '../../../docs/how-to/serving.md'), 'utf8')
+  const text = readFileSync(resolve(import.meta.dir, '../../../docs/reference/servers.md'), 'utf8')
   for (const { name, tensorrt, server, packages, downloadBytes, diskBytes } of PINS) {
     for (const each of [server, ...packages]) expect(text).toContain(each)
     expect(text).toContain(`TensorRT ${tensorrt}`)
