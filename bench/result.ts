@@ -1,8 +1,8 @@
 /**
  * The one form in which every bench gives its results: a JSON document for programs (`--json FILE`, which
- * bench/compare.ts reads) and a table for people.
+ * bench/compare.ts reads), figures on record (`--record FILE`, see bench/results) and a table for people.
  *
- *     const options = benchOptions('bun bench/micro/fasta.ts')     // --quick, --json FILE
+ *     const options = benchOptions('bun bench/micro/fasta.ts')     // --quick, --json FILE, --record FILE
  *     const results = [
  *       summarize({ name: 'reads', unit: 'MB/s', better: 'higher' }, ours, { name: 'Biopython', values: theirs }),
  *     ]
@@ -13,60 +13,27 @@
 import { parseArgs } from 'node:util'
 import pkg from '../package.json' with { type: 'json' }
 import { writeAtomically } from '../src/system/atomic.ts'
-import { type Machine, thisMachine } from './machine.ts'
+import type { Against, BenchDocument, Measure, Result } from './document.ts'
+import {
+  figuresOfDocument,
+  hardwareOf,
+  measuredCommit,
+  type Origin,
+  recordFigures,
+  thisCommand,
+} from './figures.ts'
+import { thisMachine } from './machine.ts'
+
+export type { Against, BenchDocument, Measure, Result, Setting } from './document.ts'
 
 export interface BenchOptions {
   /** Little work and few rounds: shows that the bench works. Its figures mean nothing. */
   readonly quick: boolean
   /** Where the JSON document goes. */
   readonly json: string | undefined
+  /** Where the figures go on record. */
+  readonly record?: string | undefined
 }
-
-/** What is measured, in which unit, and which way is better. */
-export interface Measure {
-  /** Unique within a bench: compare.ts matches results by it. */
-  readonly name: string
-  /** `MB/s`, `tok/s`, `s`, `MB`, `%`, `x`. */
-  readonly unit: string
-  readonly better: 'higher' | 'lower'
-}
-
-export interface Result extends Measure {
-  /** The median of all rounds. */
-  readonly value: number
-  /** The lowest and the highest round; both the value itself where there was one round. */
-  readonly low: number
-  readonly high: number
-  readonly rounds: number
-  /** What it was compared with in the same run. */
-  readonly against?: Against | readonly Against[]
-  /** What a reader must know about this figure. */
-  readonly note?: string
-}
-
-export interface Against {
-  readonly name: string
-  /** The median, in the unit of the result. */
-  readonly value: number
-  /** How many times better ours is: above 1 for better, whichever way is better. The median over rounds. */
-  readonly ratio: number
-}
-
-export interface BenchDocument {
-  readonly format: 'virnucpro-bench'
-  readonly version: 1
-  /** Folder and name: `micro/fasta`. */
-  readonly bench: string
-  /** ISO 8601, UTC. */
-  readonly date: string
-  readonly program: string
-  readonly machine: Machine
-  /** What decides the figures: sizes, seeds, threads. Results with other settings are not compared. */
-  readonly settings: Readonly<Record<string, Setting>>
-  readonly results: readonly Result[]
-}
-
-export type Setting = string | number | boolean | readonly (string | number)[]
 
 /** Reads the flags that every bench has, and those of `more`; ends the process with 2 at anything else. */
 export function benchOptions<T extends Record<string, { type: 'string' | 'boolean' }> = Record<never, never>>(
@@ -75,15 +42,20 @@ export function benchOptions<T extends Record<string, { type: 'string' | 'boolea
 ): BenchOptions & { readonly [K in keyof T]?: T[K]['type'] extends 'boolean' ? boolean : string } {
   try {
     const { values } = parseArgs({
-      options: { quick: { type: 'boolean' }, json: { type: 'string' }, ...more },
+      options: { quick: { type: 'boolean' }, json: { type: 'string' }, record: { type: 'string' }, ...more },
     })
+    // Before an hour of work.
+    if (values.record !== undefined) {
+      if (values.quick === true) throw new Error('--quick and --record: figures of a quick run mean nothing')
+      measuredCommit()
+    }
     return { ...values, quick: values.quick === true, json: values.json as string | undefined } as never
   } catch (error) {
     const flags = Object.entries(more ?? {}).map(
       ([name, { type }]) => `[--${name}${type === 'string' ? ' VALUE' : ''}]`,
     )
     return fail(
-      `${(error as Error).message}\nUsage: ${[usage, '[--quick] [--json FILE]', ...flags].join(' ')}`,
+      `${(error as Error).message}\nUsage: ${[usage, '[--quick] [--json FILE] [--record FILE]', ...flags].join(' ')}`,
     )
   }
 }
@@ -99,6 +71,8 @@ export interface Alternative {
   readonly name: string
   /** One for each round, in the order in which they were run. */
   readonly values: readonly number[]
+  /** See `Against`. */
+  readonly figure?: string
 }
 
 /**
@@ -112,8 +86,9 @@ export function summarize(
   note?: string,
 ): Result {
   if (values.length === 0) throw new RangeError(`${measure.name}: no round was measured`)
-  const against = [alternatives].flat().map(({ name, values: theirs }) => ({
+  const against = [alternatives].flat().map(({ name, values: theirs, figure }) => ({
     name,
+    ...(figure !== undefined && { figure }),
     value: median(theirs),
     ratio:
       theirs.length === values.length
@@ -196,7 +171,13 @@ export async function keep(
   }
   if (options.json !== undefined)
     await writeAtomically(options.json, `${JSON.stringify(document, null, 2)}\n`)
+  if (options.record !== undefined) await recordFigures(options.record, figuresOfDocument(document, origin()))
   return document
+}
+
+function origin(): Origin {
+  const date = new Date().toISOString().slice(0, 10)
+  return { hardware: hardwareOf(thisMachine()), date, commit: measuredCommit(), command: thisCommand() }
 }
 
 /** A document as one table: name, median, spread, and what it was compared with. */
