@@ -227,6 +227,7 @@ async function* readInput(
       if (parser.abandoned || sink.hasEnough) break
       parser.push(chunk)
       yield* sink.takeFull()
+      await options.afterReports?.()
     }
     if (!sink.hasEnough) parser.finish()
   } catch (cause) {

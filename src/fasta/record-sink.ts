@@ -23,6 +23,8 @@ import {
 const DEFAULT_BATCH_BASES = 4 << 20
 /** Bounds the objects of a batch where records are a few letters long. */
 const MAX_BATCH_RECORDS = 32_768
+/** The records before so many reports are handed on: what is reported about an input waits for them. */
+const MAX_BATCH_REPORTS = 4096
 
 /** From this number on the next one for an id is remembered, and not looked for. */
 const REMEMBERED_FROM = 8
@@ -124,6 +126,7 @@ export class RecordSink {
   #full: SequenceRecord[][] = []
   #batch: SequenceRecord[] = []
   #bases = 0
+  #reports = 0
 
   /** @param allIds - every id of the input, for names that must not be among them */
   constructor(options: ReadOptions, allIds?: IdTable) {
@@ -283,9 +286,11 @@ export class RecordSink {
     const { skipped } = this.#statistics
     skipped[record.reason] = (skipped[record.reason] ?? 0) + 1
     this.#report(record)
+    if (++this.#reports === MAX_BATCH_REPORTS) this.#closeBatch()
   }
 
   #closeBatch(): void {
+    this.#reports = 0
     if (this.#batch.length > 0) this.#full.push(this.#batch)
     this.#batch = []
     this.#bases = 0

@@ -150,6 +150,11 @@ export interface ReadOptions {
   /** Called for everything that is left out or unusual, in input order. */
   onInvalidRecord?(record: InvalidRecord): void
   /**
+   * Called again and again while an input is read: whoever gathers reports can write them down. At most some ten thousand come in
+   * between.
+   */
+  afterReports?(): void | Promise<void>
+  /**
    * What is done about an id that was seen before. `suffix` gives `_2`, `_3` and so on, never a name that exists.
    * @default 'skip' with `onInvalid` 'skip', else 'fail'
    */

@@ -57,6 +57,7 @@ export class RecordReport implements AsyncDisposable {
         this.leftOut.add(record, this.#statistics.records)
         this.#report(record)
       },
+      afterReports: () => this.drain(),
     }
   }
 

@@ -145,9 +145,13 @@ async function readAll(
   let faults = 0
   /** Records up to the end of each input that has been read. */
   const ends: number[] = []
+  let handedOn = 0
   const handOn = async (records: number) => {
-    for (let next = waiting[0]; next !== undefined && next.before <= records; next = waiting[0]) {
-      waiting.shift()
+    for (
+      let next = waiting[handedOn];
+      next !== undefined && next.before <= records;
+      next = waiting[++handedOn]
+    ) {
       await spool.leftOut(next.input, next.record)
       await list.write(`${JSON.stringify({ before: next.before, ...next.record })}\n`)
     }
@@ -167,6 +171,11 @@ async function readAll(
       if (faults++ < SHOWN)
         logger.warn(record.outcome === 'left_out' ? `left out: ${record.message}` : record.message)
       waiting.push({ before: statistics.records, input: ends.length, record })
+    },
+    async afterReports() {
+      await handOn(spool.records)
+      waiting.splice(0, handedOn)
+      handedOn = 0
     },
     onInputRead(index, digest) {
       spool.inputs[index] = digest

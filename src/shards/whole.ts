@@ -60,13 +60,16 @@ export function wholeOfShards(
   }
 }
 
+/** Reports that wait to be written down. */
+const REPORTS = 4096
+
 async function* readShardFiles(
   folder: string,
   { inputs, faults, shards }: Shards,
   segments: readonly Segment[],
   options: ReadOptions,
 ): AsyncGenerator<SequenceRecord[]> {
-  const { statistics, onInvalidRecord, signal, tempDir } = options
+  const { statistics, onInvalidRecord, afterReports, signal, tempDir } = options
   for (const { file, sha256 } of [faults, ...shards]) {
     const found = await digestIfThere(join(folder, file), signal)
     if (found === sha256) continue
@@ -76,11 +79,13 @@ async function* readShardFiles(
   const list = faultsIn(join(folder, faults.file))
   let fault = await list.next()
   let records = 0
+  let reported = 0
   const report = async (until: number) => {
     for (; !fault.done && fault.value.before < until; fault = await list.next()) {
       const { before, ...record } = fault.value
       if (statistics !== undefined) statistics.records = before
       onInvalidRecord?.(record)
+      if (++reported % REPORTS === 0) await afterReports?.()
     }
   }
   const plain = { allowEmpty: true, ...(signal && { signal }), ...(tempDir && { tempDir }) }
