@@ -1,5 +1,5 @@
 import { createReadStream, createWriteStream } from 'node:fs'
-import { mkdir, rm, stat } from 'node:fs/promises'
+import { mkdir, open, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { createGzip } from 'node:zlib'
@@ -15,7 +15,7 @@ import {
 } from '../fasta/index.ts'
 import { outputPaths } from '../layout/index.ts'
 import type { PredictOptions } from '../settings/index.ts'
-import { AtomicFile } from '../system/atomic.ts'
+import { AtomicFile, writeAtomically } from '../system/atomic.ts'
 import { UsageError } from '../system/errors.ts'
 import type { Logger } from '../system/logger.ts'
 import { createFolder, refuseInputsIn } from '../system/replace-folder.ts'
@@ -103,7 +103,7 @@ async function fill(folder: string, options: ShardOptions, context: ShardContext
   const inputs = spool.inputs.map((digest, at) => ({ path: options.inputs[at] as string, ...digest }))
   const settings = { onInvalid, duplicateIds }
   const list = { program: version, inputs, settings, records, bases, faults, shards }
-  await Bun.write(join(folder, SHARDS_FILE), formatShards(list))
+  await writeAtomically(join(folder, SHARDS_FILE), formatShards(list))
   await rm(work, { recursive: true })
   return (await readShards(join(folder, SHARDS_FILE))).shards
 }
@@ -290,6 +290,8 @@ class Spool implements AsyncDisposable {
     const target = createWriteStream(path, { flags: 'wx' })
     if (gzip) await pipeline(bytes, createGzip(), target)
     else await pipeline(bytes, target)
+    await using written = await open(path)
+    await written.sync()
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

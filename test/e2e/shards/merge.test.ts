@@ -1,9 +1,20 @@
-import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
-import { cp } from 'node:fs/promises'
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, spyOn, test } from 'bun:test'
+import {
+  existsSync,
+  fstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
+import { cp, type FileHandle, open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { temporaryFolder } from '../../../scripts/support/temporary.ts'
 import { readSummary } from '../../../src/report/index.ts'
+import { shardInputs } from '../../../src/shards/index.ts'
+import { silent } from '../../../src/system/logger.ts'
 import { spawnCli, virnucpro } from '../../support/cli.ts'
 import { COMPUTE, filesOfWhole, lettersFrom, matesAsFastq } from './support.ts'
 
@@ -304,4 +315,24 @@ describe('shard', () => {
     expect(code).toBe(64)
     expect(stderr).toContain(problem)
   })
+})
+
+test('a set of shards has its name when every file in it is on the disk', async () => {
+  writeFileSync(folder.join('two.fa'), `>a\n${OPEN}\n>b\n\n>c\n${OPEN}\n`)
+  await using handle = await open(folder.join('two.fa'))
+  const synced = new Set<number>()
+  const sync = spyOn(Object.getPrototypeOf(handle) as FileHandle, 'sync')
+  sync.mockImplementation(async function (this: FileHandle) {
+    synced.add(fstatSync(this.fd).ino)
+  })
+  const place = { inputs: [folder.join('two.fa')], outputDir: folder.join('synced'), force: false }
+  const policy = { onInvalid: 'skip', duplicateIds: 'skip', allowEmpty: false } as const
+  try {
+    await shardInputs({ ...place, ...policy, size: { shards: 2 }, gzip: true }, { logger: silent })
+  } finally {
+    sync.mockRestore()
+  }
+  const names = readdirSync(folder.join('synced'))
+  expect(names.filter((name) => !synced.has(statSync(folder.join('synced', name)).ino))).toEqual([])
+  expect(names).toHaveLength(4)
 })
