@@ -11,6 +11,7 @@ export {
   STATE_FILES,
   STATES_FOLDER,
 } from './catalogue.ts'
+export { COLUMNS, type Column, type ColumnName, columnNames, columnPlaces } from './columns.ts'
 export {
   derivedFiles,
   fixedFiles,

@@ -1,4 +1,5 @@
 import type { FailedPart } from '../checkpoint/index.ts'
+import { columnNames } from '../layout/index.ts'
 import { removeFile } from '../system/kept-files.ts'
 import { foreign } from '../system/printable.ts'
 import { ListFile } from './list-file.ts'
@@ -22,7 +23,7 @@ export class FailureList implements AsyncDisposable {
   readonly #list: ListFile
 
   constructor(path: string) {
-    this.#list = new ListFile(path, ['source', 'record', 'frame', 'part', 'step', 'reason'])
+    this.#list = new ListFile(path, columnNames('failedFrames'))
   }
 
   async add(frames: Iterable<ListedFrame>): Promise<void> {

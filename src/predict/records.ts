@@ -1,4 +1,5 @@
 import { type InvalidRecord, newReadStatistics, type OnInvalid, type ReadOptions } from '../fasta/index.ts'
+import { columnNames } from '../layout/index.ts'
 import type { RunCounts } from '../monitor/index.ts'
 import type { Logger } from '../system/logger.ts'
 import { count } from '../text/numbers.ts'
@@ -23,7 +24,7 @@ export class RecordReport implements AsyncDisposable {
   readonly #counts: RunCounts
 
   constructor(path: string, counts: RunCounts, logger: Logger) {
-    this.#list = new ListFile(path, ['source', 'line', 'id', 'reason', 'message', 'outcome'])
+    this.#list = new ListFile(path, columnNames('invalidRecords'))
     this.#counts = counts
     this.#logger = logger
   }

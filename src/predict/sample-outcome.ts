@@ -1,5 +1,5 @@
 import { relative, sep } from 'node:path'
-import type { OutputPaths } from '../layout/index.ts'
+import { type ColumnName, columnNames, type OutputPaths } from '../layout/index.ts'
 import type { ResultsCounts } from '../results/index.ts'
 import type { Sample } from '../samples/index.ts'
 import type { VirnucproError } from '../system/errors.ts'
@@ -27,29 +27,29 @@ export interface SampleOutcome extends Sample {
   paths?: OutputPaths
 }
 
-const COLUMNS =
-  'sample files records frames viral non_viral ambiguous uncalled viral_chunks status reason contigs'
-
 /** The table of samples, in their order. It says nothing that another start over the same would say otherwise. */
 export function samplesTable(outcomes: readonly SampleOutcome[], root: string): string {
-  const lines = outcomes.map((outcome) =>
-    cellsOf(outcome, root).map((cell) => printable(String(cell ?? 'NA'))),
-  )
-  return [COLUMNS.split(' '), ...lines].map((cells) => `${cells.join('\t')}\n`).join('')
+  const columns = columnNames('samples')
+  const lines = outcomes.map((outcome) => {
+    const cells = cellsOf(outcome, root)
+    return columns.map((name) => printable(String(cells[name] ?? 'NA')))
+  })
+  return [columns, ...lines].map((cells) => `${cells.join('\t')}\n`).join('')
 }
 
-function cellsOf(outcome: SampleOutcome, root: string): (string | number | undefined)[] {
+function cellsOf(
+  outcome: SampleOutcome,
+  root: string,
+): Record<ColumnName<'samples'>, string | number | undefined> {
   const { name, inputs, status, error, counts, calls, failedParts, paths } = outcome
   const reason =
     error?.lines.join('; ') ?? (failedParts > 0 ? `${count(failedParts, 'part')} failed` : undefined)
   const contigs = counts && paths && relative(root, paths.contigs).split(sep).join('/')
-  return [
-    name,
-    inputs.join(';'),
-    ...[counts?.records, counts?.frames],
-    ...[calls?.viral, calls?.non_viral, calls?.ambiguous, calls?.uncalled],
-    ...[counts?.viralChunks, status, reason, contigs],
-  ]
+  return {
+    ...{ sample: name, files: inputs.join(';'), records: counts?.records, frames: counts?.frames },
+    ...{ viral: calls?.viral, non_viral: calls?.non_viral, ambiguous: calls?.ambiguous },
+    ...{ uncalled: calls?.uncalled, viral_chunks: counts?.viralChunks, status, reason, contigs },
+  }
 }
 
 /** How the records of a finished run are called; undefined where it has no table of them. */

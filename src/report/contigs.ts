@@ -1,3 +1,4 @@
+import { columnNames, columnPlaces } from '../layout/index.ts'
 import { CALLS, type Call, type ResultsCounts, TIERS, type Tier } from '../results/index.ts'
 import { DataError } from '../system/errors.ts'
 import { printable } from '../system/printable.ts'
@@ -71,9 +72,9 @@ export async function readContigs(path: string, summary: Summary): Promise<Conti
   const [all, longer] = [new Best(), new Best()]
   let records = 0
   let chunks = 0
-  for await (const rows of readTable(path, CONTIG_COLUMNS)) {
+  for await (const rows of readTable(path, columnNames('contigs'))) {
     for (const cells of rows) {
-      const contig = contigOf(cells, inputs.indexOf(cells[13]), chunks)
+      const contig = contigOf(cells, inputs.indexOf(cells[AT.file]), chunks)
       records++
       chunks += contig.chunks
       tally(found, contig)
@@ -90,26 +91,23 @@ export async function readContigs(path: string, summary: Summary): Promise<Conti
   return found
 }
 
-const CONTIG_COLUMNS = [
-  ...['seq_name', 'length', 'n_chunks', 'n_scored', 'n_viral', 'viral_fraction', 'virus_score'],
-  ...['others_score', 'weighted_delta', 'call', 'tier', 'status', 'reason'],
-]
+const AT = columnPlaces('contigs')
 
 function contigOf(cells: readonly string[], input: number, firstChunk: number): Contig {
-  const [name = '', length, chunks, scored, viral, , virus, others, delta, call, tier, , reason = ''] = cells
+  const [call, tier] = [cells[AT.call], cells[AT.tier]]
   return {
-    name,
+    name: cells[AT.seq_name] ?? '',
     input,
-    length: Number(length),
-    chunks: count(chunks),
-    scored: count(scored),
-    viralChunks: count(viral),
-    virus: Number(virus),
-    others: Number(others),
-    delta: Number(delta),
+    length: Number(cells[AT.length]),
+    chunks: count(cells[AT.n_chunks]),
+    scored: count(cells[AT.n_scored]),
+    viralChunks: count(cells[AT.n_viral]),
+    virus: Number(cells[AT.virus_score]),
+    others: Number(cells[AT.others_score]),
+    delta: Number(cells[AT.weighted_delta]),
     call: CALLS.includes(call as Call) ? (call as Call) : undefined,
     tier: TIERS.includes(tier as Tier) ? (tier as Tier) : undefined,
-    reason,
+    reason: cells[AT.reason] ?? '',
     firstChunk,
   }
 }

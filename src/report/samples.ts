@@ -1,5 +1,6 @@
 import { dirname } from 'node:path'
 import { version } from '../../package.json' with { type: 'json' }
+import { type ColumnName, columnNames, columnPlaces } from '../layout/index.ts'
 import type { ResultsCounts } from '../results/index.ts'
 import { integer, percent, plural } from '../text/numbers.ts'
 import { shareBar } from './chart/shares.ts'
@@ -23,15 +24,12 @@ export interface SampleRow {
   contigs: string
 }
 
-const COLUMNS = [
-  ...['sample', 'files', 'records', 'frames', 'viral', 'non_viral', 'ambiguous', 'uncalled'],
-  ...['viral_chunks', 'status', 'reason', 'contigs'],
-]
+const AT = columnPlaces('samples')
 
 /** @throws DataError when the table is damaged */
 export async function readSamples(path: string): Promise<SampleRow[]> {
   const samples: SampleRow[] = []
-  for await (const rows of readTable(path, COLUMNS)) samples.push(...rows.map(sampleOf))
+  for await (const rows of readTable(path, columnNames('samples'))) samples.push(...rows.map(sampleOf))
   return samples
 }
 
@@ -69,21 +67,21 @@ ${sampleTable(samples, reports)}`,
 }
 
 function sampleOf(cells: readonly string[]): SampleRow {
-  const [name = '', files = '', records = '', frames = '', viral, others, ambiguous, uncalled, chunks = ''] =
-    cells
-  const [, , , , , , , , , status = '', reason = '', contigs = ''] = cells
-  const calls =
-    viral === 'NA'
+  const cell = (column: ColumnName<'samples'>) => cells[AT[column]] ?? ''
+  const called = (column: keyof ResultsCounts) => Number(cell(column))
+  const calls: ResultsCounts | undefined =
+    cell('viral') === 'NA'
       ? undefined
       : {
-          viral: Number(viral),
-          non_viral: Number(others),
-          ambiguous: Number(ambiguous),
-          uncalled: Number(uncalled),
+          viral: called('viral'),
+          non_viral: called('non_viral'),
+          ambiguous: called('ambiguous'),
+          uncalled: called('uncalled'),
         }
   return {
-    ...{ name, files: files.split(';').length, records, frames, calls },
-    ...{ viralChunks: chunks, status, reason, contigs },
+    ...{ name: cell('sample'), files: cell('files').split(';').length, calls },
+    ...{ records: cell('records'), frames: cell('frames'), viralChunks: cell('viral_chunks') },
+    ...{ status: cell('status'), reason: cell('reason'), contigs: cell('contigs') },
   }
 }
 

@@ -1,3 +1,4 @@
+import { columnNames, columnPlaces } from '../layout/index.ts'
 import { DataError } from '../system/errors.ts'
 import { linesOf } from '../system/lines.ts'
 import { type Contig, InputNames } from './contigs.ts'
@@ -20,11 +21,8 @@ export interface Tracks {
   silences: Map<string, number>[]
 }
 
-const CHUNK_COLUMNS = [
-  ...['seq_name', 'chunk', 'start', 'end', 'n_frames', 'best_frame', 'virus_score', 'others_score'],
-  ...['call', 'status', 'reason'],
-]
-const [VIRUS, OTHERS, STATUS, REASON, FILE] = [6, 7, 9, 10, 11] as const
+const AT = columnPlaces('chunks')
+const IN_BED = columnPlaces('bed')
 
 /**
  * Reads the table of chunks once, and keeps what is drawn.
@@ -39,9 +37,10 @@ export async function readTracks(
   const names = new InputNames(summary)
   const silences = summary.inputs.map(() => new Map<string, number>())
   const tracks = new TrackBuilder(paths.chunks, contigs)
-  for await (const rows of readTable(paths.chunks, CHUNK_COLUMNS)) {
+  for await (const rows of readTable(paths.chunks, columnNames('chunks'))) {
     for (const cells of rows) {
-      if (cells[STATUS] === 'not_scored') count(silences[names.indexOf(cells[FILE])], cells[REASON] as string)
+      if (cells[AT.status] === 'not_scored')
+        count(silences[names.indexOf(cells[AT.file])], cells[AT.reason] as string)
       tracks.add(cells)
     }
   }
@@ -67,11 +66,11 @@ class TrackBuilder {
     const chunk = this.#row++ - (this.#wanted[this.#next]?.firstChunk ?? Number.POSITIVE_INFINITY)
     if (chunk < 0) return
     const contig = this.#wanted[this.#next] as Contig
-    if (cells[0] !== contig.name)
+    if (cells[AT.seq_name] !== contig.name)
       throw new DataError(
-        `${this.#path} does not fit the table of contigs: a chunk of ${cells[0]} stands where one of ${contig.name} is expected`,
+        `${this.#path} does not fit the table of contigs: a chunk of ${cells[AT.seq_name]} stands where one of ${contig.name} is expected`,
       )
-    this.#steps.add(chunk, Number(cells[VIRUS]), Number(cells[OTHERS]))
+    this.#steps.add(chunk, Number(cells[AT.virus_score]), Number(cells[AT.others_score]))
     if (chunk < contig.chunks - 1) return
     this.scores.set(contig, this.#steps.text)
     this.#steps = stepsOf(this.#wanted[++this.#next])
@@ -125,10 +124,10 @@ async function readStretches(path: string, contigs: readonly Contig[]): Promise<
   const found = new Map<Contig, [number, number][]>()
   for await (const lines of linesOf(path)) {
     for (const line of lines) {
-      const [name = '', start, end] = line.split('\t')
-      for (const contig of byName.get(name) ?? []) {
+      const cells = line.split('\t')
+      for (const contig of byName.get(cells[IN_BED.chrom] as string) ?? []) {
         const places = found.get(contig) ?? []
-        places.push([Number(start), Number(end)])
+        places.push([Number(cells[IN_BED.chromStart]), Number(cells[IN_BED.chromEnd])])
         found.set(contig, places)
       }
     }

@@ -1,6 +1,7 @@
 import { constants, zstdCompressSync } from 'node:zlib'
 import type { ByteWriter, ParquetWriter, SchemaElement } from 'hyparquet-writer'
 import { version } from '../../package.json' with { type: 'json' }
+import { COLUMNS, type ColumnName, columnNames } from '../layout/index.ts'
 import type { FrameName } from '../sequence/index.ts'
 import type { ByteSink } from '../system/atomic.ts'
 import { FRAMES } from './structure.ts'
@@ -11,20 +12,16 @@ const FORMAT = '1'
 const GROUP_ROWS = 1 << 16
 const ZSTD_LEVEL = { params: { [constants.ZSTD_c_compressionLevel]: 1 } }
 
-const TEXT = { type: 'BYTE_ARRAY', converted_type: 'UTF8', logical_type: { type: 'STRING' } } as const
-/** Of every column; `file` is there with several inputs only. */
-const COLUMNS = {
-  seq_name: TEXT,
-  chunk: { type: 'INT32' },
-  start: { type: 'INT64' },
-  end: { type: 'INT64' },
-  strand: TEXT,
-  frame: TEXT,
-  virus_score: { type: 'FLOAT' },
-  others_score: { type: 'FLOAT' },
-  file: TEXT,
-} as const satisfies Readonly<Record<string, Omit<SchemaElement, 'name'>>>
-type Column = keyof typeof COLUMNS
+type Column = ColumnName<'frameTable'>
+/** How Parquet has the types of the columns. */
+const TYPES = {
+  text: { type: 'BYTE_ARRAY', converted_type: 'UTF8', logical_type: { type: 'STRING' } },
+  int32: { type: 'INT32' },
+  int64: { type: 'INT64' },
+  float32: { type: 'FLOAT' },
+} as const satisfies Readonly<
+  Record<(typeof COLUMNS)['frameTable'][number]['type'], Omit<SchemaElement, 'name'>>
+>
 
 /** A scored frame, and the chunk that it is of. */
 export interface FrameRow {
@@ -78,12 +75,13 @@ export class FrameTable {
   ) {
     this.#sink = sink
     this.#bytes = new ByteWriter()
-    this.#columns = (Object.keys(COLUMNS) as Column[]).filter((name) => hasFiles || name !== 'file')
+    this.#columns = columnNames('frameTable', hasFiles ? 'several inputs' : undefined)
+    const columns = COLUMNS.frameTable.filter(({ name }) => this.#columns.includes(name))
     this.#parquet = new ParquetWriter({
       writer: this.#bytes,
       schema: [
-        { name: 'frames', num_children: this.#columns.length },
-        ...this.#columns.map((name) => ({ name, ...COLUMNS[name], repetition_type: 'REQUIRED' as const })),
+        { name: 'frames', num_children: columns.length },
+        ...columns.map(({ name, type }) => ({ name, ...TYPES[type], repetition_type: 'REQUIRED' as const })),
       ],
       codec: 'ZSTD',
       compressors: { ZSTD: (bytes) => zstdCompressSync(bytes, ZSTD_LEVEL) },

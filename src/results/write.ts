@@ -1,4 +1,4 @@
-import type { OutputPaths } from '../layout/index.ts'
+import { columnNames, type OutputPaths } from '../layout/index.ts'
 import { eachChunk, type FrameName, type Silence } from '../sequence/index.ts'
 import { AtomicFile } from '../system/atomic.ts'
 import { BgzfSink } from '../system/bgzf.ts'
@@ -20,11 +20,6 @@ import {
 } from './structure.ts'
 import { Tracks } from './tracks.ts'
 import { ViralFasta } from './viral-fasta.ts'
-
-const CONTIG_COLUMNS =
-  'seq_name length n_chunks n_scored n_viral viral_fraction virus_score others_score weighted_delta call tier status reason'
-const CHUNK_COLUMNS =
-  'seq_name chunk start end n_frames best_frame virus_score others_score call status reason'
 
 const SILENCES = ['no_open_frame', 'ambiguous_bases', 'too_short'] as const
 const STATUSES = ['scored', 'not_scored', 'filtered', 'failed'] as const
@@ -163,9 +158,10 @@ export class Results implements AsyncDisposable {
     const { stamp, hasFiles } = this.#options
     const { contigs, chunks, gff, bed } = this.#files
     const warning = stamp === undefined ? '' : `# ${stamp}\n`
-    const header = (columns: string) => `${columns}${hasFiles ? ' file' : ''}\n`.replaceAll(' ', '\t')
-    await contigs.write(warning + header(CONTIG_COLUMNS))
-    await chunks.write(warning + header(CHUNK_COLUMNS))
+    const header = (table: 'contigs' | 'chunks') =>
+      `${columnNames(table, hasFiles ? 'several inputs' : undefined).join('\t')}\n`
+    await contigs.write(warning + header('contigs'))
+    await chunks.write(warning + header('chunks'))
     await gff.write(`##gff-version 3\n${warning}`)
     await bed.write(warning)
   }

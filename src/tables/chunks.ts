@@ -1,3 +1,4 @@
+import { columnNames, type LayoutName } from '../layout/index.ts'
 import { type ChunkCall, ConsensusBuilder } from './consensus.ts'
 import { scoreParser } from './frames.ts'
 import { formatFloat64 } from './numbers.ts'
@@ -18,7 +19,7 @@ export const chunkTable: Table = async (file, { layout, stamp, counts, spillPath
   const builder = new ConsensusBuilder()
   const parse = scoreParser(layout)
   const sorter = isBroad ? undefined : new ChunkCallSorter(spillPath)
-  let header = `${stamp}Modified_ID\tIs_Virus${isBroad ? '\tmax_score_0\tmax_score_1' : ''}\n`
+  let header = `${stamp}${headerOf(layout)}\n`
   const write = async (calls: readonly ChunkCall[]) => {
     let rows = ''
     for (const { id, virus, others, viral } of calls) {
@@ -51,11 +52,15 @@ export const chunkTable: Table = async (file, { layout, stamp, counts, spillPath
   }
 }
 
+function headerOf(layout: LayoutName): string {
+  return columnNames('consensus', layout === 'broad' ? layout : undefined).join('\t')
+}
+
 /** Whether a line may be one of the table. */
 export function isChunkLine(line: string, number: number): boolean {
   return (
     (number === 1 && (line === '' || line.startsWith('# '))) ||
-    (number <= 2 && /^(Modified_ID\tIs_Virus(\tmax_score_0\tmax_score_1)?)?$/.test(line)) ||
+    (number <= 2 && ['', headerOf('vanilla'), headerOf('broad')].includes(line)) ||
     /^("[^\t]*"|[^\t]*)\t(True|False)(\t[^\t]*\t[^\t]*)?$/.test(line)
   )
 }

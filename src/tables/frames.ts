@@ -1,11 +1,11 @@
-import type { LayoutName } from '../layout/index.ts'
+import { columnNames, type LayoutName } from '../layout/index.ts'
 import { DataError } from '../system/errors.ts'
 import { linesOf } from '../system/lines.ts'
 import type { FrameScore } from './consensus.ts'
 import { formatFloat32, formatFloat64, parseLikePandas } from './numbers.ts'
 import type { Table } from './table.ts'
 
-const HEADER = 'Sequence_ID\tPrediction\tscore1\tscore2'
+const HEADER = columnNames('predictions').join('\t')
 /** Source: numpy `str(float32)`, Python `repr(float)`, for probabilities. */
 const SCORE = /^(nan|\d+(\.\d*)?(e[+-]?\d+)?)$/
 
