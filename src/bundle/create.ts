@@ -3,8 +3,9 @@ import { dirname, join, resolve } from 'node:path'
 import { createFolder, type FolderToMake, refuseInputsIn } from '../system/replace-folder.ts'
 import { sha256 } from '../system/sha256.ts'
 import { bytes } from '../text/numbers.ts'
+import { RECHECK_FILE } from './bounds-file.ts'
 import { BundleError } from './errors.ts'
-import { type BundleFile, filesOf, MANIFEST_FILE } from './manifest.ts'
+import { type BundleFile, filesOf, hasPartner, MANIFEST_FILE } from './manifest.ts'
 import { readManifest } from './open.ts'
 
 /** Graphs, tokenizer and manifest, beside the weights. */
@@ -50,8 +51,9 @@ export async function createBundle(
  * @throws BundleError when its manifest is damaged
  */
 export async function ownsBundleFile(folder: string): Promise<(name: string) => boolean> {
-  const files = filesOf(await readManifest(folder))
-  const names = new Set([MANIFEST_FILE, ...files.map(({ path }) => path)])
+  const manifest = await readManifest(folder)
+  const measured = hasPartner(manifest) ? [RECHECK_FILE] : []
+  const names = new Set([MANIFEST_FILE, ...measured, ...filesOf(manifest).map(({ path }) => path)])
   return (name) => names.has(name)
 }
 

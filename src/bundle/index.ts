@@ -1,5 +1,6 @@
 // A model bundle: what it holds, whether it is whole, and the classifiers that are part of it.
 
+import type * as boundsFile from './bounds-file.ts'
 import type * as create from './create.ts'
 
 // Opening.
@@ -29,6 +30,10 @@ export {
   classifierLength,
   classifiersOf,
   graphFiles,
+  type HostedModel,
+  hasPartner,
+  hostedModel,
+  hostedNames,
   KERNEL_CAPABILITY,
   layoutVersion,
   MANIFEST_FILE,
@@ -47,12 +52,18 @@ export {
   FEATURE_ORDER,
   forModels,
   GRAPH_TENSORS,
+  HOSTED_NAMES,
+  type HostedName,
   LICENCES,
   MODEL_NAMES,
   MODELS,
   type ModelName,
   modelFacts,
+  modelOf,
+  PARTNER_NAMES,
+  type PartnerName,
   PUBLISHED_ESM2,
+  partnerOf,
 } from './models.ts'
 export { openBundle, resolveBundle, verifyBundle } from './open.ts'
 export {
@@ -64,6 +75,20 @@ export {
   precisionFacts,
   precisionsWhere,
 } from './precisions.ts'
+export {
+  type BoundsRecord,
+  boundsIn,
+  type ClassBound,
+  FACTOR,
+  factsOfPair,
+  pairOf,
+  parseStatement,
+  type RecheckBounds,
+  type RecheckFacts,
+  type RecheckPair,
+  type RecheckStatement,
+  statementText,
+} from './recheck.ts'
 export { readTokenizers, type Tokenizer } from './tokenizer.ts'
 
 // Most who come here read a bundle that is there: what makes one is loaded when it is called.
@@ -80,3 +105,17 @@ export const ownsBundleFile: typeof create.ownsBundleFile = async (folder) =>
 /** See `writeBundleFile` in create.ts. */
 export const writeBundleFile: typeof create.writeBundleFile = async (...file) =>
   await (await creation()).writeBundleFile(...file)
+
+const bounds = () => import('./bounds-file.ts')
+
+/** See `readBounds` in bounds-file.ts. */
+export const readBounds: typeof boundsFile.readBounds = async (bundle) =>
+  await (await bounds()).readBounds(bundle)
+
+/** See `recheckOf` in bounds-file.ts. */
+export const recheckOf: typeof boundsFile.recheckOf = async (bundle) =>
+  await (await bounds()).recheckOf(bundle)
+
+/** See `writeBounds` in bounds-file.ts. */
+export const writeBounds: typeof boundsFile.writeBounds = async (...found) =>
+  await (await bounds()).writeBounds(...found)

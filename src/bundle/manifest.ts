@@ -1,15 +1,25 @@
 import { basename } from 'node:path'
 import * as v from 'valibot'
 import { sha256 } from '../system/sha256.ts'
-import { forModels, MODEL_NAMES, type ModelName, modelFacts } from './models.ts'
-import { computesOnCpu, PRECISION_NAMES, type Precision } from './precisions.ts'
+import {
+  forModels,
+  type HostedName,
+  MODEL_NAMES,
+  type ModelName,
+  modelFacts,
+  modelOf,
+  partnerOf,
+} from './models.ts'
+import { computesOnCpu, PRECISION_NAMES, type Precision, precisionFacts } from './precisions.ts'
 
 /** Version of the layout of a bundle with one classifier; raised when an older program could not use a newer bundle. */
 export const BUNDLE_VERSION = 1
 /** With more than one: a program that knows one only would take it for chunks of any length. */
 export const CLASSIFIERS_VERSION = 2
+/** With a partner of a quantized model: a program that knows none would lose it when it adds a classifier. */
+export const PARTNER_VERSION = 3
 /** What this program reads. */
-export const BUNDLE_VERSIONS = [BUNDLE_VERSION, CLASSIFIERS_VERSION] as const
+export const BUNDLE_VERSIONS = [BUNDLE_VERSION, CLASSIFIERS_VERSION, PARTNER_VERSION] as const
 export const BUNDLE_FORMAT = 'virnucpro-bundle'
 export const MANIFEST_FILE = 'manifest.json'
 
@@ -47,6 +57,12 @@ const Fp8Schema = v.object({
   accuracy: v.object({ sequences: size, ...distance, equalCalls: count }),
 })
 
+const PartnerSchema = v.object({
+  precision: v.picklist(PRECISION_NAMES),
+  graph: BundleFileSchema,
+  weights: BundleFileSchema,
+})
+
 const languageModel = (kind: ModelName) =>
   v.object({
     kind: v.literal(kind),
@@ -68,6 +84,8 @@ const languageModel = (kind: ModelName) =>
     /** Of a model that reads byte pairs. */
     tokenizer: v.optional(BundleFileSchema),
     fp8: v.optional(Fp8Schema),
+    /** Of a quantized model: the same in another precision, which decides what the quantized one leaves open. */
+    recheck: v.optional(PartnerSchema),
     /** Beside a model in FP8: what BF16 costs, after the correction of embeddings. */
     bf16: v.optional(v.object({ accuracy: v.object({ sequences: size, ...distance }) })),
   })
@@ -129,7 +147,7 @@ export const ManifestSchema = v.pipe(
   v.check(belongsTogether, 'precision, attention, models and what was measured do not belong together'),
   v.check(
     areDistinct,
-    'several classifiers need the layout of version 2, and each a chunk length of its own',
+    'several classifiers need the layout of version 2, a partner that of version 3, and each classifier a chunk length of its own',
   ),
 )
 
@@ -143,6 +161,7 @@ function belongsTogether(manifest: v.InferOutput<typeof DescribedSchema>): boole
   return MODEL_NAMES.every((name) => {
     const { tokenizer, maxResidues } = modelFacts(name)
     const found = models[name]
+    if (found.recheck !== undefined && !mayHavePartner(name, precision, found.recheck.precision)) return false
     return (
       (found.tokenizer !== undefined) === (tokenizer === 'file') &&
       (found.maxResidues !== undefined) === (maxResidues !== undefined)
@@ -150,15 +169,21 @@ function belongsTogether(manifest: v.InferOutput<typeof DescribedSchema>): boole
   })
 }
 
+function mayHavePartner(model: ModelName, precision: Precision, partner: Precision): boolean {
+  const partners: readonly Precision[] = precisionFacts(precision).partners ?? []
+  return partnerOf(model) !== undefined && partners.includes(partner)
+}
+
 function areDistinct(manifest: v.InferOutput<typeof DescribedSchema>): boolean {
   const all = classifiersOf(manifest)
-  if (manifest.version !== layoutVersion(all.length)) return false
+  if (manifest.version !== layoutVersion(all.length, hasPartner(manifest))) return false
   const lengths = new Set(all.map(({ chunkLength }) => chunkLength))
   return all.length === 1 || (lengths.size === all.length && !lengths.has(undefined))
 }
 
 /** The version of the layout of a bundle with so many classifiers. */
-export function layoutVersion(classifiers: number): (typeof BUNDLE_VERSIONS)[number] {
+export function layoutVersion(classifiers: number, isPartnered = false): (typeof BUNDLE_VERSIONS)[number] {
+  if (isPartnered) return PARTNER_VERSION
   return classifiers > 1 ? CLASSIFIERS_VERSION : BUNDLE_VERSION
 }
 
@@ -217,7 +242,34 @@ function filesWith({ models }: Pick<Manifest, 'models'>, classifiers: readonly B
     ...languageModels.flatMap(({ graph, weights, tokenizer }) => [graph, weights, tokenizer ?? []].flat()),
     ...classifiers,
     ...languageModels.flatMap(({ fp8 }) => fp8?.calibration ?? []),
+    ...languageModels.flatMap(({ recheck }) =>
+      recheck === undefined ? [] : [recheck.graph, recheck.weights],
+    ),
   ]
+}
+
+/** Whether a quantized model of the bundle has its partner beside it. */
+export function hasPartner({ models }: Pick<Manifest, 'models'>): boolean {
+  return MODEL_NAMES.some((name) => models[name].recheck !== undefined)
+}
+
+/** What a bundle has a graph of: its language models, then their partners. */
+export function hostedNames({ models }: Pick<Manifest, 'models'>): HostedName[] {
+  const partners = MODEL_NAMES.flatMap((name) =>
+    models[name].recheck === undefined ? [] : (partnerOf(name) ?? []),
+  )
+  return [...MODEL_NAMES, ...partners]
+}
+
+/** A model of a bundle as it is hosted: a partner has the dimensions of its model, and files and a precision of its own. */
+export type HostedModel = Manifest['models'][ModelName] & { readonly precision: Precision }
+
+/** @throws Error for a partner that the bundle does not have: see {@link hostedNames} */
+export function hostedModel({ models, precision }: Manifest, hosted: HostedName): HostedModel {
+  const model = models[modelOf(hosted)]
+  if (modelOf(hosted) === hosted) return { ...model, precision }
+  if (model.recheck === undefined) throw new Error(`the bundle has no ${hosted}`)
+  return { ...model, ...model.recheck }
 }
 
 /** Graph and weights of every language model: what ONNX Runtime opens by path. */
@@ -252,11 +304,17 @@ function digestOf(files: readonly BundleFile[]): string {
 }
 
 /**
- * Short name of the language models of a bundle: made of their precision and of the files that they were imported from,
+ * Short name of the language models of a bundle: made of their precision, that of a partner, and of the files that they were imported from,
  * whatever the classifiers. 16 hexadecimal digits.
  */
 export function backbonesId({ models, precision, attention }: BackbonesSource): string {
-  const form = attention === undefined ? [] : [attention]
+  const form = [
+    ...(attention === undefined ? [] : [attention]),
+    ...MODEL_NAMES.flatMap((name) => {
+      const { recheck } = models[name]
+      return recheck === undefined ? [] : [`${partnerOf(name)} ${recheck.precision}`]
+    }),
+  ]
   return sha256(
     [precision, ...form, ...MODEL_NAMES.map((name) => sourceDigest(models[name]))].join('\n'),
   ).slice(0, 16)
@@ -264,7 +322,15 @@ export function backbonesId({ models, precision, attention }: BackbonesSource): 
 
 /** What the name of language models is made of. */
 export interface BackbonesSource extends Pick<Manifest, 'precision' | 'attention'> {
-  readonly models: Readonly<Record<ModelName, { readonly source: Pick<SourceRecord, 'files'> }>>
+  readonly models: Readonly<
+    Record<
+      ModelName,
+      {
+        readonly source: Pick<SourceRecord, 'files'>
+        readonly recheck?: { readonly precision: Precision } | undefined
+      }
+    >
+  >
 }
 
 /**
@@ -278,15 +344,16 @@ export function sourceDigest({ source }: { source: Pick<SourceRecord, 'files'> }
 
 /**
  * Identity of the numbers that one of the models gives: of the files it was made from, its graph and weights, its precision
- * and the form of its attention. Equal wherever and by whatever server these are computed. 64 hexadecimal digits.
+ * and the form of its attention. Equal wherever and by whatever server these are computed, also for a partner and for the
+ * same model in a bundle of that precision. 64 hexadecimal digits.
  */
-export function modelDigest({ models, precision, attention }: Manifest, model: ModelName): string {
-  const { graph, weights } = models[model]
+export function modelDigest(manifest: Manifest, hosted: HostedName): string {
+  const { graph, weights, precision, source } = hostedModel(manifest, hosted)
   const parts = [
-    model,
-    sourceDigest(models[model]),
+    modelOf(hosted),
+    sourceDigest({ source }),
     precision,
-    attention ?? 'onnx',
+    manifest.attention ?? 'onnx',
     graph.sha256,
     weights.sha256,
   ]

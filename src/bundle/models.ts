@@ -26,6 +26,8 @@ interface ModelFacts {
   readonly short: string
   /** What an import is given for it: a file or a folder, and which. */
   readonly weights: { readonly hint: 'FILE' | 'DIR'; readonly help: string }
+  /** A quantized bundle may hold it a second time, in a precision that decides what the quantized one leaves open. */
+  readonly recheck?: true
   /** Kind of its feature files; undefined for a model that the original does not have. */
   readonly featureFile?: 'dnabert' | 'esm'
 }
@@ -44,6 +46,7 @@ export const MODELS = {
     profiles: [64, 176, 1088],
     short: 'esm',
     weights: { hint: 'FILE', help: 'a fair-esm `.pt` file, or a Hugging Face folder or weight file' },
+    recheck: true,
     featureFile: 'esm',
   },
   // One token stands for about 4.6 bases, and at worst for one.
@@ -94,6 +97,32 @@ export const MODEL_NAMES = Object.keys(MODELS) as readonly ModelName[]
 export const FEATURE_ORDER: readonly ModelName[] = MODEL_NAMES.toSorted(
   (a, b) => MODELS[a].column - MODELS[b].column,
 )
+
+type RecheckedName = {
+  [Name in ModelName]: (typeof MODELS)[Name] extends { recheck: true } ? Name : never
+}[ModelName]
+
+/** The partner of a quantized model: the same model in a precision of more digits, hosted beside it under this name. */
+export type PartnerName = `${RecheckedName}_recheck`
+
+/** Whatever a bundle may have a graph of, a server a model, and a folder of plans a plan. */
+export type HostedName = ModelName | PartnerName
+
+/** In the order of their models. */
+export const PARTNER_NAMES: readonly PartnerName[] = MODEL_NAMES.flatMap((model) => partnerOf(model) ?? [])
+
+/** Models first, so that they are made and loaded before their partners. */
+export const HOSTED_NAMES: readonly HostedName[] = [...MODEL_NAMES, ...PARTNER_NAMES]
+
+/** The name of a model's partner; undefined for a model that never has one. */
+export function partnerOf(model: ModelName): PartnerName | undefined {
+  return modelFacts(model).recheck ? (`${model}_recheck` as PartnerName) : undefined
+}
+
+/** The model that a hosted one is: what it reads, and its facts, are those of the model. */
+export function modelOf(hosted: HostedName): ModelName {
+  return hosted.replace(/_recheck$/, '') as ModelName
+}
 
 /** The facts of a model, in their general type. */
 export function modelFacts(model: ModelName): ModelFacts {

@@ -68,9 +68,10 @@ export async function readManifest(folder: string): Promise<Manifest> {
   if (!head.success)
     throw new BundleError(folder, `${path} is not the manifest of a bundle. Import the models again.`)
   if (!BUNDLE_VERSIONS.some((version) => version === head.output.version)) {
+    const versions = BUNDLE_VERSIONS.join(', ').replace(/, (\d+)$/, ' and $1')
     throw new BundleError(
       folder,
-      `the bundle ${folder} has layout version ${head.output.version}; this program reads versions ${BUNDLE_VERSIONS.join(' and ')}. ` +
+      `the bundle ${folder} has layout version ${head.output.version}; this program reads versions ${versions}. ` +
         'Import the models again with this program, or use the program that made it.',
     )
   }

@@ -6,6 +6,10 @@ interface PrecisionFacts {
   readonly device: 'cpu' | 'gpu'
   /** Products of eight bits change more digits of an embedding than one run may mix. */
   readonly eightBits?: true
+  /** What a model that is quantized may have beside it, to decide what its calls leave open; the usual one first. */
+  readonly partners?: readonly PrecisionFacts['graph'][]
+  /** An import makes the partner unless it is asked not to. */
+  readonly partnered?: true
   /** First compute capability that has it. */
   readonly computeCapability?: number
   /**
@@ -18,7 +22,14 @@ interface PrecisionFacts {
 /** What the language models of a bundle compute in. Everything that treats each precision iterates over this table. */
 export const PRECISIONS = {
   fp32: { label: 'FP32', graph: 'fp32', device: 'cpu' },
-  int8: { label: 'INT8', graph: 'fp32', device: 'cpu', eightBits: true, calibration: 'example' },
+  int8: {
+    label: 'INT8',
+    graph: 'fp32',
+    device: 'cpu',
+    eightBits: true,
+    partners: ['fp32'],
+    calibration: 'example',
+  },
   // TensorRT has BF16 from Ampere on.
   bf16: { label: 'BF16', graph: 'bf16', device: 'gpu', computeCapability: 8, calibration: 'optional' },
   fp16: { label: 'FP16', graph: 'fp16', device: 'gpu', calibration: 'optional' },
@@ -28,6 +39,8 @@ export const PRECISIONS = {
     graph: 'bf16',
     device: 'gpu',
     eightBits: true,
+    partners: ['bf16', 'fp16'],
+    partnered: true,
     computeCapability: 8.9,
     calibration: 'required',
   },
