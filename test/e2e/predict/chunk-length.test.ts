@@ -38,7 +38,8 @@ afterAll(() => folder[Symbol.asyncDispose]())
 let runs = 0
 async function predict(bundle: string, words: readonly string[], env: Record<string, string> = {}) {
   const output = folder.join(`out${++runs}`)
-  const all = ['predict', '--input', input(), '-o', output, '--bundle', folder.join(bundle), ...words]
+  const models = bundle === 'demo' ? bundle : folder.join(bundle)
+  const all = ['predict', '--input', input(), '-o', output, '--bundle', models, ...words]
   const { code, stderr } = await virnucpro(all, undefined, env)
   const summary = () => JSON.parse(readFileSync(join(output, 'reads_report', 'summary.json'), 'utf8'))
   return { code, stderr, summary, output }
@@ -170,6 +171,12 @@ test('where nobody says the length, runs say so, or the user does', async () => 
   expect(said.code).toBe(0)
   expect(said.stderr).not.toContain('is not known')
   expect((await predict('unknown', ['-m', '300', '-e', '700'])).code).toBe(64)
+})
+
+test('the demonstration says that its calls mean nothing, and nothing of its length', async () => {
+  const { code, stderr } = await predict('demo', [])
+  expect(code).toBe(0)
+  expect(stderr.match(/warning: .*/g)).toEqual([expect.stringContaining('DEMONSTRATION')])
 })
 
 test('--mlp 500=FILE names a length in bases', async () => {
