@@ -24,6 +24,7 @@ const ROOMS = [
   'pull',
   'checkpoint',
   'monitor',
+  'recheck',
   'results',
   'tables',
   'settings',
