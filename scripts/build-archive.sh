@@ -53,11 +53,11 @@ else
 fi
 tar -xzf "$package" -C "$program" --strip-components=1
 
-# The dependencies of bun.lock, which are JavaScript alone.
+# The dependencies of bun.lock, which are JavaScript alone. One of them may be used with the TypeScript compiler.
 mkdir -p "$stage/install/packages/tritonclient-ts"
 cp package.json bun.lock bunfig.toml "$stage/install/"
 cp packages/tritonclient-ts/package.json "$stage/install/packages/tritonclient-ts/"
-(cd "$stage/install" && "$OLDPWD/node_modules/bun/bin/bun.exe" install --production --frozen-lockfile --ignore-scripts --silent) >&2
+(cd "$stage/install" && "$OLDPWD/node_modules/bun/bin/bun.exe" install --production --omit peer --frozen-lockfile --ignore-scripts --silent) >&2
 rm -rf "$stage/install/node_modules/tritonclient-ts" "$stage/install/node_modules/.bin" "$stage/install/node_modules/.cache"
 mv "$stage/install/node_modules" "$program/node_modules"
 
@@ -93,7 +93,7 @@ debian() { # FILE SHA256
   fi
   if ! echo "$2  $cache/$1" | sha256sum --check --status; then
     rm -f "$cache/$1"
-    echo "build-archive.sh: $1 cannot be had from Debian, or is not the one expected" >&2
+    echo "build-archive.sh: could not download $1 from Debian, or its digest is not the expected one" >&2
     exit 1
   fi
   dpkg-deb --extract "$cache/$1" "$stage/debian"
@@ -115,6 +115,9 @@ fi
 "$compiler" -m ziglang cc -target "$target" -static -Os -s -Wall -Wextra -Werror -o "$root/bin/virnucpro" packaging/archive/launcher.c
 
 cp packaging/licences/* "$root/licences/"
+# Their packages have none.
+cp packaging/licences/bufbuild-protobuf.txt "$program/node_modules/@bufbuild/protobuf/LICENSE"
+cp packaging/licences/onnxruntime.txt "$program/node_modules/onnxruntime-common/LICENSE"
 debian gcc-10-base_10.2.1-6_amd64.deb be65535e94f95fbf04b104e8ab36790476f063374430f7dfc6c516cbe2d2cd1e
 cp "$stage/debian/usr/share/doc/gcc-10-base/copyright" "$root/licences/libstdc++.txt"
 cp /usr/share/common-licenses/GPL-3 "$root/licences/libstdc++-GPL-3.txt"

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test'
 import { existsSync, statSync } from 'node:fs'
 import { cp, mkdir, readdir, readFile } from 'node:fs/promises'
-import { basename, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { parse } from 'yaml'
 import { temporaryFolder } from '../../../scripts/support/temporary.ts'
 import { ExitCode } from '../../../src/exit-codes.ts'
@@ -203,6 +203,19 @@ async function unpackedArchive(arch: 'x64' | 'arm64', into: string): Promise<str
   return basename(archive, '.tar.gz')
 }
 
+/** Packages, by their folders, that have no file with their licence. */
+async function withoutLicence(modules: string): Promise<string[]> {
+  const folders: string[] = []
+  for (const path of new Bun.Glob('**/package.json').scanSync(modules)) {
+    // Some packages have such files for parts of them, too.
+    const { name, version } = await Bun.file(join(modules, path)).json()
+    if (name !== undefined && version !== undefined) folders.push(dirname(path))
+  }
+  expect(folders.length).toBeGreaterThan(10)
+  const names = await Promise.all(folders.map((each) => readdir(join(modules, each))))
+  return folders.filter((_, i) => !names[i]!.some((name) => /^licen[cs]e/i.test(name)))
+}
+
 /** Its programs and libraries. */
 async function binariesOf(path: string): Promise<Map<string, Uint8Array>> {
   const names = (await readdir(path, { recursive: true })).filter((name) =>
@@ -246,6 +259,7 @@ test.skipIf(process.platform !== 'linux')(
     // It promises that it runs with glibc 2.28.
     for (const [file, bytes] of await binariesOf(join(root, name)))
       expect([file, machineOf(bytes), glibcOf(bytes) <= 28]).toEqual([file, arch, true])
+    expect(await withoutLicence(join(root, name, 'lib/virnucpro/node_modules'))).toEqual([])
   },
   300_000,
 )
