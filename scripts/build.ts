@@ -34,6 +34,9 @@ const PLACES = [
 
 const RUNTIME_PLATFORMS = ['linux/x64', 'linux/arm64', 'darwin/arm64', 'win32/x64']
 
+/** A copy of another one, and what only the GPUs of Windows need, under licences of their own: it is loaded when they are used. */
+const NOT_NEEDED = /\d+\.\d+\.\d+\.dylib$|\/(DirectML|dxcompiler|dxil)\.dll$/
+
 const stage = await mkdtemp(join(tmpdir(), 'virnucpro-build-'))
 const built = `${target}.new`
 try {
@@ -96,7 +99,7 @@ async function addRuntime(folder: string): Promise<void> {
   const binaries = 'bin/napi-v6'
   const names = RUNTIME_PLATFORMS.flatMap((platform) => [
     ...new Bun.Glob(`${binaries}/${platform}/*`).scanSync(from),
-  ]).filter((path) => !/\d+\.\d+\.\d+\.dylib$/.test(path))
+  ]).filter((path) => !NOT_NEEDED.test(path))
   const scripts = new Bun.Glob('dist/*.js').scanSync(from)
   for (const path of [...names, ...scripts, 'README.md']) {
     await mkdir(dirname(join(folder, path)), { recursive: true })

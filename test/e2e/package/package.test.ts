@@ -44,6 +44,10 @@ test('the package holds what it runs with, and neither benches nor what only the
   expect(files).toContain('dist/server/engines/python/build_engine.py')
   expect(files).toContain('dist/report/style.css')
   expect(files).toContain('model_repository/python/plan.py')
+  // Those for the GPUs of Windows are under other licences.
+  expect(files.filter((name) => name.endsWith('.dll')).map((name) => basename(name))).toEqual([
+    'onnxruntime.dll',
+  ])
   // The client is part of it. As a bundled dependency it made npm leave out what both depend on.
   expect(existsSync(join(installed, 'node_modules'))).toBe(false)
   expect(files.filter((name) => name.startsWith('scripts/'))).toEqual(['scripts/test-triton.sh'])
@@ -259,6 +263,7 @@ test.skipIf(process.platform !== 'linux')(
     // It promises that it runs with glibc 2.28.
     for (const [file, bytes] of await binariesOf(join(root, name)))
       expect([file, machineOf(bytes), glibcOf(bytes) <= 28]).toEqual([file, arch, true])
+    expect(existsSync(join(root, name, 'lib/virnucpro/node_modules/typescript'))).toBe(false)
     expect(await withoutLicence(join(root, name, 'lib/virnucpro/node_modules'))).toEqual([])
   },
   300_000,
