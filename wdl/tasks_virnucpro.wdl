@@ -183,7 +183,8 @@ task virnucpro_shard {
 
   command <<<
     set -ex -o pipefail
-    virnucpro shard ~{sep=" " sequences} --shards ~{shards} --gzip --prefix "~{sample}" --output-dir shards ~{options}
+    mapfile -t sequences < "~{write_lines(sequences)}"
+    virnucpro shard "${sequences[@]}" --shards ~{shards} --gzip --prefix "~{sample}" --output-dir shards ~{options}
   >>>
 
   output {
@@ -299,8 +300,10 @@ task virnucpro_merge {
   command <<<
     set -ex -o pipefail
     mkdir shards runs
-    ln -s "~{manifest}" "~{faults}" ~{sep=" " fasta} shards/
-    for run in ~{sep=" " runs}; do
+    mapfile -t shards < "~{write_lines(fasta)}"
+    mapfile -t runs < "~{write_lines(runs)}"
+    ln -s "~{manifest}" "~{faults}" "${shards[@]}" shards/
+    for run in "${runs[@]}"; do
       name=$(basename "$run" .tar)
       mkdir "runs/$name"
       tar -xf "$run" -C "runs/$name"

@@ -19,7 +19,7 @@ const OPTIONS = COMPUTE.slice(2).join(' ')
 /** Runs a WDL file on this machine. @returns its outputs */
 async function run(target: readonly string[], ...inputs: string[]): Promise<Record<string, string>> {
   const host = join(import.meta.dir, 'miniwdl-host.py')
-  const words = ['python', host, 'run', '--dir', 'runs', ...target, ...inputs]
+  const words = ['python', host, 'run', '--dir', "users' runs", ...target, ...inputs]
   const output = await engineSucceeds(words, folder.path)
   const { outputs } = JSON.parse(output.slice(output.indexOf('\n{') + 1, output.lastIndexOf('\n}') + 2))
   return outputs
@@ -35,6 +35,7 @@ beforeAll(() => {
   const letters = lettersFrom(11)
   const records = Array.from({ length: 5 }, (_, i) => `>c${i} text\n${letters(80 + 90 * i, 'ACGg')}\n`)
   writeFileSync(folder.join('contigs.fasta'), records.join(''))
+  writeFileSync(folder.join("user's own contigs.fasta"), records.join(''))
   installCommand(folder.path)
 })
 
@@ -45,9 +46,9 @@ test.skipIf(!hasEngines)('miniwdl finds no fault in tasks and workflow', async (
   await engineSucceeds(['miniwdl', 'check', '--strict', ...suppressed, ...files], folder.path)
 })
 
-test.skipIf(!hasEngines)('the workflow makes of shards what the plain run makes of the whole', async () => {
+test.skipIf(!hasEngines)('the workflow makes of shards what the plain run makes of the whole, whatever its files are called', async () => {
   const inputs = [
-    'sequences=contigs.fasta',
+    "sequences=user's own contigs.fasta",
     'sample=s1',
     'shards=2',
     'bundle=demo',
@@ -56,7 +57,7 @@ test.skipIf(!hasEngines)('the workflow makes of shards what the plain run makes 
   ]
   const outputs = await run([join(WDL, 'virnucpro.wdl')], ...inputs, `predict_options=${OPTIONS}`)
   await unpack(outputs['virnucpro_sharded.results'], 'sharded')
-  const words = ['predict', 'contigs.fasta', '-o', 'whole', '--prefix', 's1', ...COMPUTE]
+  const words = ['predict', "user's own contigs.fasta", '-o', 'whole', '--prefix', 's1', ...COMPUTE]
   expect(await virnucpro(words, folder.path)).toMatchObject({ code: 0 })
   const [sharded, whole] = [filesOfWhole(folder.join('sharded')), filesOfWhole(folder.join('whole'))]
   expect(sharded).toEqual(whole)
