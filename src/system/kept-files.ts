@@ -77,7 +77,7 @@ export const CREATE = constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLO
 
 /**
  * Removes a file of a run. What the run has not recorded stays, and so does what lies behind a link.
- * @returns whether nothing lies there any more
+ * @returns whether it is gone; false, too, where its folder was moved away
  */
 export async function removeFile(path: string): Promise<boolean> {
   const absolute = resolve(path)
@@ -85,7 +85,12 @@ export async function removeFile(path: string): Promise<boolean> {
   const owning = covering.filter((keeper) => keeper.owns(absolute))
   if (covering.length > 0 && owning.length === 0) return !(await isThere(absolute))
   for (const keeper of owning) keeper.note('go', absolute)
-  await rm(absolute, { force: true }).catch(cannotWrite(path))
+  const isRemoved = await rm(absolute).then(
+    () => true,
+    (error: NodeJS.ErrnoException) => error.code !== 'ENOENT' && cannotWrite(path)(error),
+  )
+  // It stays on record: it is back when the folder is.
+  if (!isRemoved && !(await isThere(dirname(absolute)))) return false
   for (const keeper of owning) keeper.note('gone', absolute)
   return true
 }

@@ -46,25 +46,28 @@ test.skipIf(!hasEngines)('miniwdl finds no fault in tasks and workflow', async (
   await engineSucceeds(['miniwdl', 'check', '--strict', ...suppressed, ...files], folder.path)
 })
 
-test.skipIf(!hasEngines)('the workflow makes of shards what the plain run makes of the whole, whatever its files are called', async () => {
-  const inputs = [
-    "sequences=user's own contigs.fasta",
-    'sample=s1',
-    'shards=2',
-    'bundle=demo',
-    'cpu=1',
-    'machine_mem_gb=1',
-  ]
-  const outputs = await run([join(WDL, 'virnucpro.wdl')], ...inputs, `predict_options=${OPTIONS}`)
-  await unpack(outputs['virnucpro_sharded.results'], 'sharded')
-  const words = ['predict', "user's own contigs.fasta", '-o', 'whole', '--prefix', 's1', ...COMPUTE]
-  expect(await virnucpro(words, folder.path)).toMatchObject({ code: 0 })
-  const [sharded, whole] = [filesOfWhole(folder.join('sharded')), filesOfWhole(folder.join('whole'))]
-  expect(sharded).toEqual(whole)
-  expect(readFileSync(outputs['virnucpro_sharded.contigs'] ?? '', 'latin1')).toBe(
-    whole.get('s1_results/contigs.tsv') as string,
-  )
-})
+test.skipIf(!hasEngines)(
+  'the workflow makes of shards what the plain run makes of the whole, whatever its files are called',
+  async () => {
+    const inputs = [
+      "sequences=user's own contigs.fasta",
+      'sample=s1',
+      'shards=2',
+      'bundle=demo',
+      'cpu=1',
+      'machine_mem_gb=1',
+    ]
+    const outputs = await run([join(WDL, 'virnucpro.wdl')], ...inputs, `predict_options=${OPTIONS}`)
+    await unpack(outputs['virnucpro_sharded.results'], 'sharded')
+    const words = ['predict', "user's own contigs.fasta", '-o', 'whole', '--prefix', 's1', ...COMPUTE]
+    expect(await virnucpro(words, folder.path)).toMatchObject({ code: 0 })
+    const [sharded, whole] = [filesOfWhole(folder.join('sharded')), filesOfWhole(folder.join('whole'))]
+    expect(sharded).toEqual(whole)
+    expect(readFileSync(outputs['virnucpro_sharded.contigs'] ?? '', 'latin1')).toBe(
+      whole.get('s1_results/contigs.tsv') as string,
+    )
+  },
+)
 
 test.skipIf(!hasEngines)(
   "the task gives the archive of Broad's, with tables that its next task reads",

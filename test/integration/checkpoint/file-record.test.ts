@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readdirSync, renameSync } from 'node:fs'
 import { temporaryFolder } from '../../../scripts/support/temporary.ts'
 import { FileRecord } from '../../../src/checkpoint/index.ts'
 import { AtomicFile, writeAtomically } from '../../../src/system/atomic.ts'
-import { keepFiles, temporaryFileIn } from '../../../src/system/kept-files.ts'
+import { keepFiles, removeFile, temporaryFileIn } from '../../../src/system/kept-files.ts'
 
 test('what was unfinished in a folder that is moved away and back is removed by the next start', async () => {
   await using folder = temporaryFolder()
@@ -60,4 +60,30 @@ test('a folder that is moved away while a file gets its name holds nothing of so
   using record = await FileRecord.open(place)
   expect(record.owns(path)).toBe(true)
   expect(readdirSync(root).sort()).toEqual(['.virnucpro', 'table.tsv'])
+})
+
+test('a file whose folder is moved away while it is removed is still of the run once the folder is back', async () => {
+  await using folder = temporaryFolder()
+  const root = folder.join('output')
+  const state = folder.join('output/.virnucpro/reads')
+  const path = folder.join('output/table.tsv')
+  mkdirSync(state, { recursive: true })
+  const place = { root, state, covers: (each: string) => each.startsWith(root) }
+  {
+    using record = await FileRecord.open(place)
+    using _kept = keepFiles(record)
+    await writeAtomically(path, 'whole\n')
+    using _mover = keepFiles({
+      covers: (each) => each === path,
+      owns: (each) => record.owns(each),
+      sync: () => record.sync(),
+      note: (action) => action === 'go' && renameSync(root, `${root}.away`),
+    })
+    await removeFile(path)
+  }
+  renameSync(`${root}.away`, root)
+  using record = await FileRecord.open(place)
+  expect(record.owns(path)).toBe(true)
+  await record.remove((each) => each === path)
+  expect(readdirSync(root)).toEqual(['.virnucpro'])
 })
