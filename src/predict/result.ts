@@ -48,7 +48,7 @@ export function reportCounts(result: ResultCounts, folder: string, logger: Logge
     viralChunks,
   } = result
   logger.info(
-    `${count(records, 'record')}${filteredRecords > 0 ? ` (${filteredRecords} filtered)` : ''}, ${count(chunks, 'chunk')}; ${chunksWithoutFrame} without an open frame (no row in any table)`,
+    `${count(records, 'record')}${filteredRecords > 0 ? ` (${filteredRecords} filtered)` : ''}, ${count(chunks, 'chunk')}; ${chunksWithoutFrame} without an open frame (no row in the original's tables)`,
   )
   logger.info(
     `${viralFrames} of ${count(frames, 'frame')} and ${viralChunks} of ${count(calledChunks, 'chunk')} viral: ${folder}`,

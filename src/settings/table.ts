@@ -246,7 +246,7 @@ const callSettings = section('Calls of contigs', {
 const resumeSettings = section('Starting again', {
   resume: flag('continue an interrupted run in the same output folder', { default: false }),
   force: flag(
-    'start over: replace what earlier runs under this name have recorded as their own, see [resuming](how-to/resuming.md#your-files); nothing else is ever replaced',
+    'start over: replace what earlier runs under this name have recorded as their own, see [resuming](explanation/reliability.md#your-files); nothing else is ever replaced',
     { short: 'f', brief: 'start over, and replace what earlier runs have made' },
   ),
 })

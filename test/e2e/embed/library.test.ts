@@ -139,10 +139,17 @@ test('frames and rows are classified as by predict', async () => {
 describe('docs/reference/library.md', () => {
   const text = readFileSync(join(repository, 'docs/reference/library.md'), 'utf8')
   const examples = [...text.matchAll(/```ts\n([\s\S]*?)```/g)].map(([, code]) => code!)
-  const printed = [/^insulin 32\nubiquitin 32\n$/, /^contig_chunk_1F1 1 \d+ 0\.\d{4}\n[\s\S]*\n4\n$/]
+  const printed = [
+    /31 of 31 frames\n1 .*contigs_merged\n$/,
+    /^example_1_coding_chunk_1F1 [A-Z]+\n/,
+    /^insulin 32\nubiquitin 32\n$/,
+    /^contig_chunk_1F1 1 \d+ 0\.\d{4}\n[\s\S]*\n4\n$/,
+  ]
 
   test.each(examples.map((code, i) => [i + 1, code] as const))('example %i runs', async (i, code) => {
-    const child = Bun.spawn([process.execPath, '-e', code], { cwd: repository, stderr: 'pipe' })
+    await using folder = temporaryFolder()
+    const placed = code.replace(`'results'`, JSON.stringify(folder.join('results')))
+    const child = Bun.spawn([process.execPath, '-e', placed], { cwd: repository, stderr: 'pipe' })
     const [out, err] = await Promise.all([
       new Response(child.stdout).text(),
       new Response(child.stderr).text(),
