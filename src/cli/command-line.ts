@@ -72,6 +72,11 @@ function spellings(options: Options): { config: ParseArgsOptionsConfig; known: M
   return { config, known }
 }
 
+/** Every long name that can be typed, without its dashes. */
+export function spelledNames(options: Options): Set<string> {
+  return new Set(Object.keys(spellings(options).config).filter((name) => name.length > 1))
+}
+
 function unknownOption(word: string, known: Iterable<string>): UsageError {
   // What follows the name may be a password.
   const name = /^[^=:\s]*/.exec(word)?.[0] ?? ''

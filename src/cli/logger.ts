@@ -1,9 +1,10 @@
 import { closeSync, constants, openSync, writeFileSync } from 'node:fs'
+import type { Detail } from '../system/error-codes.ts'
 import type { Logger } from '../system/logger.ts'
 import { type Message, printableLines } from '../system/printable.ts'
 import { WriteError } from '../system/system-error.ts'
 import type { LiveTerminal } from '../system/terminal.ts'
-import { withAdvice } from './errors.ts'
+import { type Asked, withAdvice } from './errors.ts'
 
 interface LoggerOptions {
   /** Errors only on standard error; the file still gets everything from `info` up. */
@@ -14,6 +15,8 @@ interface LoggerOptions {
   file?: string | undefined
   /** What may have a display on standard error, which the messages must not tear. */
   terminal?: LiveTerminal | undefined
+  /** What the advice of messages is to fit. */
+  asked?: Asked | undefined
 }
 
 const LEVELS = { error: 0, warn: 1, info: 2, debug: 3 } as const
@@ -31,7 +34,8 @@ const PREFIXES: Readonly<Record<Level, string>> = {
  *
  * The one place where messages become printable: what a terminal would act on is escaped, in the file too.
  */
-export function createLogger({ quiet, verbose, file: path, terminal }: LoggerOptions = {}): Logger {
+export function createLogger(options: LoggerOptions = {}): Logger {
+  const { quiet, verbose, file: path, terminal, asked } = options
   const fileLevel = verbose ? LEVELS.debug : LEVELS.info
   const stderrLevel = quiet ? LEVELS.error : fileLevel
   const colours = wantsColours()
@@ -47,13 +51,15 @@ export function createLogger({ quiet, verbose, file: path, terminal }: LoggerOpt
     writeToFile?.(forFile(level, lines))
   }
   if (path !== undefined) writeToFile = logFile(path, (text) => log('warn', text))
+  const logWith = (level: Level) => (message: Message, detail?: Detail) =>
+    log(level, withAdvice(message, detail, asked))
   return {
-    debug: (message, detail) => log('debug', withAdvice(message, detail)),
+    debug: logWith('debug'),
     note: (message) => log('info', message, 'debug'),
-    info: (message, detail) => log('info', withAdvice(message, detail)),
-    warn: (message, detail) => log('warn', withAdvice(message, detail)),
-    error: (message, detail) => log('error', withAdvice(message, detail)),
-    wording: withAdvice,
+    info: logWith('info'),
+    warn: logWith('warn'),
+    error: logWith('error'),
+    wording: (message, detail) => withAdvice(message, detail, asked),
   }
 }
 

@@ -9,10 +9,12 @@ import { UsageError } from '../system/errors.ts'
 import type { Logger } from '../system/logger.ts'
 import { filesAt, identityAt } from '../system/same-file.ts'
 import { LiveTerminal } from '../system/terminal.ts'
-import { type CommandLine, collect } from './command-line.ts'
+import { type CommandLine, collect, spelledNames } from './command-line.ts'
+import type { Asked } from './errors.ts'
 import { plain } from './help.ts'
 import { createLogger, wantsColours } from './logger.ts'
 import { isOriginalForm, placeWords } from './original-form.ts'
+import { asksForSamples } from './samples.ts'
 
 let active: Logger | undefined
 
@@ -72,10 +74,18 @@ export async function startSession(
     ? new LiveTerminal(process.stderr, { colours: wantsColours() })
     : undefined
   if (logFile !== undefined) await requireOwnLog(line, configuration, logFile)
-  active = createLogger({ quiet, verbose, file: logFile, terminal })
+  active = createLogger({ quiet, verbose, file: logFile, terminal, asked: askedOf(options, configuration) })
   const warnings = [...withoutEffect(line), ...(reportsConfiguration ? [] : configuration.warnings)]
   for (const warning of warnings) active.warn(warning)
   return { args: configuration.args, configuration, logger: active, warnings, terminal }
+}
+
+function askedOf(options: Options, configuration: Configuration): Asked {
+  const ofSamples = options.sampleSheet !== undefined && asksForSamples(configuration)
+  const names = spelledNames(options)
+  // Samples have the names of their folders.
+  if (ofSamples) names.delete('prefix')
+  return { options: names, ofSamples }
 }
 
 /** One line for each option that is accepted and does nothing. */
