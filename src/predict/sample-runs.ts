@@ -205,6 +205,8 @@ export class SampleRuns implements WindowEvents, AsyncDisposable {
   async #opened(sample: Sample): Promise<RunUnderWay | FinishedSample | undefined> {
     const { session } = this.#options
     session.signal.throwIfAborted()
+    // It was looked at when its pool seemed to be finished.
+    if (this.outcomes.get(sample.name)?.status === 'failed') return undefined
     // While the results of many are still being written, no more are begun.
     while (this.#finishing.size > POOL_SAMPLES) await Promise.race(this.#tasks)
     const base = new SampleLogger(session.logger, sample.name)

@@ -304,12 +304,28 @@ describe('a sample that fails', () => {
     expect(existsSync(`${output}/stray/x`)).toBe(true)
   })
 
+  test('is reported once, also where the samples beside it are looked at and then computed', async () => {
+    const sheet = writeSheet('once.csv', [`p,${input('a.fa')},,`, `q,${input('good.fa')},,`])
+    const output = folder.join('once')
+    expect((await virnucpro(words(sheet, output))).code).toBe(0)
+    writeFileSync(`${output}/p/p_merged/prediction_results.txt`, 'changed')
+    rmSync(`${output}/q/q_merged/prediction_results.txt`)
+    const { code, stderr } = await virnucpro(words(sheet, output))
+    expect(code).toBe(2)
+    expect(stderr.match(/p failed: /g)).toHaveLength(1)
+    expect(stderr).toContain('--force computes all samples again')
+    expect(samplesIn(output).map(({ status }) => status)).toEqual(['failed', 'finished'])
+  })
+
   test('files of others are not touched: a sample whose names they have fails alone, one in the place of the table stops all', async () => {
     const sheet = writeSheet('foreign.csv', [`f,${input('good.fa')},,`, `g,${input('good.fa')},,`])
     const output = folder.join('foreign')
     mkdirSync(`${output}/f/f_results`, { recursive: true })
     writeFileSync(`${output}/f/f_results/contigs.tsv`, 'mine')
-    expect((await virnucpro(words(sheet, output))).code).toBe(2)
+    const { code, stderr } = await virnucpro(words(sheet, output))
+    expect(code).toBe(2)
+    // Samples have the names of their folders.
+    expect(stderr).not.toContain('--prefix')
     expect(samplesIn(output).map(({ status }) => status)).toEqual(['failed', 'finished'])
     expect(readFileSync(`${output}/f/f_results/contigs.tsv`, 'utf8')).toBe('mine')
     const other = folder.join('table')
