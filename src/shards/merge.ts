@@ -1,4 +1,5 @@
-import { basename } from 'node:path'
+import { rmdir } from 'node:fs/promises'
+import { basename, dirname } from 'node:path'
 import { version } from '../../package.json' with { type: 'json' }
 import { FEATURE_ORDER } from '../bundle/index.ts'
 import {
@@ -30,6 +31,7 @@ import { writeAtomically } from '../system/atomic.ts'
 import { UsageError } from '../system/errors.ts'
 import { keepFiles } from '../system/kept-files.ts'
 import { type Logger, WarningKeeper } from '../system/logger.ts'
+import { isThere } from '../system/same-file.ts'
 import { sha256 } from '../system/sha256.ts'
 import { writeTables } from '../tables/index.ts'
 import { count } from '../text/numbers.ts'
@@ -81,6 +83,7 @@ export async function mergeRuns(options: MergeOptions, context: MergeContext): P
     paths,
     inUse.map((path) => ['merged', path] as const),
   )
+  await using _new = await newFolders(paths)
   await using lock = await RunLock.acquire(`${paths.state}.lock`)
   using record = await FileRecord.open({ root: paths.root, state: paths.state, covers: madeBy(paths) })
   using _kept = keepFiles(record)
@@ -91,8 +94,25 @@ export async function mergeRuns(options: MergeOptions, context: MergeContext): P
     return { paths, alreadyMerged: true }
   }
   const stops = AbortSignal.any([lock.signal, ...(signal ? [signal] : [])])
-  await write({ runs, whole, options, paths, record, derived, run, folder, logger, signal: stops })
+  try {
+    await write({ runs, whole, options, paths, record, derived, run, folder, logger, signal: stops })
+  } catch (error) {
+    // Nothing of it would be used by the next start.
+    await record.undo()
+    throw error
+  }
   return { paths, alreadyMerged: false }
+}
+
+/** Removes the folders of the output that are not there yet, and are empty when all is over. */
+async function newFolders({ root, state }: OutputPaths): Promise<AsyncDisposable> {
+  const made: string[] = []
+  for (const path of [dirname(state), root]) if (!(await isThere(path))) made.push(path)
+  return {
+    async [Symbol.asyncDispose]() {
+      for (const path of made) await rmdir(path).catch(() => {})
+    },
+  }
 }
 
 async function wholeOf({

@@ -152,6 +152,25 @@ test.each([
   expect(files(place('merged'))).toEqual(files(place('whole')))
 })
 
+test('a merger that fails leaves nothing in a new folder, nor beside what is there', async () => {
+  for (const name of ['same-1', 'same-2']) {
+    writeFileSync(folder.join(`${name}.fa`), `>same\n${OPEN}\n`)
+    await succeed('predict', `${name}.fa`, '-o', name, ...COMPUTE)
+  }
+  const { code, stderr } = await fail('merge', 'same-1', 'same-2', '-o', 'failed/there')
+  expect({ code, stderr }).toEqual({
+    code: 65,
+    // Neither of the options of predict for such ids is one of merge.
+    stderr:
+      'error: same-2.fa:1: duplicate id "same", first at same-1.fa:1; give every record an id of its own\n',
+  })
+  expect(existsSync(folder.join('failed/there'))).toBe(false)
+  mkdirSync(folder.join('used'))
+  writeFileSync(folder.join('used/mine.txt'), 'mine')
+  await fail('merge', 'same-1', 'same-2', '-o', 'used')
+  expect(readdirSync(folder.join('used'))).toEqual(['mine.txt'])
+})
+
 test('without a list the whole is the run over all inputs, in the order of the folders', async () => {
   for (const name of ['one', 'two']) {
     writeFileSync(
