@@ -1,11 +1,10 @@
 /**
- * Writes the tables of options into cli.md and configuration.md in docs/reference, that of findings into doctor.md and that of retries into
- * exit-codes.md, between `<!-- options: WHAT -->` and `<!-- end -->`, from the tables that the program itself reads; and from the same the pages of the
- * manual, in man/.
+ * Writes what docs/ has from the tables that the program itself reads, between `<!-- options: WHAT -->` and `<!-- end -->`: options, settings,
+ * findings, exit codes, files with their columns and fields. From the same it writes the pages of the manual, in man/.
  * Usage: bun scripts/option-docs.ts [--check]
  */
 import { readdir } from 'node:fs/promises'
-import { posix, resolve } from 'node:path'
+import { dirname, posix, resolve } from 'node:path'
 import { commonOptions } from '../src/cli/command.ts'
 import { COMMANDS, loadCommand, overview } from '../src/cli/commands.ts'
 import { defaultOf, groupsOf } from '../src/cli/help.ts'
@@ -23,23 +22,26 @@ import {
   settings,
 } from '../src/settings/index.ts'
 import { manPages } from './support/man-pages.ts'
+import { formatContent } from './support/reference/formats.ts'
+import { table } from './support/reference/markdown.ts'
+import { outputContent } from './support/reference/outputs.ts'
 
 const isCheck = process.argv.includes('--check')
 let stale = false
-const folder = 'reference'
-for (const page of ['cli.md', 'configuration.md', 'doctor.md', 'exit-codes.md']) {
-  const file = Bun.file(resolve(import.meta.dir, '../docs', folder, page))
+const docs = resolve(import.meta.dir, '../docs')
+for (const page of [...new Bun.Glob('**/*.md').scanSync(docs)].sort()) {
+  const file = Bun.file(resolve(docs, page))
   const before = await file.text()
   const parts = before.split(/(?<=<!-- options: .+ -->\n)[\s\S]*?(?=<!-- end -->)/)
   const texts = await Promise.all(
     parts.slice(0, -1).map((part) => contentOf(/<!-- options: (.+) -->\n$/.exec(part)?.[1] ?? '')),
   )
-  const after = parts.map((part, at) => part + linkedFrom(folder, texts[at] ?? '')).join('')
+  const after = parts.map((part, at) => part + linkedFrom(dirname(page), texts[at] ?? '')).join('')
   if (after === before) continue
   stale = true
   if (!isCheck) await file.write(after)
   console.log(
-    `docs/${folder}/${page}: ${isCheck ? 'not what the tables of options say; run bun scripts/option-docs.ts' : 'written'}`,
+    `docs/${page}: ${isCheck ? 'not what the program says; run bun scripts/option-docs.ts' : 'written'}`,
   )
 }
 const manual = resolve(import.meta.dir, '../man')
@@ -103,6 +105,8 @@ async function contentOf(what: string): Promise<string> {
     case 'ignored keys':
       return ignoredBroadKeys.map((key) => `* \`${key}\`\n`).join('')
   }
+  const reference = outputContent(what) ?? (await formatContent(what))
+  if (reference !== undefined) return reference
   const [name = '', title] = what.split(': ')
   if (!Object.hasOwn(COMMANDS, name)) throw new Error(`no command ${name}`)
   const { options } = await loadCommand(name)
@@ -200,9 +204,4 @@ function linkedFrom(folder: string, markdown: string): string {
 /** A command as such, and words as they are. */
 function asCode(remedy: string): string {
   return /^(virnucpro|export|unset|ulimit|bun) /.test(remedy) ? `\`${remedy}\`` : remedy
-}
-
-function table(head: string[], rows: string[][]): string {
-  const line = (cells: string[]) => `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |\n`
-  return line(head) + line(head.map(() => '---')) + rows.map(line).join('')
 }

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import * as v from 'valibot'
 import { statePaths } from '../layout/index.ts'
+import { described } from '../system/described.ts'
 import { READ } from '../system/regular-file.ts'
 import { sealed, unsealed } from '../system/sealed.ts'
 import { ReadError } from '../system/system-error.ts'
@@ -9,37 +10,47 @@ import { ReadError } from '../system/system-error.ts'
 export const RUN_FORMAT = 1
 
 const InputSchema = v.object({
-  /** As typed; only for people, a moved file is the same input. */
-  path: v.string(),
-  /** Bytes that were read; null while a stream has not been read to its end. */
-  bytes: v.nullable(v.number()),
-  sha256: v.nullable(v.string()),
+  path: described('as typed; only for people, since a moved file is the same input', v.string()),
+  bytes: described(
+    'bytes that were read; `null` while a stream has not been read to its end',
+    v.nullable(v.number()),
+  ),
+  sha256: described('SHA-256 of these bytes; `null` likewise', v.nullable(v.string())),
 })
 
-const ManifestSchema = v.object({
-  format: v.literal(RUN_FORMAT),
-  /** Version of the toolkit that began the run. */
-  version: v.string(),
-  status: v.picklist(['unfinished', 'finished']),
-  inputs: v.array(InputSchema),
-  /** Everything that changes the results. */
-  settings: v.record(v.string(), v.union([v.string(), v.number(), v.boolean()])),
-  /** Digest of the models. */
-  models: v.string(),
-  /** Embeddings were taken over from an old run in the same folder, whose files are not ours to remove. */
-  adopted: v.optional(v.boolean()),
-  /** Of runs over shards brought together: digest of what they were. */
-  merged: v.optional(v.string()),
-  /** Counts of a finished run. */
-  result: v.optional(v.record(v.string(), v.number())),
-  /** SHA-256 of the tables of a finished run, by name. */
-  tables: v.optional(v.record(v.string(), v.string())),
-  /** What was made from them: by which rule, and the SHA-256 of each file by its name. */
-  derived: v.optional(v.object({ rule: v.string(), files: v.record(v.string(), v.string()) })),
+export const RunManifestSchema = v.object({
+  format: described('version of this file', v.literal(RUN_FORMAT)),
+  version: described('version of virnucpro that began the run', v.string()),
+  status: described('whether the results are there', v.picklist(['unfinished', 'finished'])),
+  inputs: described('the inputs, in their order', v.array(InputSchema)),
+  settings: described(
+    'every setting that changes the results',
+    v.record(v.string(), v.union([v.string(), v.number(), v.boolean()])),
+  ),
+  models: described('digest of the models', v.string()),
+  adopted: described(
+    'whether embeddings were taken over from an old run in the same folder, whose files are not ours to remove',
+    v.optional(v.boolean()),
+  ),
+  merged: described('of shards brought together: digest of what their runs were', v.optional(v.string())),
+  result: described('counts of a finished run', v.optional(v.record(v.string(), v.number()))),
+  tables: described(
+    'SHA-256 of the tables of a finished run, by name',
+    v.optional(v.record(v.string(), v.string())),
+  ),
+  derived: described(
+    'what was made from them',
+    v.optional(
+      v.object({
+        rule: described('by which rule', v.string()),
+        files: described('SHA-256 of each file, by its name', v.record(v.string(), v.string())),
+      }),
+    ),
+  ),
 })
 
 /** What a run works on, and with what; decides whether an interrupted run may be continued. */
-export type RunManifest = v.InferOutput<typeof ManifestSchema>
+export type RunManifest = v.InferOutput<typeof RunManifestSchema>
 export type RunInput = v.InferOutput<typeof InputSchema>
 
 /** Top-level keys of version 0.1.0, whose manifests have no checksum. */
@@ -66,7 +77,7 @@ export function openManifest(text: string): Record<string, unknown> | undefined 
 function parseManifest(text: string): RunManifest | 'newer' | undefined {
   const value = openManifest(text)
   if (value === undefined) return undefined
-  const parsed = v.safeParse(ManifestSchema, value)
+  const parsed = v.safeParse(RunManifestSchema, value)
   if (parsed.success) return parsed.output
   const head = v.safeParse(v.object({ format: v.number() }), value)
   return head.success && head.output.format > RUN_FORMAT ? 'newer' : undefined

@@ -5,7 +5,7 @@ import { READ } from '../system/regular-file.ts'
 import { sealed, unsealed } from '../system/sealed.ts'
 import { unlessMissing } from '../system/system-error.ts'
 
-const PartRowsSchema = v.object({
+export const PartRowsSchema = v.object({
   /** SHA-256 of the ids and sequences. */
   content: v.string(),
   /** One for each row. */

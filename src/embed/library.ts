@@ -75,7 +75,7 @@ export interface ClassifiedFrame {
 }
 
 const DEFAULT_WINDOW = 1000
-const LENGTH: Column = { name: 'length', type: 'number' }
+const LENGTH: Column = { name: 'length', type: 'number', meaning: 'letters of the record' }
 
 /** See `embed` of `virnucpro`. */
 export async function* embed(sequences: SequenceInputs, options: EmbedOptions): AsyncGenerator<Embedded> {

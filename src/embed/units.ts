@@ -8,6 +8,8 @@ import { givenLetters } from './letters.ts'
 export interface Column {
   readonly name: string
   readonly type: 'text' | 'number'
+  /** Markdown, without the last full stop. */
+  readonly meaning: string
 }
 
 /** What is embedded, with what its row says. */
@@ -43,14 +45,23 @@ interface Kind {
   ): Generator<Unit>
 }
 
-const text = (name: string): Column => ({ name, type: 'text' })
-const number = (name: string): Column => ({ name, type: 'number' })
-const CHUNK = [text('seq_name'), number('chunk'), number('start'), number('end')]
+const text = (name: string, meaning: string): Column => ({ name, type: 'text', meaning })
+const number = (name: string, meaning: string): Column => ({ name, type: 'number', meaning })
+const CHUNK = [
+  text('seq_name', 'id of the record'),
+  number('chunk', 'number of the chunk, from 1'),
+  number('start', 'its first base on the record, from 1'),
+  number('end', 'its last base on the record'),
+]
 
 /** What each kind is made of; the ids are those of `predict`. */
 export const KINDS: Readonly<Record<EmbedKind, Kind>> = {
   frames: {
-    columns: [...CHUNK, text('strand'), text('frame')],
+    columns: [
+      ...CHUNK,
+      text('strand', '`+`, or `-` for the reverse complement'),
+      text('frame', '`F1` to `F3`, `R1` to `R3`'),
+    ],
     *units({ id, sequence }, { chunkLength }, onChunk) {
       for (const { index, start, end, frames } of openChunks(sequence, chunkLength)) {
         onChunk?.(end - start, frames.length)
@@ -73,7 +84,10 @@ export const KINDS: Readonly<Record<EmbedKind, Kind>> = {
     },
   },
   records: {
-    columns: [number('length'), number('embedded_length')],
+    columns: [
+      number('length', 'letters of the record'),
+      number('embedded_length', 'of these, letters that the model was given'),
+    ],
     *units({ id, sequence }, { alphabet, maxLength }, onChunk) {
       const letters = givenLetters(sequence, alphabet, maxLength)
       onChunk?.(sequence.length, 1)

@@ -36,6 +36,8 @@ export type FileForm =
   | 'text'
 
 interface RunFile {
+  /** What is in it, for people: Markdown, without the last full stop. */
+  about: string
   /** `root` is the output folder itself. */
   folder: keyof typeof FOLDERS | 'root'
   name: string | Readonly<Record<LayoutName, string>>
@@ -49,7 +51,7 @@ interface RunFile {
   role: 'intermediate' | 'result' | 'derived' | 'about' | 'shared'
   /** How a file without a record, from another program or from version 0.1.0, is recognized; `recorded`: not at all. */
   content: string
-  /** What is in it, for programs: `tsv` also where the name says something else. */
+  /** How it is read, by programs: `tsv` also where the name says something else. */
   form: FileForm
   /** Names that earlier versions of the original or of Broad's fork gave; recognized and never written. */
   formerly?: readonly string[]
@@ -63,56 +65,56 @@ interface RunFile {
  * `NAME.done` beside it.
  */
 export const FILES = {
-  /** Chunks of all records. */
   chunked: {
+    about: 'chunks of all records',
     folder: 'root',
     name: '{stem}_chunked{length}.fa',
     role: 'intermediate',
     content: 'chunks',
     form: 'fasta',
   },
-  /** Open frames as DNA. */
   nucleotide: {
+    about: 'open frames as DNA',
     folder: 'root',
     name: { vanilla: '{stem}_identified_nucleotide.fa', broad: '{stem}_nucleotide.fa' },
     role: 'intermediate',
     content: 'frames',
     form: 'fasta',
   },
-  /** Open frames as protein. */
   protein: {
+    about: 'open frames as protein',
     folder: 'root',
     name: { vanilla: '{stem}_identified_protein.faa', broad: '{stem}_protein.faa' },
     role: 'intermediate',
     content: 'frames',
     form: 'fasta',
   },
-  /** The frames of a part as DNA. */
   nucleotidePart: {
+    about: 'the frames of a part as DNA',
     folder: 'nucleotideFolder',
     name: 'output_{part}.fa',
     role: 'intermediate',
     content: 'frames',
     form: 'fasta',
   },
-  /** The frames of a part as protein. */
   proteinPart: {
+    about: 'the frames of a part as protein',
     folder: 'proteinFolder',
     name: 'output_{part}.fa',
     role: 'intermediate',
     content: 'frames',
     form: 'fasta',
   },
-  /** Records left out of the run, and records with something unusual, with the reason. */
   invalidRecords: {
+    about: 'records left out of the run, and records with something unusual, with the reason',
     folder: 'root',
     name: '{stem}_invalid_records.tsv',
     role: 'about',
     content: 'invalidRecords',
     form: 'tsv',
   },
-  /** DNABERT-S embeddings of a part. */
   dnabertPart: {
+    about: 'DNABERT-S embeddings of a part',
     folder: 'nucleotideFolder',
     name: 'output_{part}_DNABERT_S.pt',
     formerly: ['output_{part}_DNABERT.pt'],
@@ -120,8 +122,8 @@ export const FILES = {
     content: 'embeddings',
     form: 'pytorch',
   },
-  /** ESM-2 embeddings of a part. */
   esmPart: {
+    about: 'ESM-2 embeddings of a part',
     folder: 'proteinFolder',
     name: 'output_{part}_ESM.pt',
     formerly: ['output_{part}_DNABERT.pt'],
@@ -129,8 +131,8 @@ export const FILES = {
     content: 'embeddings',
     form: 'pytorch',
   },
-  /** Both embeddings of a part side by side. */
   mergedPart: {
+    about: 'both embeddings of a part side by side',
     folder: 'mergedFolder',
     name: 'output_{part}_merged.pt',
     formerly: ['output_{part}_DNABERT_merged.pt'],
@@ -138,66 +140,96 @@ export const FILES = {
     content: 'embeddings',
     form: 'pytorch',
   },
-  /** Calls of frames. */
   predictions: {
+    about: 'calls of frames',
     folder: 'mergedFolder',
     name: 'prediction_results.txt',
     role: 'result',
     content: 'frameCalls',
     form: 'tsv',
   },
-  /** Calls of chunks. */
   consensus: {
+    about: 'calls of chunks',
     folder: 'mergedFolder',
     name: 'prediction_results_highestscore.csv',
     role: 'result',
     content: 'chunkCalls',
     form: 'tsv',
   },
-  /** Calls of all records. */
-  contigs: { folder: 'results', name: 'contigs.tsv', role: 'derived', content: 'recorded', form: 'tsv' },
-  /** All chunks of all records, with coordinates. */
-  chunks: { folder: 'results', name: 'chunks.tsv', role: 'derived', content: 'recorded', form: 'tsv' },
-  /** All scored frames, with coordinates, as Parquet. */
+  contigs: {
+    about: 'calls of all records',
+    folder: 'results',
+    name: 'contigs.tsv',
+    role: 'derived',
+    content: 'recorded',
+    form: 'tsv',
+  },
+  chunks: {
+    about: 'all chunks of all records, with coordinates',
+    folder: 'results',
+    name: 'chunks.tsv',
+    role: 'derived',
+    content: 'recorded',
+    form: 'tsv',
+  },
   frameTable: {
+    about: 'all scored frames, with coordinates, as Parquet',
     folder: 'results',
     name: 'frames.parquet',
     role: 'derived',
     content: 'recorded',
     form: 'parquet',
   },
-  /** Records called viral, as BGZF. */
   viralFasta: {
+    about: 'records called viral, as BGZF',
     folder: 'results',
     name: 'viral.fasta.gz',
     role: 'derived',
     content: 'recorded',
     form: 'fasta.gz',
   },
-  /** Scored chunks for genome browsers. */
-  gff: { folder: 'results', name: 'chunks.gff3', role: 'derived', content: 'recorded', form: 'gff3' },
-  /** Viral stretches of records. */
-  bed: { folder: 'results', name: 'viral.bed', role: 'derived', content: 'recorded', form: 'bed' },
-  /** Says beside the tables of a demonstration what they are. */
+  gff: {
+    about: 'scored chunks for genome browsers',
+    folder: 'results',
+    name: 'chunks.gff3',
+    role: 'derived',
+    content: 'recorded',
+    form: 'gff3',
+  },
+  bed: {
+    about: 'viral stretches of records',
+    folder: 'results',
+    name: 'viral.bed',
+    role: 'derived',
+    content: 'recorded',
+    form: 'bed',
+  },
   demonstration: {
+    about: 'warning that the calls of a demonstration mean nothing',
     folder: 'mergedFolder',
     name: 'DEMONSTRATION.txt',
     role: 'about',
     content: 'demonstration',
     form: 'text',
   },
-  /** Parts that could not be computed, in the form of Broad's fork. */
-  failed: { folder: 'root', name: 'failed_files.txt', role: 'shared', content: 'failures', form: 'text' },
-  /** Frames that could not be computed, with the record, what failed on them and why. */
+  failed: {
+    about: "parts that could not be computed, in the form of Broad's fork",
+    folder: 'root',
+    name: 'failed_files.txt',
+    role: 'shared',
+    content: 'failures',
+    form: 'text',
+  },
   failedFrames: {
+    about: 'frames that could not be computed, with the record, what failed on them and why',
     folder: 'root',
     name: '{stem}_failed_frames.tsv',
     role: 'about',
     content: 'recorded',
     form: 'tsv',
   },
-  /** The state that Broad's fork resumes from. */
   broadState: {
+    about: "the state that Broad's fork resumes from",
     folder: 'root',
     name: '.checkpoints/pipeline_state.json',
     role: 'shared',
@@ -205,38 +237,56 @@ export const FILES = {
     content: 'pipelineState',
     form: 'json',
   },
-  /** Everything the report says, for programs. */
-  summary: { folder: 'report', name: 'summary.json', role: 'about', content: 'summary', form: 'json' },
-  /** The report as a page. */
-  page: { folder: 'report', name: 'report.html', role: 'about', content: 'page', form: 'html' },
-  /** A section for MultiQC. */
+  summary: {
+    about: 'everything the report says, for programs',
+    folder: 'report',
+    name: 'summary.json',
+    role: 'about',
+    content: 'summary',
+    form: 'json',
+  },
+  page: {
+    about: 'the report as a page',
+    folder: 'report',
+    name: 'report.html',
+    role: 'about',
+    content: 'page',
+    form: 'html',
+  },
   multiqcSection: {
+    about: 'a section for MultiQC about chunks',
     folder: 'report',
     name: 'virnucpro_mqc.tsv',
     role: 'about',
     content: 'multiqc',
     form: 'tsv',
   },
-  /** The same of contigs. */
   multiqcContigs: {
+    about: 'a section for MultiQC about contigs',
     folder: 'report',
     name: 'virnucpro_contigs_mqc.tsv',
     role: 'about',
     content: 'multiqc',
     form: 'tsv',
   },
-  /** Columns for the general statistics of MultiQC. */
   multiqcGeneral: {
+    about: 'columns for the general statistics of MultiQC',
     folder: 'report',
     name: 'virnucpro_general_stats_mqc.tsv',
     role: 'about',
     content: 'multiqc',
     form: 'tsv',
   },
-  /** What the monitor saw, a line at a time. */
-  metrics: { folder: 'report', name: 'metrics.jsonl', role: 'about', content: 'metrics', form: 'jsonl' },
-  /** What the monitor saw last, for Prometheus. */
+  metrics: {
+    about: 'what the monitor saw, a line at a time',
+    folder: 'report',
+    name: 'metrics.jsonl',
+    role: 'about',
+    content: 'metrics',
+    form: 'jsonl',
+  },
   openMetrics: {
+    about: 'what the monitor saw last, for Prometheus',
     folder: 'report',
     name: 'metrics.prom',
     role: 'about',
@@ -251,25 +301,29 @@ export type FileContent = (typeof FILES)[FileName]['content']
 
 /** What is in the state of a run, below its folder. */
 export const STATE_FILES = {
-  /** What the run works on and how far it is. Without it the rest is nothing. */
   manifest: 'run.json',
-  /** Every file that the run has made. */
   record: 'files.log',
-  /** Folder of the working files, which go at the end of the run. */
   work: 'work',
-  /** Scores of a part that is done. */
   scores: 'work/part_{part6}.scores',
-  /** Scores of those frames of a failed part that could be computed. */
   partial: 'work/part_{part6}.partial',
-  /** What a part of a file of embeddings holds, whose journal has them. */
   rows: 'work/part_{part6}.rows',
-  /** Embeddings of the parts from this one on. */
   journal: 'work/parts_from_{part6}.journal',
-  /** Embeddings taken over from a run of another program. */
   adopted: 'work/adopted.journal',
-  /** Sorted rows of the table of chunks that did not fit into memory. */
   sorted: 'work/sort_{part}.tsv',
 } as const
+
+/** What is in each of them: Markdown, without the last full stop. */
+export const STATE_ABOUT: Readonly<Record<keyof typeof STATE_FILES, string>> = {
+  manifest: 'what the run works on and how far it is; without it the rest is nothing',
+  record: 'every file that the run has made',
+  work: 'folder of the working files, which go at the end of the run',
+  scores: 'scores of a part that is done',
+  partial: 'scores of those frames of a failed part that could be computed',
+  rows: 'what a part of a file of embeddings holds, whose journal has them',
+  journal: 'embeddings of the parts from this one on',
+  adopted: 'embeddings taken over from a run of another program',
+  sorted: 'sorted rows of the table of chunks that did not fit into memory',
+}
 
 /** What a start over several samples leaves beside their folders. */
 export const SAMPLES_FILES = {

@@ -64,7 +64,8 @@ export const COLUMNS = {
     {
       name: 'weighted_delta',
       type: 'decimal',
-      meaning: 'weighted difference of both scores, from -1 (others) to 1 (virus)',
+      meaning:
+        '[weighted](reference/results.md#the-call-of-a-contig) difference of both scores, from -1 (others) to 1 (virus)',
     },
     { name: 'call', type: 'word', meaning: '`viral`, `non_viral` or `ambiguous`' },
     {

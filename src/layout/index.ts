@@ -8,6 +8,7 @@ export {
   type LayoutName,
   reader,
   SAMPLES_FILES,
+  STATE_ABOUT,
   STATE_FILES,
   STATES_FOLDER,
 } from './catalogue.ts'

@@ -12,6 +12,7 @@ export {
 export { requireMetricsPort } from './metrics-server.ts'
 export { type MonitorOptions, type Progress, RunMonitor } from './monitor.ts'
 export {
+  COUNT_MEANINGS,
   INPUT_COUNTS,
   MODEL_COUNTS,
   type ModelCounts,

@@ -1,12 +1,13 @@
 import { readFile } from 'node:fs/promises'
 import * as v from 'valibot'
 import { forModels } from '../bundle/index.ts'
+import { described } from '../system/described.ts'
 import { DataError } from '../system/errors.ts'
 import { parseJson } from '../system/json.ts'
 import { unlessMissing } from '../system/system-error.ts'
 import { STAGES } from './run-stats.ts'
 
-/** Version of the lines in `metrics.jsonl`; documented in docs/reference/monitoring.md. */
+/** Version of the lines in `metrics.jsonl`; docs/reference/outputs.md is made from their schemas. */
 export const METRICS_VERSION = 1
 
 const count = v.pipe(v.number(), v.integer(), v.minValue(0))
@@ -84,77 +85,99 @@ export const MEASURES = {
 type Schemas<T extends Record<string, Measure>> = { [K in keyof T]: T[K]['schema'] }
 
 function schemas<T extends Record<string, Measure>>(measures: T): Schemas<T> {
-  return Object.fromEntries(Object.entries(measures).map(([key, { schema }]) => [key, schema])) as Schemas<T>
+  const entries = Object.entries(measures).map(([key, { help, schema }]) => [
+    key,
+    described(help.charAt(0).toLowerCase() + help.slice(1, -1), schema as v.GenericSchema),
+  ])
+  return Object.fromEntries(entries) as Schemas<T>
 }
 
-const ModelsSchema = v.object(forModels(() => v.object(schemas(MEASURES.models))))
+const ModelsSchema = described(
+  'work of each model since this start',
+  v.object(forModels((model) => described(`of \`${model}\``, v.object(schemas(MEASURES.models))))),
+)
 
 const DeviceSchema = v.object({
-  name: v.string(),
-  /** A GPU, the instances of one server where its GPUs are unknown, or the processor of this machine. */
-  kind: v.picklist(['gpu', 'instance', 'cpu']),
+  name: described('what it is called', v.string()),
+  kind: described(
+    'a GPU, the instances of a model on one server, or the processor of this machine',
+    v.picklist(['gpu', 'instance', 'cpu']),
+  ),
   ...schemas(MEASURES.devices),
 })
 
+const timeOfLine = described('ISO 8601, UTC', time)
+const secondsOfLine = described('seconds since this start of the run', amount)
+
 const StageSchema = v.object({
-  name: v.picklist([...STAGES.keys()]),
-  /** Seconds since the start of this process; stages overlap. */
-  start: amount,
-  end: amount,
-  /** Seconds in which at least one of its kind was under way. */
-  busySeconds: amount,
+  name: described('stage', v.picklist([...STAGES.keys()])),
+  start: described('first work, in seconds since this start', amount),
+  end: described('last work, in seconds since this start; stages overlap', amount),
+  busySeconds: described('seconds in which at least one of its kind was under way', amount),
 })
 
-const StartSchema = v.object({
-  kind: v.literal('start'),
-  version: v.literal(METRICS_VERSION),
-  time,
-  program: v.string(),
-  intervalSeconds: amount,
-  /** What computes, in words. */
-  backend: v.string(),
-  /** Whether the run goes on with what an earlier process left. */
-  resumed: v.boolean(),
+export const StartSchema = v.object({
+  kind: described('first line of a start', v.literal('start')),
+  version: described('version of the lines', v.literal(METRICS_VERSION)),
+  time: timeOfLine,
+  program: described('version of virnucpro', v.string()),
+  intervalSeconds: described('seconds between two samples', amount),
+  backend: described('what computes, in words', v.string()),
+  resumed: described('whether the run goes on with what an earlier start left', v.boolean()),
 })
 
-const SampleSchema = v.object({
-  kind: v.literal('sample'),
-  time,
-  seconds: amount,
-  frames: v.object(schemas(MEASURES.frames)),
-  samples: v.exactOptional(v.object(schemas(MEASURES.samples))),
+export const SampleSchema = v.object({
+  kind: described('a sample', v.literal('sample')),
+  time: timeOfLine,
+  seconds: secondsOfLine,
+  frames: described('frames of the run', v.object(schemas(MEASURES.frames))),
+  samples: described(
+    'only in a run over several samples',
+    v.exactOptional(v.object(schemas(MEASURES.samples))),
+  ),
   models: ModelsSchema,
-  devices: v.array(DeviceSchema),
-  process: v.object(schemas(MEASURES.process)),
-  /** Seconds since anything was last made durable; absent before the first time. */
-  checkpointAgeSeconds: v.exactOptional(amount),
+  devices: described('what computes; what is not known of a device is absent', v.array(DeviceSchema)),
+  process: described('the program, all threads', v.object(schemas(MEASURES.process))),
+  checkpointAgeSeconds: described(
+    'seconds since anything was last made durable; absent before the first time',
+    v.exactOptional(amount),
+  ),
 })
 
-const WarningSchema = v.object({
-  kind: v.literal('warning'),
-  time,
-  seconds: amount,
-  code: v.picklist([
-    'idle',
-    'imbalance',
-    'client-bound',
-    'memory-growth',
-    'out-of-memory',
-    'throttled',
-    'stalled',
-  ]),
-  device: v.exactOptional(v.string()),
-  message: v.string(),
+export const WarningSchema = v.object({
+  kind: described('a [warning](reference/monitoring.md#warnings)', v.literal('warning')),
+  time: timeOfLine,
+  seconds: secondsOfLine,
+  code: described(
+    'which warning it is',
+    v.picklist([
+      'idle',
+      'imbalance',
+      'client-bound',
+      'memory-growth',
+      'out-of-memory',
+      'throttled',
+      'stalled',
+    ]),
+  ),
+  device: described('the device, where the warning is about one', v.exactOptional(v.string())),
+  message: described('the warning as it was shown', v.string()),
 })
 
-const EndSchema = v.object({
-  kind: v.literal('end'),
-  time,
-  seconds: amount,
-  outcome: v.picklist(['finished', 'failed-parts', 'stopped', 'error']),
-  stages: v.array(StageSchema),
+export const EndSchema = v.object({
+  kind: described('last line of a start that was not killed', v.literal('end')),
+  time: timeOfLine,
+  seconds: secondsOfLine,
+  outcome: described('how the start ended', v.picklist(['finished', 'failed-parts', 'stopped', 'error'])),
+  stages: described('work of each stage', v.array(StageSchema)),
   models: ModelsSchema,
-  process: v.object({ peakRssBytes: count, cpuSeconds: amount }),
+  process: described(
+    'the program, all threads',
+    v.object({
+      peakRssBytes: described('most memory that it used', count),
+      cpuSeconds: described('processor time that it used', amount),
+    }),
+  ),
 })
 
 /** One line of `metrics.jsonl`. */

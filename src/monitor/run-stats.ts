@@ -12,7 +12,7 @@ export const STAGES: ReadonlyMap<StageName, string> = new Map<StageName, string>
 ])
 export type StageName = 'reading' | ModelName | 'classifier' | 'checkpoint' | 'tables'
 
-/** What is counted of each input; docs/reference/report.md says what each is. */
+/** What is counted of each input. */
 export const INPUT_COUNTS = [
   'records',
   'filteredRecords',
@@ -45,6 +45,29 @@ export const RUN_COUNTS = [
 
 /** What is counted of the work of each model; the report has it too. */
 export const MODEL_COUNTS = ['tokens', 'paddedTokens', 'sequences'] as const
+
+/** What each count is: Markdown, without the last full stop. Links start in docs/. */
+export const COUNT_MEANINGS: Readonly<Record<keyof (InputCounts & RunCounts & ModelCounts), string>> = {
+  records: 'records read',
+  filteredRecords: 'of these, left out by [a filter](reference/input.md#filters)',
+  bases: 'bases read',
+  chunks: 'chunks cut from the records',
+  chunksWithoutFrame: 'of these, without an open frame: in no table of the original',
+  frames: 'open frames',
+  skippedRecords: 'records left out as invalid; `files.invalidRecords` lists them',
+  framesDoneBefore: 'of `frames`, finished by an earlier start',
+  failedFrames: 'of `frames`, not computed',
+  scoredFrames: 'rows of the table of frames',
+  viralFrames: 'of these, called `virus`',
+  calledChunks: 'rows of the table of chunks',
+  viralChunks: 'of these, `True`',
+  parts: 'parts of the run',
+  failedParts: 'of these, with frames that could not be computed',
+  adoptedSequences: 'sequences whose embedding was taken over from an old run, both models together',
+  tokens: 'their tokens, special ones included',
+  paddedTokens: 'the same with padding',
+  sequences: 'different sequences computed; equal ones of a window count once',
+}
 
 export type InputCounts = Record<(typeof INPUT_COUNTS)[number], number>
 export type RunCounts = Record<(typeof RUN_COUNTS)[number], number>

@@ -5,7 +5,7 @@ import { chunkCounts, type Summary } from './summary.ts'
 type Category = readonly [key: string, name: string, colour: string]
 
 /** What a chunk may be. */
-const CHUNKS: readonly Category[] = [
+export const CHUNKS: readonly Category[] = [
   ['viral', 'Viral', '#b3261e'],
   ['not_viral', 'Not viral', '#4c8ac0'],
   ['no_open_frame', 'Without an open frame', '#868d99'],
@@ -13,7 +13,7 @@ const CHUNKS: readonly Category[] = [
 ]
 
 /** What a contig may be. */
-const CONTIGS = [
+export const CONTIGS = [
   ['viral', 'Viral', '#b3261e'],
   ['ambiguous', 'Ambiguous', '#8a6d00'],
   ['non_viral', 'Not viral', '#4c8ac0'],
@@ -21,7 +21,7 @@ const CONTIGS = [
 ] as const satisfies (Category & { 0: keyof ResultsCounts })[]
 
 /** Columns of the general statistics: key, title, description, format, colours and what else there is. */
-const COLUMNS = [
+export const GENERAL_COLUMNS = [
   ['viral_chunks', 'Viral', 'Chunks called viral', '{:,.0f}', 'Reds'],
   [
     'viral_percent',
@@ -65,7 +65,7 @@ export function multiqcTables(
         CONTIGS,
         CONTIGS.map(([key]) => contigs[key]),
       ),
-    multiqcGeneral: table(summary, generalHeader(), COLUMNS, [...cells, ...ofContigs]),
+    multiqcGeneral: table(summary, generalHeader(), GENERAL_COLUMNS, [...cells, ...ofContigs]),
   }
 }
 
@@ -100,7 +100,7 @@ function section(
 }
 
 function generalHeader(): string[] {
-  const columns = COLUMNS.flatMap(([key, title, description, format, scale, ...more]) => [
+  const columns = GENERAL_COLUMNS.flatMap(([key, title, description, format, scale, ...more]) => [
     `  - ${key}:`,
     `      title: ${JSON.stringify(title)}`,
     `      description: ${JSON.stringify(`VirNucPro: ${description}`)}`,

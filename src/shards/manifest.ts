@@ -30,7 +30,7 @@ const ShardSchema = v.object({
   sources: v.array(v.object({ input: amount, records: amount })),
 })
 
-const ShardsSchema = v.object({
+export const ShardsSchema = v.object({
   format: v.literal(FORMAT),
   version: v.literal(VERSION),
   program: v.string(),

@@ -46,7 +46,7 @@ export const writeAsParquet: Write = async (sink, content) => {
 
 function schemaOf(columns: readonly Column[]): SchemaElement[] {
   const required = { repetition_type: 'REQUIRED' } as const
-  const element = ({ name, type }: Column): SchemaElement =>
+  const element = ({ name, type }: Pick<Column, 'name' | 'type'>): SchemaElement =>
     type === 'text'
       ? { name, type: 'BYTE_ARRAY', converted_type: 'UTF8', logical_type: { type: 'STRING' }, ...required }
       : { name, type: 'INT64', ...required }

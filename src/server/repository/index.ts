@@ -1,4 +1,4 @@
-/** Model repositories for Triton Inference Server, made from bundles; see model_repository/README.md. */
+/** Model repositories for Triton Inference Server, made from bundles; see docs/reference/model-contract.md. */
 
 import type { ModelName } from '../../bundle/index.ts'
 import type { BuildOptions, BuiltRepository } from './options.ts'
@@ -35,7 +35,7 @@ export async function ownsRepositoryFile(folder: string): Promise<(name: string)
 
 /**
  * Makes a model repository for Triton from a bundle: `esm2` and `dnabert_s` with token ids in, and `esm2_sequence` and
- * `dnabert_s_sequence` with proteins and DNA in; embeddings out. See model_repository/README.md.
+ * `dnabert_s_sequence` with proteins and DNA in; embeddings out. See docs/reference/model-contract.md.
  *
  * The folder appears whole or not at all.
  *

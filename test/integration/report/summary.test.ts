@@ -68,10 +68,10 @@ test('the summary counts what is in the tables', async () => {
   expect(summary.settings).toMatchObject({ expectedLength: 300, layout: 'vanilla', prefix: null })
 })
 
-test('docs/reference/report.md has every field of the summary', async () => {
+test('docs/reference/outputs.md has every field of the summary', async () => {
   await using folder = temporaryFolder()
   await runDemo(folder.path)
-  const page = await readFile(join(repository, 'docs/reference', 'report.md'), 'utf8')
+  const page = await readFile(join(repository, 'docs/reference', 'outputs.md'), 'utf8')
   const { settings, ...summary } = await summaryOf(folder.join('contigs_report'))
   const names = new Set<string>(['step', 'reason'])
   const visit = (value: unknown) => {
