@@ -36,11 +36,14 @@ test('every link between pages leads to a file, and to a heading where it names 
   expect(broken).toEqual([])
 })
 
-/** Generated, or still to be shortened. */
+/** The reference of all commands, and figures that are still to be sorted. */
 const LONG = ['docs/reference/cli.md', 'docs/reference/performance.md']
 
-test('no page is too long to be read in one go', () => {
-  const long = pages.filter((page) => readFileSync(join(root, page), 'utf8').split('\n').length > 251)
+test('no page is too long to be read in one go, what is generated aside', () => {
+  const long = pages.filter((page) => {
+    const text = readFileSync(join(root, page), 'utf8').replace(/<!-- options: .*?<!-- end -->/gs, '')
+    return text.split('\n').length > 251
+  })
   expect(long.filter((page) => !LONG.includes(page))).toEqual([])
 })
 
