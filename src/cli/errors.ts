@@ -106,6 +106,7 @@ const ADVICE: { [Code in keyof ErrorCodes]: Advice<ErrorCodes[Code]> } = {
   'duplicate-id': () =>
     'Or let each get one (--duplicate-ids suffix), or keep only the first of each (--on-invalid skip)',
   'missing-end': () => 'Or read what is there (--on-invalid skip)',
+  protein: () => '--of records --model esm2 embeds whole proteins',
   'empty-record': () => 'Or skip invalid records (--on-invalid skip)',
   'no-report': () =>
     'A run writes one at its end, unless it is one of virnucpro predict --no-report; one that was interrupted has none yet',

@@ -323,6 +323,8 @@ export class RecordSink {
         id,
         `record ${quoted(id)} looks like protein: ${aminoAcids} of ${count} letters are amino acids (E F I J L O P Q Z)`,
         'give nucleotide sequences; they are translated here',
+        '',
+        { code: 'protein', data: { id } },
       )
       return false
     }

@@ -19,6 +19,7 @@ export class RecordReport implements AsyncDisposable {
   #pending: InvalidRecord[] = []
   readonly leftOut = new LeftOut()
   #unusual = 0
+  #cut = 0
   #lastUnusual = ''
   readonly #shown = new Map<string, number>()
   readonly #counts: RunCounts
@@ -68,7 +69,8 @@ export class RecordReport implements AsyncDisposable {
       if (this.#counts.skippedRecords <= SHOWN) this.#logger.warn(`left out: ${message}`)
       return
     }
-    if (outcome === 'kept') {
+    if (reason === 'too_long') this.#cut++
+    else if (outcome === 'kept') {
       // What is unusual in one record is reported at once.
       const record = `${source}\n${id}`
       if (record !== this.#lastUnusual) this.#unusual++
@@ -93,6 +95,10 @@ export class RecordReport implements AsyncDisposable {
     if (skippedRecords > 0)
       this.#logger.warn(
         `${count(skippedRecords, 'invalid record')} left out; the list is in ${this.#list.path}`,
+      )
+    if (this.#cut > 0)
+      this.#logger.warn(
+        `of ${count(this.#cut, 'longer record')} only the beginning is embedded; the list is in ${this.#list.path}`,
       )
     if (this.#unusual > 0) {
       this.#logger.warn(

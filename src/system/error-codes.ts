@@ -107,6 +107,8 @@ export interface ErrorCodes {
   'empty-stream': { source: string }
   /** Two records have one id. */
   'duplicate-id': { id: string }
+  /** A record holds amino acids where nucleotides are read. */
+  protein: { id: string }
   /** A record has a header only. */
   'empty-record': { id: string }
   /** A file of a bundle is missing, or not what was imported. */

@@ -58,6 +58,7 @@ const DATA: { [Code in keyof ErrorCodes]: readonly ErrorCodes[Code][] } = {
   'foreign-compression': [{ command: 'xz -dc reads.fa.xz' }],
   'empty-stream': [{ source: '<stdin>' }],
   'duplicate-id': [{ id: 'a' }],
+  protein: [{ id: 'a' }],
   'empty-record': [{ id: 'a' }],
   'bundle-damaged': NONE,
   'no-bundle': [{ path: 'bundle' }],

@@ -63,6 +63,8 @@ test('records that are longer than the model is given are cut and listed', async
   const output = newOutput()
   const { stderr } = await succeed(...words(input, output))
   expect(stderr).toContain('record "long" has 1200 residues: the first 1022 are embedded')
+  expect(stderr).toContain('of 1 longer record only the beginning is embedded; the list is in')
+  expect(stderr).not.toContain('read unchanged')
   await requireRows(output, 'esm2', [
     ['short', '', 'MKVLEF'],
     ['long', '', long.slice(0, 1022)],
@@ -92,6 +94,13 @@ test('they can be left out, or end the run', async () => {
     words(input, newOutput(), '--max-length', '6', '--too-long', 'fail'),
   )
   expect(stderr).toContain('record "b" has 12 residues, more than the 6 that are embedded. --too-long cut')
+  expect(code).toBe(65)
+})
+
+test('proteins that are not named as records are refused with the options for them', async () => {
+  const { code, stderr } = await virnucpro(['embed', proteins, '--bundle', 'demo', '--output', newOutput()])
+  expect(stderr).toContain('looks like protein')
+  expect(stderr).toContain('--of records --model esm2 embeds whole proteins')
   expect(code).toBe(65)
 })
 
