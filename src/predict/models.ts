@@ -33,7 +33,8 @@ import { RunBackend } from './run-backend.ts'
 import type { Way, WayOptions } from './way.ts'
 
 /** Printed in everything a demonstration writes. */
-const DEMONSTRATION = 'DEMONSTRATION: made with random models, these calls mean nothing'
+const demonstration = (results: string) =>
+  `DEMONSTRATION: made with random models, these ${results} mean nothing`
 
 /** The language models of a bundle, and what computes them. */
 export interface LanguageModels extends AsyncDisposable {
@@ -90,7 +91,9 @@ export async function openModels(
   const chosen = await chooseClassifier(options, bundle, logger)
   const classifier = opened.use(await chosen.open())
   logger.note?.(describeClassifier(chosen.facts))
-  const language = opened.use(await openLanguageModels({ options, bundle, id, logger, onLost, signal }))
+  const language = opened.use(
+    await openLanguageModels({ options, bundle, id, logger, onLost, signal, results: 'calls' }),
+  )
   const closing = opened.move()
   return {
     ...language,
@@ -116,7 +119,9 @@ export async function openBackbones(
 ): Promise<LanguageModels> {
   await using opened = new AsyncDisposableStack()
   const { bundle, id } = await leasedBundle(options.bundle, opened, signal)
-  const language = opened.use(await openLanguageModels({ options, bundle, id, logger, onLost, signal }))
+  const language = opened.use(
+    await openLanguageModels({ options, bundle, id, logger, onLost, signal, results: 'embeddings' }),
+  )
   const closing = opened.move()
   return { ...language, [Symbol.asyncDispose]: () => closing.disposeAsync() }
 }
@@ -139,14 +144,16 @@ interface LanguageRequest {
   logger: Logger
   onLost: (error: unknown) => void
   signal: AbortSignal | undefined
+  /** What is made with them. */
+  results: 'calls' | 'embeddings'
 }
 
 async function openLanguageModels(request: LanguageRequest): Promise<LanguageModels> {
-  const { options, bundle, id, logger, onLost, signal } = request
+  const { options, bundle, id, logger, onLost, signal, results } = request
   await using opened = new AsyncDisposableStack()
   const asked = { options, bundle, isOfHome: id !== undefined, logger }
   const way = await chooseWay({ ...asked, signal })
-  const stamp = bundle.manifest.demo ? DEMONSTRATION : undefined
+  const stamp = bundle.manifest.demo ? demonstration(results) : undefined
   if (stamp !== undefined) logger.warn(stamp)
   logger.note?.(`${PLACES[way.kind]}, since ${way.why}`)
   const stated = await factsBefore(way)

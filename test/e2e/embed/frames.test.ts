@@ -125,7 +125,9 @@ print(json.dumps([about, p.dtypes.astype(str).to_dict(), sequences]))`
       'virnucpro.bundle': 'demo',
       'virnucpro.precision': 'fp32',
     })
-    expect(about['virnucpro.demonstration']).toContain('DEMONSTRATION')
+    expect(about['virnucpro.demonstration']).toBe(
+      'DEMONSTRATION: made with random models, these embeddings mean nothing',
+    )
     expect(types).toMatchObject({ chunk: 'int64', start: 'int64', end: 'int64' })
     // Every frame is a piece of its chunk, or of its reverse complement.
     for (const [i, [id, chunk]] of (places as [string, string][]).entries()) {
