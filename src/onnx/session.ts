@@ -55,14 +55,30 @@ const TELEMETRY_SWITCH = 'ORT_DISABLE_TELEMETRY'
 /**
  * The runtime's builds report their use to their maker and keep an identifier in the home folder, unless this variable
  * is set. It is read by native code, which does not see what is assigned to `process.env`, hence the call into libc.
+ *
+ * @throws UnavailableError when libc cannot be opened
  */
 function turnOffTelemetry(): void {
   if (process.env[TELEMETRY_SWITCH] !== undefined || process.platform === 'win32') return
-  process.env[TELEMETRY_SWITCH] = '1'
-  const library = process.platform === 'darwin' ? 'libSystem.B.dylib' : 'libc.so.6'
-  const { symbols, close } = dlopen(library, { setenv: { args: ['ptr', 'ptr', 'i32'], returns: 'i32' } })
+  const { symbols, close } = openLibrary(process.platform === 'darwin' ? 'libSystem.B.dylib' : 'libc.so.6')
   symbols.setenv(Buffer.from(`${TELEMETRY_SWITCH}\0`), Buffer.from('1\0'), 1)
   close()
+  process.env[TELEMETRY_SWITCH] = '1'
+}
+
+function openLibrary(library: string) {
+  try {
+    return dlopen(library, { setenv: { args: ['ptr', 'ptr', 'i32'], returns: 'i32' } })
+  } catch (cause) {
+    throw (
+      fromSystem(cause) ??
+      new UnavailableError(
+        `cannot open ${library} to keep ONNX Runtime from reporting its use: ${foreign(messageOf(cause))}. ` +
+          `Set ${TELEMETRY_SWITCH}=1 in the environment, which does the same`,
+        { cause },
+      )
+    )
+  }
 }
 
 /**

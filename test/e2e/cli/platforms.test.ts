@@ -42,6 +42,16 @@ test('a run in this process gives the same tables on macOS and Windows', async (
   expect(again.err).toContain('finished')
 })
 
+test('a C library that is missing is named, with what to do without it', async () => {
+  using folder = temporaryFolder()
+  const words = ['predict', contigs, '--bundle', 'demo', '-o', 'out', '--backend', 'onnx']
+  const env = { TEST_PLATFORM: 'darwin' }
+  const { code, err } = await virnucpro(words, { cwd: folder.path, env, runtime: ['--preload', preload] })
+  expect(err).toContain('error: cannot open libSystem.B.dylib to keep ONNX Runtime from reporting its use')
+  expect(err).toContain('Set ORT_DISABLE_TELEMETRY=1')
+  expect(code).toBe(69)
+})
+
 test.concurrent('what needs Linux is refused in words', async () => {
   using folder = temporaryFolder()
   const nvidia = folder.join('bin')
