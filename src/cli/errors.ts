@@ -214,10 +214,13 @@ function about(seconds: number | undefined, more = ''): string {
 
 /** Options in a text, without dashes, each with the command that is named before it. */
 export function optionsIn(text: string): { command: string | undefined; option: string }[] {
-  return Array.from(text.matchAll(/(?<!\w)--([a-z][a-z\d-]*)/g), ({ 1: option = '', index }) => {
-    const command = /virnucpro ([a-z][^;,()]*)$/.exec(text.slice(0, index))?.[1]?.trim()
-    return { command, option }
-  })
+  return Array.from(
+    text.matchAll(/(?<!\w)--([a-z](?:[a-z\d-]*[a-z\d])?)(?![a-z\d-])/g),
+    ({ 1: option = '', index }) => {
+      const command = /virnucpro ([a-z][^;,()]*)$/.exec(text.slice(0, index))?.[1]?.trim()
+      return { command, option }
+    },
+  )
 }
 
 /** What to do about it; undefined where all that is known of needs options that the command does not have. */

@@ -33,11 +33,11 @@ const fileSettings = section('Input and output', {
   ),
   sampleSheet: option(
     text('FILE'),
-    'CSV with `sample,fastq_1,fastq_2` or `sample,fasta`, as nf-core has it: [several samples in one go](how-to/samples.md), each with a folder in `--output-dir`',
+    'CSV with `sample,fastq_1,fastq_2` or `sample,fasta`, as nf-core has it: [several samples in one go](how-to/samples.md), each with a folder in the output folder',
     { brief: 'CSV of several samples, each with its own folder', library: false },
   ),
   perInput: flag(
-    'make each input [a sample of its own](how-to/samples.md), with a folder in `--output-dir`',
+    'make each input [a sample of its own](how-to/samples.md), with a folder in the output folder',
     {
       library: false,
     },

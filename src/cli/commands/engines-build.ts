@@ -63,6 +63,7 @@ export default command({
     expectedLength: {
       ...settings.expectedLength,
       needs: 'lengthsFrom',
+      otherwise: '500',
       help: 'bases of a chunk, as for `predict`; with `--lengths-from`',
     },
     dryRun: flag('print the lengths and the profiles, and build nothing; needs no GPU'),

@@ -44,7 +44,7 @@ export default command({
   ],
   notes: [
     'Without --repository it serves the default bundle of the home: on the GPUs that virnucpro setup has set up, or on the processor of a machine without GPUs.',
-    'When every model is ready, the addresses for --triton are printed on standard output.',
+    'When every model is ready, the addresses for virnucpro predict --triton are printed on standard output.',
     'A server that ends by itself is started again, after pauses of 1 s to 60 s, and given up when it has ended five times in a row.',
     'Ctrl-C or SIGTERM lets requests in progress finish and ends everything that was started.',
   ],
@@ -86,7 +86,7 @@ export default command({
         help: 'with `--list`: print JSON, for [programs](reference/cli.md#for-programs)',
         needs: 'list',
       },
-      stop: flag('end those that `predict --keep-server` has left running, and start none', {
+      stop: flag('end those that `virnucpro predict --keep-server` has left running, and start none', {
         excludes: 'list',
       }),
     }),

@@ -3,7 +3,10 @@ import { existsSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import onnxruntime from 'onnxruntime-node/package.json' with { type: 'json' }
 import manifest from '../../../package.json' with { type: 'json' }
+import { commonOptions } from '../../../src/cli/command.ts'
+import { spelledNames } from '../../../src/cli/command-line.ts'
 import { COMMANDS, loadCommand } from '../../../src/cli/commands.ts'
+import { optionsIn } from '../../../src/cli/errors.ts'
 import { helpText } from '../../../src/cli/show-help.ts'
 import { hasTerminal, openTerminal } from '../../support/terminal.ts'
 import { repository, temporaryFolder, virnucpro } from './support.ts'
@@ -77,6 +80,25 @@ test.each(Object.keys(COMMANDS))('-h of %s fits 40 lines of 80 columns', async (
     .map((line) => Math.max(1, Math.ceil(line.length / 80)))
   expect(rows.reduce((sum, each) => sum + each, 0)).toBeLessThanOrEqual(40)
 })
+
+test.each(Object.keys(COMMANDS))(
+  'help of %s names its own options, and others with their command',
+  async (name) => {
+    const { about, usage, options, notes = [], examples = [] } = await loadCommand(name)
+    const texts = Object.values(options).flatMap(({ help, brief, hint, otherwise, noEffect }) => [
+      ...[help, brief, hint, otherwise, noEffect],
+    ])
+    const named = [about, ...usage, ...notes, ...examples.flat(), ...texts].flatMap((text = '') =>
+      optionsIn(text).map((each) => ({ ...each, text })),
+    )
+    const own = spelledNames({ ...options, ...commonOptions })
+    expect(named.filter(({ command, option }) => command === undefined && !own.has(option))).toEqual([])
+    for (const { command = '', option } of named.filter((each) => each.command !== undefined)) {
+      const other = Object.keys(COMMANDS).find((each) => `${command} `.startsWith(`${each} `)) ?? command
+      expect([...spelledNames((await loadCommand(other)).options)]).toContain(option)
+    }
+  },
+)
 
 test.concurrent('help COMMAND is --help of it', async () => {
   for (const words of [['models', 'pull'], ['predict'], ['models'], []]) {
