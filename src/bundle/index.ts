@@ -81,6 +81,7 @@ export {
   type ClassBound,
   FACTOR,
   factsOfPair,
+  factsOfStatement,
   pairOf,
   parseStatement,
   type RecheckBounds,

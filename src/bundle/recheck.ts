@@ -1,7 +1,7 @@
 import * as v from 'valibot'
 import { parseJson } from '../system/json.ts'
 import { type Manifest, modelDigest } from './manifest.ts'
-import { MODEL_NAMES, type ModelName, type PartnerName, partnerOf } from './models.ts'
+import { MODEL_NAMES, type ModelName, modelOf, type PartnerName, partnerOf } from './models.ts'
 import { PRECISION_NAMES, type Precision } from './precisions.ts'
 
 /** A bound is so many times the largest difference that was seen. */
@@ -50,13 +50,20 @@ export interface BoundsRecord {
   readonly measured: string
 }
 
-/** A quantized model that computes beside its partner, and what is known of the two. */
-export interface RecheckFacts {
+/** A quantized model and its partner. */
+export interface RecheckPair {
   readonly model: ModelName
   /** What a backend embeds with to recheck. */
   readonly name: PartnerName
+  /** What each computes in. */
   readonly quantized: Precision
   readonly partner: Precision
+  /** What identifies the numbers of each, see `modelDigest`. */
+  readonly digests: Pick<BoundsRecord, 'quantized' | 'partner'>
+}
+
+/** What rechecks a quantized model that computes beside its partner, and what is known of the two. */
+export interface RecheckFacts extends RecheckPair {
   /**
    * What was measured with a classifier; undefined where nothing was.
    *
@@ -68,12 +75,6 @@ export interface RecheckFacts {
 const digest = v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/, 'expected 64 hexadecimal digits'))
 const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0))
 const distance = v.pipe(v.number(), v.finite(), v.minValue(0))
-
-/** A quantized model and its partner, by what identifies their numbers. */
-export interface RecheckPair extends Pick<RecheckFacts, 'model' | 'name' | Precisions> {
-  readonly digests: Pick<BoundsRecord, Precisions>
-}
-type Precisions = 'quantized' | 'partner'
 
 /** The quantized model of a bundle that has its partner beside it; undefined where none has. */
 export function pairOf(manifest: Manifest): RecheckPair | undefined {
@@ -97,11 +98,11 @@ export function boundsIn(
 
 /** The facts of a pair of models and of what was measured of it. */
 export function factsOfPair(
-  { model, name, quantized, partner }: Omit<RecheckPair, 'digests'>,
-  records: readonly Pick<BoundsRecord, 'classifier' | keyof RecheckBounds>[],
+  pair: RecheckPair,
+  records: readonly (RecheckBounds & { readonly classifier: string })[],
 ): RecheckFacts {
   return {
-    ...{ model, name, quantized, partner },
+    ...pair,
     bounds(classifier) {
       const found = records.find((each) => each.classifier === classifier)
       if (found === undefined) return undefined
@@ -127,6 +128,19 @@ const StatementSchema = v.object({
 })
 /** The content of that parameter. @interface */
 export type RecheckStatement = v.InferOutput<typeof StatementSchema>
+
+/** What can be rechecked on a server, by what it says of the partner; undefined where it does not say what that is. */
+export function factsOfStatement(
+  name: PartnerName,
+  served: { readonly digest: string; readonly precision: string } | undefined,
+  statement: RecheckStatement | undefined,
+): RecheckFacts | undefined {
+  const partner = PRECISION_NAMES.find((precision) => precision === served?.precision)
+  if (served === undefined || statement === undefined || partner === undefined) return undefined
+  const digests = { quantized: statement.of, partner: served.digest }
+  const pair = { model: modelOf(name), name, quantized: statement.precision, partner, digests }
+  return factsOfPair(pair, statement.bounds)
+}
 
 /** The statement of a server that hosts a pair of models, as text. */
 export function statementText({ quantized, digests }: RecheckPair, records: readonly BoundsRecord[]): string {

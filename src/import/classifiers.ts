@@ -8,6 +8,7 @@ import {
   classifiersOf,
   DimensionMismatchError,
   forModels,
+  hasPartner,
   layoutVersion,
   MANIFEST_FILE,
   type Manifest,
@@ -217,7 +218,11 @@ function changeOf(bundle: Bundle, made: readonly Made[], force: boolean): Change
   }
   if (files.size === 0) return undefined
   const models = { ...manifest.models, ...listClassifiers(all) }
-  return { manifest: { ...manifest, version: layoutVersion(all.length), models }, files, superseded }
+  return {
+    manifest: { ...manifest, version: layoutVersion(all.length, hasPartner(manifest)), models },
+    files,
+    superseded,
+  }
 }
 
 /** @throws ModelError for one without */

@@ -9,6 +9,7 @@ import {
   createBundle,
   eachModel,
   forModels,
+  type GraphPrecision,
   layoutVersion,
   MANIFEST_FILE,
   type Manifest,
@@ -21,6 +22,7 @@ import {
   openBundle,
   type PRECISIONS,
   type Precision,
+  partnerOf,
   precisionFacts,
   writeBundleFile,
 } from '../bundle/index.ts'
@@ -38,8 +40,9 @@ import { hasKernel } from './describe.ts'
 import { FUSED_SIZES } from './graphs/fused-attention.ts'
 import { type LanguageModel, OPENERS, type OpenedModel } from './open.ts'
 import { PRODUCER } from './producer.ts'
-import type { OpenedModels, Quantized } from './quantize/calibration.ts'
+import type { OpenedModels, Quantized, QuantizeOptions } from './quantize/calibration.ts'
 import { CHUNK_LENGTH, EXAMPLE_SEQUENCES } from './quantize/orfs.ts'
+import { chosenPartner, partnerOptions, type RecheckChoice } from './quantize/partner.ts'
 import { graphOptions, QUANTIZERS } from './quantize/quantizers.ts'
 import { recordSources, rememberSources } from './weights/provenance.ts'
 
@@ -67,35 +70,45 @@ export type Quantization =
       readonly tolerance?: number | undefined
     }
 
+/** The part of an import that is about rechecking. */
+interface Rechecking {
+  /**
+   * Beside a quantized ESM-2 the same model in a precision of more digits, which can decide what the quantized one leaves open:
+   * BF16 or FP16 beside FP8, FP32 beside INT8. How far the two are apart is measured later. @default 'auto': with FP8 alone
+   */
+  readonly recheck?: RecheckChoice
+}
+
 /**
  * What a bundle is made from, and what it shall be. `esm` is a fair-esm `.pt` file of ESM-2, or a Hugging Face folder or weight
  * file; `dnabert` is a Hugging Face folder of DNABERT-S with weights, config.json and tokenizer.json.
  */
-export type ImportOptions = Quantization & {
-  readonly [Name in ModelName as (typeof MODELS)[Name]['short']]: string
-} & {
-  readonly mlp: ClassifierFiles
-  /** Bases of the chunks that a single classifier was made for. @default from the name of a published file; else unknown */
-  readonly chunkLength?: number
-  /** Folder to make. */
-  readonly output: string
-  /**
-   * `fused`: attention is one operator, which `model_repository/python/attention.cu` computes in TensorRT plans hosted by
-   * the Python backend, and nothing else can. For GPUs. @default 'standard'
-   */
-  readonly attention?: 'standard' | 'fused'
-  /** Replace a bundle that is there already. @default false */
-  readonly force?: boolean
-  /** Recorded in the manifest. @default the name of the folder */
-  readonly name?: string
-  /** Recorded in the manifest. @default now */
-  readonly created?: Date
-  /** Marks a bundle whose calls mean nothing. @default false */
-  readonly demo?: boolean
-  /** Is given words about what is being done. */
-  readonly onProgress?: (message: string) => void
-  readonly signal?: AbortSignal
-}
+export type ImportOptions = Quantization &
+  Rechecking & {
+    readonly [Name in ModelName as (typeof MODELS)[Name]['short']]: string
+  } & {
+    readonly mlp: ClassifierFiles
+    /** Bases of the chunks that a single classifier was made for. @default from the name of a published file; else unknown */
+    readonly chunkLength?: number
+    /** Folder to make. */
+    readonly output: string
+    /**
+     * `fused`: attention is one operator, which `model_repository/python/attention.cu` computes in TensorRT plans hosted by
+     * the Python backend, and nothing else can. For GPUs. @default 'standard'
+     */
+    readonly attention?: 'standard' | 'fused'
+    /** Replace a bundle that is there already. @default false */
+    readonly force?: boolean
+    /** Recorded in the manifest. @default the name of the folder */
+    readonly name?: string
+    /** Recorded in the manifest. @default now */
+    readonly created?: Date
+    /** Marks a bundle whose calls mean nothing. @default false */
+    readonly demo?: boolean
+    /** Is given words about what is being done. */
+    readonly onProgress?: (message: string) => void
+    readonly signal?: AbortSignal
+  }
 
 const DEFAULT_TOLERANCE = 0.1
 
@@ -117,6 +130,7 @@ export async function importModels(options: ImportOptions): Promise<Bundle> {
   const { language, classifiers } = models
   if (isFused) checkHeads(language)
   const plain = forModels((name) => graphOptions(precision, name, isFused))
+  const partner = chosenPartner(precision, options.recheck)
 
   const unchanged = await rememberSources(
     [...Object.values(language), ...classifiers.map(({ model }) => model)].flatMap(({ files }) => files),
@@ -125,7 +139,9 @@ export async function importModels(options: ImportOptions): Promise<Bundle> {
   const calibrate = calibrationFile(options)
   const bytes = MODEL_NAMES.reduce((sum, name) => sum + weightBytes(language[name].graph(plain[name])), 0)
   const mostBytes = Math.max(
-    bytes + classifiers.reduce((sum, { model }) => sum + weightBytes(model.graph()), 0),
+    bytes +
+      partnerBytes(language, partner) +
+      classifiers.reduce((sum, { model }) => sum + weightBytes(model.graph()), 0),
     calibrate === undefined ? 0 : calibrationBytes(language),
   )
   const inputs = [
@@ -138,9 +154,10 @@ export async function importModels(options: ImportOptions): Promise<Bundle> {
     const { measured, ofModels } = quantized
     const graphs = forModels((name) => language[name].graph({ ...plain[name], ...quantized.options[name] }))
     const target = { folder, signal, onProgress }
+    const partners = await preparePartner(models, partner, calibrate, options, folder)
     const manifest: Manifest = {
       format: BUNDLE_FORMAT,
-      version: layoutVersion(classifiers.length),
+      version: layoutVersion(classifiers.length, partner !== undefined),
       name: options.name ?? basename(output),
       created: (options.created ?? new Date()).toISOString(),
       tool: TOOL,
@@ -152,6 +169,7 @@ export async function importModels(options: ImportOptions): Promise<Bundle> {
         ...(await eachModel(async (name) => ({
           ...(await writeLanguageModel(language[name], graphs[name], target)),
           ...ofModels?.[name],
+          ...(await partners[name]?.(target)),
         }))),
         ...listClassifiers(await writeClassifiers(classifiers, target)),
       },
@@ -174,6 +192,7 @@ function checkOptions(options: ImportOptions): void {
     throw new UsageError(`${label} cannot do without calibration`)
   if ('tolerance' in options && options.tolerance !== undefined && options.precision !== 'fp8')
     throw new UsageError(`${label} has no tolerance: that is for FP8`)
+  chosenPartner(options.precision ?? 'fp32', options.recheck)
   if (options.attention === 'fused' && device === 'cpu')
     throw new UsageError(`fused attention is for GPUs, and ${label} is not`)
 }
@@ -226,12 +245,51 @@ async function quantize(
   options: ImportOptions,
   folder: string,
 ): Promise<Quantized> {
-  const { precision = 'fp32', attention, onProgress, signal } = options
+  const { precision = 'fp32', onProgress, signal } = options
   const quantizer = QUANTIZERS[precision]
   if (calibrate === undefined || quantizer.calibrate === undefined) return { options: {} }
+  return await quantizer.calibrate(models, howTo(calibrate, options), { folder, onProgress, signal })
+}
+
+function howTo(calibrate: string, options: ImportOptions): QuantizeOptions {
   const tolerance = ('tolerance' in options ? options.tolerance : undefined) ?? DEFAULT_TOLERANCE
-  const how = { calibrate, tolerance, isFused: attention === 'fused' }
-  return await quantizer.calibrate(models, how, { folder, onProgress, signal })
+  return { calibrate, tolerance, isFused: options.attention === 'fused' }
+}
+
+/** What writes the partner of a model, and returns what the manifest says of it. */
+type WritePartner = (target: Target) => Promise<Pick<Manifest['models'][ModelName], 'recheck'>>
+
+/** Finds what the graphs of partners are written with. */
+async function preparePartner(
+  { language }: OpenedModels,
+  precision: GraphPrecision | undefined,
+  calibrate: string | undefined,
+  options: ImportOptions,
+  folder: string,
+): Promise<Partial<Record<ModelName, WritePartner>>> {
+  const partners: Partial<Record<ModelName, WritePartner>> = {}
+  if (precision === undefined) return partners
+  const { attention, onProgress, signal } = options
+  for (const name of MODEL_NAMES) {
+    const part = partnerOf(name)
+    if (part === undefined) continue
+    const how = calibrate === undefined ? undefined : howTo(calibrate, options)
+    const context = { folder, onProgress, signal }
+    const graph = await partnerOptions(language[name], precision, how, attention === 'fused', context)
+    partners[name] = async (target) => {
+      const { graph: file, weights } = await write(part, language[name].graph(graph), target, false)
+      if (weights === undefined) throw new Error(`${part}: no weights were written`)
+      return { recheck: { precision, graph: file, weights } }
+    }
+  }
+  return partners
+}
+
+/** Of the weights of partners. */
+function partnerBytes(language: OpenedModels['language'], precision: GraphPrecision | undefined): number {
+  if (precision === undefined) return 0
+  const partnered = MODEL_NAMES.filter((name) => partnerOf(name) !== undefined)
+  return partnered.reduce((sum, name) => sum + weightBytes(language[name].graph({ precision })), 0)
 }
 
 interface Target {

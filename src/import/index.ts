@@ -18,3 +18,4 @@ export {
 export { type HomeImport, type HomeImportOptions, importIntoHome } from './into-home.ts'
 // Models by themselves, for comparing implementations.
 export { type LanguageModel, type OpenedModel, openDnabert, openEsm2, openMlp } from './open.ts'
+export { chosenPartner, type RecheckChoice } from './quantize/partner.ts'

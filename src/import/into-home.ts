@@ -11,6 +11,7 @@ import {
   ModelError,
   type ModelName,
   openBundle,
+  partnerOf,
   publishedLength,
 } from '../bundle/index.ts'
 import {
@@ -26,6 +27,7 @@ import { removeFolder } from '../system/replace-folder.ts'
 import { sha256File } from '../system/sha256.ts'
 import { addClassifiers } from './classifiers.ts'
 import { type ImportOptions, importModels, openModels } from './import.ts'
+import { chosenPartner } from './quantize/partner.ts'
 import { recordSources } from './weights/provenance.ts'
 
 /** What a bundle of the home is made from. Its folder and its name follow from that. */
@@ -72,13 +74,16 @@ export async function importIntoHome(options: HomeImportOptions): Promise<HomeIm
 
 /** Reads all of the weights, for their checksums; before, everything is opened and compared, the classifiers included. */
 async function identify(options: HomeImportOptions): Promise<{ id: string; name: string }> {
-  const { precision = 'fp32', attention, signal, onProgress } = options
+  const { precision = 'fp32', attention, recheck, signal, onProgress } = options
+  const partner = chosenPartner(precision, recheck)
   await using opened = new AsyncDisposableStack()
   const { language } = await openModels(options as ImportOptions, opened)
   onProgress?.('reading the weights, for their checksums')
   const models = await eachModel(async (name) => {
     const { files, licence } = language[name]
-    return { source: await recordSources(files, licence, signal) }
+    const source = await recordSources(files, licence, signal)
+    const hasOne = partner !== undefined && partnerOf(name) !== undefined
+    return { source, ...(hasOne && { recheck: { precision: partner } }) }
   })
   const { layers, width, heads } = language.esm2.shape
   return {

@@ -81,6 +81,11 @@ const options = section('Models', {
     'with `fp8`: products whose error is larger stay in `bf16`; 0 keeps all of them there, 1 none',
     { otherwise: '0.1' },
   ),
+  recheck: option(
+    oneOf('auto', 'on', 'off', 'fp16'),
+    'with `fp8` and `int8`: whether ESM-2 is there a second time, in a precision that decides what the quantized one leaves open, see [models](models.md#rechecking): `bf16` beside `fp8`, or `fp16` where that is named, and `fp32` beside `int8`. `auto` is `on` with `fp8` and `off` with `int8`',
+    { brief: 'ESM-2 a second time, to recheck what is quantized', default: 'auto' },
+  ),
   force: flag(
     'replace a bundle that exists already, or without weights the classifier for that chunk length; any file in the folder that is not of the bundle, or an input in it, is refused',
     { short: 'f', brief: 'replace a bundle or a classifier that exists already' },
@@ -109,12 +114,20 @@ export default command({
   notes: ['Without weights, classifiers are added to a bundle that is there.'],
   options,
   check({ args }) {
-    const { mlp, precision, attention, calibrate, fp8Tolerance } = args
+    const { mlp, precision, attention, calibrate, fp8Tolerance, recheck } = args
     classifierFiles(mlp)
     checkWeights(args)
-    const { device, calibration } = precisionFacts(precision)
+    const { device, calibration, partners } = precisionFacts(precision)
     if (attention === 'fused' && device === 'cpu')
       throw new UsageError(`--attention fused is for --precision ${those((each) => each.device === 'gpu')}`)
+    if (recheck !== 'auto' && partners === undefined)
+      throw new UsageError(
+        `--recheck is for --precision ${those((each) => each.partners !== undefined)}: models in other precisions are not quantized`,
+      )
+    if (recheck === 'fp16' && !partners?.includes('fp16'))
+      throw new UsageError(
+        `--recheck fp16 is for --precision ${those((each) => each.partners?.includes('fp16') === true)}`,
+      )
     if (fp8Tolerance !== undefined && precision !== 'fp8')
       throw new UsageError('--fp8-tolerance is for --precision fp8')
     if (calibrate !== undefined && calibration === undefined)
@@ -142,12 +155,13 @@ export default command({
     const { keepInput } = await import('../../fasta/index.ts')
     // It is read once for each model, and what a pipe gives comes once.
     await using kept = file === undefined ? undefined : await keepInput(file, signal)
-    const { attention, force, output, default: makeDefault } = args
+    const { attention, force, output, recheck, default: makeDefault } = args
     const how = {
       ...weights,
       ...classifierFiles(args.mlp),
       attention,
       force,
+      recheck,
       ...quantization(args, kept?.path),
       onProgress: (message: string) => logger.info(message),
       signal,
@@ -169,8 +183,13 @@ function checkWeights(args: Args): void {
     throw new UsageError('--bundle names a bundle to add classifiers to: a new one is named with --output')
   }
   if (missing.length < shorts.length) throw new UsageError(`--${missing[0]} is missing`)
-  const { output, precision, attention, calibrate, default: makeDefault } = args
-  const given = { output, calibrate, default: makeDefault || undefined }
+  const { output, precision, attention, calibrate, recheck, default: makeDefault } = args
+  const given = {
+    output,
+    calibrate,
+    default: makeDefault || undefined,
+    recheck: recheck === 'auto' ? undefined : recheck,
+  }
   const [surplus] = Object.entries(given).filter(([, value]) => value !== undefined)
   if (surplus !== undefined || precision !== 'fp32' || attention !== 'standard')
     throw new UsageError(

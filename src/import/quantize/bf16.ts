@@ -30,6 +30,12 @@ export const bf16: Quantizer = {
       measured: { input, accuracy },
     }
   },
+  async beside(model, { calibrate }, context) {
+    const orfs = await readBf16Orfs(calibrate, context)
+    context.onProgress?.(`${model.name}: correcting embeddings for BF16, in which it is rechecked`)
+    const { correction } = await correctBf16(model, orfs, context)
+    return { correction }
+  },
 }
 
 export function readBf16Orfs(calibrate: string, { signal }: CalibrationContext): Promise<CalibrationOrfs> {

@@ -54,4 +54,15 @@ export interface Quantizer {
     options: QuantizeOptions,
     context: CalibrationContext,
   ) => Promise<Quantized>
+  /**
+   * The same for one model alone, as the partner of one that is quantized: what its graph is written with beside the
+   * precision's own options.
+   *
+   * @throws as `calibrate`
+   */
+  readonly beside?: (
+    model: LanguageModel,
+    options: QuantizeOptions,
+    context: CalibrationContext,
+  ) => Promise<GraphOptions>
 }

@@ -36,6 +36,13 @@ export const fp16: Quantizer = {
     const accuracy = await measureAll(found, frames.length, 'FP16', models, context, 'frames')
     return { options: {}, measured: { input, accuracy, largest } }
   },
+  async beside(model, { calibrate }, context) {
+    const { calibration, heldOut } = await readOrfs(calibrate, context.signal, 'FP16', RESIDUES)
+    context.onProgress?.(`${model.name}: trying FP16, in which it is rechecked`)
+    const magnitudes = new Magnitudes(MODELS[model.name].label)
+    await tried(model, [...calibration, ...heldOut], magnitudes, context)
+    return {}
+  },
 }
 
 async function tried(
