@@ -1,5 +1,13 @@
-import type { Bundle, ModelName } from '../../bundle/index.ts'
-import { computesOnCpu, forModels, MODEL_NAMES, MODELS, openBundle } from '../../bundle/index.ts'
+import type { Bundle, HostedName, ModelName } from '../../bundle/index.ts'
+import {
+  computesOnCpu,
+  forModels,
+  hostedNames,
+  MODEL_NAMES,
+  MODELS,
+  modelOf,
+  openBundle,
+} from '../../bundle/index.ts'
 import {
   ascending,
   flag,
@@ -15,7 +23,7 @@ import { UsageError, VirnucproError } from '../../system/errors.ts'
 import type { Logger } from '../../system/logger.ts'
 import { defined, requireBundle, requireInputs } from '../arguments.ts'
 import { command } from '../command.ts'
-import { modelOption } from './engines-tune.ts'
+import { modelOption, namedModels } from './engines-tune.ts'
 
 const perModel = (fact: 'profiles' | 'tokenBudget') =>
   MODEL_NAMES.map((name) => `${MODELS[name][fact]} for \`${name}\``).join('; ')
@@ -110,14 +118,14 @@ export default command({
     if (dryRun) {
       if (computesOnCpu(precision))
         logger.warn(`the bundle is in ${precision}: plans are built from one in bf16, fp16 or fp8`)
-      return await printProfiles(models, bounds, tokens)
+      return await printProfiles(hostedAmong(models, opened), bounds, tokens)
     }
     const { builder, python, trtexec, optimizationLevel, timingCache, workspace, force } = args
     const workspaceBytes = workspace === undefined ? undefined : Math.round(workspace * 1e9)
     await buildEngines({
       bundle,
       output,
-      models,
+      ...namedModels(models),
       builder,
       force,
       ...defined({
@@ -168,18 +176,26 @@ async function chosenBounds(
   return forModels(chosen)
 }
 
+/** Those of the named models that a bundle has. @throws UsageError where it has none of them */
+function hostedAmong(models: readonly HostedName[], { folder, manifest }: Bundle): HostedName[] {
+  const found = hostedNames(manifest).filter((name) => models.includes(name))
+  if (found.length > 0) return found
+  throw new UsageError(`the bundle ${folder} has no ${models.join(' or ')}: its models are not rechecked`)
+}
+
 async function printProfiles(
-  models: readonly ModelName[],
+  models: readonly HostedName[],
   bounds: readonly number[] | Record<ModelName, readonly number[]> | undefined,
   tokenBudget: number | undefined,
 ): Promise<void> {
   const { profilesFor } = await import('../../server/engines/index.ts')
   for (const model of models) {
-    const ends = bounds === undefined ? MODELS[model].profiles : 'esm2' in bounds ? bounds[model] : bounds
+    const facts = MODELS[modelOf(model)]
+    const ends = bounds === undefined ? facts.profiles : 'esm2' in bounds ? bounds[modelOf(model)] : bounds
     process.stdout.write(`profiles of ${model}\n`)
     for (const { min, opt, max } of profilesFor({
       bounds: ends,
-      tokenBudget: tokenBudget ?? MODELS[model].tokenBudget,
+      tokenBudget: tokenBudget ?? facts.tokenBudget,
     })) {
       process.stdout.write(
         `  ${min[1]} to ${max[1]} tokens, tuned for ${opt[0]} rows of ${opt[1]}, up to ${max[0]} rows\n`,

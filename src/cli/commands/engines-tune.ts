@@ -1,17 +1,22 @@
 import * as v from 'valibot'
-import { MODEL_NAMES } from '../../bundle/index.ts'
+import { HOSTED_NAMES, type HostedName } from '../../bundle/index.ts'
 import { ascending, flag, oneOf, option, section, text } from '../../settings/index.ts'
 import { defined } from '../arguments.ts'
 import { command, PLANS_FOLDER } from '../command.ts'
 
 /** One model, or all of them. */
 export function modelOption(help: string) {
-  const { hint, schema } = oneOf(...(['all', ...MODEL_NAMES] as const))
+  const { hint, schema } = oneOf(...(['all', ...HOSTED_NAMES] as const))
   const names = v.pipe(
     schema,
-    v.transform((name) => (name === 'all' ? MODEL_NAMES : [name])),
+    v.transform((name): readonly HostedName[] => (name === 'all' ? HOSTED_NAMES : [name])),
   )
   return option({ hint, schema: names }, help, { default: 'all' })
+}
+
+/** The named model; undefined for all that there are. */
+export function namedModels(models: readonly HostedName[]): { models?: readonly HostedName[] } {
+  return models.length === HOSTED_NAMES.length ? {} : { models }
 }
 
 export default command({
@@ -36,7 +41,7 @@ export default command({
     const { tuneEngines } = await import('../../server/engines/index.ts')
     const entries = await tuneEngines({
       plans,
-      models,
+      ...namedModels(models),
       force,
       ...defined({ budgets, python }),
       onProgress: (message, detail) => logger.info(message, detail),

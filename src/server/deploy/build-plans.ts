@@ -1,9 +1,9 @@
 import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { MODEL_NAMES, MODELS, type ModelName } from '../../bundle/index.ts'
+import { type HostedName, hostedModel, hostedNames, MODELS, modelOf } from '../../bundle/index.ts'
 import { type Gpu, machineFacts } from '../../machine/index.ts'
 import { bytes } from '../../text/numbers.ts'
-import { type BuildEnginesOptions, buildEngines } from '../engines/index.ts'
+import { type BuildEnginesOptions, buildEngines, weightBytesOf } from '../engines/index.ts'
 import { isPlanFileName, misfit, readSidecar, sidecarPath } from '../repository/index.ts'
 import type { RuntimeBuilder } from '../runtime/index.ts'
 import { DeployError } from './errors.ts'
@@ -14,7 +14,7 @@ type How = Partial<RuntimeBuilder> &
 
 /** A plan to build. */
 interface Job {
-  readonly model: ModelName
+  readonly model: HostedName
   readonly tokenBudget: number
   readonly gpu: Gpu
 }
@@ -26,7 +26,7 @@ interface Job {
  */
 export async function buildPlans(folder: string, needs: PlanNeeds, how: How): Promise<void> {
   const jobs: Job[] = []
-  for (const [i, model] of MODEL_NAMES.entries()) {
+  for (const [i, model] of hostedNames(needs.bundle.manifest).entries()) {
     const tokenBudget = await commonBudget(folder, model, needs)
     for (const { kind, path, problem } of await plansOf(folder, model, needs)) {
       if (problem === undefined) continue
@@ -67,7 +67,8 @@ const COPIES = 4
 /** How many plans may be built at the same time: as many as the memory of the machine holds. */
 async function lanesFor({ bundle, gpus }: PlanNeeds): Promise<number> {
   const { memoryBytes } = await machineFacts()
-  const largest = Math.max(...MODEL_NAMES.map((name) => bundle.manifest.models[name].weights.bytes))
+  const { manifest } = bundle
+  const largest = Math.max(...hostedNames(manifest).map((name) => hostedModel(manifest, name).weights.bytes))
   return Math.max(1, Math.min(gpus.length, Math.floor(memoryBytes / (COPIES * largest))))
 }
 
@@ -86,18 +87,18 @@ export function seeing(
  *
  * @throws DeployError when a GPU does not hold the model
  */
-async function commonBudget(folder: string, model: ModelName, needs: PlanNeeds): Promise<number> {
+async function commonBudget(folder: string, model: HostedName, needs: PlanNeeds): Promise<number> {
   const affordable = affordableBudget(model, needs)
   if (affordable === undefined) {
     const least = needs.gpus.reduce((a, b) => (b.memoryBytes < a.memoryBytes ? b : a))
     throw new DeployError(
       `the memory of ${least.name}, ${bytes(least.memoryBytes)}, does not hold ${model}, ` +
-        `whose weights take ${bytes(needs.bundle.manifest.models[model].weights.bytes)}: use a larger GPU or a smaller model`,
+        `whose weights take ${bytes(weightBytesOf(needs.bundle.manifest, model))}: use a larger GPU or a smaller model`,
     )
   }
   const names = await readdir(join(folder, model)).catch(() => [])
   const paths = names.filter(isPlanFileName).map((name) => join(folder, model, name))
-  const budgets = budgetsBelow(MODELS[model].tokenBudget)
+  const budgets = budgetsBelow(MODELS[modelOf(model)].tokenBudget)
   let budget = affordable
   const known = new Map<string, number | undefined>()
   for (const path of paths) {

@@ -66,7 +66,12 @@ export async function look(request: DeployRequest): Promise<State> {
   )
   if ('why' in plans) return { ...state, why: plans.why }
   const repository = await firstFit(candidates('repositories', names), (folder) =>
-    problemOfRepository(folder, { plans: plans.folder, gpus, backend: server.runtime.repositoryBackend }),
+    problemOfRepository(folder, {
+      bundle,
+      plans: plans.folder,
+      gpus,
+      backend: server.runtime.repositoryBackend,
+    }),
   )
   if ('why' in repository) return { ...state, plans: plans.folder, why: repository.why }
   return { ...state, plans: plans.folder, repository: repository.folder }

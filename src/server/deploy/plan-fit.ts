@@ -1,8 +1,8 @@
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type Bundle, MODEL_NAMES, MODELS, type ModelName } from '../../bundle/index.ts'
+import { type Bundle, type HostedName, hostedNames, MODELS, modelOf } from '../../bundle/index.ts'
 import { type Gpu, type GpuKind, gpuKinds } from '../../machine/index.ts'
-import { budgetFor, profilesFor } from '../engines/index.ts'
+import { budgetFor, profilesFor, weightBytesOf } from '../engines/index.ts'
 import { misfit, type PlanSidecar, planFileName, readSidecar } from '../repository/index.ts'
 
 export interface PlanNeeds {
@@ -13,7 +13,7 @@ export interface PlanNeeds {
 
 /** Why the plans in a folder do not serve these GPUs; undefined when they do. Their content is not read. */
 export async function problemOfPlans(folder: string, needs: PlanNeeds): Promise<string | undefined> {
-  for (const model of MODEL_NAMES) {
+  for (const model of hostedNames(needs.bundle.manifest)) {
     const found = await plansOf(folder, model, needs)
     for (const each of found) if (each.problem !== undefined) return each.problem
   }
@@ -31,7 +31,7 @@ export interface NeededPlan {
 }
 
 /** The plans of a model that these GPUs need: one for each compute capability, all with the same profiles. */
-export async function plansOf(folder: string, model: ModelName, needs: PlanNeeds): Promise<NeededPlan[]> {
+export async function plansOf(folder: string, model: HostedName, needs: PlanNeeds): Promise<NeededPlan[]> {
   const most = affordableBudget(model, needs)
   const found: NeededPlan[] = []
   for (const kind of leastOfEach(needs.gpus)) {
@@ -54,7 +54,7 @@ export async function plansOf(folder: string, model: ModelName, needs: PlanNeeds
 async function problemOf(
   path: string,
   sidecar: PlanSidecar | undefined,
-  model: ModelName,
+  model: HostedName,
   { bundle, kind, tensorrt, most }: PlanNeeds & { kind: GpuKind; most: number | undefined },
 ): Promise<string | undefined> {
   const found = await stat(path).catch(() => undefined)
@@ -74,8 +74,8 @@ export function hasProfiles(sidecar: PlanSidecar, profiles: PlanSidecar['profile
 }
 
 /** The profiles that plans in a home have, for a token budget. */
-export function profilesOf(model: ModelName, tokenBudget: number): PlanSidecar['profiles'] {
-  return profilesFor({ bounds: MODELS[model].profiles, tokenBudget })
+export function profilesOf(model: HostedName, tokenBudget: number): PlanSidecar['profiles'] {
+  return profilesFor({ bounds: MODELS[modelOf(model)].profiles, tokenBudget })
 }
 
 function largestBatch(profiles: PlanSidecar['profiles']): number {
@@ -86,10 +86,15 @@ function largestBatch(profiles: PlanSidecar['profiles']): number {
 const CERTAIN = 0.97
 
 /** The token budget that the smallest memory among the GPUs holds; undefined when it does not even hold the weights. */
-export function affordableBudget(model: ModelName, { bundle, gpus }: PlanNeeds): number | undefined {
-  const dimensions = bundle.manifest.models[model]
+export function affordableBudget(model: HostedName, { bundle, gpus }: PlanNeeds): number | undefined {
+  const dimensions = bundle.manifest.models[modelOf(model)]
   const memory = CERTAIN * Math.min(...gpus.map(({ memoryBytes }) => memoryBytes))
-  return budgetFor(dimensions, dimensions.weights.bytes, MODELS[model].tokenBudget, memory)
+  return budgetFor(
+    dimensions,
+    weightBytesOf(bundle.manifest, model),
+    MODELS[modelOf(model)].tokenBudget,
+    memory,
+  )
 }
 
 /** GPUs of one compute capability share a plan: the kind with the least memory of each. */

@@ -1,6 +1,6 @@
 import { rm } from 'node:fs/promises'
 import { basename, join } from 'node:path'
-import { MODEL_NAMES, precisionFacts } from '../../bundle/index.ts'
+import { hostedNames, precisionFacts } from '../../bundle/index.ts'
 import { changeHome, isHomeReadOnly, type Place, writablePlace } from '../../home/index.ts'
 import { gpuKinds, machineFacts } from '../../machine/index.ts'
 import { isThere as isOnDisk } from '../../system/same-file.ts'
@@ -168,11 +168,11 @@ async function plansIn(request: DeployRequest, state: State): Promise<void> {
 }
 
 /** trtexec times nothing for us: plans that it builds have the batches of the bundle. */
-async function areTuned({ gpus }: DeployRequest, { runtime, plans }: State): Promise<boolean> {
-  if (plans === undefined) return false
+async function areTuned({ gpus }: DeployRequest, { runtime, bundle, plans }: State): Promise<boolean> {
+  if (bundle === undefined || plans === undefined) return false
   if (runtime?.builder.builder === 'trtexec') return true
   const entries = (await readTuning(plans).catch(() => undefined))?.entries ?? []
-  for (const model of MODEL_NAMES) {
+  for (const model of hostedNames(bundle.manifest)) {
     for (const { name, computeCapability } of gpuKinds(gpus)) {
       const isTuned = entries.some(
         (entry) =>

@@ -4,10 +4,13 @@ import packageManifest from '../../../package.json' with { type: 'json' }
 import {
   type Bundle,
   computesOnCpu,
+  type HostedName,
+  hostedModel,
+  hostedNames,
   KERNEL_CAPABILITY,
-  MODEL_NAMES,
   MODELS,
   type ModelName,
+  modelOf,
   openBundle,
   precisionFacts,
   precisionsWhere,
@@ -21,7 +24,7 @@ import { bytes } from '../../text/numbers.ts'
 import type { PlanSidecar } from '../repository/index.ts'
 import { type BuilderName, type BuildRequest, builders } from './builders.ts'
 import { EngineError } from './errors.ts'
-import { activationBytes, budgetFor } from './memory.ts'
+import { activationBytes, budgetFor, weightBytesOf } from './memory.ts'
 import { beginPlan } from './plan-files.ts'
 import { profilesFor } from './profiles.ts'
 import { reportBuild, type Say } from './reporter.ts'
@@ -31,10 +34,10 @@ import { type Launching, probeTensorRt, type Target } from './tensorrt.ts'
 export interface BuildEnginesOptions extends Launching {
   /** Folder of a bundle in BF16, FP16 or FP8. */
   readonly bundle: string
-  /** Folder for the plans: `esm2/model_smXX.plan` and `dnabert_s/model_smXX.plan`. */
+  /** Folder for the plans: `esm2/model_smXX.plan`, `dnabert_s/model_smXX.plan`, and those of a partner. */
   readonly output: string
-  /** @default both */
-  readonly models?: readonly ModelName[]
+  /** @default all that the bundle has */
+  readonly models?: readonly HostedName[]
   /** Longest length of each profile, in tokens, for all models or for each. @default those of {@link MODELS} */
   readonly bounds?: readonly number[] | Record<ModelName, readonly number[]>
   /** @default 16,384 for ESM-2 and 65,536 for DNABERT-S, halved until it fits the GPU */
@@ -98,9 +101,20 @@ export async function buildEngines(options: BuildEnginesOptions): Promise<BuiltE
     checkCapability(bundle, target)
   }
   const built: BuiltEngine[] = []
-  for (const model of options.models ?? MODEL_NAMES)
+  for (const model of requireHosted(bundle, options.models))
     built.push(await buildOne({ options, bundle, model, target, say }))
   return built
+}
+
+/** @throws EngineError for a partner that the bundle does not have */
+function requireHosted(
+  { folder, manifest }: Bundle,
+  models: readonly HostedName[] | undefined,
+): readonly HostedName[] {
+  const hosted = hostedNames(manifest)
+  const missing = models?.find((model) => !hosted.includes(model))
+  if (missing === undefined) return models ?? hosted
+  throw new EngineError(`the bundle ${folder} has no ${missing}: its models are not rechecked`)
 }
 
 /** A builder that does not know its GPU beforehand refuses by itself. */
@@ -122,7 +136,7 @@ function checkCapability({ folder, manifest }: Bundle, { gpu, computeCapability 
 interface Job {
   readonly options: BuildEnginesOptions
   readonly bundle: Bundle
-  readonly model: ModelName
+  readonly model: HostedName
   readonly target: Target | undefined
   readonly say: Say
 }
@@ -140,7 +154,7 @@ async function buildOne(job: Job): Promise<BuiltEngine> {
   }
   const shape = {
     model,
-    onnx: bundle.pathOf(bundle.manifest.models[model].graph),
+    onnx: bundle.pathOf(hostedModel(bundle.manifest, model).graph),
     profiles: profilesFor({ bounds, tokenBudget: budgetOf(job) }),
     optimizationLevel: options.optimizationLevel ?? 3,
     workspaceBytes: options.workspaceBytes,
@@ -155,7 +169,7 @@ async function buildOne(job: Job): Promise<BuiltEngine> {
   const { environment, contain } = options
   const { plan, timingCache } = files
   const request: BuildRequest = { ...shape, plan, timingCache, environment, contain }
-  const { graph, weights } = bundle.manifest.models[model]
+  const { graph, weights } = hostedModel(bundle.manifest, model)
   using reporter = reportBuild(request, weights.bytes, say)
   const { builder = 'python', python = 'python3', trtexec = 'trtexec', signal } = options
   const program = builder === 'python' ? python : trtexec
@@ -173,7 +187,7 @@ async function describePlan(
   { plan, profiles, optimizationLevel, workspaceBytes }: BuildRequest,
   { builder, target, seconds }: { builder: BuilderName; target: Target; seconds: number },
 ): Promise<PlanSidecar> {
-  const { graph, weights } = manifest.models[model]
+  const { graph, weights, precision } = hostedModel(manifest, model)
   return {
     format: 'virnucpro-plan',
     version: 1,
@@ -187,7 +201,7 @@ async function describePlan(
     graph: { sha256: graph.sha256 },
     weights: { sha256: weights.sha256, bytes: weights.bytes },
     plan: { bytes: (await stat(plan)).size, sha256: await sha256Large(plan) },
-    precision: manifest.precision,
+    precision,
     attention: manifest.attention ?? 'standard',
     optimizationLevel,
     ...(workspaceBytes !== undefined && { workspaceBytes }),
@@ -199,15 +213,15 @@ async function describePlan(
 }
 
 function boundsOf({ options: { bounds }, model }: Job): readonly number[] {
-  if (bounds === undefined) return MODELS[model].profiles
-  return 'esm2' in bounds ? bounds[model] : bounds
+  if (bounds === undefined) return MODELS[modelOf(model)].profiles
+  return 'esm2' in bounds ? bounds[modelOf(model)] : bounds
 }
 
 function budgetOf({ options: { tokenBudget }, bundle, model, target, say }: Job): number {
-  const wanted = tokenBudget ?? MODELS[model].tokenBudget
+  const wanted = tokenBudget ?? MODELS[modelOf(model)].tokenBudget
   if (target?.memoryBytes === undefined) return wanted
-  const dimensions = bundle.manifest.models[model]
-  const weightBytes = dimensions.weights.bytes
+  const dimensions = bundle.manifest.models[modelOf(model)]
+  const weightBytes = weightBytesOf(bundle.manifest, model)
   const budget = budgetFor(dimensions, weightBytes, wanted, target.memoryBytes)
   if (budget === undefined) {
     const least = weightBytes + activationBytes(dimensions, 4 * 512)
@@ -238,10 +252,10 @@ async function fitting(
 }
 
 /** A plan takes what its weights take, and a little. */
-async function makeRoom(folder: string, bundle: Bundle, model: ModelName): Promise<void> {
+async function makeRoom(folder: string, bundle: Bundle, model: HostedName): Promise<void> {
   await mkdir(folder, { recursive: true }).catch(cannotWrite(folder))
   const free = await freeBytes(folder)
-  const needed = 1.1 * bundle.manifest.models[model].weights.bytes + (64 << 20)
+  const needed = 1.1 * hostedModel(bundle.manifest, model).weights.bytes + (64 << 20)
   if (free < needed) {
     throw new EngineError(
       `${folder}: the plan of ${model} needs about ${bytes(needed)}, the disk has ${bytes(free)} left. ` +

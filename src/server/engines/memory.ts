@@ -1,3 +1,5 @@
+import { type HostedName, hostedModel, hostedNames, type Manifest, modelOf } from '../../bundle/index.ts'
+
 /** What decides how much of a GPU's memory the batches of a model take. */
 export interface Dimensions {
   readonly width: number
@@ -9,6 +11,13 @@ const LIVE = 2
 
 /** Left to the driver, the server and other models. */
 const USABLE = 0.8
+
+/** Weights that a GPU holds for a model: its own, and those of the partner that is hosted beside it. */
+export function weightBytesOf(manifest: Manifest, hosted: HostedName): number {
+  return hostedNames(manifest)
+    .filter((name) => modelOf(name) === modelOf(hosted))
+    .reduce((sum, name) => sum + hostedModel(manifest, name).weights.bytes, 0)
+}
 
 /** Bytes of a batch at its largest, estimated: the widest intermediate results of one layer in BF16. */
 export function activationBytes({ width, hidden }: Dimensions, batchTokens: number): number {

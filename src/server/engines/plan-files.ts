@@ -1,6 +1,6 @@
 import { copyFile, mkdir, readdir, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { MODEL_NAMES } from '../../bundle/index.ts'
+import { HOSTED_NAMES } from '../../bundle/index.ts'
 import { syncFolder, writeAtomically } from '../../system/atomic.ts'
 import { beginFolder } from '../../system/replace-folder.ts'
 import { filesAt, isThere } from '../../system/same-file.ts'
@@ -16,7 +16,7 @@ const PLAN_OR_SIDECAR = /^model_sm\d+\.(plan|json)$/
 export function isPlanFile(name: string): boolean {
   const [model = '', file = '', ...more] = name.split('/')
   if (file === '') return model === TIMING_CACHE || model === TUNING_FILE
-  return more.length === 0 && MODEL_NAMES.some((known) => known === model) && PLAN_OR_SIDECAR.test(file)
+  return more.length === 0 && HOSTED_NAMES.some((known) => known === model) && PLAN_OR_SIDECAR.test(file)
 }
 
 /** Where a plan is built. A kill leaves nothing that the next build keeps. */

@@ -1,6 +1,6 @@
 import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { MODEL_NAMES, type ModelName } from '../../bundle/index.ts'
+import { HOSTED_NAMES, type HostedName } from '../../bundle/index.ts'
 import { sha256Large } from '../../system/sha256.ts'
 import { type Circumstances, misfit, type PlanSidecar, readSidecar } from '../repository/index.ts'
 
@@ -16,7 +16,7 @@ export interface FoundEngine {
 /** Every plan below a folder of plans, `FOLDER/MODEL/model_smXX.plan`. */
 export async function findEngines(folder: string, at: Circumstances = {}): Promise<FoundEngine[]> {
   const found: FoundEngine[] = []
-  for (const model of MODEL_NAMES) {
+  for (const model of HOSTED_NAMES) {
     const names = await readdir(join(folder, model)).catch(() => [])
     for (const name of names.filter((each) => each.endsWith('.plan') && !each.startsWith('.')).sort()) {
       found.push(await examine(join(folder, model, name), model, at))
@@ -25,7 +25,7 @@ export async function findEngines(folder: string, at: Circumstances = {}): Promi
   return found
 }
 
-async function examine(path: string, model: ModelName, at: Circumstances): Promise<FoundEngine> {
+async function examine(path: string, model: HostedName, at: Circumstances): Promise<FoundEngine> {
   const { size: bytes } = await stat(path)
   const sidecar = await readSidecar(path).catch(() => undefined)
   if (sidecar === undefined) {

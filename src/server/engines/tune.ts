@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { MODEL_NAMES, type ModelName } from '../../bundle/index.ts'
+import { HOSTED_NAMES, type HostedName, modelOf } from '../../bundle/index.ts'
 import { writeAtomically } from '../../system/atomic.ts'
 import { requireLinux } from '../../system/platform.ts'
 import {
@@ -18,8 +18,8 @@ import { type Launching, probeTensorRt, runScript, type ScriptEvent, type Target
 export interface TuneOptions extends Pick<Launching, 'environment'> {
   /** Folder of `engines build`; `tuning.json` is written into it. */
   readonly plans: string
-  /** @default both */
-  readonly models?: readonly ModelName[]
+  /** @default both, and a partner whose plan is there */
+  readonly models?: readonly HostedName[]
   /** Token budgets to compare, ascending. @default 4,096 to 65,536 */
   readonly budgets?: readonly number[]
   /** @default 'python3' */
@@ -46,14 +46,16 @@ export async function tuneEngines(options: TuneOptions): Promise<TuningEntry[]> 
   requireLinux('TensorRT plans cannot be timed')
   const say = options.onProgress ?? (() => {})
   // Said before a missing GPU is: a wrong folder is the more likely slip.
-  if ((await findEngines(options.plans)).length === 0) {
+  const all = await findEngines(options.plans)
+  if (all.length === 0) {
     const detail = { code: 'no-plans', data: {} } as const
     throw new EngineError(`no TensorRT plan in ${options.plans}`, { kind: 'noInput', detail })
   }
   const target = await probeTensorRt(options.python ?? 'python3', options)
   const { gpu, computeCapability, tensorrt } = target
   say(`TensorRT ${tensorrt} on ${gpu}, compute capability ${computeCapability}`)
-  const models = options.models ?? MODEL_NAMES
+  const isThere = (name: HostedName) => all.some(({ sidecar }) => sidecar?.model === name)
+  const models = options.models ?? HOSTED_NAMES.filter((name) => modelOf(name) === name || isThere(name))
   const entries: TuningEntry[] = []
   for (const engine of await plansFor(options.plans, models, target)) {
     const known = (await readTuning(options.plans))?.entries ?? []
@@ -79,7 +81,7 @@ export async function tuneEngines(options: TuneOptions): Promise<TuningEntry[]> 
 
 type Usable = FoundEngine & { sidecar: PlanSidecar }
 
-async function plansFor(folder: string, models: readonly ModelName[], target: Target): Promise<Usable[]> {
+async function plansFor(folder: string, models: readonly HostedName[], target: Target): Promise<Usable[]> {
   const { computeCapability, tensorrt, gpu } = target
   const found = await findEngines(folder, { computeCapability, tensorrt })
   return models.map((model) => {

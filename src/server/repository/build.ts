@@ -2,11 +2,13 @@ import {
   type Bundle,
   backbonesDigest,
   computesOnCpu,
-  eachModel,
-  forModels,
+  type HostedName,
+  hostedNames,
   MODEL_NAMES,
-  type ModelName,
   openBundle,
+  pairOf,
+  readBounds,
+  statementText,
 } from '../../bundle/index.ts'
 import { UsageError } from '../../system/errors.ts'
 import { PlanError } from './errors.ts'
@@ -40,17 +42,25 @@ export async function buildRepository(options: BuildOptions): Promise<BuiltRepos
     const add: ModelRequest['add'] = async (...file) => {
       files.push(await addFile({ folder, placement }, ...file))
     }
+    const request = (model: HostedName) => {
+      const own = plans.get(model) ?? []
+      return { ...options, folder, add, bundle, plans: own, tuned: tunedBudget(tuning, own) }
+    }
     for (const model of MODEL_NAMES) {
-      const tuned = tunedBudget(tuning, plans[model])
-      const request = { ...options, folder, add, model, bundle, plans: plans[model], tuned }
-      models.push(await writeEmbeddingModel(request), await writeSequenceModel(request))
+      const asked = { ...request(model), model }
+      models.push(await writeEmbeddingModel(asked), await writeSequenceModel(asked))
+    }
+    const pair = pairOf(bundle.manifest)
+    if (pair !== undefined) {
+      const statement = statementText(pair, await readBounds(bundle))
+      models.push(await writeEmbeddingModel({ ...request(pair.name), model: pair.name, statement }))
     }
     return { files }
   })
   return { output: options.output, models }
 }
 
-async function plansOf(options: BuildOptions, bundle: Bundle): Promise<Record<ModelName, Plan[]>> {
+async function plansOf(options: BuildOptions, bundle: Bundle): Promise<Map<HostedName, Plan[]>> {
   const { backend, plans } = options
   const { precision, attention } = bundle.manifest
   if (attention === 'fused' && (backend !== 'python' || plans === undefined)) {
@@ -71,6 +81,8 @@ async function plansOf(options: BuildOptions, bundle: Bundle): Promise<Record<Mo
     throw new PlanError(options.output, 'the backend tensorrt needs a folder with TensorRT plans', {
       detail: { code: 'plans-not-named', data: {} },
     })
-  if (backend === 'onnxruntime' || plans === undefined) return forModels(() => [])
-  return await eachModel((model) => findPlans(plans, model, bundle))
+  const found = new Map<HostedName, Plan[]>()
+  if (backend === 'onnxruntime' || plans === undefined) return found
+  for (const model of hostedNames(bundle.manifest)) found.set(model, await findPlans(plans, model, bundle))
+  return found
 }

@@ -56,6 +56,14 @@ ${parameter('shapes', shapesOf(plans))}`
 ${parameter('token_budget', String(tuned))}`
 }
 
+/** The parameter of a partner, after another one; nothing for any other model. @param statement see `statementText` */
+export function recheckEntry(statement: string | undefined): string {
+  if (statement === undefined) return ''
+  return `
+  # The quantized model that it rechecks, and how far the two are apart: by classifier, for rows of up to so many tokens.
+  { key: "recheck" value: { string_value: ${quote(statement)} } },`
+}
+
 /** Rows and tokens of a row. */
 export type BatchShape = readonly [rows: number, tokens: number]
 

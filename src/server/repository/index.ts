@@ -1,6 +1,6 @@
 /** Model repositories for Triton Inference Server, made from bundles; see docs/reference/model-contract.md. */
 
-import type { ModelName } from '../../bundle/index.ts'
+import type { ModelName, PartnerName, RecheckFacts } from '../../bundle/index.ts'
 import type { BuildOptions, BuiltRepository } from './options.ts'
 import type { RepositoryRecord } from './recorded-files.ts'
 import type { StatedModel } from './stated.ts'
@@ -35,7 +35,8 @@ export async function ownsRepositoryFile(folder: string): Promise<(name: string)
 
 /**
  * Makes a model repository for Triton from a bundle: `esm2` and `dnabert_s` with token ids in, and `esm2_sequence` and
- * `dnabert_s_sequence` with proteins and DNA in; embeddings out. See docs/reference/model-contract.md.
+ * `dnabert_s_sequence` with proteins and DNA in; embeddings out. A quantized ESM-2 that has a partner has `esm2_recheck` beside
+ * it. See docs/reference/model-contract.md.
  *
  * The folder appears whole or not at all.
  *
@@ -59,4 +60,14 @@ export async function verifyRepository(folder: string, signal?: AbortSignal): Pr
 /** What a server with a repository will say of its models, by model; undefined where the repository does not state it. */
 export async function statedModels(folder: string): Promise<Record<ModelName, StatedModel> | undefined> {
   return await (await import('./stated.ts')).statedModels(folder)
+}
+
+/** What a server with a repository will be able to recheck, as it will state it; undefined where it hosts no partner. */
+export async function statedRecheck(folder: string): Promise<RecheckFacts | undefined> {
+  return await (await import('./stated.ts')).statedRecheck(folder)
+}
+
+/** The text of what a partner in a repository states; undefined where there is none. See `statementText`. */
+export async function statementIn(folder: string, name: PartnerName): Promise<string | undefined> {
+  return await (await import('./stated.ts')).statementIn(folder, name)
 }

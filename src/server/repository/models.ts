@@ -2,9 +2,13 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import {
   type Bundle,
+  type HostedName,
+  hostedModel,
   type ModelName,
   modelDigest,
   modelFacts,
+  modelOf,
+  PRECISIONS,
   servedVersion,
   sourceDigest,
 } from '../../bundle/index.ts'
@@ -12,6 +16,7 @@ import {
   type BatchShape,
   limitEntries,
   quote,
+  recheckEntry,
   renderTemplate,
   shapesOf,
   templatePath,
@@ -28,7 +33,7 @@ export interface ModelRequest {
   readonly folder: string
   /** Puts what the server computes with into it, and records that. */
   add(from: string, to: string, expected: { sha256?: string | undefined } | undefined): Promise<void>
-  readonly model: ModelName
+  readonly model: HostedName
   readonly bundle: Bundle
   readonly backend: RepositoryBackend
   /** With one set of profiles; empty where graphs are served. */
@@ -38,6 +43,8 @@ export interface ModelRequest {
   readonly tokenBudget?: number
   /** Token budget that tuning found for these plans. */
   readonly tuned: number | undefined
+  /** What a partner states, see `statementText`; undefined for a model. */
+  readonly statement?: string | undefined
 }
 
 /** One short batch tells whether a graph on the CPU answers at all. */
@@ -97,14 +104,15 @@ const LETTERS = {
 
 /** What a row of token ids must be; the mean over residues leaves out the two ids that the alphabet puts around them. */
 function rowValues({ bundle, model }: ModelRequest) {
-  const { vocabulary } = bundle.manifest.models[model]
-  return { vocabulary, minimumLength: modelFacts(model).tokenizer === 'alphabet' ? 3 : 1 }
+  const { vocabulary } = bundle.manifest.models[modelOf(model)]
+  return { vocabulary, minimumLength: modelFacts(modelOf(model)).tokenizer === 'alphabet' ? 3 : 1 }
 }
 
-/** Writes `esm2` or `dnabert_s`, which take token ids, and returns its name. */
+/** Writes `esm2`, `dnabert_s` or a partner, which take token ids, and returns its name. */
 export async function writeEmbeddingModel(request: ModelRequest): Promise<string> {
   const { model, bundle, backend, plans } = request
-  const facts = bundle.manifest.models[model]
+  const facts = hostedModel(bundle.manifest, model)
+  const known = modelFacts(modelOf(model))
   const folder = join(request.folder, model)
   const digest = modelDigest(bundle.manifest, model)
   const version = join(folder, servedVersion(digest))
@@ -118,12 +126,16 @@ export async function writeEmbeddingModel(request: ModelRequest): Promise<string
   const text = await renderTemplate(templatePath('embedding', `config.${how}.pbtxt`), {
     ...values(request),
     model,
-    label: modelFacts(model).label,
-    ...ROWS[modelFacts(model).tokenizer],
+    label:
+      request.statement === undefined
+        ? known.label
+        : `${known.label} in ${PRECISIONS[facts.precision].label}`,
+    ...ROWS[known.tokenizer],
     dimension: facts.dimension,
     source: sourceDigest(facts),
-    precision: bundle.manifest.precision,
+    precision: facts.precision,
     digest,
+    recheck: recheckEntry(request.statement),
     instances: request.instances ?? 1,
     warmup: warmupEntries(shapes),
   })
@@ -147,7 +159,9 @@ const BUDGET = { plans: 16_384, graphs: 4096 } as const
 const GPU_IN_FLIGHT = 24
 
 /** Writes `esm2_sequence` or `dnabert_s_sequence`, which take sequences, and returns its name. */
-export async function writeSequenceModel(request: ModelRequest): Promise<string> {
+export async function writeSequenceModel(
+  request: ModelRequest & { readonly model: ModelName },
+): Promise<string> {
   const { model, bundle, backend, plans, tokenBudget, tuned, instances = 1 } = request
   const { dimension, padId, tokenizer } = bundle.manifest.models[model]
   const name = `${model}_sequence`

@@ -4,9 +4,11 @@ import * as v from 'valibot'
 import {
   bundleDigest,
   classifiersOf,
+  HOSTED_NAMES,
+  type HostedName,
+  hostedModel,
+  hostedNames,
   type Manifest,
-  MODEL_NAMES,
-  type ModelName,
 } from '../../bundle/index.ts'
 import { parseJson } from '../../system/json.ts'
 import { PlanError } from './errors.ts'
@@ -25,7 +27,7 @@ export const PlanSidecarSchema = v.pipe(
   v.looseObject({
     format: v.literal('virnucpro-plan'),
     version: v.literal(1),
-    model: v.picklist(MODEL_NAMES),
+    model: v.picklist(HOSTED_NAMES),
     /** `bundleDigest` of the bundle whose graph it was built from; that of the graph and the weights counts where they are there. */
     bundle: v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/)),
     /** Of the GPU it was built on and runs on. */
@@ -87,7 +89,7 @@ export const NO_PLANS = { detail: { code: 'no-plans', data: {} } } as const
  */
 export async function findPlans(
   folder: string,
-  model: ModelName,
+  model: HostedName,
   bundle: string | Circumstances['bundle'],
 ): Promise<Plan[]> {
   const place = join(folder, model)
@@ -152,7 +154,7 @@ export interface Circumstances {
 export function misfit(
   path: string,
   sidecar: PlanSidecar,
-  model: ModelName,
+  model: HostedName,
   { bundle, computeCapability, tensorrt }: Circumstances,
 ): string | undefined {
   if (sidecar.model !== model) return `is a plan of ${sidecar.model}, expected one of ${model}`
@@ -170,8 +172,9 @@ export function misfit(
 const OTHER_BUNDLE = 'was built from another bundle'
 
 /** Why a plan is not of the model of a bundle; whatever classifiers there are beside it makes no difference. */
-function otherModel(sidecar: PlanSidecar, model: ModelName, manifest: Manifest): string | undefined {
-  const { weights, graph } = manifest.models[model]
+function otherModel(sidecar: PlanSidecar, model: HostedName, manifest: Manifest): string | undefined {
+  if (!hostedNames(manifest).includes(model)) return 'is of a model that the bundle does not have'
+  const { weights, graph } = hostedModel(manifest, model)
   if (sidecar.weights !== undefined && sidecar.weights.sha256 !== weights.sha256)
     return 'was built from other weights than the bundle has'
   if (sidecar.graph !== undefined && sidecar.graph.sha256 !== graph.sha256)

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import * as v from 'valibot'
-import { MODEL_NAMES } from '../../bundle/index.ts'
+import { HOSTED_NAMES } from '../../bundle/index.ts'
 import { parseJson } from '../../system/json.ts'
 import { unlessMissing } from '../../system/system-error.ts'
 import { PlanError } from './errors.ts'
@@ -10,7 +10,7 @@ import type { Plan } from './plans.ts'
 const whole = v.pipe(v.number(), v.safeInteger(), v.minValue(1))
 
 const EntrySchema = v.looseObject({
-  model: v.picklist(MODEL_NAMES),
+  model: v.picklist(HOSTED_NAMES),
   /** Name of the GPU it was measured on. */
   gpu: v.string(),
   computeCapability: v.string(),
