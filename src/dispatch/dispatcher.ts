@@ -1,5 +1,5 @@
 import { type TokenBatch, takeRows } from '../batching/index.ts'
-import { forModels, type ModelName } from '../bundle/index.ts'
+import { HOSTED_NAMES, type HostedName } from '../bundle/index.ts'
 import type { ModelCounts } from '../monitor/index.ts'
 import { InferenceError } from '../onnx/index.ts'
 import { areFinite } from '../system/finite.ts'
@@ -13,7 +13,7 @@ export interface DispatcherOptions {
   backend: EmbeddingBackend
   monitor: {
     /** @returns what ends the batch; without an argument it was given up */
-    batchStarted(model: ModelName, plannedTokens: number): (done?: ModelCounts) => void
+    batchStarted(model: HostedName, plannedTokens: number): (done?: ModelCounts) => void
   }
   logger: Logger
   signal?: AbortSignal | undefined
@@ -21,7 +21,7 @@ export interface DispatcherOptions {
 
 /** Sequences to be computed together, padded when their turn comes. */
 export interface BatchRequest {
-  readonly model: ModelName
+  readonly model: HostedName
   /** Real tokens of the batch, special ones included. */
   readonly tokens: number
   /** Makes the arrays, [rows, longest]. */
@@ -62,16 +62,16 @@ const NOT_FINITE =
  */
 export class Dispatcher {
   readonly #options: DispatcherOptions
-  readonly #limiters: Record<ModelName, Limiter>
+  readonly #limiters: Record<HostedName, Limiter>
   /** Sequences refused since the last one that was taken. */
-  readonly #refused = forModels(() => 0)
-  readonly #warned = new Set<ModelName>()
+  readonly #refused = forHosted(() => 0)
+  readonly #warned = new Set<HostedName>()
   #failure: { readonly error: unknown } | undefined
 
   constructor(options: DispatcherOptions) {
     const { concurrency } = options.backend
     this.#options = options
-    this.#limiters = forModels(() => new Limiter(concurrency))
+    this.#limiters = forHosted(() => new Limiter(concurrency))
   }
 
   /** Begins no further batch, since something else of the run has failed. */
@@ -108,7 +108,7 @@ export class Dispatcher {
     })
   }
 
-  #count(model: ModelName, batch: TokenBatch, { vectors, refused }: Computed): ModelCounts | undefined {
+  #count(model: HostedName, batch: TokenBatch, { vectors, refused }: Computed): ModelCounts | undefined {
     if (vectors === undefined) return undefined
     const taken = batch.lengths.filter((_, row) => !refused.has(row))
     this.#options.logger.debug(`computed ${model}: ${taken.length} sequences`)
@@ -119,7 +119,7 @@ export class Dispatcher {
     }
   }
 
-  async #embed(model: ModelName, batch: TokenBatch): Promise<Computed> {
+  async #embed(model: HostedName, batch: TokenBatch): Promise<Computed> {
     const rows = Array.from({ length: batch.rows }, (_, row) => row)
     const refused = new Map<number, string>()
     let server: string | undefined
@@ -147,7 +147,7 @@ export class Dispatcher {
 
   /** Adds to `refused` those of some rows that the model does not take: tries them by themselves, and then each half. */
   async #findRefused(
-    model: ModelName,
+    model: HostedName,
     batch: TokenBatch,
     rows: readonly number[],
     refused: Map<number, string>,
@@ -169,7 +169,7 @@ export class Dispatcher {
 
   /** @returns the vectors, or why the model refuses the batch */
   async #attempt(
-    model: ModelName,
+    model: HostedName,
     batch: TokenBatch,
     attempts: number,
     onServer?: (server: string) => void,
@@ -193,7 +193,7 @@ export class Dispatcher {
    * second attempt: a model gives the same again.
    */
   #refuseNotFinite(
-    model: ModelName,
+    model: HostedName,
     vectors: Float32Array,
     rows: readonly number[],
     refused: Map<number, string>,
@@ -210,4 +210,8 @@ export class Dispatcher {
       })
     }
   }
+}
+
+function forHosted<T>(make: () => T): Record<HostedName, T> {
+  return Object.fromEntries(HOSTED_NAMES.map((name) => [name, make()])) as Record<HostedName, T>
 }

@@ -13,5 +13,11 @@ export { type Clock, type Lane, PullQueue, type PullQueueOptions, type Verdict }
 // Inference servers.
 export type { TritonAccess } from './triton/access.ts'
 export { NoServerError, TritonBackend, type TritonOptions, usualMetricsUrl } from './triton/backend.ts'
-export { type Contract, contractsOf, OtherModelError } from './triton/contract.ts'
+export {
+  type Contract,
+  contractsOf,
+  OtherModelError,
+  type PartnerContracts,
+  partnersOf,
+} from './triton/contract.ts'
 export { suitableServers, type UnusableServer, type UsualPorts, usualServers } from './triton/find.ts'

@@ -4,8 +4,13 @@ import {
   computesOnCpu,
   forModels,
   graphFiles,
+  type HostedName,
+  hostedModel,
   MODEL_NAMES,
   type ModelName,
+  modelOf,
+  type RecheckFacts,
+  recheckOf,
 } from '../bundle/index.ts'
 import type { MonitoredLane } from '../monitor/index.ts'
 import { InferenceError, type InferenceSession, loadRuntime, openSession } from '../onnx/index.ts'
@@ -39,14 +44,23 @@ export interface OnnxRuntimeOptions {
    * their file enters the next batch.
    */
   unchanged?: (() => Promise<void>) | undefined
+  /** The quantized model that can be rechecked, and what opens its partner when it is first asked. */
+  recheck?: { readonly facts: RecheckFacts; open(threads: number): Promise<HostedGraph> } | undefined
   /** Gets a warning when the memory does not hold a batch. */
   logger?: Logger | undefined
+}
+
+/** The graph of a partner, and what throws when its files are not what they were. */
+interface HostedGraph {
+  readonly session: InferenceSession
+  readonly unchanged: () => Promise<void>
 }
 
 interface Model {
   readonly session: InferenceSession
   readonly dimension: number
   readonly fit: BatchFit
+  readonly unchanged: OnnxRuntimeOptions['unchanged']
 }
 
 /**
@@ -60,21 +74,33 @@ export class OnnxRuntimeBackend implements EmbeddingBackend {
   readonly tapers = false
   readonly servers = []
   readonly serverFacts = () => Promise.resolve([])
+  readonly recheck: RecheckFacts | undefined
   readonly #models: Record<ModelName, Model>
-  readonly #unchanged: OnnxRuntimeOptions['unchanged']
+  /** Twice the memory is not taken before there is something to recheck. */
+  readonly #openPartner: () => Promise<Model>
+  #partner: Promise<Model> | undefined
   readonly #limiter = new Limiter(this.concurrency)
+  readonly #fits: BatchFit[]
   #busyMs = 0
   #callStart: number | undefined
 
   private constructor(
-    { precision = 'fp32', unchanged }: OnnxRuntimeOptions,
+    { precision = 'fp32', recheck, logger }: OnnxRuntimeOptions,
     models: Record<ModelName, Model>,
     threads: number,
   ) {
     const how = precision === 'fp32' ? '' : ` in ${precision}`
     this.description = `ONNX Runtime in this process${how}, ${threads} ${threads === 1 ? 'thread' : 'threads'}`
     this.#models = models
-    this.#unchanged = unchanged
+    this.#fits = Object.values(models).map(({ fit }) => fit)
+    this.recheck = recheck?.facts
+    this.#openPartner = async () => {
+      if (recheck === undefined) throw new Error('a partner is asked for, and there is none')
+      const { name, model } = recheck.facts
+      const { dimension } = models[model]
+      const fit = new BatchFit(`${name} in this process`, model, logger)
+      return { ...(await recheck.open(threads)), dimension, fit }
+    }
   }
 
   /** Loads the graphs of both models. @throws InferenceError when one cannot be run */
@@ -85,7 +111,8 @@ export class OnnxRuntimeBackend implements EmbeddingBackend {
       for (const name of MODEL_NAMES) {
         const { graph, dimension } = options.models[name]
         const fit = new BatchFit(`${name} in this process`, name, options.logger)
-        models[name] = { session: await openSession(graph, { threads }), dimension, fit }
+        const session = await openSession(graph, { threads })
+        models[name] = { session, dimension, fit, unchanged: options.unchanged }
       }
       return new OnnxRuntimeBackend(options, models, threads)
     } catch (error) {
@@ -95,7 +122,7 @@ export class OnnxRuntimeBackend implements EmbeddingBackend {
   }
 
   /** Runs the models of a bundle for CPUs; its files are compared with their checksums. @throws BundleError */
-  static openBundle(
+  static async openBundle(
     bundle: Bundle,
     options: Pick<OnnxRuntimeOptions, 'threads' | 'logger'>,
     signal: AbortSignal | undefined,
@@ -105,13 +132,18 @@ export class OnnxRuntimeBackend implements EmbeddingBackend {
       const { graph, dimension } = bundle.manifest.models[name]
       return { graph: bundle.pathOf(graph), dimension }
     })
+    const facts = await recheckOf(bundle)
+    const recheck = facts && {
+      facts,
+      open: (threads: number) => openPartner(bundle, facts.name, threads, signal),
+    }
     const open = (unchanged: () => Promise<void>) =>
-      OnnxRuntimeBackend.open({ ...options, models, precision, unchanged })
-    return bundle.whileVerified(graphFiles(bundle.manifest), open, signal)
+      OnnxRuntimeBackend.open({ ...options, models, precision, unchanged, recheck })
+    return await bundle.whileVerified(graphFiles(bundle.manifest), open, signal)
   }
 
-  dimension(model: ModelName): number {
-    return this.#models[model].dimension
+  dimension(model: HostedName): number {
+    return this.#models[modelOf(model)].dimension
   }
 
   tokenBudget(): number {
@@ -122,16 +154,27 @@ export class OnnxRuntimeBackend implements EmbeddingBackend {
     return undefined
   }
 
-  embed(model: ModelName, batch: TokenBatch, signal?: AbortSignal): Promise<Float32Array> {
-    const infer = (piece: TokenBatch) => {
-      signal?.throwIfAborted()
-      return this.#timed(model, piece)
-    }
-    return this.#limiter.run(() => this.#models[model].fit.run(batch, infer))
+  embed(name: HostedName, batch: TokenBatch, signal?: AbortSignal): Promise<Float32Array> {
+    return this.#limiter.run(async () => {
+      const model = await this.#modelOf(name)
+      return await model.fit.run(batch, (piece) => {
+        signal?.throwIfAborted()
+        return this.#timed(name, model, piece)
+      })
+    })
+  }
+
+  #modelOf(name: HostedName): Model | Promise<Model> {
+    if (modelOf(name) === name) return this.#models[name as ModelName]
+    this.#partner ??= this.#openPartner().then((opened) => {
+      this.#fits.push(opened.fit)
+      return opened
+    })
+    return this.#partner
   }
 
   activity(): MonitoredLane[] {
-    const fits = Object.values(this.#models).map(({ fit }) => fit)
+    const fits = this.#fits
     const sum = (of: keyof BatchFit['done']) => fits.reduce((all, { done }) => all + done[of], 0)
     const limits = fits.flatMap(({ memoryTokens }) => memoryTokens ?? [])
     const current = this.#callStart === undefined ? 0 : performance.now() - this.#callStart
@@ -152,12 +195,12 @@ export class OnnxRuntimeBackend implements EmbeddingBackend {
     ]
   }
 
-  async #timed(model: ModelName, batch: TokenBatch): Promise<Float32Array> {
+  async #timed(name: HostedName, model: Model, batch: TokenBatch): Promise<Float32Array> {
     const start = performance.now()
     this.#callStart = start
     try {
-      const vectors = await this.#run(model, batch)
-      await this.#unchanged?.()
+      const vectors = await this.#run(name, model, batch)
+      await model.unchanged?.()
       return vectors
     } finally {
       this.#busyMs += performance.now() - start
@@ -165,9 +208,8 @@ export class OnnxRuntimeBackend implements EmbeddingBackend {
     }
   }
 
-  async #run(model: ModelName, batch: TokenBatch): Promise<Float32Array> {
+  async #run(name: HostedName, { session, dimension }: Model, batch: TokenBatch): Promise<Float32Array> {
     const { Tensor } = await loadRuntime()
-    const { session, dimension } = this.#models[model]
     const shape = [batch.rows, batch.paddedLength]
     let data: unknown
     try {
@@ -178,22 +220,39 @@ export class OnnxRuntimeBackend implements EmbeddingBackend {
       data = results.embedding?.data
     } catch (error) {
       const reason = messageOf(error)
-      throw new InferenceError(`${model} failed on a batch of [${shape}] tokens: ${reason}`, { cause: error })
+      throw new InferenceError(`${name} failed on a batch of [${shape}] tokens: ${reason}`, { cause: error })
     }
     const expected = batch.rows * dimension
     if (!(data instanceof Float32Array) || data.length !== expected) {
       throw new InferenceError(
-        `${model} gave no float32 embedding of ${expected} values for a batch of [${shape}] tokens; ` +
+        `${name} gave no float32 embedding of ${expected} values for a batch of [${shape}] tokens; ` +
           'its graph does not fit the bundle: import the models again',
       )
     }
     return data
   }
 
-  /** Frees both sessions when the batches under way are done. */
+  /** Frees all sessions when the batches under way are done. */
   async [Symbol.asyncDispose](): Promise<void> {
     // After all that were submitted before.
     await this.#limiter.run(async () => {})
     for (const { session } of Object.values(this.#models)) await session.release()
+    const partner = await this.#partner?.catch(() => undefined)
+    await partner?.session.release()
   }
+}
+
+/** Its files are compared with their checksums. @throws BundleError InferenceError */
+async function openPartner(
+  bundle: Bundle,
+  name: HostedName,
+  threads: number,
+  signal: AbortSignal | undefined,
+): Promise<HostedGraph> {
+  const { graph, weights } = hostedModel(bundle.manifest, name)
+  const open = async (unchanged: () => Promise<void>) => {
+    const session = await openSession(bundle.pathOf(graph), { threads })
+    return { session, unchanged, [Symbol.asyncDispose]: () => session.release() }
+  }
+  return await bundle.whileVerified([graph, weights], open, signal)
 }

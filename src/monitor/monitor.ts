@@ -1,4 +1,4 @@
-import { FEATURE_ORDER, forModels, type ModelName } from '../bundle/index.ts'
+import { FEATURE_ORDER, forModels, type HostedName, type ModelName, modelOf } from '../bundle/index.ts'
 import { peakMemory } from '../system/processes.ts'
 import type { LiveTerminal } from '../system/terminal.ts'
 import type { DeviceMetrics, Outcome } from './metrics.ts'
@@ -155,9 +155,10 @@ export class RunMonitor {
   }
 
   /** @returns what ends the batch; without an argument it was given up */
-  batchStarted(model: ModelName, plannedTokens: number): (done?: ModelCounts) => void {
-    const end = this.stage(model)
-    const ended = this.#stats.models[model].started(plannedTokens)
+  batchStarted(name: HostedName, plannedTokens: number): (done?: ModelCounts) => void {
+    // A partner's time is that of its model; its sequences have been counted there before.
+    const end = this.stage(modelOf(name))
+    const ended = this.#stats.of(name).started(plannedTokens)
     return (done) => {
       end()
       ended(done)

@@ -1,4 +1,12 @@
-import { FEATURE_ORDER, forModels, MODELS, type ModelName } from '../bundle/index.ts'
+import {
+  FEATURE_ORDER,
+  forModels,
+  type HostedName,
+  MODELS,
+  type ModelName,
+  PARTNER_NAMES,
+  type PartnerName,
+} from '../bundle/index.ts'
 import { sourceName } from '../system/same-file.ts'
 import { LengthCounter } from './lengths.ts'
 
@@ -83,6 +91,10 @@ export class RunStats {
   readonly inputs: readonly InputCounts[]
   readonly lengths: { readonly records: LengthCounter; readonly chunks: LengthCounter }
   readonly models: Readonly<Record<ModelName, ModelStats>> = forModels(() => new ModelStats())
+  /** What was computed a second time, by the partner of a quantized model. */
+  readonly partners = Object.fromEntries(PARTNER_NAMES.map((name) => [name, new ModelStats()])) as Readonly<
+    Record<PartnerName, ModelStats>
+  >
   /** Frames of parts that have been read, and of those that are over. */
   readonly frames = { prepared: 0, done: 0 }
   /** Frames whose batches are all planned, or that need none since an earlier process has finished them. */
@@ -145,6 +157,11 @@ export class RunStats {
   #current(): readonly InputCounts[] {
     const input = this.inputs[this.#input]
     return input === undefined ? [this.counts] : [this.counts, input]
+  }
+
+  /** The work of a model, or of its partner. */
+  of(name: HostedName): ModelStats {
+    return { ...this.models, ...this.partners }[name]
   }
 
   /** Frames of a part that has been read. */

@@ -1,5 +1,11 @@
 import { resolve } from 'node:path'
-import { contractsOf, type EmbeddingBackend, OnnxRuntimeBackend, TritonBackend } from '../dispatch/index.ts'
+import {
+  contractsOf,
+  type EmbeddingBackend,
+  OnnxRuntimeBackend,
+  partnersOf,
+  TritonBackend,
+} from '../dispatch/index.ts'
 import { quickEstimate } from '../estimate/index.ts'
 import { withHomeLock } from '../home/index.ts'
 import { verifyRepository } from '../server/repository/index.ts'
@@ -120,8 +126,9 @@ async function openTriton(
   servers: Servers,
 ): Promise<EmbeddingBackend> {
   const { tritonAccess: access, serverTimeout, trustServer } = options
-  const models = contractsOf(other ?? bundle)
-  return await TritonBackend.open({ ...servers, access, models, serverTimeout, trustServer, logger, signal })
+  const [models, partners] = [contractsOf(other ?? bundle), partnersOf(other ?? bundle)]
+  const asked = { models, partners, serverTimeout, trustServer }
+  return await TritonBackend.open({ ...servers, ...asked, access, logger, signal })
 }
 
 async function openEmbedded({ options, bundle, logger, signal }: BackendRequest): Promise<EmbeddingBackend> {

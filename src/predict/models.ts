@@ -9,13 +9,15 @@ import {
   type ModelName,
   modelDigest,
   openBundle,
+  type RecheckFacts,
   readTokenizers,
+  recheckOf,
   type Tokenizer,
 } from '../bundle/index.ts'
 import { type EmbeddingBackend, OtherModelError, type ServerFacts } from '../dispatch/index.ts'
 import { findBundle, lease } from '../home/index.ts'
 import type { ModelCounts } from '../monitor/index.ts'
-import { statedModels } from '../server/repository/index.ts'
+import { statedModels, statedRecheck } from '../server/repository/index.ts'
 import type { PredictOptions } from '../settings/index.ts'
 import type { Logger } from '../system/logger.ts'
 import { orClose } from '../system/or-close.ts'
@@ -157,9 +159,10 @@ async function openLanguageModels(request: LanguageRequest): Promise<LanguageMod
   if (stamp !== undefined) logger.warn(stamp)
   logger.note?.(`${PLACES[way.kind]}, since ${way.why}`)
   const stated = await factsBefore(way)
+  const recheck = await recheckBefore(way, bundle)
   const dimensions = forModels((model) => bundle.manifest.models[model].dimension)
   const backend = opened.use(
-    new RunBackend(dimensions, async (closing, stack) => {
+    new RunBackend(dimensions, recheck, async (closing, stack) => {
       const stops = AbortSignal.any([closing, ...(signal === undefined ? [] : [signal])])
       const request = { ...asked, signal: stops, onLost }
       const computing = await openBackend(way, request, stack)
@@ -198,6 +201,12 @@ async function factsBefore(way: Way): Promise<ServerFacts[] | undefined> {
   if (way.kind === 'running') return undefined
   const models = await statedModels(way.launch.repository)
   return models && [{ address: way.launch.repository, program: undefined, models, unstated: [] }]
+}
+
+/** What can be rechecked, as far as that is known before anything is opened. */
+async function recheckBefore(way: Way, bundle: Bundle): Promise<RecheckFacts | undefined> {
+  if (way.kind === 'here') return await recheckOf(bundle)
+  return way.kind === 'started' ? await statedRecheck(way.launch.repository) : undefined
 }
 
 /**

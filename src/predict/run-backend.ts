@@ -1,5 +1,5 @@
 import type { TokenBatch } from '../batching/index.ts'
-import type { ModelName } from '../bundle/index.ts'
+import { type HostedName, type ModelName, modelOf, type RecheckFacts } from '../bundle/index.ts'
 import type { EmbeddingBackend, MonitoredLane, MonitoredServer, ServerFacts } from '../dispatch/index.ts'
 
 /** Opens what computes; what has to be closed after it goes to the stack. */
@@ -12,14 +12,21 @@ type Open = (signal: AbortSignal, stack: AsyncDisposableStack) => Promise<Embedd
 export class RunBackend implements EmbeddingBackend {
   readonly #open: Open
   readonly #dimensions: Readonly<Record<ModelName, number>>
+  readonly #recheck: RecheckFacts | undefined
   readonly #stack = new AsyncDisposableStack()
   readonly #closing = new AbortController()
   #opening: Promise<void> | undefined
   #opened: EmbeddingBackend | undefined
   #hasFailed = false
 
-  constructor(dimensions: Readonly<Record<ModelName, number>>, open: Open) {
+  /** @param recheck what is known of it before it is opened */
+  constructor(
+    dimensions: Readonly<Record<ModelName, number>>,
+    recheck: RecheckFacts | undefined,
+    open: Open,
+  ) {
     this.#dimensions = dimensions
+    this.#recheck = recheck
     this.#open = open
   }
 
@@ -52,8 +59,12 @@ export class RunBackend implements EmbeddingBackend {
   }
 
   /** What does not depend on the device is known before. */
-  dimension(model: ModelName): number {
-    return this.#dimensions[model]
+  dimension(model: HostedName): number {
+    return this.#dimensions[modelOf(model)]
+  }
+
+  get recheck(): RecheckFacts | undefined {
+    return this.#opened === undefined ? this.#recheck : this.#opened.recheck
   }
 
   get description(): string {
@@ -76,11 +87,11 @@ export class RunBackend implements EmbeddingBackend {
     return this.#computing.tapers
   }
 
-  tokenBudget(model: ModelName): number {
+  tokenBudget(model: HostedName): number {
     return this.#computing.tokenBudget(model)
   }
 
-  maxSequences(model: ModelName): number | undefined {
+  maxSequences(model: HostedName): number | undefined {
     return this.#computing.maxSequences(model)
   }
 
@@ -90,7 +101,7 @@ export class RunBackend implements EmbeddingBackend {
   }
 
   async embed(
-    model: ModelName,
+    model: HostedName,
     batch: TokenBatch,
     signal?: AbortSignal,
     onServer?: (server: string) => void,

@@ -1,6 +1,14 @@
 import { type TritonClient, TritonError } from '#tritonclient-ts'
 import type { TokenBatch } from '../../batching/index.ts'
-import { forModels, MODEL_NAMES, MODELS, type ModelName } from '../../bundle/index.ts'
+import {
+  forModels,
+  type HostedName,
+  MODEL_NAMES,
+  MODELS,
+  type ModelName,
+  modelOf,
+  type RecheckFacts,
+} from '../../bundle/index.ts'
 import type { MonitoredLane, MonitoredServer } from '../../monitor/index.ts'
 import { InferenceError } from '../../onnx/index.ts'
 import { CPU_TOKEN_BUDGET } from '../../settings/index.ts'
@@ -10,8 +18,15 @@ import { foreign } from '../../system/printable.ts'
 import type { EmbeddingBackend, ServerFacts } from '../backend.ts'
 import { PullQueue } from '../pull-queue.ts'
 import { AccessError, accessError, connect, describe, type TritonAccess } from './access.ts'
-import { Agreement, type Contract, type ModelStatement, OtherModelError } from './contract.ts'
+import {
+  Agreement,
+  type Contract,
+  type ModelStatement,
+  OtherModelError,
+  type PartnerContracts,
+} from './contract.ts'
 import { type Answer, ModelLane } from './lane.ts'
+import { findPartner, type HostedPartner } from './partner.ts'
 
 /** The servers, how to get in, and what they must host. */
 export interface TritonOptions {
@@ -21,6 +36,8 @@ export interface TritonOptions {
   metricsUrls?: readonly string[] | undefined
   access: TritonAccess
   models: Record<ModelName, Contract>
+  /** What a partner of a quantized model must be, where servers host one. @default none is looked for */
+  partners?: PartnerContracts | undefined
   /** Whether what listens at an address now may be sent sequences; asked before each request. @default always */
   isTrusted?: ((url: string) => boolean) | undefined
   /** Seconds in which work waits and no server finishes any of it, after which the run is given up. */
@@ -53,28 +70,36 @@ export class TritonBackend implements EmbeddingBackend {
   /** With one instance as well: the batches, and with them the last digits, must not depend on how many there are. */
   readonly tapers = true
   readonly servers: readonly MonitoredServer[]
-  readonly #lanes: Record<ModelName, readonly ModelLane[]>
+  readonly recheck: RecheckFacts | undefined
+  /** What the servers host: the models, and a partner where there is one. */
+  readonly #hosted: readonly HostedName[]
+  readonly #lanes: HostedLanes
   readonly #models: TritonOptions['models']
   /** Server programs, by the name of the server. */
   readonly #programs = new Map<string, string>()
-  readonly #queues: Record<ModelName, PullQueue<TokenBatch, Answer>>
+  readonly #queues: Readonly<Partial<Record<HostedName, PullQueue<TokenBatch, Answer>>>>
 
   private constructor(
     options: TritonOptions,
     clients: TritonClient[],
-    lanes: Record<ModelName, ModelLane[]>,
+    models: Record<ModelName, ModelLane[]>,
+    partner: HostedPartner | undefined,
   ) {
+    const lanes: HostedLanes = { ...models, ...(partner && { [partner.name]: partner.lanes }) }
     this.#lanes = lanes
+    this.#hosted = [...MODEL_NAMES, ...(partner === undefined ? [] : [partner.name])]
+    this.recheck = partner?.facts
     this.servers = clients.map((client, i) => ({
       name: hostPort(client.url),
       client,
       metricsUrl: options.metricsUrls?.[i] ?? usualMetricsUrl(client.url),
     }))
     this.#models = options.models
-    this.#queues = forModels((model) => queueOf(lanes[model], options))
-    this.concurrency = Math.max(...MODEL_NAMES.map((model) => this.#queues[model].depth))
-    const instances = MODEL_NAMES.map((model) => {
-      const count = lanes[model].reduce((sum, lane) => sum + lane.instances, 0)
+    const queues = this.#hosted.map((name) => [name, queueOf(lanes[name] ?? [], options)] as const)
+    this.#queues = Object.fromEntries(queues)
+    this.concurrency = Math.max(...queues.map(([, { depth }]) => depth))
+    const instances = this.#hosted.map((model) => {
+      const count = (lanes[model] ?? []).reduce((sum, lane) => sum + lane.instances, 0)
       return `${count} of ${model}`
     })
     this.description = `Triton at ${options.endpoints.join(', ')}, instances: ${instances.join(', ')}`
@@ -92,13 +117,13 @@ export class TritonBackend implements EmbeddingBackend {
       const agreement = new Agreement(options.models[model], trustServer)
       return clients.map((client) => new ModelLane(client, model, { agreement, logger, isTrusted }))
     })
-    try {
-      await askServers(lanes, options)
-    } catch (error) {
-      for (const client of clients) client.close()
-      throw error
-    }
-    const backend = new TritonBackend(options, clients, lanes)
+    const partner = await askServers(lanes, options)
+      .then(() => findPartner(clients, lanes, options))
+      .catch((error: unknown) => {
+        for (const client of clients) client.close()
+        throw error
+      })
+    const backend = new TritonBackend(options, clients, lanes, partner)
     backend.#warnOfUnstated(logger)
     return backend
   }
@@ -129,36 +154,38 @@ export class TritonBackend implements EmbeddingBackend {
    * Else what filled one GPU: more tokens in a batch gave under 1 % more speed. On processors as many as in this process:
    * a batch for a GPU would take one so long that nobody could distinguish it from a server that has stopped.
    */
-  tokenBudget(model: ModelName): number {
-    const known = this.#lanes[model].flatMap((lane) => lane.known ?? [])
+  tokenBudget(model: HostedName): number {
+    const known = (this.#lanes[model] ?? []).flatMap((lane) => lane.known ?? [])
     const tuned = known.flatMap(({ tokenBudget }) => tokenBudget ?? [])
     if (tuned.length > 0 && tuned.length === known.length) return Math.min(...tuned)
     if (known.length > 0 && known.every(({ onCpu }) => onCpu)) return CPU_TOKEN_BUDGET
-    return MODELS[model].tokenBudget
+    return MODELS[modelOf(model)].tokenBudget
   }
 
-  maxSequences(model: ModelName): number {
-    return MODELS[model].maxSequences
+  maxSequences(model: HostedName): number {
+    return MODELS[modelOf(model)].maxSequences
   }
 
-  dimension(model: ModelName): number {
-    return this.#models[model].dimension
+  dimension(model: HostedName): number {
+    return this.#models[modelOf(model)].dimension
   }
 
   async embed(
-    model: ModelName,
+    model: HostedName,
     batch: TokenBatch,
     signal?: AbortSignal,
     onServer?: (server: string) => void,
   ): Promise<Float32Array> {
+    const queue = this.#queues[model]
+    if (queue === undefined) throw new Error(`no server hosts ${model}`)
     try {
-      const { vectors, url } = await this.#queues[model].submit(batch, signal)
+      const { vectors, url } = await queue.submit(batch, signal)
       onServer?.(hostPort(url))
       return vectors
     } catch (error) {
       // All models are on the same servers: what ends one ends the run.
       if (error instanceof NoServerError || error instanceof AccessError)
-        for (const queue of Object.values(this.#queues)) queue.stop(error)
+        for (const each of Object.values(this.#queues)) each.stop(error)
       if (!(error instanceof TritonError)) throw error
       const shape = `${batch.rows} sequences of up to ${batch.paddedLength} tokens`
       throw new InferenceError(`${model} failed on a batch of ${shape}: ${describe(error)}`, {
@@ -169,9 +196,9 @@ export class TritonBackend implements EmbeddingBackend {
   }
 
   activity(): MonitoredLane[] {
-    return MODEL_NAMES.flatMap((model) => {
-      const states = this.#queues[model].state()
-      return this.#lanes[model].map(({ url, instances, fit }, i) => ({
+    return this.#hosted.flatMap((model) => {
+      const states = this.#queues[model]?.state() ?? []
+      return (this.#lanes[model] ?? []).map(({ url, instances, fit }, i) => ({
         name: `${model} at ${hostPort(url)}`,
         model,
         server: hostPort(url),
@@ -205,6 +232,9 @@ export class TritonBackend implements EmbeddingBackend {
   }
 }
 
+type HostedLanes = Readonly<Record<ModelName, readonly ModelLane[]>> &
+  Readonly<Partial<Record<HostedName, readonly ModelLane[]>>>
+
 function hostPort(url: string): string {
   return url.replace(/^[a-z]+:\/\//, '')
 }
@@ -216,7 +246,7 @@ export function usualMetricsUrl(url: string): string {
 }
 
 function queueOf(
-  lanes: ModelLane[],
+  lanes: readonly ModelLane[],
   { serverTimeout, logger }: TritonOptions,
 ): PullQueue<TokenBatch, Answer> {
   return new PullQueue(lanes, {

@@ -3,9 +3,14 @@ import {
   type Bundle,
   forModels,
   GRAPH_TENSORS,
+  hostedModel,
   type ModelName,
   modelDigest,
+  type PartnerName,
+  pairOf,
+  parseStatement,
   precisionsWhere,
+  type RecheckStatement,
   servedVersion,
   sourceDigest,
 } from '../../bundle/index.ts'
@@ -33,6 +38,20 @@ export function contractsOf({ manifest }: Pick<Bundle, 'manifest'>): Record<Mode
   })
 }
 
+/** Contracts of the partners that servers may host beside the models. */
+export type PartnerContracts = Readonly<Partial<Record<PartnerName, Contract>>>
+
+/** What the partner of a bundle's quantized model must be, on servers that host one; nothing for a bundle without. */
+export function partnersOf({ manifest }: Pick<Bundle, 'manifest'>): PartnerContracts {
+  const pair = pairOf(manifest)
+  if (pair === undefined) return {}
+  const { name, partner, digests } = pair
+  const { dimension, source } = hostedModel(manifest, name)
+  return {
+    [name]: { dimension, source: sourceDigest({ source }), precision: partner, digest: digests.partner },
+  }
+}
+
 /** What a server says of a model in its configuration; the parameters are those that `repository build` writes. */
 export interface ModelStatement {
   /** Undefined where it does not say what it hosts. */
@@ -47,6 +66,8 @@ export interface ModelStatement {
   readonly onCpu: boolean
   /** Most rows of a batch for its lengths; see `BatchFit.allow`. */
   readonly shapes: string
+  /** Of a partner: whose it is, and how far apart the two are. */
+  readonly recheck: RecheckStatement | undefined
 }
 
 /** Requests for each instance, where the server names no other number: one computes, one waits. A third adds nothing. */
@@ -94,6 +115,7 @@ export function readConfig(name: string, config: ModelConfig, contract: Contract
     tokenBudget: whole('token_budget'),
     onCpu: groups.length > 0 && groups.every(({ kind }) => kind === ModelInstanceGroup_Kind.CPU),
     shapes: parameter('shapes') ?? '',
+    recheck: parseStatement(parameter('recheck') ?? ''),
   }
 }
 

@@ -1,6 +1,6 @@
 import { type InferResult, type TritonClient, TritonError } from '#tritonclient-ts'
 import type { TokenBatch } from '../../batching/index.ts'
-import { GRAPH_TENSORS, type ModelName } from '../../bundle/index.ts'
+import { GRAPH_TENSORS, type HostedName, modelOf } from '../../bundle/index.ts'
 import { VirnucproError } from '../../system/errors.ts'
 import type { Logger } from '../../system/logger.ts'
 import { foreign } from '../../system/printable.ts'
@@ -47,20 +47,20 @@ export class ModelLane implements Lane<TokenBatch, Answer> {
   readonly url: string
   readonly fit: BatchFit
   readonly #client: TritonClient
-  readonly #model: ModelName
+  readonly #model: HostedName
   readonly #options: LaneOptions
   #known: ModelStatement | undefined
   #needsReload = false
   /** What was logged last about why it is not used. */
   #alreadyLogged = ''
 
-  constructor(client: TritonClient, model: ModelName, options: LaneOptions) {
+  constructor(client: TritonClient, model: HostedName, options: LaneOptions) {
     this.#client = client
     this.#model = model
     this.#options = options
     this.name = `${model} at ${client.url}`
     this.url = client.url
-    this.fit = new BatchFit(this.name, model, options.logger)
+    this.fit = new BatchFit(this.name, modelOf(model), options.logger)
   }
 
   /** What it has stated; undefined before it was asked and has answered. */

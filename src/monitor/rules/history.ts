@@ -1,4 +1,4 @@
-import { MODEL_NAMES, type ModelName } from '../../bundle/index.ts'
+import { type HostedName, MODEL_NAMES } from '../../bundle/index.ts'
 import type { Detail } from '../../system/error-codes.ts'
 import type { DeviceMetrics, MetricsSample, WarningCode } from '../metrics.ts'
 import type { LaneSample } from '../sampling/sampler.ts'
@@ -46,9 +46,9 @@ export function spanOf(
   return start < 0 ? undefined : history.slice(start)
 }
 
-/** Batches that could be sent to a lane. */
-export function waitingFor({ sample }: Observation, model: ModelName | undefined): number {
-  const models = model === undefined ? MODEL_NAMES : [model]
+/** Batches that could be sent to a lane; of a partner that is not known. */
+export function waitingFor({ sample }: Observation, model: HostedName | undefined): number {
+  const models = MODEL_NAMES.filter((name) => model === undefined || name === model)
   return models.reduce((sum, name) => sum + sample.models[name].waiting, 0)
 }
 

@@ -1,4 +1,4 @@
-import { MODELS } from '../../bundle/index.ts'
+import { MODELS, modelOf } from '../../bundle/index.ts'
 import { deviceIn, type Finding, type Observation, type Rule } from './history.ts'
 
 /** Memory that is taken once, at the start: models, pools, caches, the first windows. */
@@ -101,7 +101,8 @@ export const inPieces: Rule = {
       if (tokens === undefined) return []
       const message = `out of memory: ${name} computes batches of more than ${tokens} tokens in pieces`
       const detail =
-        model && ({ code: 'memory-too-small', data: { model: MODELS[model].short, tokens } } as const)
+        model &&
+        ({ code: 'memory-too-small', data: { model: MODELS[modelOf(model)].short, tokens } } as const)
       return [
         { code: 'out-of-memory', device: name, message, ...(detail && { detail }), alreadyLogged: true },
       ]

@@ -1,6 +1,6 @@
 import { hostname } from 'node:os'
 import type { TritonClient } from '#tritonclient-ts'
-import type { ModelName } from '../../bundle/index.ts'
+import type { HostedName } from '../../bundle/index.ts'
 import type { Logger } from '../../system/logger.ts'
 import type { DeviceMetrics } from '../metrics.ts'
 import { type AskGpus, type GpuReading, nvidiaSmi } from './nvidia-smi.ts'
@@ -13,7 +13,7 @@ const LONGEST_ANSWER_MS = 2000
 export interface MonitoredLane {
   readonly name: string
   /** Undefined for both models. */
-  readonly model: ModelName | undefined
+  readonly model: HostedName | undefined
   /** `HOST:PORT`; undefined in this process. */
   readonly server: string | undefined
   readonly instances: number
