@@ -99,7 +99,13 @@ describe('a bundle in FP8', () => {
     const sha256 = new Bun.CryptoHasher('sha256').update(readFileSync(at('reads.fa'))).digest('hex')
     expect(record.input.sha256).toBe(sha256)
     expect(record.input.heldOut.sequences).toBe(accuracy.sequences)
-    expect(readdirSync(bundle.folder).sort()).toEqual(['dnabert_s', 'esm2', 'manifest.json', 'mlp'])
+    expect(readdirSync(bundle.folder).sort()).toEqual([
+      'dnabert_s',
+      'esm2',
+      'esm2_recheck',
+      'manifest.json',
+      'mlp',
+    ])
     await verifyBundle(bundle.folder)
     writeFileSync(bundle.pathOf(fp8!.calibration), JSON.stringify({ ...record, tolerance: 1 }, null, 2))
     await expect(openBundle(bundle.folder)).rejects.toThrow('esm2/calibration.json')
