@@ -164,7 +164,7 @@ const computeSettings = section('Where and how to compute', {
   ),
   keepServer: option(
     duration,
-    '[keep the server](how-to/own-triton.md#keep-the-server-of-a-run) that this run starts for later runs, until nobody has used it for this time: 90s, 15m, 2h',
+    '[keep the server](how-to/own-triton.md#one-server-for-many-runs) that this run starts for later runs, until nobody has used it for this time: 90s, 15m, 2h',
     { otherwise: 'it ends with the run' },
   ),
   device: option(

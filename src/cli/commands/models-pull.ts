@@ -13,7 +13,7 @@ const options = section('Where from and where to', {
   }),
   from: option(
     text('DIR|FILE|URL'),
-    'take the models from a folder or a file of this machine, which needs no network, or from [a mirror](how-to/offline.md#mirrors-and-proxies)',
+    'take the models from a folder or a file of this machine, which needs no network, or from [a mirror](how-to/offline.md#mirrors)',
     { mayHoldSecret: /[@?]/ },
   ),
   connections: option(wholeNumber('N', 1, 16), 'requests at a time for one file', { default: 4 }),

@@ -29,7 +29,7 @@ const options = {
     mlp: mlpOption,
     from: option(
       text('DIR|FILE|URL'),
-      'take missing weights from a local folder or file, or from [a mirror](how-to/offline.md#mirrors-and-proxies)',
+      'take missing weights from a local folder or file, or from [a mirror](how-to/offline.md#mirrors)',
       { mayHoldSecret: /[@?]/ },
     ),
     precision: option(
