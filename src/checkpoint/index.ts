@@ -24,9 +24,13 @@ export {
 // Runs of this program in a folder.
 export { isFileOfAnyRun, listOwnRuns, type OwnRun } from './own-runs.ts'
 // The `.pt` files of a part.
-export { damagedPartFile, writePartFiles } from './part-files.ts'
+export { damagedPartFile, readPartFeatures, writePartFiles } from './part-files.ts'
 // The rows of a part of a file of embeddings.
 export { type PartRows, readPartRows, writePartRows } from './part-rows.ts'
+// The scores of a part.
+export type { PartScores } from './part-scores.ts'
+// What scores were computed in.
+export { type RunPrecisions, readPrecisions, writePrecisions } from './precisions.ts'
 // The state of a run on disk.
 export { type DerivedFiles, RunFolder } from './run-folder.ts'
 // What files without a record are.

@@ -4,7 +4,13 @@ import { FEATURE_ORDER, type ModelName, modelFacts } from '../bundle/index.ts'
 import type { OutputPaths } from '../layout/index.ts'
 import { writeAtomically } from '../system/atomic.ts'
 import { sha256File } from '../system/sha256.ts'
-import { type FeatureKind, type FeatureTable, writeFeatureFile } from '../torchfile/index.ts'
+import {
+  decodeMerged,
+  type FeatureKind,
+  type FeatureTable,
+  readTorchFile,
+  writeFeatureFile,
+} from '../torchfile/index.ts'
 
 /** Everything the three `.pt` files of a part hold. */
 export interface PartFeatures {
@@ -63,6 +69,11 @@ export async function writePartFiles(
     if (paths.layout === 'broad') await writeAtomically(`${path}.done`, '')
   }
   return digests
+}
+
+/** The features of a part from its merged file: row-major [frames, all widths]. @throws FeatureFileError */
+export async function readPartFeatures(paths: OutputPaths, number: number): Promise<Float32Array> {
+  return (await decodeMerged(await readTorchFile(paths.mergedPart(number)))).rows
 }
 
 /**

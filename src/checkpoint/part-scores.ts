@@ -12,6 +12,8 @@ export interface PartScores {
   scores: Float32Array
   /** SHA-256 of the ids and sequences that were scored; undefined in a file of version 0.1.0. */
   content: string | undefined
+  /** What a recheck has to know of each frame, see `frameFacts`; undefined in a run without one. */
+  facts?: Uint32Array | undefined
   /** Of the `.pt` files that were written with it; empty when none are kept. */
   files: PartDigests
 }
@@ -19,21 +21,24 @@ export interface PartScores {
 const MAGIC = 'VNPSCOR3'
 /** Without the digest of the content. */
 const OLD_MAGIC = 'VNPSCOR2'
+/** With facts of the frames. */
+const FACTS_MAGIC = 'VNPSCOR4'
+const MAGICS: ReadonlySet<string> = new Set([MAGIC, OLD_MAGIC, FACTS_MAGIC])
 const HEADER_BYTES = 24
 
 /**
  * Layout, little-endian: magic (8 bytes), frames (u32), bytes of the texts (u32), CRC-32 of all that follows the
- * header (u32), digests of files (u32), the scores (8 bytes per frame), the texts joined by line ends (UTF-8): digest of the
+ * header (u32), digests of files (u32), the scores (8 bytes per frame), facts of the frames if the magic says so (u32 each), the texts joined by line ends (UTF-8): digest of the
  * content, digests of files, then ids.
  */
 export async function writePartScores(
   path: string,
-  { ids, scores, content = '', files }: PartScores,
+  { ids, scores, content = '', facts, files }: PartScores,
 ): Promise<void> {
   const texts = Buffer.from([content, ...files, ...ids].join('\n'))
-  const body = Buffer.concat([Buffer.from(scores.buffer, scores.byteOffset, scores.byteLength), texts])
+  const body = Buffer.concat([bytesOf(scores), ...(facts === undefined ? [] : [bytesOf(facts)]), texts])
   const header = Buffer.alloc(HEADER_BYTES)
-  header.write(MAGIC, 'latin1')
+  header.write(facts === undefined ? MAGIC : FACTS_MAGIC, 'latin1')
   header.writeUInt32LE(ids.length, 8)
   header.writeUInt32LE(texts.length, 12)
   header.writeUInt32LE(crc32(body), 16)
@@ -44,18 +49,26 @@ export async function writePartScores(
 /** The scores of a finished part, undefined where there are none or where they are damaged. */
 export async function readPartScores(path: string): Promise<PartScores | undefined> {
   const bytes = await readFile(path, { flag: READ }).catch(unlessMissing(path))
-  const magic = bytes?.toString('latin1', 0, 8)
-  if (bytes === undefined || bytes.length < HEADER_BYTES || (magic !== MAGIC && magic !== OLD_MAGIC))
-    return undefined
+  if (bytes === undefined || bytes.length < HEADER_BYTES) return undefined
+  const magic = bytes.toString('latin1', 0, 8)
+  if (!MAGICS.has(magic)) return undefined
   const frames = bytes.readUInt32LE(8)
   const textBytes = bytes.readUInt32LE(12)
   const digests = bytes.readUInt32LE(20)
   const body = bytes.subarray(HEADER_BYTES)
-  if (body.length !== 8 * frames + textBytes || crc32(body) !== bytes.readUInt32LE(16)) return undefined
+  const numbers = frames * (magic === FACTS_MAGIC ? 12 : 8)
+  if (body.length !== numbers + textBytes || crc32(body) !== bytes.readUInt32LE(16)) return undefined
   const scores = new Float32Array(2 * frames)
   Buffer.from(scores.buffer).set(body.subarray(0, 8 * frames))
-  const texts = body.toString('utf8', 8 * frames).split('\n')
-  const content = magic === MAGIC ? texts.shift() : undefined
+  const facts = magic === FACTS_MAGIC ? new Uint32Array(frames) : undefined
+  if (facts !== undefined) Buffer.from(facts.buffer).set(body.subarray(8 * frames, numbers))
+  const texts = body.toString('utf8', numbers).split('\n')
+  const content = magic === OLD_MAGIC ? undefined : texts.shift()
   const ids = texts.slice(digests)
-  return ids.length === frames ? { ids, scores, content, files: texts.slice(0, digests) } : undefined
+  const files = texts.slice(0, digests)
+  return ids.length === frames ? { ids, scores, content, facts, files } : undefined
+}
+
+function bytesOf({ buffer, byteOffset, byteLength }: Float32Array | Uint32Array): Buffer {
+  return Buffer.from(buffer, byteOffset, byteLength)
 }

@@ -158,6 +158,15 @@ export class RunFolder {
     return await Journal.open(this.files.journal(first), this.#manifest.models, visit)
   }
 
+  /** The same for frames that are computed once more. */
+  async openRecheckJournal(first: number, visit: (entry: JournalEntry) => void): Promise<Journal> {
+    return await Journal.open(this.files.recheckJournal(first), this.#manifest.models, visit)
+  }
+
+  async removeRecheckJournal(first: number): Promise<void> {
+    await removeFile(this.files.recheckJournal(first))
+  }
+
   /** For parts that are all done: a run that was killed in between may have left their journal. */
   async removeJournal(first: number): Promise<void> {
     await removeFile(this.files.journal(first))
@@ -208,12 +217,38 @@ export class RunFolder {
   }
 
   async finishPart(number: number, scores: PartScores): Promise<void> {
+    // Whatever was made from earlier ones.
+    if (scores.facts !== undefined) await removeFile(this.files.rechecked(number))
     await writePartScores(this.files.scores(number), scores)
   }
 
   /** Keeps the scores of those frames of a failed part that could be computed, for the tables of this run. */
   async keepPartially(number: number, scores: PartScores): Promise<void> {
     await writePartScores(this.files.partial(number), scores)
+  }
+
+  /** Scores of a part that is done. @throws DataError where they are missing or damaged */
+  async scoresOf(number: number): Promise<PartScores> {
+    const scores = await readPartScores(this.files.scores(number))
+    if (scores !== undefined) return scores
+    throw new DataError(
+      `the scores of part ${number} in ${this.files.scores(number)} are missing or damaged; start the same command again`,
+    )
+  }
+
+  /** Scores of frames of a part that were computed once more; the ids are the rows of these in the part. */
+  async rechecked(number: number): Promise<PartScores | undefined> {
+    return await readPartScores(this.files.rechecked(number))
+  }
+
+  /** Makes them durable. */
+  async keepRechecked(number: number, scores: PartScores): Promise<void> {
+    await writePartScores(this.files.rechecked(number), scores)
+  }
+
+  /** What {@link keepPartially} has kept of a part. */
+  async partialScores(number: number): Promise<PartScores | undefined> {
+    return await readPartScores(this.files.partial(number))
   }
 
   /** The scores of all parts in order; of those that failed, what was kept. */
@@ -225,17 +260,11 @@ export class RunFolder {
     for (let number = 1; number <= parts; number++) {
       signal?.throwIfAborted()
       if (failed.has(number)) {
-        const kept = await readPartScores(this.files.partial(number))
+        const kept = await this.partialScores(number)
         if (kept !== undefined) yield kept
         continue
       }
-      const scores = await readPartScores(this.files.scores(number))
-      if (scores === undefined) {
-        throw new DataError(
-          `the scores of part ${number} in ${this.files.scores(number)} are missing or damaged; start the same command again`,
-        )
-      }
-      yield scores
+      yield await this.scoresOf(number)
     }
   }
 

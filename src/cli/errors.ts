@@ -44,6 +44,8 @@ const ADVICE: { [Code in keyof ErrorCodes]: Advice<ErrorCodes[Code]> } = {
     `Give --expected-length ${length}, another classifier, or --any-length to compute all the same`,
   'no-classifier': ({ lengths }) =>
     `Give --expected-length ${lengths.join(' or ')}, another classifier with --model-path, or --any-length to compute all the same`,
+  'no-partner': () => 'virnucpro models import --recheck on makes one; --recheck off is for models without',
+  'no-bounds': () => 'virnucpro setup measures it; --recheck off is for models of which it is not known',
   'classifier-length': () => 'Import it with its length: --mlp LENGTH=FILE',
   'classifier-taken': () => 'Add --force to replace it',
   'memory-too-small': ({ model, tokens }) =>

@@ -8,8 +8,8 @@ export interface Column {
   readonly unit?: string
   /** Markdown, without the last full stop. */
   readonly meaning: string
-  /** The tables that have it: those of several inputs only, or those of one layout. @default all */
-  readonly only?: 'several inputs' | 'broad'
+  /** The tables that have it: those of several inputs only, of one layout, or of runs in two precisions. @default all */
+  readonly only?: 'several inputs' | 'broad' | 'recheck'
 }
 
 const FILE = {
@@ -124,6 +124,12 @@ export const COLUMNS = {
     },
     ...scores('float32', 'score, exactly as in `prediction_results.txt`,'),
     FILE,
+    {
+      name: 'precision',
+      type: 'text',
+      meaning: 'what ESM-2 computed the scores in: that of the quantized model, or that of the recheck',
+      only: 'recheck',
+    },
   ],
   gff: [
     { name: 'seqid', type: 'text', meaning: 'id of the record, escaped as GFF3 asks for' },
@@ -238,11 +244,11 @@ export type ColumnName<Table extends TableName> = (typeof COLUMNS)[Table][number
  */
 export function columnNames<Table extends TableName>(
   table: Table,
-  more?: Column['only'],
+  ...more: readonly Column['only'][]
 ): ColumnName<Table>[] {
   const columns: readonly Column[] = COLUMNS[table]
   return columns
-    .filter(({ only }) => only === undefined || only === more)
+    .filter(({ only }) => only === undefined || more.includes(only))
     .map(({ name }) => name as ColumnName<Table>)
 }
 

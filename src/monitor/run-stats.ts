@@ -159,6 +159,11 @@ export class RunStats {
     return input === undefined ? [this.counts] : [this.counts, input]
   }
 
+  /** Of all runs that are computed together. */
+  get ofAll(): RunStats {
+    return this.#all ?? this
+  }
+
   /** The work of a model, or of its partner. */
   of(name: HostedName): ModelStats {
     return { ...this.models, ...this.partners }[name]

@@ -27,6 +27,8 @@ export type ClassifierChoice = Pick<
 export interface RunClassifier {
   /** For reports. */
   readonly facts: NonNullable<Summary['models']['classifier']>
+  /** SHA-256 of its graph. */
+  readonly graph: string
   /** Of the models of the run: equal for equal calls. */
   readonly digest: string
   /** Loads it. @throws InferenceError when it cannot be run */
@@ -54,6 +56,7 @@ export async function chooseClassifier(
     checkChunkLength(options, { name: basename(options.mlp), file: options.mlp, chunkLength }, logger)
     return {
       facts: factsOf(imported, chunkLength),
+      graph: imported.sha256,
       digest: `${bundle.digest} classifier ${imported.sha256}`,
       open: () => load(imported.graph),
     }
@@ -61,6 +64,7 @@ export async function chooseClassifier(
   const record = ofBundle(options, bundle, logger)
   return {
     facts: factsOf(record, record.chunkLength),
+    graph: record.graph.sha256,
     digest: bundleDigest(bundle.manifest, record),
     open: async () => await load(await bundle.read(record.graph)),
   }

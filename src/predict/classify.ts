@@ -3,6 +3,7 @@ import { InferenceError } from '../onnx/index.ts'
 import { count } from '../text/numbers.ts'
 import type { IncompletePart, Run } from './context.ts'
 import type { FailedFrame } from './failures.ts'
+import { frameFacts } from './frame-facts.ts'
 import type { EmbeddedPart } from './model-work.ts'
 import { contentOf } from './part.ts'
 
@@ -29,8 +30,20 @@ async function giveUp(
   embedded: EmbeddedPart,
   failed: readonly FailedFrame[],
 ): Promise<IncompletePart> {
-  const { logger, options, stats, failures } = run
   const { ids, number } = embedded.part
+  const incomplete = await reportFailed(run, number, ids, failed)
+  const rows = new Set(failed.map(({ row }) => row))
+  if (rows.size < ids.length) await keepPartially(run, embedded, rows)
+  return incomplete
+}
+
+/** Lists the failed frames of a part. @param ids - of all of its frames */
+export async function reportFailed(
+  { logger, options, stats, failures }: Run,
+  number: number,
+  ids: readonly string[],
+  failed: readonly FailedFrame[],
+): Promise<IncompletePart> {
   const rows = new Set(failed.map(({ row }) => row))
   const sources = new Map(
     Array.from(rows, (row) => [row, stats.frameFailed((number - 1) * options.sequencesPerFile + row)]),
@@ -48,7 +61,6 @@ async function giveUp(
   const { step } = first
   const reason = `${rows.size} of ${count(ids.length, 'frame')}; ${ids[first.row]}: ${first.reason}`
   logger.warn(`part ${number} failed: ${step}: ${reason}`)
-  if (rows.size < ids.length) await keepPartially(run, embedded, rows)
   return { part: number, step, reason, frames: rows.size }
 }
 
@@ -77,7 +89,8 @@ async function finishPart(run: Run, embedded: EmbeddedPart): Promise<FailedFrame
     const files = options.keepIntermediate
       ? await writePartFiles(paths, number, { ids, proteinLengths, features, widths, stamp })
       : []
-    await folder.finishPart(number, { ids, scores, content: contentOf(part), files })
+    const facts = models.recheck && frameFacts(part, models.recheck.mostResidues)
+    await folder.finishPart(number, { ids, scores, content: contentOf(part), facts, files })
   })
   return []
 }

@@ -1,7 +1,14 @@
-import type { DerivedFiles, FileRecord, RunFolder } from '../checkpoint/index.ts'
+import {
+  type DerivedFiles,
+  type FileRecord,
+  type RunFolder,
+  type RunPrecisions,
+  readPrecisions,
+} from '../checkpoint/index.ts'
 import { newReadStatistics, readSequences, type SequenceRecord } from '../fasta/index.ts'
 import { derivedFiles, type OutputPaths } from '../layout/index.ts'
 import type { RunStats } from '../monitor/index.ts'
+import { BitSet, type Decisions } from '../recheck/index.ts'
 import { type RowCounts, refreshReport } from '../report/index.ts'
 import { InputStructure, Results, type ResultsOptions, ruleOf } from '../results/index.ts'
 import { filteredBy, openChunks, type RecordFilter, silenceOf } from '../sequence/index.ts'
@@ -9,7 +16,7 @@ import { type PredictOptions, settings } from '../settings/index.ts'
 import { VirnucproError } from '../system/errors.ts'
 import type { Logger } from '../system/logger.ts'
 import { isThere } from '../system/same-file.ts'
-import { readFrameScores, scoredFrames } from '../tables/index.ts'
+import { readFrameScores, type ScoredFrames, scoredFrames } from '../tables/index.ts'
 import type { RunInputs } from './inputs.ts'
 import { LeftOut } from './left-out.ts'
 
@@ -29,6 +36,7 @@ export function derivedOf({ options, paths }: Derived): DerivedFiles {
 export function resultsOptions(
   { options }: Pick<Derived, 'options'>,
   stamp: string | undefined,
+  precisions?: Pick<RunPrecisions, 'quantized' | 'rechecked'>,
 ): ResultsOptions {
   const { expectedLength, inputs } = options
   return {
@@ -36,12 +44,23 @@ export function resultsOptions(
     ...tracksOf(options),
     chunkLength: expectedLength,
     hasFiles: inputs.length > 1,
+    precisions,
     stamp,
   }
 }
 
 function settingsOf(options: PredictOptions) {
   return { ...ruleOf(options), ...tracksOf(options) }
+}
+
+/** What the results of a run decide by scores. */
+export function decisionsOf(options: PredictOptions): Decisions {
+  return { rule: ruleOf(options), ...tracksOf(options) }
+}
+
+/** The same as text, for the state of a run. */
+export function decisionsText(options: PredictOptions): string {
+  return JSON.stringify(settingsOf(options))
 }
 
 /** Callers of the library may know nothing of them. */
@@ -78,16 +97,38 @@ export async function remakeDerived(run: FinishedRun): Promise<void> {
   }
   using structure = new InputStructure(await folder.makeWorkFolder())
   await readStructure(run, structure)
-  await using results = await Results.begin(paths, structure, resultsOptions(run, run.stamp))
+  const precisions = await readPrecisions(paths.state)
+  if (precisions !== undefined && precisions.rule !== decisionsText(run.options))
+    logger.warn(
+      'which frames were rechecked was chosen for the rule that the run had: calls by another one may hang on scores of ' +
+        `${precisions.quantized}`,
+    )
+  const options = resultsOptions(run, run.stamp, precisions)
+  await using results = await Results.begin(paths, structure, options)
+  const mark = markRechecked(precisions)
   for await (const frames of readFrameScores(paths.predictions, paths.layout)) {
     run.signal.throwIfAborted()
-    await results.add(scoredFrames(frames))
+    await results.add(mark(scoredFrames(frames)))
   }
   await folder.forgetDerived()
   await results.commit()
   await folder.keepDerived(derived)
   await report(run, results.rows)
   logger.info(`contigs and chunks were made from the tables of the finished run: ${paths.results}`)
+}
+
+/** Marks the rows of a table of frames that were rechecked; they come in their order. */
+export function markRechecked(
+  precisions: Pick<RunPrecisions, 'frames'> | undefined,
+): (frames: ScoredFrames) => ScoredFrames {
+  if (precisions === undefined) return (frames) => frames
+  const exact = new BitSet(precisions.frames)
+  let first = 0
+  return (frames) => {
+    const rechecked = Uint8Array.from(frames.ids, (_, row) => Number(exact.has(first + row)))
+    first += frames.ids.length
+    return { ...frames, rechecked }
+  }
 }
 
 async function report({ options, paths, logger }: FinishedRun, rows: RowCounts): Promise<void> {

@@ -1,5 +1,5 @@
 import { padBatch } from '../batching/index.ts'
-import { MODELS, type ModelName } from '../bundle/index.ts'
+import { type HostedName, MODELS, modelOf } from '../bundle/index.ts'
 import { type AdoptedVectors, type Journal, type JournalEntry, REFUSED } from '../checkpoint/index.ts'
 import type { Computed, Dispatcher } from '../dispatch/index.ts'
 import type { ModelCounts, RunMonitor, RunStats } from '../monitor/index.ts'
@@ -16,6 +16,8 @@ import type { Window, WindowPart } from './windows.ts'
 export interface Embedding {
   /** Waits for what computes to be ready. */
   dispatcher(): Promise<Dispatcher>
+  /** Whether the frames have been counted before. @default false */
+  isAgain?: boolean
   /** Closes what is left open. */
   journals: AsyncDisposableStack
 }
@@ -78,6 +80,7 @@ export async function embed<Of extends Owner<Kept>, Kept extends BatchJournal>(
   const { logger, models, stats } = session
   const toCompute = window.filter(({ done }) => !done)
   const planned = () => {
+    if (embedding.isAgain === true) return
     stats.framesPlanned += framesIn(window)
     stats.framesToCompute += framesIn(toCompute)
   }
@@ -164,7 +167,7 @@ async function embedModel(
     if (adopted !== undefined) adopted.stats.counts.adoptedSequences += taken
     const plan = work.isIncomplete ? work.plan(last) : []
     const { model, padId } = work.input
-    stats.models[model].planned(plan.map(tokensOf))
+    stats.of(model).planned(plan.map(tokensOf))
     onPlanned()
     const batches = plan.map((batch) => {
       const pad = () => {
@@ -207,7 +210,7 @@ function keep(
   const { vectors, refused } = computed
   const { dimension } = work
   const { model } = work.input
-  for (const [row, reason] of refused) work.fail(groups[row]!, MODELS[model].label, reason)
+  for (const [row, reason] of refused) work.fail(groups[row]!, MODELS[modelOf(model)].label, reason)
   const rows = groups.map((group, row) => ({ group, row }))
   const fresh = rows.filter(({ group, row }) => refused.has(row) && !group.refused)
   append(journals, fresh, (keys) => ({ model, keys, vectors: new Float32Array(), dimension: REFUSED }))
@@ -262,17 +265,17 @@ function share(
     its.sequences++
     its.tokens += rows[row]?.length ?? 0
   }
-  for (const [stats, its] of shares) stats.models[model].computed(its)
+  for (const [stats, its] of shares) stats.of(model).computed(its)
 }
 
 /** What the log says of a batch: where it was computed, for each of its parts, and what was refused. */
 function note(
   logger: Logger,
-  model: ModelName,
+  model: HostedName,
   { parts }: PlannedBatch,
   { vectors, refused, server }: Computed,
 ): void {
-  const { label } = MODELS[model]
+  const { label } = MODELS[modelOf(model)]
   const place = `${label} ${server === undefined ? 'in this process' : `at ${server}`}`
   if (vectors !== undefined)
     for (const { batches } of parts) batches.set(place, (batches.get(place) ?? 0) + 1)

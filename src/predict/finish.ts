@@ -1,28 +1,35 @@
 import { basename } from 'node:path'
 import { forModels } from '../bundle/index.ts'
-import { writeFailedFiles } from '../checkpoint/index.ts'
+import { type RunPrecisions, writeFailedFiles, writePrecisions } from '../checkpoint/index.ts'
 import { FILES, recognizer, resultFiles } from '../layout/index.ts'
 import type { BroadRun } from '../legacy/index.ts'
 import { type RowCounts, writeReport } from '../report/index.ts'
 import { Results } from '../results/index.ts'
 import { writeAtomically } from '../system/atomic.ts'
 import { VirnucproError } from '../system/errors.ts'
-import { writeTables } from '../tables/index.ts'
+import { type ScoredFrames, writeTables } from '../tables/index.ts'
 import { count } from '../text/numbers.ts'
 import type { IncompletePart, Run } from './context.ts'
-import { derivedOf, resultsOptions } from './derived.ts'
+import { decisionsText, derivedOf, resultsOptions } from './derived.ts'
+import { type Rechecked, recheckedScores, reportRecheck } from './recheck/index.ts'
 import { resultCounts, warnOfEmptyTables } from './result.ts'
 import { keepSpeed } from './speed.ts'
+
+/** What became of the parts of a run. */
+interface ComputedRun {
+  failed: readonly IncompletePart[]
+  rechecked: Rechecked | undefined
+}
 
 /** Writes the tables and the report, then closes the state, unless parts are left for the next run. */
 export async function finish(
   run: Run,
-  failed: readonly IncompletePart[],
+  { failed, rechecked }: ComputedRun,
   broad: BroadRun | undefined,
 ): Promise<void> {
   const { stats, monitor, logger, paths, options } = run
   await run.lock.check()
-  const rows = await writeResults(run, failed)
+  const rows = await writeResults(run, failed, rechecked)
   if (run.isAlone) await monitor.end(failed.length > 0 ? 'failed-parts' : 'finished')
   // Before the report, which holds every warning.
   const { parts, failedFrames } = stats.counts
@@ -37,23 +44,37 @@ export async function finish(
     )
   }
   // Before the state is closed: a run that is killed meanwhile is continued, and makes its report then.
-  if (options.report) await report(run, failed, rows)
+  if (rechecked !== undefined) reportRecheck(rechecked.audit, stats.counts.scoredFrames, logger)
+  if (options.report) await report(run, { failed, rechecked }, rows)
   if (failed.length > 0) return
   if (run.isAlone) await keepSpeed(run)
   await removeIntermediates(run)
+  if (rechecked !== undefined) await writePrecisions(paths.state, precisionsOf(run, rechecked))
   await run.folder.finish(resultCounts(stats.counts), resultFiles(paths), derivedOf(run))
   await broad?.complete(parts)
 }
 
 /** @returns how many rows each file has */
-async function writeResults(run: Run, failed: readonly IncompletePart[]): Promise<RowCounts> {
+async function writeResults(
+  run: Run,
+  failed: readonly IncompletePart[],
+  rechecked: Rechecked | undefined,
+): Promise<RowCounts> {
   const { folder, models, monitor, paths, record, signal, stats, structure } = run
   const numbers = new Set(failed.map(({ part }) => part))
   const { stamp } = models
   const { rows, ...tables } = await monitor.during('tables', async () => {
-    await using results = await Results.begin(paths, structure, resultsOptions(run, stamp))
-    const scores = results.through(folder.scores(stats.counts.parts, numbers, signal))
-    const counts = await writeTables(paths, scores, { stamp, spillPath: folder.files.sorted })
+    const precisions = rechecked && precisionsOf(run, rechecked)
+    await using results = await Results.begin(paths, structure, resultsOptions(run, stamp, precisions))
+    const { parts } = stats.counts
+    const scores: AsyncGenerator<ScoredFrames> =
+      rechecked === undefined
+        ? folder.scores(parts, numbers, signal)
+        : recheckedScores(run, parts, numbers, rechecked.exact)
+    const counts = await writeTables(paths, results.through(scores), {
+      stamp,
+      spillPath: folder.files.sorted,
+    })
     await results.commit()
     Object.assign(run.calls, results.counts)
     return { ...counts, rows: results.rows }
@@ -69,7 +90,7 @@ async function writeResults(run: Run, failed: readonly IncompletePart[]): Promis
 }
 
 /** The results of the run stand without the report, so that one that cannot be written is a warning. */
-async function report(run: Run, failed: readonly IncompletePart[], rows: RowCounts): Promise<void> {
+async function report(run: Run, { failed, rechecked }: ComputedRun, rows: RowCounts): Promise<void> {
   const { options, paths, models, stats, inputs, started, folder, records, logger } = run
   const servers = await models.backend.serverFacts()
   try {
@@ -91,6 +112,7 @@ async function report(run: Run, failed: readonly IncompletePart[], rows: RowCoun
         backend: models.backend.description,
         why: models.why,
       },
+      recheck: rechecked?.audit,
       failures: failed.map(({ part, step, frames, reason }) => ({ part, step, frames, reason })),
       servers: servers.map(({ address, program, models: hosted }) => ({
         address,
@@ -113,4 +135,9 @@ async function removeIntermediates({ options, paths, record, stats }: Run): Prom
     if (found === undefined || FILES[found.file].role !== 'intermediate') return false
     return !options.keepIntermediate || (found.part ?? 0) > stats.counts.parts
   })
+}
+
+function precisionsOf({ options }: Run, { audit, exact }: Rechecked): RunPrecisions {
+  const { quantized, partner } = audit
+  return { quantized, rechecked: partner, rule: decisionsText(options), frames: exact.bytes }
 }

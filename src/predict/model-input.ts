@@ -1,4 +1,4 @@
-import type { ModelName } from '../bundle/index.ts'
+import type { HostedName } from '../bundle/index.ts'
 import type { Part } from './part.ts'
 
 export interface BatchLimits {
@@ -11,7 +11,7 @@ export interface BatchLimits {
 
 /** How one model reads the frames of a part. */
 export interface ModelInput {
-  model: ModelName
+  model: HostedName
   /** First column of this model's embedding in a row of features. */
   column: number
   /** How large its batches may be; asked when they are planned, since the backend may be starting before. */

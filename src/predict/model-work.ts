@@ -1,5 +1,5 @@
 import { dedupe, planBatches } from '../batching/index.ts'
-import { MODELS } from '../bundle/index.ts'
+import { MODELS, modelOf } from '../bundle/index.ts'
 import { type FailedPart, type JournalEntry, KEY_BYTES, REFUSED } from '../checkpoint/index.ts'
 import { areFinite } from '../system/finite.ts'
 import type { FailedFrame } from './failures.ts'
@@ -98,7 +98,7 @@ export class ModelWork {
 
   /** A frame without residues has no mean: NaN, as in Broad's fork. */
   #isEmpty({ sequence }: Group): boolean {
-    return MODELS[this.input.model].sequence === 'protein' && sequence.length === 0
+    return MODELS[modelOf(this.input.model)].sequence === 'protein' && sequence.length === 0
   }
 
   /** Takes what an earlier start has computed, or what its model has refused. */

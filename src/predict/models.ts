@@ -3,12 +3,15 @@ import {
   type Classifier,
   FEATURE_ORDER,
   forModels,
+  type HostedName,
   type Manifest,
   MODEL_NAMES,
   MODELS,
   type ModelName,
   modelDigest,
+  modelOf,
   openBundle,
+  partnerOf,
   type RecheckFacts,
   readTokenizers,
   recheckOf,
@@ -30,7 +33,8 @@ import {
   describeClassifier,
   type RunClassifier,
 } from './classifier.ts'
-import type { ModelInput } from './model-input.ts'
+import type { BatchLimits, ModelInput } from './model-input.ts'
+import { planRecheck, type RecheckPlan, type RunRecheck } from './recheck-plan.ts'
 import { RunBackend } from './run-backend.ts'
 import type { Way, WayOptions } from './way.ts'
 
@@ -46,6 +50,8 @@ export interface LanguageModels extends AsyncDisposable {
   way: Way
   /** Of the bundle. */
   manifest: Manifest
+  /** What the model computes in that can have a partner. */
+  precision: string
   /** What the bundle calls itself. */
   name: string
   /** Numbers in the embedding of each model. */
@@ -67,6 +73,8 @@ export interface RunModels extends LanguageModels {
   digest: string
   /** What reports say of the classifier. */
   classifierFacts: RunClassifier['facts']
+  /** How frames are rechecked; undefined where none are. */
+  recheck: RunRecheck | undefined
   /** Changes when anything does that changes the numbers: a model of the run, or what servers compute it in. */
   identity: string
 }
@@ -83,7 +91,7 @@ export type LanguageOptions = WayOptions &
  * @throws UsageError when the options ask for what the bundle or this program does not have
  */
 export async function openModels(
-  options: LanguageOptions & ClassifierChoice,
+  options: LanguageOptions & ClassifierChoice & Partial<Pick<PredictOptions, 'recheck'>>,
   logger: Logger,
   onLost: (error: unknown) => void,
   signal?: AbortSignal,
@@ -96,13 +104,17 @@ export async function openModels(
   const language = opened.use(
     await openLanguageModels({ options, bundle, id, logger, onLost, signal, results: 'calls' }),
   )
+  const { backend, precision } = language
+  const asked = { asked: options.recheck, facts: backend.recheck, precision, classifier: chosen.graph }
+  const plan = planRecheck(asked, logger)
   const closing = opened.move()
   return {
     ...language,
     classifier,
+    recheck: plan && recheckOfRun(plan, options, language),
     digest: chosen.digest,
     classifierFacts: chosen.facts,
-    identity: [chosen.digest, ...language.foreign].join(', '),
+    identity: [chosen.digest, ...language.foreign, ...(plan ? [plan.identity] : [])].join(', '),
     [Symbol.asyncDispose]: () => closing.disposeAsync(),
   }
 }
@@ -179,6 +191,7 @@ async function openLanguageModels(request: LanguageRequest): Promise<LanguageMod
     backend,
     way,
     manifest: bundle.manifest,
+    precision: precisionOf(bundle, servers),
     name: bundle.manifest.name,
     widths: dimensions,
     foreign: foreignModels(bundle, servers),
@@ -248,6 +261,41 @@ function foreignModels({ manifest }: Bundle, servers: readonly ServerFacts[]): s
   })
 }
 
+function precisionOf({ manifest }: Bundle, servers: readonly ServerFacts[]): string {
+  const model = MODEL_NAMES.find((name) => partnerOf(name) !== undefined)
+  const served = model && servers.find(({ models }) => models[model] !== undefined)?.models[model]
+  return served?.precision ?? manifest.precision
+}
+
+/** The recheck of a run: its models read frames as those do that they recheck. */
+function recheckOfRun(
+  plan: RecheckPlan,
+  options: LanguageOptions,
+  { backend, inputs, manifest }: LanguageModels,
+): RunRecheck {
+  const { name, model } = plan.facts
+  const { maxResidues } = manifest.models[model]
+  const isCut = options.layout === 'broad' && maxResidues !== undefined
+  return {
+    ...plan,
+    inputs: inputs.map((input) =>
+      input.model === model
+        ? { ...input, model: name, limits: () => limitsOf(options, backend, name) }
+        : input,
+    ),
+    mostResidues: isCut ? maxResidues : Number.POSITIVE_INFINITY,
+  }
+}
+
+function limitsOf(options: LanguageOptions, backend: EmbeddingBackend, name: HostedName): BatchLimits {
+  const budgets: Partial<Record<`${string}TokenBudget`, number | undefined>> = { ...options }
+  return {
+    tokenBudget: budgets[`${MODELS[modelOf(name)].short}TokenBudget`] ?? backend.tokenBudget(name),
+    maxSequences: backend.maxSequences(name),
+    tapers: backend.tapers,
+  }
+}
+
 /** One line about a server. */
 export function describeServer({ address, program, models }: ServerFacts): string {
   const parts = Object.entries(models).map(([name, served]) =>
@@ -266,7 +314,6 @@ function modelInputs(
   backend: EmbeddingBackend,
   logger: Logger,
 ): ModelInput[] {
-  const budgets: Partial<Record<`${string}TokenBudget`, number | undefined>> = { ...options }
   let columns = 0
   return FEATURE_ORDER.map((model) => {
     const { dimension, maxResidues } = manifest.models[model]
@@ -276,11 +323,7 @@ function modelInputs(
     return {
       model,
       column,
-      limits: () => ({
-        tokenBudget: budgets[`${MODELS[model].short}TokenBudget`] ?? backend.tokenBudget(model),
-        maxSequences: backend.maxSequences(model),
-        tapers: backend.tapers,
-      }),
+      limits: () => limitsOf(options, backend, model),
       padId: tokenizer.padId,
       sequences: (part) => (MODELS[model].sequence === 'protein' ? part.proteins : part.nucleotides),
       encode:

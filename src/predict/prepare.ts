@@ -141,7 +141,8 @@ async function isFinished(run: Run, part: Part): Promise<boolean> {
     return false
   }
   if (!options.keepIntermediate) return true
-  const damage = await damagedPartFile(paths, part.number, found.files)
+  const files = (await folder.rechecked(part.number))?.files ?? found.files
+  const damage = await damagedPartFile(paths, part.number, files)
   if (damage === undefined) return true
   logger.warn(`${damage.path} ${damage.problem}: part ${part.number} is computed again`)
   return false

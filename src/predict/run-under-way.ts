@@ -7,6 +7,7 @@ import { PreparedFiles } from './intermediates.ts'
 import { describeWork } from './models.ts'
 import type { Owner } from './owner.ts'
 import { type PreparedPart, prepare } from './prepare.ts'
+import { recheck } from './recheck/index.ts'
 
 /** A run on its way through the windows: what is open for it, and what of it is still to come. */
 export class RunUnderWay implements AsyncDisposable, Owner {
@@ -93,6 +94,9 @@ export class RunUnderWay implements AsyncDisposable, Owner {
   /** Writes the results. @returns the parts that failed */
   async finish(): Promise<readonly IncompletePart[]> {
     const { inputs, logger, records, signal, stats } = this.run
+    const plan = this.run.models.recheck
+    const rechecked = plan && (await recheck(this.run, plan, this.#failed))
+    if (rechecked !== undefined) this.#failed.push(...rechecked.failed)
     const { adoptedSequences, frames } = stats.counts
     if (frames > 0) logger.info(describeWork(stats.models))
     if (this.adopted !== undefined)
@@ -101,7 +105,7 @@ export class RunUnderWay implements AsyncDisposable, Owner {
     await inputs.check(signal)
     await this.#files?.commit()
     await records.finish()
-    await finish(this.run, this.#failed, this.#broad)
+    await finish(this.run, { failed: this.#failed, rechecked }, this.#broad)
     return this.#failed
   }
 

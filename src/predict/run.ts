@@ -5,8 +5,9 @@ import { classify } from './classify.ts'
 import type { IncompletePart, Run, Session } from './context.ts'
 import { dispatcherWhenReady } from './dispatcher.ts'
 import { type EmbeddedWindow, embed } from './embed.ts'
+import { partsFor } from './parts-for.ts'
 import { RunUnderWay } from './run-under-way.ts'
-import { overlapped, partsFor, type WindowPart, windowsOf, windowsUnderWay } from './windows.ts'
+import { overlapped, type WindowPart, windowsOf, windowsUnderWay } from './windows.ts'
 
 /** Computes what is left of a run, and writes its results. */
 export async function execute(run: Run): Promise<void> {

@@ -15,6 +15,7 @@ import type { Computing } from './computing.ts'
 import { newRun, type Session } from './context.ts'
 import { remakeDerived } from './derived.ts'
 import type { Part } from './part.ts'
+import { partsFor } from './parts-for.ts'
 import { partsAgain } from './prepare.ts'
 import { resultCounts } from './result.ts'
 import type { WindowEvents } from './run.ts'
@@ -22,7 +23,7 @@ import { RunUnderWay } from './run-under-way.ts'
 import { SampleLogger } from './sample-logger.ts'
 import { callsOf, type SampleOutcome } from './sample-outcome.ts'
 import { openState, type Place, takePlace } from './take-place.ts'
-import { partsFor, type WindowPart } from './windows.ts'
+import type { WindowPart } from './windows.ts'
 
 /** Samples that may share windows. */
 export interface Pool {

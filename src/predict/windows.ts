@@ -1,6 +1,5 @@
 import { WINDOW_FRAMES } from '../batching/index.ts'
 import type { PreparedPart } from './prepare.ts'
-import type { RunUnderWay } from './run-under-way.ts'
 
 /** A window of frames of reads has some thirty batches for a GPU. */
 const BATCHES_OF_A_WINDOW = 24
@@ -75,9 +74,4 @@ export async function* overlapped<T, R>(
   } finally {
     await Promise.allSettled(running)
   }
-}
-
-/** The parts of a run on their way to a window. */
-export async function* partsFor(of: RunUnderWay, pool?: unknown): AsyncGenerator<WindowPart<RunUnderWay>> {
-  for await (const part of of.parts()) yield { ...part, of, pool }
 }

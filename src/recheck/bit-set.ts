@@ -42,7 +42,7 @@ export class BitSet {
   }
 
   /** Eight numbers a byte, the lowest bit first, up to the last one. */
-  get bytes(): Uint8Array {
+  get bytes(): Uint8Array<ArrayBuffer> {
     return this.#bytes.subarray(0, this.#bytes.findLastIndex((byte) => byte !== 0) + 1)
   }
 

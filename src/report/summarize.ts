@@ -10,7 +10,7 @@ import type { Summary } from './summary.ts'
 import { SUMMARY_FORMAT, SUMMARY_VERSION } from './summary.ts'
 
 /** What a run knows about itself at its end. */
-export interface RunFacts extends Pick<Summary, 'models' | 'servers' | 'failures'> {
+export interface RunFacts extends Pick<Summary, 'models' | 'servers' | 'failures' | 'recheck'> {
   stats: RunStats
   options: PredictOptions
   paths: OutputPaths
@@ -66,6 +66,7 @@ export function summarize(
     },
     stages: metrics?.stages ?? [],
     lengths: { records: stats.lengths.records.summary(), chunks: stats.lengths.chunks.summary() },
+    ...(facts.recheck !== undefined && { recheck: facts.recheck }),
     failures: facts.failures,
     warnings: [...facts.warnings],
     files: {

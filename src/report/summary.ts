@@ -72,6 +72,33 @@ const ServerSchema = v.object({
   ),
 })
 
+const ClassSchema = v.object({
+  upTo: described('tokens of the longest sequence of the class, the special ones included', whole),
+  bound: described('what the logit of a frame may be off', amount),
+  frames: described('frames of the class that were rechecked', whole),
+  largest: described('largest difference of the logits of one of them', amount),
+  exceeded: described(
+    'whether that is more than the bound, so that the whole class was rechecked',
+    v.boolean(),
+  ),
+})
+
+const RecheckSchema = v.object({
+  quantized: described('precision of the quantized model', v.string()),
+  partner: described('precision of the recheck', v.string()),
+  calibration: described(
+    'how the bounds were measured',
+    v.object({
+      frames: described('frames that were compared', whole),
+      factor: described('bound over the largest difference among them', amount),
+    }),
+  ),
+  rechecked: described('frames that were rechecked', whole),
+  audited: described('those of them that every run compares', whole),
+  beyond: described('those of them that are longer than all that the bounds were measured on', whole),
+  classes: described('by the length of proteins', v.array(ClassSchema)),
+})
+
 const StageSchema = v.object({
   name: described(`one of ${[...STAGES.keys()].map((name) => `\`${name}\``).join(', ')}`, v.string()),
   start: described('first work, in seconds since the start', amount),
@@ -171,6 +198,10 @@ export const SummarySchema = v.object({
       records: described('of records', LengthsSchema),
       chunks: described('of chunks', LengthsSchema),
     }),
+  ),
+  recheck: described(
+    'what was [rechecked](explanation/precision.md#recheck); absent where nothing was',
+    v.optional(RecheckSchema),
   ),
   failures: described(
     'the failed parts',

@@ -38,11 +38,15 @@ export interface FrameRow {
   others: number
   /** Input of the record; with several inputs only. */
   file?: string
+  /** What the scores were computed in; in a run with a recheck only. */
+  precision?: string
 }
 
 export interface FrameTableOptions {
   /** Whether there is a column for the input of a record. */
   hasFiles: boolean
+  /** Whether there is a column for the precision of a score. @default false */
+  hasPrecisions?: boolean
   /** Warning of a demonstration, for the metadata. */
   stamp: string | undefined
 }
@@ -66,16 +70,21 @@ export class FrameTable {
     virus_score: new Float32Array(GROUP_ROWS),
     others_score: new Float32Array(GROUP_ROWS),
     file: new Array<string>(GROUP_ROWS),
+    precision: new Array<string>(GROUP_ROWS),
   } satisfies Record<Column, unknown>
 
   private constructor(
     sink: ByteSink,
     { ByteWriter, ParquetWriter }: typeof import('hyparquet-writer'),
-    { hasFiles, stamp }: FrameTableOptions,
+    { hasFiles, hasPrecisions, stamp }: FrameTableOptions,
   ) {
     this.#sink = sink
     this.#bytes = new ByteWriter()
-    this.#columns = columnNames('frameTable', hasFiles ? 'several inputs' : undefined)
+    this.#columns = columnNames(
+      'frameTable',
+      ...(hasFiles ? (['several inputs'] as const) : []),
+      ...(hasPrecisions ? (['recheck'] as const) : []),
+    )
     const columns = COLUMNS.frameTable.filter(({ name }) => this.#columns.includes(name))
     this.#parquet = new ParquetWriter({
       writer: this.#bytes,
@@ -105,7 +114,7 @@ export class FrameTable {
     return this.#rows + FRAMES.length > GROUP_ROWS
   }
 
-  add({ name, chunk, start, end, frame, virus, others, file = '' }: FrameRow): void {
+  add({ name, chunk, start, end, frame, virus, others, file = '', precision = '' }: FrameRow): void {
     const data = this.#data
     const row = this.#rows++
     this.count++
@@ -118,6 +127,7 @@ export class FrameTable {
     data.virus_score[row] = virus
     data.others_score[row] = others
     data.file[row] = file
+    data.precision[row] = precision
   }
 
   /** Writes the rows in memory as a group. */

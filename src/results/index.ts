@@ -4,6 +4,8 @@
 export { CALLS, type Call, type CallRule, requireOrder, ruleOf, TIERS, type Tier } from './call.ts'
 // The table of frames by itself.
 export { type FrameRow, FrameTable } from './frame-table.ts'
+// The frames of an input once more.
+export { type FrameAgain, framesAgain } from './frames-again.ts'
 // What is known of records and chunks before anything is scored.
 export { InputStructure, isAboutRecord } from './structure.ts'
 // The tables.

@@ -230,6 +230,11 @@ export class StructureReader {
 /** Bits of a chunk that say which frames it has. */
 export const FRAME_MASK = (1 << SILENCE_SHIFT) - 1
 
+/** Frames of a chunk, by its bits. */
+export const FRAME_COUNTS = Uint8Array.from({ length: FRAME_MASK + 1 }, (_, bits) =>
+  FRAMES.reduce((sum, _, f) => sum + ((bits >> f) & 1), 0),
+)
+
 /** Why a chunk has no frame that can be scored. */
 export function silenceIn(chunk: number): Silence {
   return SILENCES[chunk >> SILENCE_SHIFT] as Silence

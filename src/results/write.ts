@@ -10,6 +10,7 @@ import { FrameTable } from './frame-table.ts'
 import { Rows, spellings } from './rows.ts'
 import {
   FILTER_REASONS,
+  FRAME_COUNTS,
   FRAME_MASK,
   FRAMES,
   type InputStructure,
@@ -29,11 +30,6 @@ const WORDS = spellings([
   ...FRAMES,
 ] as const)
 
-/** Frames of a chunk, by its bits. */
-const FRAME_COUNTS = Uint8Array.from({ length: FRAME_MASK + 1 }, (_, bits) =>
-  FRAMES.reduce((sum, _, f) => sum + ((bits >> f) & 1), 0),
-)
-
 export interface ResultsOptions {
   rule: CallRule
   /** Chunks that are not viral which a viral stretch bridges. */
@@ -44,6 +40,8 @@ export interface ResultsOptions {
   chunkLength: number
   /** Whether there is a column for the input of a record. */
   hasFiles: boolean
+  /** What scores were computed in, in a run that computes some of them once more. @default all in one precision */
+  precisions?: { readonly quantized: string; readonly rechecked: string } | undefined
   /** Line put before the header of all tables; only demonstration models have one. */
   stamp: string | undefined
 }
@@ -114,6 +112,7 @@ export class Results implements AsyncDisposable {
     virus: 0,
     others: 0,
     file: '',
+    precision: '',
   }
 
   private constructor(
@@ -147,7 +146,10 @@ export class Results implements AsyncDisposable {
     await using opened = new AsyncDisposableStack()
     const files: Partial<Record<keyof Files, AtomicFile>> = {}
     for (const name of NAMES) files[name] = opened.use(await AtomicFile.create(paths[name]))
-    const frameTable = await FrameTable.begin(files.frameTable as AtomicFile, options)
+    const frameTable = await FrameTable.begin(files.frameTable as AtomicFile, {
+      ...options,
+      hasPrecisions: options.precisions !== undefined,
+    })
     const results = new Results(files as Files, frameTable, structure, options)
     await results.#writeHeaders()
     opened.move()
@@ -340,6 +342,7 @@ export class Results implements AsyncDisposable {
         failed++
         continue
       }
+      const precision = this.#precision(this.#at)
       const at = 2 * this.#at++
       const [virus, others] = [scores[at + 1] as number, scores[at] as number]
       // Broad's fork has frames without a residue.
@@ -347,6 +350,7 @@ export class Results implements AsyncDisposable {
       row.frame = frame
       row.virus = virus
       row.others = others
+      row.precision = precision
       this.#frameTable.add(row)
       if (others > best.others) best.others = others
       if (virus <= best.virus) continue
@@ -354,6 +358,13 @@ export class Results implements AsyncDisposable {
       best.frame = frame
     }
     return failed
+  }
+
+  /** What the scores of a frame were computed in; empty where there is no column for it. */
+  #precision(at: number): string {
+    const { precisions } = this.#options
+    if (precisions === undefined) return ''
+    return this.#frames.rechecked?.[at] === 1 ? precisions.rechecked : precisions.quantized
   }
 
   #failedChunk(): void {
@@ -421,7 +432,10 @@ function joined(frames: ScoredFrames, from: number, next: ScoredFrames): ScoredF
   const scores = new Float32Array(2 * left + next.scores.length)
   scores.set(frames.scores.subarray(2 * from))
   scores.set(next.scores, 2 * left)
-  return { ids: [...frames.ids.slice(from), ...next.ids], scores }
+  const rechecked = new Uint8Array(left + next.ids.length)
+  if (frames.rechecked !== undefined) rechecked.set(frames.rechecked.subarray(from))
+  if (next.rechecked !== undefined) rechecked.set(next.rechecked, left)
+  return { ids: [...frames.ids.slice(from), ...next.ids], scores, rechecked }
 }
 
 /** Of a record whose chunks are silent for different reasons, the one that says most about it. */

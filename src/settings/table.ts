@@ -110,6 +110,11 @@ const modelSettings = section('Models', {
   anyLength: flag(
     'compute chunks of another length than [the classifier was made for](reference/models.md#chunk-length), with a warning; without it that is an error',
   ),
+  recheck: option(
+    oneOf('auto', 'on', 'off'),
+    'compute frames that [a quantized model leaves open](explanation/precision.md#recheck) in its partner as well; `auto` does with models in FP8 that have a partner, `on` also with INT8',
+    { brief: 'compute what a quantized model leaves open once more', default: 'auto' },
+  ),
 })
 
 /** How servers are reached: what `predict` and `verify` have in common. */

@@ -13,6 +13,8 @@ export interface ScoredFrames {
   ids: readonly string[]
   /** Row-major [n, 2] float32: softmax of the classes `others`, `virus`. */
   scores: Float32Array
+  /** 1 for each row that was computed once more; undefined where none was. */
+  rechecked?: Uint8Array | undefined
 }
 
 /** Rows of a table of frames as they were computed: printed scores have all their digits. */

@@ -35,6 +35,7 @@ export async function* readFrameTable(path: string): AsyncGenerator<FrameRow[]> 
       virus: row.virus_score as never,
       others: row.others_score as never,
       ...(row.file !== undefined && { file: row.file }),
+      ...(row.precision !== undefined && { precision: row.precision }),
     }))
     rowStart = rowEnd
   }

@@ -20,6 +20,8 @@ const DATA: { [Code in keyof ErrorCodes]: readonly ErrorCodes[Code][] } = {
   'chunk-length-unknown': NONE,
   'chunk-length-mismatch': [{ length: 300 }],
   'no-classifier': [{ lengths: [300, 500] }],
+  'no-partner': NONE,
+  'no-bounds': NONE,
   'classifier-length': NONE,
   'classifier-taken': NONE,
   'memory-too-small': [

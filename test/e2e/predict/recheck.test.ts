@@ -1,0 +1,219 @@
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { cpSync, readFileSync } from 'node:fs'
+import { mkdir, rm, writeFile } from 'node:fs/promises'
+import { randomFasta } from '../../../scripts/support/fasta.ts'
+import { temporaryFolder } from '../../../scripts/support/temporary.ts'
+import { type BoundsRecord, openBundle, pairOf, writeBounds } from '../../../src/bundle/index.ts'
+import { importModels } from '../../../src/import/index.ts'
+import { logit } from '../../../src/recheck/index.ts'
+import type { FrameRow } from '../../../src/results/index.ts'
+import { decodeMerged, readTorchFile } from '../../../src/torchfile/index.ts'
+import { changeWeights, writeRandomModels } from '../../integration/import/support/models.ts'
+import { resealBundle } from '../../support/bundle.ts'
+import { readFrameTable } from '../../support/frame-table.ts'
+import { differences, outputs, run, start } from './resume-support.ts'
+
+const folder = temporaryFolder()
+const at = folder.join
+/** Frames of a part. */
+const PART = 250
+
+/** The words of a run over the input, into a folder of its name. */
+function words(name: string, bundle: string, ...more: string[]): string[] {
+  const out = at('out', name)
+  const fixed = `predict ${at('in.fa')} --output-dir ${out} --bundle ${at(bundle)} --expected-length 300 --backend onnx`
+  return [...`${fixed} --threads 1 --sequences-per-file ${PART} --esm-batch-size 2048`.split(' '), ...more]
+}
+
+async function predicted(name: string, bundle: string, ...more: string[]): Promise<string> {
+  const { code, messages } = await run(words(name, bundle, ...more))
+  if (code !== 0) throw new Error(messages)
+  return messages
+}
+
+async function frames(name: string): Promise<FrameRow[]> {
+  const all: FrameRow[] = []
+  for await (const rows of readFrameTable(at('out', name, 'in_results', 'frames.parquet'))) all.push(...rows)
+  return all
+}
+
+/** Everything that a run has decided: calls of frames, chunks and records with their tiers, and viral stretches. */
+function decisions(name: string): Record<string, string> {
+  const table = (path: string) => readFileSync(at('out', name, path), 'utf8')
+  const columns = (text: string, ...places: number[]) =>
+    text
+      .split('\n')
+      .map((line) => places.map((place) => line.split('\t')[place]).join(' '))
+      .join('\n')
+  return {
+    frames: columns(table('in_merged/prediction_results.txt'), 0, 1),
+    chunks: table('in_merged/prediction_results_highestscore.csv'),
+    contigs: columns(table('in_results/contigs.tsv'), 0, 4, 9, 10),
+    shown: columns(table('in_results/chunks.gff3'), 0, 3),
+    stretches: columns(table('in_results/viral.bed'), 0, 1, 2),
+  }
+}
+
+function summaryOf(name: string) {
+  return JSON.parse(readFileSync(at('out', name, 'in_report', 'summary.json'), 'utf8'))
+}
+
+/** Logits of the frames of a run in their order. */
+async function logitsOf(name: string): Promise<number[]> {
+  return (await frames(name)).map(({ others, virus }) => logit(others, virus))
+}
+
+/** Writes how far the models of a bundle may be off. */
+async function bound(name: string, bounds: readonly [upTo: number, bound: number][]): Promise<void> {
+  const bundle = await openBundle(at(name))
+  const record: BoundsRecord = {
+    ...pairOf(bundle.manifest)!.digests,
+    classifier: bundle.manifest.models.mlp.graph.sha256,
+    ...{ backend: 'test', seed: 1, frames: 3000, factor: 1.25 },
+    classes: bounds.map(([upTo, bound]) => ({ upTo, bound, frames: 1500, largest: bound / 1.25 })),
+    measured: new Date(0).toISOString(),
+  }
+  await writeBounds(bundle, [record])
+}
+
+function features(name: string, part: number) {
+  return readTorchFile(at('out', name, 'in_merged', `output_${part}_merged.pt`)).then(decodeMerged)
+}
+
+describe('frames that a quantized model leaves open', () => {
+  beforeAll(async () => {
+    const models = await writeRandomModels(folder.path)
+    // Scores on both sides of every threshold.
+    changeWeights(models.mlp, /^output_layer/, (value) => 6 * value)
+    changeWeights(models.mlp, /^output_layer.bias/, (value, i) => value + (i === 1 ? 11.2 : 0))
+    const common = { ...models, chunkLength: 300, precision: 'int8' } as const
+    await importModels({ ...common, output: at('int8'), recheck: 'on' })
+    await importModels({ ...common, output: at('alone') })
+    // What every frame has exactly: the partner in the place of the quantized model.
+    cpSync(at('int8'), at('exact'), { recursive: true })
+    resealBundle(at('exact'), (manifest) => {
+      const { recheck, ...esm2 } = manifest.models.esm2
+      const { graph, weights } = recheck!
+      Object.assign(manifest, { version: 1 })
+      manifest.models.esm2 = { ...esm2, graph, weights }
+    })
+    await writeFile(at('in.fa'), randomFasta(5, 50, 1500))
+    await mkdir(at('out'))
+    await predicted('exact', 'exact', '--keep-intermediate')
+    await predicted('off', 'int8')
+    const [exact, off] = [await logitsOf('exact'), await logitsOf('off')]
+    const largest = [0, 0]
+    for (const [i, { start, end }] of (await frames('off')).entries()) {
+      const long = Number((end - start + 1) / 3 + 2 > 64.5)
+      largest[long] = Math.max(largest[long]!, Math.abs(exact[i]! - off[i]!))
+    }
+    cpSync(at('int8'), at('doubtful'), { recursive: true })
+    await bound('int8', [
+      [64, 1.01 * largest[0]!],
+      [128, 1.01 * largest[1]!],
+    ])
+    await bound('doubtful', [
+      [64, 10 * largest[0]!],
+      [128, 0.1 * largest[1]!],
+    ])
+    await predicted('on', 'int8', '--recheck', 'on', '--keep-intermediate')
+  }, 90_000)
+  afterAll(() => folder[Symbol.asyncDispose]())
+
+  test('are computed in its partner, and all calls are those of the partner', async () => {
+    expect(decisions('off')).not.toEqual(decisions('exact'))
+    expect(decisions('on')).toEqual(decisions('exact'))
+    const { recheck, counts } = summaryOf('on')
+    expect(recheck).toMatchObject({ quantized: 'int8', partner: 'fp32', beyond: 0 })
+    expect(recheck.rechecked / counts.frames).toBeWithin(0.02, 0.5)
+    expect(recheck.audited).toBeWithin(1, 40)
+    for (const { largest, bound, frames } of recheck.classes) {
+      expect(largest).toBeLessThanOrEqual(bound)
+      expect(largest > 0).toBe(frames > 0)
+    }
+    const [on, exact, off] = [await frames('on'), await frames('exact'), await frames('off')]
+    expect(on.filter(({ precision }) => precision === 'fp32')).toHaveLength(recheck.rechecked)
+    expect(off[0]).not.toHaveProperty('precision')
+    for (const [i, { precision, virus }] of on.entries()) {
+      if (precision === 'fp32') expect(virus).toBeCloseTo(exact[i]!.virus, 5)
+      else expect(virus).toBe(off[i]!.virus)
+    }
+  })
+
+  test('have the vectors of the partner in the files that are kept', async () => {
+    const [on, exact] = [await frames('on'), await frames('exact')]
+    const [ours, theirs] = [await features('on', 1), await features('exact', 1)]
+    const { dim } = ours
+    let quantized = 0
+    for (let row = 0; row < PART; row++) {
+      const of = (rows: Float32Array) => rows.subarray(row * dim, (row + 1) * dim)
+      const difference = of(ours.rows).reduce(
+        (most, x, i) => Math.max(most, Math.abs(x - of(theirs.rows)[i]!)),
+        0,
+      )
+      if (on[row]!.precision === 'fp32') expect(difference).toBeLessThan(1e-4)
+      else if (difference > 1e-4) quantized++
+    }
+    expect(quantized).toBeGreaterThan(PART / 3)
+    expect(exact.length).toBe(on.length)
+  })
+
+  test('are the same in a run that was killed while it computed them', async () => {
+    const asked = words('killed', 'int8', '--recheck', 'on', '--keep-intermediate', '--verbose')
+    const first = start(asked)
+    expect(await first.said('computed esm2_recheck')).toBe(true)
+    first.child.kill('SIGKILL')
+    await first.ended()
+    const { code, messages } = await run(asked)
+    expect({ code, messages }).toMatchObject({ code: 0, messages: expect.stringContaining('continuing') })
+    expect(differences(outputs(at('out', 'on')), outputs(at('out', 'killed')))).toEqual([])
+    const facts = ({ recheck }: ReturnType<typeof summaryOf>) => recheck
+    expect(facts(summaryOf('killed'))).toEqual(facts(summaryOf('on')))
+  }, 60_000)
+
+  test('are the same from a pipe, and in tables that are made once more', async () => {
+    const asked = words('pipe', 'int8', '--recheck', 'on', '--keep-intermediate', '--prefix', 'in')
+    asked.splice(asked.indexOf(at('in.fa')), 1, '-')
+    const { code } = await run(asked, { stdin: readFileSync(at('in.fa'), 'utf8') })
+    expect(code).toBe(0)
+    expect(differences(outputs(at('out', 'on')), outputs(at('out', 'pipe')))).toEqual([])
+    cpSync(at('out', 'on'), at('out', 'again'), { recursive: true })
+    await rm(at('out', 'again', 'in_results'), { recursive: true })
+    await predicted('again', 'int8', '--recheck', 'on', '--keep-intermediate')
+    expect(differences(outputs(at('out', 'on')), outputs(at('out', 'again')))).toEqual([])
+    const other = await predicted(
+      'again',
+      'int8',
+      '--recheck',
+      'on',
+      '--keep-intermediate',
+      '--call-delta',
+      '0.2',
+    )
+    expect(other).toContain('chosen for the rule that the run had')
+  }, 60_000)
+
+  test('are all of a length class where one is off by more than the bound', async () => {
+    const messages = await predicted('doubtful', 'doubtful', '--recheck', 'on')
+    expect(messages).toContain('warning: frames of up to 128 tokens are off by ')
+    const { recheck } = summaryOf('doubtful')
+    const [short, long] = recheck.classes
+    expect([short.exceeded, long.exceeded]).toEqual([false, true])
+    expect(long.largest).toBeGreaterThan(long.bound)
+    const rows = await frames('doubtful')
+    for (const { start, end, precision } of rows)
+      if ((end - start + 1) / 3 + 2 > 65) expect(precision).toBe('fp32')
+    expect(rows.some(({ precision }) => precision === 'int8')).toBe(true)
+    expect(decisions('doubtful')).toEqual(decisions('exact'))
+  }, 60_000)
+
+  test('are an error where nothing can compute them, if that is asked for', async () => {
+    const without = await run(words('without', 'alone', '--recheck', 'on'))
+    expect(without.code).toBe(64)
+    expect(without.messages).toContain('there is no model in more digits beside that in INT8')
+    await rm(at('doubtful', 'recheck.json'))
+    const unmeasured = await run(words('without', 'doubtful', '--recheck', 'on'))
+    expect(unmeasured.code).toBe(64)
+    expect(unmeasured.messages).toContain('was not measured with this classifier')
+  })
+})
