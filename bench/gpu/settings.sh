@@ -1,4 +1,4 @@
-# Settings and helpers of whole.sh and multi.sh, which source this file; what the settings mean stands there.
+# Settings and helpers of whole.sh, multi.sh, setup.sh, waves.sh and million.sh, which source this file; what the settings mean stands there.
 # shellcheck shell=bash disable=SC2034
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd "$here/../.." && pwd)
@@ -40,6 +40,29 @@ make_reads() { # COUNT NAME
   rm -f "$WORK/$2".[0-9]*
   "$BUN" "$here/make-reads.ts" "$1" 300 "$WORK/$2.fa"
   touch "$WORK/$2.$1"
+}
+
+# Utilization of every GPU, ten times a second, from the first moment at which one is above half to the last.
+busy() { # FILE
+  awk -F', ' '{ n[$1]++; u[$1, n[$1]] = $2 }
+    END { for (g in n) { first = last = 0; for (i = 1; i <= n[g]; i++) if (u[g, i] > 50) { if (!first) first = i; last = i }
+      sum = 0; for (i = first; i <= last && first; i++) sum += u[g, i];
+      if (first) printf "{\"gpu\": \"%s\", \"busy\": %.4f, \"samples\": %d}\n", g, sum / (last - first + 1) / 100, last - first + 1 } }' "$1"
+}
+
+# One run of predict on $WORK/$INPUT.fa: its seconds, how busy each GPU was, its summary and the digests of its tables.
+run() { # NAME OPTIONS...
+  local name=$1 sampler input=${INPUT:-reads}
+  shift
+  nvidia-smi --query-gpu=uuid,utilization.gpu --format=csv,noheader,nounits --loop-ms=100 > "$LOG/busy-$name.csv" 2> /dev/null &
+  sampler=$!
+  rm -rf "$WORK/run-$name"
+  (cd "$WORK" && timed "predict $name" cli predict --input "$input.fa" --output-dir "run-$name" --expected-length "${CHUNK:-300}" --any-length \
+    --log-file "$LOG/predict-$name.log" "$@") 2>&1 | keep predict
+  kill "$sampler" 2> /dev/null || true
+  busy "$LOG/busy-$name.csv" | tee "$LOG/busy-$name.jsonl" | keep predict
+  cp "$WORK/run-$name/${input}_report/summary.json" "$LOG/summary-$name.json"
+  sha256sum "$WORK/run-$name/${input}_merged"/* | keep predict
 }
 
 # Whole or not at all: a run may be ended at any moment.

@@ -32,28 +32,6 @@ step_setup() {
   du -sh "$VIRNUCPRO_HOME"/* 2>&1 | keep setup
 }
 
-# Utilization of every GPU, ten times a second, from the first moment at which one is above half to the last.
-busy() { # FILE
-  awk -F', ' '{ n[$1]++; u[$1, n[$1]] = $2 }
-    END { for (g in n) { first = last = 0; for (i = 1; i <= n[g]; i++) if (u[g, i] > 50) { if (!first) first = i; last = i }
-      sum = 0; for (i = first; i <= last && first; i++) sum += u[g, i];
-      if (first) printf "{\"gpu\": \"%s\", \"busy\": %.4f, \"samples\": %d}\n", g, sum / (last - first + 1) / 100, last - first + 1 } }' "$1"
-}
-
-run() { # NAME OPTIONS...
-  local name=$1 sampler
-  shift
-  nvidia-smi --query-gpu=uuid,utilization.gpu --format=csv,noheader,nounits --loop-ms=100 > "$LOG/busy-$name.csv" 2> /dev/null &
-  sampler=$!
-  rm -rf "$WORK/run-$name"
-  (cd "$WORK" && timed "predict $name" cli predict --input reads.fa --output-dir "run-$name" --expected-length 300 --any-length \
-    --log-file "$LOG/predict-$name.log" "$@") 2>&1 | keep predict
-  kill "$sampler" 2> /dev/null
-  busy "$LOG/busy-$name.csv" | keep predict
-  cp "$WORK/run-$name"/reads_report/summary.json "$LOG/summary-$name.json"
-  sha256sum "$WORK/run-$name"/reads_merged/* | keep predict
-}
-
 step_predict() { make_reads "$READS" reads; run alone; }
 
 step_kept() {
