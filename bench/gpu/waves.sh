@@ -32,10 +32,10 @@ step_rounds() {
   make_reads "$READS" reads
   local round budget
   # Not counted: what is opened and compiled at first use.
-  run warm --triton "$url" --esm-token-budget "${BUDGETS##*,}"
+  run warm --bundle "$bundle" --triton "$url" --esm-batch-size "${BUDGETS##*,}"
   for round in $(seq "$ROUNDS"); do
     for budget in ${BUDGETS//,/ }; do
-      run "waves-$budget-$round" --triton "$url" --esm-token-budget "$budget"
+      run "waves-$budget-$round" --bundle "$bundle" --triton "$url" --esm-batch-size "$budget"
     done
   done
 }

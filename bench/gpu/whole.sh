@@ -44,6 +44,7 @@ step_serve() {
   # shellcheck disable=SC2086
   cli repository build --bundle "$bundle" ${HOSTING:---backend python --plans "$plans"} --output "$repository" --force \
     ${INSTANCES:+--instances $INSTANCES} 2>&1 | keep serve
+  rm -f "$WORK/serve.out"
   say "starting the server"
   # A session of its own: it stays when this script ends.
   setsid "$BUN" "$root/src/cli/main.ts" serve --repository "$repository" --server-bin "$TRITON" \

@@ -15,14 +15,15 @@ export interface BatchOptions {
    */
   lengthMultiple?: number
   /**
-   * For the end of a run on several devices: from where the rest of the sequences is less than 16 batches, batches
-   * shrink with it, down to an eighth of the budget (1,024 tokens at least), so that all devices end together.
+   * For the end of a run on several devices: from where the rest of the sequences is less than 8 batches, batches
+   * shrink with it to a half, a quarter and an eighth of the budget (1,024 tokens at least), so that all devices end
+   * together. Halves of a budget of whole waves leave no multiprocessor idle either, see docs/adr/0013-whole-waves.md.
    * @default false
    */
   taper?: boolean
 }
 
-/** A batch near the end holds this part of what is left: 8 devices with two requests each get equal shares. */
+/** A batch near the end holds about this part of what is left, at most twice as much: equal shares for 8 devices with two requests each. */
 const TAPER = 16
 /** Smaller batches would cost a GPU more in speed than they gain in balance. */
 const SMALLEST_SHARE = 1 / 8
@@ -96,8 +97,9 @@ function taper(
 ): void {
   const smallest = Math.max(SMALLEST_TOKENS, tokenBudget * SMALLEST_SHARE)
   let left = paddedLength.reduce((sum, tokens) => sum + tokens, 0)
+  let budget = tokenBudget
   for (let start = 0; start < paddedLength.length; start = ends[start]!) {
-    const budget = Math.max(smallest, left / TAPER)
+    while (budget / 2 >= Math.max(smallest, left / TAPER)) budget /= 2
     if (budget < tokenBudget) {
       ends[start] = Math.min(paddedLength.length, start + capacity(paddedLength[start]!, budget))
     }

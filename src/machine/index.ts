@@ -13,4 +13,5 @@ export {
   pickGpus,
   surveyGpus,
 } from './gpus.ts'
+export { multiprocessorsOf } from './multiprocessors.ts'
 export { askNvidiaSmi } from './nvidia-smi.ts'

@@ -33,8 +33,10 @@ int cuDeviceGetUuid(unsigned char *uuid, int device) {
 }
 int cuDeviceGetAttribute(int *value, int attribute, int device) {
   if (device < 0 || device >= gpus()) return INVALID_DEVICE;
-  if (attribute != 75 && attribute != 76) return INVALID_VALUE;
-  *value = attribute == 75 ? visible[device]->major : visible[device]->minor;
+  if (attribute != 16 && attribute != 75 && attribute != 76) return INVALID_VALUE;
+  int major = visible[device]->major, minor = visible[device]->minor;
+  // Multiprocessors of an H200, an A100 and an L4.
+  *value = attribute == 75 ? major : attribute == 76 ? minor : major == 8 ? (minor == 0 ? 108 : 58) : 132;
   return OK;
 }
 int cuDeviceTotalMem_v2(size_t *bytes, int device) {

@@ -78,7 +78,7 @@ export default command({
     tokens: option(
       wholeNumber('N', 512, 2 ** 22),
       'tokens of the batches to tune for, 512 to 4194304; halved until it fits the memory of the GPU',
-      { otherwise: perModel('tokenBudget') },
+      { otherwise: `${perModel('tokenBudget')}, as whole waves of the GPU` },
     ),
     builder: option(oneOf('python', 'trtexec'), "TensorRT's Python bindings, or its command line", {
       default: 'python',

@@ -32,7 +32,7 @@ export default command({
     budgets: option(
       ascending('N,N,…', 1, 2 ** 24 - 1, 'tokens of batches, ascending, such as 8192,16384,32768'),
       'padded tokens of a batch to compare, ascending',
-      { otherwise: '4096,8192,16384,32768,65536' },
+      { otherwise: '4096,8192,16384,32768,65536, each as the nearest whole waves of the GPU' },
     ),
     python: option(text('PATH'), 'Python that has TensorRT and numpy', { otherwise: '`python3`' }),
     force: flag('time plans that were timed already', { short: 'f' }),

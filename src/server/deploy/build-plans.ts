@@ -1,9 +1,9 @@
 import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type HostedName, hostedModel, hostedNames, MODELS, modelOf } from '../../bundle/index.ts'
+import { type HostedName, hostedModel, hostedNames } from '../../bundle/index.ts'
 import { type Gpu, machineFacts } from '../../machine/index.ts'
 import { bytes } from '../../text/numbers.ts'
-import { type BuildEnginesOptions, buildEngines, weightBytesOf } from '../engines/index.ts'
+import { type BuildEnginesOptions, budgetOf, buildEngines, weightBytesOf } from '../engines/index.ts'
 import { isPlanFileName, misfit, readSidecar, sidecarPath } from '../repository/index.ts'
 import type { RuntimeBuilder } from '../runtime/index.ts'
 import { DeployError } from './errors.ts'
@@ -98,26 +98,21 @@ async function commonBudget(folder: string, model: HostedName, needs: PlanNeeds)
   }
   const names = await readdir(join(folder, model)).catch(() => [])
   const paths = names.filter(isPlanFileName).map((name) => join(folder, model, name))
-  const budgets = budgetsBelow(MODELS[modelOf(model)].tokenBudget)
-  let budget = affordable
   const known = new Map<string, number | undefined>()
   for (const path of paths) {
     const sidecar = await readSidecar(path).catch(() => undefined)
     if (sidecar === undefined) continue
     const fits =
       misfit(path, sidecar, model, { bundle: needs.bundle, tensorrt: needs.tensorrt }) === undefined
-    const own = fits ? budgets.find((each) => hasProfiles(sidecar, profilesOf(model, each))) : undefined
-    known.set(path, own)
-    budget = Math.min(budget, own ?? budget)
+    const own = budgetOf(sidecar.profiles)
+    known.set(path, fits && hasProfiles(sidecar, profilesOf(model, own)) ? own : undefined)
   }
+  const held = [...known.values()].flatMap((own) =>
+    own === undefined ? [] : (affordableBudget(model, needs, own) ?? []),
+  )
+  const budget = held.length === 0 ? affordable : Math.min(...held)
   for (const [path, own] of known) if (own !== budget) await removePlan(path)
   return budget
-}
-
-function budgetsBelow(most: number): number[] {
-  const budgets: number[] = []
-  for (let budget = most; budget >= 512; budget = Math.floor(budget / 2)) budgets.push(budget)
-  return budgets
 }
 
 /** With its description, by which it is known to be a plan of this program. */

@@ -1,8 +1,8 @@
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Bundle, type HostedName, hostedNames, MODELS, modelOf } from '../../bundle/index.ts'
-import { type Gpu, type GpuKind, gpuKinds } from '../../machine/index.ts'
-import { budgetFor, profilesFor, weightBytesOf } from '../engines/index.ts'
+import { type Gpu, type GpuKind, gpuKinds, multiprocessorsOf } from '../../machine/index.ts'
+import { budgetFor, budgetOf, profilesFor, weightBytesOf, wholeWaves } from '../engines/index.ts'
 import { misfit, type PlanSidecar, planFileName, readSidecar } from '../repository/index.ts'
 
 export interface PlanNeeds {
@@ -32,12 +32,11 @@ export interface NeededPlan {
 
 /** The plans of a model that these GPUs need: one for each compute capability, all with the same profiles. */
 export async function plansOf(folder: string, model: HostedName, needs: PlanNeeds): Promise<NeededPlan[]> {
-  const most = affordableBudget(model, needs)
   const found: NeededPlan[] = []
   for (const kind of leastOfEach(needs.gpus)) {
     const path = join(folder, model, planFileName(kind.computeCapability))
     const sidecar = await readSidecar(path).catch(() => undefined)
-    const problem = await problemOf(path, sidecar, model, { ...needs, kind, most })
+    const problem = await problemOf(path, sidecar, model, { ...needs, kind })
     found.push({ kind, path, ...(problem === undefined ? { sidecar } : { problem }) })
   }
   const first = found.find(({ sidecar }) => sidecar !== undefined)
@@ -55,8 +54,9 @@ async function problemOf(
   path: string,
   sidecar: PlanSidecar | undefined,
   model: HostedName,
-  { bundle, kind, tensorrt, most }: PlanNeeds & { kind: GpuKind; most: number | undefined },
+  needs: PlanNeeds & { kind: GpuKind },
 ): Promise<string | undefined> {
+  const { bundle, kind, tensorrt } = needs
   const found = await stat(path).catch(() => undefined)
   if (found === undefined || sidecar === undefined) return `there is no plan of ${model} for ${kind.name}`
   const { computeCapability } = kind
@@ -64,8 +64,8 @@ async function problemOf(
   if (reason !== undefined) return `${path} ${reason}`
   const { bytes = found.size } = sidecar.plan ?? {}
   if (found.size !== bytes) return `${path} has ${found.size} bytes instead of ${bytes}`
-  if (most === undefined || largestBatch(sidecar.profiles) <= largestBatch(profilesOf(model, most)))
-    return undefined
+  const own = budgetOf(sidecar.profiles)
+  if (own <= (affordableBudget(model, needs, own) ?? own)) return undefined
   return `${path} takes larger batches than the memory of ${kind.name} holds`
 }
 
@@ -78,23 +78,28 @@ export function profilesOf(model: HostedName, tokenBudget: number): PlanSidecar[
   return profilesFor({ bounds: MODELS[modelOf(model)].profiles, tokenBudget })
 }
 
-function largestBatch(profiles: PlanSidecar['profiles']): number {
-  return Math.max(...profiles.map(({ max: [rows, tokens] }) => rows * tokens))
-}
-
 /** The driver and TensorRT do not quite agree on how much memory a GPU has. */
 const CERTAIN = 0.97
 
-/** The token budget that the smallest memory among the GPUs holds; undefined when it does not even hold the weights. */
-export function affordableBudget(model: HostedName, { bundle, gpus }: PlanNeeds): number | undefined {
+/** Padded tokens of a batch that fill these GPUs: whole waves, where they have as many multiprocessors. */
+function wantedBudget(model: HostedName, gpus: readonly Gpu[]): number {
+  const [multiprocessors, ...others] = new Set(gpus.map(({ name }) => multiprocessorsOf(name)))
+  const { tokenBudget } = MODELS[modelOf(model)]
+  return others.length > 0 ? tokenBudget : wholeWaves(tokenBudget, multiprocessors)
+}
+
+/**
+ * The token budget that the smallest memory among the GPUs holds: the one wanted, halved as often as needed; undefined when
+ * it does not even hold the weights.
+ */
+export function affordableBudget(
+  model: HostedName,
+  { bundle, gpus }: PlanNeeds,
+  wanted = wantedBudget(model, gpus),
+): number | undefined {
   const dimensions = bundle.manifest.models[modelOf(model)]
   const memory = CERTAIN * Math.min(...gpus.map(({ memoryBytes }) => memoryBytes))
-  return budgetFor(
-    dimensions,
-    weightBytesOf(bundle.manifest, model),
-    MODELS[modelOf(model)].tokenBudget,
-    memory,
-  )
+  return budgetFor(dimensions, weightBytesOf(bundle.manifest, model), wanted, memory)
 }
 
 /** GPUs of one compute capability share a plan: the kind with the least memory of each. */

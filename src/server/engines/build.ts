@@ -30,6 +30,7 @@ import { profilesFor } from './profiles.ts'
 import { reportBuild, type Say } from './reporter.ts'
 import { findEngines } from './show.ts'
 import { type Launching, probeTensorRt, type Target } from './tensorrt.ts'
+import { wholeWaves } from './waves.ts'
 
 export interface BuildEnginesOptions extends Launching {
   /** Folder of a bundle in BF16, FP16 or FP8. */
@@ -40,7 +41,7 @@ export interface BuildEnginesOptions extends Launching {
   readonly models?: readonly HostedName[]
   /** Longest length of each profile, in tokens, for all models or for each. @default those of {@link MODELS} */
   readonly bounds?: readonly number[] | Record<ModelName, readonly number[]>
-  /** @default 16,384 for ESM-2 and 65,536 for DNABERT-S, halved until it fits the GPU */
+  /** @default the whole waves of the GPU nearest to 16,384 for ESM-2 and 65,536 for DNABERT-S, halved until it fits */
   readonly tokenBudget?: number
   /** @default 'python' */
   readonly builder?: BuilderName
@@ -218,7 +219,7 @@ function boundsOf({ options: { bounds }, model }: Job): readonly number[] {
 }
 
 function budgetOf({ options: { tokenBudget }, bundle, model, target, say }: Job): number {
-  const wanted = tokenBudget ?? MODELS[modelOf(model)].tokenBudget
+  const wanted = tokenBudget ?? wholeWaves(MODELS[modelOf(model)].tokenBudget, target?.multiprocessors)
   if (target?.memoryBytes === undefined) return wanted
   const dimensions = bundle.manifest.models[modelOf(model)]
   const weightBytes = weightBytesOf(bundle.manifest, model)

@@ -9,9 +9,11 @@ export { countLengths, describeLengths } from './lengths.ts'
 export { activationBytes, budgetFor, weightBytesOf } from './memory.ts'
 export { isPlanFile } from './plan-files.ts'
 // Which shapes a plan serves.
-export { chooseBounds, MOST_RANGES, profilesFor } from './profiles.ts'
+export { budgetOf, chooseBounds, MOST_RANGES, profilesFor } from './profiles.ts'
 // What is there, and whether it fits.
 export { type FoundEngine, findEngines } from './show.ts'
 // How TensorRT's programs are started.
 export type { Contain, Launching } from './tensorrt.ts'
 export { type TuneOptions, tuneEngines } from './tune.ts'
+// Batches that leave no multiprocessor idle.
+export { wholeWaves } from './waves.ts'

@@ -28,6 +28,13 @@ export function profilesFor({ bounds, tokenBudget }: ProfileOptions): Profile[] 
   }))
 }
 
+/** The smallest token budget that gives the profiles; some budget for profiles that {@link profilesFor} has not made. */
+export function budgetOf(profiles: readonly Profile[]): number {
+  // One row there is of any budget.
+  const tokens = ([rows, length]: readonly [number, number]) => (rows === 1 ? 1 : rows * length)
+  return Math.max(...profiles.map(({ opt, max }) => Math.max(tokens(opt), Math.ceil(tokens(max) / SPARE))))
+}
+
 /** Most profiles of a plan. Each takes build time of its own. */
 export const MOST_RANGES = 3
 

@@ -13,6 +13,8 @@ export interface Target {
   readonly computeCapability: string
   readonly tensorrt: string
   readonly memoryBytes: number | undefined
+  /** Undefined where the builder does not say. */
+  readonly multiprocessors?: number | undefined
 }
 
 /** Lines of JSON that the scripts of TensorRT write; see `serve_events` in python/build_engine.py. */
@@ -22,6 +24,7 @@ const EventSchema = v.variant('event', [
     name: v.string(),
     computeCapability: v.string(),
     memoryBytes: v.number(),
+    multiprocessors: v.optional(v.pipe(v.number(), v.safeInteger(), v.minValue(1))),
     tensorrt: v.string(),
   }),
   v.object({ event: v.literal('phase'), phase: v.string(), seconds: v.number() }),
@@ -102,8 +105,8 @@ async function runEvents(
   const onLine = (line: string) => {
     const event = parseEvent(line)
     if (event?.event === 'gpu') {
-      const { name, computeCapability, tensorrt, memoryBytes } = event
-      seen.target = { gpu: name, computeCapability, tensorrt, memoryBytes }
+      const { name, computeCapability, tensorrt, memoryBytes, multiprocessors } = event
+      seen.target = { gpu: name, computeCapability, tensorrt, memoryBytes, multiprocessors }
     } else if (event?.event === 'done') seen.seconds = event.seconds
     else if (event?.event === 'error') seen.problem = event
     else if (event !== undefined) onEvent(event)

@@ -14,13 +14,14 @@ import { EngineError } from './errors.ts'
 import type { Say } from './reporter.ts'
 import { type FoundEngine, findEngines } from './show.ts'
 import { type Launching, probeTensorRt, runScript, type ScriptEvent, type Target } from './tensorrt.ts'
+import { wholeWaves } from './waves.ts'
 
 export interface TuneOptions extends Pick<Launching, 'environment'> {
   /** Folder of `engines build`; `tuning.json` is written into it. */
   readonly plans: string
   /** @default both, and a partner whose plan is there */
   readonly models?: readonly HostedName[]
-  /** Token budgets to compare, ascending. @default 4,096 to 65,536 */
+  /** Token budgets to compare, ascending. @default 4,096 to 65,536, each as the nearest whole waves of the GPU */
   readonly budgets?: readonly number[]
   /** @default 'python3' */
   readonly python?: string
@@ -98,12 +99,15 @@ async function plansFor(folder: string, models: readonly HostedName[], target: T
 
 async function measure(
   { path, sidecar }: Usable,
-  { gpu, computeCapability, tensorrt }: Target,
+  { gpu, computeCapability, tensorrt, multiprocessors }: Target,
   options: TuneOptions,
   say: Say,
 ): Promise<TuningEntry> {
   const { model, profiles } = sidecar
-  const trials = trialsOf(profiles, options.budgets ?? defaultBudgets)
+  const budgets = options.budgets ?? [
+    ...new Set(defaultBudgets.map((each) => wholeWaves(each, multiprocessors))),
+  ]
+  const trials = trialsOf(profiles, budgets)
   // Two budgets may come to the same batch.
   const batches = [
     ...new Map(trials.map(({ rows, tokens }) => [`${rows}x${tokens}`, [rows, tokens]])).values(),

@@ -113,6 +113,8 @@ describe.skipIf(!hasTriton)('what GPUs need beyond a bundle', () => {
     await deploy(request([0, 1]))
     expect(statSync(planOf('90')).mtimeMs).toBe(built)
     expect((await readSidecar(planOf('75'))).gpu).toBe('Tesla T4')
+    // Tuned for one wave of the H200, on which they were built first.
+    expect((await readSidecar(planOf('75'))).profiles[1]?.opt).toEqual([(132 * 128) / 176, 176])
     const tuned = JSON.parse(readFileSync(join(planOf('90'), '../../tuning.json'), 'utf8')) as {
       entries: { gpu: string }[]
     }

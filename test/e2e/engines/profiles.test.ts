@@ -5,10 +5,12 @@ import { openBundle } from '../../../src/bundle/index.ts'
 import {
   activationBytes,
   budgetFor,
+  budgetOf,
   chooseBounds,
   countLengths,
   describeLengths,
   profilesFor,
+  wholeWaves,
 } from '../../../src/server/engines/index.ts'
 import { virnucpro } from '../../support/cli.ts'
 
@@ -39,6 +41,26 @@ test('every length has one profile, which takes a batch of full budget down to a
       },
     ),
   )
+})
+
+test('profiles say which budget they are for', () => {
+  fc.assert(
+    fc.property(bounds, fc.integer({ min: 512, max: 100_000 }), (ends, tokenBudget) => {
+      const profiles = profilesFor({ bounds: ends, tokenBudget })
+      const own = budgetOf(profiles)
+      expect(own).toBeLessThanOrEqual(tokenBudget)
+      expect(profilesFor({ bounds: ends, tokenBudget: own })).toEqual(profiles)
+    }),
+  )
+})
+
+test.each([
+  [132, [4224, 8448, 16_896, 33_792, 67_584]],
+  [108, [3456, 6912, 13_824, 27_648, 69_120]],
+  [58, [3712, 7424, 14_848, 29_696, 66_816]],
+  [undefined, [4096, 8192, 16_384, 32_768, 65_536]],
+])('budgets on a GPU with %p multiprocessors are whole waves or halves of one', (multiprocessors, waves) => {
+  expect([4096, 8192, 16_384, 32_768, 65_536].map((each) => wholeWaves(each, multiprocessors))).toEqual(waves)
 })
 
 test('bounds of an input end where its sequences do, and cover the longest', () => {

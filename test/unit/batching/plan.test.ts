@@ -114,16 +114,30 @@ describe('a tapered plan', () => {
   const lengths = Array.from({ length: 12_000 }, (_, i) => 30 + (i % 70))
   const tokenBudget = 16_384
 
-  test('ends with small batches, each at most a sixteenth of what is left, and begins like any other', () => {
+  test('ends with small batches, each at most an eighth of what is left, and begins like any other', () => {
     const plan = planBatches(lengths, { tokenBudget, taper: true })
     let left = plan.reduce((sum, { tokens }) => sum + tokens, 0)
     for (const { tokens } of plan) {
-      expect(tokens).toBeLessThanOrEqual(Math.min(tokenBudget, Math.max(tokenBudget / 8, left / 16)))
+      expect(tokens).toBeLessThanOrEqual(Math.min(tokenBudget, Math.max(tokenBudget / 8, left / 8)))
       left -= tokens
     }
     const first = planBatches(lengths, { tokenBudget })
     expect(plan.slice(0, 10)).toEqual(first.slice(0, 10))
     expect(plan.at(-1)?.tokens).toBeLessThanOrEqual(tokenBudget / 8)
+  })
+
+  test('fills halves of the budget, all but the last batch of a size', () => {
+    const waves = 33_792
+    const plan = planBatches(lengths, { tokenBudget: waves, taper: true })
+    let left = plan.reduce((sum, { tokens }) => sum + tokens, 0)
+    const small = plan.filter(({ tokens, paddedLength }) => {
+      const parts = [2, 4, 8].find((each) => left > (8 * waves) / each) ?? 8
+      const isSmall = left <= 8 * waves && tokens <= waves / parts - 2 * paddedLength
+      left -= tokens
+      return isSmall
+    })
+    expect(small.length).toBeLessThanOrEqual(4)
+    expect(plan.filter(({ tokens }) => tokens <= waves / 8).length).toBeGreaterThan(10)
   })
 
   test('lets eight devices end within one small batch of each other', () => {

@@ -6,7 +6,7 @@ go to standard error. `virnucpro engines build` calls it; it needs TensorRT's Py
 
 Request: {"onnx": FILE, "plan": FILE, "profiles": [{"min": [B,T], "opt": [B,T], "max": [B,T]}, ...],
           "optimizationLevel": 3, "workspaceBytes": N, "timingCache": FILE, "layers": FILE}; the last four are optional.
-Events:  {"event": "gpu", "name", "computeCapability", "memoryBytes", "tensorrt"}
+Events:  {"event": "gpu", "name", "computeCapability", "memoryBytes", "multiprocessors", "tensorrt"}
          {"event": "phase", "phase": "parse" | "build" | "write", "seconds"}
          {"event": "progress", "step", "done", "of"}
          {"event": "done", "seconds", "bytes", "sha256", "layers", "fusedAttention"}
@@ -42,19 +42,20 @@ def load_tensorrt():
 
 
 def gpu_of_this_process(device=0):
-    """Name, compute capability and memory of a visible GPU, asked of the driver, so that no other package is needed."""
+    """Name, compute capability, memory and multiprocessors of a visible GPU, asked of the driver, so that no other package is needed."""
     try:
         cuda = ctypes.CDLL("libcuda.so.1")
     except OSError as error:
         raise BuildError("no-gpu", f"no NVIDIA driver: {error}")
     handle, name, memory = ctypes.c_int(), ctypes.create_string_buffer(128), ctypes.c_size_t()
-    major, minor = ctypes.c_int(), ctypes.c_int()
+    major, minor, multiprocessors = ctypes.c_int(), ctypes.c_int(), ctypes.c_int()
     steps = (
         ("cuInit", (0,)),
         ("cuDeviceGet", (ctypes.byref(handle), device)),
         ("cuDeviceGetName", (name, 128, handle)),
         ("cuDeviceGetAttribute", (ctypes.byref(major), 75, handle)),
         ("cuDeviceGetAttribute", (ctypes.byref(minor), 76, handle)),
+        ("cuDeviceGetAttribute", (ctypes.byref(multiprocessors), 16, handle)),
         ("cuDeviceTotalMem_v2", (ctypes.byref(memory), handle)),
     )
     for function, arguments in steps:
@@ -65,6 +66,7 @@ def gpu_of_this_process(device=0):
         "name": name.value.decode(),
         "computeCapability": f"{major.value}.{minor.value}",
         "memoryBytes": memory.value,
+        "multiprocessors": multiprocessors.value,
     }
 
 

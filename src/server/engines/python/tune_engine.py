@@ -5,7 +5,7 @@ Reads a request as JSON from standard input and writes events as JSON lines to s
 standard error. `virnucpro engines tune` calls it; it needs TensorRT's Python bindings, numpy and the CUDA runtime.
 
 Request: {"plan": FILE, "batches": [[ROWS, TOKENS], ...], "milliseconds": 400}: each batch is run for about so long.
-Events:  {"event": "gpu", "name", "computeCapability", "memoryBytes", "tensorrt"}
+Events:  {"event": "gpu", "name", "computeCapability", "memoryBytes", "multiprocessors", "tensorrt"}
          {"event": "loaded", "seconds"}
          {"event": "measured", "rows", "tokens", "milliseconds", "repeats"}: the median of one batch
          {"event": "skipped", "rows", "tokens", "reason"}: the plan does not take it, or the GPU has no room for it
