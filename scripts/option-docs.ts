@@ -7,6 +7,7 @@ import { readdir } from 'node:fs/promises'
 import { dirname, posix, resolve } from 'node:path'
 import { commonOptions } from '../src/cli/command.ts'
 import { COMMANDS, loadCommand, overview } from '../src/cli/commands.ts'
+import { EXIT_MEANINGS } from '../src/cli/exit-meanings.ts'
 import { defaultOf, groupsOf } from '../src/cli/help.ts'
 import { CHECKS } from '../src/doctor/index.ts'
 import { ExitCode, KILLED, RETRY, RETRY_CODES } from '../src/exit-codes.ts'
@@ -25,6 +26,7 @@ import { manPages } from './support/man-pages.ts'
 import { formatContent } from './support/reference/formats.ts'
 import { table } from './support/reference/markdown.ts'
 import { outputContent } from './support/reference/outputs.ts'
+import { troubleContent } from './support/reference/troubleshooting.ts'
 
 const isCheck = process.argv.includes('--check')
 let stale = false
@@ -91,6 +93,10 @@ async function contentOf(what: string): Promise<string> {
         ['finding', 'what is checked', 'example of a remedy'],
         CHECKS.map(({ id, about, remedy }) => [`\`${id}\``, about, asCode(remedy)]),
       )
+    case 'exit codes':
+      return exitCodeTable()
+    case 'exit codes by command':
+      return await exitsTable()
     case 'retries':
       return table(['code', 'again?', 'because'], retries())
     case 'Nextflow':
@@ -105,7 +111,7 @@ async function contentOf(what: string): Promise<string> {
     case 'ignored keys':
       return ignoredBroadKeys.map((key) => `* \`${key}\`\n`).join('')
   }
-  const reference = outputContent(what) ?? (await formatContent(what))
+  const reference = troubleContent(what) ?? outputContent(what) ?? (await formatContent(what))
   if (reference !== undefined) return reference
   const [name = '', title] = what.split(': ')
   if (!Object.hasOwn(COMMANDS, name)) throw new Error(`no command ${name}`)
@@ -165,6 +171,27 @@ function broadKeys(): string[][] {
     ...shared.map(([name, { broadKey }]) => [`\`${broadKey}\``, `\`${fileKey(name)}\``]),
     ...Object.values(fileOnlySettings).map(({ broadKey, help }) => [`\`${broadKey}\``, help]),
   ]
+}
+
+function exitCodeTable(): string {
+  const names = Object.keys(ExitCode) as (keyof typeof ExitCode)[]
+  return table(
+    ['code', 'meaning'],
+    names.map((name) => [`\`${ExitCode[name]}\``, EXIT_MEANINGS[name]]),
+  )
+}
+
+/** Commands with the same codes stand together. */
+async function exitsTable(): Promise<string> {
+  const commands = await Promise.all(Object.keys(COMMANDS).map(loadCommand))
+  const byExits = Map.groupBy(commands, ({ exits }) => exits)
+  return table(
+    ['command', 'besides 0, 64 for wrong usage and 129, 130, 143 for signals'],
+    [...byExits].map(([exits, some]) => [
+      some.map(({ name }) => `\`${name}\``).join(', '),
+      exits === '' ? 'none' : exits,
+    ]),
+  )
 }
 
 function retries(): string[][] {

@@ -1,5 +1,5 @@
 import { version } from '../../package.json' with { type: 'json' }
-import { commonOptions } from '../../src/cli/command.ts'
+import { type Command, commonOptions } from '../../src/cli/command.ts'
 import { COMMANDS, loadCommand, overview } from '../../src/cli/commands.ts'
 import { defaultOf, groupsOf, type Help, meaningOf } from '../../src/cli/help.ts'
 import { isOn, longNames, type Option } from '../../src/settings/index.ts'
@@ -58,7 +58,7 @@ const ENVIRONMENT = [
   ['NO_COLOR, FORCE_COLOR', 'messages without colours, or with them where there is no terminal'],
 ] as const
 
-function commandPage(help: Help): string {
+function commandPage(help: Command): string {
   return page(pageName(help.name), help.about, [
     ...synopsis(help),
     ...section('Description', [
@@ -67,6 +67,14 @@ function commandPage(help: Help): string {
     ]),
     ...options({ ...help, options: { ...help.options, ...commonOptions } }),
     ...examples(help),
+    ...section('Exit status', [
+      ...inline(help.exits)
+        .split(/; (?=\\fB)/)
+        .filter((each) => each !== '')
+        .flatMap((each) => [`${each}.`, '.br']),
+      'Codes that every command has are in',
+      `${reference('')}.`,
+    ]),
     ...section('See also', [reference('')]),
   ])
 }

@@ -47,6 +47,11 @@ export interface Call<Own extends Options = Options> extends Session {
 
 /** What a command is; its name and what it does are in the list of commands. */
 interface Definition<Own extends Options = Options> extends Omit<Help, 'name' | 'about' | 'commands'> {
+  /**
+   * Exit codes besides 0, 64 for wrong usage and 129, 130, 143 for signals, each with when: "`65` a damaged bundle; `66` no
+   * bundle". Markdown; empty where there are none.
+   */
+  exits: string
   options: Own
   usual?: readonly (keyof Own & string)[]
   examples: readonly Example[]

@@ -51,7 +51,7 @@ async function offer(line: readonly string[]): Promise<Offer> {
     if (word !== undefined) return { candidates: [], also: 'files' }
     return (await optionOffer(commonOptions, given, typed)) ?? startingWith(typed, commandsOf(group))
   }
-  if (name === 'help') return helpOffer(behind, typed)
+  if (name === 'help') return await helpOffer(behind, typed)
   const command = await loadCommand(name)
   const options = { ...command.options, ...commonOptions }
   if (behind.includes('--')) return await wordOffer(command, typed)
@@ -65,10 +65,17 @@ function commandsOf(group: string): Candidate[] {
   ])
 }
 
-function helpOffer(words: readonly string[], typed: string): Offer {
+async function helpOffer(words: readonly string[], typed: string): Promise<Offer> {
   const [first = ''] = words
-  if (words.length === 0) return startingWith(typed, commandsOf(''))
+  if (words.length === 0) return startingWith(typed, [...commandsOf(''), ...(await codesFor(typed))])
   return isGroup(first) && words.length === 1 ? startingWith(typed, commandsOf(first)) : { candidates: [] }
+}
+
+/** Codes of errors, once something is typed: there are too many to offer them all. */
+async function codesFor(typed: string): Promise<Candidate[]> {
+  if (typed === '') return []
+  const { EXPLANATIONS } = await import('./explanations.ts')
+  return Object.keys(EXPLANATIONS).map((code) => [code, 'what this message means'])
 }
 
 /** Offers an option, or the value of one; undefined where a word is being typed. */

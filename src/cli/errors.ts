@@ -244,6 +244,15 @@ export function withAdvice(message: Message, detail: Detail | undefined, asked?:
   return typeof message === 'string' ? `${message}. ${advice}` : [...linesOf(message), advice]
 }
 
+/** The same with the code, which `virnucpro help CODE` explains: at the end of the advice, else of the first line. */
+export function withAdviceAndCode(message: Message, detail: Detail | undefined, asked?: Asked): Message {
+  if (detail === undefined) return message
+  const text = withAdvice(message, detail, asked)
+  const marked = (line: string | undefined) => `${line} [${detail.code}]`
+  if (typeof text === 'string') return marked(text)
+  return text === message ? [marked(text[0]), ...text.slice(1)] : [...text.slice(0, -1), marked(text.at(-1))]
+}
+
 /** The one place where errors become exit codes. */
 export function exitCodeOf(error: VirnucproError): number {
   return error instanceof InterruptedError ? SIGNAL_CODES[error.signal] : ExitCode[error.kind]

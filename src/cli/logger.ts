@@ -4,7 +4,7 @@ import type { Logger } from '../system/logger.ts'
 import { type Message, printableLines } from '../system/printable.ts'
 import { WriteError } from '../system/system-error.ts'
 import type { LiveTerminal } from '../system/terminal.ts'
-import { type Asked, withAdvice } from './errors.ts'
+import { type Asked, withAdvice, withAdviceAndCode } from './errors.ts'
 
 interface LoggerOptions {
   /** Errors only on standard error; the file still gets everything from `info` up. */
@@ -51,8 +51,11 @@ export function createLogger(options: LoggerOptions = {}): Logger {
     writeToFile?.(forFile(level, lines))
   }
   if (path !== undefined) writeToFile = logFile(path, (text) => log('warn', text))
-  const logWith = (level: Level) => (message: Message, detail?: Detail) =>
-    log(level, withAdvice(message, detail, asked))
+  const logWith = (level: Level) => (message: Message, detail?: Detail) => {
+    // A note needs no remedy.
+    const worded = level === 'error' || level === 'warn' ? withAdviceAndCode : withAdvice
+    log(level, worded(message, detail, asked))
+  }
   return {
     debug: logWith('debug'),
     note: (message) => log('info', message, 'debug'),

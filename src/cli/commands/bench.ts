@@ -18,6 +18,7 @@ export default command({
     'The benches are in the source code, not in the installed package: run this from a checkout.',
     'The others are compared where a Python has them: see bench/baseline/setup.sh and docs/reference/performance.md.',
   ],
+  exits: '`1` a goal was missed; `69` the benches are not installed',
   options: section('What to measure', {
     quick: flag('a little of each in half a minute, to show that everything runs; the figures mean nothing'),
     json: option(text('FILE'), 'write all results to FILE too, for `bench/compare.ts`'),

@@ -10,6 +10,7 @@ export default command({
   ],
   notes: ['Tables and FASTA files are never removed, nor are files of other kinds or newer versions.'],
   words: RUN_FOLDER,
+  exits: '`66` no such folder; `75` a run goes on there',
   options: section('What to remove', {
     dryRun: flag('print what would be removed and remove nothing'),
     intermediates: flag('also remove the `.pt` files of finished runs'),

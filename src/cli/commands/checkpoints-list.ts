@@ -10,6 +10,7 @@ export default command({
   usage: ['DIR [--json]'],
   examples: [['List the checkpoint files of a run of the original:', 'checkpoints list results']],
   words: RUN_FOLDER,
+  exits: '`66` no such folder; `75` a run goes on there',
   options: jsonOutput,
   async run({ args, word: folder, logger, signal }) {
     const { listOwnRuns } = await import('../../checkpoint/index.ts')

@@ -11,6 +11,8 @@ export default command({
   ],
   notes: ['In place, the old files are replaced and removed only once all the new ones are on disk.'],
   words: RUN_FOLDER,
+  exits:
+    '`65` some cannot be used; `66` no run there; `73` the output is not empty; `74` a full disk; `75` a run goes on there',
   options: section('Migration', {
     to: option(
       oneOf('vanilla', 'broad', 'current'),

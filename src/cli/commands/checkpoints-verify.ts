@@ -10,6 +10,7 @@ export default command({
   examples: [['Print every file that cannot be used:', 'checkpoints verify results']],
   notes: ['Ends with 0 when all are whole, 1 when some are not, 3 when there are none.'],
   words: RUN_FOLDER,
+  exits: '`1` some cannot be used; `3` there are none; `66` no such folder',
   options: jsonOutput,
   async run({ args, word: folder, logger, signal }) {
     const { verifyFolder } = await import('../../legacy/index.ts')

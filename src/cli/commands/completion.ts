@@ -14,6 +14,7 @@ export default command({
   words: { one: 'shell', expected: 'bash, zsh or fish' },
   completes: SHELLS,
   reportsConfiguration: true,
+  exits: '',
   options: {},
   check({ word }) {
     if (!SHELLS.includes(word)) throw new UsageError(`unknown shell ${word}: expected bash, zsh or fish`)

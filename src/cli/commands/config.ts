@@ -21,6 +21,7 @@ export default command({
   notes: ['The output is a configuration file: virnucpro config > virnucpro.config.yaml'],
   words: 'inputs',
   forRun: true,
+  exits: '`66` no such configuration file',
   options: { ...jsonOutput, ...predict.options },
   async run({ args, configuration }) {
     process.stdout.write(args.json ? asJson(configuration) : asYaml(configuration))

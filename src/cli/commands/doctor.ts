@@ -14,6 +14,7 @@ export default command({
     'No server is started, and nothing is changed. The exit code is 1 where there is a problem, and 0 where there are only warnings.',
   ],
   reportsConfiguration: true,
+  exits: '`1` there is a problem',
   options: jsonOutput,
   async run({ args, signal }) {
     const { doctor, renderFindings, worst } = await import('../../doctor/index.ts')

@@ -43,6 +43,7 @@ export default command({
   usual: ['bundle', 'output', 'model', 'lengthsFrom', 'profiles', 'python', 'dryRun', 'force'],
   notes: ['A plan loads in the TensorRT version it was built by: build with that of the server.'],
   forRun: true,
+  exits: '`66` no bundle or plans; `69` no GPU or no TensorRT; `73`, `74` the plans cannot be written',
   options: section('TensorRT plans', {
     bundle: {
       ...settings.bundle,

@@ -9,6 +9,7 @@ export default command({
   usage: ['DIR [--bundle BUNDLE] [--json]'],
   examples: [['Print the plans in a folder:', 'engines show plans']],
   words: PLANS_FOLDER,
+  exits: '`1` some plans cannot be used; `66` there are none',
   options: {
     ...section('What to compare with', {
       bundle: {

@@ -27,6 +27,7 @@ export default command({
   ],
   notes: ['Build the model repository again afterwards: predict reads from it what was found.'],
   words: PLANS_FOLDER,
+  exits: '`66` no bundle or plans; `69` no GPU or no TensorRT; `73`, `74` the plans cannot be written',
   options: section('Batch sizes', {
     model: modelOption('whose plan to time'),
     budgets: option(

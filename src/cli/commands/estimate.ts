@@ -17,6 +17,8 @@ export default command({
   ],
   words: 'inputs',
   forRun: true,
+  exits:
+    '`65` an input or bundle holds what it should not; `66` one of them does not exist; `69` no server of `--triton` answers',
   options: {
     ...section('Output', {
       ...jsonOutput,

@@ -15,6 +15,8 @@ export default command({
   notes: [
     'Removes what killed processes left, what was made of bundles that are gone, and caches. What is in use, or holds files that this program has not made, stays.',
   ],
+  exits:
+    '`66` the bundles of the home cannot be read, or with `--plans`, where nothing is set up for GPUs or there is none; what cannot be removed is a warning',
   options: section('What to remove', {
     plans: flag('also plans and repositories for another TensorRT or other GPUs than those of this machine'),
     servers: flag('also private servers that are no longer used'),

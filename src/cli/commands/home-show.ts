@@ -7,6 +7,8 @@ import { jsonOutput, printJson } from '../json.ts'
 export default command({
   usage: ['[--json]'],
   examples: [['Print the places and sizes:', 'home show']],
+  exits:
+    '`65` a bundle or the record of the home is damaged; `66` no such bundle, or a home that may not be read',
   options: jsonOutput,
   async run({ args }) {
     const { homeFolder, isHomeReadOnly, measurePlaces, PLACE_NAMES, privateFolder, readHome } = await import(

@@ -18,6 +18,8 @@ export default command({
   ],
   words: 'more',
   completes: 'folders',
+  exits:
+    '`65` runs are not finished, missing, of another kind or changed; `66` a folder without a run; `73`, `74` the results cannot be made or written; `75` a run or another `merge` works in the output folder',
   options: section('Results', {
     outputDir: option(text('DIR'), 'folder of the results', { short: 'o', required: true }),
     manifest: option(text('FILE'), '`shards.json` of `virnucpro shard`, with the shards beside it'),

@@ -7,6 +7,8 @@ export default command({
   notes: ['ID is the name of a bundle of the home, or the beginning of it.'],
   words: { one: 'bundle', expected: 'its name in the home' },
   completes: 'bundles',
+  exits:
+    '`64` nobody to ask and no `--yes`; `65` the bundle is damaged; `66` no such bundle; `73` the home is read-only, or files of somebody else are in the way; `75` a run or a server uses it',
   options: {},
   async run({ word, logger }) {
     const { changeHome, chooseDefault, homePlace, requireBundleId } = await import('../../home/index.ts')

@@ -112,6 +112,8 @@ export default command({
   ],
   usual: ['esm', 'dnabert', 'mlp', 'output', 'bundle', 'default', 'precision', 'calibrate', 'force'],
   notes: ['Without weights, classifiers are added to a bundle that is there.'],
+  exits:
+    '`65`, `66` a model file, or the bundle that classifiers are added to; `73`, `74` the bundle cannot be made or written, the home is read-only, or another classifier is there',
   options,
   check({ args }) {
     const { mlp, precision, attention, calibrate, fp8Tolerance, recheck } = args

@@ -16,6 +16,8 @@ export default command({
   notes: ['virnucpro models show prints the whole manifest as JSON.'],
   words: A_BUNDLE,
   completes: 'bundles',
+  exits:
+    '`65` a bundle or the record of the home is damaged; `66` no such bundle, or a home that may not be read',
   options: jsonOutput,
   async run({ args, word }) {
     const { findBundle, listBundles } = await import('../../home/index.ts')

@@ -10,6 +10,8 @@ export default command({
   usage: ['[--json]'],
   examples: [['List the bundles:', 'models list']],
   notes: ['The default bundle is marked with a star.'],
+  exits:
+    '`65` a bundle or the record of the home is damaged; `66` no such bundle, or a home that may not be read',
   options: jsonOutput,
   async run({ args, logger }) {
     const { homePlace, listBundles } = await import('../../home/index.ts')

@@ -49,6 +49,8 @@ export default command({
   ],
   words: 'more',
   completes: PULLABLES.map(({ name }) => name),
+  exits:
+    '`65` what came is damaged; `66` it is not there; `69` no network, no answer or no permission; `73`, `74` the folder cannot be made or written, or the disk is too small; `75` interrupted by the server: the same command goes on',
   options,
   check({ words }) {
     modelsOf(words)

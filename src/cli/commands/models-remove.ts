@@ -17,6 +17,8 @@ export default command({
   ],
   words: { one: 'bundle', expected: 'its name in the home' },
   completes: 'bundles',
+  exits:
+    '`64` nobody to ask and no `--yes`; `65` the bundle is damaged; `66` no such bundle; `73` the home is read-only, or files of somebody else are in the way; `75` a run or a server uses it',
   options: section('What to remove', {
     weights: flag('also the weight files in the home that this bundle alone was made from'),
     yes: flag('do not ask', { short: 'y' }),

@@ -7,6 +7,7 @@ export default command({
   examples: [['Print the manifest of the default bundle:', 'models show']],
   words: A_BUNDLE,
   completes: 'bundles',
+  exits: '`65`, `66` the bundle',
   options: {},
   async run({ word }) {
     const { openBundle } = await import('../../bundle/index.ts')

@@ -11,6 +11,7 @@ export default command({
   ],
   words: A_BUNDLE,
   completes: 'bundles',
+  exits: '`1` a file is not as it was imported; `66` no bundle there',
   options: jsonOutput,
   async run({ args, word, logger, signal }) {
     const { verifyBundle } = await import('../../bundle/index.ts')

@@ -7,6 +7,8 @@ export default command({
   examples: [['Remake the report of a run:', 'report results']],
   notes: ['DIR is the output folder of a run or of several samples, or a folder *_report in it.'],
   words: RUN_FOLDER,
+  exits:
+    '`1` summary and tables are damaged or do not belong together; `66` no report there; `73`, `74` it cannot be written',
   options: {},
   async run({ word }) {
     const { findReports, rebuildReport } = await import('../../report/index.ts')

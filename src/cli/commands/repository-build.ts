@@ -12,6 +12,7 @@ export default command({
       'repository build --bundle models-bf16 --backend python --plans plans --output repository',
     ],
   ],
+  exits: '`65`, `66` the bundle or the plans; `73`, `74` the repository cannot be made or written',
   options: section('Model repository', {
     bundle: settings.bundle,
     backend: option(

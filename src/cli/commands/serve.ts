@@ -49,6 +49,8 @@ export default command({
     'Ctrl-C or SIGTERM lets requests in progress finish and ends everything that was started.',
   ],
   words: 'more',
+  exits:
+    '`66` no repository; `69` no server program, GPUs that are not set up, it does not start, or a port is taken; `75` it ended by itself',
   options: {
     ...section('Server', {
       repository: option(text('DIR'), 'model repository, made by `virnucpro repository build`', {

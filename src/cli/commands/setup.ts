@@ -94,6 +94,8 @@ export default command({
     'On a machine that is set up, it checks the set-up and changes nothing.',
     `Prints the command of a run on standard output: ${PREDICT}`,
   ],
+  exits:
+    '`1` the server computes otherwise than the bundle; `65`, `66` a model file; `69` no server for the GPUs, no network, weights that are gone; `73`, `74` the home cannot be written, or the disk is too small; `75` interrupted by a server: the same command goes on',
   options,
   check({ args }) {
     if (args.mlp !== undefined) classifierFiles(args.mlp)

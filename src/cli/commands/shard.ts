@@ -19,6 +19,8 @@ export default command({
   ],
   words: 'more',
   completes: 'files',
+  exits:
+    '`65` the input holds what it should not; `66` it does not exist; `73`, `74` the folder cannot be made or written',
   options: section('Shards', {
     shards: option(wholeNumber('N', 1, 100_000), 'make N shards with about the same number of bases'),
     bases: option(wholeNumber('N', 1), 'make shards of at most N bases; a longer record has one for itself'),

@@ -27,6 +27,7 @@ export default command({
     'The reference is each sequence alone through the graph, FP32 or INT8, in this process, or rows that the original wrote.',
   ],
   forRun: true,
+  exits: '`1` outside the tolerance; `65`, `66` the bundle or reference; `69` no server',
   options: {
     ...section('What to check', {
       bundle: {

@@ -6,6 +6,7 @@ export default command({
   usage: ['[--json]'],
   examples: [['Print the versions that a report of a problem needs:', 'version --json']],
   reportsConfiguration: true,
+  exits: '',
   options: jsonOutput,
   async run({ args }) {
     if (!args.json) process.stdout.write(`virnucpro ${version}\n`)

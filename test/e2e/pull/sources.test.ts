@@ -297,7 +297,7 @@ test('a published name in place of a path is answered with how to get it', async
     ['models', 'import', '--esm', 'w/esm2_t36_3B_UR50D.pt', '--dnabert', '.', '--mlp', 'x.pth', '-o', 'b'],
     folder.path,
   )
-  expect(file.stderr).toEndWith('To download it: virnucpro models pull esm2:3B\n')
+  expect(file.stderr).toEndWith('To download it: virnucpro models pull esm2:3B [can-be-pulled]\n')
 })
 
 test('what cannot be meant is an error of usage', async () => {
