@@ -84,7 +84,7 @@ export async function countEqualCalls(
 }
 
 /** Embeddings of all models beside each other. */
-function featuresOf(embeddings: Embeddings, rows: number): Float32Array {
+export function featuresOf(embeddings: Embeddings, rows: number): Float32Array {
   const width = FEATURE_ORDER.reduce((sum, model) => sum + embeddings[model].length / rows, 0)
   const features = new Float32Array(rows * width)
   let column = 0

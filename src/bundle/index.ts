@@ -5,7 +5,13 @@ import type * as create from './create.ts'
 
 // Opening.
 export type { Bundle } from './bundle.ts'
-export { Classifier, type ClassifierOptions, countEqualCalls, type Embeddings } from './classifier.ts'
+export {
+  Classifier,
+  type ClassifierOptions,
+  countEqualCalls,
+  type Embeddings,
+  featuresOf,
+} from './classifier.ts'
 // Errors.
 export {
   BundleError,

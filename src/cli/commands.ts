@@ -13,6 +13,7 @@ export const COMMANDS: Readonly<Record<string, string>> = {
   'models import': 'make a bundle from the model files of the original',
   'models list': 'list the bundles of the home: size, precision, classifiers, and plans for GPUs',
   'models info': 'describe a bundle and everything made from it',
+  'models recheck': 'measure how far a quantized model is from the one that rechecks it',
   'models default': 'choose the bundle that commands use unless another is named',
   'models remove': 'remove a bundle of the home and everything made from it',
   'models show': 'print what is in a bundle: dimensions, precision and sources, as JSON',

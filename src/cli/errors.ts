@@ -44,8 +44,16 @@ const ADVICE: { [Code in keyof ErrorCodes]: Advice<ErrorCodes[Code]> } = {
     `Give --expected-length ${length}, another classifier, or --any-length to compute all the same`,
   'no-classifier': ({ lengths }) =>
     `Give --expected-length ${lengths.join(' or ')}, another classifier with --model-path, or --any-length to compute all the same`,
-  'no-partner': () => 'virnucpro models import --recheck on makes one; --recheck off is for models without',
-  'no-bounds': () => 'virnucpro setup measures it; --recheck off is for models of which it is not known',
+  'no-partner': () => [
+    'virnucpro models import --recheck on makes one; --recheck off is for models without',
+    'virnucpro models import --recheck on makes one',
+  ],
+  'no-bounds': () => [
+    'virnucpro models recheck measures it, and virnucpro setup for GPUs; --recheck off is for models of which it is not known',
+    'virnucpro models recheck measures it, and virnucpro setup for GPUs',
+  ],
+  'not-measured': ({ bundle }) =>
+    `virnucpro setup does that for its own; for this one: virnucpro models recheck ${bundle} --triton HOST:PORT`,
   'classifier-length': () => 'Import it with its length: --mlp LENGTH=FILE',
   'classifier-taken': () => 'Add --force to replace it',
   'memory-too-small': ({ model, tokens }) =>

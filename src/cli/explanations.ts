@@ -230,6 +230,7 @@ export const EXPLANATIONS: { readonly [Code in keyof ErrorCodes]: Explanation<Er
   'no-partner': {
     group: 'models',
     messages: [
+      'the bundle {bundle} has no partner of a quantized model: nothing is rechecked',
       'frames cannot be rechecked: {reason}',
       'calls are those of {precision}: there is no model in more digits beside that in {precision} to recheck frames with',
     ],
@@ -243,6 +244,13 @@ export const EXPLANATIONS: { readonly [Code in keyof ErrorCodes]: Explanation<Er
     ],
     cause:
       'Which frames are rechecked follows from how far a score may be off, and that is measured for each classifier.',
+  },
+  'not-measured': {
+    group: 'models',
+    messages: ['how far {precision} is from its partner is measured through a server that hosts both'],
+    cause:
+      'Models in FP8 compute on GPUs alone: an import cannot run them. [What is measured](reference/precisions.md#how-far-the-two-are-apart) decides which frames a run rechecks.',
+    data: [{ bundle: 'models-fp8' }],
   },
   'not-finite': {
     group: 'models',

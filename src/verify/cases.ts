@@ -27,7 +27,7 @@ export function builtInCases(count: number, seed = 1): { proteins: Case[]; dna: 
 }
 
 /** Mulberry32, of the public domain: small, and the same everywhere. */
-function generator(seed: number): () => number {
+export function generator(seed: number): () => number {
   let state = seed >>> 0
   return () => {
     state = (state + 0x6d2b79f5) >>> 0

@@ -2,4 +2,6 @@
 
 export { builtInCases } from './cases.ts'
 export { compareRows } from './compare.ts'
+export { BOUND_FRAMES, type MeasureBoundsOptions, measureBounds } from './measure-bounds.ts'
+export { type MeasureBundleOptions, measureBundle, unmeasured } from './measure-bundle.ts'
 export { type VerifyReport, verify } from './verify.ts'

@@ -1,6 +1,8 @@
 import { basename } from 'node:path'
 import {
   classifiersOf,
+  computesOnCpu,
+  hasPartner,
   type Manifest,
   MODEL_NAMES,
   MODELS,
@@ -168,10 +170,11 @@ export default command({
       onProgress: (message: string) => logger.info(message),
       signal,
     }
-    if (output === undefined) return await importHome({ ...how, makeDefault }, logger)
+    if (output === undefined) return await importHome({ ...how, makeDefault }, kept?.path, logger)
     const { importModels } = await import('../../import/index.ts')
     const { manifest } = await importModels({ ...how, output })
     sayLengths(manifest, logger)
+    await measure(output, manifest, kept?.path, logger, signal)
     logger.info(`wrote ${output}; use it with --bundle ${output}`)
   },
 })
@@ -207,10 +210,15 @@ function weightsOf(args: Args): Record<Short, string> | undefined {
     : undefined
 }
 
-async function importHome(options: HomeImportOptions, logger: Logger): Promise<void> {
+async function importHome(
+  options: HomeImportOptions,
+  input: string | undefined,
+  logger: Logger,
+): Promise<void> {
   const { importIntoHome } = await import('../../import/index.ts')
   const { bundle, id, what, isDefault, otherCalibration } = await importIntoHome(options)
   sayLengths(bundle.manifest, logger)
+  await measure(bundle.folder, bundle.manifest, input, logger, options.signal)
   if (otherCalibration !== undefined)
     logger.warn(`the bundle that is there was calibrated with ${otherCalibration}, and stays`, {
       code: 'kept',
@@ -219,6 +227,30 @@ async function importHome(options: HomeImportOptions, logger: Logger): Promise<v
   const done = { made: 'wrote', added: 'added to', there: 'nothing to do: there is' }[what]
   const use = isDefault ? 'it is the default bundle' : `use it with --bundle ${id}`
   logger.info(`${done} ${bundle.folder}; ${use}`)
+}
+
+/**
+ * Measures how far a quantized model is from its partner, with each classifier of which that is not known: in this process, if it
+ * computes them. @param input nucleotides like those of later runs
+ */
+async function measure(
+  bundle: string,
+  manifest: Manifest,
+  input: string | undefined,
+  logger: Logger,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  if (!hasPartner(manifest)) return
+  if (!computesOnCpu(manifest.precision))
+    return logger.info(
+      `how far ${precisionFacts(manifest.precision).label} is from its partner is measured through a server that hosts both`,
+      {
+        code: 'not-measured',
+        data: { bundle },
+      },
+    )
+  const { measureBundle } = await import('../../verify/index.ts')
+  await measureBundle({ bundle, input, logger, signal })
 }
 
 /** Adds classifiers to a bundle that is there. */
@@ -241,6 +273,7 @@ async function add({ mlp, bundle: name, force }: Args, logger: Logger, signal: A
   const { manifest } =
     id === undefined ? await work(signal) : await withHomeLock(bundleLock(id), work, { signal, onWait })
   sayLengths(manifest, logger)
+  await measure(folder, manifest, undefined, logger, signal)
   logger.info(`${folder} has ${plural(classifiersOf(manifest).length, 'classifier')}`)
 }
 
