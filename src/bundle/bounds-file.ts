@@ -41,7 +41,7 @@ const BoundsRecordSchema = v.object({
   ),
   measured: v.pipe(v.string(), v.isoTimestamp()),
 })
-const RecheckFileSchema = v.object({
+export const RecheckFileSchema = v.object({
   format: v.literal('virnucpro-recheck'),
   version: v.literal(1),
   bounds: v.array(BoundsRecordSchema),

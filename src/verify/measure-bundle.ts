@@ -64,6 +64,7 @@ export async function measureBundle(
   if (pair === undefined)
     throw new UsageError(
       `the bundle ${bundle.folder} has no partner of a quantized model: nothing is rechecked`,
+      { detail: { code: 'no-partner', data: {} } },
     )
   const source = options.classifiersOf ?? bundle
   const all = classifiersOf(source.manifest)

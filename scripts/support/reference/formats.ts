@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import type * as v from 'valibot'
+import { RecheckFileSchema } from '../../../src/bundle/bounds-file.ts'
 import { ManifestSchema } from '../../../src/bundle/manifest.ts'
 import { PartRowsSchema } from '../../../src/checkpoint/part-rows.ts'
 import { PlanSidecarSchema } from '../../../src/server/repository/plans.ts'
@@ -82,6 +83,29 @@ const MANIFEST = {
   'classifiers[]': 'the others, each for chunks of another length',
 }
 
+const RECHECK = {
+  format: 'form of this file',
+  version: 'version of the form',
+  'bounds[]': 'what was measured of a quantized model, its partner and one classifier',
+  quantized: 'identity of the numbers of the quantized model',
+  partner: 'identity of the numbers of its partner',
+  classifier: "SHA-256 of the classifier's graph",
+  backend: 'what computed both models',
+  'bounds[].frames': 'frames that were compared',
+  input: 'where the first of the frames come from; absent: all are drawn',
+  'input.name': 'name of the file',
+  'input.sha256': 'SHA-256',
+  'input.frames': 'frames that come from it',
+  seed: 'seed of the frames that are drawn',
+  factor: 'bound over largest difference',
+  'classes[]': 'length classes, shortest first',
+  upTo: 'tokens of ESM-2 of the longest frame',
+  'classes[].frames': 'frames of the class',
+  largest: 'largest difference of their logits',
+  bound: 'what the logit of a frame of the class may be off',
+  measured: 'when it was measured, UTC',
+}
+
 const SIDECAR = {
   format: 'form of this file',
   version: 'version of the form',
@@ -140,6 +164,7 @@ const TABLES: Readonly<
   Record<string, [schema: v.GenericSchema, meanings: Readonly<Record<string, string>>]>
 > = {
   'fields of manifest.json': [ManifestSchema, MANIFEST],
+  'fields of recheck.json': [RecheckFileSchema, RECHECK],
   'fields of a plan': [PlanSidecarSchema, SIDECAR],
   'fields of shards.json': [ShardsSchema, SHARDS],
   'fields of part rows': [PartRowsSchema, ROWS],

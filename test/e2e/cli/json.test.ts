@@ -126,6 +126,7 @@ const CASES: Case[] = [
     1,
     v.looseObject({ within: v.literal(false) }),
   ],
+  [['models', 'recheck', 'demo'], 64, v.undefined()],
   [['estimate', 'old/in.fasta', '--bundle', 'demo'], 66, v.undefined()],
   [
     ['estimate', join(repository, 'examples/contigs.fasta'), '--bundle', 'demo', '--backend', 'onnx'],
