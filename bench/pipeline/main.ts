@@ -12,7 +12,7 @@ import { makeIdleBundle } from './bundle.ts'
 import { writeInput } from './inputs.ts'
 import { type Run, runPredict } from './run.ts'
 
-/** Tokens per second of one H200 with the plans of docs/reference/performance.md: ESM-2 3B at 168 tokens, DNABERT-S at 110. */
+/** Tokens per second of one H200 with the plans of docs/adr/0020-plans-on-gpus.md: ESM-2 3B at 168 tokens, DNABERT-S at 110. */
 const GPU_SPEED = { esm2: 97_000, dnabert_s: 1_950_000 }
 const GOAL = 0.03
 /** Time may grow with the input and by this factor more. */

@@ -1,5 +1,5 @@
 /**
- * How long a GPU takes for a batch of ESM-2 3B: measured points of docs/reference/performance.md, and straight lines between them.
+ * How long a GPU takes for a batch of ESM-2 3B: measured points of docs/adr/0020-plans-on-gpus.md, and straight lines between them.
  */
 
 /** Sequences of one length, as many in a batch, and the speed that was measured. */

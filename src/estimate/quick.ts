@@ -78,7 +78,7 @@ export async function quickEstimate(
   }
 }
 
-/** Products in INT8 are so many times as fast as those in FP32 (docs/reference/performance.md, "The same in INT8"). */
+/** Products in INT8 are so many times as fast as those in FP32 (docs/adr/0006-int8-per-token.md). */
 const INT8_GAIN = 2
 
 /** Models of this size are loaded and run in less time than one product of the large ones takes. */

@@ -192,7 +192,7 @@ function gpuWays(
   return [way(devices), ...(all > 1 ? devices.map((each) => way([{ ...each, count: 1 }])) : [])]
 }
 
-/** Of the speed of a plan by itself, behind a server (docs/reference/performance.md, "Behind Triton"). */
+/** Of the speed of a plan by itself, behind a server (docs/adr/0022-python-backend.md). */
 const SERVED_SHARE = 0.95
 
 /** The speed that was measured with the plans of a GPU, those of its very name before others of its kind. */

@@ -86,7 +86,7 @@ function openLibrary(library: string) {
  * its weights inside.
  *
  * The arena is on: without it the large tensors of every operator are returned to the system and their pages are
- * fetched and cleared again, which cost a tenth of the speed or more (docs/reference/performance.md). Batches have a bounded number of
+ * fetched and cleared again, which cost a tenth of the speed or more (docs/adr/0028-onnx-runtime-on-processors.md). Batches have a bounded number of
  * tokens, so that it stops growing early. Memory patterns help only when all shapes are equal.
  */
 export async function openSession(

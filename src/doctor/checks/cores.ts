@@ -8,7 +8,7 @@ export default {
   remedy: 'give the job or the container more cores',
   async examine({ facts, gpus: findGpus }) {
     const [{ cores }, gpus] = await Promise.all([facts(), findGpus()])
-    // One reads, cuts and packs sequences; DNABERT-S on an H200 takes one more for each GPU (docs/reference/performance.md).
+    // One reads, cuts and packs sequences; DNABERT-S on an H200 takes one more for each GPU (docs/adr/0025-one-server-for-each-gpu.md).
     const needed = Math.max(2, gpus.length + 1)
     const what = gpus.length > 0 ? count(gpus.length, 'GPU') : 'the models'
     const have = `${count(cores, 'core')} may be used`

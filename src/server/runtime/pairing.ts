@@ -25,7 +25,7 @@ const TRIED_WITH_PLUGINS = /^10\.6\./
 const LEAST_CAPABILITY = 8
 
 /**
- * The fastest pair that fits these GPUs, or why there is none. Fused attention is the fastest (docs/reference/performance.md) and runs in the Python
+ * The fastest pair that fits these GPUs, or why there is none. Fused attention is the fastest (docs/adr/0023-own-attention.md) and runs in the Python
  * backend only; without it the server's own backend for TensorRT is used, which asks for nothing in the server's Python.
  */
 export function pairUp(
