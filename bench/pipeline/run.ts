@@ -1,6 +1,6 @@
 import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { readSummary } from '../../src/report/index.ts'
+import { readSummary, type Summary } from '../../src/report/index.ts'
 
 /** One run of the program, seen from outside and by its own report. */
 export interface Run {
@@ -15,13 +15,20 @@ export interface Run {
   readonly aloneSeconds: number
   /** Tokens computed, special ones included, padding not. */
   readonly tokens: { readonly esm2: number; readonly dnabert_s: number }
+  readonly summary: Summary
 }
 
-export async function runPredict(main: string, input: string, bundle: string, output: string): Promise<Run> {
+export async function runPredict(
+  main: string,
+  input: string,
+  bundle: string,
+  output: string,
+  more: readonly string[] = [],
+): Promise<Run> {
   await rm(output, { recursive: true, force: true })
   const start = performance.now()
   const command = [process.execPath, main, 'predict', input, '--bundle', bundle, '-o', output]
-  const child = Bun.spawn([...command, '--backend', 'onnx', '--quiet', '--no-progress'], {
+  const child = Bun.spawn([...command, '--backend', 'onnx', '--quiet', '--no-progress', ...more], {
     stdin: 'ignore',
     stdout: 'ignore',
     stderr: 'pipe',
@@ -44,5 +51,6 @@ export async function runPredict(main: string, input: string, bundle: string, ou
     peakMB: usage.maxRSS / 1e6,
     stages: Object.fromEntries(summary.stages.map(({ name, busySeconds }) => [name, busySeconds])),
     tokens: { esm2: summary.computed.esm2.tokens, dnabert_s: summary.computed.dnabert_s.tokens },
+    summary,
   }
 }

@@ -64,10 +64,10 @@ export class AdoptedVectors implements AsyncDisposable {
     if (file === undefined) return undefined
     const adopted = new AdoptedVectors(path, file)
     await orClose(file, async () => {
-      await readJournal(file, models, ({ model, keys, dimension }, vectorsAt) => {
+      await readJournal(file, models, ({ model, keys, vectors, dimension }, { end }) => {
         const known = adopted.#models.get(model) ?? { dimension, index: new KeyIndex() }
         adopted.#models.set(model, known)
-        if (known.dimension === dimension) known.index.add(keys, vectorsAt)
+        if (known.dimension === dimension) known.index.add(keys, end - vectors.byteLength)
       })
     })
     return adopted

@@ -35,3 +35,5 @@ export { type RunPrecisions, readPrecisions, writePrecisions } from './precision
 export { type DerivedFiles, RunFolder } from './run-folder.ts'
 // What files without a record are.
 export { beginsAsCheckpoint, firstBytes, isFastaOfRun, isStateFile } from './state-files.ts'
+// Embeddings that later windows need.
+export type { VectorStore } from './vector-store.ts'

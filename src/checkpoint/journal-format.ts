@@ -49,6 +49,19 @@ export function encodeEntry({ model, keys, vectors, dimension }: JournalEntry): 
   return [Buffer.concat([head, name, keys]), numbers]
 }
 
+/** Where an entry lies in its file, in bytes. */
+export interface EntryPlace {
+  start: number
+  end: number
+}
+
+/** An entry from all of its bytes; undefined where they are not those of one whole entry. */
+export function decodeEntry(bytes: Buffer): JournalEntry | undefined {
+  if (bytes.length < FRAME_BYTES || bytes.readUInt32LE(0) !== bytes.length - FRAME_BYTES) return undefined
+  const body = bytes.subarray(FRAME_BYTES)
+  return crc32(body) === bytes.readUInt32LE(4) ? decodeBody(body) : undefined
+}
+
 /** The entry of a body whose checksum is right; undefined where its lengths do not add up. */
 function decodeBody(body: Buffer): JournalEntry | undefined {
   if (body.length < BODY_HEAD_BYTES) return undefined
@@ -73,34 +86,32 @@ function decodeBody(body: Buffer): JournalEntry | undefined {
  *
  * A process that is killed leaves a torn entry at the end; it and anything after the first damage is left out.
  *
- * @param visit - is given each entry and the offset of its vectors in the file
+ * @param visit - is given each entry and where it lies; its vectors are the last of it
  * @returns offset of the end of the last whole entry; 0 when the journal is of other models, or none at all
  */
 export async function readJournal(
   file: FileHandle,
   models: string,
-  visit: (entry: JournalEntry, vectorsAt: number) => void,
+  visit: (entry: JournalEntry, at: EntryPlace) => void,
 ): Promise<number> {
   const { size } = await file.stat()
   const header = await readAt(file, 0, HEADER_BYTES)
   if (!header.equals(journalHeader(models))) return 0
-  for (let offset = HEADER_BYTES; ; ) {
-    const frame = await readAt(file, offset, FRAME_BYTES)
-    if (frame.length < FRAME_BYTES) return offset
-    const length = frame.readUInt32LE(0)
+  for (let start = HEADER_BYTES; ; ) {
+    const frame = await readAt(file, start, FRAME_BYTES)
+    if (frame.length < FRAME_BYTES) return start
+    const end = start + FRAME_BYTES + frame.readUInt32LE(0)
     // Before anything is allocated: the length of a damaged entry can be any number.
-    if (offset + FRAME_BYTES + length > size) return offset
-    const body = await readAt(file, offset + FRAME_BYTES, length)
-    if (body.length < length || crc32(body) !== frame.readUInt32LE(4)) return offset
-    const entry = decodeBody(body)
-    if (entry === undefined) return offset
-    offset += FRAME_BYTES + length
-    visit(entry, offset - entry.vectors.byteLength)
+    if (end > size) return start
+    const entry = decodeEntry(await readAt(file, start, end - start))
+    if (entry === undefined) return start
+    visit(entry, { start, end })
+    start = end
   }
 }
 
 /** Up to `length` bytes; fewer only at the end of the file. */
-async function readAt(file: FileHandle, offset: number, length: number): Promise<Buffer> {
+export async function readAt(file: FileHandle, offset: number, length: number): Promise<Buffer> {
   const bytes = Buffer.alloc(length)
   let filled = 0
   while (filled < length) {

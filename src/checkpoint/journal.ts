@@ -5,7 +5,16 @@ import { syncFolder, writeAtomically } from '../system/atomic.ts'
 import { VirnucproError } from '../system/errors.ts'
 import { removeFile } from '../system/kept-files.ts'
 import { WriteError } from '../system/system-error.ts'
-import { encodeEntry, HEADER_BYTES, type JournalEntry, journalHeader, readJournal } from './journal-format.ts'
+import {
+  decodeEntry,
+  type EntryPlace,
+  encodeEntry,
+  HEADER_BYTES,
+  type JournalEntry,
+  journalHeader,
+  readAt,
+  readJournal,
+} from './journal-format.ts'
 
 /** Least time from one sync to the next: what a power cut may cost, where a killed process loses nothing written. */
 const SYNC_INTERVAL_MS = 200
@@ -40,7 +49,11 @@ export class Journal implements AsyncDisposable {
    * @param visit - is given every whole entry
    * @throws WriteError
    */
-  static async open(path: string, models: string, visit: (entry: JournalEntry) => void): Promise<Journal> {
+  static async open(
+    path: string,
+    models: string,
+    visit: (entry: JournalEntry, at: EntryPlace) => void,
+  ): Promise<Journal> {
     let file: FileHandle | undefined
     try {
       file = await openOrBegin(path, models)
@@ -61,11 +74,19 @@ export class Journal implements AsyncDisposable {
 
   /**
    * Adds the embeddings of a batch. From here on they survive the end of this process, and soon that of the machine.
+   * @returns where the entry lies, for {@link read}
    * @throws WriteError of this entry, or of a sync before
    */
-  append(entry: JournalEntry): void {
+  append(entry: JournalEntry): EntryPlace {
     if (this.#failure !== undefined) throw this.#failure
+    const start = this.#end
     this.#write(encodeEntry(entry))
+    return { start, end: this.#end }
+  }
+
+  /** Reads an entry back; undefined where it is not whole any more. */
+  async read({ start, end }: EntryPlace): Promise<JournalEntry | undefined> {
+    return decodeEntry(await readAt(this.#file, start, end - start))
   }
 
   #write(pieces: readonly Uint8Array[]): void {

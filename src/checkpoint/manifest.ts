@@ -28,6 +28,10 @@ export const RunManifestSchema = v.object({
     v.record(v.string(), v.union([v.string(), v.number(), v.boolean()])),
   ),
   models: described('digest of the models', v.string()),
+  reuse: described(
+    'most bytes of embeddings that the run keeps for sequences that come again; absent for a run of a version that kept none',
+    v.optional(v.number()),
+  ),
   adopted: described(
     'whether embeddings were taken over from an old run in the same folder, whose files are not ours to remove',
     v.optional(v.boolean()),

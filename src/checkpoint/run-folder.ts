@@ -19,6 +19,7 @@ import {
   readManifest,
 } from './manifest.ts'
 import { type PartScores, readPartScores, writePartScores } from './part-scores.ts'
+import { VectorStore } from './vector-store.ts'
 
 export interface RunFolderOptions {
   /** Where the state of the run lies. */
@@ -165,6 +166,29 @@ export class RunFolder {
 
   async removeRecheckJournal(first: number): Promise<void> {
     await removeFile(this.files.recheckJournal(first))
+  }
+
+  /**
+   * Most bytes of embeddings to keep for later windows. A run that goes on keeps no more than it began with, since what its earlier
+   * windows had was not kept; with less, it keeps to that from now on.
+   */
+  async limitReuse(asked: number): Promise<number> {
+    if (asked < this.reuse) {
+      this.#manifest = { ...this.#manifest, reuse: asked }
+      await this.#save()
+    }
+    if (this.reuse === 0) await removeFile(this.files.reused)
+    return this.reuse
+  }
+
+  /** The limit on record. */
+  get reuse(): number {
+    return this.#manifest.reuse ?? 0
+  }
+
+  /** The embeddings that are kept for later windows. */
+  async openStore(): Promise<VectorStore> {
+    return await VectorStore.open(this.files.reused, this.#manifest.models)
   }
 
   /** For parts that are all done: a run that was killed in between may have left their journal. */

@@ -312,6 +312,7 @@ export const STATE_FILES = {
   rows: 'work/part_{part6}.rows',
   journal: 'work/parts_from_{part6}.journal',
   adopted: 'work/adopted.journal',
+  reused: 'work/reused.journal',
   sorted: 'work/sort_{part}.tsv',
 } as const
 
@@ -328,6 +329,7 @@ export const STATE_ABOUT: Readonly<Record<keyof typeof STATE_FILES, string>> = {
   rows: 'what a part of a file of embeddings holds, whose journal has them',
   journal: 'embeddings of the parts from this one on',
   adopted: 'embeddings taken over from a run of another program',
+  reused: 'embeddings of sequences that come again',
   sorted: 'sorted rows of the table of chunks that did not fit into memory',
 }
 

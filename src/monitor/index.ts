@@ -20,6 +20,8 @@ export {
   RUN_COUNTS,
   type RunCounts,
   RunStats,
+  SPARED_COUNTS,
+  type SparedCounts,
   STAGES,
   type StageName,
   zeros,

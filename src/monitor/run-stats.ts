@@ -54,8 +54,13 @@ export const RUN_COUNTS = [
 /** What is counted of the work of each model; the report has it too. */
 export const MODEL_COUNTS = ['tokens', 'paddedTokens', 'sequences'] as const
 
+/** What a model need not compute: the report has it, too. */
+export const SPARED_COUNTS = ['sharedSequences', 'reusedSequences'] as const
+
 /** What each count is: Markdown, without the last full stop. Links start in docs/. */
-export const COUNT_MEANINGS: Readonly<Record<keyof (InputCounts & RunCounts & ModelCounts), string>> = {
+export const COUNT_MEANINGS: Readonly<
+  Record<keyof (InputCounts & RunCounts & ModelCounts & SparedCounts), string>
+> = {
   records: 'records read',
   filteredRecords: 'of these, left out by [a filter](reference/input.md#filters)',
   bases: 'bases read',
@@ -74,13 +79,19 @@ export const COUNT_MEANINGS: Readonly<Record<keyof (InputCounts & RunCounts & Mo
   adoptedSequences: 'sequences whose embedding was taken over from an old run, both models together',
   tokens: 'their tokens, special ones included',
   paddedTokens: 'the same with padding',
-  sequences: 'different sequences computed; equal ones of a window count once',
+  sequences: 'different sequences computed; equal ones count once',
+  sharedSequences: 'sequences that were not computed, since another frame of their window has the same',
+  reusedSequences:
+    'the same of an earlier window: [sequences that come again](explanation/reliability.md#sequences-that-come-again)',
 }
 
 export type InputCounts = Record<(typeof INPUT_COUNTS)[number], number>
 export type RunCounts = Record<(typeof RUN_COUNTS)[number], number>
 /** What a batch, or all batches of a model, came to. @interface */
 export type ModelCounts = Record<(typeof MODEL_COUNTS)[number], number>
+
+/** Sequences of frames that equal one which is computed. @interface */
+export type SparedCounts = Record<(typeof SPARED_COUNTS)[number], number>
 
 /** A chunk is cut to one length; twenty bins show how much shorter the last ones of records are. */
 const CHUNK_BINS = 20
@@ -217,9 +228,13 @@ export class RunStats {
 }
 
 /** The work of one model, since the start of this process. */
-export class ModelStats implements ModelCounts {
-  /** Sequences embedded; identical ones of a window only once. */
+export class ModelStats implements ModelCounts, SparedCounts {
+  /** Sequences embedded; identical ones only once. */
   sequences = 0
+  /** Sequences that equal one computed in the same window. */
+  sharedSequences = 0
+  /** Sequences that equal one computed in an earlier window. */
+  reusedSequences = 0
   /** Real tokens of them, special ones included. */
   tokens = 0
   /** The same with padding. */
@@ -252,6 +267,11 @@ export class ModelStats implements ModelCounts {
   computed(share: ModelCounts): void {
     this.batches++
     for (const name of MODEL_COUNTS) this[name] += share[name]
+  }
+
+  /** Adds what need not be computed. */
+  spared(counts: SparedCounts): void {
+    for (const name of SPARED_COUNTS) this[name] += counts[name]
   }
 
   /** @returns what ends the batch; without an argument it was given up */

@@ -17,6 +17,8 @@ export interface Session {
   readonly stats: RunStats
   readonly logger: Logger
   readonly signal: AbortSignal
+  /** Least frames of a window. @default {@link WINDOW_FRAMES} */
+  readonly windowFrames?: number | undefined
 }
 
 /** What all phases of a run work with. One that is computed alone is a session of its own. */
@@ -46,7 +48,16 @@ export interface Run extends Session {
 /** What a run is made of, besides its place and what it writes. */
 type Opened = Pick<
   Run,
-  'inputs' | 'folder' | 'structure' | 'models' | 'monitor' | 'stats' | 'isAlone' | 'logger' | 'signal'
+  | 'inputs'
+  | 'folder'
+  | 'structure'
+  | 'models'
+  | 'monitor'
+  | 'stats'
+  | 'isAlone'
+  | 'logger'
+  | 'signal'
+  | 'windowFrames'
 >
 
 export function newRun(place: Pick<Run, 'options' | 'paths' | 'lock' | 'record'>, opened: Opened): Run {

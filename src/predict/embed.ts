@@ -10,6 +10,7 @@ import { type EmbeddedPart, ModelWork, type PlannedBatch } from './model-work.ts
 import type { LanguageModels } from './models.ts'
 import type { BatchJournal, Owner } from './owner.ts'
 import type { Part } from './part.ts'
+import type { Reuse, Turn } from './reuse.ts'
 import type { Window, WindowPart } from './windows.ts'
 
 /** What the windows of a session share. */
@@ -77,6 +78,29 @@ export async function embed<Of extends Owner<Kept>, Kept extends BatchJournal>(
   embedding: Embedding,
   { parts: window, last }: Window<Of>,
 ): Promise<EmbeddedWindow<Of, Kept>> {
+  const turns = new Map<Reuse | undefined, Turn | undefined>()
+  for (const [reuse, parts] of Map.groupBy(window, ({ reuse }) => reuse)) {
+    const hasDone = parts.some(({ done }) => done)
+    turns.set(reuse, reuse?.begin(hasDone))
+  }
+  try {
+    return await embedInTurn(session, embedding, { window, turns, last })
+  } finally {
+    for (const turn of turns.values()) turn?.end()
+  }
+}
+
+interface WindowInTurn<Of> {
+  window: readonly WindowPart<Of>[]
+  turns: ReadonlyMap<Reuse | undefined, Turn | undefined>
+  last: boolean
+}
+
+async function embedInTurn<Of extends Owner<Kept>, Kept extends BatchJournal>(
+  session: EmbeddingSession,
+  embedding: Embedding,
+  { window, turns, last }: WindowInTurn<Of>,
+): Promise<EmbeddedWindow<Of, Kept>> {
   const { logger, models, stats } = session
   const toCompute = window.filter(({ done }) => !done)
   const planned = () => {
@@ -86,17 +110,23 @@ export async function embed<Of extends Owner<Kept>, Kept extends BatchJournal>(
   }
   const { backend, inputs } = models
   const width = inputs.reduce((sum, { model }) => sum + backend.dimension(model), 0)
-  const targets = window.map(({ of, part, done }) => ({
+  const targets = window.map(({ of, part, done, reuse }) => ({
     part,
     target: done || of === undefined ? undefined : newlyEmbedded(of, part, width),
+    turn: turns.get(reuse),
   }))
   const embedded = targets.flatMap(({ target }) => target ?? [])
-  if (embedded.length === 0) {
-    planned()
-    return { parts: window, embedded, journals: await openJournals<Of, Kept>(window, embedding, []) }
-  }
-  const works = inputs.map((input) => new ModelWork(input, backend.dimension(input.model), width, targets))
+  // Later windows have to know what a finished one has.
+  const isNeeded = embedded.length > 0 || targets.some(({ turn }) => turn !== undefined)
+  const works = isNeeded
+    ? inputs.map((input) => new ModelWork(input, backend.dimension(input.model), width, targets))
+    : []
+  await Promise.all(works.map((work) => work.claim()))
   const journals = await openJournals<Of, Kept>(window, embedding, works)
+  if (embedded.length === 0 && !works.some((work) => work.isIncomplete)) {
+    planned()
+    return { parts: window, embedded, journals }
+  }
   let unplanned = works.length
   const onPlanned = () => {
     if (--unplanned === 0) planned()
@@ -112,7 +142,25 @@ export async function embed<Of extends Owner<Kept>, Kept extends BatchJournal>(
     works.map((work) => embedModel(session, { dispatcher, adopted, journals, last }, work, onPlanned)),
   )
   dispatcher.throwIfStopped()
+  await exchange(works, turns, dispatcher)
   return { parts: window, embedded, journals }
+}
+
+/** Hands later windows what they need, and then takes from earlier ones. */
+async function exchange(
+  works: readonly ModelWork[],
+  turns: WindowInTurn<unknown>['turns'],
+  dispatcher: Dispatcher,
+): Promise<void> {
+  try {
+    for (const work of works) work.keep()
+    for (const turn of turns.values()) turn?.end()
+    for (const work of works) await work.borrow()
+  } catch (error) {
+    dispatcher.stop(error)
+  }
+  // What has failed first is what there is to say.
+  dispatcher.throwIfStopped()
 }
 
 function newlyEmbedded<Of extends Owner<BatchJournal>>(of: Of, part: Part, width: number): EmbeddedPart<Of> {
@@ -166,6 +214,7 @@ async function embedModel(
     const taken = adopted?.adopted === undefined ? 0 : await adopt(work, adopted.adopted)
     if (adopted !== undefined) adopted.stats.counts.adoptedSequences += taken
     const plan = work.isIncomplete ? work.plan(last) : []
+    spare(work, stats)
     const { model, padId } = work.input
     stats.of(model).planned(plan.map(tokensOf))
     onPlanned()
@@ -210,7 +259,7 @@ function keep(
   const { vectors, refused } = computed
   const { dimension } = work
   const { model } = work.input
-  for (const [row, reason] of refused) work.fail(groups[row]!, MODELS[modelOf(model)].label, reason)
+  for (const [row, reason] of refused) work.fail(groups[row]!, reason)
   const rows = groups.map((group, row) => ({ group, row }))
   const fresh = rows.filter(({ group, row }) => refused.has(row) && !group.refused)
   append(journals, fresh, (keys) => ({ model, keys, vectors: new Float32Array(), dimension: REFUSED }))
@@ -266,6 +315,15 @@ function share(
     its.tokens += rows[row]?.length ?? 0
   }
   for (const [stats, its] of shares) stats.of(model).computed(its)
+}
+
+/** Counts what a window need not compute. */
+function spare(work: ModelWork, all: RunStats): void {
+  const { model } = work.input
+  for (const [{ stats }, counts] of work.spared) {
+    stats.of(model).spared(counts)
+    if (stats !== all) all.of(model).spared(counts)
+  }
 }
 
 /** What the log says of a batch: where it was computed, for each of its parts, and what was refused. */

@@ -19,7 +19,7 @@ import {
 } from '../bundle/index.ts'
 import { type EmbeddingBackend, OtherModelError, type ServerFacts } from '../dispatch/index.ts'
 import { findBundle, lease } from '../home/index.ts'
-import type { ModelCounts } from '../monitor/index.ts'
+import type { ModelCounts, SparedCounts } from '../monitor/index.ts'
 import { statedModels, statedRecheck } from '../server/repository/index.ts'
 import type { PredictOptions } from '../settings/index.ts'
 import type { Logger } from '../system/logger.ts'
@@ -357,14 +357,16 @@ function cutting(
 
 /** One line about the work some models did. */
 export function describeWork(
-  work: Readonly<Record<ModelName, ModelCounts>>,
+  work: Readonly<Record<ModelName, ModelCounts & SparedCounts>>,
   models: readonly ModelName[] = FEATURE_ORDER,
 ): string {
   const lines = models.map((model) => {
-    const { sequences, tokens, paddedTokens } = work[model]
+    const { sequences, tokens, paddedTokens, sharedSequences, reusedSequences } = work[model]
     return (
       `${MODELS[model].label}: ${count(sequences, 'different sequence')}, ${count(tokens, 'token')}, ` +
-      `${padding(tokens, paddedTokens)} padding`
+      `${padding(tokens, paddedTokens)} padding` +
+      (sharedSequences > 0 ? `, ${sharedSequences} equal to one of their window` : '') +
+      (reusedSequences > 0 ? `, ${reusedSequences} reused from earlier windows` : '')
     )
   })
   return lines.join('; ')

@@ -28,6 +28,8 @@ export interface PredictContext {
   onProgress?: (progress: Progress) => void
   /** Where the run is shown while it goes on; without it a line in the log says now and then how far it is. @internal */
   terminal?: LiveTerminal | undefined
+  /** Least frames of a window, for tests. @default 10,000 @internal */
+  windowFrames?: number | undefined
   /** Files that are read besides those of the options, such as the configuration file: they are never written. */
   inUse?: readonly InUse[]
 }
@@ -73,6 +75,7 @@ export async function predict(asked: PredictOptions, context: PredictContext): P
     const run = newRun(place, {
       ...{ inputs, folder, structure, models, monitor, stats, logger, signal },
       isAlone: true,
+      windowFrames: context.windowFrames,
     })
     await execute(run).catch(async (error) => {
       const isUndone = models.backend.hasFailed && (await place.beginning.undo())

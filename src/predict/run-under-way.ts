@@ -8,11 +8,14 @@ import { describeWork } from './models.ts'
 import type { Owner } from './owner.ts'
 import { type PreparedPart, prepare } from './prepare.ts'
 import { recheck } from './recheck/index.ts'
+import type { Reuse } from './reuse.ts'
+import { reuseOf } from './reuse-of-run.ts'
 
 /** A run on its way through the windows: what is open for it, and what of it is still to come. */
 export class RunUnderWay implements AsyncDisposable, Owner {
   readonly run: Run
   readonly adopted: AdoptedVectors | undefined
+  readonly reuse: Reuse | undefined
   readonly #broad: BroadRun | undefined
   readonly #files: PreparedFiles | undefined
   readonly #opened: AsyncDisposableStack
@@ -26,16 +29,19 @@ export class RunUnderWay implements AsyncDisposable, Owner {
     opened: AsyncDisposableStack,
     {
       adopted,
+      reuse,
       broad,
       files,
     }: {
       adopted: AdoptedVectors | undefined
+      reuse: Reuse | undefined
       broad: BroadRun | undefined
       files: PreparedFiles | undefined
     },
   ) {
     this.run = run
     this.adopted = adopted
+    this.reuse = reuse
     this.#broad = broad
     this.#files = files
     this.#opened = opened
@@ -53,9 +59,11 @@ export class RunUnderWay implements AsyncDisposable, Owner {
     const broad = await beginBroad(run)
     const adopted = await folder.adoptedVectors()
     if (adopted !== undefined) opened.use(adopted)
+    const reuse = await reuseOf(run)
+    if (reuse !== undefined) opened.use(reuse)
     const files = options.keepIntermediate ? opened.use(await PreparedFiles.create(paths)) : undefined
     opened.use(run.records)
-    return new RunUnderWay(run, opened.move(), { adopted, broad, files })
+    return new RunUnderWay(run, opened.move(), { adopted, reuse, broad, files })
   }
 
   get folder() {
@@ -73,6 +81,7 @@ export class RunUnderWay implements AsyncDisposable, Owner {
       yield part
     }
     this.#isRead = true
+    if (this.reuse !== undefined) this.reuse.isRead = true
   }
 
   /** Parts in a window that is over now, and those of them that have failed. */
@@ -94,6 +103,7 @@ export class RunUnderWay implements AsyncDisposable, Owner {
   /** Writes the results. @returns the parts that failed */
   async finish(): Promise<readonly IncompletePart[]> {
     const { inputs, logger, records, signal, stats } = this.run
+    await this.reuse?.[Symbol.asyncDispose]()
     const plan = this.run.models.recheck
     const rechecked = plan && (await recheck(this.run, plan, this.#failed))
     if (rechecked !== undefined) this.#failed.push(...rechecked.failed)

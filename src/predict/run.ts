@@ -1,4 +1,5 @@
 import type { Journal } from '../checkpoint/index.ts'
+import type { RunStats } from '../monitor/index.ts'
 import { writeAtomically } from '../system/atomic.ts'
 import { WriteError } from '../system/system-error.ts'
 import { classify } from './classify.ts'
@@ -52,17 +53,23 @@ export async function computeWindows(
   parts: AsyncIterable<WindowPart<RunUnderWay>>,
   events: WindowEvents,
 ): Promise<void> {
-  const { models, monitor, logger, signal } = session
+  const { models, monitor, stats, logger, signal, windowFrames } = session
   const { backend } = models
   const dispatcher = dispatcherWhenReady({ backend, monitor, logger, signal })
   // Those of windows that are not over stay for the next run.
   await using journals = new AsyncDisposableStack()
   const windows = overlapped(
-    windowsOf(parts),
-    () => windowsUnderWay(backend.concurrency),
+    windowsOf(parts, windowFrames),
+    () => windowsUnderWay(backend.concurrency, shareToCompute(stats)),
     (window) => embed<RunUnderWay, Journal>(session, { dispatcher, journals }, window),
   )
   for await (const window of windows) await classifyWindow(window, events)
+}
+
+/** Share of the frames so far that some model had to compute. */
+function shareToCompute({ models, framesToCompute }: RunStats): number {
+  const reused = Math.min(...Object.values(models).map(({ reusedSequences }) => reusedSequences))
+  return framesToCompute === 0 ? 1 : 1 - reused / framesToCompute
 }
 
 async function classifyWindow(

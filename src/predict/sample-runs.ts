@@ -14,10 +14,10 @@ import type { InUse } from './claim.ts'
 import type { Computing } from './computing.ts'
 import { newRun, type Session } from './context.ts'
 import { remakeDerived } from './derived.ts'
-import type { Part } from './part.ts'
 import { partsFor } from './parts-for.ts'
 import { partsAgain } from './prepare.ts'
 import { resultCounts } from './result.ts'
+import { finishedReuseOf } from './reuse-of-run.ts'
 import type { WindowEvents } from './run.ts'
 import { RunUnderWay } from './run-under-way.ts'
 import { SampleLogger } from './sample-logger.ts'
@@ -186,7 +186,7 @@ export class SampleRuns implements WindowEvents, AsyncDisposable {
     if (opened === undefined) return
     if (!(opened instanceof RunUnderWay)) {
       await using again = opened
-      for await (const part of again.parts()) yield { of: undefined, part, done: true, pool }
+      yield* again.parts(pool)
       return
     }
     // Embeddings of another program are not there any more once the sample is finished: its windows are its own.
@@ -242,10 +242,14 @@ export class SampleRuns implements WindowEvents, AsyncDisposable {
         failedParts: 0,
         paths,
       })
+      const reuse = finishedReuseOf({ options, folder, inputs, models })
+      if (reuse !== undefined) opening.use(reuse)
       const opened = opening.move()
       return {
-        async *parts() {
-          yield* partsAgain(options, await folder.makeWorkFolder(), signal)
+        async *parts(pool) {
+          for await (const part of partsAgain(options, await folder.makeWorkFolder(), signal))
+            yield { of: undefined, part, done: true, pool, reuse }
+          if (reuse !== undefined) reuse.isRead = true
         },
         async [Symbol.asyncDispose]() {
           await record.removeBelow(folder.files.work)
@@ -375,7 +379,7 @@ export class SampleRuns implements WindowEvents, AsyncDisposable {
 
 /** A finished sample whose place is held while its parts are read again. */
 interface FinishedSample extends AsyncDisposable {
-  parts(): AsyncGenerator<Part>
+  parts(pool: unknown): AsyncGenerator<WindowPart<RunUnderWay>>
 }
 
 const DISK_CODES: ReadonlySet<string | undefined> = new Set([

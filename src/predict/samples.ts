@@ -110,7 +110,7 @@ async function computeSamples(start: Start): Promise<SampleOutcome[]> {
     samples: () => ({ done: runs.outcomes.size, all: samples.length }),
     inputShare: () => stats.share(runs.read, runs.bytes),
   })
-  const session = { models, monitor, stats, logger, signal }
+  const session = { models, monitor, stats, logger, signal, windowFrames: context.windowFrames }
   await using runs = new SampleRuns({ ...start, session, bytes }, logger)
   monitor.start()
   try {

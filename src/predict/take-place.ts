@@ -10,6 +10,7 @@ import type { Computing } from './computing.ts'
 import { RunInputs } from './inputs.ts'
 import type { RunModels } from './models.ts'
 import { placeOf } from './place.ts'
+import { reuseBytes } from './reuse-of-run.ts'
 
 /** The place of a run in its output folder, which no other run has until it is disposed of. */
 export interface Place extends AsyncDisposable {
@@ -85,6 +86,7 @@ function describeRun(options: PredictOptions, models: RunModels, inputs: RunInpu
       ...filterOf(options),
     },
     models: models.identity,
+    reuse: reuseBytes(options),
   }
 }
 

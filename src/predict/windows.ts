@@ -1,23 +1,30 @@
 import { WINDOW_FRAMES } from '../batching/index.ts'
 import type { PreparedPart } from './prepare.ts'
+import type { Reuse } from './reuse.ts'
 
 /** A window of frames of reads has some thirty batches for a GPU. */
 const BATCHES_OF_A_WINDOW = 24
+/** Where less than this part of the frames is computed, no more windows are under way: each takes memory. */
+const LEAST_SHARE = 1 / 4
 
 /**
  * Windows to have under way: one more is read, tokenized and queued while those before it keep every device busy. How
  * many changes no batch.
  *
  * @param concurrency - batches that the backend wants on their way at once
+ * @param share - of the frames so far that no earlier window has computed
  */
-export function windowsUnderWay(concurrency: number): number {
-  return 1 + Math.max(1, Math.ceil(concurrency / BATCHES_OF_A_WINDOW))
+export function windowsUnderWay(concurrency: number, share = 1): number {
+  const batches = BATCHES_OF_A_WINDOW * Math.max(share, LEAST_SHARE)
+  return 1 + Math.max(1, Math.ceil(concurrency / batches))
 }
 
 /** A part on its way to a window; one that an earlier start finished takes part in the planning only. */
 export interface WindowPart<Of = undefined> extends PreparedPart {
   /** Whose it is; undefined for a part of a run that has finished: others share its windows. */
   of?: Of | undefined
+  /** What windows of its run have in common; undefined where each computes all that it has. */
+  reuse?: Reuse | undefined
   /** A window holds parts of one pool only. */
   pool?: unknown
 }

@@ -3,7 +3,7 @@ import { version } from '../../package.json' with { type: 'json' }
 import { FEATURE_ORDER, forModels } from '../bundle/index.ts'
 import { ExitCode } from '../exit-codes.ts'
 import { FILES, type FileName, fixedFiles, type OutputPaths } from '../layout/index.ts'
-import { MODEL_COUNTS, pick, type RunStats } from '../monitor/index.ts'
+import { MODEL_COUNTS, pick, type RunStats, SPARED_COUNTS } from '../monitor/index.ts'
 import type { PredictOptions } from '../settings/index.ts'
 import { isThere } from '../system/same-file.ts'
 import type { Summary } from './summary.ts'
@@ -59,7 +59,7 @@ export function summarize(
     servers: facts.servers,
     inputs: facts.inputs.map((input, i) => ({ ...input, ...stats.inputs[i]! })),
     counts,
-    computed: forModels((model) => pick(stats.models[model], MODEL_COUNTS)),
+    computed: forModels((model) => pick(stats.models[model], [...MODEL_COUNTS, ...SPARED_COUNTS])),
     speed: {
       framesPerSecond: each(counts.scoredFrames - Math.min(counts.scoredFrames, counts.framesDoneBefore)),
       tokensPerSecond: speeds as Summary['speed']['tokensPerSecond'],

@@ -1,7 +1,14 @@
 import { readFile } from 'node:fs/promises'
 import * as v from 'valibot'
 import { forModels } from '../bundle/index.ts'
-import { COUNT_MEANINGS, INPUT_COUNTS, MODEL_COUNTS, RUN_COUNTS, STAGES } from '../monitor/index.ts'
+import {
+  COUNT_MEANINGS,
+  INPUT_COUNTS,
+  MODEL_COUNTS,
+  RUN_COUNTS,
+  SPARED_COUNTS,
+  STAGES,
+} from '../monitor/index.ts'
 import { described } from '../system/described.ts'
 import { DataError, NoInputError } from '../system/errors.ts'
 import { parseJson } from '../system/json.ts'
@@ -15,7 +22,7 @@ const amount = v.pipe(v.number(), v.minValue(0))
 const time = v.pipe(v.string(), v.isoTimestamp())
 
 /** Counts that summaries of version 0.1.0 lack. */
-const ADDED: ReadonlySet<string> = new Set(['filteredRecords'])
+const ADDED: ReadonlySet<string> = new Set(['filteredRecords', ...SPARED_COUNTS])
 
 /** Counts with what they mean. */
 function each<K extends keyof typeof COUNT_MEANINGS>(names: readonly K[]) {
@@ -179,7 +186,9 @@ export const SummarySchema = v.object({
   counts: described('counts of the run', v.object(each(RUN_COUNTS))),
   computed: described(
     'work of each model in the last start',
-    v.object(forModels((model) => described(`of \`${model}\``, v.object(each(MODEL_COUNTS))))),
+    v.object(
+      forModels((model) => described(`of \`${model}\``, v.object(each([...MODEL_COUNTS, ...SPARED_COUNTS])))),
+    ),
   ),
   speed: described(
     'speed of the last start',

@@ -24,6 +24,7 @@ export { type Configuration, resolveConfiguration } from './resolve.ts'
 // THE table.
 export {
   CPU_TOKEN_BUDGET,
+  DEFAULT_REUSE_DISK,
   fileOnlySettings,
   type SettingName,
   type Settings,

@@ -23,6 +23,9 @@ import {
 /** Larger batches no longer fit the caches of a CPU: 2,048 tokens were the fastest of 1,024 to 4,096. */
 export const CPU_TOKEN_BUDGET = 2048
 
+/** GB of embeddings that a run keeps for sequences that come again. */
+export const DEFAULT_REUSE_DISK = 10
+
 const share = numberFrom('N', 0, 1)
 
 const fileSettings = section('Input and output', {
@@ -203,6 +206,11 @@ const computeSettings = section('Where and how to compute', {
     otherwise: '`--token-budget`',
     library: 'dnabertTokenBudget',
   }),
+  reuseDisk: option(
+    wholeNumber('GB', 0),
+    'most disk space for embeddings of [sequences that come again](explanation/reliability.md#sequences-that-come-again) later in an input; 0 keeps none, and they are computed again',
+    { default: DEFAULT_REUSE_DISK },
+  ),
   batchSize: option(wholeNumber('N', 1), 'rows in one call of the classifier', {
     short: 'b',
     default: 256,

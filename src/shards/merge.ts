@@ -12,7 +12,7 @@ import {
   readManifest,
 } from '../checkpoint/index.ts'
 import { madeBy, type OutputPaths, outputPaths, resultFiles } from '../layout/index.ts'
-import { RunStats } from '../monitor/index.ts'
+import { MODEL_COUNTS, RunStats, SPARED_COUNTS } from '../monitor/index.ts'
 import {
   checkNames,
   derivedOf,
@@ -317,12 +317,7 @@ async function report(
     stats.counts.framesDoneBefore += counts.framesDoneBefore
     for (const model of FEATURE_ORDER) {
       const sum = stats.models[model]
-      const { tokens, paddedTokens, sequences } = computed[model]
-      Object.assign(sum, {
-        tokens: sum.tokens + tokens,
-        paddedTokens: sum.paddedTokens + paddedTokens,
-        sequences: sum.sequences + sequences,
-      })
+      for (const name of [...MODEL_COUNTS, ...SPARED_COUNTS]) sum[name] += computed[model][name]
     }
   }
   const distinct = (texts: readonly string[]) => [...new Set(texts)].join('; ')

@@ -85,7 +85,7 @@ export function steps({ counts, computed }: Summary): Markup {
     ...FEATURE_ORDER.map((model) => [
       MODELS[model].label,
       plural(computed[model].sequences, 'different sequence'),
-      `${integer(computed[model].tokens)} tokens`,
+      `${integer(computed[model].tokens)} tokens${spared(computed[model])}`,
     ]),
     ['Taken over', plural(counts.adoptedSequences, 'embedding'), 'of an old run'],
     [
@@ -98,6 +98,12 @@ export function steps({ counts, computed }: Summary): Markup {
   return html`<div><h3>Steps</h3>
 ${table('Steps', ['Step', number('Gave'), 'Remarks'], rows)}</div>
 `
+}
+
+/** What was not computed, since another sequence is the same. */
+function spared({ sharedSequences, reusedSequences }: Summary['computed']['esm2']): string {
+  if (sharedSequences + reusedSequences === 0) return ''
+  return `; ${integer(sharedSequences)} more equal to one of their window, ${integer(reusedSequences)} reused from earlier windows`
 }
 
 export function settings(summary: Summary): Markup {

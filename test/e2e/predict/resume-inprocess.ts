@@ -1,4 +1,4 @@
-import { type PredictResult, predict } from '../../../src/predict/index.ts'
+import { type PredictContext, type PredictResult, predict } from '../../../src/predict/index.ts'
 import type { PredictOptions } from '../../../src/settings/index.ts'
 
 export interface InProcess {
@@ -14,12 +14,19 @@ export async function predictHere(
   outputDir: string,
   overrides: Partial<PredictOptions> = {},
   signal?: AbortSignal,
+  context: Partial<PredictContext> = {},
 ): Promise<InProcess> {
   const lines: string[] = []
   const to = (level: string) => (message: string) => {
     lines.push(`${level}: ${message}`)
   }
-  const logger = { debug: to('debug'), info: to('info'), warn: to('warning'), error: to('error') }
+  const logger = {
+    debug: to('debug'),
+    note: to('note'),
+    info: to('info'),
+    warn: to('warning'),
+    error: to('error'),
+  }
   const options = {
     inputs: [input],
     outputDir,
@@ -59,7 +66,7 @@ export async function predictHere(
   let result: PredictResult | undefined
   let error: Error | undefined
   try {
-    result = await predict(options, { logger, ...(signal === undefined ? {} : { signal }) })
+    result = await predict(options, { logger, ...(signal === undefined ? {} : { signal }), ...context })
   } catch (thrown) {
     error = thrown as Error
   }

@@ -115,7 +115,7 @@ test('a run of another version or with a state of a newer one is not continued',
   const output = await interrupted()
   const state = join(output, '.virnucpro', 'reads', 'run.json')
   // As version 0.1.0 wrote it: with a checksum nobody but the program itself can change it.
-  const { checksum: _, ...manifest } = JSON.parse(readFileSync(state, 'utf8'))
+  const { checksum: _, reuse: __, ...manifest } = JSON.parse(readFileSync(state, 'utf8'))
   writeFileSync(state, JSON.stringify({ ...manifest, version: '0.0.1' }))
   expect((await predictHere(input, output)).error?.message).toContain('version of virnucpro: 0.0.1 -> ')
   writeFileSync(state, JSON.stringify({ ...manifest, format: 99 }))

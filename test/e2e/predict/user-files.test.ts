@@ -361,7 +361,7 @@ describe.each(layouts)('%s: runs of version 0.1.0, which kept no record', (layou
   /** Takes away what that version did not have. */
   function asFirstVersion(root: string): void {
     const state = join(root, '.virnucpro/x/run.json')
-    const { checksum: _, derived: __, ...manifest } = JSON.parse(readFileSync(state, 'utf8'))
+    const { checksum: _, derived: __, reuse: ___, ...manifest } = JSON.parse(readFileSync(state, 'utf8'))
     writeFileSync(state, `${JSON.stringify(manifest, undefined, 2)}\n`)
     for (const name of readdirSync(root, { recursive: true, encoding: 'utf8' }))
       if (name.endsWith('files.log') || name.endsWith('.tmp')) rmSync(join(root, name))

@@ -559,7 +559,7 @@ test('list names the runs of this program, finished or not', async () => {
   expect(listed.err).toContain(`reads: a finished run of ${reads}; the same command computes nothing again`)
   const state = join(output, '.virnucpro/reads/run.json')
   // As version 0.1.0 wrote it: with a checksum nobody but the program itself can change it.
-  const { checksum: _, derived: __, ...manifest } = JSON.parse(readFileSync(state, 'utf8'))
+  const { checksum: _, derived: __, reuse: ___, ...manifest } = JSON.parse(readFileSync(state, 'utf8'))
   writeFileSync(state, JSON.stringify({ ...manifest, status: 'unfinished' }))
   expect((await checkpoints('list', output)).err).toContain('the same command continues it')
   expect(listed.code).toBe(0)

@@ -1,0 +1,195 @@
+// What reuse over the whole run gains and costs: whole runs of `predict` with and without it, in turn, over reads of a deep
+// sample and over reads that hardly recur. The models compute nothing (bench/pipeline/bundle.ts), so that what a run takes is the
+// program's own part; what the models would compute is counted. And what keeps the embeddings, beside SQLite.
+//   bun bench/reuse.ts [--quick] [--json FILE] [--record FILE] [--reads 200000] [--rounds 3] [--check]
+// With --check it exits with 1 when reuse costs 1 % or more where nothing is gained.
+//
+// The deep sample: half of the reads are amplicons, 300 targets of 150 bases whose copies differ by a factor of 1,000; the other half
+// come from random places of either strand of 40 virus-like genomes of 3 to 30 kb, whose abundance falls as 1 / rank. One base
+// in 500 is read wrong. The other sample: reads of 150 bases from random places of a genome of 40 Mb, as bench/dna.ts makes them.
+
+import { Database } from 'bun:sqlite'
+import { rm } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import { withFolder } from '../scripts/support/temporary.ts'
+import { VectorStore } from '../src/checkpoint/vector-store.ts'
+import { codingDna, cutReads, seededRandom } from './dna.ts'
+import { makeIdleBundle } from './pipeline/bundle.ts'
+import { type Run, runPredict } from './pipeline/run.ts'
+import { benchOptions, finish, type Result, single, summarize, timed } from './result.ts'
+
+/** Tokens a second of ESM-2 3B on one H200 in FP16: see docs/reference/performance.md. */
+const TOKENS_PER_SECOND = 107_100
+const GOAL = 1
+const READ = 150
+const ERRORS = 1 / 500
+const WIDTH = 2560
+
+const options = benchOptions('bun bench/reuse.ts', {
+  reads: { type: 'string' },
+  rounds: { type: 'string' },
+  check: { type: 'boolean' },
+})
+const reads = Number(options.reads ?? (options.quick ? 15_000 : 200_000))
+const rounds = Number(options.rounds ?? (options.quick ? 1 : 3))
+const main = resolve(import.meta.dir, '../src/cli/main.ts')
+
+/** Reads with the errors of a sequencer. */
+function* deepReads(count: number): Generator<Uint8Array> {
+  const random = seededRandom(11)
+  const amplicons = Array.from({ length: 300 }, (_, i) => codingDna(READ, 1000 + i))
+  const copies = amplicons.map(() => 10 ** (3 * random()))
+  const genomes = Array.from({ length: 40 }, (_, i) =>
+    codingDna(3000 + Math.floor(27_000 * random()), 2000 + i),
+  )
+  const share = genomes.map((_, rank) => 1 / (rank + 1))
+  const pickOf = (weights: readonly number[]) => {
+    let left = random() * weights.reduce((sum, weight) => sum + weight, 0)
+    return weights.findIndex((weight) => {
+      left -= weight
+      return left < 0
+    })
+  }
+  for (let i = 0; i < count; i++) {
+    const [read] =
+      random() < 0.5
+        ? [amplicons[pickOf(copies)]!.slice()]
+        : [...cutReads(genomes[pickOf(share)]!, 1, READ, i + 1)]
+    for (let at = 0; at < READ; at++) if (random() < ERRORS) read![at] = 'ACGT'.charCodeAt(4 * random())
+    yield read!
+  }
+}
+
+async function writeReads(path: string, all: Iterable<Uint8Array>): Promise<void> {
+  const file = Bun.file(path).writer()
+  let number = 0
+  for (const read of all) file.write(`>read_${++number}\n${Buffer.from(read)}\n`)
+  await file.end()
+}
+
+interface Pair {
+  on: Run[]
+  off: Run[]
+}
+
+/** Both in turn, so that what slows the machine slows both. */
+async function measure(input: string, bundle: string, output: string): Promise<Pair> {
+  const runs: Pair = { on: [], off: [] }
+  for (let round = 0; round < rounds; round++) {
+    runs.off.push(await runPredict(main, input, bundle, output, ['--reuse-disk', '0']))
+    runs.on.push(await runPredict(main, input, bundle, output))
+  }
+  return runs
+}
+
+/** Share of the sequences of all frames that ESM-2 computes, in %. */
+function computedShare({ summary: { computed, counts } }: Run): number {
+  return (100 * computed.esm2.sequences) / counts.frames
+}
+
+function resultsOf(name: string, { on, off }: Pair): Result[] {
+  const measure = (what: string, unit: string, value: (run: Run) => number) =>
+    summarize({ name: `reuse.${name}.${what}`, unit, better: 'lower' }, on.map(value), {
+      name: 'windows by themselves',
+      values: off.map(value),
+    })
+  return [
+    measure('computed-share', '%', computedShare),
+    measure('tokens', 'tokens', ({ tokens }) => tokens.esm2),
+    measure('client', 'CPU s', ({ cpuSeconds }) => cpuSeconds),
+    measure('memory', 'MB', ({ peakMB }) => peakMB),
+  ]
+}
+
+/** CPU seconds that reuse adds, in % of what the models take for as many reads. */
+function cost({ on, off }: Pair): Result {
+  const model = on[0]!.tokens.esm2 / TOKENS_PER_SECOND
+  const added = on.map(({ cpuSeconds }, i) => (100 * (cpuSeconds - off[i]!.cpuSeconds)) / model)
+  const note = `CPU seconds added, beside the ${model.toFixed(0)} s that ESM-2 3B takes on one H200`
+  return summarize({ name: 'reuse.unique.cost', unit: '%', better: 'lower' }, added, [], note)
+}
+
+/** Embeddings of ESM-2 written one by one, and read in another order. */
+async function stores(folder: string): Promise<Result[]> {
+  const count = options.quick ? 500 : 20_000
+  const random = seededRandom(3)
+  const vector = Float32Array.from({ length: WIDTH }, random)
+  const keys = Array.from(
+    { length: count },
+    (_, i) => new Uint8Array(new Bun.CryptoHasher('sha256').update(String(i)).digest()),
+  )
+  const mixed = keys.toSorted((a, b) => Buffer.compare(a, b))
+  const megabytes = (count * WIDTH * 4) / 1e6
+  const journal: { write: number[]; read: number[] } = { write: [], read: [] }
+  const sqlite: typeof journal = { write: [], read: [] }
+  for (let round = 0; round < rounds; round++) {
+    const path = join(folder, `store-${round}`)
+    {
+      await using store = await VectorStore.open(path, 'bench')
+      const write = async () => {
+        for (const key of keys) store.put('esm2', key, vector)
+      }
+      const read = async () => {
+        for (let from = 0; from < count; from += 64)
+          await Promise.all(mixed.slice(from, from + 64).map((key) => store.find('esm2', key)))
+      }
+      journal.write.push(megabytes / (await timed(write)).cpuSeconds)
+      journal.read.push(megabytes / (await timed(read)).cpuSeconds)
+    }
+    await rm(path)
+    const file = `${path}.sqlite`
+    {
+      using base = new Database(file)
+      base.run('PRAGMA journal_mode = WAL')
+      base.run('CREATE TABLE vectors (key BLOB PRIMARY KEY, vector BLOB NOT NULL) WITHOUT ROWID')
+      const insert = base.query('INSERT INTO vectors VALUES (?, ?)')
+      const select = base.query('SELECT vector FROM vectors WHERE key = ?')
+      const bytes = new Uint8Array(vector.buffer)
+      // As many at once as a window has.
+      const some = base.transaction((from: number) => {
+        for (const key of keys.slice(from, from + 1000)) insert.run(key, bytes)
+      })
+      const write = async () => {
+        for (let from = 0; from < count; from += 1000) some(from)
+      }
+      const read = async () => {
+        for (const key of mixed) select.get(key)
+      }
+      sqlite.write.push(megabytes / (await timed(write)).cpuSeconds)
+      sqlite.read.push(megabytes / (await timed(read)).cpuSeconds)
+    }
+    for (const end of ['', '-wal', '-shm']) await rm(file + end, { force: true })
+  }
+  return (['write', 'read'] as const).map((what) =>
+    summarize({ name: `reuse.store.${what}`, unit: 'MB/CPU s', better: 'higher' }, journal[what], {
+      name: 'SQLite',
+      values: sqlite[what],
+    }),
+  )
+}
+
+const missed: string[] = []
+const results = await withFolder(async (folder): Promise<Result[]> => {
+  const bundle = await makeIdleBundle(join(folder, 'bundle'))
+  const output = join(folder, 'out')
+  const input = join(folder, 'reads.fa')
+  await writeReads(input, deepReads(reads))
+  const deep = await measure(input, bundle, output)
+  await writeReads(input, cutReads(codingDna(40_000_000, 1), reads, READ, 5))
+  const unique = await measure(input, bundle, output)
+  const costs = cost(unique)
+  if (!(costs.value < GOAL)) missed.push(`${costs.value.toFixed(2)} % of the time, goal ${GOAL} %`)
+  return [
+    single('reuse.deep.frames', '', 'higher', deep.on[0]!.summary.counts.frames),
+    ...resultsOf('deep', deep),
+    single('reuse.unique.frames', '', 'higher', unique.on[0]!.summary.counts.frames),
+    ...resultsOf('unique', unique),
+    costs,
+    ...(await stores(folder)),
+  ]
+})
+await finish('reuse', options, { reads, rounds }, results)
+if (options.check && !options.quick) {
+  for (const line of missed) console.error(`missed: ${line}`)
+  process.exitCode = missed.length === 0 ? 0 : 1
+}
