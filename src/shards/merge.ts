@@ -10,6 +10,7 @@ import {
   RunLock,
   type RunManifest,
   readManifest,
+  writePrecisions,
 } from '../checkpoint/index.ts'
 import { madeBy, type OutputPaths, outputPaths, resultFiles } from '../layout/index.ts'
 import { MODEL_COUNTS, RunStats, SPARED_COUNTS } from '../monitor/index.ts'
@@ -24,6 +25,7 @@ import {
   resultCounts,
   resultsOptions,
 } from '../predict/index.ts'
+import { BitSet } from '../recheck/index.ts'
 import { type RowCounts, readSummary, type Summary, writeReport } from '../report/index.ts'
 import { InputStructure, Results, type ResultsCounts } from '../results/index.ts'
 import type { PredictOptions } from '../settings/index.ts'
@@ -37,7 +39,7 @@ import { writeTables } from '../tables/index.ts'
 import { count } from '../text/numbers.ts'
 import { readShards, type Segment } from './manifest.ts'
 import { findRuns, matchRuns, requireAlike, type ShardRun } from './runs.ts'
-import { FrameOrder, scoresOf, stampOf } from './scores.ts'
+import { FrameOrder, noting, precisionsOf, scoresOf, stampOf } from './scores.ts'
 import { type Whole, wholeOfInputs, wholeOfShards } from './whole.ts'
 
 export interface MergeOptions {
@@ -283,10 +285,14 @@ async function writeResults(
   order: FrameOrder,
 ): Promise<{ calls: ResultsCounts; rows: RowCounts }> {
   const stamp = await stampOf(runs[0] as ShardRun)
-  await using results = await Results.begin(paths, structure, resultsOptions({ options: run }, stamp))
-  const scores = results.through(scoresOf(order))
+  const precisions = await precisionsOf(runs)
+  const kinds = precisions.get(runs[0] as ShardRun)
+  await using results = await Results.begin(paths, structure, resultsOptions({ options: run }, stamp, kinds))
+  const exact = new BitSet()
+  const scores = results.through(noting(scoresOf(order, precisions), exact))
   const { frames, ...counts } = await writeTables(paths, scores, { stamp, spillPath: folder.files.sorted })
   await results.commit()
+  if (kinds !== undefined) await writePrecisions(paths.state, { ...kinds, frames: exact.bytes })
   if (stamp !== undefined)
     await writeAtomically(paths.demonstration, `${basename(paths.mergedFolder)}: ${stamp}\n`)
   Object.assign(stats.counts, { ...counts, scoredFrames: frames })
@@ -338,10 +344,32 @@ async function report(
       backend: distinct(summaries.map(({ models }) => models.backend)),
       why: `merged from ${count(runs.length, 'run')}; ${distinct(summaries.map(({ models }) => models.why ?? ''))}`,
     },
+    recheck: recheckOfAll(summaries.flatMap(({ recheck }) => recheck ?? [])),
     failures: [],
     servers: [...new Map(servers.map((server) => [server.address, server])).values()],
   })
   logger.info(`report: ${paths.page}`)
+}
+
+type Recheck = NonNullable<Summary['recheck']>
+
+/** What several runs have rechecked, with bounds that are the same. */
+function recheckOfAll(all: readonly Recheck[]): Recheck | undefined {
+  const [first] = all
+  if (first === undefined) return undefined
+  const sum = (of: (each: Recheck) => number) => all.reduce((total, each) => total + of(each), 0)
+  return {
+    ...first,
+    rechecked: sum(({ rechecked }) => rechecked),
+    audited: sum(({ audited }) => audited),
+    beyond: sum(({ beyond }) => beyond),
+    classes: first.classes.map((each, i) => ({
+      ...each,
+      frames: sum(({ classes }) => classes[i]?.frames ?? 0),
+      largest: Math.max(...all.map(({ classes }) => classes[i]?.largest ?? 0)),
+      exceeded: all.some(({ classes }) => classes[i]?.exceeded === true),
+    })),
+  }
 }
 
 /** What runs have warned of, once where all have; what they say of records is said of the whole as well. */

@@ -1,3 +1,6 @@
+import { type RunPrecisions, readPrecisions } from '../checkpoint/index.ts'
+import { markRechecked } from '../predict/index.ts'
+import type { BitSet } from '../recheck/index.ts'
 import { DataError } from '../system/errors.ts'
 import { readFrameScores, type ScoredFrames, scoredFrames } from '../tables/index.ts'
 import { inOrder } from './in-order.ts'
@@ -43,9 +46,44 @@ export class FrameOrder {
  *
  * @throws DataError naming a run whose table ends too early
  */
-export async function* scoresOf({ stretches }: FrameOrder): AsyncGenerator<ScoredFrames> {
-  const open = ({ paths }: ShardRun) => readFrameScores(paths.predictions, paths.layout)
-  for await (const { items } of inOrder(stretches, open, unfit)) yield scoredFrames(items)
+export async function* scoresOf(
+  { stretches }: FrameOrder,
+  precisions: ReadonlyMap<ShardRun, RunPrecisions>,
+): AsyncGenerator<ScoredFrames> {
+  async function* open(run: ShardRun) {
+    const mark = markRechecked(precisions.get(run))
+    for await (const frames of readFrameScores(run.paths.predictions, run.paths.layout)) {
+      const { rechecked } = mark(scoredFrames(frames))
+      yield frames.map((frame, row) => ({ ...frame, rechecked: rechecked?.[row] ?? 0 }))
+    }
+  }
+  for await (const { items } of inOrder(stretches, open, unfit))
+    yield { ...scoredFrames(items), rechecked: Uint8Array.from(items, ({ rechecked }) => rechecked) }
+}
+
+/** Which frames of runs were rechecked; of none where one does not say it. */
+export async function precisionsOf(runs: readonly ShardRun[]): Promise<Map<ShardRun, RunPrecisions>> {
+  const found = new Map<ShardRun, RunPrecisions>()
+  for (const run of runs) {
+    const precisions = await readPrecisions(run.paths.state)
+    if (precisions === undefined) return new Map()
+    found.set(run, precisions)
+  }
+  return found
+}
+
+/** Follows scores on their way, and notes the numbers of the rows that were rechecked. */
+export async function* noting(
+  scores: AsyncIterable<ScoredFrames>,
+  exact: BitSet,
+): AsyncGenerator<ScoredFrames> {
+  let first = 0
+  for await (const frames of scores) {
+    for (let row = 0; row < frames.ids.length; row++)
+      if (frames.rechecked?.[row] === 1) exact.add(first + row)
+    first += frames.ids.length
+    yield frames
+  }
 }
 
 /** The line of warning above the tables of demonstration models. */

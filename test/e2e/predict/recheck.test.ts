@@ -193,6 +193,27 @@ describe('frames that a quantized model leaves open', () => {
     expect(other).toContain('chosen for the rule that the run had')
   }, 60_000)
 
+  test('are known in runs over pieces that are brought together', async () => {
+    const shards = at('shards')
+    const made = await run(['shard', at('in.fa'), '--output-dir', shards, '--shards', '2'])
+    expect(made).toMatchObject({ code: 0 })
+    const list: { shards: { file: string }[] } = JSON.parse(readFileSync(`${shards}/shards.json`, 'utf8'))
+    const runs = list.shards.map((_, i) => `piece-${i}`)
+    for (const [i, { file }] of list.shards.entries()) {
+      const asked = words(`piece-${i}`, 'int8', '--recheck', 'on')
+      asked.splice(asked.indexOf(at('in.fa')), 1, `${shards}/${file}`)
+      expect(await run(asked)).toMatchObject({ code: 0 })
+    }
+    const folders = runs.map((name) => at('out', name))
+    const merged = await run(['merge', ...folders, '--manifest', shards, '--output-dir', at('out', 'merged')])
+    expect(merged).toMatchObject({ code: 0 })
+    const precisions = async (name: string) => (await frames(name)).map(({ precision }) => precision)
+    expect(await precisions('merged')).toEqual(await precisions('on'))
+    const { classes: _, ...sums } = summaryOf('on').recheck
+    expect(summaryOf('merged').recheck).toMatchObject(sums)
+    expect(decisions('merged')).toEqual(decisions('exact'))
+  }, 60_000)
+
   test('are all of a length class where one is off by more than the bound', async () => {
     const messages = await predicted('doubtful', 'doubtful', '--recheck', 'on')
     expect(messages).toContain('warning: frames of up to 128 tokens are off by ')
