@@ -1,11 +1,18 @@
 import { existsSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 
 /** The Python with the alternatives: that of VIRNUCPRO_BENCH_PYTHON, else the one bench/baseline/setup.sh makes. */
 export function benchPython(): string | undefined {
   const path =
     process.env.VIRNUCPRO_BENCH_PYTHON ?? resolve(import.meta.dir, '../.cache/test-python/bin/python')
   return existsSync(path) ? path : undefined
+}
+
+/** The Python that has esm-cpp: beside that one, made by the same script. */
+export function esmCppPython(): string | undefined {
+  const python = benchPython()
+  const path = python === undefined ? undefined : join(dirname(python), '../esm-cpp/bin/python')
+  return path !== undefined && existsSync(path) ? path : undefined
 }
 
 export const NO_PYTHON =
@@ -47,7 +54,8 @@ export class PythonWorker implements AsyncDisposable {
 
 /** Python's libraries get as many threads as we do; what they say on standard error is shown only when they fail. */
 function start(command: string[], threads: number) {
-  const env = { ...process.env, OMP_NUM_THREADS: String(threads), MKL_NUM_THREADS: String(threads) }
+  const count = String(threads)
+  const env = { ...process.env, OMP_NUM_THREADS: count, MKL_NUM_THREADS: count, ESM_NUM_THREADS: count }
   return Bun.spawn(command, {
     stdin: 'pipe',
     stdout: 'pipe',

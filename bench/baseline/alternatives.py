@@ -3,7 +3,7 @@
 Reads one JSON question per line and answers with one line: `make` draws a model with random weights and saves it as
 fair-esm does; `load` prepares one way; `run` embeds every sequence and tells the seconds,
 of the clock and of all processors; `embeddings` saves the
-vectors of the last run as float32, in the order of the sequences.
+vectors of the last run as float32, in the order of the sequences; `export` saves a model as Hugging Face has it.
 """
 import argparse
 import json
@@ -106,6 +106,35 @@ def fair_esm(path, sequences):
     return run
 
 
+def renamed(state):
+    found = {}
+    for name, value in state.items():
+        name = name.replace("embed_tokens.", "embeddings.word_embeddings.")
+        name = name.replace("emb_layer_norm_after", "encoder.emb_layer_norm_after")
+        if name.startswith("layers."):
+            _, layer, rest = name.split(".", 2)
+            for ours, theirs in NAMES.items():
+                if rest.startswith(ours + "."):
+                    rest = theirs + rest[len(ours) :]
+            name = f"encoder.layer.{layer}.{rest}"
+        found[name] = value
+    return found
+
+
+def export(path, output):
+    """With a head for the masked language model, which esm-cpp reads and computes: zeros are as fast as any other numbers."""
+    from safetensors.torch import save_file
+
+    _, width, _, state = opened(path)
+    tensors = {f"esm.{name}": value.contiguous() for name, value in renamed(state).items()}
+    tensors["lm_head.dense.weight"] = torch.zeros(width, width)
+    tensors["lm_head.dense.bias"] = torch.zeros(width)
+    tensors["lm_head.layer_norm.weight"] = torch.ones(width)
+    tensors["lm_head.layer_norm.bias"] = torch.zeros(width)
+    tensors["lm_head.bias"] = torch.zeros(33)
+    save_file(tensors, output)
+
+
 def transformers(path, sequences, rows=32, bfloat16=False):
     """EsmModel with fused attention, sequences sorted by length, each batch padded to its longest."""
     from transformers import EsmConfig, EsmModel
@@ -117,18 +146,7 @@ def transformers(path, sequences, rows=32, bfloat16=False):
         token_dropout=True, emb_layer_norm_before=False, layer_norm_eps=1e-5, attn_implementation="sdpa",
     )  # fmt: skip
     model = EsmModel(config, add_pooling_layer=False)
-    renamed = {}
-    for name, value in state.items():
-        name = name.replace("embed_tokens.", "embeddings.word_embeddings.")
-        name = name.replace("emb_layer_norm_after", "encoder.emb_layer_norm_after")
-        if name.startswith("layers."):
-            _, layer, rest = name.split(".", 2)
-            for ours, theirs in NAMES.items():
-                if rest.startswith(ours + "."):
-                    rest = theirs + rest[len(ours) :]
-            name = f"encoder.layer.{layer}.{rest}"
-        renamed[name] = value
-    missing = model.load_state_dict(renamed, strict=False).missing_keys
+    missing = model.load_state_dict(renamed(state), strict=False).missing_keys
     if any("position" not in name and "contact" not in name for name in missing):
         raise ValueError(f"weights are missing: {missing}")
     model.eval()
@@ -179,6 +197,8 @@ def main():
         try:
             if task == "make":
                 make(question["path"], *(question[name] for name in ("layers", "width", "heads", "seed")))
+            elif task == "export":
+                export(question["path"], question["output"])
             elif task == "load":
                 with open(question["sequences"]) as file:
                     sequences = file.read().split()

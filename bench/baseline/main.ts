@@ -11,7 +11,7 @@ import { compareEmbeddings } from '../../src/import/quantize/accuracy.ts'
 import { openFrames } from '../../src/sequence/index.ts'
 import { availableCores } from '../../src/system/cores.ts'
 import { codingDna, cutReads } from '../dna.ts'
-import { benchPython, NO_PYTHON, PythonWorker } from '../python.ts'
+import { benchPython, esmCppPython, NO_PYTHON, PythonWorker } from '../python.ts'
 import {
   alternativesOf,
   benchOptions,
@@ -22,6 +22,7 @@ import {
   summarize,
   timed,
 } from '../result.ts'
+import { isEsmCpp, NAMES, Others, WAYS, type Way } from './others.ts'
 import { embedProteins, importEsm2, importEsm2Int8, openEmbedded } from './ours.ts'
 
 /** Shapes of published ESM-2 models; weights are random, which changes the speed little. */
@@ -38,14 +39,6 @@ const GOALS: Readonly<Record<Ours, Partial<Record<Way, number>>>> = {
   int8: { 'fair-esm': 2 },
 }
 type Ours = 'fp32' | 'int8'
-const WAYS = ['fair-esm', 'transformers', 'transformers bf16', 'onnxruntime'] as const
-type Way = (typeof WAYS)[number]
-const NAMES: Record<Way, string> = {
-  'fair-esm': "fair-esm, FP32, the original's batches",
-  transformers: 'transformers, FP32, sorted, padded',
-  'transformers bf16': "transformers, BF16 autocast (Broad's)",
-  onnxruntime: 'ONNX Runtime from Python, our graph',
-}
 /** FP32 sums in another order; BF16 and INT8 keep 8 bits. */
 const TOLERANCE: Record<Way | Ours, number> = {
   fp32: 1e-4,
@@ -54,6 +47,9 @@ const TOLERANCE: Record<Way | Ours, number> = {
   transformers: 1e-4,
   'transformers bf16': 0.5,
   onnxruntime: 1e-4,
+  'esm-cpp fp32': 1e-3,
+  // How near it comes is said; it need not be near.
+  'esm-cpp': 10,
 }
 
 /** Of INT8 to fair-esm. */
@@ -114,10 +110,7 @@ async function compare(name: string, folder: string): Promise<Result[]> {
   const int8 = await importEsm2Int8(weights, join(folder, 'int8'))
   await using plain = await openEmbedded(fp32, threads)
   await using rounded = await openEmbedded(int8, threads)
-  for (const way of ways) {
-    const path = way === 'onnxruntime' ? fp32.graph : weights
-    await worker.ask({ task: 'load', way, path, sequences: join(folder, '..', 'proteins.txt') })
-  }
+  await using others = await Others.load(worker, { weights, graph: fp32.graph, ways, threads })
 
   const ours = (
     [
@@ -127,20 +120,24 @@ async function compare(name: string, folder: string): Promise<Result[]> {
   ).map(([precision, backend]) => {
     return { precision, backend, rates: [] as number[], perCpu: [] as number[], note: '' }
   })
-  const theirs = ways.map((way) => ({ way, rates: [] as number[], perCpu: [] as number[] }))
+  const theirs = ways.map((way) => ({ way, rates: [] as number[], perCpu: [] as number[], note: '' }))
   // The first round warms up and compares the vectors.
   let reference: Float32Array | undefined
-  for (const { way } of theirs) {
-    await worker.ask({ task: 'run', way })
-    reference = await sameVectors(worker, way, join(folder, 'vectors'), reference)
+  for (const each of theirs) {
+    await others.run(each.way)
+    const vectors = await others.embeddings(each.way, join(folder, 'vectors'))
+    reference ??= vectors
+    closeTo(each.way, reference, vectors)
+    if (isEsmCpp(each.way)) each.note = `; ${NAMES[each.way]}: ${nearness(vectors, reference, width)}`
   }
   for (const each of ours) {
     const vectors = await embedProteins(each.backend, proteins)
     closeTo(each.precision, reference!, vectors)
-    each.note = nearness(vectors, reference!, width)
+    const near = nearness(vectors, reference!, width, LOWEST_COSINE)
+    each.note = near + theirs.map(({ note }) => note).join('')
   }
   for (let round = 0; round < rounds; round++) {
-    for (const each of theirs) record(each, await worker.ask<Spent>({ task: 'run', way: each.way }))
+    for (const each of theirs) record(each, await others.run(each.way))
     for (const each of ours) record(each, await timed(() => embedProteins(each.backend, proteins)))
   }
   return ours.flatMap((each) => resultsOf(name, each, theirs))
@@ -153,10 +150,14 @@ function resultsOf(
   theirs: readonly ({ way: Way } & Rates)[],
 ): Result[] {
   const label = precision === 'fp32' ? '' : ', INT8'
-  const measure: Measure = { name: `ESM-2 ${model}, reads${label}`, unit: 'tok/s', better: 'higher' }
-  const ofCpu: Measure = { ...measure, name: `${measure.name}: per second of a processor` }
+  const figure = `cpu.${model.toLowerCase()}.${precision}`
+  const measure: Measure = { name: `ESM-2 ${model}, reads${label}`, unit: 'tok/s', better: 'higher', figure }
+  const name = `${measure.name}: per second of a processor`
+  const ofCpu: Measure = { ...measure, name, figure: `${figure}.per-processor` }
   const summary = (of: Measure, kind: keyof Rates) => {
-    const others = theirs.map((each) => ({ name: NAMES[each.way], values: each[kind] }))
+    const others = theirs.map((each) => {
+      return { name: NAMES[each.way], values: each[kind], figure: each.way.replace(' ', '-') }
+    })
     return { ...summarize(of, ours[kind], others), note }
   }
   return [summary(measure, 'rates'), summary(ofCpu, 'perCpu')]
@@ -173,23 +174,10 @@ function record(to: Rates, { seconds, cpuSeconds }: Spent): void {
 }
 
 /** How near the vectors are to fair-esm's, in words. @throws where INT8 loses more than it may */
-function nearness(vectors: Float32Array, reference: Float32Array, width: number): string {
+function nearness(vectors: Float32Array, reference: Float32Array, width: number, lowest = -1): string {
   const { cosineMin, cosineMean } = compareEmbeddings(vectors, reference, width)
-  if (!(cosineMin >= LOWEST_COSINE)) throw new Error(`ours: cosine to fair-esm ${cosineMin}`)
+  if (!(cosineMin >= lowest)) throw new Error(`ours: cosine to fair-esm ${cosineMin}`)
   return `cosine to fair-esm: min ${cosineMin.toFixed(6)}, mean ${cosineMean.toFixed(6)}`
-}
-
-/** Fetches what the way has computed; the first way is the reference. */
-async function sameVectors(
-  worker: PythonWorker,
-  way: Way,
-  path: string,
-  reference: Float32Array | undefined,
-): Promise<Float32Array> {
-  await worker.ask({ task: 'embeddings', path })
-  const vectors = new Float32Array(await Bun.file(path).arrayBuffer())
-  if (reference !== undefined) closeTo(way, reference, vectors)
-  return reference ?? vectors
 }
 
 function closeTo(way: keyof typeof TOLERANCE, reference: Float32Array, vectors: Float32Array): void {
@@ -213,12 +201,15 @@ function goalsMet(all: readonly Result[]): boolean {
 }
 
 function waysOf(text: string | undefined): Way[] {
-  if (text === undefined) return [...WAYS]
+  const hasEsmCpp = esmCppPython() !== undefined
+  if (text === undefined) return WAYS.filter((way) => hasEsmCpp || !isEsmCpp(way))
   const wanted = text.split(',').map((each) => {
     const way = WAYS.find((known) => known === each)
     if (way === undefined) throw new Error(`--ways: ${each} is none of ${WAYS.join(', ')}`)
     return way
   })
+  if (wanted.some(isEsmCpp) && !hasEsmCpp)
+    throw new Error('no Python with esm-cpp: run bench/baseline/setup.sh')
   // The vectors of fair-esm are the reference.
   return ['fair-esm', ...wanted.filter((way) => way !== 'fair-esm')]
 }

@@ -66,6 +66,8 @@ test.skipIf(!hasBenchPython)('all ways of embedding give the same vectors, ours 
     'transformers',
     'transformers',
     'ONNX Runtime from Python',
+    'esm-cpp',
+    'esm-cpp',
   ])
 })
 
