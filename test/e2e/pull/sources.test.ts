@@ -291,7 +291,7 @@ test('a published name in place of a path is answered with how to get it', async
   expect(named).toMatchObject({
     code: 66,
     stderr:
-      'error: --dnabert zhihan1996/DNABERT-S: no such file. To download it: virnucpro models pull dnabert_s\n',
+      'error: --dnabert zhihan1996/DNABERT-S: no such file. To download it: virnucpro models pull dnabert_s [can-be-pulled]\n',
   })
   const file = await virnucpro(
     ['models', 'import', '--esm', 'w/esm2_t36_3B_UR50D.pt', '--dnabert', '.', '--mlp', 'x.pth', '-o', 'b'],

@@ -21,19 +21,36 @@ function anchorsOf(page: string): Set<string> {
   return new Set(headings)
 }
 
+/** Links of Markdown and of HTML, pictures included. */
+const LINK = /\]\(([^)\s]+)\)|(?:src|srcset|href)="([^"\s]+)"/g
+
+function isBroken(page: string, link: string): boolean {
+  const [path = '', anchor] = link.split('#')
+  const target = path === '' ? page : normalize(join(dirname(page), path))
+  if (!existsSync(join(root, target))) return true
+  return anchor !== undefined && target.endsWith('.md') && !anchorsOf(target).has(anchor)
+}
+
 test('every link between pages leads to a file, and to a heading where it names one', () => {
   expect(pages).toEqual(expect.arrayContaining(['docs/adr/README.md', ...PARTS]))
   const broken = pages.flatMap((page) =>
-    [...textOf(page).matchAll(/\]\(([^)\s]+)\)/g)]
-      .map(([, link = '']) => link)
+    [...textOf(page).matchAll(LINK)]
+      .map(([, link, attribute]) => link ?? attribute ?? '')
       .filter((link) => !/^[a-z]+:/.test(link))
-      .filter((link) => {
-        const [path = '', anchor] = link.split('#')
-        const target = path === '' ? page : normalize(join(dirname(page), path))
-        if (!existsSync(join(root, target))) return true
-        return anchor !== undefined && target.endsWith('.md') && !anchorsOf(target).has(anchor)
-      })
+      .filter((link) => isBroken(page, link))
       .map((link) => `${page}: ${link}`),
+  )
+  expect(broken).toEqual([])
+})
+
+const SOURCES =
+  '{src,scripts,bench,model_repository,packaging,workflow,nextflow,wdl}/**/*.{ts,py,sh,md,json,nf,wdl,yaml}'
+
+test('every page that the program or a comment names is there', () => {
+  const broken = [...new Bun.Glob(SOURCES).scanSync(root)].flatMap((file) =>
+    [...readFileSync(join(root, file), 'utf8').matchAll(/\bdocs\/(?:[\w-]+\/)*[\w-]+\.md(?:#[\w-]+)?/g)]
+      .filter(([link]) => isBroken('README.md', link))
+      .map(([link]) => `${file}: ${link}`),
   )
   expect(broken).toEqual([])
 })
