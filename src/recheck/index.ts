@@ -12,3 +12,14 @@ export type { Decisions } from './decisions.ts'
 export { logit } from './logit.ts'
 // The frames that may decide a call.
 export { Selection } from './selection.ts'
+// The same over frames of which both scores are known.
+export {
+  type CallCounts,
+  type ClassDifference,
+  countFlips,
+  differencesOf,
+  PATIENT_ROUNDS,
+  recheckTrial,
+  type Trial,
+  type TrialResult,
+} from './trial.ts'

@@ -1,7 +1,7 @@
 // Results for people and other programs: every record of the input with its call, every chunk with its place.
 
 // How a record is called from its chunks.
-export { CALLS, type Call, type CallRule, requireOrder, ruleOf, TIERS, type Tier } from './call.ts'
+export { CALLS, type Call, type CallRule, Evidence, requireOrder, ruleOf, TIERS, type Tier } from './call.ts'
 // The table of frames by itself.
 export { type FrameRow, FrameTable } from './frame-table.ts'
 // The frames of an input once more.

@@ -1,4 +1,3 @@
-import { padBatch, planBatches } from '../batching/index.ts'
 import {
   type BoundsRecord,
   type Bundle,
@@ -6,21 +5,16 @@ import {
   type ClassifierRecord,
   type Embeddings,
   FACTOR,
-  FEATURE_ORDER,
   featuresOf,
-  forModels,
-  type HostedName,
-  MODELS,
-  modelOf,
   type RecheckFacts,
   readTokenizers,
 } from '../bundle/index.ts'
-import { type EmbeddingBackend, Limiter } from '../dispatch/index.ts'
+import type { EmbeddingBackend } from '../dispatch/index.ts'
 import { logit } from '../recheck/index.ts'
 import type { OpenFrame } from '../sequence/index.ts'
-import { UsageError, VirnucproError } from '../system/errors.ts'
-import { areFinite } from '../system/finite.ts'
+import { UsageError } from '../system/errors.ts'
 import type { Logger } from '../system/logger.ts'
+import { embedBoth } from './embed-both.ts'
 import { framesToMeasure } from './frames.ts'
 
 /** Frames where a GPU computes, and where this processor does, which takes seconds for each. */
@@ -106,52 +100,13 @@ async function compareFrames(
   const tokenizers = await readTokenizers(bundle)
   for (let start = 0; start < frames.length; start += ROUND) {
     const round = frames.slice(start, start + ROUND)
-    const encoded = forModels((model) =>
-      round.map((frame) => tokenizers[model].encode(frame[MODELS[model].sequence])),
-    )
-    const embed = (name: HostedName) =>
-      embedRows(backend, name, encoded[modelOf(name)], tokenizers[modelOf(name)].padId, signal)
-    const plain = {} as Record<(typeof FEATURE_ORDER)[number], Float32Array>
-    for (const model of FEATURE_ORDER) plain[model] = await embed(model)
-    const exact = { ...plain, [facts.model]: await embed(facts.name) }
-    const lengths = encoded[facts.model].map(({ length }) => length)
+    const { lengths, plain, exact } = await embedBoth(round, { backend, facts, tokenizers, signal })
     for (const tally of tallies) await addDifferences(tally, lengths, plain, exact)
     const done = Math.min(frames.length, start + ROUND)
     logger.info(
       `${facts.name}: ${done} of ${frames.length} frames in ${facts.quantized} and in ${facts.partner}`,
     )
   }
-}
-
-/** Row-major [rows, dimension], in the order given; batches as a run makes them. */
-async function embedRows(
-  backend: EmbeddingBackend,
-  name: HostedName,
-  rows: readonly Int32Array[],
-  padId: number,
-  signal: AbortSignal | undefined,
-): Promise<Float32Array> {
-  const dimension = backend.dimension(name)
-  const all = new Float32Array(rows.length * dimension)
-  const lengths = rows.map(({ length }) => length)
-  const maxSequences = backend.maxSequences(name)
-  const limits = { tokenBudget: backend.tokenBudget(name), ...(maxSequences && { maxSequences }) }
-  const limiter = new Limiter(backend.concurrency)
-  const batches = planBatches(lengths, limits).map(({ members, paddedLength }) =>
-    limiter.run(async () => {
-      const batch = padBatch(
-        Array.from(members, (member) => rows[member]!),
-        padId,
-        paddedLength,
-      )
-      const vectors = await backend.embed(name, batch, signal)
-      for (const [i, member] of members.entries())
-        all.set(vectors.subarray(i * dimension, (i + 1) * dimension), member * dimension)
-    }),
-  )
-  await Promise.all(batches)
-  if (areFinite(all)) return all
-  throw new VirnucproError(`${name} gives NaN or infinity: nothing can be said about how far it is off`)
 }
 
 async function addDifferences(

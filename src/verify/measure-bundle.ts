@@ -25,7 +25,11 @@ import { limitedThreads } from '../system/cores.ts'
 import { UsageError } from '../system/errors.ts'
 import { FileLock } from '../system/file-lock.ts'
 import type { Logger } from '../system/logger.ts'
+import { orClose } from '../system/or-close.ts'
 import { BOUND_FRAMES, measureBounds } from './measure-bounds.ts'
+
+/** Where both models of a pair are computed. */
+export type PairOptions = Pick<MeasureBundleOptions, 'triton' | 'threads' | 'logger' | 'signal'>
 
 export interface MeasureBundleOptions {
   /** Folder of a bundle with a quantized model and its partner. */
@@ -74,8 +78,7 @@ export async function measureBundle(
     return records.filter(({ classifier }) => all.some(({ graph }) => graph.sha256 === classifier))
   }
   if (wanted.length === 0) return { records: await known(), measured: 0 }
-  const backend = opened.use(await openBackend(bundle, options))
-  requirePair(backend, pair)
+  const backend = opened.use(await openPair(bundle, pair, options))
   const found = await measureBounds({
     backend,
     bundle: source,
@@ -105,9 +108,22 @@ export async function unmeasured(bundle: Bundle, source: Bundle = bundle): Promi
   )
 }
 
+/** Opens what computes both models of a pair. @throws UsageError where nothing does */
+export async function openPair(
+  bundle: Bundle,
+  pair: RecheckPair,
+  options: PairOptions,
+): Promise<EmbeddingBackend> {
+  const backend = await openBackend(bundle, options)
+  return await orClose({ close: () => backend[Symbol.asyncDispose]() }, async () => {
+    requirePair(backend, pair)
+    return backend
+  })
+}
+
 async function openBackend(
   bundle: Bundle,
-  { triton, threads, logger, signal }: MeasureBundleOptions,
+  { triton, threads, logger, signal }: PairOptions,
 ): Promise<EmbeddingBackend> {
   if (triton === undefined) {
     requireCpuPrecision(bundle)

@@ -1,11 +1,8 @@
-import { BitSet, type Bounds, Selection } from '../../recheck/index.ts'
+import { BitSet, type Bounds, PATIENT_ROUNDS, Selection } from '../../recheck/index.ts'
 import type { Run } from '../context.ts'
 import { decisionsOf } from '../derived.ts'
 import { isAuditedIn, tokensIn } from '../frame-facts.ts'
 import { finalScores, frameNumber } from './rechecked-run.ts'
-
-/** After so many rounds all of a record is rechecked that is not decided. */
-const PATIENT_ROUNDS = 3
 
 /** How far the recheck of a run is. */
 export interface RecheckState {

@@ -10,6 +10,7 @@ import type { FrameRow } from '../../../src/results/index.ts'
 import { decodeMerged, readTorchFile } from '../../../src/torchfile/index.ts'
 import { changeWeights, writeRandomModels } from '../../integration/import/support/models.ts'
 import { resealBundle } from '../../support/bundle.ts'
+import { virnucpro } from '../../support/cli.ts'
 import { readFrameTable } from '../../support/frame-table.ts'
 import { differences, outputs, run, start } from './resume-support.ts'
 
@@ -226,6 +227,37 @@ describe('frames that a quantized model leaves open', () => {
       if ((end - start + 1) / 3 + 2 > 65) expect(precision).toBe('fp32')
     expect(rows.some(({ precision }) => precision === 'int8')).toBe(true)
     expect(decisions('doubtful')).toEqual(decisions('exact'))
+  }, 60_000)
+
+  test('are counted by verify, and a call that they do not save is an error', async () => {
+    const asked = (bundle: string, input: string) =>
+      `verify --bundle ${at(bundle)} --calls ${input} --expected-length 300`.split(' ')
+    const { code, stdout } = await virnucpro([...asked('int8', at('in.fa')), '--json'])
+    expect(code).toBe(0)
+    const { flips, compared, rechecked, within, classes } = JSON.parse(stdout)
+    expect(compared.frames).toBe(summaryOf('on').counts.frames)
+    expect(Object.values(flips.rechecked)).toEqual([0, 0, 0, 0])
+    expect(flips.quantized.frames).toBeGreaterThan(0)
+    expect(rechecked).toBe(summaryOf('on').recheck.rechecked)
+    expect(within).toBe(true)
+    for (const { largest, bound } of classes) expect(largest).toBeLessThanOrEqual(bound)
+    // A record with a frame that INT8 calls otherwise, and bounds that know nothing of it.
+    const [off, exact] = [await frames('off'), await frames('exact')]
+    const isViral = ({ virus, others }: FrameRow) => virus > others
+    const flipped = off.find((row, i) => isViral(row) !== isViral(exact[i]!))!
+    const record = readFileSync(at('in.fa'), 'utf8')
+      .split('>')
+      .find((text) => text.startsWith(`${flipped.name}\n`))!
+    await writeFile(at('flipped.fa'), `>${record}`)
+    cpSync(at('int8'), at('wrong'), { recursive: true })
+    await bound('wrong', [
+      [64, 1e-9],
+      [128, 1e-9],
+    ])
+    const wrong = await virnucpro(asked('wrong', at('flipped.fa')))
+    expect(wrong.code).toBe(1)
+    expect(wrong.stdout).toMatch(/int8 with recheck: [1-9]\d* of /)
+    expect(wrong.stderr).toContain('changed in spite of the recheck')
   }, 60_000)
 
   test('are an error where nothing can compute them, if that is asked for', async () => {
