@@ -113,6 +113,7 @@ export function architecture(scheme: Scheme): string {
   const middle = BOXES.journal.y + BOX.height / 2
   const back = `M${x + BOX.width / 2} ${bottom}V${middle}H${BOXES.journal.x + BOX.width + 2}`
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${SIZE.width} ${SIZE.height}" width="${SIZE.width}" height="${SIZE.height}" font-family="system-ui, 'DejaVu Sans', sans-serif" font-size="13" text-anchor="middle">
+<title>The way of a sequence through the program</title>
 <defs><marker id="end" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto-start-reverse"><path d="M0 0L8 4L0 8z" fill="${accent}"/></marker></defs>
 <rect width="${SIZE.width}" height="${SIZE.height}" rx="8" fill="${paper}"/>
 <g fill="none" stroke="${accent}" stroke-width="2">

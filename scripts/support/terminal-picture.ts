@@ -24,6 +24,7 @@ export function terminalPicture(screen: string, scheme: Scheme): string {
   const height = 2 * MARGIN + CELL.height * lines.length
   const texts = lines.flatMap((line, row) => drawnLine(line, row, scheme))
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" font-family="${FONT}" font-size="13" fill="${ink}">
+<title>The display of a run of the demonstration</title>
 <rect x="0.5" y="0.5" width="${width - 1}" height="${height - 1}" rx="8" fill="${card}" stroke="${edge}"/>
 ${texts.join('\n')}
 </svg>
