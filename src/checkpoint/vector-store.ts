@@ -29,6 +29,10 @@ export class VectorStore implements AsyncDisposable {
     return new VectorStore(journal, found)
   }
 
+  get path(): string {
+    return this.#journal.path
+  }
+
   /** @param key - SHA-256 of the sequence */
   has(model: string, key: Uint8Array): boolean {
     return this.#models.get(model)?.find(key).next().done === false

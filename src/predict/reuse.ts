@@ -163,7 +163,7 @@ export class Reuse implements AsyncDisposable {
     const vector = await this.#store?.find(model, key)
     if (vector?.length === this.#options.widthOf(model)) return vector
     throw new TryAgainError(
-      'an embedding that this run has computed and kept is missing or damaged. The same command computes it again',
+      `an embedding in ${this.#store?.path}, which this run has kept, is missing or damaged. The same command computes it again`,
     )
   }
 

@@ -182,6 +182,22 @@ test('what was kept and is damaged or gone since is computed again, in the batch
   for (const sequences of spent) expect(sequences).toBeGreaterThan(undamaged)
 })
 
+test('what is damaged while a run goes on ends it before anything false is used, and the next start mends it', async () => {
+  const output = folder.join('harmed')
+  const watch = setInterval(() => {
+    if (scores(output) < 6) return
+    clearInterval(watch)
+    truncateSync(store(output), 100)
+  }, 1)
+  const { error } = await reusing(output)
+  clearInterval(watch)
+  expect(error?.message).toContain(
+    `an embedding in ${store(output)}, which this run has kept, is missing or damaged. The same command computes it again`,
+  )
+  expect(error).toMatchObject({ kind: 'tryAgain' })
+  await expectSameEnd(output)
+})
+
 test('a pipe and a limit on the disk give the same plan from one start to the next', async () => {
   const pipe = folder.join('pipe.fa')
   expect(spawnSync('mkfifo', [pipe]).status).toBe(0)
