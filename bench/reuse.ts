@@ -90,7 +90,7 @@ function computedShare({ summary: { computed, counts } }: Run): number {
 
 function resultsOf(name: string, { on, off }: Pair): Result[] {
   const measure = (what: string, unit: string, value: (run: Run) => number) =>
-    summarize({ name: `reuse.${name}.${what}`, unit, better: 'lower' }, on.map(value), {
+    summarize({ name: `${name}.${what}`, unit, better: 'lower' }, on.map(value), {
       name: 'windows by themselves',
       values: off.map(value),
     })
@@ -107,7 +107,7 @@ function cost({ on, off }: Pair): Result {
   const model = on[0]!.tokens.esm2 / TOKENS_PER_SECOND
   const added = on.map(({ cpuSeconds }, i) => (100 * (cpuSeconds - off[i]!.cpuSeconds)) / model)
   const note = `CPU seconds added, beside the ${model.toFixed(0)} s that ESM-2 3B takes on one H200`
-  return summarize({ name: 'reuse.unique.cost', unit: '%', better: 'lower' }, added, [], note)
+  return summarize({ name: 'unique.cost', unit: '%', better: 'lower' }, added, [], note)
 }
 
 /** Embeddings of ESM-2 written one by one, and read in another order. */
@@ -162,7 +162,7 @@ async function stores(folder: string): Promise<Result[]> {
     for (const end of ['', '-wal', '-shm']) await rm(file + end, { force: true })
   }
   return (['write', 'read'] as const).map((what) =>
-    summarize({ name: `reuse.store.${what}`, unit: 'MB/CPU s', better: 'higher' }, journal[what], {
+    summarize({ name: `store.${what}`, unit: 'MB/CPU s', better: 'higher' }, journal[what], {
       name: 'SQLite',
       values: sqlite[what],
     }),
@@ -181,9 +181,9 @@ const results = await withFolder(async (folder): Promise<Result[]> => {
   const costs = cost(unique)
   if (!(costs.value < GOAL)) missed.push(`${costs.value.toFixed(2)} % of the time, goal ${GOAL} %`)
   return [
-    single('reuse.deep.frames', '', 'higher', deep.on[0]!.summary.counts.frames),
+    single('deep.frames', '', 'higher', deep.on[0]!.summary.counts.frames),
     ...resultsOf('deep', deep),
-    single('reuse.unique.frames', '', 'higher', unique.on[0]!.summary.counts.frames),
+    single('unique.frames', '', 'higher', unique.on[0]!.summary.counts.frames),
     ...resultsOf('unique', unique),
     costs,
     ...(await stores(folder)),

@@ -395,12 +395,25 @@ test('samples reuse what is their own, and go on each by itself', async () => {
   const log = await start(straight)
   for (const { name } of samples) expect(log).toMatch(new RegExp(`${name}: .*reused from earlier windows`))
   const output = folder.join('samples-again')
-  for (const sample of ['a', 'b', 'c']) {
-    const work = join(output, sample, '.virnucpro', sample, 'work')
-    const isBegun = () =>
-      existsSync(work) && readdirSync(work).filter((name) => name.endsWith('.scores')).length > 1
-    await start(output, stopWhen(isBegun))
-  }
+  const work = (sample: string) => join(output, sample, '.virnucpro', sample, 'work')
+  const done = (sample: string) =>
+    existsSync(work(sample)) ? readdirSync(work(sample)).filter((name) => name.endsWith('.scores')).length : 0
+  await start(
+    output,
+    stopWhen(() => done('a') > 1),
+  )
+  // The first part of b is computed again, in a window that it shares with a, which is finished.
+  const manifest = join(output, 'a', '.virnucpro', 'a', 'run.json')
+  await start(
+    output,
+    stopWhen(() => done('b') > 4 && readFileSync(manifest, 'utf8').includes('"status": "finished"')),
+  )
+  expect(done('b')).toBeGreaterThan(4)
+  rmSync(join(work('b'), 'part_000001.scores'))
+  await start(
+    output,
+    stopWhen(() => done('c') > 1),
+  )
   await start(output)
   for (const { name } of samples)
     expect(differences(outputs(join(output, name)), outputs(join(straight, name)))).toEqual([])
