@@ -4,6 +4,7 @@
 // verify_plan.py. They are cut from --viral and --other FASTA files, as long as short reads up to chunks of 500; without
 // files from two made-up genomes that differ in G and C.
 // Usage: bun make-reads.ts READS LENGTH FILE
+//    or  bun make-reads.ts --contigs BASES FILE      contigs of 1,000 to 20,000 bases in place of reads
 //    or  bun make-reads.ts --rows COUNT TOKENIZER FILE [--viral FASTA [--viral FASTA]... --other FASTA...]
 
 import { parseArgs } from 'node:util'
@@ -11,11 +12,13 @@ import { readSequences } from '../../src/fasta/index.ts'
 import { openFrames } from '../../src/sequence/index.ts'
 import { DnaTokenizer, EsmAlphabet } from '../../src/tokenizers/index.ts'
 import { codingDna, cutReads, seededRandom } from '../dna.ts'
+import { writeInput } from '../pipeline/inputs.ts'
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     rows: { type: 'string' },
+    contigs: { type: 'string' },
     viral: { type: 'string', multiple: true },
     other: { type: 'string', multiple: true },
   },
@@ -23,7 +26,8 @@ const { values, positionals } = parseArgs({
 const [first, second, third, ...more] = positionals
 if (more.length > 0 || (values.rows !== undefined && third !== undefined))
   throw new Error(`what is ${more[0] ?? third}? Each FASTA file has a --viral or --other of its own`)
-if (values.rows !== undefined)
+if (values.contigs !== undefined) await writeInput(first!, 'contigs', Number(values.contigs), 7)
+else if (values.rows !== undefined)
   await writeRows(Number(values.rows), first!, second!, values.viral, values.other)
 else await writeReads(Number(first), Number(second), third!)
 

@@ -12,6 +12,7 @@ import { aligned, fail, figure, median } from '../result.ts'
 interface Summary {
   readonly time: { readonly seconds: number }
   readonly counts: Readonly<Record<string, number>>
+  readonly recheck?: { readonly rechecked: number; readonly audited: number }
   readonly computed: Readonly<Record<string, { tokens: number; paddedTokens: number; sequences: number }>>
   readonly stages: readonly { name: string; start: number; end: number; busySeconds: number }[]
 }
@@ -60,7 +61,7 @@ function roundsOf(stem: string): Record<string, number>[] {
 
 function numbersOf(name: string): Record<string, number> {
   const summary = JSON.parse(readFileSync(join(folder!, `summary-${name}.json`), 'utf8')) as Summary
-  const { time, counts, computed, stages } = summary
+  const { time, counts, computed, stages, recheck } = summary
   const numbers: Record<string, number> = { seconds: time.seconds }
   if (counts.records !== undefined) numbers['reads/s'] = counts.records / time.seconds
   const models = stages.filter((stage) => stage.name in computed)
@@ -76,6 +77,12 @@ function numbersOf(name: string): Record<string, number> {
     numbers[`${model} padding %`] = 100 * (1 - tokens / paddedTokens)
   }
   for (const stage of stages) numbers[`${stage.name} s`] = stage.busySeconds
+  for (const spared of ['sharedSequences', 'reusedSequences'])
+    if (counts[spared] !== undefined) numbers[spared.replace('S', ' s')] = counts[spared]
+  if (recheck !== undefined && counts.frames !== undefined) {
+    numbers['rechecked %'] = (100 * recheck.rechecked) / counts.frames
+    numbers['audited %'] = (100 * recheck.audited) / counts.frames
+  }
   const busy = busyOf(name)
   if (busy !== undefined) numbers['GPUs busy %'] = 100 * busy
   return numbers
@@ -104,6 +111,7 @@ function onRecord(stem: string, command: string): Figure[] {
     'esm2 tok/s': ['esm2-tokens', 'tok/s', 'higher'],
     'dnabert_s tok/s': ['dnabert-s-tokens', 'tok/s', 'higher'],
     's outside of batches': ['outside-of-batches', 's', 'lower'],
+    'rechecked %': ['rechecked', '%', 'lower'],
     'GPUs busy %': ['busy', '%', 'higher'],
   }
   const found = names.flatMap((name) =>

@@ -1,0 +1,126 @@
+#!/bin/bash
+# A million reads of 300 bases, and contigs, by the two commands of a user: "virnucpro setup --precision fp8", then "virnucpro
+# predict" with its recheck and its reuse; beside the same in 16 bits, and beside the best that PyTorch does with the same
+# model in the same hour. Random weights of the wanted shape stand for the published ones; making them is not timed.
+# Usage: bench/gpu/million.sh [STEP...]   by default all of them, in this order:
+#   fp8        a home in FP8 with its 16-bit partner: from the weight files to a checked server
+#   sixteen    a home in 16 bits ($PRECISION_16)
+#   reads      predict on $READS reads in FP8, then in 16 bits; reads-fp8 and reads-sixteen are the two by themselves
+#   contigs    the same on $CONTIG_BASES bases of contigs of 1,000 to 20,000, in chunks of 500
+#   calls      how many calls of the two differ, of reads and of contigs
+#   pytorch    torch.compile in BF16, FP8 by PyTorch itself and by TransformerEngine where that is installed
+#   table      seconds of each stage, tok/s, busy share; figures in $WORK/out/million.json
+# On an H200 the steps take about 15, 10, 9 + 13, 3 + 4, 1 and 5 minutes. Each leaves what it has made in $WORK, and can be started by itself.
+# Settings: those of whole.sh, READS (1,000,000), CONTIG_BASES (300,000,000), CALIBRATION_READS (50,000), PRECISION_16 (fp16),
+# SETUP_ARGS (such as --wheels DIR), LIMIT (seconds; steps that are left then are skipped)
+# To try it without a GPU: ESM=320,6,20 DNABERT=96,2,4,128 DEVICE=cpu READS=300 CONTIG_BASES=60000 bench/gpu/million.sh
+# computes in INT8 and FP32 in place of FP8 and 16 bits, and without PyTorch.
+set -euo pipefail
+READS=${READS:-1000000}
+# shellcheck source-path=SCRIPTDIR
+source "$(dirname "$0")/settings.sh"
+CONTIG_BASES=${CONTIG_BASES:-300000000}
+CALIBRATION_READS=${CALIBRATION_READS:-50000}
+LIMIT=${LIMIT:-100000}
+weights=(--esm "$models/esm2.pt" --dnabert "$models/DNABERT-S" --mlp "500=$models/500_model.pth" --yes)
+if [ "$DEVICE" = cpu ]; then
+  eight=int8 sixteen=fp32
+else
+  eight=fp8 sixteen=${PRECISION_16:-fp16}
+fi
+# Where the machine has no GPU, predict rechecks INT8 only when it is asked to.
+recheck=()
+[ $eight = fp8 ] || recheck=(--recheck on)
+
+make_weights() {
+  [ -e "$models/done" ] || (cd "$here" && "$PYTHON" make_models.py --esm "$ESM" --dnabert "$DNABERT" --device "$DEVICE" \
+    --tokenizer "$TOKENIZER" "$models" && touch "$models/done") 2>&1 | keep setup
+}
+
+set_up() { # PRECISION OPTIONS...
+  local precision=$1
+  shift
+  make_weights
+  [ "$DEVICE" != cpu ] || { import_for_cpu "$precision" "$@"; return; }
+  # shellcheck disable=SC2086
+  VIRNUCPRO_HOME=$WORK/home-$precision timed "setup $precision" cli setup "${weights[@]}" --precision "$precision" "$@" ${SETUP_ARGS:-} \
+    --log-file "$LOG/setup-$precision.log" 2>&1 | keep setup
+}
+
+# A processor has no setup for several precisions: what setup makes there, made by hand.
+import_for_cpu() { # PRECISION OPTIONS...
+  local precision=$1
+  shift
+  rm -rf "$WORK/bundle-$precision"
+  timed "import $precision" cli models import --esm "$models/esm2.pt" --dnabert "$models/DNABERT-S" --mlp "500=$models/500_model.pth" \
+    --precision "$precision" "$@" --output "$WORK/bundle-$precision" 2>&1 | keep setup
+  [ "$precision" != "$eight" ] || timed "bound $precision" cli models recheck "$WORK/bundle-$precision" --input "$WORK/calibration.fa" 2>&1 | keep setup
+}
+
+step_fp8() {
+  make_reads "$CALIBRATION_READS" calibration
+  if [ $eight = fp8 ]; then
+    set_up fp8 --calibrate "$WORK/calibration.fa"
+  else
+    set_up int8 --calibrate "$WORK/calibration.fa" --recheck on
+  fi
+}
+
+step_sixteen() { set_up "$sixteen"; }
+
+make_contigs() {
+  [ -e "$WORK/contigs.$CONTIG_BASES" ] && return 0
+  rm -f "$WORK"/contigs.[0-9]*
+  "$BUN" "$here/make-reads.ts" --contigs "$CONTIG_BASES" "$WORK/contigs.fa"
+  touch "$WORK/contigs.$CONTIG_BASES"
+}
+
+# One run in the home of a precision.
+predict_in() { # PRECISION NAME OPTIONS...
+  local precision=$1 name=$2
+  shift 2
+  [ "$DEVICE" != cpu ] || set -- --bundle "$WORK/bundle-$precision" "$@"
+  [ "$precision" != "$eight" ] || set -- "${recheck[@]}" "$@"
+  VIRNUCPRO_HOME=$WORK/home-$precision run "$name-$precision" "$@"
+}
+
+step_reads-fp8() { make_reads "$READS" reads; INPUT=reads CHUNK=300 predict_in $eight reads; }
+step_reads-sixteen() { make_reads "$READS" reads; INPUT=reads CHUNK=300 predict_in "$sixteen" reads; }
+step_reads() { step_reads-fp8; step_reads-sixteen; }
+step_contigs-fp8() { make_contigs; INPUT=contigs CHUNK=500 predict_in $eight contigs; }
+step_contigs-sixteen() { make_contigs; INPUT=contigs CHUNK=500 predict_in "$sixteen" contigs; }
+step_contigs() { step_contigs-fp8; step_contigs-sixteen; }
+
+# Calls of chunks in the original's table: one row each, in the same order in both runs.
+step_calls() {
+  local input table
+  for input in reads contigs; do
+    table=${input}_merged/prediction_results_highestscore.csv
+    [ -e "$WORK/run-$input-$eight/$table" ] && [ -e "$WORK/run-$input-$sixteen/$table" ] || continue
+    paste <(cut -f 1,2 "$WORK/run-$input-$eight/$table") <(cut -f 1,2 "$WORK/run-$input-$sixteen/$table") | awk -F'\t' -v input="$input" '
+      NR > 1 { if ($1 != $3) { print "the tables differ in their rows"; exit 1 } n++; if ($2 != $4) d++ }
+      END { printf "{\"input\": \"%s\", \"chunks\": %d, \"differ\": %d}\n", input, n, d }' | keep calls
+  done
+}
+
+step_pytorch() {
+  [ "$DEVICE" != cpu ] || { say "PyTorch is compared on a GPU"; return; }
+  (cd "$here" && "$PYTHON" baselines_esm.py --model "$ESM" --lengths 101,168 --only compile,fp8,te --tokens 33792) 2>&1 | keep pytorch
+}
+
+step_table() {
+  local input names
+  for input in reads contigs; do
+    names=()
+    for precision in "$sixteen" "$eight"; do [ ! -e "$LOG/summary-$input-$precision.json" ] || names+=("$precision"); done
+    [ ${#names[@]} -gt 0 ] || continue
+    say "$input"
+    "$BUN" "$here/runs-table.ts" "$LOG" "${names[@]}" --prefix "$input-" --compare --name "predict.$input" \
+      --command "READS=$READS CONTIG_BASES=$CONTIG_BASES bench/gpu/million.sh" --record "$LOG/million.json" | keep million
+  done
+}
+
+[ $# -gt 0 ] || set -- fp8 sixteen reads contigs calls pytorch table
+for step in "$@"; do
+  if [ $SECONDS -gt "$LIMIT" ] && [ "$step" != table ]; then say "skipped: $step"; else run_steps "$step"; fi
+done
