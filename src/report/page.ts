@@ -8,6 +8,7 @@ import { contigTable, scriptDigest } from './sections/contigs.ts'
 import { course } from './sections/course.ts'
 import { distributions } from './sections/distributions.ts'
 import { reading } from './sections/reading.ts'
+import { recheck } from './sections/recheck.ts'
 import { perInput, verdict } from './sections/verdict.ts'
 import { page } from './shell.ts'
 import type { Summary } from './summary.ts'
@@ -43,6 +44,7 @@ ${contigTable(summary, contigs, tracks)}
 ${reading()}
 ${perInput(summary, calls, contigs, tracks)}
 ${distributions(summary, calls, contigs)}
+${recheck(summary)}
 ${course(summary, timeline)}
 ${inputs(summary)}
 <h2>How it was made</h2>

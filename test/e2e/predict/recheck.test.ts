@@ -132,6 +132,9 @@ describe('frames that a quantized model leaves open', () => {
       expect(largest).toBeLessThanOrEqual(bound)
       expect(largest > 0).toBe(frames > 0)
     }
+    const page = (name: string) => readFileSync(at('out', name, 'in_report', 'report.html'), 'utf8')
+    expect(page('on')).toContain(`INT8, rechecked in FP32: ${recheck.rechecked} of `)
+    expect(page('off')).not.toContain('<h2>Recheck</h2>')
     const [on, exact, off] = [await frames('on'), await frames('exact'), await frames('off')]
     expect(on.filter(({ precision }) => precision === 'fp32')).toHaveLength(recheck.rechecked)
     expect(off[0]).not.toHaveProperty('precision')
