@@ -9,11 +9,20 @@ import { type Figure, hardwareOf, measuredCommit, recordFigures } from '../figur
 import { thisMachine } from '../machine.ts'
 import { aligned, fail, figure, median } from '../result.ts'
 
+interface Computed {
+  readonly tokens: number
+  readonly paddedTokens: number
+  readonly sequences: number
+  /** Not computed, since another of the window or of an earlier one is the same. */
+  readonly sharedSequences?: number
+  readonly reusedSequences?: number
+}
+
 interface Summary {
   readonly time: { readonly seconds: number }
   readonly counts: Readonly<Record<string, number>>
   readonly recheck?: { readonly rechecked: number; readonly audited: number }
-  readonly computed: Readonly<Record<string, { tokens: number; paddedTokens: number; sequences: number }>>
+  readonly computed: Readonly<Record<string, Computed>>
   readonly stages: readonly { name: string; start: number; end: number; busySeconds: number }[]
 }
 
@@ -70,15 +79,15 @@ function numbersOf(name: string): Record<string, number> {
     Math.max(...models.map((each) => each.end)),
   ]
   numbers['s outside of batches'] = time.seconds - (last - first)
-  for (const [model, { tokens, paddedTokens, sequences }] of Object.entries(computed)) {
+  for (const [model, { tokens, paddedTokens, sequences, ...spared }] of Object.entries(computed)) {
     const { start = 0, end = 0 } = stages.find((stage) => stage.name === model) ?? {}
     numbers[`${model} sequences`] = sequences
+    numbers[`${model} shared`] = spared.sharedSequences ?? 0
+    numbers[`${model} reused`] = spared.reusedSequences ?? 0
     numbers[`${model} tok/s`] = tokens / (end - start)
     numbers[`${model} padding %`] = 100 * (1 - tokens / paddedTokens)
   }
   for (const stage of stages) numbers[`${stage.name} s`] = stage.busySeconds
-  for (const spared of ['sharedSequences', 'reusedSequences'])
-    if (counts[spared] !== undefined) numbers[spared.replace('S', ' s')] = counts[spared]
   if (recheck !== undefined && counts.frames !== undefined) {
     numbers['rechecked %'] = (100 * recheck.rechecked) / counts.frames
     numbers['audited %'] = (100 * recheck.audited) / counts.frames
