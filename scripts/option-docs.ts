@@ -11,6 +11,7 @@ import { EXIT_MEANINGS } from '../src/cli/exit-meanings.ts'
 import { defaultOf, groupsOf } from '../src/cli/help.ts'
 import { CHECKS } from '../src/doctor/index.ts'
 import { ExitCode, KILLED, RETRY, RETRY_CODES } from '../src/exit-codes.ts'
+import { VARIABLES } from '../src/settings/environment.ts'
 import {
   environmentName,
   fileKey,
@@ -88,6 +89,15 @@ async function contentOf(what: string): Promise<string> {
       )
     case 'every command':
       return optionTable(commonOptions)
+    case 'environment':
+      return table(
+        ['variable', 'about', 'meaning'],
+        VARIABLES.map(({ names, group, meaning }) => [
+          names.map((name) => `\`${name}\``).join(', '),
+          group,
+          meaning,
+        ]),
+      )
     case 'findings':
       return table(
         ['finding', 'what is checked', 'example of a remedy'],

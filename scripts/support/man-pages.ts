@@ -2,6 +2,7 @@ import { version } from '../../package.json' with { type: 'json' }
 import { type Command, commonOptions } from '../../src/cli/command.ts'
 import { COMMANDS, loadCommand, overview } from '../../src/cli/commands.ts'
 import { defaultOf, groupsOf, type Help, meaningOf } from '../../src/cli/help.ts'
+import { VARIABLES } from '../../src/settings/environment.ts'
 import { isOn, longNames, type Option } from '../../src/settings/index.ts'
 
 // Pages of the manual in the macros of man(7), from the tables that the help is made of.
@@ -32,10 +33,12 @@ function mainPage(exitCodes: string): string {
         item(`\\fB${code}\\fR`, inline(meaning.replaceAll('\\|', '|'))),
       ),
     ),
-    ...section(
-      'Environment',
-      ENVIRONMENT.flatMap(([name, about]) => item(`\\fB${roff(name)}\\fR`, inline(about))),
-    ),
+    ...section('Environment', [
+      ...item('\\fBVIRNUCPRO_NAME\\fR', inline(SETTINGS)),
+      ...VARIABLES.flatMap(({ names, meaning }) =>
+        item(names.map((name) => `\\fB${roff(name)}\\fR`).join(', '), inline(meaning)),
+      ),
+    ]),
     ...section(
       'Files',
       item('\\fIvirnucpro.config.yaml\\fR', 'configuration of the current folder; also .yml and .json'),
@@ -48,15 +51,8 @@ function mainPage(exitCodes: string): string {
   ])
 }
 
-const ENVIRONMENT = [
-  ['VIRNUCPRO_HOME', 'folder in which this program keeps bundles, weights and servers'],
-  ['VIRNUCPRO_CONFIG', 'configuration file, as with `--config`'],
-  [
-    'VIRNUCPRO_NAME',
-    'every option that can stand in a configuration file, such as `VIRNUCPRO_THREADS`; `virnucpro config` shows them',
-  ],
-  ['NO_COLOR, FORCE_COLOR', 'messages without colours, or with them where there is no terminal'],
-] as const
+const SETTINGS =
+  'every option that can stand in a configuration file, such as `VIRNUCPRO_THREADS`; `virnucpro config` shows them'
 
 function commandPage(help: Command): string {
   return page(pageName(help.name), help.about, [
