@@ -84,7 +84,7 @@ describe.skipIf(!hasTriton)('predict on a machine with GPUs', () => {
   test('that are not set up: it stops with one sentence, unless this process is to compute', async () => {
     const stopped = await run('stopped', '0,1')
     expect(stopped.stderr).toMatch(
-      /^error: the GPUs of this machine \(2 × NVIDIA H200\) are not set up\. Run virnucpro setup \(about \d+ (s|min)\), or compute on the processor with --backend onnx \(about \d+ s for this input\)\n$/,
+      /^error: the GPUs of this machine \(2 × NVIDIA H200\) are not set up\. Run virnucpro setup \(about \d+ (s|min)\), or compute on the processor with --backend onnx \(about \d+ s for this input\) \[gpus-not-set-up\]\n$/,
     )
     expect(stopped.code).toBe(69)
     expect(existsSync(folder.join('stopped/reads_merged'))).toBe(false)
