@@ -55,6 +55,17 @@ test('a bench compares with the other way in the same run, and both do the same'
   ])
 })
 
+test('whole waves leave less of a GPU idle than powers of two, whatever the input', async () => {
+  const { results } = await quick('waves.ts')
+  const idle = (name: string) => results.find((result) => result.name === `${name}: idle`)!.value
+  for (const input of ['reads of 300', 'reads', 'contigs', 'mixed'])
+    for (const [before, after] of [
+      [16_384, 16_896],
+      [32_768, 33_792],
+    ])
+      expect(idle(`${input}, batches of ${after}`)).toBeLessThan(idle(`${input}, batches of ${before}`))
+})
+
 test.skipIf(!hasBenchPython)('all ways of embedding give the same vectors, ours beside each', async () => {
   const { results, settings } = await quick('baseline/main.ts', { VIRNUCPRO_BENCH_PYTHON: benchPython()! })
   expect(settings.frames).toBe(60)
