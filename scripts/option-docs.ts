@@ -124,12 +124,24 @@ async function contentOf(what: string): Promise<string> {
   const reference = troubleContent(what) ?? outputContent(what) ?? (await formatContent(what))
   if (reference !== undefined) return reference
   const [name = '', title] = what.split(': ')
+  if (title === 'examples') return await exampleTable(name.split(', '))
   if (!Object.hasOwn(COMMANDS, name)) throw new Error(`no command ${name}`)
   const { options } = await loadCommand(name)
   if (title === undefined) return optionTable(options)
   const group = groupsOf(options).get(title)
   if (group === undefined) throw new Error(`${name} has no options under the heading ${title}`)
   return optionTable(Object.fromEntries(group))
+}
+
+/** Lines to copy, of one command or of several that a section is about. */
+async function exampleTable(names: readonly string[]): Promise<string> {
+  const commands = await Promise.all(names.map(loadCommand))
+  return table(
+    ['example', 'what it does'],
+    commands.flatMap(({ examples }) =>
+      examples.map(([does, line]) => [`\`virnucpro ${line}\``, does.replace(/:$/, '')]),
+    ),
+  )
 }
 
 function optionTable(options: Options): string {
