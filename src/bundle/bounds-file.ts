@@ -6,6 +6,7 @@ import { parseJson } from '../system/json.ts'
 import { unlessMissing } from '../system/system-error.ts'
 import type { Bundle } from './bundle.ts'
 import { BundleError } from './errors.ts'
+import { type ClassifierRecord, classifiersOf } from './manifest.ts'
 import { type BoundsRecord, boundsIn, factsOfPair, pairOf, type RecheckFacts } from './recheck.ts'
 
 /** Beside the manifest: what was measured of the bundle after it was made, which is none of its content. */
@@ -65,6 +66,25 @@ export async function readBounds({ folder }: Pick<Bundle, 'folder'>): Promise<Bo
       { cause },
     )
   }
+}
+
+/**
+ * The classifiers with which it was not measured how far the quantized model of a bundle is from its partner; none for a bundle
+ * without one.
+ *
+ * @param source whose classifiers count: a bundle of the same models
+ * @throws BundleError ReadError
+ */
+export async function unmeasuredClassifiers(
+  bundle: Bundle,
+  source: Pick<Bundle, 'manifest'> = bundle,
+): Promise<ClassifierRecord[]> {
+  const pair = pairOf(bundle.manifest)
+  if (pair === undefined) return []
+  const known = boundsIn(await readBounds(bundle), pair.digests)
+  return classifiersOf(source.manifest).filter(
+    ({ graph }) => !known.some(({ classifier }) => classifier === graph.sha256),
+  )
 }
 
 /** Adds what was measured; a record of the same models and classifier is replaced. @throws BundleError WriteError */

@@ -123,6 +123,10 @@ export const readBounds: typeof boundsFile.readBounds = async (bundle) =>
 export const recheckOf: typeof boundsFile.recheckOf = async (bundle) =>
   await (await bounds()).recheckOf(bundle)
 
+/** See `unmeasuredClassifiers` in bounds-file.ts. */
+export const unmeasuredClassifiers: typeof boundsFile.unmeasuredClassifiers = async (...asked) =>
+  await (await bounds()).unmeasuredClassifiers(...asked)
+
 /** See `writeBounds` in bounds-file.ts. */
 export const writeBounds: typeof boundsFile.writeBounds = async (...found) =>
   await (await bounds()).writeBounds(...found)

@@ -2,13 +2,13 @@ import {
   type BoundsRecord,
   type Bundle,
   boundsIn,
-  type ClassifierRecord,
   classifiersOf,
   computesOnCpu,
   openBundle,
   pairOf,
   type RecheckPair,
   readBounds,
+  unmeasuredClassifiers,
   writeBounds,
 } from '../bundle/index.ts'
 import {
@@ -72,7 +72,7 @@ export async function measureBundle(
     )
   const source = options.classifiersOf ?? bundle
   const all = classifiersOf(source.manifest)
-  const wanted = force ? all : await unmeasured(bundle, source)
+  const wanted = force ? all : await unmeasuredClassifiers(bundle, source)
   const known = async () => {
     const records = boundsIn(await readBounds(bundle), pair.digests)
     return records.filter(({ classifier }) => all.some(({ graph }) => graph.sha256 === classifier))
@@ -96,16 +96,6 @@ export async function measureBundle(
   })
   await writeBounds(bundle, found)
   return { records: await known(), measured: found.length }
-}
-
-/** The classifiers with which it was not measured how far the quantized model of a bundle is from its partner. @throws BundleError */
-export async function unmeasured(bundle: Bundle, source: Bundle = bundle): Promise<ClassifierRecord[]> {
-  const pair = pairOf(bundle.manifest)
-  if (pair === undefined) return []
-  const known = boundsIn(await readBounds(bundle), pair.digests)
-  return classifiersOf(source.manifest).filter(
-    ({ graph }) => !known.some(({ classifier }) => classifier === graph.sha256),
-  )
 }
 
 /** Opens what computes both models of a pair. @throws UsageError where nothing does */

@@ -6,9 +6,12 @@ import {
   countEqualCalls,
   FEATURE_ORDER,
   forModels,
+  type HostedName,
   MODELS,
   type ModelName,
+  modelOf,
   openBundle,
+  PARTNER_NAMES,
   readTokenizers,
   sourceDigest,
   type Tokenizer,
@@ -44,7 +47,8 @@ export interface VerifyOptions {
 }
 
 export interface ModelReport extends Comparison {
-  readonly model: ModelName
+  /** Of a model, or of the partner that rechecks it. */
+  readonly model: HostedName
   /** What it was compared with. */
   readonly reference: string
   /** Id of the row with the lowest cosine. */
@@ -76,7 +80,11 @@ export async function verify(options: VerifyOptions): Promise<VerifyReport> {
   const servers = triton && opened.use(await openServers(bundle, { ...options, ...triton }))
   const checked = (servers ?? graphs)!
   const embed: Embed = (backend, model, cases, tokenBudget = backend.tokenBudget(model)) =>
-    embedAll(backend, model, cases, { tokenizer: tokenizers[model], tokenBudget, signal: options.signal })
+    embedAll(backend, model, cases, {
+      tokenizer: tokenizers[modelOf(model)],
+      tokenBudget,
+      signal: options.signal,
+    })
   return golden !== undefined
     ? await againstGolden(golden, options, checked, embed)
     : await againstGraphs(bundle, options, checked, graphs!, embed)
@@ -99,17 +107,19 @@ async function openGraphs(bundle: Bundle, options: VerifyOptions): Promise<OnnxR
 
 async function openServers(bundle: Bundle, options: Omit<TritonOptions, 'models'>): Promise<TritonBackend> {
   const { endpoints, access, serverTimeout, trustServer = false, logger, signal } = options
-  const models = forModels((name) => {
-    const model = bundle.manifest.models[name]
+  const contract = (name: HostedName) => {
+    const model = bundle.manifest.models[modelOf(name)]
     return { dimension: model.dimension, source: sourceDigest(model) }
-  })
-  return await TritonBackend.open({ endpoints, access, serverTimeout, trustServer, models, logger, signal })
+  }
+  const partners = Object.fromEntries(PARTNER_NAMES.map((name) => [name, contract(name)]))
+  const asked = { models: forModels(contract), partners, serverTimeout, trustServer }
+  return await TritonBackend.open({ endpoints, access, ...asked, logger, signal })
 }
 
 /** @param tokenBudget - padded tokens in a batch, by default the backend's; 1 embeds every case alone and without padding */
 type Embed = (
   backend: EmbeddingBackend,
-  model: ModelName,
+  model: HostedName,
   cases: readonly Case[],
   tokenBudget?: number,
 ) => Promise<Float32Array>
@@ -117,7 +127,7 @@ type Embed = (
 /** Embeds in batches of near-equal length, as a run does: row-major [cases, dimension], in the order given. */
 async function embedAll(
   backend: EmbeddingBackend,
-  model: ModelName,
+  model: HostedName,
   cases: readonly Case[],
   options: { tokenizer: Tokenizer; tokenBudget: number; signal: AbortSignal | undefined },
 ): Promise<Float32Array> {
@@ -168,13 +178,26 @@ async function againstGraphs(
   const [ours, theirs] = [{}, {}] as [Vectors, Vectors]
   const reference = `${bundle.manifest.precision.toUpperCase()} graph, one sequence at a time`
   const models: ModelReport[] = []
-  for (const model of FEATURE_ORDER) {
-    const cases = MODELS[model].sequence === 'protein' ? built.proteins : built.dna
+  const compare = async (model: HostedName, as: HostedName, what: string) => {
+    const cases = MODELS[modelOf(model)].sequence === 'protein' ? built.proteins : built.dna
     logger.info(`${model}: embedding ${count} sequences twice`)
-    ours[model] = await embed(checked, model, cases)
-    theirs[model] = await embed(graphs, model, cases, 1)
-    const comparison = compareRows(ours[model], theirs[model], checked.dimension(model))
-    models.push({ ...comparison, model, reference, worstId: cases[comparison.worst]?.id ?? '' })
+    const own = await embed(checked, model, cases)
+    const other = await embed(graphs, as, cases, 1)
+    const comparison = compareRows(own, other, checked.dimension(model))
+    models.push({ ...comparison, model, reference: what, worstId: cases[comparison.worst]?.id ?? '' })
+    return { own, other }
+  }
+  for (const model of FEATURE_ORDER) {
+    const found = await compare(model, model, reference)
+    ours[model] = found.own
+    theirs[model] = found.other
+  }
+  if (checked.recheck !== undefined) {
+    // The bundle that is compared with may have no partner, and be the more exact then.
+    const { name, model } = checked.recheck
+    const own = graphs.recheck
+    const what = own === undefined ? reference : `${own.partner.toUpperCase()} graph, one sequence at a time`
+    await compare(name, own === undefined ? model : name, what)
   }
   const width = FEATURE_ORDER.reduce((sum, model) => sum + graphs.dimension(model), 0)
   const graph = await bundle.read(bundle.manifest.models.mlp.graph)

@@ -1,9 +1,20 @@
 import type { Bundle, ClassifierRecord, SourceRecord } from '../../bundle/index.ts'
-import { bundleDigest, classifiersOf, esm2Size, MODEL_NAMES, MODELS, openBundle } from '../../bundle/index.ts'
+import {
+  boundsIn,
+  bundleDigest,
+  classifiersOf,
+  esm2Size,
+  MODEL_NAMES,
+  MODELS,
+  openBundle,
+  pairOf,
+  readBounds,
+  unmeasuredClassifiers,
+} from '../../bundle/index.ts'
 import type { HomeBundle } from '../../home/index.ts'
 import { printable } from '../../system/printable.ts'
 import { columns } from '../../text/columns.ts'
-import { bytes } from '../../text/numbers.ts'
+import { bytes, count, plural } from '../../text/numbers.ts'
 import { A_BUNDLE, command } from '../command.ts'
 import { jsonOutput, printJson } from '../json.ts'
 
@@ -24,8 +35,14 @@ export default command({
     const { folder, id } = await findBundle(word || undefined)
     const bundle = await openBundle(folder)
     const own = id === undefined ? undefined : (await listBundles()).find((each) => each.id === id)
-    if (args.json) return printJson('bundle', factsOf(bundle, own))
-    const rows = [...aboutBundle(bundle, own), ...aboutModels(bundle), ...(own ? aboutHome(own) : [])]
+    if (args.json)
+      return printJson('bundle', { ...factsOf(bundle, own), recheck: await recheckFacts(bundle) })
+    const rows = [
+      ...aboutBundle(bundle, own),
+      ...aboutModels(bundle),
+      ...(await aboutRecheck(bundle)),
+      ...(own ? aboutHome(own) : []),
+    ]
     process.stdout.write(`${columns(rows).map(printable).join('\n')}\n`)
   },
 })
@@ -85,6 +102,27 @@ function aboutModels({ manifest }: Bundle): Row[] {
         .join(', '),
     ],
   ]
+}
+
+/** The partner of a quantized model, and what was measured of the two; null without one. */
+async function recheckFacts(bundle: Bundle) {
+  const pair = pairOf(bundle.manifest)
+  if (pair === undefined) return null
+  const { model, partner } = pair
+  return { model, partner, bounds: boundsIn(await readBounds(bundle), pair.digests) }
+}
+
+async function aboutRecheck(bundle: Bundle): Promise<Row[]> {
+  const facts = await recheckFacts(bundle)
+  if (facts === null) return []
+  const { model, partner, bounds } = facts
+  const unknown = await unmeasuredClassifiers(bundle)
+  const frames = Math.min(...bounds.map((each) => each.frames))
+  const measured =
+    unknown.length > 0
+      ? `not measured with ${plural(unknown.length, 'classifier')}`
+      : `measured with ${count(frames, 'frame')}`
+  return [['rechecked', `${MODELS[model].label} in ${partner}; ${measured}`]]
 }
 
 function aboutClassifier({ chunkLength, source }: ClassifierRecord): string {

@@ -48,6 +48,7 @@ const CASES: Case[] = [
       ...{ attention: text, created: text, tool: v.object({ name: text, version: text }), esm2: text },
       classifiers: v.array(v.strictObject({ chunkLength: orNull(count), digest: text })),
       ...{ bytes: orNull(count), allBytes: orNull(count), derived: list, plans: list, repositories: list },
+      recheck: v.null(),
     }),
   ],
   [['models', 'verify', ID], 0, bundleCheck],

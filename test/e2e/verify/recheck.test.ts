@@ -113,6 +113,22 @@ test('the command measures with what is new, with an input and again where it is
   expect(facts!.bounds(bundle.manifest.models.mlp.graph.sha256)!.frames).toBe(60)
 }, 60_000)
 
+test('verify compares the partner, too, and models info names it', async () => {
+  const { code, stdout } = await virnucpro([
+    'verify',
+    '--bundle',
+    bundle.folder,
+    '--sequences',
+    '4',
+    '--json',
+  ])
+  const { models: found } = JSON.parse(stdout) as { models: { model: string; reference: string }[] }
+  expect([code, found.map(({ model }) => model)]).toEqual([0, ['dnabert_s', 'esm2', 'esm2_recheck']])
+  expect(found[2]!.reference).toContain('FP32 graph')
+  const info = await virnucpro(['models', 'info', bundle.folder])
+  expect(info.stdout).toMatch(/rechecked +ESM-2 in fp32; measured with/)
+})
+
 test('a bundle without a partner is refused', async () => {
   const { code, stderr } = await virnucpro(['models', 'recheck', 'demo'])
   expect([code, stderr]).toEqual([64, expect.stringContaining('has no partner of a quantized model')])
@@ -144,6 +160,17 @@ describe.skipIf(!hasTriton)('on a server', () => {
     const { code, stderr } = await virnucpro(['models', 'recheck', bundle.folder, ...args])
     expect({ code, stderr: code === 0 ? '' : stderr }).toEqual({ code: 0, stderr: '' })
     expect(readFileSync(`${bundle.folder}/recheck.json`, 'utf8')).not.toBe(before)
+    // Also beside the graphs of another bundle of the same weights, which has no partner.
+    const own = ['models', 'import', '--esm', models.esm, '--dnabert', models.dnabert, '--mlp', models.mlp]
+    await virnucpro([...own, '--output', folder.join('fp32')])
+    const compared = await virnucpro([
+      ...['verify', '--bundle', folder.join('fp32'), '--triton', server.grpcUrl],
+      ...['--sequences', '4', '--tolerance', '0.01'],
+    ])
+    expect([compared.code, compared.stdout]).toEqual([
+      0,
+      expect.stringContaining('esm2_recheck: 4 rows against FP32 graph'),
+    ])
     const [record] = await readBounds(bundle)
     expect(record!.backend).toContain('Triton at')
     const expected = await largestByClass(undefined, 100)
