@@ -14,6 +14,7 @@ import memory from './checks/memory.ts'
 import models from './checks/models.ts'
 import openFiles from './checks/open-files.ts'
 import ports from './checks/ports.ts'
+import recheck from './checks/recheck.ts'
 import server from './checks/server.ts'
 import sharedMemory from './checks/shared-memory.ts'
 import tensorrt from './checks/tensorrt.ts'
@@ -39,6 +40,7 @@ export const CHECKS: readonly Check[] = [
   server,
   tensorrt,
   deployment,
+  recheck,
   sharedMemory,
   ports,
   configuration,

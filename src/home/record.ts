@@ -48,6 +48,8 @@ const HomeRecordSchema = v.object({
     v.object({
       precision: v.picklist(['bf16', 'fp16', 'fp8']),
       attention: v.picklist(['standard', 'fused']),
+      /** Whether a quantized model gets its partner. Absent: it was set up by a program that knew none. */
+      recheck: v.exactOptional(v.boolean()),
       /** FASTA file of nucleotides to calibrate with. */
       calibrate: v.exactOptional(v.string()),
       server: ServerChoiceSchema,

@@ -1,12 +1,12 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import * as v from 'valibot'
-import { precisionFacts } from '../bundle/index.ts'
+import { modelOf, precisionFacts } from '../bundle/index.ts'
 import { readablePlaces, writablePlace } from '../home/index.ts'
 import { gpuKinds } from '../machine/index.ts'
 import { type Deployment, findDeployment } from '../server/deploy/index.ts'
 import { readRecord } from '../server/repository/index.ts'
-import { freePorts, serverShares, startServer } from '../server/serve/index.ts'
+import { freePorts, type RunningServer, serverShares, startServer } from '../server/serve/index.ts'
 import { writeAtomically } from '../system/atomic.ts'
 import { parseJson } from '../system/json.ts'
 import { sha256 } from '../system/sha256.ts'
@@ -41,20 +41,11 @@ export async function isChecked(situation: Situation): Promise<boolean> {
  * @throws SetupError when they differ; those of `startServer` and `verify`
  */
 export async function check(situation: Situation): Promise<void> {
-  const { base, gpus, options } = situation
+  const { base, options } = situation
   const { logger, signal } = options
   const ready = await deploymentOf(situation)
   if (ready === undefined || base === undefined) throw new SetupError('there is nothing to check')
-  const shares = await serverShares(options.gpus === undefined ? undefined : gpus.map(({ uuid }) => uuid))
-  await using server = await startServer({
-    ...ready.runtime.launch,
-    repository: ready.repository,
-    gpus: shares,
-    ports: await freePorts(shares?.length),
-    endsAtOnce: true,
-    logger,
-    signal,
-  })
+  await using server = await startDeployed(ready, situation)
   const endpoints = server.endpoints.map(({ grpcUrl }) => grpcUrl)
   const { models, calls } = await verify({
     bundle: base.folder,
@@ -63,9 +54,10 @@ export async function check(situation: Situation): Promise<void> {
     logger,
     signal,
   })
-  const tolerance = precisionFacts(ready.precision).eightBits ? TOLERANCE_EIGHT_BITS : TOLERANCE
+  const eightBits = precisionFacts(ready.precision).eightBits
   for (const { model, cosineMin, notFinite } of models) {
     logger.info(`${model}: cosine to the ${base.manifest.precision} graph at least ${cosineMin.toFixed(6)}`)
+    const tolerance = eightBits && modelOf(model) === model ? TOLERANCE_EIGHT_BITS : TOLERANCE
     if (notFinite === 0 && 1 - cosineMin <= tolerance) continue
     throw new SetupError(
       `the server computes ${model} otherwise than the graph of ${base.folder}: ` +
@@ -81,7 +73,29 @@ export async function check(situation: Situation): Promise<void> {
   await writeAtomically(path, `${JSON.stringify(report, null, 2)}\n`)
 }
 
-async function deploymentOf({ base, deployment, gpus, options }: Situation): Promise<Deployment | undefined> {
+/** A server with the repository of a deployment, on the GPUs that are set up. */
+export async function startDeployed(
+  { runtime, repository }: Deployment,
+  { gpus, options: { gpus: named, logger, signal } }: Situation,
+): Promise<RunningServer> {
+  const shares = await serverShares(named === undefined ? undefined : gpus.map(({ uuid }) => uuid))
+  return await startServer({
+    ...runtime.launch,
+    repository,
+    gpus: shares,
+    ports: await freePorts(shares?.length),
+    endsAtOnce: true,
+    logger,
+    signal,
+  })
+}
+
+export async function deploymentOf({
+  base,
+  deployment,
+  gpus,
+  options,
+}: Situation): Promise<Deployment | undefined> {
   if (base === undefined || deployment === undefined) return undefined
   const found = await findDeployment({ ...deployment.request, gpus, signal: options.signal })
   return 'ready' in found ? found.ready : undefined

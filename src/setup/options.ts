@@ -27,6 +27,8 @@ export interface SetupOptions {
   readonly precision?: Precision | undefined
   /** FASTA file of nucleotides to calibrate with, or `none`. */
   readonly calibrate?: string | undefined
+  /** Frames to measure with how far FP8 is from what rechecks it. @default 30,000 */
+  readonly recheckFrames?: number | undefined
   /** Numbers in the order of CUDA. @default all that this process may use */
   readonly gpus?: readonly number[] | undefined
   /** Kind of server. @default the first that works on this machine */

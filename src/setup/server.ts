@@ -12,7 +12,7 @@ import {
 } from '../server/runtime/index.ts'
 import { SetupError } from './errors.ts'
 import type { SetupOptions } from './options.ts'
-import type { Situation } from './situation.ts'
+import { rechecked, type Situation } from './situation.ts'
 
 /** An installed server, or one that can be installed. */
 type Usable = Exclude<FoundRuntime, { none: unknown }>
@@ -75,6 +75,7 @@ export async function isDecided(situation: Situation): Promise<boolean> {
   const { record, options, gpuPrecision } = situation
   const { gpu } = record
   if (gpu?.precision !== gpuPrecision) return false
+  if (gpu.recheck !== rechecked(gpuPrecision).recheck) return false
   if (gpu.attention === 'fused' && !(await canFuse(situation))) return false
   if (options.calibrate !== undefined && gpu.calibrate !== calibration(options.calibrate)) return false
   return await hasServer(situation)
@@ -91,7 +92,8 @@ export async function decide(situation: Situation): Promise<void> {
   const kept = record.gpu?.precision === gpuPrecision ? record.gpu.calibrate : undefined
   const calibrate = options.calibrate === undefined ? kept : calibration(options.calibrate)
   const attention = runtime.attention === 'fused' && (await canFuse(situation)) ? 'fused' : 'standard'
-  const gpu = { precision: gpuPrecision, attention, server: runtime.choice } as const
+  const recheck = rechecked(gpuPrecision)
+  const gpu = { precision: gpuPrecision, attention, ...recheck, server: runtime.choice } as const
   await changeHome((old) => ({ ...old, gpu: { ...gpu, ...(calibrate !== undefined && { calibrate }) } }))
   options.logger.info(
     `GPUs compute in ${gpuPrecision}${attention === 'fused' ? ', attention in a kernel of our own' : ''}; ` +

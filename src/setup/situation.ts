@@ -96,9 +96,14 @@ export async function inspect(options: SetupOptions): Promise<Situation> {
     classifiers: base === undefined ? options.mlp : await missingClassifiers(options.mlp, base),
   }
   if (base === undefined || settings === undefined || gpus.length === 0) return situation
-  const gpu = { ...settings, precision: situation.gpuPrecision }
+  const gpu = { ...settings, precision: situation.gpuPrecision, ...rechecked(situation.gpuPrecision) }
   const home = { ...record, gpu }
   return { ...situation, deployment: await planDeployment({ base, home, gpus, logger, signal }) }
+}
+
+/** That a quantized model gets its partner; nothing for other precisions. */
+export function rechecked(precision: Precision): { readonly recheck?: true } {
+  return precisionFacts(precision).partnered ? { recheck: true } : {}
 }
 
 /** Whether a precision for the CPU is wanted, with which only the CPU is set up. */
@@ -158,9 +163,18 @@ async function openWanted(
 ): Promise<Bundle | undefined> {
   if (sources === undefined) return undefined
   const id = backbonesId({ precision, models: forModels((name) => ({ source: sources[name] })) })
-  if (before !== undefined && backbonesId(before.manifest) === id) return before
+  if (before !== undefined && withoutPartner(before) === id) return before
   const folder = join(homePlace('bundles'), id)
   return (await isThere(folder)) ? await openUnlessDamaged(folder, signal) : undefined
+}
+
+/** The name that a bundle would have if none of its models had a partner: with one it serves as well. */
+function withoutPartner({ manifest: { precision, attention, models } }: Bundle): string {
+  return backbonesId({
+    precision,
+    ...(attention && { attention }),
+    models: forModels((name) => ({ source: models[name].source })),
+  })
 }
 
 /** The classifiers that the bundle does not have. */

@@ -7,6 +7,7 @@ import {
   estimateCheck,
   estimateDeployment,
   estimateImport,
+  estimateRecheck,
   withDeployLock,
 } from '../server/deploy/index.ts'
 import { VirnucproError } from '../system/errors.ts'
@@ -14,8 +15,9 @@ import { addClassifiersTo, isMade, makeBundle } from './bundle.ts'
 import { check, isChecked } from './check.ts'
 import { SetupError } from './errors.ts'
 import { bringWeights, expenseOfWeights, missingWeights } from './pulling.ts'
+import { isMeasured, measureRecheck } from './recheck.ts'
 import { decide, expenseOfServer, installationOf, isDecided } from './server.ts'
-import type { Situation } from './situation.ts'
+import { rechecked, type Situation } from './situation.ts'
 
 /** One step of a set-up. */
 export interface Step {
@@ -103,6 +105,14 @@ export const STEPS: readonly Step[] = [
     expense: ({ sizes }) => ({ seconds: estimateCheck(sizes), bytes: 0 }),
     work: check,
   },
+  {
+    name: 'recheck',
+    title: ({ gpuPrecision }) => `how far ${precisionFacts(gpuPrecision).label} is from what rechecks it`,
+    applies: (situation) => hasGpus(situation) && precisionFacts(situation.gpuPrecision).partnered === true,
+    isDone: isMeasured,
+    expense: ({ sizes }) => ({ seconds: estimateRecheck(sizes), bytes: 1e5 }),
+    work: measureRecheck,
+  },
 ]
 
 /** A failure is only a warning: runs work without the speed, and measure their own. */
@@ -148,6 +158,7 @@ function estimateOf({ sizes, gpus, gpuPrecision, machine, options }: Situation) 
   return estimateDeployment(sizes, gpus, {
     precision: gpuPrecision,
     isCalibrated: options.calibrate !== 'none',
+    isPartnered: rechecked(gpuPrecision).recheck === true,
     cores: machine.cores,
   })
 }

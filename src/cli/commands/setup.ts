@@ -1,5 +1,5 @@
 import { PRECISION_NAMES, type Precision } from '../../bundle/index.ts'
-import { flag, oneOf, option, section, settings, text } from '../../settings/index.ts'
+import { flag, oneOf, option, section, settings, text, wholeNumber } from '../../settings/index.ts'
 import type { PlannedStep, Progress, SetupOptions, SetupPlan } from '../../setup/index.ts'
 import { UsageError } from '../../system/errors.ts'
 import type { Logger } from '../../system/logger.ts'
@@ -44,6 +44,11 @@ const options = {
       text('FASTA|none'),
       'nucleotides like those of your runs, for [calibration](reference/precisions.md#bf16); required with `fp8`. `none` skips it (`bf16` and `fp16` only)',
       { otherwise: '`examples/contigs.fasta`' },
+    ),
+    recheckFrames: option(
+      wholeNumber('N', 8, 100_000_000),
+      'with `fp8`: frames to measure with [how far it is from what rechecks it](precisions.md#how-far-the-two-are-apart)',
+      { otherwise: '30000' },
     ),
   }),
   ...section('GPUs', {
@@ -103,6 +108,8 @@ export default command({
       throw new UsageError(
         '--calibrate is missing: --precision fp8 needs a FASTA file of nucleotides like those of your runs',
       )
+    if (args.recheckFrames !== undefined && args.precision !== 'fp8')
+      throw new UsageError('--recheck-frames is for --precision fp8')
     if (args.calibrate === '-')
       throw new UsageError('--calibrate: expected a file that stays, got standard input')
     if (args.calibrate === 'none' && (args.precision === 'fp8' || args.precision === 'int8'))

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { type Bundle, MODEL_NAMES, openBundle, sourceDigest } from '../../bundle/index.ts'
+import { type Bundle, hasPartner, MODEL_NAMES, openBundle, sourceDigest } from '../../bundle/index.ts'
 import { type Place, readablePlaces } from '../../home/index.ts'
 import { VirnucproError } from '../../system/errors.ts'
 import { openRuntime, type Runtime } from '../runtime/index.ts'
@@ -108,6 +108,7 @@ async function findBundle(base: Bundle, wanted: Wanted): Promise<Bundle | undefi
 export function isWanted({ manifest }: Bundle, base: Bundle, { settings }: Wanted): boolean {
   if (manifest.precision !== settings.precision) return false
   if ((manifest.attention ?? 'standard') !== settings.attention) return false
+  if (settings.recheck === true && !hasPartner(manifest)) return false
   const { models } = base.manifest
   return MODEL_NAMES.every((name) => sourceDigest(manifest.models[name]) === sourceDigest(models[name]))
 }

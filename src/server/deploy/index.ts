@@ -15,6 +15,7 @@ export {
   estimateCheck,
   estimateDeployment,
   estimateImport,
+  estimateRecheck,
   type ModelSize,
 } from './estimates.ts'
 export { findDeployment } from './find.ts'

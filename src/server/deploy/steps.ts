@@ -38,11 +38,12 @@ export interface DeployPlan {
 export async function planDeployment(given: DeployRequest): Promise<DeployPlan> {
   const wanted = wantedOf(given)
   const { cores } = await machineFacts()
-  const { precision, calibrate } = wanted.settings
+  const { precision, calibrate, recheck } = wanted.settings
   const plans = leastOfEach(given.gpus).length
   const about: DeployEstimate = estimateDeployment(given.base.manifest.models, given.gpus, {
     precision,
     isCalibrated: calibrate !== 'none',
+    isPartnered: recheck === true,
     cores,
   })
   let request = given
@@ -113,7 +114,7 @@ async function restoreServer(request: DeployRequest, { wanted, why }: State): Pr
 /** The same models in a precision for GPUs, from the same weight files. */
 async function deriveBundle(request: DeployRequest, state: State): Promise<void> {
   const { base, home, gpus, signal } = request
-  const { precision, attention, calibrate } = state.wanted.settings
+  const { precision, attention, calibrate, recheck } = state.wanted.settings
   const { computeCapability: first = 0, label } = precisionFacts(precision)
   const tooOld = gpuLacking(precision, gpus)
   if (tooOld !== undefined)
@@ -145,6 +146,7 @@ async function deriveBundle(request: DeployRequest, state: State): Promise<void>
     attention,
     force: true,
     precision,
+    recheck: recheck === true ? 'on' : 'off',
     ...(calibrate !== undefined && { calibrate: calibrate === 'none' ? false : calibrate }),
     onProgress: say(request),
     ...(signal && { signal }),

@@ -137,9 +137,11 @@ class Twin:
 
     def __init__(self, graph):
         self.folder = os.path.dirname(os.path.dirname(os.path.abspath(graph)))
-        name = os.path.basename(os.path.dirname(graph))
+        hosted = os.path.basename(os.path.dirname(graph))
+        name = hosted.removesuffix("_recheck")
         manifest = manifest_of(self.folder)
-        self.precision, model = manifest["precision"], manifest["models"][name]
+        model = manifest["models"][name]
+        self.precision = manifest["precision"] if hosted == name else model["recheck"]["precision"]
         self.heads, self.size, self.alibi = model["heads"], model["width"] // model["heads"], name == "dnabert_s"
         named = os.environ.get("STANDIN_TWINS", "").split(os.pathsep)
         beside = os.path.dirname(self.folder)
