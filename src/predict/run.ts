@@ -1,19 +1,19 @@
 import type { Journal } from '../checkpoint/index.ts'
 import type { RunStats } from '../monitor/index.ts'
-import { writeAtomically } from '../system/atomic.ts'
-import { WriteError } from '../system/system-error.ts'
 import { classify } from './classify.ts'
 import type { IncompletePart, Run, Session } from './context.ts'
 import { dispatcherWhenReady } from './dispatcher.ts'
 import { type EmbeddedWindow, embed } from './embed.ts'
 import { partsFor } from './parts-for.ts'
 import { RunUnderWay } from './run-under-way.ts'
+import { beginMetrics } from './watch.ts'
 import { overlapped, type WindowPart, windowsOf, windowsUnderWay } from './windows.ts'
 
 /** Computes what is left of a run, and writes its results. */
 export async function execute(run: Run): Promise<void> {
-  const { monitor, signal } = run
-  await beginMetrics(run)
+  const { folder, monitor, options, paths, record, signal } = run
+  const isBegun = folder.status === 'resumed' && record.owns(paths.metrics)
+  if (options.metrics && !isBegun) await beginMetrics(paths.metrics)
   monitor.start()
   try {
     await using under = await RunUnderWay.begin(run)
@@ -28,15 +28,6 @@ export async function execute(run: Run): Promise<void> {
     await monitor.end(signal.aborted ? 'stopped' : 'error')
     throw error
   }
-}
-
-/** The monitor adds lines to a file, which has to be a recorded one first. */
-async function beginMetrics({ options, paths, folder, record }: Run): Promise<void> {
-  if (!options.metrics || (folder.status === 'resumed' && record.owns(paths.metrics))) return
-  // The monitor meets the same error, and says it: the results of a run do not hang on its metrics.
-  await writeAtomically(paths.metrics, '').catch((error) => {
-    if (!(error instanceof WriteError)) throw error
-  })
 }
 
 /** What becomes of the runs whose parts are computed. */

@@ -14,7 +14,6 @@ import { UsageError, VirnucproError } from '../system/errors.ts'
 import { keepFiles } from '../system/kept-files.ts'
 import { type Logger, silent, WarningKeeper } from '../system/logger.ts'
 import { isThere } from '../system/same-file.ts'
-import { WriteError } from '../system/system-error.ts'
 import { count } from '../text/numbers.ts'
 import { filesInUse, type InUse } from './claim.ts'
 import { type Computing, type OpenModels, withModels } from './computing.ts'
@@ -24,7 +23,7 @@ import { computeWindows } from './run.ts'
 import { type SampleOutcome, samplesTable } from './sample-outcome.ts'
 import { hasFinished, poolsOf, SampleRuns } from './sample-runs.ts'
 import { keepSpeed } from './speed.ts'
-import { watch } from './watch.ts'
+import { beginMetrics, watch } from './watch.ts'
 
 /** Options of a start over several samples: those of a run, for all of them. */
 export type SamplesOptions = Omit<PredictOptions, 'inputs' | 'prefix' | 'outputDir'> & {
@@ -147,11 +146,7 @@ async function watchSamples(
 ): Promise<RunMonitor> {
   const metrics = options.metrics && isLeft
   const resumed = place.record.owns(paths.metrics)
-  // The monitor adds lines to a file, which has to be a recorded one first. It meets the same error, and says it.
-  if (metrics && !resumed)
-    await writeAtomically(paths.metrics, '').catch((error) => {
-      if (!(error instanceof WriteError)) throw error
-    })
+  if (metrics && !resumed) await beginMetrics(paths.metrics)
   return await watch(computing, {
     ...watched,
     options: { ...options, metrics },

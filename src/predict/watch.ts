@@ -1,7 +1,19 @@
 import { speedHere } from '../estimate/index.ts'
 import { type MonitorOptions, RunMonitor } from '../monitor/index.ts'
 import type { PredictOptions } from '../settings/index.ts'
+import { writeAtomically } from '../system/atomic.ts'
+import { WriteError } from '../system/system-error.ts'
 import type { Computing } from './computing.ts'
+
+/**
+ * Begins the file that the monitor adds lines to: it has to be a recorded one first. The monitor meets the same error, and says it, for
+ * no result hangs on metrics.
+ */
+export async function beginMetrics(path: string): Promise<void> {
+  await writeAtomically(path, '').catch((error) => {
+    if (!(error instanceof WriteError)) throw error
+  })
+}
 
 interface Watched
   extends Pick<
