@@ -63,7 +63,7 @@ export async function embedFile(asked: EmbedFileOptions, context: EmbedContext):
       if (isNew && models.backend.hasFailed) await record.undo()
       else if (signal.aborted)
         logger.info(
-          `what has been computed is kept in ${paths.state}: the same command${again(inputs)} continues from there`,
+          `what has been computed is kept in ${paths.state}: the same command${inputs.sameBytes} continues from there`,
         )
       throw error
     })
@@ -94,10 +94,6 @@ function finishedBefore(folder: RunFolder, { output }: EmbedPaths, logger: Logge
     data: {},
   })
   return { sequences: folder.result?.sequences ?? 0, failed: 0, alreadyFinished: true, output }
-}
-
-function again(inputs: RunInputs): string {
-  return inputs.hasStreams ? ', given the same bytes,' : ''
 }
 
 function newRun(run: Omit<EmbedRun, 'stats' | 'monitor' | 'records'>, { terminal }: EmbedContext): EmbedRun {
@@ -157,7 +153,7 @@ async function execute(run: EmbedRun, write: Write): Promise<EmbedFileResult> {
     if (failed > 0)
       logger.error(
         `${count(failed, 'sequence')} could not be embedded: ${paths.failed} lists them with the reasons. ` +
-          `The same command${again(inputs)} computes only these`,
+          `The same command${inputs.sameBytes} computes only these`,
         { code: 'embeddings-missing', data: {} },
       )
     else await folder.finish({ sequences: content.rows }, [paths.output], { rule: '', files: [] })

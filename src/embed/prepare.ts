@@ -2,7 +2,7 @@ import { type RunFolder, readPartRows } from '../checkpoint/index.ts'
 import { type ReadOptions, readSequences, type SequenceRecord } from '../fasta/index.ts'
 import type { Part, WindowPart } from '../predict/index.ts'
 import { filteredBy } from '../sequence/index.ts'
-import { DataError, UsageError } from '../system/errors.ts'
+import { DataError, type UsageError } from '../system/errors.ts'
 import { count } from '../text/numbers.ts'
 import type { EmbedRun } from './context.ts'
 import { digestOf, KINDS, PartBuilder, type UnitPart } from './units.ts'
@@ -101,12 +101,10 @@ function isShort(
 }
 
 function otherStream({ inputs, paths }: EmbedRun, part: number): UsageError {
-  const streams = inputs.described.map(({ path }) => path).join(', ')
-  return new UsageError(
-    `the unfinished run for ${paths.output} was not over what ${streams} holds now: part ${part} differs. Nothing of it ` +
-      'was removed: give it the same bytes',
-    { detail: { code: 'output-taken', data: { path: paths.output } } },
-  )
+  return inputs.otherStream(`for ${paths.output}`, part, {
+    code: 'output-taken',
+    data: { path: paths.output },
+  })
 }
 
 /** Whether an earlier start has finished a part with this content. */

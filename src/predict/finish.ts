@@ -33,7 +33,7 @@ export async function finish(
   if (run.isAlone) await monitor.end(failed.length > 0 ? 'failed-parts' : 'finished')
   // Before the report, which holds every warning.
   const { parts, failedFrames } = stats.counts
-  const again = run.inputs.hasStreams ? ', given the same bytes,' : ''
+  const again = run.inputs.sameBytes
   warnOfEmptyTables(resultCounts(stats.counts), logger)
   if (failed.length > 0) {
     // An error, so that it is seen whatever else is not.

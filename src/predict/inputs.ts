@@ -1,7 +1,8 @@
 import { type BigIntStats, statSync } from 'node:fs'
 import type { RunInput } from '../checkpoint/index.ts'
 import { digestInput, type InputDigest, type InputSource, inspectInputs } from '../fasta/index.ts'
-import { DataError } from '../system/errors.ts'
+import type { Detail } from '../system/error-codes.ts'
+import { DataError, UsageError } from '../system/errors.ts'
 import { fileIdentity } from '../system/regular-file.ts'
 
 interface Watched {
@@ -43,6 +44,21 @@ export class RunInputs {
 
   get hasStreams(): boolean {
     return this.#inputs.some(({ source }) => source.kind === 'stream')
+  }
+
+  /** What "the same command" needs besides, for messages; empty where files are read again. */
+  get sameBytes(): string {
+    return this.hasStreams ? ', given the same bytes,' : ''
+  }
+
+  /** The error for inputs whose content is not that of the unfinished run. @param run - what it is, for the message */
+  otherStream(run: string, part: number, detail: Detail): UsageError {
+    const streams = this.described.map(({ path }) => path).join(', ')
+    return new UsageError(
+      `the unfinished run ${run} was not over what ${streams} holds now: part ${part} differs. Nothing of it ` +
+        'was removed: give it the same bytes',
+      { detail },
+    )
   }
 
   /** Of all inputs, as stored; undefined while nobody knows how long a stream is. */

@@ -103,6 +103,5 @@ function finishedBefore(
 }
 
 function howToContinue(inputs: RunInputs, root: string): string {
-  const again = inputs.hasStreams ? ', given the same bytes,' : ''
-  return `what has been computed is kept in ${root}: the same command${again} continues from there`
+  return `what has been computed is kept in ${root}: the same command${inputs.sameBytes} continues from there`
 }

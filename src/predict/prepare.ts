@@ -2,7 +2,7 @@ import { damagedPartFile } from '../checkpoint/index.ts'
 import { type ReadOptions, readSequences, type SequenceRecord } from '../fasta/index.ts'
 import { filteredBy, openChunks, silenceOf } from '../sequence/index.ts'
 import type { PredictOptions } from '../settings/index.ts'
-import { UsageError } from '../system/errors.ts'
+import type { UsageError } from '../system/errors.ts'
 import type { Run } from './context.ts'
 import type { PreparedFiles } from './intermediates.ts'
 import { contentOf, type Part, PartFilling } from './part.ts'
@@ -149,10 +149,5 @@ async function isFinished(run: Run, part: Part): Promise<boolean> {
 }
 
 function otherStream({ inputs, paths }: Run, part: number): UsageError {
-  const streams = inputs.described.map(({ path }) => path).join(', ')
-  return new UsageError(
-    `the unfinished run in ${paths.root} was not over what ${streams} holds now: part ${part} differs. Nothing of it ` +
-      'was removed: give it the same bytes',
-    { detail: { code: 'place-taken', data: { path: paths.root } } },
-  )
+  return inputs.otherStream(`in ${paths.root}`, part, { code: 'place-taken', data: { path: paths.root } })
 }
