@@ -14,6 +14,7 @@ import { InputStructure, Results, type ResultsOptions, ruleOf } from '../results
 import { filteredBy, openChunks, type RecordFilter, silenceOf } from '../sequence/index.ts'
 import { type PredictOptions, settings } from '../settings/index.ts'
 import { VirnucproError } from '../system/errors.ts'
+import { parseJson } from '../system/json.ts'
 import type { Logger } from '../system/logger.ts'
 import { isThere } from '../system/same-file.ts'
 import { readFrameScores, type ScoredFrames, scoredFrames } from '../tables/index.ts'
@@ -31,6 +32,12 @@ export function derivedOf({ options, paths }: Derived): DerivedFiles {
     rule: JSON.stringify({ format: FORMAT, ...settingsOf(options) }),
     files: derivedFiles(paths),
   }
+}
+
+/** The options that {@link derivedOf} has made a rule of; none for a run of a version without one. */
+export function optionsOfRule(rule: string | undefined): Partial<PredictOptions> {
+  const { format: _, ...options } = parseJson(rule ?? '{}') as { format?: number } & Partial<PredictOptions>
+  return options
 }
 
 export function resultsOptions(

@@ -6,7 +6,7 @@ export { WINDOW_FRAMES } from '../batching/index.ts'
 export { checkNames, filesInUse, type InUse, refuseFilesInUse } from './claim.ts'
 export { type ClassifierChoice, chooseClassifier } from './classifier.ts'
 export { withModels } from './computing.ts'
-export { derivedOf, describeRecords, markRechecked, resultsOptions } from './derived.ts'
+export { derivedOf, describeRecords, markRechecked, optionsOfRule, resultsOptions } from './derived.ts'
 // What embeds windows of sequences, for those who want the embeddings alone.
 export { dispatcherWhenReady } from './dispatcher.ts'
 export { type EmbeddingRun, embedWindow } from './embed.ts'

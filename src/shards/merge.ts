@@ -18,6 +18,7 @@ import {
   checkNames,
   derivedOf,
   describeRecords,
+  optionsOfRule,
   RecordReport,
   refuseFilesInUse,
   reportCalls,
@@ -142,12 +143,10 @@ async function optionsOf(
   // JSON has no undefined.
   const given = Object.entries(summary?.settings ?? {}).map(([name, value]) => [name, value ?? undefined])
   const { tritonCa, tritonCert, tritonKey, tritonHeader, ...rest } = Object.fromEntries(given)
-  const { format: _, ...rule } = JSON.parse(manifest.derived?.rule ?? '{}')
   return {
     ...rest,
     tritonAccess: { ca: tritonCa, cert: tritonCert, key: tritonKey, header: tritonHeader },
-    // What the rule consists of has the names of the options.
-    ...rule,
+    ...optionsOfRule(manifest.derived?.rule),
     ...manifest.settings,
     ...settings,
     inputs: inputs.map(({ path }) => path),
