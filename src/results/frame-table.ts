@@ -1,16 +1,15 @@
-import { constants, zstdCompressSync } from 'node:zlib'
 import type { ByteWriter, ParquetWriter, SchemaElement } from 'hyparquet-writer'
 import { version } from '../../package.json' with { type: 'json' }
 import { COLUMNS, type ColumnName, columnNames } from '../layout/index.ts'
 import type { FrameName } from '../sequence/index.ts'
 import type { ByteSink } from '../system/atomic.ts'
+import { parquetSettings } from './parquet.ts'
 import { FRAMES } from './structure.ts'
 
 /** Version of the columns. */
 const FORMAT = '1'
 /** Rows of a group: what is in memory at once. */
 const GROUP_ROWS = 1 << 16
-const ZSTD_LEVEL = { params: { [constants.ZSTD_c_compressionLevel]: 1 } }
 
 type Column = ColumnName<'frameTable'>
 /** How Parquet has the types of the columns. */
@@ -92,16 +91,11 @@ export class FrameTable {
         { name: 'frames', num_children: columns.length },
         ...columns.map(({ name, type }) => ({ name, ...TYPES[type], repetition_type: 'REQUIRED' as const })),
       ],
-      codec: 'ZSTD',
-      compressors: { ZSTD: (bytes) => zstdCompressSync(bytes, ZSTD_LEVEL) },
-      // Rows are in the order of the input: a range of values rules out no group.
-      statistics: false,
-      createdBy: `virnucpro version ${version}`,
-      kvMetadata: [
-        { key: 'virnucpro.frames', value: FORMAT },
-        { key: 'virnucpro.version', value: version },
-        ...(stamp === undefined ? [] : [{ key: 'virnucpro.demonstration', value: stamp }]),
-      ],
+      ...parquetSettings({
+        'virnucpro.frames': FORMAT,
+        'virnucpro.version': version,
+        ...(stamp !== undefined && { 'virnucpro.demonstration': stamp }),
+      }),
     })
   }
 

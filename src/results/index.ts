@@ -6,6 +6,8 @@ export { CALLS, type Call, type CallRule, Evidence, requireOrder, ruleOf, TIERS,
 export { type FrameRow, FrameTable } from './frame-table.ts'
 // The frames of an input once more.
 export { type FrameAgain, framesAgain } from './frames-again.ts'
+// How every Parquet file is written.
+export { parquetSettings } from './parquet.ts'
 // What is known of records and chunks before anything is scored.
 export { InputStructure, isAboutRecord } from './structure.ts'
 // The tables.

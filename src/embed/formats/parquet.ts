@@ -1,13 +1,11 @@
-import { constants, zstdCompressSync } from 'node:zlib'
 import type { SchemaElement } from 'hyparquet'
 import { ByteWriter, ParquetWriter } from 'hyparquet-writer'
-import { version } from '../../../package.json' with { type: 'json' }
+import { parquetSettings } from '../../results/index.ts'
 import type { Column } from '../units.ts'
 import type { Rows, Write } from './format.ts'
 
 /** Numbers of embeddings in a row group: the writer holds some bytes for each. */
 const GROUP_NUMBERS = 1 << 20
-const ZSTD_LEVEL = { params: { [constants.ZSTD_c_compressionLevel]: 1 } }
 
 /** A row for each embedding: id, the columns of what was embedded, model, embedding. */
 export const writeAsParquet: Write = async (sink, content) => {
@@ -21,12 +19,7 @@ export const writeAsParquet: Write = async (sink, content) => {
   const parquet = new ParquetWriter({
     writer,
     schema: schemaOf(columns),
-    codec: 'ZSTD',
-    compressors: { ZSTD: (bytes) => zstdCompressSync(bytes, ZSTD_LEVEL) },
-    // Rows are in the order of the input: a range of values rules out no group.
-    statistics: false,
-    createdBy: `virnucpro version ${version}`,
-    kvMetadata: Object.entries(metadata).map(([key, value]) => ({ key, value })),
+    ...parquetSettings(metadata),
   })
   const width = models.reduce((sum, model) => sum + widths[model], 0)
   const step = Math.max(1, Math.floor(GROUP_NUMBERS / width))
