@@ -162,7 +162,7 @@ test('a merger that fails leaves nothing in a new folder, nor beside what is the
     code: 65,
     // Neither of the options of predict for such ids is one of merge.
     stderr:
-      'error: same-2.fa:1: duplicate id "same", first at same-1.fa:1; give every record an id of its own\n',
+      'error: same-2.fa:1: duplicate id "same", first at same-1.fa:1; give every record an id of its own [duplicate-id]\n',
   })
   expect(existsSync(folder.join('failed/there'))).toBe(false)
   mkdirSync(folder.join('used'))
