@@ -70,6 +70,7 @@ export {
   type PartnerName,
   PUBLISHED_ESM2,
   partnerOf,
+  type RecheckedName,
 } from './models.ts'
 export { openBundle, resolveBundle, verifyBundle } from './open.ts'
 export {

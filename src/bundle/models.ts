@@ -98,7 +98,8 @@ export const FEATURE_ORDER: readonly ModelName[] = MODEL_NAMES.toSorted(
   (a, b) => MODELS[a].column - MODELS[b].column,
 )
 
-type RecheckedName = {
+/** Models that a bundle may have a partner of. */
+export type RecheckedName = {
   [Name in ModelName]: (typeof MODELS)[Name] extends { recheck: true } ? Name : never
 }[ModelName]
 

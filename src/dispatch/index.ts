@@ -7,7 +7,12 @@ export type { EmbeddingBackend, ServedModel, ServerFacts } from './backend.ts'
 export { type BatchRequest, type Computed, Dispatcher, type DispatcherOptions } from './dispatcher.ts'
 export { Limiter } from './limiter.ts'
 // The embedded default.
-export { OnnxRuntimeBackend, type OnnxRuntimeOptions, requireCpuPrecision } from './onnxruntime.ts'
+export {
+  type HostedGraph,
+  OnnxRuntimeBackend,
+  type OnnxRuntimeOptions,
+  requireCpuPrecision,
+} from './onnxruntime.ts'
 // The scheduler by itself, for benchmarks and simulations.
 export { type Clock, type Lane, PullQueue, type PullQueueOptions, type Verdict } from './pull-queue.ts'
 // Inference servers.

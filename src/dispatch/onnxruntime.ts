@@ -45,14 +45,21 @@ export interface OnnxRuntimeOptions {
    */
   unchanged?: (() => Promise<void>) | undefined
   /** The quantized model that can be rechecked, and what opens its partner when it is first asked. */
-  recheck?: { readonly facts: RecheckFacts; open(threads: number): Promise<HostedGraph> } | undefined
+  recheck?:
+    | {
+        readonly facts: RecheckFacts
+        /** Opens the partner, with so many threads. */
+        open(threads: number): Promise<HostedGraph>
+      }
+    | undefined
   /** Gets a warning when the memory does not hold a batch. */
   logger?: Logger | undefined
 }
 
 /** The graph of a partner, and what throws when its files are not what they were. */
-interface HostedGraph {
+export interface HostedGraph {
   readonly session: InferenceSession
+  /** Throws when the files of the graph are not what they were. */
   readonly unchanged: () => Promise<void>
 }
 

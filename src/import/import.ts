@@ -71,7 +71,7 @@ export type Quantization =
     }
 
 /** The part of an import that is about rechecking. */
-interface Rechecking {
+export interface Rechecking {
   /**
    * Beside a quantized ESM-2 the same model in a precision of more digits, which can decide what the quantized one leaves open:
    * BF16 or FP16 beside FP8, FP32 beside INT8. How far the two are apart is measured later. @default 'auto': with FP8 alone

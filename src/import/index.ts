@@ -14,6 +14,7 @@ export {
   importModels,
   type PrecisionsThat,
   type Quantization,
+  type Rechecking,
 } from './import.ts'
 export { type HomeImport, type HomeImportOptions, importIntoHome } from './into-home.ts'
 // Models by themselves, for comparing implementations.
