@@ -108,15 +108,20 @@ await withFolder(async (folder) => {
   const size = `${Math.round(frames / 1000)}k`
   failed = total(of('flips')) > 0
   const figures: Result[] = [
-    { ...single(`${kind}.flips.${size}`, '', 'lower', total(of('flips'))), note: noteOf(results) },
-    single(`${kind}.flips-without.${size}`, '', 'lower', total(of('alone'))),
-    single(`${kind}.share`, '%', 'lower', total(of('share')) / results.length),
-    ...results.map(({ name, share }) => single(`${kind}.share.${name}`, '%', 'lower', share)),
+    { ...figure(`${kind}.flips.${size}`, '', total(of('flips'))), note: noteOf(results) },
+    figure(`${kind}.flips-without.${size}`, '', total(of('alone'))),
+    figure(`${kind}.share`, '%', total(of('share')) / results.length),
+    ...results.map(({ name, share }) => figure(`${kind}.share.${name}`, '%', share)),
   ]
   const settings = { frames, calibration, chunkLength, seed: SEED, seconds: Math.round(seconds) }
   await finish('recheck', options, settings, figures)
 })
 if (failed) process.exitCode = 1
+
+/** On record under its own name. */
+function figure(name: string, unit: string, value: number): Result {
+  return { ...single(name, unit, 'lower', value), figure: name }
+}
 
 function noteOf(results: readonly { exceeded: number }[]): string {
   const exceeded = results.filter((each) => each.exceeded > 0).length

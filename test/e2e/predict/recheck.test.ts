@@ -3,10 +3,12 @@ import { cpSync, readFileSync } from 'node:fs'
 import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { randomFasta } from '../../../scripts/support/fasta.ts'
 import { temporaryFolder } from '../../../scripts/support/temporary.ts'
+import { hasTriton, startTriton } from '../../../scripts/support/triton.ts'
 import { type BoundsRecord, openBundle, pairOf, writeBounds } from '../../../src/bundle/index.ts'
 import { importModels } from '../../../src/import/index.ts'
 import { logit } from '../../../src/recheck/index.ts'
 import type { FrameRow } from '../../../src/results/index.ts'
+import { buildRepository } from '../../../src/server/repository/index.ts'
 import { decodeMerged, readTorchFile } from '../../../src/torchfile/index.ts'
 import { changeWeights, writeRandomModels } from '../../integration/import/support/models.ts'
 import { resealBundle } from '../../support/bundle.ts'
@@ -217,6 +219,26 @@ describe('frames that a quantized model leaves open', () => {
     expect(summaryOf('merged').recheck).toMatchObject(sums)
     expect(decisions('merged')).toEqual(decisions('exact'))
   }, 60_000)
+
+  test.skipIf(!hasTriton)(
+    'are computed on servers that host both',
+    async () => {
+      await buildRepository({ bundle: at('int8'), backend: 'python', output: at('repository'), threads: 1 })
+      const models = ['esm2', 'dnabert_s', 'esm2_recheck']
+      await using server = await startTriton({ repository: at('repository'), models })
+      const asked = words('servers', 'int8', '--recheck', 'on').map((word) =>
+        word === 'onnx' ? 'triton' : word,
+      )
+      expect(await run([...asked, '--triton', server.grpcUrl])).toMatchObject({ code: 0 })
+      expect(decisions('servers')).toEqual(decisions('exact'))
+      const [here, there] = [summaryOf('on').recheck, summaryOf('servers').recheck]
+      expect(there.classes.map(({ bound }: { bound: number }) => bound)).toEqual(
+        here.classes.map(({ bound }: { bound: number }) => bound),
+      )
+      expect(Math.abs(there.rechecked - here.rechecked)).toBeLessThan(10)
+    },
+    60_000,
+  )
 
   test('are all of a length class where one is off by more than the bound', async () => {
     const messages = await predicted('doubtful', 'doubtful', '--recheck', 'on')
