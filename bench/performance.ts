@@ -171,7 +171,7 @@ async function withTables(text: string): Promise<string> {
   return text.replace(BLOCK, (_, begin: string, name: string, end: string) => {
     const table = TABLES[name]
     if (table === undefined) throw new Error(`there is no table ${name}`)
-    return `${begin}\n${markdown(table(figures, show))}\n\n${end}`
+    return `${begin}${markdown(table(figures, show))}\n${end}`
   })
 }
 

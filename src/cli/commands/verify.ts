@@ -34,7 +34,7 @@ export default command({
   ],
   usual: ['bundle', 'backend', 'triton', 'golden', 'fasta', 'tolerance', 'sequences', 'calls'],
   notes: [
-    'With --calls the reference is the partner of a quantized model: what predict --recheck computes what is left open with. A call that differs from the partner in spite of the recheck is an error.',
+    'With --calls the reference is the partner of a quantized model: what virnucpro predict --recheck computes what is left open with. A call that differs from the partner in spite of the recheck is an error.',
     'The reference is each sequence alone through the graph, FP32 or INT8, in this process, or rows that the original wrote.',
   ],
   forRun: true,

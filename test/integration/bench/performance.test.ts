@@ -10,7 +10,7 @@ const text = readFileSync(join(root, 'docs/reference/performance.md'), 'utf8')
 
 test('the page of performance is short, and its tables are those of the figures on record', async () => {
   expect(await runBun(program, ['--check'])).toMatchObject({ code: 0 })
-  expect(text.split('\n').length).toBeLessThanOrEqual(125)
+  expect(text.split('\n').length).toBeLessThanOrEqual(121)
   expect(text.match(/<!-- figures: /g)?.length).toBeGreaterThan(3)
 })
 
