@@ -10,7 +10,7 @@ import torch
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "..", "src", "server", "engines", "python"))
-from build_engine import BuildError, build, count_attention, has_attention, know_attention, load_tensorrt  # noqa: E402, F401
+from build_engine import BuildError, build, count_attention, has_operator, know_operators, load_tensorrt  # noqa: E402, F401
 from tensorrt_api import make_logger  # noqa: E402
 
 try:
@@ -22,7 +22,7 @@ except BuildError:  # the baselines need none
 class Engine:
     def __init__(self, path):
         self.logger = make_logger(trt)
-        know_attention(trt)
+        know_operators(trt)
         self.runtime = trt.Runtime(self.logger)
         with open(path, "rb") as file:
             self.engine = self.runtime.deserialize_cuda_engine(file.read())

@@ -21,7 +21,7 @@ import torch
 from onnx import numpy_helper
 
 import model
-from engine import Engine, build, by_kind, emit, gemm_ceiling, has_attention, pairs, table
+from engine import Engine, build, by_kind, emit, gemm_ceiling, has_operator, pairs, table
 from model import JOINED, Weights, agreement, load_shape, materialize, random_batch, reference
 from plan_speed import measure
 from sweep import calls_agree, check, parse_profiles, proteins
@@ -177,7 +177,7 @@ def one(options, form, layers, weights, calibration):
     path, shape, _ = materialize(folder, work, layers, weights=Corrected(weights, calibration, products))
     row = {"form": form, "layers": layers, "fp8_products": put_scales(path, calibration, shape), "made_s": time.time() - start}
     if options.no_plan:
-        if not has_attention(path):  # ONNX does not know the operator
+        if not has_operator(path):  # ONNX does not know the operator
             onnx.checker.check_model(path)
         shutil.rmtree(work)
         return row

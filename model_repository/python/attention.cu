@@ -7,7 +7,7 @@
 // FP32.
 //
 // Settings of the compiler: SIZE, numbers of a head, 16, 32, 64 or 128; ROTARY or ALIBI, 1 for what positions do;
-// HALF, 1 where the numbers of 16 bits are FP16.
+// HALF, 1 where the numbers of 16 bits are FP16; OUT8, 1 where the result is FP8 (E4M3), times a number that is given.
 // Where IS_GPU is 0 a test compiles this for the CPU and brings its own versions of the primitives below.
 
 #ifndef IS_GPU
@@ -15,6 +15,9 @@
 #endif
 #ifndef HALF
 #define HALF 0
+#endif
+#ifndef OUT8
+#define OUT8 0
 #endif
 
 typedef unsigned int u32;
@@ -99,6 +102,15 @@ __device__ __forceinline__ u32 pack(float low, float high) {
   asm("cvt.rn." TYPE "x2.f32 %0, %1, %2;" : "=r"(result) : "f"(high), "f"(low));
   return result;
 }
+
+#if OUT8
+// Two numbers rounded to FP8; what is too large becomes the largest.
+__device__ __forceinline__ u16 packEight(float low, float high) {
+  u16 result;
+  asm("cvt.rn.satfinite.e4m3x2.f32 %0, %1, %2;" : "=h"(result) : "f"(high), "f"(low));
+  return result;
+}
+#endif
 
 // Numbers that nobody writes while the kernel runs.
 __device__ __forceinline__ Quad constant(const void* from) {
@@ -296,13 +308,19 @@ __device__ __forceinline__ void attend(State& state, const Place& place, int blo
 // qkv      BF16 or FP16 [B,T,3,heads,SIZE]: queries, keys and values of every token
 // lengths  INT32 [B]: tokens of each row; what comes after them is padding
 // positions with ROTARY FP16 [at least T,SIZE], cos and sin of each angle, one after the other; with ALIBI FP32 [heads], slopes
-// out      as qkv, [B,T,heads,SIZE]; padding gets finite numbers
+// out      as qkv, [B,T,heads,SIZE], or FP8 with OUT8; padding gets finite numbers
 // scale    of the scores, times log2(e)
+// quantize with OUT8 FP32 [1]: what results are multiplied by before they are rounded
 // Grid [T/16 divided by tilesPerBlock, heads, B]. Rows of more than CHUNK tokens need tilesPerBlock = WARPS.
 // Shared memory: queries of the block's tiles, keys and values of CHUNK or T positions, rounded up to 16.
 extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS_AT_ONCE)
-attention(const u16* qkv, const int* lengths, const void* positions, u16* out, int tokens, int heads, float scale,
-          int tilesPerBlock) {
+attention(const u16* qkv, const int* lengths, const void* positions, void* out, int tokens, int heads, float scale,
+          int tilesPerBlock
+#if OUT8
+          ,
+          const float* quantize
+#endif
+) {
   SHARED_MEMORY(memory);
   const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
   const int group = lane / 4, quad = lane % 4;
@@ -311,7 +329,14 @@ attention(const u16* qkv, const int* lengths, const void* positions, u16* out, i
   int length = lengths[row];
   length = length < 1 ? 1 : length > tokens ? tokens : length;
   const u16* tokensOfHead = qkv + (long long)row * tokens * stride + head * SIZE;
-  u16* outOfHead = out + (long long)row * tokens * width + head * SIZE;
+  // Pieces of 16 bytes in the result of a head.
+  const int outPieces = OUT8 ? PIECES / 2 : PIECES;
+  Quad* outOfHead = (Quad*)out + ((long long)row * tokens * heads + head) * outPieces;
+#if OUT8
+  const float factor = *quantize;
+#else
+  const float factor = 1;
+#endif
 
   const int chunks = (length + CHUNK - 1) / CHUNK;
   const int tiles = (tokens + 15) / 16;
@@ -387,20 +412,27 @@ attention(const u16* qkv, const int* lengths, const void* positions, u16* out, i
     for (int r = 0; r < 2; r++) {
       state.total[r] += ofLane(state.total[r], 1);
       state.total[r] += ofLane(state.total[r], 2);
-      share[r] = isPadding ? 0 : 1 / state.total[r];
+      share[r] = isPadding ? 0 : factor / state.total[r];
     }
     // The tile's queries are in registers: its rows of shared memory hold the result until it is written, a row at a time.
     const int local = (tile - firstTile) * 16;
 #pragma unroll
     for (int i = 0; i < SIZE / 8; i++) {
+#if OUT8
+      const int at = i % 2 * 4 + quad;
+      ((u16*)placeOf(queryRows, local + group, i / 2))[at] = packEight(state.sums[i][0] * share[0], state.sums[i][1] * share[0]);
+      ((u16*)placeOf(queryRows, local + group + 8, i / 2))[at] =
+          packEight(state.sums[i][2] * share[1], state.sums[i][3] * share[1]);
+#else
       ((u32*)placeOf(queryRows, local + group, i))[quad] = pack(state.sums[i][0] * share[0], state.sums[i][1] * share[0]);
       ((u32*)placeOf(queryRows, local + group + 8, i))[quad] = pack(state.sums[i][2] * share[1], state.sums[i][3] * share[1]);
+#endif
     }
     waitForWarp();
-    for (int unit = lane; unit < 16 * PIECES; unit += 32) {
-      const int at = unit / PIECES, piece = unit % PIECES;
+    for (int unit = lane; unit < 16 * outPieces; unit += 32) {
+      const int at = unit / outPieces, piece = unit % outPieces;
       if (tile * 16 + at < tokens)
-        *(Quad*)(outOfHead + (long long)(tile * 16 + at) * width + piece * 8) = *placeOf(queryRows, local + at, piece);
+        outOfHead[(long long)(tile * 16 + at) * heads * outPieces + piece] = *placeOf(queryRows, local + at, piece);
     }
   }
 }

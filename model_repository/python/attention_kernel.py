@@ -17,7 +17,7 @@ LOG_LINES = 3
 OPTIONAL_SHARED_BYTES = 97
 # Blocks that keep a large GPU busy; with fewer rows the tiles of one are spread over several blocks.
 ENOUGH_BLOCKS = 512
-SOURCE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "attention.cu")
+HERE = os.path.dirname(os.path.abspath(__file__))
 
 
 class KernelError(RuntimeError):
@@ -28,27 +28,30 @@ class KernelError(RuntimeError):
 SIZES = (16, 32, 64, 128)
 
 
-def compile_kernel(size, alibi, compute_capability, half=False):
-    """Machine code for GPUs of a compute capability such as `9.0`, as bytes."""
+def compile_kernel(size, alibi, compute_capability, half=False, out8=False):
+    """Machine code of the attention kernel for GPUs of a compute capability such as `9.0`, as bytes."""
+    settings = {"SIZE": size, "ROTARY": not alibi, "ALIBI": alibi, "HALF": half, "OUT8": out8}
+    return compile_file("attention.cu", settings, compute_capability)
+
+
+def compile_file(name, settings, compute_capability):
+    """Machine code of a file beside this one."""
     library = nvrtc()
-    with open(SOURCE, "rb") as file:
+    with open(os.path.join(HERE, name), "rb") as file:
         source = file.read()
     program = ctypes.c_void_p()
-    check(library, library.nvrtcCreateProgram(ctypes.byref(program), source, b"attention.cu", 0, None, None))
-    settings = [
+    check(library, library.nvrtcCreateProgram(ctypes.byref(program), source, name.encode(), 0, None, None))
+    options = [
         f"--gpu-architecture=sm_{compute_capability.replace('.', '')}",
         "--std=c++17",
-        f"-DSIZE={size}",
-        f"-DROTARY={0 if alibi else 1}",
-        f"-DALIBI={1 if alibi else 0}",
-        f"-DHALF={1 if half else 0}",
+        *(f"-D{setting}={int(value)}" for setting, value in settings.items()),
     ]
-    texts = (ctypes.c_char_p * len(settings))(*(text.encode() for text in settings))
-    code = library.nvrtcCompileProgram(program, len(settings), texts)
+    texts = (ctypes.c_char_p * len(options))(*(text.encode() for text in options))
+    code = library.nvrtcCompileProgram(program, len(options), texts)
     if code != 0:
         log = fetched(library, program, "nvrtcGetProgramLogSize", "nvrtcGetProgramLog").rstrip(b"\0").decode()
         first = "; ".join(log.splitlines()[:LOG_LINES])
-        raise KernelError(f"NVRTC cannot compile attention.cu for compute capability {compute_capability}: {first}")
+        raise KernelError(f"NVRTC cannot compile {name} for compute capability {compute_capability}: {first}")
     cubin = fetched(library, program, "nvrtcGetCUBINSize", "nvrtcGetCUBIN")
     library.nvrtcDestroyProgram(ctypes.byref(program))
     return cubin
@@ -94,17 +97,26 @@ def driver():
 
 
 def call(name, *arguments):
-    code = getattr(driver(), name)(*arguments)
+    check_driver(name, getattr(driver(), name)(*arguments))
+
+
+def check_driver(name, code):
     if code != 0:
         text = ctypes.c_char_p()
         driver().cuGetErrorString(code, ctypes.byref(text))
         raise KernelError(f"{name} failed: {(text.value or b'unknown error').decode()} (CUDA error {code})")
 
 
+@functools.cache
+def asked_often():
+    """The driver for calls that end at once: other threads of Python wait meanwhile, instead of taking their turn."""
+    return ctypes.PyDLL(driver()._name)
+
+
 def current_context():
     """Address of the calling thread's CUDA context."""
     context = ctypes.c_void_p()
-    call("cuCtxGetCurrent", ctypes.byref(context))
+    check_driver("cuCtxGetCurrent", asked_often().cuCtxGetCurrent(ctypes.byref(context)))
     return context.value
 
 
@@ -121,20 +133,44 @@ def device_capability():
     return f"{values[0].value}.{values[1].value}"
 
 
+class Module:
+    """Kernels on every GPU that they are launched on, from their machine code."""
+
+    def __init__(self, cubin):
+        self.cubin = cubin
+        self.modules, self.functions = {}, {}
+
+    def function(self, name):
+        """A kernel in the calling thread's CUDA context."""
+        context = current_context()
+        if (context, name) not in self.functions:
+            if context not in self.modules:
+                self.modules[context] = ctypes.c_void_p()
+                call("cuModuleLoadData", ctypes.byref(self.modules[context]), self.cubin)
+            function = ctypes.c_void_p()
+            call("cuModuleGetFunction", ctypes.byref(function), self.modules[context], name.encode())
+            self.functions[context, name] = function
+        return self.functions[context, name]
+
+
+def launch(function, grid, threads, shared, stream, values):
+    """Queues a kernel; `values` are its arguments as ctypes has them."""
+    pointers = (ctypes.c_void_p * len(values))(*(ctypes.addressof(value) for value in values))
+    call("cuLaunchKernel", function, *grid, threads, 1, 1, shared, ctypes.c_void_p(stream), pointers, None)
+
+
 class Kernel:
-    """The kernel on every GPU that it is launched on, from its machine code."""
+    """The attention kernel on every GPU that it is launched on, from its machine code."""
 
     def __init__(self, cubin, size, alibi):
-        self.cubin, self.size, self.alibi = cubin, size, alibi
+        self.module, self.size, self.alibi = Module(cubin), size, alibi
         self.functions = {}
 
     def function(self):
         """The kernel in the calling thread's CUDA context, and the shared memory that a block of it may have."""
         context = current_context()
         if context not in self.functions:
-            module, function = ctypes.c_void_p(), ctypes.c_void_p()
-            call("cuModuleLoadData", ctypes.byref(module), self.cubin)
-            call("cuModuleGetFunction", ctypes.byref(function), module, b"attention")
+            function = self.module.function("attention")
             device, most = ctypes.c_int(), ctypes.c_int()
             call("cuCtxGetDevice", ctypes.byref(device))
             call("cuDeviceGetAttribute", ctypes.byref(most), OPTIONAL_SHARED_BYTES, device)
@@ -143,8 +179,9 @@ class Kernel:
             self.functions[context] = function, most.value
         return self.functions[context]
 
-    def launch(self, addresses, rows, tokens, heads, stream):
-        """Queues it. `addresses` are those of qkv, lengths, positions and out, as attention.cu has them."""
+    def launch(self, addresses, rows, tokens, heads, stream, quantize=()):
+        """Queues it. `addresses` are those of qkv, lengths, positions and out, `quantize` that of the same name in a tuple, as
+        attention.cu has them."""
         function, most = self.function()
         tiles = -(-tokens // 16)
         keys = min(CHUNK, 16 * tiles)
@@ -157,8 +194,8 @@ class Kernel:
             ctypes.c_int(heads),
             ctypes.c_float(math.log2(math.e)),  # queries are scaled already
             ctypes.c_int(per_block),
+            *(ctypes.c_void_p(address) for address in quantize),
         ]
-        pointers = (ctypes.c_void_p * len(values))(*(ctypes.addressof(value) for value in values))
         grid = (-(-tiles // per_block), heads, rows)
         shared = shared_bytes(16 * per_block, keys, self.size)
         if shared > most:
@@ -166,7 +203,7 @@ class Kernel:
                 f"heads of {self.size} numbers in rows of {tokens} tokens take {shared} bytes of shared memory in the attention "
                 f"kernel, this GPU has {most}: import the models with standard attention"
             )
-        call("cuLaunchKernel", function, *grid, 32 * WARPS, 1, 1, shared, ctypes.c_void_p(stream), pointers, None)
+        launch(function, grid, 32 * WARPS, shared, stream, values)
 
 
 def shared_bytes(queries, keys, size):

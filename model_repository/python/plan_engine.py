@@ -5,7 +5,7 @@ import os
 import numpy as np
 
 import cuda_runtime
-from attention_plugin import PROBLEMS, register
+from plugins import PROBLEMS, register
 from profiles import largest, profile_for
 from tensorrt_api import load_tensorrt, make_logger
 

@@ -16,8 +16,11 @@ export type DataType = (typeof DataType)[keyof typeof DataType]
 /** Element types that weights are stored in. */
 export type FloatType = typeof DataType.float | typeof DataType.float16 | typeof DataType.bfloat16
 
-/** Element types of weights: floating point, or whole numbers that the graph gives a scale. */
-export type WeightType = FloatType | typeof DataType.int8
+/**
+ * Element types of weights: floating point, whole numbers that the graph gives a scale, or INT32, which holds four numbers
+ * in FP8 for an operator of our own.
+ */
+export type WeightType = FloatType | typeof DataType.int8 | typeof DataType.int32
 
 const BYTES: Readonly<Record<DataType, number>> = {
   [DataType.float]: 4,
@@ -33,6 +36,11 @@ const BYTES: Readonly<Record<DataType, number>> = {
 
 export function bytesPerElement(dtype: DataType): number {
   return BYTES[dtype]
+}
+
+/** How many of a weight's values an element has. */
+export function valuesPerElement(dtype: WeightType): number {
+  return dtype === DataType.int32 ? 4 : 1
 }
 
 /** Number of elements of a tensor of this shape; 1 for a scalar. */
@@ -65,8 +73,42 @@ export function encodeFloats(values: Float32Array, dtype: FloatType): Uint8Array
   return new Uint8Array(typed.buffer, typed.byteOffset, typed.byteLength)
 }
 
+/** E4M3 of every number that BF16 has, by its bits; what is too large becomes the largest. */
+let eights: Uint8Array | undefined
+
+function allEights(): Uint8Array {
+  const bits = Uint32Array.from({ length: 1 << 16 }, (_, i) => i << 16)
+  return Uint8Array.from(
+    new Float32Array(bits.buffer),
+    (value, i) => eightOf(Math.abs(value)) | ((i >> 8) & 0x80),
+  )
+}
+
+/** @param magnitude 0 or more, or NaN */
+function eightOf(magnitude: number): number {
+  if (Number.isNaN(magnitude)) return 0x7f
+  if (magnitude > 448) return 0x7e
+  const exponent = Math.max(-6, Math.floor(Math.log2(magnitude)))
+  const steps = magnitude / 2 ** (exponent - 3)
+  const down = Math.floor(steps)
+  const left = steps - down
+  const rounded = left > 0.5 || (left === 0.5 && down % 2 === 1) ? down + 1 : down
+  // Eight steps to a power of two; numbers below the smallest power have the exponent of that.
+  return Math.min(0x7e, (exponent + 6) * 8 + rounded)
+}
+
+/** Rounds float32 values to BF16 and then to FP8 E4M3, to nearest with ties to even; what is too large becomes the largest. */
+export function toFloat8(values: Float32Array): Uint8Array {
+  eights ??= allEights()
+  const halves = toBfloat16(values)
+  const out = new Uint8Array(values.length)
+  for (let i = 0; i < out.length; i++) out[i] = eights[halves[i]!]!
+  return out
+}
+
 /** Little-endian bytes of a weight's values; those of INT8 are whole numbers already. See {@link encodeFloats}. */
 export function encodeWeight(values: Float32Array, dtype: WeightType): Uint8Array {
+  if (dtype === DataType.int32) return toFloat8(values)
   return dtype === DataType.int8 ? new Uint8Array(Int8Array.from(values).buffer) : encodeFloats(values, dtype)
 }
 

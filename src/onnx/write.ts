@@ -2,7 +2,7 @@ import { type FileHandle, open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { create, type MessageInitShape, toBinary } from '@bufbuild/protobuf'
 import { sha256 } from '../system/sha256.ts'
-import { bytesPerElement, elementCount, encodeWeight } from './elements.ts'
+import { bytesPerElement, elementCount, encodeWeight, valuesPerElement } from './elements.ts'
 import type { GraphBuilder, Weight } from './graph.ts'
 import { ModelProtoSchema, type TensorProtoSchema } from './onnx_pb.ts'
 
@@ -143,7 +143,7 @@ async function streamExternal(graph: GraphBuilder, options: WriteOptions): Promi
 
 /** A weight's bytes, checked against its shape. */
 async function* encoded(weight: Weight): AsyncGenerator<Uint8Array> {
-  const expected = elementCount(weight.dims)
+  const expected = elementCount(weight.dims) * valuesPerElement(weight.dtype)
   let count = 0
   for await (const piece of weight.source()) {
     count += piece.length

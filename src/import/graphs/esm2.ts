@@ -16,6 +16,7 @@ import {
   toFloat,
   traceLayer,
 } from './common.ts'
+import { encoderLayer } from './encoder-layer.ts'
 import { type FusedInputs, fusedAttention, fusedRotations } from './fused-attention.ts'
 import { Layers } from './layers.ts'
 import { type Rotation, rotate, rotations } from './rotary.ts'
@@ -105,6 +106,10 @@ function esm2Layer(
   },
 ): Value {
   const at = (name: string) => `layers.${index}.${name}`
+  if (layers.form.layer === 'fused' && fused !== undefined) {
+    const whole = encoderLayer(b, layers, x, { width, heads, hidden, at }, fused)
+    if (whole !== undefined) return whole
+  }
   const y = layers.norm(x, at('attention_norm'), width, at('query'))
   const turn = (z: Value) => rotate(b, z, angles!, width / heads, layers.form.rotation)
   const change: ScoreChange = (scores) => hide(layers.seen(at('scores'), scores))

@@ -10,6 +10,11 @@ export interface GraphForm {
   readonly gelu: 'erf' | 'operator'
   /** Attention as products and a softmax, or as one operator that only TensorRT with our plugin knows. */
   readonly attention: 'products' | 'fused'
+  /**
+   * A layer as operators, or as one of our own where all of its products are in FP8: with fused attention alone, and only
+   * TensorRT with our plugin knows it.
+   */
+  readonly layer: 'operators' | 'fused'
   /** Products that make queries, keys and values: one each, one for queries and keys, or one for all. */
   readonly projection: 'separate' | 'query-key' | 'joined'
   /** cos and sin of rotary embeddings: from positions as the graph runs, or rows of a table. */
@@ -28,6 +33,7 @@ export interface GraphForm {
 const BASE: GraphForm = {
   gelu: 'erf',
   attention: 'products',
+  layer: 'operators',
   projection: 'separate',
   angles: 'computed',
   rotateIn: 'heads',
@@ -57,5 +63,5 @@ export const int8Form: Partial<GraphForm> = { rotation: 'runtime' }
 /** What a graph with products in FP8 has instead: 4 % over the form of BF16 with 4 layers of ESM-2 3B. */
 export const fp8Form: Partial<GraphForm> = { projection: 'query-key' }
 
-/** The same with attention as our own operator, which takes queries, keys and values as one product gives them. */
-export const fusedFp8Form: Partial<GraphForm> = { attention: 'fused', projection: 'joined' }
+/** The same with operators of our own: attention, which takes what one product gives, and layers that are all in FP8. */
+export const fusedFp8Form: Partial<GraphForm> = { attention: 'fused', projection: 'joined', layer: 'fused' }

@@ -2,7 +2,7 @@ import type { GraphPrecision } from '../../bundle/index.ts'
 import { DataType, type FloatSource, type GraphBuilder, type Value } from '../../onnx/index.ts'
 import { floatType, formOf, type GraphOptions } from './common.ts'
 import type { GraphForm } from './form.ts'
-import { throughFp8 } from './fp8.ts'
+import { fp8Scale, throughFp8 } from './fp8.ts'
 import { int8Product, type Rounded, roundTokens } from './int8.ts'
 import {
   asBfloat16,
@@ -29,6 +29,15 @@ export interface ProductOptions {
   readonly lowest?: number
 }
 
+/** A product of an operator of our own, in FP8. */
+export interface OperatorProduct {
+  readonly name: string
+  readonly parts: readonly Part[]
+  readonly inputs: number
+  /** Of each part. */
+  readonly outputs: number
+}
+
 /** What goes into one or several products. */
 interface Input {
   /** The first of them. */
@@ -45,6 +54,9 @@ interface ProductWeight {
   /** [inputs, outputs] */
   readonly source: FloatSource
 }
+
+/** Of rows of FP8 matrices, so that each begins at a multiple of 16 bytes. */
+const IN_STEP = 16
 
 /** The layers that transformers are made of, with their weights. */
 export class Layers {
@@ -100,11 +112,8 @@ export class Layers {
     const values = columns.length === 1 ? columns[0]! : sideBySide(columns, inputs, outputs)
     const product = this.#product(x, { name, inputs, outputs: width, source: values }, lowest)
     if (!bias) return this.seen(name, product)
-    const biases = parts.map((part) => asStored(this.#tensors, `${part.name}.bias`, part.scale))
     const { probe, fp8 } = this.#options
-    const correction = probe === undefined ? fp8?.(name)?.correction : undefined
-    const together = oneAfterAnother(biases)
-    const source = correction ? eachElement(together, (value, i) => value + correction[i]!) : together
+    const source = this.#biases(parts, probe === undefined ? fp8?.(name)?.correction : undefined)
     return this.seen(name, this.#b.node('Add', [product, this.#weight(`${name}.bias`, [width], source)]))
   }
 
@@ -190,6 +199,61 @@ export class Layers {
     }
     this.#inputs.set(x, found)
     return found
+  }
+
+  /**
+   * What an operator of our own takes beside its input, as `model_repository/python/encoder_layer.py` has it: weights and
+   * biases of norms with the biases of products, scales, each with three zeros behind it, and the weights of each product in FP8, [outputs,inputs/4], four numbers
+   * in each INT32. Undefined where a product is not in FP8, or has sizes that cuBLASLt does not multiply.
+   *
+   * @param at what the names of vectors and scales begin with
+   */
+  forOperator(
+    at: string,
+    norms: readonly string[],
+    width: number,
+    products: readonly OperatorProduct[],
+  ): Value[] | undefined {
+    const chosen = products.map(({ name }) => this.#options.fp8?.(name))
+    if (!chosen.every((each) => each !== undefined)) return undefined
+    const sizes = products.map(({ parts, outputs }) => parts.length * outputs)
+    if ([...sizes, ...products.map(({ inputs }) => inputs)].some((count) => count % IN_STEP !== 0))
+      return undefined
+    const vectors = norms.flatMap((name) => [`${name}.weight`, `${name}.bias`])
+    const biases = products.map(({ parts }, i) => this.#biases(parts, chosen[i]!.correction))
+    const sources = [...vectors.map((name) => asStored(this.#tensors, name)), ...biases]
+    const size = vectors.length * width + sizes.reduce((sum, outputs) => sum + outputs, 0)
+    const scales = chosen.flatMap(({ input, weight }) => [
+      fp8Scale(input),
+      fp8Scale(weight),
+      1 / fp8Scale(input),
+    ])
+    return [
+      this.#weight(`${at}vectors`, [size], oneAfterAnother(sources)),
+      this.#b.floats(
+        [...scales, this.#epsilon].flatMap((scale) => [scale, 0, 0, 0]),
+        [4 * (scales.length + 1)],
+      ),
+      ...products.map(({ name, parts, inputs }, i) => {
+        const step = fp8Scale(chosen[i]!.weight)
+        const rows = parts.map((part) =>
+          asStored(this.#tensors, `${part.name}.weight`, (part.scale ?? 1) / step),
+        )
+        return this.#b.weight(
+          `${name}.weight`,
+          DataType.int32,
+          [sizes[i]!, inputs / 4],
+          oneAfterAnother(rows),
+        )
+      }),
+    ]
+  }
+
+  #biases(parts: readonly Part[], correction: Float32Array | undefined): FloatSource {
+    const together = oneAfterAnother(
+      parts.map((part) => asStored(this.#tensors, `${part.name}.bias`, part.scale)),
+    )
+    return correction ? eachElement(together, (value, i) => value + correction[i]!) : together
   }
 
   /** `x`, shown to the probe under this name. */

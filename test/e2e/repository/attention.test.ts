@@ -29,6 +29,7 @@ describe('the attention kernel', () => {
     { size: 128, positions: 'rotary' },
     { size: 64, positions: 'rotary', type: 'FP16' },
     { size: 64, positions: 'ALiBi', type: 'FP16' },
+    { size: 64, positions: 'rotary', type: 'FP8' },
   ])(
     'is softmax(q k) v of each row, padding unseen: heads of $size, $positions, $type',
     async ({ size, positions, type }) => {
@@ -41,15 +42,17 @@ describe('the attention kernel', () => {
         `-DSIZE=${size}`,
         `-DROTARY=${rotary}`,
         `-DALIBI=${alibi}`,
-        `-DHALF=${Number(type !== undefined)}`,
+        `-DHALF=${Number(type === 'FP16')}`,
+        `-DOUT8=${Number(type === 'FP8')}`,
       )
       for (const shape of SHAPES) {
         const child = Bun.spawnSync([binary, ...shape.map(String)])
         expect(child.stderr.toString()).toBe('')
         const { relativeError, notFinite } = JSON.parse(child.stdout.toString())
         expect(notFinite).toBe(0)
-        // Twice the rounding of BF16, 2^-9, or three times that of FP16, 2^-12, which its angles have too.
-        expect(relativeError).toBeLessThan(type === 'FP16' ? 0.0007 : 0.004)
+        // Twice the rounding of BF16, 2^-9, or three times that of FP16, 2^-12, which its angles have too; half that of FP8, 2^-4.
+        const most = { BF16: 0.004, FP16: 0.0007, FP8: 0.031 }
+        expect(relativeError).toBeLessThan(most[type as keyof typeof most] ?? most.BF16)
         expect(relativeError).toBeGreaterThan(0)
       }
     },

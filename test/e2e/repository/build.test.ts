@@ -142,9 +142,13 @@ test('Python: plans on every GPU, and the code that runs them', async () => {
   expect(await instances()).toBe('1')
   const output = folder.join('out')
   const plansAndModel = ['model.py', 'model_sm89.plan', 'model_sm90.plan']
-  const plugins = ['attention.cu', 'attention_kernel.py', 'attention_plugin.py']
+  const plugins = ['attention.cu', 'attention_kernel.py', 'attention_plugin.py', 'plugins.py']
   const code = [
+    'cublaslt.py',
     'cuda_runtime.py',
+    'encoder_layer.cu',
+    'encoder_layer.py',
+    'encoder_plugin.py',
     'overlap.py',
     'plan_engine.py',
     'profiles.py',

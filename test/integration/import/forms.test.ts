@@ -1,14 +1,17 @@
 import { afterAll, describe, expect, test } from 'bun:test'
-import { mkdirSync } from 'node:fs'
+import { mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { fromBinary } from '@bufbuild/protobuf'
 import { RandomWeights } from '../../../scripts/support/random.ts'
 import type { GraphPrecision } from '../../../src/bundle/index.ts'
+import type { Fp8Products, GraphOptions } from '../../../src/import/graphs/common.ts'
 import { dnabertGraph } from '../../../src/import/graphs/dnabert.ts'
 import { esm2Graph } from '../../../src/import/graphs/esm2.ts'
 import type { GraphForm } from '../../../src/import/graphs/form.ts'
 import { defaultInverseFrequencies } from '../../../src/import/graphs/rotary.ts'
 import type { Tensors } from '../../../src/import/graphs/tensors.ts'
 import { type GraphBuilder, writeModel } from '../../../src/onnx/index.ts'
+import { ModelProtoSchema } from '../../../src/onnx/onnx_pb.ts'
 import { hasPython } from '../../support/python.ts'
 import { evaluate } from './support/evaluate.ts'
 import { distance, embed, openGraph, temporaryFolder } from './support/run.ts'
@@ -18,13 +21,13 @@ const folder = temporaryFolder()
 afterAll(() => folder[Symbol.dispose]())
 
 /** Weights that depend on a tensor's name alone: what a form reads in another order is the same. */
-function tensorsOf(vocabulary: number): Tensors {
+function tensorsOf(vocabulary: number, [width, hidden] = [WIDTH, HIDDEN]): Tensors {
   const size = (name: string): number[] => {
-    if (name === 'embed.weight') return [vocabulary, WIDTH]
-    if (name === 'token_types.weight') return [2, WIDTH]
+    if (name === 'embed.weight') return [vocabulary, width]
+    if (name === 'token_types.weight') return [2, width]
     const inner = /ffn_(in|gate)/.test(name)
-    if (name.endsWith('bias') || name.includes('norm')) return [inner ? HIDDEN : WIDTH]
-    return inner ? [HIDDEN, WIDTH] : [WIDTH, name.includes('ffn_out') ? HIDDEN : WIDTH]
+    if (name.endsWith('bias') || name.includes('norm')) return [inner ? hidden : width]
+    return inner ? [hidden, width] : [width, name.includes('ffn_out') ? hidden : width]
   }
   return {
     read: async (name) => {
@@ -35,18 +38,20 @@ function tensorsOf(vocabulary: number): Tensors {
   }
 }
 
-const esm2 = (form: Partial<GraphForm>, precision: GraphPrecision = 'fp32') => {
+const esm2 = (form: Partial<GraphForm>, precision: GraphPrecision = 'fp32') =>
+  esm2Of([WIDTH, HIDDEN], { form, precision })
+const esm2Of = ([width, hidden]: [number, number], options: GraphOptions) => {
   const shape = {
-    width: WIDTH,
-    hidden: HIDDEN,
+    width,
+    hidden,
     layers: LAYERS,
     heads: 3,
     vocabulary: 33,
     tokenDropout: true,
     layerNormEps: 1e-5,
   }
-  const frequencies = Array.from({ length: LAYERS }, () => defaultInverseFrequencies(WIDTH / 3))
-  return esm2Graph(shape, tensorsOf(33), frequencies, { form, precision })
+  const frequencies = Array.from({ length: LAYERS }, () => defaultInverseFrequencies(width / 3))
+  return esm2Graph(shape, tensorsOf(33, [width, hidden]), frequencies, options)
 }
 const dnabert = (form: Partial<GraphForm>, precision: GraphPrecision = 'fp32') => {
   const shape = {
@@ -139,4 +144,32 @@ describe.skipIf(!hasPython)('in FP16', () => {
       expect(8 * (await off('fp16'))).toBeLessThan(1.5 * (await off('bf16')))
     },
   )
+})
+
+describe.skipIf(!hasPython)('in FP8', () => {
+  const sizes: [number, number] = [48, 80]
+  const correction = Float32Array.from({ length: 3 * 48 }, (_, i) => (i % 3) / 16)
+  const esm2InFp8 = (layer: GraphForm['layer'], products = fp8) =>
+    esm2Of(sizes, { form: { attention: 'fused', layer }, precision: 'bf16', fp8: products })
+  const fp8: Fp8Products = (name) => ({
+    input: name.endsWith('ffn_out') ? 12 : 8,
+    weight: name.endsWith('ffn_in') ? 1 : 1.8,
+    ...(name.endsWith('query_key_value') && { correction }),
+  })
+
+  test('layers as one operator are the same function', async () => {
+    const exact = await embeddings(esm2Of(sizes, {}))
+    const operators = await evaluatedEmbeddings(esm2InFp8('operators'))
+    const layers = await evaluatedEmbeddings(esm2InFp8('fused'))
+    // The correction of biases is most of what both are off.
+    expect(distance(layers, operators)).toBeLessThan(distance(operators, exact) / 2)
+  })
+
+  test('a layer with a product that is not in FP8 stays as it was', async () => {
+    const some: Fp8Products = (name) => (name === 'layers.1.ffn_in' ? undefined : fp8(name))
+    const path = await written(esm2InFp8('fused', some))
+    const { graph } = fromBinary(ModelProtoSchema, readFileSync(path))
+    const operators = graph!.node.filter(({ opType }) => opType.startsWith('Virnucpro'))
+    expect(operators.map(({ opType }) => opType)).toEqual(['VirnucproEncoderLayer', 'VirnucproAttention'])
+  })
 })

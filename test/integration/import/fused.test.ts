@@ -25,11 +25,11 @@ beforeAll(async () => {
 })
 afterAll(() => folder[Symbol.dispose]())
 
-/** Nodes of the operator in a model's graph. */
-function operators(from: Bundle, model: 'esm2' | 'dnabert_s'): number {
+/** Nodes of an operator in a model's graph. */
+function operators(from: Bundle, model: 'esm2' | 'dnabert_s', operator = 'VirnucproAttention'): number {
   const bytes = readFileSync(from.pathOf(from.manifest.models[model].graph))
   const { graph } = fromBinary(ModelProtoSchema, bytes)
-  return graph!.node.filter(({ opType }) => opType === 'VirnucproAttention').length
+  return graph!.node.filter(({ opType }) => opType === operator).length
 }
 
 test('a bundle with fused attention says so and has one operator for each layer', async () => {
@@ -43,7 +43,7 @@ test('a bundle with fused attention says so and has one operator for each layer'
   expect(plain.digest).not.toBe(bundle.digest)
 })
 
-test('in FP8 the one product of queries, keys and values is calibrated', async () => {
+test('in FP8 the one product of queries, keys and values is calibrated, and whole layers are operators', async () => {
   const read = (i: number) => `>read_${i}\n${'GCCACGGCAACC'.repeat(9).slice(i % 7)}\n`
   writeFileSync(at('reads.fa'), Array.from({ length: 60 }, (_, i) => read(i)).join(''))
   const made = await importModels({
@@ -54,7 +54,8 @@ test('in FP8 the one product of queries, keys and values is calibrated', async (
     calibrate: at('reads.fa'),
     tolerance: 1,
   })
-  expect(operators(made, 'esm2')).toBe(3)
+  expect(operators(made, 'esm2', 'VirnucproEncoderLayer')).toBe(3)
+  expect(operators(made, 'dnabert_s')).toBe(2)
   const { calibration, products } = made.manifest.models.esm2.fp8!
   const found = JSON.parse(readFileSync(made.pathOf(calibration), 'utf8'))
   expect(Object.keys(found.products)).toContain('layers.0.query_key_value')

@@ -2,36 +2,21 @@
 // definition of attention in double precision. The primitives are those of the PTX ISA: what a lane holds of a matrix
 // (ldmatrix, mma.m16n8k16) is written down here from its figures.
 //
-// Usage: attention ROWS TOKENS HEADS TILES_PER_BLOCK, compiled with SIZE, ROTARY, ALIBI and HALF. Prints a line of JSON.
-#include <ucontext.h>
-
+// Usage: attention ROWS TOKENS HEADS TILES_PER_BLOCK, compiled with SIZE, ROTARY, ALIBI, HALF and OUT8. Prints a line of JSON.
 #include <math.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#define BLOCK 128
+#include "block.h"
+#include "eight.h"
+
 #define IS_GPU 0
-#define __device__
-#define __global__
-#define __forceinline__ inline
-#define __launch_bounds__(...)
 #define SHARED_MEMORY(name) Quad* name = (Quad*)sharedMemory
 
-static const int LANES = 32, BLOCK = 128, STACK = 1 << 16;
-static struct { int x, y, z; } threadIdx, blockIdx;
 static unsigned char* sharedMemory;
-
-template <class T>
-static T* array(size_t count) {
-  return (T*)aligned_alloc(16, (count * sizeof(T) + 15) / 16 * 16);
-}
-
-static float __uint_as_float(uint32_t bits) {
-  float value;
-  memcpy(&value, &bits, 4);
-  return value;
-}
 
 #if HALF
 static const uint16_t NOT_A_NUMBER = 0x7e00;
@@ -58,71 +43,7 @@ static uint16_t rounded(float value) {
 static float widened(uint16_t bits) { return __uint_as_float((uint32_t)bits << 16); }
 #endif
 
-// Threads of a block: each runs until it waits for the others.
-static struct Thread {
-  ucontext_t context;
-  char* stack;
-  bool isDone;
-} threads[BLOCK];
-static ucontext_t scheduler;
-static int current;
-static void (*body)();
-
-struct Barrier {
-  int members, arrived, round;
-  void wait() {
-    const int mine = round;
-    if (++arrived == members) {
-      arrived = 0;
-      round++;
-    }
-    while (round == mine) swapcontext(&threads[current].context, &scheduler);
-  }
-};
-static Barrier warps[BLOCK / LANES];
-static Barrier wholeBlock;
-
-static void entry() {
-  body();
-  threads[current].isDone = true;
-  swapcontext(&threads[current].context, &scheduler);
-}
-
-static void runBlock() {
-  for (Barrier& warp : warps) warp = {LANES, 0, 0};
-  wholeBlock = {BLOCK, 0, 0};
-  for (Thread& thread : threads) {
-    if (!thread.stack) thread.stack = array<char>(STACK);
-    thread.isDone = false;
-    getcontext(&thread.context);
-    thread.context.uc_stack.ss_sp = thread.stack;
-    thread.context.uc_stack.ss_size = STACK;
-    makecontext(&thread.context, entry, 0);
-  }
-  for (int round = 0, left = BLOCK; left > 0; round++) {
-    if (round > 1000000) {
-      fprintf(stderr, "the threads of a block wait for each other\n");
-      exit(1);
-    }
-    left = 0;
-    for (int i = 0; i < BLOCK; i++) {
-      if (threads[i].isDone) continue;
-      current = threadIdx.x = i;
-      swapcontext(&scheduler, &threads[i].context);
-      left += !threads[i].isDone;
-    }
-  }
-}
-
-static void __syncthreads() { wholeBlock.wait(); }
-static void waitForWarp() { warps[current / LANES].wait(); }
-
 struct Quad;
-static void aligned(const void* address) {
-  if ((uintptr_t)address % 16 == 0) return;
-  fprintf(stderr, "an address of 16 bytes is not aligned\n");
-  exit(1);
-}
 
 // Copies arrive at the last moment, when they are waited for: whoever reads too early sees it.
 struct Copy {
@@ -196,15 +117,6 @@ static void multiply(float (&sum)[4], const uint32_t (&a)[4], uint32_t b0, uint3
   waitForWarp();
 }
 
-static float numbers[BLOCK];
-static float ofLane(float value, int distance) {
-  numbers[current] = value;
-  waitForWarp();
-  const float other = numbers[current ^ distance];
-  waitForWarp();
-  return other;
-}
-
 static float power(float x) { return exp2f(x); }
 static uint32_t pack(float low, float high) { return rounded(low) | (uint32_t)rounded(high) << 16; }
 static Quad constant(const void* from);
@@ -222,7 +134,18 @@ static Quad constant(const void* from) {
 }
 
 static int rows, tokens, heads, tilesPerBlock;
-static uint16_t *qkv, *out;
+static uint16_t* qkv;
+#if OUT8
+typedef uint8_t Result;
+static float factor = 16;
+static const uint8_t NEVER_WRITTEN = 0x7f;
+static double result(const Result* at) { return ofEight(*at) / factor; }
+#else
+typedef uint16_t Result;
+static const uint16_t NEVER_WRITTEN = NOT_A_NUMBER;
+static double result(const Result* at) { return widened(*at); }
+#endif
+static Result* out;
 static int* lengths;
 static float* slopes;
 static _Float16* waves;
@@ -231,7 +154,12 @@ static double angle(int position, int i) { return position * pow(10000, -2.0 * i
 
 static void run() {
   const void* positions = ROTARY ? (const void*)waves : slopes;
-  attention(qkv, lengths, positions, out, tokens, heads, 1.44269504f / sqrtf(SIZE), tilesPerBlock);
+  attention(qkv, lengths, positions, out, tokens, heads, 1.44269504f / sqrtf(SIZE), tilesPerBlock
+#if OUT8
+            ,
+            &factor
+#endif
+  );
 }
 
 // A query, key or value of the input.
@@ -261,8 +189,8 @@ int main(int, char** arguments) {
     const int token = i / (3 * width) % tokens, row = i / (3 * width) / tokens;
     qkv[i] = token < lengths[row] ? rounded(rand() / (float)RAND_MAX * 4 - 2) : NOT_A_NUMBER;
   }
-  out = array<uint16_t>(outputs);
-  for (size_t i = 0; i < outputs; i++) out[i] = NOT_A_NUMBER;
+  out = array<Result>(outputs);
+  for (size_t i = 0; i < outputs; i++) out[i] = NEVER_WRITTEN;
   slopes = array<float>(heads);
   for (int head = 0; head < heads; head++) slopes[head] = exp2f(-8.0f * (head + 1) / heads);
   waves = array<_Float16>((size_t)tokens * SIZE);
@@ -291,8 +219,8 @@ int main(int, char** arguments) {
     for (int head = 0; head < heads; head++) {
       for (int token = 0; token < lengths[row]; token++) turned(keys + token * SIZE, row, token, 1, head);
       for (int token = 0; token < tokens; token++) {
-        const uint16_t* found = out + ((size_t)row * tokens + token) * width + head * SIZE;
-        for (int i = 0; i < SIZE; i++) notFinite += !isfinite(widened(found[i]));
+        const Result* found = out + ((size_t)row * tokens + token) * width + head * SIZE;
+        for (int i = 0; i < SIZE; i++) notFinite += !isfinite(result(found + i));
         if (token >= lengths[row]) continue;
         turned(query, row, token, 0, head);
         double total = 0;
@@ -306,7 +234,7 @@ int main(int, char** arguments) {
         for (int i = 0; i < SIZE; i++) {
           double expected = 0;
           for (int key = 0; key < lengths[row]; key++) expected += weights[key] / total * part(row, key, 2, head, i);
-          difference += pow(widened(found[i]) - expected, 2);
+          difference += pow(result(found + i) - expected, 2);
           size += expected * expected;
         }
       }

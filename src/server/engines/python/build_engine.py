@@ -96,10 +96,10 @@ def make_monitor(trt, emit):
     return Monitor()
 
 
-def know_attention(trt):
-    """Makes the operator of our attention kernel known to TensorRT: graphs and plans may have it."""
+def know_operators(trt):
+    """Makes the operators of our kernels known to TensorRT: graphs and plans may have them."""
     try:
-        from attention_plugin import register
+        from plugins import register
     except ImportError as error:
         raise BuildError("no-plugin", f"fused attention needs numpy in the Python that has TensorRT: {error}")
     if not hasattr(trt, "IPluginV3"):
@@ -107,20 +107,23 @@ def know_attention(trt):
     register(trt)
 
 
-def check_compiler():
-    """What compiles the attention kernel is asked for before TensorRT, which would not pass on its absence."""
+def check_libraries(path):
+    """What compiles the kernels of a graph and multiplies in FP8 is asked for before TensorRT, which would not pass on its absence."""
     from attention_kernel import KernelError, nvrtc
+    from cublaslt import library
 
     try:
         nvrtc()
+        if has_operator(path, "VirnucproEncoderLayer"):
+            library()
     except KernelError as error:
         raise BuildError("no-plugin", str(error))
 
 
-def has_attention(path):
-    """Whether a graph has that operator. Weights are in a file of their own, so that this one is short."""
+def has_operator(path, name="Virnucpro"):
+    """Whether a graph has an operator of ours. Weights are in a file of their own, so that this one is short."""
     with open(path, "rb") as file:
-        return b"VirnucproAttention" in file.read()
+        return name.encode() in file.read()
 
 
 def parse(trt, builder, path, logger):
@@ -198,7 +201,7 @@ def layer_names(trt, logger, plan):
     return json.loads(inspector.get_engine_information(trt.LayerInformationFormat.JSON))["Layers"]
 
 
-FUSED_ATTENTION = re.compile(r"mha|fmha|flash|attention_kernel|VirnucproAttention", re.IGNORECASE)
+FUSED_ATTENTION = re.compile(r"mha|fmha|flash|attention_kernel|Virnucpro", re.IGNORECASE)
 
 
 def count_attention(layers):
@@ -216,9 +219,9 @@ def build(request, emit=lambda event: None, verbose=False):
     logger = tensorrt_api.make_logger(trt, sys.stderr, verbose)
     builder = trt.Builder(logger)
     emit({"event": "phase", "phase": "parse", "seconds": 0})
-    if has_attention(request["onnx"]):
-        know_attention(trt)
-        check_compiler()
+    if has_operator(request["onnx"]):
+        know_operators(trt)
+        check_libraries(request["onnx"])
     network, parser = parse(trt, builder, request["onnx"], logger)
     config = configure(trt, builder, network, request)
     attach_timing_cache(trt, config, request.get("timingCache"))

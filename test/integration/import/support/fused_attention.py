@@ -1,10 +1,12 @@
-"""Runs a graph with the operator of the attention kernel, which no runtime on a CPU has, by ONNX's own evaluator; the operator is
-computed here by its definition. Usage: fused_attention.py MODEL.onnx, a list of rows of token ids as JSON on standard input.
+"""Runs a graph with operators of our kernels, which no runtime on a CPU has, by ONNX's own evaluator; the operators are
+computed here by their definitions. Usage: fused_attention.py MODEL.onnx, a list of rows of token ids as JSON on standard input.
 Prints the embeddings as JSON."""
 
 import json
+import math
 import sys
 
+import ml_dtypes
 import numpy as np
 import onnx
 from onnx.reference import ReferenceEvaluator
@@ -38,10 +40,44 @@ class VirnucproAttention(OpRun):
         return np.concatenate([a * cos - b * sin, b * cos + a * sin], axis=-1)
 
 
+class VirnucproEncoderLayer(VirnucproAttention):
+    op_domain = ""
+
+    def _run(self, x, lengths, positions, vectors, scales, *weights, width=None, heads=None, hidden=None):
+        sizes = [width] * 4 + [3 * width, width, hidden, width]
+        norms_and_biases = np.split(vectors.astype(np.float64), np.cumsum(sizes)[:-1])
+        norms, biases = norms_and_biases[:4], norms_and_biases[4:]
+        assert vectors.size == sum(sizes)
+        steps, epsilon = scales[:48:4].astype(np.float64).reshape(4, 3), scales[48]
+
+        def normalized(y, which):
+            y = y - y.mean(-1, keepdims=True)
+            return y / np.sqrt((y * y).mean(-1, keepdims=True) + epsilon) * norms[2 * which] + norms[2 * which + 1]
+
+        def product(y, which):
+            step, weight_step, quantize = steps[which]
+            eights = np.clip(y * quantize, -448, 448).astype(ml_dtypes.float8_e4m3fn).astype(np.float64)
+            matrix = weights[which].view(ml_dtypes.float8_e4m3fn).astype(np.float64)
+            assert quantize * step == 1 and matrix.shape[1] == y.shape[-1]
+            return eights @ matrix.T * (step * weight_step) + biases[which]
+
+        def rounded(y):
+            return y.astype(ml_dtypes.bfloat16).astype(np.float64)
+
+        x = x.astype(np.float64)
+        qkv = rounded(product(normalized(x, 0), 0))
+        attention = {"heads": heads, "size": width // heads, "alibi": 0, "half": 0}
+        (mixed,) = VirnucproAttention._run(self, qkv, lengths, positions, **attention)
+        x = rounded(x + product(mixed, 1))
+        y = product(normalized(x, 1), 2)
+        y = y / 2 * (1 + np.vectorize(math.erf)(y / math.sqrt(2)))
+        return ((x + product(y, 3)).astype(ml_dtypes.bfloat16),)
+
+
 rows = json.load(sys.stdin)
 longest = max(map(len, rows))
 ids = np.array([row + [1] * (longest - len(row)) for row in rows], np.int32)
 lengths = np.array([len(row) for row in rows], np.int32)
 model = onnx.load(sys.argv[1])
-(embedding,) = ReferenceEvaluator(model, new_ops=[VirnucproAttention]).run(None, {"input_ids": ids, "lengths": lengths})
+(embedding,) = ReferenceEvaluator(model, new_ops=[VirnucproAttention, VirnucproEncoderLayer]).run(None, {"input_ids": ids, "lengths": lengths})
 print(json.dumps(embedding.tolist()))

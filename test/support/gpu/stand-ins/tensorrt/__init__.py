@@ -25,7 +25,7 @@ from . import runtime  # noqa: E402
 from .runtime import LIBRARY, ExecutionContextAllocationStrategy, ILogger  # noqa: E402, F401
 
 __version__ = os.environ.get("STANDIN_TENSORRT", "10.6.0")
-ATTENTION = "VirnucproAttention"
+OPERATORS = ("VirnucproAttention", "VirnucproEncoderLayer")
 # First compute capability that has a number format.
 FORMATS = {"bf16": 8.0, "fp8": 8.9}
 BLACKWELL, KNOWS_BLACKWELL = 10.0, (10, 8)
@@ -109,12 +109,12 @@ def get_plugin_registry():
     return REGISTRY
 
 
-def attention_creator(logger):
+def creator_of(operator, logger):
     """None where nobody has registered that operator, and what TensorRT says then."""
     for creator in REGISTRY.all_creators:
-        if creator.name == ATTENTION:
+        if creator.name == operator:
             return creator
-    logger.log(ILogger.ERROR, f"plugin {ATTENTION} not found in the plugin registry")
+    logger.log(ILogger.ERROR, f"plugin {operator} not found in the plugin registry")
     return None
 
 
@@ -142,7 +142,12 @@ class Twin:
         manifest = manifest_of(self.folder)
         model = manifest["models"][name]
         self.precision = manifest["precision"] if hosted == name else model["recheck"]["precision"]
-        self.heads, self.size, self.alibi = model["heads"], model["width"] // model["heads"], name == "dnabert_s"
+        self.attributes = {
+            **{key: model[key] for key in ("width", "heads", "hidden")},
+            "size": model["width"] // model["heads"],
+            "alibi": name == "dnabert_s",
+            "half": self.precision == "fp16",
+        }
         named = os.environ.get("STANDIN_TWINS", "").split(os.pathsep)
         beside = os.path.dirname(self.folder)
         places = [*named, *glob.glob(f"{glob.escape(home())}/bundles/*"), *glob.glob(f"{glob.escape(beside)}/*")]
@@ -169,7 +174,7 @@ class Tensor:
 class Network:
     num_inputs = 2
     twin = None
-    attention = False
+    operators = ()
 
     def get_input(self, index):
         return (Tensor("input_ids", (-1, -1)), Tensor("lengths", (-1,)))[index]
@@ -188,18 +193,21 @@ class OnnxParser:
 
     def parse_from_file(self, path):
         with open(path, "rb") as file:
-            self.network.attention = ATTENTION.encode() in file.read()
-        creator = attention_creator(self.logger) if self.network.attention else None
-        if self.network.attention and creator is None:
-            self.errors.append(f"no importer registered for op: {ATTENTION}")
-            return False
+            content = file.read()
+        self.network.operators = [operator for operator in OPERATORS if operator.encode() in content]
+        creators = {operator: creator_of(operator, self.logger) for operator in self.network.operators}
+        for operator, creator in creators.items():
+            if creator is None:
+                self.errors.append(f"no importer registered for op: {operator}")
+                return False
         try:
             self.network.twin = twin = Twin(path)
-            if creator is not None:
+            for operator, creator in creators.items():
                 # Really compiled, for the GPU that is stood in for.
-                values = {"heads": twin.heads, "size": twin.size, "alibi": twin.alibi, "half": twin.precision == "fp16"}
-                fields = [PluginField(name, np.array([value], np.int32), PluginFieldType.INT32) for name, value in values.items()]
-                creator.create_plugin(ATTENTION, fields, None)
+                names = [field.name for field in creator.field_names]
+                values = {name: np.array([twin.attributes[name]], np.int32) for name in names}
+                fields = [PluginField(name, value, PluginFieldType.INT32) for name, value in values.items()]
+                creator.create_plugin(operator, fields, None)
         except (LookupError, OSError, RuntimeError, ValueError) as error:
             self.errors.append(str(error))
         return not self.errors
@@ -277,7 +285,7 @@ class Builder:
             "computeCapability": here,
             "width": network.twin.width,
             "profiles": config.profiles,
-            "attention": network.attention,
+            "operators": network.operators,
         }
         plan = io.BytesIO()
         with zipfile.ZipFile(plan, "w") as archive:
@@ -322,7 +330,7 @@ class Inspector:
         self.plan = plan
 
     def get_engine_information(self, format):
-        return json.dumps({"Layers": [ATTENTION] if self.plan["attention"] else ["MatMul"]})
+        return json.dumps({"Layers": self.plan["operators"] or ["MatMul"]})
 
 
 class Runtime(runtime.Runtime):
@@ -340,7 +348,7 @@ class Runtime(runtime.Runtime):
             if plan[key] != here:
                 self.logger.log(ILogger.ERROR, f"{words} {here} got {plan[key]}, please rebuild.")
                 return None
-        if plan["attention"] and attention_creator(self.logger) is None:
+        if any(creator_of(operator, self.logger) is None for operator in plan["operators"]):
             return None
         return Engine(plan, self.logger, archive)
 
