@@ -29,7 +29,7 @@ export function withSignal(options: SetupOptions, signal: AbortSignal): SetupOpt
 }
 
 /** The server that would be used. Changes nothing permanently. @throws SetupError when there is none */
-export async function lookForServer({ options, gpus }: Situation): Promise<Usable> {
+export async function lookForServer({ options, gpus, gpuPrecision }: Situation): Promise<Usable> {
   const { server, libraryPath, engine, image, signal } = options
   const path = (named: string | undefined) => (named?.includes('/') ? resolve(named) : named)
   const answer =
@@ -44,6 +44,7 @@ export async function lookForServer({ options, gpus }: Situation): Promise<Usabl
       // The name of an image has slashes, too.
       image: image !== undefined && /^\.{0,2}\//.test(image) ? resolve(image) : image,
       wheels: path(options.wheels),
+      products: gpuPrecision === 'fp8',
       gpus,
       signal,
     })
@@ -91,7 +92,7 @@ export async function decide(situation: Situation): Promise<void> {
   const runtime = await runtimeOf(situation)
   const kept = record.gpu?.precision === gpuPrecision ? record.gpu.calibrate : undefined
   const calibrate = options.calibrate === undefined ? kept : calibration(options.calibrate)
-  const attention = runtime.attention === 'fused' && (await canFuse(situation)) ? 'fused' : 'standard'
+  const attention = await attentionOf(situation, runtime)
   const recheck = rechecked(gpuPrecision)
   const gpu = { precision: gpuPrecision, attention, ...recheck, server: runtime.choice } as const
   await changeHome((old) => ({ ...old, gpu: { ...gpu, ...(calibrate !== undefined && { calibrate }) } }))
@@ -99,6 +100,17 @@ export async function decide(situation: Situation): Promise<void> {
     `GPUs compute in ${gpuPrecision}${attention === 'fused' ? ', attention in a kernel of our own' : ''}; ` +
       `the server is ${runtime.label}`,
   )
+}
+
+/** The fastest form of attention that the server has for the models. */
+async function attentionOf(situation: Situation, runtime: Runtime): Promise<'standard' | 'fused'> {
+  if (runtime.attention !== 'fused' || !(await canFuse(situation))) return 'standard'
+  if (situation.gpuPrecision !== 'fp8' || runtime.products) return 'fused'
+  situation.options.logger.info(
+    'FP8 is faster with layers in kernels of our own, which need cuBLASLt on both sides: ' +
+      "pip install nvidia-cublas-cu12 for the server's Python and the one with TensorRT, and set up again",
+  )
+  return 'standard'
 }
 
 async function runtimeOf(situation: Situation): Promise<Runtime> {

@@ -121,6 +121,7 @@ export function containerRuntime(choice: Extract<ServerChoice, { kind: 'containe
     builder: { builder: 'trtexec', trtexec: 'trtexec', contain },
     repositoryBackend: 'tensorrt',
     attention: 'standard',
+    products: false,
     tensorrt: (signal) => versionIn(choice, contain, signal),
   }
 }

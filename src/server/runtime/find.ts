@@ -9,7 +9,7 @@ import type { Runtime } from './runtime.ts'
 export interface FindOptions
   extends ProgramOptions,
     Pick<ContainerOptions, 'engine' | 'image'>,
-    Pick<PrivateOptions, 'wheels'> {
+    Pick<PrivateOptions, 'wheels' | 'products'> {
   /** Only this kind. @default the first that this machine has */
   readonly server?: ServerChoice['kind'] | undefined
   /** The GPUs that it is for: not every TensorRT supports every GPU. */

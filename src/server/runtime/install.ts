@@ -102,15 +102,22 @@ class Installation {
   /** Files of the packages. Those of one group have a folder, which appears when they are whole. */
   async #download(python: string, downloads: string): Promise<string[]> {
     const { python: base, pin } = this.#plan
-    const { server, packages } = pin
+    const { server, packages, products } = pin
     const isLarge = (name: string) => ON_NVIDIA_INDEX.test(name)
+    const isForProducts = (name: string) => name === products?.name
     const groups = {
       // Some are for one version of Python.
-      [`server-${base.version}`]: [server, ...packages.filter((name) => !isLarge(name))],
+      [`server-${base.version}`]: [
+        server,
+        ...packages.filter((name) => !isLarge(name) && !isForProducts(name)),
+      ],
       libraries: packages.filter(isLarge),
+      // Not in every installation.
+      products: packages.filter(isForProducts),
     }
     const files: string[] = []
     for (const [group, names] of Object.entries(groups)) {
+      if (names.length === 0) continue
       const folder = join(downloads, group)
       if (!(await isThere(folder))) await this.#downloadGroup(python, names, folder)
       files.push(...(await readdir(folder)).map((file) => join(folder, file)))
@@ -249,6 +256,7 @@ async function placeServer(folder: string, { version, library }: PrivatePlan['py
     `${packages}/tensorrt_libs`,
     `${packages}/nvidia/cuda_runtime/lib`,
     `${packages}/nvidia/cuda_nvrtc/lib`,
+    `${packages}/nvidia/cublas/lib`,
     `${packages}/nvidia_pytriton.libs`,
   ]
   const head = `#!/bin/sh

@@ -7,6 +7,8 @@ export interface FoundBuilder {
   readonly tensorrt: string
   /** Whether it has what builds fused attention: Python bindings with numpy and NVRTC. */
   readonly fused: boolean
+  /** Whether it has cuBLASLt, too, for fused layers in FP8. */
+  readonly products: boolean
 }
 
 /** A builder and the backend of a server that loads what it builds. */
@@ -14,6 +16,8 @@ export interface Pair {
   readonly builder: FoundBuilder
   readonly backend: 'tensorrt' | 'python'
   readonly attention: 'standard' | 'fused'
+  /** Whether layers in FP8 can be fused, too. */
+  readonly products: boolean
 }
 
 /**
@@ -39,17 +43,21 @@ export function pairUp(
   if (all.length > 0 && builders.length === 0) return [tooOldOrNew(all, computeCapabilities)]
   const fits = (version: string | null) => builders.filter(({ tensorrt }) => isSame(tensorrt, version))
   const inPython = lacksForPython(server) === undefined ? fits(server.tensorrt) : []
-  const fused = inPython.find(
+  const fusing = inPython.filter(
     (builder) => builder.fused && server.compiler && canFuse(server.tensorrt, computeCapabilities),
   )
-  if (fused !== undefined) return { builder: fused, backend: 'python', attention: 'fused' }
+  const fused = fusing.find(({ products }) => products) ?? fusing[0]
+  if (fused !== undefined) {
+    const products = fused.products && server.products
+    return { builder: fused, backend: 'python', attention: 'fused', products }
+  }
   if (server.backends.includes('tensorrt')) {
     // When the version of its library is unknown, the server itself refuses plans that do not fit.
     const [builder] = server.library === null ? builders : fits(server.library)
-    if (builder !== undefined) return { builder, backend: 'tensorrt', attention: 'standard' }
+    if (builder !== undefined) return { builder, backend: 'tensorrt', attention: 'standard', products: false }
   }
   const [builder] = inPython
-  if (builder !== undefined) return { builder, backend: 'python', attention: 'standard' }
+  if (builder !== undefined) return { builder, backend: 'python', attention: 'standard', products: false }
   return reasons(server, builders)
 }
 

@@ -12,7 +12,9 @@ export interface Pin {
   readonly server: string
   /** What the server's Python has; a builder of plans, too. */
   readonly packages: readonly string[]
-  /** Of all packages, about. */
+  /** What is installed as well for layers in FP8, where they have been tried. */
+  readonly products?: { readonly name: string; readonly downloadBytes: number; readonly diskBytes: number }
+  /** Of all packages but that, about. */
   readonly downloadBytes: number
   /** Of what they become, about. */
   readonly diskBytes: number
@@ -42,6 +44,7 @@ export const PINS: readonly Pin[] = [
       'nvidia-cuda-runtime-cu12==12.6.77',
       'nvidia-cuda-nvrtc-cu12==12.6.85',
     ],
+    products: { name: 'nvidia-cublas-cu12==12.6.4.1', downloadBytes: 0.4e9, diskBytes: 0.6e9 },
     downloadBytes: 1.2e9,
     diskBytes: 2e9,
   },

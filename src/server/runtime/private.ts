@@ -54,6 +54,8 @@ export interface PrivateOptions {
   /** Folder with the packages, for machines without a network. @default they are downloaded */
   readonly wheels?: string | undefined
   readonly gpus?: readonly GpuFacts[] | undefined
+  /** Whether one that is installed gets what layers in FP8 need, too: unless a folder of packages lacks it. */
+  readonly products?: boolean | undefined
 }
 
 type GpuFacts = Pick<Gpu, 'computeCapability'>
@@ -64,7 +66,7 @@ type GpuFacts = Pick<Gpu, 'computeCapability'>
  * @throws the reason of `signal`
  */
 export async function findPrivate(
-  { python, wheels, gpus = [] }: PrivateOptions,
+  { python, wheels, gpus = [], products = false }: PrivateOptions,
   signal?: AbortSignal,
 ): Promise<Runtime | PrivatePlan | string[]> {
   const capabilities = gpus.map(({ computeCapability }) => computeCapability)
@@ -80,17 +82,31 @@ export async function findPrivate(
   const missing = wheels === undefined ? [] : await missingPackages(pin, wheels)
   if (missing.length > 0)
     return [`the folder ${wheels} lacks packages of a private server: ${missing.join(', ')}`]
+  const all = products ? withProducts(pin) : pin
+  const isComplete = wheels === undefined || (await missingPackages(all, wheels)).length === 0
+  const wanted = isComplete ? all : pin
   return {
     kind: 'private',
     wheels,
     label: `a private server with Triton ${pin.triton} and TensorRT ${pin.tensorrt}`,
     folder: join(await writablePlace('servers'), pin.name),
-    pin,
+    pin: wanted,
     gpus,
     python: base,
-    downloadBytes: wheels === undefined ? pin.downloadBytes : 0,
-    diskBytes: pin.diskBytes,
+    downloadBytes: wheels === undefined ? wanted.downloadBytes : 0,
+    diskBytes: wanted.diskBytes,
     licences: LICENCES.private,
+  }
+}
+
+function withProducts(pin: Pin): Pin {
+  const { packages, products, downloadBytes, diskBytes } = pin
+  if (products === undefined) return pin
+  return {
+    ...pin,
+    packages: [...packages, products.name],
+    downloadBytes: downloadBytes + products.downloadBytes,
+    diskBytes: diskBytes + products.diskBytes,
   }
 }
 
@@ -154,6 +170,7 @@ export function privateRuntime(
     builder: { builder: 'python', python: join(folder, 'python') },
     repositoryBackend: 'python',
     attention: canFuse(tensorrt, capabilities) ? 'fused' : 'standard',
+    products: record.packages.some((name) => name.startsWith('nvidia_cublas_')),
     tensorrt: async () => tensorrt,
   }
 }

@@ -57,7 +57,7 @@ export async function findProgram(
   const capabilities = (options.gpus ?? []).map(({ computeCapability }) => computeCapability)
   const pair = pairUp(server, builders, capabilities)
   if (Array.isArray(pair)) return pair.map((reason) => `the server ${serverBin}: ${reason}`)
-  const { builder, backend, attention } = pair
+  const { builder, backend, attention, products } = pair
   const { python, trtexec, environment } = builder.options
   const libraries =
     environment?.LD_LIBRARY_PATH === undefined ? libraryPath : (libraryPath ?? server.libraryPath)
@@ -66,6 +66,7 @@ export async function findProgram(
     serverBin,
     backend,
     attention,
+    products,
     ...(backendDirectory !== undefined && { backendDirectory: resolve(backendDirectory) }),
     ...(libraries && { libraryPath: libraries }),
     ...(python !== undefined && { python }),
@@ -102,7 +103,7 @@ async function isProgram(path: string): Promise<boolean> {
 }
 
 function programRuntime(choice: Program): Runtime {
-  const { serverBin, backendDirectory, libraryPath, python, trtexec, backend, attention } = choice
+  const { serverBin, backendDirectory, libraryPath, python, trtexec, backend, attention, products } = choice
   const environment = libraries(libraryPath)
   const builder: RuntimeBuilder =
     trtexec !== undefined && python === undefined
@@ -116,6 +117,7 @@ function programRuntime(choice: Program): Runtime {
     builder,
     repositoryBackend: backend ?? 'tensorrt',
     attention: attention ?? 'standard',
+    products: products ?? false,
     tensorrt: (signal) => versionOf(builder, signal),
   }
 }
@@ -139,7 +141,12 @@ async function findBuilders(
     const environment = libraries(libraryPath)
     const tensorrt = await trtexecVersion([each], environment, signal)
     if (tensorrt === undefined) continue
-    found.push({ options: { builder: 'trtexec', trtexec: each, environment }, tensorrt, fused: false })
+    found.push({
+      options: { builder: 'trtexec', trtexec: each, environment },
+      tensorrt,
+      fused: false,
+      products: false,
+    })
   }
   return found
 }
@@ -156,9 +163,9 @@ async function findBindings(
     const environment = libraries(path)
     const facts = await pythonFacts(python, environment, signal)
     if (typeof facts === 'string' || facts.tensorrt === null) continue
-    const { tensorrt, numpy, compiler } = facts
+    const { tensorrt, numpy, compiler, products } = facts
     const fused = numpy !== null && compiler
-    return { options: { builder: 'python', python, environment }, tensorrt, fused }
+    return { options: { builder: 'python', python, environment }, tensorrt, fused, products }
   }
   return undefined
 }

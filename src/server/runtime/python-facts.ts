@@ -13,6 +13,7 @@ export const PythonFactsSchema = v.object({
   problem: v.nullable(v.string()),
   runtime: v.boolean(),
   compiler: v.boolean(),
+  products: v.boolean(),
   library: v.nullable(v.string()),
   libraryPath: v.string(),
 })

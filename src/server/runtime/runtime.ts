@@ -17,6 +17,8 @@ export interface Runtime {
   readonly repositoryBackend: 'tensorrt' | 'python'
   /** The fastest form of attention that both the builder and the server have. */
   readonly attention: 'standard' | 'fused'
+  /** Whether both have what fused attention needs in FP8, where whole layers are fused: cuBLASLt. */
+  readonly products: boolean
   /** Version of TensorRT that plans are built by and loaded in. @throws RuntimeError when it cannot be asked */
   tensorrt(signal?: AbortSignal): Promise<string>
 }

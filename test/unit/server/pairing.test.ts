@@ -11,6 +11,7 @@ const server = (facts: Partial<ServerFacts>): ServerFacts => ({
   module: null,
   runtime: true,
   compiler: true,
+  products: true,
   library: null,
   libraryPath: '',
   backends: ['python'],
@@ -21,11 +22,13 @@ const bindings = (tensorrt: string, fused = true): FoundBuilder => ({
   options: { builder: 'python', python: 'python3' },
   tensorrt,
   fused,
+  products: true,
 })
 const trtexec = (tensorrt: string): FoundBuilder => ({
   options: { builder: 'trtexec', trtexec: 'trtexec' },
   tensorrt,
   fused: false,
+  products: false,
 })
 const withBindings = server({ tensorrt: '10.6.0', problem: null })
 const withBackend = server({ backends: ['python', 'tensorrt'], library: '10.6.0' })
@@ -111,6 +114,19 @@ test.each([
 ] as const)('says that %s', (_, facts, builders, expected) => {
   const pair = pairUp(facts, builders)
   expect(Array.isArray(pair) ? pair.join('\n') : pair).toMatch(expected)
+})
+
+test('layers in FP8 are fused where both have cuBLASLt', () => {
+  const without = { ...bindings('10.6.0'), products: false }
+  const products = (facts: ServerFacts, ...builders: FoundBuilder[]) => {
+    const pair = pairUp(facts, builders)
+    return Array.isArray(pair) ? pair : pair.products
+  }
+  expect(products(withBindings, bindings('10.6.0'))).toBe(true)
+  expect(products(withBindings, without, bindings('10.6.0'))).toBe(true)
+  expect(products(withBindings, without)).toBe(false)
+  expect(products({ ...withBindings, products: false }, bindings('10.6.0'))).toBe(false)
+  expect(products(withBackend, bindings('10.6.0'))).toBe(false)
 })
 
 test('there is no fused attention where one of the GPUs does not compute it', () => {

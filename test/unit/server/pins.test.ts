@@ -24,11 +24,17 @@ test('the oldest driver chooses the image', () => {
 
 test('the documentation has the same versions, packages and sizes', () => {
   const text = readFileSync(resolve(import.meta.dir, '../../../docs/reference/servers.md'), 'utf8')
-  for (const { name, tensorrt, server, packages, downloadBytes, diskBytes } of PINS) {
-    for (const each of [server, ...packages]) expect(text).toContain(each)
+  for (const { name, tensorrt, server, packages, products, downloadBytes, diskBytes } of PINS) {
+    for (const each of [server, ...packages, ...(products ? [products.name] : [])])
+      expect(text).toContain(each)
     expect(text).toContain(`TensorRT ${tensorrt}`)
     if (tensorrt === '10.6.0') expect(text).toContain(name)
-    for (const size of [downloadBytes, diskBytes]) expect(text).toContain(bytes(size))
+    const sizes = [
+      downloadBytes,
+      diskBytes,
+      ...(products ? [products.downloadBytes, products.diskBytes] : []),
+    ]
+    for (const size of sizes) expect(text).toContain(bytes(size))
   }
   for (const tag of ['26.09-py3', '25.03-py3']) expect(text).toContain(`\`${tag}\``)
   expect(text).toContain(`--extra-index-url ${NVIDIA_INDEX} `)

@@ -2,7 +2,7 @@
 """Says as JSON what a Python has of that which TensorRT plans need: nothing is computed, and no GPU is needed.
 
 {"executable": PATH, "python": "3.11", "numpy": "1.26.4", "tensorrt": "10.6.0", "problem": why TensorRT cannot be imported,
- "runtime": whether the CUDA runtime is there, "compiler": whether NVRTC is, "library": version of libnvinfer,
+ "runtime": whether the CUDA runtime is there, "compiler": whether NVRTC is, "products": whether cuBLASLt is, "library": version of libnvinfer,
  "module": file of the bindings, "libraryPath": LD_LIBRARY_PATH}; null for what is not there. The first argument is the folder model_repository/python.
 """
 
@@ -72,10 +72,12 @@ def facts(modules):
         found["problem"] = str(error)
     try:
         import attention_kernel
+        import cublaslt
         import cuda_runtime
     except ImportError:  # no numpy
-        return {**found, "runtime": False, "compiler": False}
-    return {**found, "runtime": works(cuda_runtime.load), "compiler": works(attention_kernel.nvrtc)}
+        return {**found, "runtime": False, "compiler": False, "products": False}
+    libraries = {"runtime": cuda_runtime.load, "compiler": attention_kernel.nvrtc, "products": cublaslt.library}
+    return {**found, **{name: works(load) for name, load in libraries.items()}}
 
 
 if __name__ == "__main__":
