@@ -70,6 +70,7 @@ export const esm2Forms: Record<string, GraphOptions> = {
   'fp8-gelu-tokens': { form: { ...operator, ...table, ...tokens }, fp8 },
   'fp8-gelu-pair-tokens': { form: fp8Pair, fp8 },
   'fp8-fused': { form: { ...operator, ...fused }, fp8 },
+  'fp8-layer': { form: { ...operator, ...fused, layer: 'fused' }, fp8 },
   'fp8-gelu-joined-tokens': { form: { ...fp8Pair, ...joined }, fp8 },
   'fp8-erf-pair-tokens': { form: { ...table, ...pair, ...tokens }, fp8 },
   'fp8-feed-forward': { form: fp8Pair, fp8: fp8In('ffn_in', 'ffn_out') },

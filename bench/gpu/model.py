@@ -12,7 +12,13 @@ import onnx
 import torch
 from torch.nn import functional as F
 
-DTYPES = {onnx.TensorProto.FLOAT: torch.float32, onnx.TensorProto.BFLOAT16: torch.bfloat16, onnx.TensorProto.FLOAT16: torch.float16}
+DTYPES = {
+    onnx.TensorProto.FLOAT: torch.float32,
+    # Four numbers in FP8 each, see fp8_kernels.py.
+    onnx.TensorProto.INT32: torch.int32,
+    onnx.TensorProto.BFLOAT16: torch.bfloat16,
+    onnx.TensorProto.FLOAT16: torch.float16,
+}
 JOINED = {
     "query_key": ("query", "key"),
     "query_key_value": ("query", "key", "value"),
