@@ -148,22 +148,22 @@ test('there are commands to run', () => {
   expect(runnable.length).toBeGreaterThan(15)
 })
 
-/** Two at a time: each is a program of its own. */
-const turns = [Promise.resolve(), Promise.resolve()]
-let next = 0
-async function inTurn(work: () => Promise<void>): Promise<void> {
-  const turn = next++ % turns.length
-  const done = (turns[turn] as Promise<void>).then(work)
-  turns[turn] = done.catch(() => {})
-  await done
+/** What came of each, in their order; two at a time, since each is a program of its own. */
+const outcomes: Promise<string>[] = []
+
+function outcomeOf(at: number): Promise<string> {
+  for (let next = outcomes.length; next < Math.min(at + 2, runnable.length); next++) {
+    const { page, line, commands } = runnable[next] as Block
+    const folder = all.join(`${page}:${line}`.replace(/\W+/g, '-'))
+    cpSync(files, folder, { recursive: true, preserveTimestamps: true })
+    outcomes.push(run(commands, folder))
+  }
+  return outcomes[at] as Promise<string>
 }
 
-test.concurrent.each(runnable.map((script) => [`${script.page}:${script.line}`, script] as const))(
+test.each(runnable.map(({ page, line }, at) => [`${page}:${line}`, at] as const))(
   'the commands of %s run',
-  async (name, { commands }) =>
-    await inTurn(async () => {
-      const folder = all.join(name.replace(/\W+/g, '-'))
-      cpSync(files, folder, { recursive: true, preserveTimestamps: true })
-      expect(await run(commands, folder)).toBe('')
-    }),
+  async (_, at) => {
+    expect(await outcomeOf(at)).toBe('')
+  },
 )
