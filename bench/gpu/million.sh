@@ -11,7 +11,7 @@
 #   pytorch    torch.compile in BF16, FP8 by PyTorch itself and by TransformerEngine where that is installed
 #   table      seconds of each stage, tok/s, busy share; figures in $WORK/out/million.json
 # On an H200 the steps take about 15, 10, 9 + 13, 3 + 4, 1 and 5 minutes. Each leaves what it has made in $WORK, and can be started by itself.
-# Settings: those of whole.sh, READS (1,000,000), CONTIG_BASES (300,000,000), CALIBRATION_READS (50,000), PRECISION_16 (fp16),
+# Settings: those of whole.sh, READS (1,000,000), CONTIG_BASES (300,000,000), CALIBRATION_READS (50,000), PRECISION_16 (bf16, in which setup has FP8 rechecked),
 # SETUP_ARGS (such as --wheels DIR), LIMIT (seconds; steps that are left then are skipped)
 # To try it without a GPU: ESM=320,6,20 DNABERT=96,2,4,128 DEVICE=cpu READS=300 CONTIG_BASES=60000 bench/gpu/million.sh
 # computes in INT8 and FP32 in place of FP8 and 16 bits, and without PyTorch.
@@ -26,7 +26,7 @@ weights=(--esm "$models/esm2.pt" --dnabert "$models/DNABERT-S" --mlp "500=$model
 if [ "$DEVICE" = cpu ]; then
   eight=int8 sixteen=fp32
 else
-  eight=fp8 sixteen=${PRECISION_16:-fp16}
+  eight=fp8 sixteen=${PRECISION_16:-bf16}
 fi
 # Where the machine has no GPU, predict rechecks INT8 only when it is asked to.
 recheck=()
