@@ -1,5 +1,5 @@
-import { mkdir, stat } from 'node:fs/promises'
-import { resolve } from 'node:path'
+import { mkdir, readdir, stat } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
 import packageManifest from '../../../package.json' with { type: 'json' }
 import {
   type Bundle,
@@ -21,12 +21,12 @@ import { requireLinux } from '../../system/platform.ts'
 import { sha256Large } from '../../system/sha256.ts'
 import { cannotWrite } from '../../system/system-error.ts'
 import { bytes } from '../../text/numbers.ts'
-import type { PlanSidecar } from '../repository/index.ts'
+import { isPlanFileName, misfit, type PlanSidecar, readSidecar } from '../repository/index.ts'
 import { type BuilderName, type BuildRequest, builders } from './builders.ts'
 import { EngineError } from './errors.ts'
 import { activationBytes, budgetFor, weightBytesOf } from './memory.ts'
 import { beginPlan } from './plan-files.ts'
-import { profilesFor } from './profiles.ts'
+import { profilesFor, SPARE } from './profiles.ts'
 import { reportBuild, type Say } from './reporter.ts'
 import { findEngines } from './show.ts'
 import { type Launching, probeTensorRt, type Target } from './tensorrt.ts'
@@ -41,7 +41,10 @@ export interface BuildEnginesOptions extends Launching {
   readonly models?: readonly HostedName[]
   /** Longest length of each profile, in tokens, for all models or for each. @default those of {@link MODELS} */
   readonly bounds?: readonly number[] | Record<ModelName, readonly number[]>
-  /** @default the whole waves of the GPU nearest to 16,384 for ESM-2 and 65,536 for DNABERT-S, halved until it fits */
+  /**
+   * @default that of a plan for other GPUs in the folder, else the whole waves of the GPU nearest to 16,384 for ESM-2 and 65,536
+   * for DNABERT-S, halved until it fits
+   */
   readonly tokenBudget?: number
   /** @default 'python' */
   readonly builder?: BuilderName
@@ -156,7 +159,8 @@ async function buildOne(job: Job): Promise<BuiltEngine> {
   const shape = {
     model,
     onnx: bundle.pathOf(hostedModel(bundle.manifest, model).graph),
-    profiles: profilesFor({ bounds, tokenBudget: budgetOf(job) }),
+    profiles:
+      (await profilesBeside(job, folder, bounds)) ?? profilesFor({ bounds, tokenBudget: budgetOf(job) }),
     optimizationLevel: options.optimizationLevel ?? 3,
     workspaceBytes: options.workspaceBytes,
   }
@@ -216,6 +220,34 @@ async function describePlan(
 function boundsOf({ options: { bounds }, model }: Job): readonly number[] {
   if (bounds === undefined) return MODELS[modelOf(model)].profiles
   return 'esm2' in bounds ? bounds[modelOf(model)] : bounds
+}
+
+/**
+ * The profiles of a plan for other GPUs in the folder, where no budget is asked for and the memory of this one holds their batches: a
+ * repository serves one set of profiles, and whole waves of one GPU are not those of another.
+ */
+async function profilesBeside(
+  { options, bundle, model, target }: Job,
+  folder: string,
+  bounds: readonly number[],
+): Promise<PlanSidecar['profiles'] | undefined> {
+  if (options.tokenBudget !== undefined || target === undefined) return undefined
+  const dimensions = bundle.manifest.models[modelOf(model)]
+  const holds = (tokens: number) =>
+    target.memoryBytes === undefined ||
+    budgetFor(dimensions, weightBytesOf(bundle.manifest, model), tokens, target.memoryBytes) === tokens
+  const names = await readdir(folder).catch(() => [])
+  for (const name of names.filter(isPlanFileName).sort()) {
+    const path = join(folder, name)
+    const sidecar = await readSidecar(path).catch(() => undefined)
+    if (sidecar === undefined || sidecar.computeCapability === target.computeCapability) continue
+    const { profiles } = sidecar
+    const isSame = profiles.map(({ max }) => max[1]).join() === bounds.join()
+    const largest = Math.max(...profiles.map(({ max: [rows, tokens] }) => rows * tokens))
+    const fits = misfit(path, sidecar, model, { bundle, tensorrt: target.tensorrt }) === undefined
+    if (isSame && fits && holds(Math.ceil(largest / SPARE))) return profiles
+  }
+  return undefined
 }
 
 function budgetOf({ options: { tokenBudget }, bundle, model, target, say }: Job): number {

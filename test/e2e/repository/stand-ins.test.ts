@@ -98,7 +98,7 @@ describe.skipIf(!hasTriton)('from weights to tables on stand-ins for GPUs', () =
     expect(stderr).toContain(
       'fused attention, which needs a GPU of compute capability 8.0 or higher; Tesla T4 has 7.5',
     )
-    expect(stderr).toContain('without --attention fused')
+    expect(stderr).toContain('--attention standard')
     expect(code).toBe(64)
   })
 })
