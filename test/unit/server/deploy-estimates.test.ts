@@ -17,15 +17,15 @@ const how = { precision: 'bf16', isCalibrated: true, cores: 16 } as const
 
 test('estimates are within a third of what was measured', () => {
   const text = readFileSync(join(repository, 'bench/results/setup-h200.json'), 'utf8')
-  const { results } = JSON.parse(text) as { results: { name: string; value: number }[] }
-  const measured = (name: string) => results.find((each) => each.name === `setup: ${name}`)!.value
+  const results = JSON.parse(text) as { name: string; value: number }[]
+  const measured = (name: string) => results.find((each) => each.name === `gpu.setup.setup.${name}`)!.value
   const about = estimateDeployment(sizes, gpus('NVIDIA H200'), how)
   for (const [name, { seconds }] of [
-    ['FP32 bundle', estimateImport(sizes, { precision: 'fp32', isCalibrated: false, cores: 16 })],
-    ['BF16 models, calibrated', about.models],
-    ['TensorRT plans', about.plans],
-    ['sizes of batches', about.batches],
-    ['model repository', about.repository],
+    ['fp32-bundle', estimateImport(sizes, { precision: 'fp32', isCalibrated: false, cores: 16 })],
+    ['bf16-models-calibrated', about.models],
+    ['tensorrt-plans', about.plans],
+    ['sizes-of-batches', about.batches],
+    ['model-repository', about.repository],
   ] as const)
     expect([name, Math.abs(seconds / measured(name) - 1) < 1 / 3]).toEqual([name, true])
 })
@@ -48,4 +48,17 @@ test('more cores calibrate faster, smaller models take less of everything', () =
   const [less, more] = [small, sizes].map((each) => estimateDeployment(each, gpus('NVIDIA H200'), how))
   for (const part of ['models', 'plans', 'batches', 'repository'] as const)
     expect(less![part].seconds).toBeLessThan(more![part].seconds)
+})
+
+test('a partner takes a plan of its own, room for its weights, and a calibration', () => {
+  const fp8 = { precision: 'fp8', isCalibrated: true, cores: 16 } as const
+  const [alone, both] = [false, true].map((isPartnered) =>
+    estimateDeployment(sizes, gpus('NVIDIA H200'), { ...fp8, isPartnered }),
+  )
+  // 36 layers of 2560 in BF16, and the same again as a plan.
+  for (const part of ['models', 'plans'] as const) {
+    const more = both![part].bytes - alone![part].bytes
+    expect([part, Math.round(more / 1e8)]).toEqual([part, 57])
+    expect(both![part].seconds).toBeGreaterThan(alone![part].seconds)
+  }
 })
