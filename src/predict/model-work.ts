@@ -184,7 +184,8 @@ export class ModelWork {
   /** Takes an embedding of an old run. @returns whether a row of this start needs it */
   adopt(group: Group, vector: Float32Array): boolean {
     group.adopted = true
-    if (group.known) return false
+    const isBorrowed = group.lenders !== undefined && group.slots.length > 0
+    if (group.known && !isBorrowed) return false
     this.fill(group, vector)
     return true
   }
