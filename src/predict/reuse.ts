@@ -74,6 +74,12 @@ export class Reuse implements AsyncDisposable {
     this.#search.catch(() => {})
   }
 
+  /** To be called when all parts have been read. Resolves when nothing reads the input for it any more, whatever became of that. */
+  async endReading(): Promise<void> {
+    this.isRead = true
+    await this.#search?.catch(() => {})
+  }
+
   /** @returns for each key, in order, the window that computes it; 0 where that is this one alone */
   claim(turn: TurnFacts, model: HostedName, keys: readonly Uint8Array[]): Promise<Uint32Array> {
     const answer = this.#claims.then(() => this.#answer(turn, model, keys))

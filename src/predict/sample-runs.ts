@@ -249,7 +249,8 @@ export class SampleRuns implements WindowEvents, AsyncDisposable {
         async *parts(pool) {
           for await (const part of partsAgain(options, await folder.makeWorkFolder(), signal))
             yield { of: undefined, part, done: true, pool, reuse }
-          if (reuse !== undefined) reuse.isRead = true
+          // Its windows still wait for what it finds, and the working folder goes with the place of the sample.
+          await reuse?.endReading()
         },
         async [Symbol.asyncDispose]() {
           await record.removeBelow(folder.files.work)

@@ -104,3 +104,27 @@ test('where an earlier start has done a part, nothing is said before it is known
   expect([...(await owners)]).toEqual([0])
   turn.end()
 })
+
+test('who has read all parts can wait until nothing reads the input any more', async () => {
+  const looking = Promise.withResolvers<void>()
+  await using stack = new AsyncDisposableStack()
+  const reuse = stack.use(
+    new Reuse({
+      widthOf: () => WIDTH,
+      limit: 100,
+      findRecurring: async (signal) => {
+        await looking.promise
+        signal.throwIfAborted()
+        return () => true
+      },
+    }),
+  )
+  const turn = reuse.begin(true)
+  const owners = turn.claim('esm2', [keyOf(1)])
+  const closed = reuse.endReading().then(() => stack.disposeAsync())
+  expect(await Promise.race([closed, Bun.sleep(20).then(() => 'waits')])).toBe('waits')
+  looking.resolve()
+  await closed
+  expect([...(await owners)]).toEqual([1])
+  turn.end()
+})
