@@ -156,13 +156,17 @@ export class RunMonitor {
 
   /** @returns what ends the batch; without an argument it was given up */
   batchStarted(name: HostedName, plannedTokens: number): (done?: ModelCounts) => void {
-    // A partner's time is that of its model; its sequences have been counted there before.
     const end = this.stage(modelOf(name))
     const ended = this.#stats.of(name).started(plannedTokens)
     return (done) => {
       end()
       ended(done)
     }
+  }
+
+  /** Only takes the time of a batch: a recheck computes sequences that have been counted before. @returns what ends it */
+  batchAgain(name: HostedName): () => void {
+    return this.stage(modelOf(name))
   }
 
   /** Something has been made durable. */

@@ -4,8 +4,7 @@ import {
   type HostedName,
   MODELS,
   type ModelName,
-  PARTNER_NAMES,
-  type PartnerName,
+  modelOf,
 } from '../bundle/index.ts'
 import { sourceName } from '../system/same-file.ts'
 import { LengthCounter } from './lengths.ts'
@@ -102,10 +101,6 @@ export class RunStats {
   readonly inputs: readonly InputCounts[]
   readonly lengths: { readonly records: LengthCounter; readonly chunks: LengthCounter }
   readonly models: Readonly<Record<ModelName, ModelStats>> = forModels(() => new ModelStats())
-  /** What was computed a second time, by the partner of a quantized model. */
-  readonly partners = Object.fromEntries(PARTNER_NAMES.map((name) => [name, new ModelStats()])) as Readonly<
-    Record<PartnerName, ModelStats>
-  >
   /** Frames of parts that have been read, and of those that are over. */
   readonly frames = { prepared: 0, done: 0 }
   /** Frames whose batches are all planned, or that need none since an earlier process has finished them. */
@@ -170,14 +165,9 @@ export class RunStats {
     return input === undefined ? [this.counts] : [this.counts, input]
   }
 
-  /** Of all runs that are computed together. */
-  get ofAll(): RunStats {
-    return this.#all ?? this
-  }
-
-  /** The work of a model, or of its partner. */
+  /** The work of a model; that of a partner counts for its model. */
   of(name: HostedName): ModelStats {
-    return { ...this.models, ...this.partners }[name]
+    return this.models[modelOf(name)]
   }
 
   /** Frames of a part that has been read. */

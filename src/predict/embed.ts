@@ -17,8 +17,6 @@ import type { Window, WindowPart } from './windows.ts'
 export interface Embedding {
   /** Waits for what computes to be ready. */
   dispatcher(): Promise<Dispatcher>
-  /** Whether the frames have been counted before. @default false */
-  isAgain?: boolean
   /** Closes what is left open. */
   journals: AsyncDisposableStack
 }
@@ -104,7 +102,6 @@ async function embedInTurn<Of extends Owner<Kept>, Kept extends BatchJournal>(
   const { logger, models, stats } = session
   const toCompute = window.filter(({ done }) => !done)
   const planned = () => {
-    if (embedding.isAgain === true) return
     stats.framesPlanned += framesIn(window)
     stats.framesToCompute += framesIn(toCompute)
   }

@@ -1,4 +1,6 @@
+import type { HostedName } from '../../bundle/index.ts'
 import { type Journal, readPartFeatures, writePartFiles } from '../../checkpoint/index.ts'
+import { RunStats } from '../../monitor/index.ts'
 import { InferenceError } from '../../onnx/index.ts'
 import type { BitSet } from '../../recheck/index.ts'
 import { framesAgain } from '../../results/index.ts'
@@ -19,13 +21,16 @@ import { rowsOf } from './rechecked-run.ts'
 export async function computeFrames(run: Run, plan: RunRecheck, frames: BitSet): Promise<IncompletePart[]> {
   const undone = await partsToDo(run, frames)
   if (undone.size === 0) return []
-  const { models, monitor, stats, logger, signal } = run
+  const { models, monitor, options, logger, signal } = run
   const { backend } = models
-  const dispatcher = dispatcherWhenReady({ backend, monitor, logger, signal })
+  const timed = { batchStarted: (name: HostedName) => monitor.batchAgain(name) }
+  const dispatcher = dispatcherWhenReady({ backend, monitor: timed, logger, signal })
   await using journals = new AsyncDisposableStack()
   const embedding: EmbeddingRun = {
     models: { backend, inputs: plan.inputs },
-    ...{ monitor, logger, stats: stats.ofAll },
+    ...{ monitor, logger },
+    // Nobody reads it: the run has counted these frames before.
+    stats: new RunStats([], options.expectedLength),
     folder: {
       openJournal: (first, visit) => run.folder.openRecheckJournal(first, visit),
       removeJournal: (first) => run.folder.removeRecheckJournal(first),
@@ -34,7 +39,7 @@ export async function computeFrames(run: Run, plan: RunRecheck, frames: BitSet):
   const windows = overlapped(
     windowsOf(partsAgain(run, frames, undone)),
     () => windowsUnderWay(backend.concurrency),
-    (window) => embedWindow<Journal>(embedding, { dispatcher, journals, isAgain: true }, window),
+    (window) => embedWindow<Journal>(embedding, { dispatcher, journals }, window),
   )
   const incomplete: IncompletePart[] = []
   for await (const { parts, journal } of windows) {
@@ -142,12 +147,15 @@ async function keep(
   rows: readonly number[],
   { features, scores }: { features: Float32Array; scores: Float32Array },
 ): Promise<void> {
-  const before = await run.folder.rechecked(number)
+  const before = (await run.folder.rechecked(number)) ?? { ids: [], scores: new Float32Array() }
   const files = run.options.keepIntermediate ? await writeFiles(run, number, rows, features) : []
-  const ids = [...(before?.ids ?? []), ...rows.map(String)]
+  const again = new Set(rows.map(String))
+  // An earlier start with another rule for calls may have selected some of them as well.
+  const kept = [...before.ids.entries()].filter(([, id]) => !again.has(id))
+  const ids = [...kept.map(([, id]) => id), ...again]
   const all = new Float32Array(2 * ids.length)
-  all.set(before?.scores ?? [])
-  all.set(scores, all.length - scores.length)
+  for (const [to, [at]] of kept.entries()) all.set(before.scores.subarray(2 * at, 2 * at + 2), 2 * to)
+  all.set(scores, 2 * kept.length)
   // The files come first: without the scores they count as damaged, and the part is computed again.
   await run.folder.keepRechecked(number, { ids, scores: all, content: undefined, files })
 }
