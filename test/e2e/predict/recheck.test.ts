@@ -126,7 +126,8 @@ describe('frames that a quantized model leaves open', () => {
   test('are computed in its partner, and all calls are those of the partner', async () => {
     expect(decisions('off')).not.toEqual(decisions('exact'))
     expect(decisions('on')).toEqual(decisions('exact'))
-    const { recheck, counts } = summaryOf('on')
+    const { recheck, counts, computed } = summaryOf('on')
+    expect(computed).toEqual(summaryOf('off').computed)
     expect(recheck).toMatchObject({ quantized: 'int8', partner: 'fp32', beyond: 0 })
     expect(recheck.rechecked / counts.frames).toBeWithin(0.02, 0.5)
     expect(recheck.audited).toBeWithin(1, 40)
