@@ -3,7 +3,7 @@ const BITS_PER_KEY = 16
 /** Keys of the first layer, and how many times more each further one has. */
 const FIRST_KEYS = 1 << 16
 const GROWTH = 4
-/** Of these many keys the filter has 171 MB; with more, it grows no more and is wrong more often. */
+/** Of these many keys the filter has 179 MB; with more, it grows no more and is wrong more often. */
 const LAST_KEYS = 1 << 26
 /** 32-bit words of a key: a place in the filter for each. */
 export const WORDS = 4

@@ -13,7 +13,7 @@ export function wordsOf(key: Uint8Array): Uint32Array {
 }
 
 /**
- * Finds the sequences that occur in more than one part. Memory has a bound, whatever the length of the input: 171 MB for each model
+ * Finds the sequences that occur in more than one part. Memory has a bound, whatever the length of the input: 179 MB for each model
  * from 90 million sequences on, and a million take some 3 MB.
  */
 export async function findRecurring(

@@ -1,5 +1,5 @@
-/** 32-bit words of a key that count. */
-const WORDS = 4
+import { WORDS } from './key-filter.ts'
+
 const FIRST_SLOTS = 1 << 12
 
 /**
