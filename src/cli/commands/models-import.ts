@@ -85,7 +85,7 @@ const options = section('Models', {
   ),
   recheck: option(
     oneOf('auto', 'on', 'off', 'fp16'),
-    'with `fp8` and `int8`: whether ESM-2 is there a second time, in a precision that decides what the quantized one leaves open, see [precisions](precisions.md#rechecking): `bf16` beside `fp8`, or `fp16` where that is named, and `fp32` beside `int8`. `auto` is `on` with `fp8` and `off` with `int8`',
+    'with `fp8` and `int8`: whether ESM-2 is there a second time, in a precision that decides what the quantized one leaves open, see [precisions](reference/precisions.md#rechecking): `bf16` beside `fp8`, or `fp16` where that is named, and `fp32` beside `int8`. `auto` is `on` with `fp8` and `off` with `int8`',
     { brief: 'ESM-2 a second time, to recheck what is quantized', default: 'auto' },
   ),
   force: flag(

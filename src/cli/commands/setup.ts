@@ -47,7 +47,7 @@ const options = {
     ),
     recheckFrames: option(
       wholeNumber('N', 8, 100_000_000),
-      'with `fp8`: frames to measure with [how far it is from what rechecks it](precisions.md#how-far-the-two-are-apart)',
+      'with `fp8`: frames to measure with [how far it is from what rechecks it](reference/precisions.md#how-far-the-two-are-apart)',
       { otherwise: '30000' },
     ),
   }),
