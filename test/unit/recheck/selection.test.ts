@@ -2,7 +2,7 @@ import { describe, expect, test } from 'bun:test'
 import fc from 'fast-check'
 import { logit, Selection } from '../../../src/recheck/index.ts'
 import { Evidence } from '../../../src/results/call.ts'
-import type { CallRule } from '../../../src/results/index.ts'
+import { type CallRule, ruleOf } from '../../../src/results/index.ts'
 
 /** Scores of a frame, float32: of the class `others`, of `virus`. */
 type Scores = readonly [others: number, virus: number]
@@ -227,5 +227,19 @@ describe('what is decided after a recheck', () => {
       }),
       { numRuns: 10000 },
     )
+  })
+
+  test('is found at once for a chromosome of which much is open', () => {
+    const selection = new Selection({ rule: { ...ruleOf({}), call: 'weighted' }, minScore: 0, viralGap: 1 })
+    const chunks = 50_000
+    for (let chunk = 0; chunk < chunks; chunk++) {
+      const virus = (chunk % 10 < 7 ? 0.85 : 0.05) + 0.1 * ((chunk * 0.618) % 1)
+      selection.chunk(chunk + 1)
+      selection.frame(chunk, 1 - virus, virus, 0.5)
+    }
+    let selected = 0
+    selection.endRecord(() => selected++)
+    expect(selection.isOpen).toBe(true)
+    expect(selected).toBeWithin(chunks / 10, chunks)
   })
 })
