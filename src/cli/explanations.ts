@@ -232,10 +232,10 @@ export const EXPLANATIONS: { readonly [Code in keyof ErrorCodes]: Explanation<Er
     messages: [
       'the bundle {bundle} has no partner of a quantized model: nothing is rechecked',
       'frames cannot be rechecked: {reason}',
-      'calls are those of {precision}: there is no model in more digits beside that in {precision} to recheck frames with',
+      'calls are those of {precision}: there is no more precise model beside the one in {precision} to recheck frames with',
     ],
     cause:
-      'Models in INT8 or FP8 are quantized. Frames whose score is close to a cut-off are computed again with a partner in more digits, and this bundle has none.',
+      'Models in INT8 or FP8 are quantized. Frames whose score is close to a cut-off are computed again with a more precise partner, and this bundle has none.',
   },
   'no-bounds': {
     group: 'models',

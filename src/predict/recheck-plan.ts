@@ -51,7 +51,7 @@ export function planRecheck(request: RecheckRequest, logger: Logger): RecheckPla
   const label = factsOf(facts?.quantized ?? precision)?.label ?? precision
   const problem =
     facts === undefined
-      ? `there is no model in more digits beside that in ${label} to recheck frames with`
+      ? `there is no more precise model beside the one in ${label} to recheck frames with`
       : `how far scores in ${label} may be off was not measured with this classifier`
   const detail: Detail =
     facts === undefined ? { code: 'no-partner', data: {} } : { code: 'no-bounds', data: {} }

@@ -37,7 +37,7 @@ export interface ErrorCodes {
   'chunk-length-mismatch': { length: number }
   /** A bundle has none of its classifiers for the chunk length of a run. */
   'no-classifier': { lengths: readonly number[] }
-  /** There is no model in more digits beside a quantized one. */
+  /** There is no more precise model beside a quantized one. */
   'no-partner': NoData
   /** How far a quantized model may be off was not measured. */
   'no-bounds': NoData

@@ -289,7 +289,7 @@ describe('frames that a quantized model leaves open', () => {
   test('are an error where nothing can compute them, if that is asked for', async () => {
     const without = await run(words('without', 'alone', '--recheck', 'on'))
     expect(without.code).toBe(64)
-    expect(without.messages).toContain('there is no model in more digits beside that in INT8')
+    expect(without.messages).toContain('there is no more precise model beside the one in INT8')
     await rm(at('doubtful', 'recheck.json'))
     const unmeasured = await run(words('without', 'doubtful', '--recheck', 'on'))
     expect(unmeasured.code).toBe(64)
