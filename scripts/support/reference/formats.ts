@@ -193,7 +193,7 @@ async function tensorTable(folder: string): Promise<string> {
   const texts = await templates(folder)
   const tables = texts.map((text) =>
     ['input', 'output'].flatMap((direction) => {
-      const [, block = ''] = new RegExp(`^${direction} \\[\\n([\\s\\S]*?)^\\]`, 'm').exec(text) ?? []
+      const [, block = ''] = new RegExp(`^${direction} \\[([\\s\\S]*?)\\]$`, 'm').exec(text) ?? []
       const tensors = block.matchAll(/name: "(\w+)" data_type: TYPE_(\w+) dims: \[ (.*?) \]/g)
       return [...tensors].map(([, name = '', type = '', dims = '']) => [
         code(name),
@@ -207,6 +207,7 @@ async function tensorTable(folder: string): Promise<string> {
   const [first = fail(`no configuration in ${folder}`), ...more] = tables.map((rows) =>
     table(['tensor', 'direction', 'type', 'shape', 'meaning'], rows),
   )
+  if (!first.includes('| input |') || !first.includes('| output |')) fail(`no tensors in ${folder}`)
   if (more.some((each) => each !== first)) fail(`the configurations in ${folder} have different tensors`)
   return first
 }
