@@ -124,7 +124,7 @@ async function contentOf(what: string): Promise<string> {
   const reference = troubleContent(what) ?? outputContent(what) ?? (await formatContent(what))
   if (reference !== undefined) return reference
   const [name = '', title] = what.split(': ')
-  if (title === 'examples') return await exampleTable(name.split(', '))
+  if (title === 'usage') return await usageAndExamples(name.split(', '))
   if (!Object.hasOwn(COMMANDS, name)) throw new Error(`no command ${name}`)
   const { options } = await loadCommand(name)
   if (title === undefined) return optionTable(options)
@@ -133,15 +133,19 @@ async function contentOf(what: string): Promise<string> {
   return optionTable(Object.fromEntries(group))
 }
 
-/** Lines to copy, of one command or of several that a section is about. */
-async function exampleTable(names: readonly string[]): Promise<string> {
+/** How a command is called, and lines to copy; of one command, or of several that a section is about. */
+async function usageAndExamples(names: readonly string[]): Promise<string> {
   const commands = await Promise.all(names.map(loadCommand))
-  return table(
+  const forms = commands.flatMap(({ name, usage }) =>
+    usage.map((form) => `virnucpro ${name} ${form}`.trimEnd()),
+  )
+  const examples = table(
     ['example', 'what it does'],
-    commands.flatMap(({ examples }) =>
-      examples.map(([does, line]) => [`\`virnucpro ${line}\``, does.replace(/:$/, '')]),
+    commands.flatMap((command) =>
+      command.examples.map(([does, line]) => [`\`virnucpro ${line}\``, does.replace(/:$/, '')]),
     ),
   )
+  return `\`\`\`\n${forms.join('\n')}\n\`\`\`\n\n${examples}`
 }
 
 function optionTable(options: Options): string {

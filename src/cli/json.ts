@@ -3,11 +3,11 @@ import { printableJson } from '../system/printable.ts'
 
 /** The option of every command whose facts a program may read. */
 export const jsonOutput = section('Output', {
-  json: flag('print JSON, for [programs](reference/cli.md#for-programs)'),
+  json: flag('print JSON, for [programs](reference/json.md)'),
 })
 
 /**
- * What a program reads: one object that says what it is. Within a version of a form nothing is renamed or left out; docs/reference/cli.md
+ * What a program reads: one object that says what it is. Within a version of a form nothing is renamed or left out; docs/reference/json.md
  * describes the forms.
  */
 export function jsonText(form: string, facts: object): string {

@@ -85,7 +85,7 @@ export default command({
       list: flag('list the servers that you have started on this machine, and start none'),
       json: {
         ...jsonOutput.json,
-        help: 'with `--list`: print JSON, for [programs](reference/cli.md#for-programs)',
+        help: 'with `--list`: print JSON, for [programs](reference/json.md)',
         needs: 'list',
       },
       stop: flag('end those that `virnucpro predict --keep-server` has left running, and start none', {

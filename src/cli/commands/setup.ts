@@ -79,7 +79,7 @@ const options = {
     dryRun: flag('print the steps, sizes and minutes, and change nothing'),
     json: {
       ...jsonOutput.json,
-      help: 'with `--dry-run`: print JSON, for [programs](reference/cli.md#for-programs)',
+      help: 'with `--dry-run`: print JSON, for [programs](reference/json.md)',
       needs: 'dryRun',
     },
     yes: flag('begin without asking', { short: 'y' }),

@@ -24,7 +24,7 @@ const text = v.string()
 const count = v.number()
 const list = v.array(v.unknown())
 const orNull = <Schema extends v.GenericSchema>(schema: Schema) => v.nullable(schema)
-/** Facts under the name of their form. Nothing may be added here without a word in docs/reference/cli.md, or left out at all. */
+/** Facts under the name of their form. Nothing may be added here without a word in docs/reference/json.md, or left out at all. */
 const form = (name: string, entries: v.ObjectEntries) =>
   v.strictObject({ format: v.literal(`virnucpro-${name}`), version: v.literal(1), ...entries })
 
@@ -168,7 +168,7 @@ test.concurrent.each(CASES)(
 )
 
 test('every command with --json is tried here and described', async () => {
-  const page = readFileSync(join(repository, 'docs/reference/cli.md'), 'utf8')
+  const page = readFileSync(join(repository, 'docs/reference/json.md'), 'utf8')
   const tried = CASES.map(([words]) => words.join(' '))
   for (const name of Object.keys(COMMANDS)) {
     const { json } = (await loadCommand(name)).options

@@ -21,6 +21,7 @@ const NOT_MEASURED: readonly (readonly [text: RegExp, what: string])[] = [
   [/every 10 s that it lives|after 60 s without/, 'an interval that was chosen'],
   [/250 MB for 10,000 bases/, 'the square of the tokens, for each head'],
   [/within 0\.5 % of your GPU/, 'a threshold that was chosen'],
+  [/up to 64 MB of text/, 'a limit that was chosen'],
   [/more than 20 GB, and the time counts/, "the size of NVIDIA's image"],
   [/some 32 MB of text/, 'a limit that was chosen'],
   [/downloads at 30 MB\/s/, 'an assumption'],
