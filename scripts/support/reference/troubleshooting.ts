@@ -46,11 +46,15 @@ function entryText({ messages, cause, advice, more }: Entry): string {
 const NAMES = Object.keys(COMMANDS).sort((a, b) => b.length - a.length)
 const COMMAND = new RegExp(`virnucpro (?:${NAMES.join('|')})\\b(?: (?:ID|NAME|esm2_\\w+))?`, 'g')
 
-/** What the options of all commands take, by their names with dashes. */
+/** What the options of all commands take, by their names with dashes; commands may have different choices for one name. */
 const HINTS = new Map<string, string>()
 for (const { options } of await Promise.all(NAMES.map(loadCommand)))
   for (const [name, option] of Object.entries<Option>(options))
-    for (const long of longNames(name, option)) HINTS.set(`--${long}`, option.hint ?? '')
+    for (const long of longNames(name, option))
+      HINTS.set(
+        `--${long}`,
+        [HINTS.get(`--${long}`) ?? '', option.hint ?? ''].filter((each) => each !== '').join('|'),
+      )
 
 /** Advice as it is printed, with commands and options as code. */
 function asMarkdown(advice: string): string {
@@ -62,11 +66,12 @@ function asMarkdown(advice: string): string {
     )
     .join('')
     .replaceAll('` `', ' ')
+    .replaceAll('` ...', ' ...`')
     .replace(/(?<![`\w])[A-Z]+_[A-Z_]+\b/g, '`$&`')
     .replaceAll('<', '&lt;')
 }
 
-const OPTION = /(?<![\w`-])(--[a-z][a-z-]*)( [\w:=.-]+\b)?/g
+const OPTION = /(?<![\w`-])(--[a-z][a-z-]*)( (?!-)[\w:=.-]+\b)?/g
 
 /** With its value, where the word behind it is one: of a list of choices, or in capitals or digits as the help has it. */
 function optionAsCode(found: string, option: string, word = ''): string {
