@@ -22,7 +22,7 @@ export const ExitCode = {
   cannotCreate: 73,
   /** EX_IOERR: reading or writing failed on the way. */
   inputOutput: 74,
-  /** EX_TEMPFAIL: the same command may succeed later: locked, server lost in mid-run, no memory. */
+  /** EX_TEMPFAIL: the same command may succeed later: locked, server lost during the run, no memory. */
   tryAgain: 75,
   hungUp: 129,
   interrupted: 130,

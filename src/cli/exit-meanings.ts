@@ -17,7 +17,7 @@ export const EXIT_MEANINGS: Readonly<Record<keyof typeof ExitCode, string>> = {
   cannotCreate: 'An output cannot be created: no permission, a name that is taken, a read-only file system.',
   inputOutput: 'Reading or writing failed on the way: a full disk, a lost mount.',
   tryAgain:
-    'Try again later: another run holds the output folder, the servers were lost in mid-run, or there is no memory. What is done is kept.',
+    'Try again later: another run holds the output folder, the servers were lost during the run, or there is no memory. What is done is kept.',
   hungUp: 'Stopped by SIGHUP, as when a terminal is closed.',
   interrupted: 'Stopped by SIGINT (Ctrl-C).',
   terminated: 'Stopped by SIGTERM, as batch systems and container hosts send it.',

@@ -45,7 +45,7 @@ export default command({
   words: 'inputs',
   forRun: true,
   exits:
-    '`2` some sequences could not be embedded; `65` an input or bundle holds what it should not, or a record is too long; `66` one of them does not exist; `69` no server to begin with, or GPUs that are not set up; `73`, `74` the file cannot be made or written; `75` locked, servers lost in mid-run, no memory',
+    '`2` some sequences could not be embedded; `65` an input or bundle holds what it should not, or a record is too long; `66` one of them does not exist; `69` no server to begin with, or GPUs that are not set up; `73`, `74` the file cannot be made or written; `75` locked, servers lost during the run, no memory',
   options: {
     ...section('What to embed', {
       of: option(

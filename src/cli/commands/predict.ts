@@ -48,7 +48,7 @@ export default command({
   words: 'inputs',
   forRun: true,
   exits:
-    '`2` some parts or samples failed; `65` an input, bundle or classifier holds what it should not; `66` one of them does not exist; `69` no server to begin with, or GPUs that are not set up; `73`, `74` an output cannot be made or written; `75` locked, servers lost in mid-run, no memory',
+    '`2` some parts or samples failed; `65` an input, bundle or classifier holds what it should not; `66` one of them does not exist; `69` no server to begin with, or GPUs that are not set up; `73`, `74` an output cannot be made or written; `75` locked, servers lost during the run, no memory',
   options: {
     ...settings,
     ...section('Input and output', {
