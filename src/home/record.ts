@@ -20,9 +20,10 @@ const ServerChoiceSchema = v.variant('kind', [
     libraryPath: v.exactOptional(v.string()),
     python: v.exactOptional(v.string()),
     trtexec: v.exactOptional(v.string()),
-    /** Backend of the server that takes plans, the form of attention, and whether layers in FP8 can be fused; the server is asked where they are absent. */
+    /** Backend of the server that takes plans, and the form of attention; the server is asked where they are absent. */
     backend: v.exactOptional(v.picklist(['tensorrt', 'python'])),
     attention: v.exactOptional(v.picklist(['standard', 'fused'])),
+    /** Whether layers in FP8 can be fused, too. Where they cannot, or it is absent, a set-up in FP8 asks the server again. */
     products: v.exactOptional(v.boolean()),
   }),
   v.object({ kind: v.literal('private'), name: v.string() }),

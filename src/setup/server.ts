@@ -19,12 +19,15 @@ type Usable = Exclude<FoundRuntime, { none: unknown }>
 
 /** Found out once for each set-up: starting a server to learn its versions takes some seconds. */
 const asked = new WeakMap<SetupOptions, Promise<FoundRuntime>>()
+const askedAgain = new WeakMap<SetupOptions, Promise<FoundRuntime>>()
 
 /** The same options with another signal, and the server already found for them. */
 export function withSignal(options: SetupOptions, signal: AbortSignal): SetupOptions {
   const same = { ...options, signal }
-  const answer = asked.get(options)
-  if (answer !== undefined) asked.set(same, answer)
+  for (const answers of [asked, askedAgain]) {
+    const answer = answers.get(options)
+    if (answer !== undefined) answers.set(same, answer)
+  }
   return same
 }
 
@@ -79,7 +82,25 @@ export async function isDecided(situation: Situation): Promise<boolean> {
   if (gpu.recheck !== rechecked(gpuPrecision).recheck) return false
   if (gpu.attention === 'fused' && !(await canFuse(situation))) return false
   if (options.calibrate !== undefined && gpu.calibrate !== calibration(options.calibrate)) return false
-  return await hasServer(situation)
+  if (!(await hasServer(situation))) return false
+  return gpu.attention === 'fused' || (await completed(situation)) === undefined
+}
+
+/**
+ * The recorded server, where it lacked nothing but cuBLASLt for layers in FP8 and has it now: somebody has followed the advice
+ * of {@link attentionOf}.
+ */
+async function completed(situation: Situation): Promise<Runtime | undefined> {
+  const { record, gpus, gpuPrecision, options } = situation
+  const choice = record.gpu?.server
+  if (gpuPrecision !== 'fp8' || choice?.kind !== 'program') return undefined
+  if (choice.attention !== 'fused' || choice.products === true || !(await canFuse(situation)))
+    return undefined
+  const { signal } = options
+  const answer = askedAgain.get(options) ?? findRuntime({ ...choice, server: choice.kind, gpus, signal })
+  askedAgain.set(options, answer)
+  const now = await answer
+  return 'found' in now && now.found.products ? now.found : undefined
 }
 
 function calibration(named: string): string {
@@ -106,9 +127,13 @@ export async function decide(situation: Situation): Promise<void> {
 async function attentionOf(situation: Situation, runtime: Runtime): Promise<'standard' | 'fused'> {
   if (runtime.attention !== 'fused' || !(await canFuse(situation))) return 'standard'
   if (situation.gpuPrecision !== 'fp8' || runtime.products) return 'fused'
-  situation.options.logger.info(
-    'FP8 is faster with layers in kernels of our own, which need cuBLASLt on both sides: ' +
-      "pip install nvidia-cublas-cu12 for the server's Python and the one with TensorRT, and set up again",
+  const { logger, wheels } = situation.options
+  const packages = wheels === undefined ? '' : ` with nvidia-cublas-cu12 in ${wheels}`
+  logger.info(
+    'FP8 is faster with layers in kernels of our own, which need cuBLASLt: ' +
+      (runtime.kind === 'private'
+        ? `remove ${runtime.label} and set up again${packages}, which installs the server with it`
+        : "pip install nvidia-cublas-cu12 for the server's Python and the one with TensorRT, and set up again"),
   )
   return 'standard'
 }
@@ -117,7 +142,7 @@ async function runtimeOf(situation: Situation): Promise<Runtime> {
   const { options, record, gpus } = situation
   const { logger, signal } = options
   if (record.gpu !== undefined && (await hasServer(situation)))
-    return await openRuntime(record.gpu.server, { gpus, signal })
+    return (await completed(situation)) ?? (await openRuntime(record.gpu.server, { gpus, signal }))
   const usable = await lookForServer(situation)
   if ('found' in usable) return usable.found
   return await installRuntime(usable.install, {

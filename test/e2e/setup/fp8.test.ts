@@ -2,10 +2,12 @@ import { describe, expect, test } from 'bun:test'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { compile } from '../../../scripts/support/compile.ts'
 import { writeRandomMlp } from '../../../scripts/support/random-models.ts'
 import { hasTriton } from '../../../scripts/support/triton.ts'
 import { openBundle, pairOf, recheckOf } from '../../../src/bundle/index.ts'
 import { readRecord, statedRecheck } from '../../../src/server/repository/index.ts'
+import { writeWiderModels } from '../../integration/import/support/models.ts'
 import { repository } from '../../support/cli.ts'
 import { KINDS, standInGpus } from '../../support/gpu/standins.ts'
 import { open, user, WEIGHTS } from './support.ts'
@@ -72,5 +74,31 @@ describe.skipIf(!hasTriton)('a machine with GPUs that is set up in FP8', () => {
     expect(old).not.toContain('of esm2_recheck')
     expect((await me.run('doctor')).stdout).toContain('calls are those of FP8')
     expect(open((await me.succeed('setup', '--dry-run')).stdout)).toContain('the models in FP8')
+  }, 120_000)
+
+  test('fuses layers once the cuBLASLt that was missing is there', async () => {
+    await using machine = await standInGpus({ gpus: ['h100'] })
+    await using me = user(machine.env)
+    const { esm, dnabert, mlp } = await writeWiderModels(me.path, 1)
+    const words = [
+      '--esm',
+      esm,
+      '--dnabert',
+      dnabert,
+      '--mlp',
+      `500=${mlp}`,
+      '--precision',
+      'fp8',
+      ...CALIBRATE,
+    ]
+    const { stderr } = await me.succeed('setup', ...words, '--recheck-frames', '40', '--yes')
+    expect(stderr).toContain('pip install nvidia-cublas-cu12')
+    expect(me.record().gpu).toMatchObject({ attention: 'standard', server: { products: false } })
+    expect(open((await me.succeed('setup', '--dry-run')).stdout)).toEqual([])
+
+    const source = me.join('cublaslt.c')
+    writeFileSync(source, 'void cublasLtGetVersion(void) {}\nvoid cublasLtGetStatusString(void) {}\n')
+    await compile(source, join(machine.path, '../runtime/libcublasLt.so.13'), '-shared', '-fPIC')
+    expect(open((await me.succeed('setup', '--dry-run')).stdout)).toContain('the server')
   }, 120_000)
 })
