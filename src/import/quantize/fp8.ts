@@ -90,6 +90,7 @@ async function quantize(
   const all = products.all()
   const inBf16 = [...all.keys()].filter((name) => products.fp8(name) === undefined)
   onProgress?.(describe(accuracy, inBf16))
+  if (isFused && inBf16.length > 0) onProgress?.(describeMixed(inBf16, model.shape.layers))
   const record = recordOf(all, products.fp8, orfs, tolerance, accuracy)
   const calibrationFile = await writeBundleFile(folder, CALIBRATION_FILE, record)
   const counted = { all: all.size, bf16: inBf16.length }
@@ -289,6 +290,15 @@ function describe(accuracy: Accuracy, inBf16: readonly string[]): string {
   return (
     `${QUANTIZED}: FP8 against FP32 on ${sequences} other frames, simulated: ${describeDistance(accuracy)}, ` +
     `${equalCalls} of ${sequences} calls agree${kept}`
+  )
+}
+
+/** What products in BF16 cost where a whole layer could be one operator. */
+function describeMixed(inBf16: readonly string[], layers: number): string {
+  const mixed = new Set(inBf16.map((name) => name.slice(0, name.lastIndexOf('.'))))
+  return (
+    `${QUANTIZED}: ${mixed.size} of ${layers} layers have a product in BF16. They are computed as separate operators, ` +
+    'which are slower than a layer all in FP8'
   )
 }
 

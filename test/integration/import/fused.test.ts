@@ -21,6 +21,8 @@ beforeAll(async () => {
     esm: { layers: 3, width: 32, heads: 2, hidden: 64 },
     dnabert: { layers: 2, width: 32, heads: 2, hidden: 40 },
   })
+  const read = (i: number) => `>read_${i}\n${'GCCACGGCAACC'.repeat(9).slice(i % 7)}\n`
+  writeFileSync(at('reads.fa'), Array.from({ length: 60 }, (_, i) => read(i)).join(''))
   bundle = await importModels({ ...models, output: at('fused'), precision: 'bf16', attention: 'fused' })
 })
 afterAll(() => folder[Symbol.dispose]())
@@ -44,8 +46,6 @@ test('a bundle with fused attention says so and has one operator for each layer'
 })
 
 test('in FP8 the one product of queries, keys and values is calibrated, and whole layers are operators', async () => {
-  const read = (i: number) => `>read_${i}\n${'GCCACGGCAACC'.repeat(9).slice(i % 7)}\n`
-  writeFileSync(at('reads.fa'), Array.from({ length: 60 }, (_, i) => read(i)).join(''))
   const made = await importModels({
     ...models,
     output: at('fp8'),
@@ -60,6 +60,23 @@ test('in FP8 the one product of queries, keys and values is calibrated, and whol
   const found = JSON.parse(readFileSync(made.pathOf(calibration), 'utf8'))
   expect(Object.keys(found.products)).toContain('layers.0.query_key_value')
   expect(products).toEqual({ all: 12, bf16: 0 })
+})
+
+test('layers with a product in BF16 stay made of operators, and the import says so', async () => {
+  const said: string[] = []
+  const made = await importModels({
+    ...models,
+    output: at('mixed'),
+    precision: 'fp8',
+    attention: 'fused',
+    calibrate: at('reads.fa'),
+    tolerance: 0,
+    recheck: 'off',
+    onProgress: (message) => said.push(message),
+  })
+  expect(operators(made, 'esm2', 'VirnucproEncoderLayer')).toBe(0)
+  expect(operators(made, 'esm2')).toBe(3)
+  expect(said.join('\n')).toContain('esm2: 3 of 3 layers have a product in BF16')
 })
 
 test('what cannot compute it refuses it, and says what can', async () => {
