@@ -72,8 +72,9 @@ class Plan:
         return contexts
 
     def words(self):
-        """TensorRT's own last errors, as the end of a sentence."""
+        """Last errors of TensorRT and of our operators, as the end of a sentence."""
         errors, self.logger.errors = [*self.logger.errors[-3:], *PROBLEMS[-1:]], []
+        PROBLEMS.clear()
         return f": {'; '.join(errors)}" if errors else ""
 
     def bind(self, slot, rows, tokens):

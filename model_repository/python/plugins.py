@@ -33,7 +33,7 @@ def register(trt):
 
 # TensorRT keeps no reference of its own.
 KEPT = []
-# Why plugins could not be made. TensorRT says no more than that a plan cannot be loaded.
+# Why plugins could not be made, or did not run. TensorRT says no more than that a plan cannot be loaded, or has failed.
 PROBLEMS = []
 NOTHING = np.array([], np.int32)
 # Far more than plugins are ever deleted, and below what Python takes for objects that never go.
@@ -102,7 +102,11 @@ def make_creator(trt, operator):
             pass
 
         def enqueue(self, input_desc, output_desc, inputs, outputs, workspace, stream):
-            operator.enqueue(trt, input_desc, inputs, outputs, workspace, stream)
+            try:
+                operator.enqueue(trt, input_desc, inputs, outputs, workspace, stream)
+            except Exception as error:
+                PROBLEMS.append(str(error))
+                raise
 
     class Creator(trt.IPluginCreatorV3One):
         def __init__(self):

@@ -80,6 +80,21 @@ print(shape_of(Tensor(dims=[2, 51, 7680]), Tensor(dims=[4096, 64])), shape_of(Te
     expect(child.stdout.toString()).toBe('(40, 64, False) (12, 64, True)\n')
   })
 
+  test('an operator that fails leaves its reason for the message about the plan', async () => {
+    const text = `import sys; sys.path.insert(0, ${JSON.stringify(code)})
+from types import SimpleNamespace as Fake
+from plugins import PROBLEMS, make_creator
+def fail(*asked): raise RuntimeError('too little shared memory')
+bases = ['IPluginV3', 'IPluginV3OneCore', 'IPluginV3OneBuild', 'IPluginV3OneRuntime', 'IPluginCreatorV3One']
+trt = Fake(PluginField=Fake, PluginFieldCollection=list, PluginFieldType=Fake(INT32=5), **{name: type(name, (), {}) for name in bases})
+operator = Fake(NAME='Failing', FIELDS=(), DEFAULTS={}, check=lambda given: None, enqueue=fail)
+try: make_creator(trt, operator).create_plugin('one', [], None).enqueue(*6 * [None])
+except RuntimeError: print(PROBLEMS)`
+    const child = Bun.spawnSync([compilerPython, '-B', '-c', text])
+    expect(child.stderr.toString()).toBe('')
+    expect(child.stdout.toString()).toBe("['too little shared memory']\n")
+  })
+
   test('says what is wrong where NVRTC is not there', async () => {
     const text = `import sys; sys.path = [${JSON.stringify(code)}, *(p for p in sys.path if 'site-packages' not in p)]
 from attention_kernel import *
