@@ -23,7 +23,6 @@ DESCRIPTOR = {
 }
 EPILOGUE_BIAS, EPILOGUE_GELU_BIAS = 4, 32 | 4
 PREFERENCE_WORKSPACE, PREFERENCE_REDUCTION = 1, 3
-ALGORITHM_SPLIT_K, ALGORITHM_REDUCTION = 2, 3
 WORKSPACE_BYTES = 32 << 20
 # What cuBLASLt supposes of addresses as it chooses an algorithm, and what products in FP8 need. Numbers that it reads on the GPU
 # are so far apart, too: since 12.9 it refuses others.
