@@ -48,11 +48,12 @@ class Heuristic(ctypes.Structure):
 
 @functools.cache
 def library():
-    """cuBLASLt: of the system, or of one of NVIDIA's Python packages."""
-    names = ["libcublasLt.so.13", "libcublasLt.so.12"]
+    """cuBLASLt: of one of NVIDIA's Python packages, which is of the version that was asked for, or of the system, which may be
+    newer than the driver supports."""
+    names = []
     for folder in sys.path:
         names += sorted(glob.glob(os.path.join(folder, "nvidia", "*", "lib", "libcublasLt.so.1[2-9]")), reverse=True)
-    for name in names:
+    for name in [*names, "libcublasLt.so.13", "libcublasLt.so.12"]:
         try:
             found = ctypes.CDLL(name)
         except OSError:

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'bun:test'
-import { resolve } from 'node:path'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
 import { compile, compilerPython } from '../../../scripts/support/compile.ts'
 import { temporaryFolder } from '../../../scripts/support/temporary.ts'
 
@@ -43,6 +44,26 @@ print(shape_of(*(Tensor(dims=dims) for dims in ([2, 51, 2560], [4096, 64])), [Te
     expect(run(text)).toBe('(2560, 40, 10240)\n')
   })
 
+  test('multiply with the cuBLASLt of a package before that of the system', async () => {
+    await using folder = temporaryFolder()
+    const source = folder.join('cublaslt.c')
+    const words = 'const char *cublasLtGetStatusString(int code) { return ""; }'
+    writeFileSync(source, `unsigned long cublasLtGetVersion(void) { return VERSION; }\n${words}\n`)
+    const [system, packages] = [folder.join('system'), folder.join('packages/nvidia/cublas/lib')]
+    for (const place of [system, packages]) mkdirSync(place, { recursive: true })
+    await compile(source, join(system, 'libcublasLt.so.13'), '-shared', '-fPIC', '-DVERSION=130100')
+    const version = (path: string) =>
+      run(
+        `import sys; sys.path.append(${JSON.stringify(path)})
+from cublaslt import *
+print(library().cublasLtGetVersion())`,
+        { LD_LIBRARY_PATH: system },
+      )
+    expect(version(folder.join('packages'))).toBe('130100\n')
+    await compile(source, join(packages, 'libcublasLt.so.12'), '-shared', '-fPIC', '-DVERSION=120604')
+    expect(version(folder.join('packages'))).toBe('120604\n')
+  })
+
   test('say what is wrong where cuBLASLt is not there', () => {
     const text = `import sys; sys.path = [p for p in sys.path if 'site-packages' not in p]
 from cublaslt import *
@@ -52,9 +73,9 @@ except KernelError as error: print(error)`
   })
 })
 
-function run(text: string): string {
+function run(text: string, env: Record<string, string> = {}): string {
   const path = `import sys; sys.path.insert(0, ${JSON.stringify(code)})\n`
-  const child = Bun.spawnSync([compilerPython, '-B', '-c', path + text])
+  const child = Bun.spawnSync([compilerPython, '-B', '-c', path + text], { env: { ...process.env, ...env } })
   expect(child.stderr.toString()).toBe('')
   return child.stdout.toString()
 }
