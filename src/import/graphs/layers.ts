@@ -203,8 +203,9 @@ export class Layers {
 
   /**
    * What an operator of our own takes beside its input, as `model_repository/python/encoder_layer.py` has it: weights and
-   * biases of norms with the biases of products, scales, each with three zeros behind it, and the weights of each product in FP8, [outputs,inputs/4], four numbers
-   * in each INT32. Undefined where a product is not in FP8, or has sizes that cuBLASLt does not multiply.
+   * biases of norms with the biases of products; scales, each followed by three zeros; and the weights of each product in
+   * FP8, [outputs,inputs/4], four numbers in each INT32. Undefined where a product is not in FP8, or has sizes that cuBLASLt
+   * does not multiply.
    *
    * @param at what the names of vectors and scales begin with
    */

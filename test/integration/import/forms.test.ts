@@ -171,5 +171,10 @@ describe.skipIf(!hasPython)('in FP8', () => {
     const { graph } = fromBinary(ModelProtoSchema, readFileSync(path))
     const operators = graph!.node.filter(({ opType }) => opType.startsWith('Virnucpro'))
     expect(operators.map(({ opType }) => opType)).toEqual(['VirnucproEncoderLayer', 'VirnucproAttention'])
+    const exact = await embeddings(esm2Of(sizes, {}))
+    const [whole, split] = await Promise.all(
+      (['fused', 'operators'] as const).map((layer) => evaluatedEmbeddings(esm2InFp8(layer, some))),
+    )
+    expect(distance(whole!, split!)).toBeLessThan(distance(split!, exact) / 2)
   })
 })
