@@ -26,7 +26,7 @@ import { type BuilderName, type BuildRequest, builders } from './builders.ts'
 import { EngineError } from './errors.ts'
 import { activationBytes, budgetFor, weightBytesOf } from './memory.ts'
 import { beginPlan } from './plan-files.ts'
-import { profilesFor, SPARE } from './profiles.ts'
+import { budgetOf, profilesFor } from './profiles.ts'
 import { reportBuild, type Say } from './reporter.ts'
 import { findEngines } from './show.ts'
 import { type Launching, probeTensorRt, type Target } from './tensorrt.ts'
@@ -160,7 +160,7 @@ async function buildOne(job: Job): Promise<BuiltEngine> {
     model,
     onnx: bundle.pathOf(hostedModel(bundle.manifest, model).graph),
     profiles:
-      (await profilesBeside(job, folder, bounds)) ?? profilesFor({ bounds, tokenBudget: budgetOf(job) }),
+      (await profilesBeside(job, folder, bounds)) ?? profilesFor({ bounds, tokenBudget: chosenBudget(job) }),
     optimizationLevel: options.optimizationLevel ?? 3,
     workspaceBytes: options.workspaceBytes,
   }
@@ -243,14 +243,13 @@ async function profilesBeside(
     if (sidecar === undefined || sidecar.computeCapability === target.computeCapability) continue
     const { profiles } = sidecar
     const isSame = profiles.map(({ max }) => max[1]).join() === bounds.join()
-    const largest = Math.max(...profiles.map(({ max: [rows, tokens] }) => rows * tokens))
     const fits = misfit(path, sidecar, model, { bundle, tensorrt: target.tensorrt }) === undefined
-    if (isSame && fits && holds(Math.ceil(largest / SPARE))) return profiles
+    if (isSame && fits && holds(budgetOf(profiles))) return profiles
   }
   return undefined
 }
 
-function budgetOf({ options: { tokenBudget }, bundle, model, target, say }: Job): number {
+function chosenBudget({ options: { tokenBudget }, bundle, model, target, say }: Job): number {
   const wanted = tokenBudget ?? wholeWaves(MODELS[modelOf(model)].tokenBudget, target?.multiprocessors)
   if (target?.memoryBytes === undefined) return wanted
   const dimensions = bundle.manifest.models[modelOf(model)]

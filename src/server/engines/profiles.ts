@@ -14,7 +14,7 @@ export interface ProfileOptions {
  * How far a batch may exceed the budget at the longest length of its range. A batch of full budget then fits where
  * sequences are at least a quarter of that length; shorter ones go in smaller batches.
  */
-export const SPARE = 4
+const SPARE = 4
 
 /**
  * One optimization profile per range. Ranges never overlap: the server's backend picks a profile by a distance that does
