@@ -6,7 +6,7 @@ import { gpuKinds, machineFacts } from '../../machine/index.ts'
 import { isThere as isOnDisk } from '../../system/same-file.ts'
 import { plural } from '../../text/numbers.ts'
 import { tuneEngines } from '../engines/index.ts'
-import { buildRepository, readTuning } from '../repository/index.ts'
+import { buildRepository, planFileName, readSidecar, readTuning } from '../repository/index.ts'
 import { findRuntime, installRuntime } from '../runtime/index.ts'
 import { buildPlans, seeing } from './build-plans.ts'
 import { DeployError } from './errors.ts'
@@ -169,16 +169,17 @@ async function plansIn(request: DeployRequest, state: State): Promise<void> {
   })
 }
 
-/** trtexec times nothing for us: plans that it builds have the batches of the bundle. */
+/** Whether these very plans were timed. trtexec times nothing for us: plans that it builds have the batches of the bundle. */
 async function areTuned({ gpus }: DeployRequest, { runtime, bundle, plans }: State): Promise<boolean> {
   if (bundle === undefined || plans === undefined) return false
   if (runtime?.builder.builder === 'trtexec') return true
   const entries = (await readTuning(plans).catch(() => undefined))?.entries ?? []
   for (const model of hostedNames(bundle.manifest)) {
     for (const { name, computeCapability } of gpuKinds(gpus)) {
+      const { plan } = await readSidecar(join(plans, model, planFileName(computeCapability)))
       const isTuned = entries.some(
         (entry) =>
-          entry.model === model && entry.gpu === name && entry.computeCapability === computeCapability,
+          entry.model === model && entry.gpu === name && (entry.plan === plan?.sha256 || plan === undefined),
       )
       if (!isTuned) return false
     }

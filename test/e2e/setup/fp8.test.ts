@@ -57,6 +57,15 @@ describe.skipIf(!hasTriton)('a machine with GPUs that is set up in FP8', () => {
     const { stderr: run } = await me.succeed('predict', '--input', me.reads(), '--output-dir', 'out')
     expect(run).toContain('instances: 1 of esm2, 1 of dnabert_s, 1 of esm2_recheck')
 
+    // Plans that were built again are timed again.
+    const tuning = place('plans', '10.6.0', 'tuning.json')
+    const timed = readFileSync(tuning, 'utf8')
+    writeFileSync(tuning, timed.replace(/"plan": "[0-9a-f]{64}"/, `"plan": "${'0'.repeat(64)}"`))
+    expect(open((await me.succeed('setup', '--dry-run')).stdout)).toEqual([
+      'the sizes of batches that suit the GPUs',
+    ])
+    writeFileSync(tuning, timed)
+
     // Another classifier is measured by the next set-up, and by nothing else.
     const mlp = me.join('other.safetensors')
     await writeRandomMlp(mlp, 5, derived.manifest.models.mlp.input, 16)
