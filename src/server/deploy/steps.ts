@@ -98,7 +98,8 @@ async function restoreServer(request: DeployRequest, { wanted, why }: State): Pr
     })
   if (wanted.settings.server.kind !== 'private') throw gone()
   const { gpus, signal } = request
-  const found = await findRuntime({ server: 'private', gpus, signal })
+  const products = wanted.settings.precision === 'fp8'
+  const found = await findRuntime({ server: 'private', products, gpus, signal })
   if ('none' in found) throw gone()
   const onProgress = say(request)
   const { choice } =

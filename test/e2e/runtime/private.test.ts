@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test'
 import { cpSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { compilerPython } from '../../../scripts/support/compile.ts'
 import { type TemporaryFolder, temporaryFolder } from '../../../scripts/support/temporary.ts'
 import { freePorts, hasTriton } from '../../../scripts/support/triton.ts'
@@ -38,10 +38,10 @@ function install(home: string, env: Record<string, string> = {}, wheels: string[
 }
 
 /** Runs a program with all that the room exports. */
-async function run(program: string, home: string): Promise<string> {
+async function run(program: string, home: string, env: Record<string, string> = {}): Promise<string> {
   const text = `const room = await import(${JSON.stringify(door)}); ${program}`
   const child = Bun.spawn([process.execPath, '-e', text], {
-    env: { ...process.env, VIRNUCPRO_HOME: home },
+    env: { ...process.env, ...env, VIRNUCPRO_HOME: home },
     stdout: 'pipe',
     stderr: 'pipe',
   })
@@ -219,3 +219,30 @@ test('GPUs that no TensorRT of ours supports are said, and so is a Python that w
     'triton-2.51-tensorrt-10.13.3.9',
   )
 })
+
+test.skipIf(!hasTriton)(
+  'a server that is gone is installed again with what fused layers in FP8 need',
+  async () => {
+    using folder = temporaryFolder()
+    using index = await packageIndex(packages)
+    const place = (name: string) => JSON.stringify(resolve(import.meta.dir, '../../../src', name, 'index.ts'))
+    const gpu = {
+      precision: 'fp8',
+      attention: 'fused',
+      recheck: true,
+      server: { kind: 'private', name: NAME },
+    }
+    const program = `
+const { planDeployment } = await import(${place('server/deploy')})
+const { openBundle, resolveBundle } = await import(${place('bundle')})
+const base = await openBundle(resolveBundle('demo'))
+const home = { format: 'virnucpro-home', version: 1, gpu: ${JSON.stringify(gpu)} }
+const gpus = [{ name: 'NVIDIA H200', computeCapability: '9.0', memoryBytes: 1e11, uuid: 'GPU-1', index: 0 }]
+const { steps } = await planDeployment({ base, home, gpus, logger: {}, onProgress() {} })
+await steps[0].work().catch(({ message }) => console.log(message))`
+    const env = { ...index.env, PATH: `${dirname(basePython)}:${process.env.PATH}` }
+    // The index lacks it.
+    expect(await run(program, folder.join('home'), env)).toMatch(/downloading nvidia-cublas-cu12==\S+ failed/)
+  },
+  60_000,
+)
