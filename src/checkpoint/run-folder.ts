@@ -159,9 +159,17 @@ export class RunFolder {
     return await Journal.open(this.files.journal(first), this.#manifest.models, visit)
   }
 
-  /** The same for frames that are computed once more. */
-  async openRecheckJournal(first: number, visit: (entry: JournalEntry) => void): Promise<Journal> {
-    return await Journal.open(this.files.recheckJournal(first), this.#manifest.models, visit)
+  /**
+   * The same for frames that are computed once more. What an earlier round left does not count: its batches were others.
+   * @param round - in which they are, from 1
+   */
+  async openRecheckJournal(
+    round: number,
+    first: number,
+    visit: (entry: JournalEntry) => void,
+  ): Promise<Journal> {
+    const models = `${this.#manifest.models}, round ${round}`
+    return await Journal.open(this.files.recheckJournal(first), models, visit)
   }
 
   async removeRecheckJournal(first: number): Promise<void> {

@@ -17,8 +17,18 @@ import type { RunRecheck } from '../recheck-plan.ts'
 import { overlapped, windowsOf, windowsUnderWay } from '../windows.ts'
 import { rowsOf } from './rechecked-run.ts'
 
-/** Computes some frames of a run once more and keeps their scores. @returns parts with frames that could not be computed */
-export async function computeFrames(run: Run, plan: RunRecheck, frames: BitSet): Promise<IncompletePart[]> {
+/**
+ * Computes some frames of a run once more and keeps their scores.
+ *
+ * @param round - of the recheck, from 1
+ * @returns parts with frames that could not be computed
+ */
+export async function computeFrames(
+  run: Run,
+  plan: RunRecheck,
+  frames: BitSet,
+  round: number,
+): Promise<IncompletePart[]> {
   const undone = await partsToDo(run, frames)
   if (undone.size === 0) return []
   const { models, monitor, options, logger, signal } = run
@@ -32,7 +42,7 @@ export async function computeFrames(run: Run, plan: RunRecheck, frames: BitSet):
     // Nobody reads it: the run has counted these frames before.
     stats: new RunStats([], options.expectedLength),
     folder: {
-      openJournal: (first, visit) => run.folder.openRecheckJournal(first, visit),
+      openJournal: (first, visit) => run.folder.openRecheckJournal(round, first, visit),
       removeJournal: (first) => run.folder.removeRecheckJournal(first),
     },
   }

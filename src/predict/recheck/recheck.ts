@@ -40,7 +40,7 @@ export async function recheck(
     logger.info(
       `recheck: ${frames.size} of ${count(all, 'frame')} in ${plan.facts.partner}${round === 1 ? '' : `, round ${round}`}`,
     )
-    const missing = await computeFrames(run, plan, frames)
+    const missing = await computeFrames(run, plan, frames, round)
     if (missing.length > 0) return { exact, failed: missing, audit }
     const known = bounds.violated.size
     await compareRound(run, frames, audit, bounds)
