@@ -7,6 +7,7 @@ nextflow.preview.topic = true
 include { VIRNUCPRO } from './subworkflows/virnucpro/main'
 
 workflow {
+    def samples = [] as Set
     if (!params.input || !params.outdir) {
         error("--input SAMPLES.csv and --outdir DIR are needed")
     }
@@ -16,6 +17,9 @@ workflow {
             def files = [row.fasta, row.fastq_1, row.fastq_2].findAll().collect { name -> file(name, checkIfExists: true) }
             if (!row.sample || !files) {
                 error("${params.input}: every row needs sample, and fasta or fastq_1: ${row}")
+            }
+            if (!samples.add(row.sample)) {
+                error("${params.input}: sample ${row.sample} is there twice: give all of its files in one row")
             }
             [[id: row.sample], files]
         }

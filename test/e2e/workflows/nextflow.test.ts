@@ -6,7 +6,7 @@ import manifest from '../../../package.json' with { type: 'json' }
 import { temporaryFolder } from '../../../scripts/support/temporary.ts'
 import { RETRY_CODES } from '../../../src/exit-codes.ts'
 import { repository, virnucpro } from '../../support/cli.ts'
-import { engineSucceeds, hasEngines, installCommand } from '../../support/workflows.ts'
+import { engineSucceeds, hasEngines, installCommand, runEngine } from '../../support/workflows.ts'
 import { COMPUTE, filesOfWhole, lettersFrom, matesAsFastq } from '../shards/support.ts'
 
 setDefaultTimeout(240_000)
@@ -69,6 +69,15 @@ test.skipIf(!hasEngines)('a stub run makes every output, for a sample with dots 
     'contigs.tsv',
     'viral.fasta.gz',
   ])
+})
+
+test.skipIf(!hasEngines)('a sample in two rows is refused', async () => {
+  writeFileSync(folder.join('twice.csv'), `sample,fastq_1\ns1,${READS[0]}\ns2,${READS[1]}\ns1,${READS[1]}\n`)
+  const words = ['--input', 'twice.csv', '--outdir', 'twice', '--shards', '2', '-stub']
+  const { code, output } = await runEngine(...nextflow(...words))
+  expect(code).not.toBe(0)
+  expect(output).toContain('twice.csv: sample s1 is there twice')
+  expect(existsSync(folder.join('twice/s1'))).toBe(false)
 })
 
 test('jobs are tried again after the exit codes that a retry can mend', () => {
