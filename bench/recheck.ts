@@ -8,6 +8,7 @@
 // It exits with 1 when a call differs in spite of the recheck.
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { randomSource } from '../scripts/support/random.ts'
 import { writeRandomDnabert, writeRandomEsm2, writeRandomMlp } from '../scripts/support/random-models.ts'
 import { randomTokenizer } from '../scripts/support/random-tokenizer.ts'
 import { withFolder } from '../scripts/support/temporary.ts'
@@ -57,7 +58,7 @@ const options = benchOptions('bun bench/recheck.ts', {
 const frames = Number(options.frames ?? (options.quick ? 2000 : 200_000))
 const calibration = Number(options.calibration ?? (options.quick ? 1000 : 30_000))
 const chunkLength = Number(options.chunk ?? 300)
-const random = generator(SEED)
+const random = randomSource(SEED)
 let failed = false
 
 await withFolder(async (folder) => {
@@ -284,16 +285,4 @@ function boundsOf(trial: Trial): Bounds {
     .filter((each) => each.frames > 0)
     .map(({ upTo, largest }) => ({ upTo, bound: FACTOR * largest }))
   return new Bounds({ frames: trial.tokens.length, factor: FACTOR, classes: bounds })
-}
-
-/** Mulberry32, of the public domain: small, and the same everywhere. */
-function generator(seed: number): () => number {
-  let state = seed >>> 0
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let z = state
-    z = Math.imul(z ^ (z >>> 15), z | 1)
-    z ^= z + Math.imul(z ^ (z >>> 7), z | 61)
-    return ((z ^ (z >>> 14)) >>> 0) / 2 ** 32
-  }
 }

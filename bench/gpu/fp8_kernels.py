@@ -22,7 +22,7 @@ import torch
 from torch.nn import functional as F
 
 import model
-from attention_speed import exact, waves
+from attention_speed import exact, milliseconds, waves
 from engine import Engine, build, emit, pairs
 from fp8 import Calibration, calibration_batch, fp8_products, put_scales, scale_for
 from fp8 import Corrected as InGraph
@@ -176,18 +176,6 @@ def steps_off(ours, theirs):
 
 def relative(ours, theirs):
     return ((ours.double() - theirs.double()).norm() / theirs.double().norm()).item()
-
-
-def milliseconds(run, repeats=30):
-    for _ in range(3):
-        run()
-    events = [torch.cuda.Event(enable_timing=True) for _ in range(repeats + 1)]
-    events[0].record()
-    for event in events[1:]:
-        run()
-        event.record()
-    torch.cuda.synchronize()
-    return statistics.median(a.elapsed_time(b) for a, b in zip(events, events[1:]))
 
 
 class Pieces:

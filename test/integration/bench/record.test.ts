@@ -68,6 +68,17 @@ test('a bench records what it has measured; a quick one does not', async () => {
   expect(quick.code).toBe(2)
 })
 
+/** A figure without fault. */
+const GOOD = {
+  name: 'a.b',
+  value: 1,
+  unit: 's',
+  hardware: 'a GPU',
+  date: '2026-11-30',
+  commit: '88db2b4',
+  command: 'x',
+}
+
 test.each([
   ['value: Invalid', { value: '3' }],
   ['name: expected a name such as', { name: 'ESM 2' }],
@@ -76,17 +87,8 @@ test.each([
   ['speed: Invalid', { speed: 3 }],
 ])('the check names file, figure and fault: %s', async (fault, change) => {
   await using folder = temporaryFolder()
-  const good = {
-    name: 'a.b',
-    value: 1,
-    unit: 's',
-    hardware: 'a GPU',
-    date: '2026-11-30',
-    commit: '88db2b4',
-    command: 'x',
-  }
-  await Bun.write(folder.join('one.json'), JSON.stringify([good]))
-  await Bun.write(folder.join('two.json'), JSON.stringify([{ ...good, name: 'a.c', ...change }]))
+  await Bun.write(folder.join('one.json'), JSON.stringify([GOOD]))
+  await Bun.write(folder.join('two.json'), JSON.stringify([{ ...GOOD, name: 'a.c', ...change }]))
   const { code, err } = await runBun(RECORD, ['--check', '--folder', folder.path])
   expect(err).toContain(`two.json: figure 1 (${{ name: 'a.c', ...change }.name}): ${fault}`)
   expect(code).toBe(1)
@@ -94,16 +96,7 @@ test.each([
 
 test('the check finds a name in two files', async () => {
   await using folder = temporaryFolder()
-  const good = {
-    name: 'a.b',
-    value: 1,
-    unit: 's',
-    hardware: 'a GPU',
-    date: '2026-11-30',
-    commit: '88db2b4',
-    command: 'x',
-  }
-  for (const name of ['one', 'two']) await Bun.write(folder.join(`${name}.json`), JSON.stringify([good]))
+  for (const name of ['one', 'two']) await Bun.write(folder.join(`${name}.json`), JSON.stringify([GOOD]))
   const { code, err } = await runBun(RECORD, ['--check', '--folder', folder.path])
   expect(err).toContain('two.json: a.b stands in one.json already')
   expect(code).toBe(1)
