@@ -1,7 +1,7 @@
-"""Our operators as plugins of TensorRT: graphs may have them, and plans with them load only where `register` was called before.
+"""Our operators as plugins of TensorRT. Graphs may use them; a plan that does loads only after `register` was called.
 
-Needs TensorRT's Python bindings (10 or later), numpy and NVRTC, with which kernels are compiled for the GPU at hand: a second or
-two. What an operator is, is in a module of its own: its name, the whole numbers that its nodes are given, and
+Needs TensorRT's Python bindings (10 or later), numpy and NVRTC, which compiles the kernels for this machine's GPU in a second or
+two. Each operator is a module of its own, with its name, the whole numbers that its nodes are given, and
 
 check(given)                   compiles what a node needs; raises KernelError where this machine cannot compute it
 types(trt, given, dims)        of inputs and output, `dims` being their dimensions
