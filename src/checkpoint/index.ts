@@ -8,7 +8,7 @@ export { type FailedPart, writeFailedFiles } from './failed-files.ts'
 export { FileRecord, type RecordPlace, recordsIn } from './file-record.ts'
 // The embeddings of finished batches.
 export { Journal } from './journal.ts'
-export { type JournalEntry, KEY_BYTES, REFUSED } from './journal-format.ts'
+export { type JournalEntry, KEY_BYTES, keyText, REFUSED } from './journal-format.ts'
 // One run at a time in a folder.
 export { LockedError, RunLock } from './lock.ts'
 // What a run works on, and whether another continues it.

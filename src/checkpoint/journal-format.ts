@@ -49,6 +49,11 @@ export function encodeEntry({ model, keys, vectors, dimension }: JournalEntry): 
   return [Buffer.concat([head, name, keys]), numbers]
 }
 
+/** A key as text, to look it up by: a byte a letter. */
+export function keyText(key: Uint8Array): string {
+  return Buffer.from(key.buffer, key.byteOffset, key.byteLength).toString('latin1')
+}
+
 /** Where an entry lies in its file, in bytes. */
 export interface EntryPlace {
   start: number

@@ -1,5 +1,5 @@
 import type { ModelName } from '../bundle/index.ts'
-import { KEY_BYTES, type PartRows, type RunFolder, readPartRows } from '../checkpoint/index.ts'
+import { KEY_BYTES, keyText, type PartRows, type RunFolder, readPartRows } from '../checkpoint/index.ts'
 import { TryAgainError } from '../system/errors.ts'
 import { removeFile } from '../system/kept-files.ts'
 import type { Content, Rows } from './formats/index.ts'
@@ -50,7 +50,7 @@ async function vectorsOf(
   const wanted = new Map<string, Map<string, number[]>>()
   for (const model of models) {
     const keys = Buffer.from(part.keys[model] ?? '', 'base64')
-    const keyOf = (row: number) => textOf(keys.subarray(row * KEY_BYTES, (row + 1) * KEY_BYTES))
+    const keyOf = (row: number) => keyText(keys.subarray(row * KEY_BYTES, (row + 1) * KEY_BYTES))
     wanted.set(
       model,
       Map.groupBy(kept.keys(), (place) => keyOf(kept[place]!)),
@@ -62,7 +62,7 @@ async function vectorsOf(
     const places = wanted.get(model)
     if (places === undefined || dimension !== widths[name]) return
     for (let i = 0; i < keys.length / KEY_BYTES; i++) {
-      const key = textOf(keys.subarray(i * KEY_BYTES, (i + 1) * KEY_BYTES))
+      const key = keyText(keys.subarray(i * KEY_BYTES, (i + 1) * KEY_BYTES))
       const vector = found.subarray(i * dimension, (i + 1) * dimension)
       for (const place of places.get(key) ?? []) vectors.get(name)?.set(vector, place * dimension)
       places.delete(key)
@@ -80,8 +80,4 @@ async function damaged(folder: RunFolder, number: number): Promise<TryAgainError
   return new TryAgainError(
     `what was computed of part ${number}, beside ${path}, is missing or damaged. The same command computes it again`,
   )
-}
-
-function textOf(key: Uint8Array): string {
-  return Buffer.from(key.buffer, key.byteOffset, key.byteLength).toString('latin1')
 }

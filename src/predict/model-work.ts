@@ -1,6 +1,6 @@
 import { dedupe, planBatches } from '../batching/index.ts'
 import { MODELS, modelOf } from '../bundle/index.ts'
-import { type JournalEntry, KEY_BYTES, REFUSED } from '../checkpoint/index.ts'
+import { type JournalEntry, KEY_BYTES, keyText, REFUSED } from '../checkpoint/index.ts'
 import type { SparedCounts } from '../monitor/index.ts'
 import { areFinite } from '../system/finite.ts'
 import type { FailedFrame } from './failures.ts'
@@ -164,10 +164,10 @@ export class ModelWork {
   /** Takes what an earlier start has computed, or what its model has refused. */
   recall({ keys, vectors, dimension }: JournalEntry): void {
     if (dimension !== this.dimension && dimension !== REFUSED) return
-    this.#groupOfKey ??= new Map(this.groups.map((group) => [text(group.key), group]))
+    this.#groupOfKey ??= new Map(this.groups.map((group) => [keyText(group.key), group]))
     const refused: Group[] = []
     for (let i = 0; i < keys.length / KEY_BYTES; i++) {
-      const group = this.#groupOfKey.get(text(keys.subarray(i * KEY_BYTES, (i + 1) * KEY_BYTES)))
+      const group = this.#groupOfKey.get(keyText(keys.subarray(i * KEY_BYTES, (i + 1) * KEY_BYTES)))
       if (group === undefined) continue
       if (dimension === REFUSED) {
         if (!group.refused) refused.push(group)
@@ -333,8 +333,4 @@ function newGroup(sequence: Uint8Array): Group {
   Bun.SHA256.hash(sequence, key)
   const nothing = { lenders: undefined, keepers: undefined, vector: undefined, reason: undefined }
   return { sequence, key, slots: [], known: false, adopted: false, refused: false, ...nothing }
-}
-
-function text(key: Uint8Array): string {
-  return Buffer.from(key.buffer, key.byteOffset, key.byteLength).toString('latin1')
 }

@@ -1,5 +1,5 @@
 import type { HostedName } from '../bundle/index.ts'
-import type { VectorStore } from '../checkpoint/index.ts'
+import { keyText, type VectorStore } from '../checkpoint/index.ts'
 import { TryAgainError } from '../system/errors.ts'
 import { type Recurs, wordsOf } from './recurring.ts'
 import { SeenKeys } from './seen-keys.ts'
@@ -181,7 +181,7 @@ export class Reuse implements AsyncDisposable {
 }
 
 function nameOf(model: HostedName, key: Uint8Array): string {
-  return `${model} ${Buffer.from(key.buffer, key.byteOffset, key.byteLength).toString('latin1')}`
+  return `${model} ${keyText(key)}`
 }
 
 interface TurnFacts {
