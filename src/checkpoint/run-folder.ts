@@ -283,12 +283,16 @@ export class RunFolder {
     return await readPartScores(this.files.partial(number))
   }
 
-  /** The scores of all parts in order; of those that failed, what was kept. */
-  async *scores(
+  /**
+   * The scores of all parts in order; of those that failed, what was kept.
+   * @param read - the scores of a part that is done. @default {@link scoresOf}
+   */
+  async *scores<Read extends PartScores = PartScores>(
     parts: number,
     failed: ReadonlySet<number>,
     signal?: AbortSignal,
-  ): AsyncGenerator<PartScores> {
+    read?: (number: number) => Promise<Read>,
+  ): AsyncGenerator<Read | PartScores> {
     for (let number = 1; number <= parts; number++) {
       signal?.throwIfAborted()
       if (failed.has(number)) {
@@ -296,7 +300,7 @@ export class RunFolder {
         if (kept !== undefined) yield kept
         continue
       }
-      yield await this.scoresOf(number)
+      yield read === undefined ? await this.scoresOf(number) : await read(number)
     }
   }
 

@@ -7,11 +7,11 @@ import { type RowCounts, writeReport } from '../report/index.ts'
 import { Results } from '../results/index.ts'
 import { writeAtomically } from '../system/atomic.ts'
 import { VirnucproError } from '../system/errors.ts'
-import { type ScoredFrames, writeTables } from '../tables/index.ts'
+import { writeTables } from '../tables/index.ts'
 import { count } from '../text/numbers.ts'
 import type { IncompletePart, Run } from './context.ts'
 import { decisionsText, derivedOf, resultsOptions } from './derived.ts'
-import { type Rechecked, recheckedScores, reportRecheck } from './recheck/index.ts'
+import { finalScores, type Rechecked, reportRecheck } from './recheck/index.ts'
 import { resultCounts, warnOfEmptyTables } from './result.ts'
 import { keepSpeed } from './speed.ts'
 
@@ -66,11 +66,8 @@ async function writeResults(
   const { rows, ...tables } = await monitor.during('tables', async () => {
     const precisions = rechecked && precisionsOf(run, rechecked)
     await using results = await Results.begin(paths, structure, resultsOptions(run, stamp, precisions))
-    const { parts } = stats.counts
-    const scores: AsyncGenerator<ScoredFrames> =
-      rechecked === undefined
-        ? folder.scores(parts, numbers, signal)
-        : recheckedScores(run, parts, numbers, rechecked.exact)
+    const read = rechecked && ((number: number) => finalScores(run, number, rechecked.exact))
+    const scores = folder.scores(stats.counts.parts, numbers, signal, read)
     const counts = await writeTables(paths, results.through(scores), {
       stamp,
       spillPath: folder.files.sorted,

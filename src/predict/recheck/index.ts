@@ -2,4 +2,4 @@
 
 export { reportRecheck } from './audit.ts'
 export { type Rechecked, recheck } from './recheck.ts'
-export { recheckedScores } from './rechecked-run.ts'
+export { finalScores } from './rechecked-run.ts'

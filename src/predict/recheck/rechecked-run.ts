@@ -1,10 +1,9 @@
 import type { PartScores } from '../../checkpoint/index.ts'
 import type { BitSet } from '../../recheck/index.ts'
-import type { ScoredFrames } from '../../tables/index.ts'
 import type { Run } from '../context.ts'
 
 /** What a run computes its parts with. */
-type PartsOf = Pick<Run, 'folder' | 'options' | 'signal'>
+type PartsOf = Pick<Run, 'folder' | 'options'>
 
 /** The scores of a part as its tables have them. */
 export interface FinalScores extends PartScores {
@@ -39,21 +38,4 @@ export async function finalScores(run: PartsOf, number: number, exact: BitSet): 
     rechecked[row] = 1
   }
   return { ...part, scores, rechecked }
-}
-
-/** The scores of all parts in order, as the tables have them; of those that failed, what was kept. */
-export async function* recheckedScores(
-  run: PartsOf,
-  parts: number,
-  failed: ReadonlySet<number>,
-  exact: BitSet,
-): AsyncGenerator<ScoredFrames> {
-  for (let number = 1; number <= parts; number++) {
-    run.signal.throwIfAborted()
-    if (!failed.has(number)) yield await finalScores(run, number, exact)
-    else {
-      const kept = await run.folder.partialScores(number)
-      if (kept !== undefined) yield kept
-    }
-  }
 }
