@@ -15,6 +15,12 @@ const STALE_MS = 60_000
 /** Whoever waits looks this often. */
 const WAIT_MS = 200
 
+/**
+ * A lock that is being written. Without its content nobody can say whose it is, or whether that process still lives; so anybody may
+ * remove it then, and its process, if it lives, writes it again.
+ */
+const UNFINISHED = /\.new\.[^./]+$/
+
 /** Tokens this process uses: a lock whose file was out of reach at its release still names the process. */
 const inUse = new Set<string>()
 
@@ -118,11 +124,12 @@ export class FileLock implements AsyncDisposable {
     }
   }
 
-  /** Whether a lock is that of a process which has ended. Nothing is changed. */
+  /** Whether a lock, or an unfinished one, is that of a process which has ended. Nothing is changed. */
   static async isDead(path: string): Promise<boolean> {
     const text = await read(path)
-    const owner = text === undefined ? undefined : parseOwner(text)
-    return owner !== undefined && isAlive(owner) === false
+    if (text === undefined) return false
+    const owner = parseOwner(text)
+    return owner === undefined ? UNFINISHED.test(path) : isAlive(owner) === false
   }
 
   /** Aborted when the lock is lost. */
@@ -134,14 +141,11 @@ export class FileLock implements AsyncDisposable {
     const mine = `${this.#path}.new.${this.#owner.token}`
     inUse.add(this.#owner.token)
     try {
-      await writeSynced(mine, constants.O_WRONLY | CREATE, this.#content)
-    } catch (error) {
-      await rm(mine, { force: true })
-      this.#removeFolders()
-      throw new WriteError(this.#path, error)
-    }
-    try {
-      while (!(await this.#attempt(mine))) await Bun.sleep(20)
+      await this.#write(mine)
+      while (!(await this.#attempt(mine))) {
+        await Bun.sleep(20)
+        await this.#write(mine)
+      }
     } catch (error) {
       inUse.delete(this.#owner.token)
       this.#removeFolders()
@@ -154,6 +158,15 @@ export class FileLock implements AsyncDisposable {
     this.#timer = setInterval(() => this.#beat(), heartbeatMs)
     this.#timer.unref()
     process.once('exit', this.#atExit)
+  }
+
+  /** The lock under its unfinished name, unless it is there. */
+  async #write(mine: string): Promise<void> {
+    try {
+      await writeSynced(mine, constants.O_WRONLY | CREATE, this.#content)
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw new WriteError(this.#path, error)
+    }
   }
 
   /** @returns false when things moved meanwhile and must be looked at again */
@@ -199,8 +212,8 @@ export class FileLock implements AsyncDisposable {
       if (entry.startsWith(`${name}.after.`)) await rm(path, { force: true })
       else if (entry.startsWith(`${name}.new.`)) {
         const text = await read(path)
-        if (text !== undefined && (await isStale(path, parseOwner(text), this.#path)))
-          await rm(path, { force: true })
+        const owner = parseOwner(text ?? '')
+        if (owner === undefined || (await isStale(path, owner, this.#path))) await rm(path, { force: true })
       }
     }
   }
@@ -263,13 +276,14 @@ export class FileLock implements AsyncDisposable {
   }
 }
 
-/** Gives a whole file a second name, if nothing has that name. */
+/** Gives a whole file a second name, if nothing has that name and the file is still there. */
 async function appears(from: string, to: string): Promise<boolean> {
   try {
     await link(from, to)
     return true
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'EEXIST' || code === 'ENOENT') return false
     if (hasNoLinks(error)) return await copied(from, to)
     throw new WriteError(to, error)
   }
@@ -281,7 +295,8 @@ async function copied(from: string, to: string): Promise<boolean> {
     await writeSynced(to, constants.O_WRONLY | CREATE, await readFile(from))
     return true
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'EEXIST' || code === 'ENOENT') return false
     throw new WriteError(to, error)
   }
 }

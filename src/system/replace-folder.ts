@@ -1,4 +1,5 @@
-import { lstat, mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { lstat, mkdir, readdir, readFile, rename, rm, rmdir, stat, writeFile } from 'node:fs/promises'
 import { basename, dirname, join, relative, resolve } from 'node:path'
 import { syncFolder } from './atomic.ts'
 import { type ErrorOptions, UsageError } from './errors.ts'
@@ -86,15 +87,20 @@ export async function beginFolder(output: string): Promise<string> {
     if (UNFINISHED.test(name) && (await isAbandoned(join(parent, name), output)))
       await removeUnfinished(join(parent, name))
   const folder = temporaryName(resolve(output))
-  await mkdir(folder)
-  try {
-    await writeFile(join(folder, MARKER), JSON.stringify(aboutThisProcess(output)), { flag: 'wx' })
-  } catch (error) {
-    // As on a full disk: nobody would know whose it is.
-    await rm(folder, { recursive: true, force: true }).catch(() => {})
-    throw error
+  const about = JSON.stringify(aboutThisProcess(output))
+  for (;;) {
+    // Both at once: in between, the folder is nobody's, and anybody may remove it.
+    mkdirSync(folder)
+    try {
+      writeFileSync(join(folder, MARKER), about, { flag: 'wx' })
+      return folder
+    } catch (error) {
+      if (!existsSync(folder)) continue
+      // As on a full disk: nobody would know whose it is.
+      await rm(folder, { recursive: true, force: true }).catch(() => {})
+      throw error
+    }
   }
-  return folder
 }
 
 /** The folder is whole now, and nobody's to remove. */
@@ -137,7 +143,9 @@ export async function isLeftover(path: string): Promise<boolean> {
   if (found === undefined) return false
   const isOver = found.isDirectory() ? (await aboutUnfinished(path))?.isOver : undefined
   if (isOver !== undefined) return isOver
-  const inside = found.isDirectory() ? await readdir(path).catch(() => []) : []
+  const inside = found.isDirectory() ? await readdir(path).catch(() => ['unreadable']) : []
+  // Killed before it said whose it is, or while it removed the last of it.
+  if (found.isDirectory() && inside.length === 0) return true
   const changes = await Promise.all(inside.map((name) => lstat(join(path, name)).catch(() => undefined)))
   const last = Math.max(found.ctimeMs, ...changes.map((each) => each?.ctimeMs ?? 0))
   return Date.now() - last > OLD_MS
@@ -156,7 +164,10 @@ export async function removeFolder(folder: string): Promise<void> {
 
 /** Removes an unfinished folder, or a file; what says whose it is goes last, so that a kill leaves what `isLeftover` knows. */
 export async function removeUnfinished(path: string): Promise<void> {
-  for (const name of await readdir(path).catch(() => []))
+  const names = await readdir(path).catch(() => undefined)
+  // A folder without content may be one that a process begins at this moment: it stays as soon as something is in it.
+  if (names?.length === 0) return void (await rmdir(path).catch(() => {}))
+  for (const name of names ?? [])
     if (name !== MARKER) await rm(join(path, name), { recursive: true, force: true })
   await rm(path, { recursive: true, force: true })
 }
@@ -175,8 +186,9 @@ function aboutThisProcess(output: string) {
  * place, and comes back when that fails.
  */
 export async function replaceFolder(unfinished: string, output: string): Promise<void> {
-  await endFolder(unfinished)
   const old = temporaryName(resolve(output))
+  // What says whose they are stays in both folders while their names are hidden: a kill leaves what `isLeftover` knows.
+  await writeFile(join(output, MARKER), JSON.stringify(aboutThisProcess(output))).catch(() => {})
   const replaced = await rename(output, old).then(
     () => true,
     () => false,
@@ -184,10 +196,14 @@ export async function replaceFolder(unfinished: string, output: string): Promise
   try {
     await rename(unfinished, output)
   } catch (error) {
-    if (replaced) await rename(old, output).catch(() => {})
+    if (replaced) {
+      await rename(old, output).catch(() => {})
+      await endFolder(output)
+    }
     throw error
   }
-  if (replaced) await rm(old, { recursive: true, force: true })
+  await endFolder(output)
+  if (replaced) await removeUnfinished(old)
 }
 
 /** Names that a message lists. */

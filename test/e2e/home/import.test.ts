@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test'
-import { copyFileSync, existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
+import { copyFileSync, existsSync, readdirSync, readFileSync, statSync, watch } from 'node:fs'
 import { join } from 'node:path'
 import { writeRandomMlp } from '../../../scripts/support/random-models.ts'
 import { temporaryFolder } from '../../../scripts/support/temporary.ts'
@@ -170,12 +170,34 @@ test('imports, removals and killed imports at once leave a whole bundle or none'
     await Bun.sleep(250 + 150 * round)
     killed.kill('SIGKILL')
     await killed.exited
-    for (const other of others) expect([0, 66]).toContain((await resultOf(other)).code)
+    for (const other of others) {
+      const { code, stderr } = await resultOf(other)
+      expect({ stderr, isFine: [0, 66].includes(code) }).toMatchObject({ isFine: true })
+    }
     for (const name of bundles(at))
       if (!name.startsWith('.')) expect(await at.run('models', 'verify', id)).toMatchObject({ code: 0 })
   }
   expect(await at.run('models', 'import', ...weights, '--mlp', M500)).toMatchObject({ code: 0 })
   expect(await at.run('home', 'clean')).toMatchObject({ code: 0 })
-  expect(bundles(at)).toEqual([id])
-  expect(readdirSync(at.at('locks'))).toEqual([])
+  expect({ bundles: bundles(at), locks: readdirSync(at.at('locks')) }).toEqual({ bundles: [id], locks: [] })
+})
+
+test('an import that is killed while it makes, changes or removes a name leaves nothing that home clean does not remove', async () => {
+  using at = homeWith([])
+  const words = ['models', 'import', ...weights, '--mlp', M500]
+  expect(await at.run(...words)).toMatchObject({ code: 0 })
+  const [id = ''] = bundles(at)
+  for (let event = 0; event < 12; event++) {
+    const killed = spawnCli([...words, '--force'], { env: at.env })
+    let left = event
+    const onEvent = () => void (left-- <= 0 && killed.kill('SIGKILL'))
+    const watchers = ['bundles', 'locks'].map((place) => watch(at.at(place), onEvent))
+    await killed.exited
+    for (const watcher of watchers) watcher.close()
+    expect(await at.run('home', 'clean')).toMatchObject({ code: 0 })
+    const found = { event, bundles: bundles(at), locks: readdirSync(at.at('locks')) }
+    if (found.bundles.length === 0) expect(await at.run(...words)).toMatchObject({ code: 0 })
+    expect({ ...found, bundles: bundles(at) }).toEqual({ event, bundles: [id], locks: [] })
+    expect(await at.run('models', 'verify', id)).toMatchObject({ code: 0 })
+  }
 })

@@ -144,6 +144,33 @@ test('processes that all want a dead lock hold it one at a time', async () => {
   expect(readdirSync(folder.path)).toEqual([])
 })
 
+test('what a process leaves that is killed before it has written its lock goes with the next lock', async () => {
+  await using folder = temporaryFolder()
+  const path = folder.join('run.lock')
+  for (const content of ['', '{"tok']) {
+    writeFileSync(`${path}.new.f1`, content)
+    await (await RunLock.acquire(path))[Symbol.asyncDispose]()
+    expect(readdirSync(folder.path)).toEqual([])
+  }
+})
+
+test('a lock whose unfinished file is taken for such a leftover is written again', async () => {
+  await using folder = temporaryFolder()
+  const path = folder.join('run.lock')
+  let removed = 0
+  const timer = setInterval(() => {
+    for (const name of readdirSync(folder.path))
+      if (name.includes('.new.') && removed < 40) {
+        rmSync(folder.join(name), { force: true })
+        removed++
+      }
+  }, 0)
+  for (let round = 0; round < 40; round++) await (await RunLock.acquire(path))[Symbol.asyncDispose]()
+  clearInterval(timer)
+  expect(removed).toBeGreaterThan(0)
+  expect(readdirSync(folder.path)).toEqual([])
+})
+
 test('a run that has lost its lock is stopped, and leaves the new lock alone', async () => {
   await using folder = temporaryFolder()
   const path = folder.join('run.lock')
