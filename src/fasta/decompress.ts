@@ -152,7 +152,9 @@ class ByteQueue {
  */
 function refuseDamage(kind: 'gzip' | 'zstd', next: Uint8Array, at: number, damage: string): void {
   const expected = MAGIC[kind]
-  if (next.length >= expected.length && differingBits(next, expected) <= 3)
+  // With the two bytes of gzip, whatever its method is said to be.
+  const isGzip = kind === 'gzip' && next[0] === expected[0] && next[1] === expected[1]
+  if (next.length >= expected.length && (isGzip || differingBits(next, expected) <= 3))
     throw new CompressedDataError(damage)
   for (const other of Object.keys(MAGIC) as (keyof typeof MAGIC)[]) {
     if (other === kind || next.length < MAGIC[other].length || !begins(next, other)) continue
@@ -266,21 +268,29 @@ async function skipZeros(input: ByteQueue): Promise<boolean> {
 /** @returns bytes of the compressed data of a bgzip block; undefined for any other member */
 async function readHeader(input: ByteQueue): Promise<number | undefined> {
   const start = input.taken
-  const head = await input.take(10)
+  let crc = 0
+  const take = async (count: number) => {
+    const bytes = await input.take(count)
+    crc = crc32(bytes, crc)
+    return bytes
+  }
+  const head = await take(10)
   const flags = head[3]!
   if (!begins(head, 'gzip') || (flags & RESERVED_FLAGS) !== 0)
     throw new CompressedDataError('the gzip data is damaged (incorrect header check)')
   let blockBytes: number | undefined
   if ((flags & FLAG_EXTRA) !== 0) {
-    const extra = await input.take(word16(await input.take(2)))
+    const extra = await take(word16(await take(2)))
     // SAM specification, section 4.1: a field BC of two bytes, the size of the whole block less one.
     const isBgzf = extra.length >= 6 && extra[0] === 0x42 && extra[1] === 0x43 && extra[2] === 2
     if (isBgzf) blockBytes = word16(extra, 4) + 1
   }
   for (const flag of [FLAG_NAME, FLAG_COMMENT]) {
-    if ((flags & flag) !== 0) while ((await input.take(1))[0] !== 0);
+    if ((flags & flag) !== 0) while ((await take(1))[0] !== 0);
   }
-  if ((flags & FLAG_HEADER_CRC) !== 0) await input.take(2)
+  const expected = crc & 0xffff
+  if ((flags & FLAG_HEADER_CRC) !== 0 && word16(await input.take(2)) !== expected)
+    throw new CompressedDataError('the gzip data is damaged (incorrect header checksum)')
   return blockBytes === undefined ? undefined : blockBytes - (input.taken - start) - TRAILER_BYTES
 }
 

@@ -93,6 +93,18 @@ const DAMAGED: Record<string, [content: Uint8Array, message: RegExp]> = {
     Buffer.concat([gzipSync(TEXT), gzipSync(TEXT).subarray(0, 2)]),
     /gzip data is cut off/,
   ],
+  'gzip with a wrong checksum of its header': [
+    Buffer.concat([
+      Buffer.from('1f8b0802000000000003', 'hex'),
+      Buffer.from([1, 2]),
+      gzipSync(TEXT).subarray(10),
+    ]),
+    /gzip data is damaged \(incorrect header checksum\)/,
+  ],
+  'gzip member of an unknown method after another': [
+    Buffer.concat([gzipSync(TEXT), Buffer.from('1f8b77', 'hex'), gzipSync(TEXT).subarray(3)]),
+    /gzip data is damaged \(no member starts at byte/,
+  ],
   'gzip members with zero bytes between them': [zeroed, /something else follows the zero bytes/],
   'zstd cut off': [zstd.subarray(0, -9), /zstd data ends inside a frame/],
   'zstd cut off in the second frame': [
