@@ -141,6 +141,8 @@ const ADVICE: { [Code in keyof ErrorCodes]: Advice<ErrorCodes[Code]> } = {
       credentials: '--triton-header, --triton-cert and --triton-key are what this client can show',
       address: 'Check that the address is that of the gRPC port of an inference server',
     })[lacks],
+  'bad-certificate': () =>
+    '--triton-ca takes the certificate of an authority, --triton-cert that of this client, --triton-key its key, each a file of PEM text',
   'other-model': () =>
     'Name servers whose repositories were built from one bundle, and that bundle; virnucpro repository build builds them',
   'unstated-model': () =>

@@ -343,6 +343,20 @@ export const EXPLANATIONS: { readonly [Code in keyof ErrorCodes]: Explanation<Er
       'A server or a proxy before it refuses this client, or it is no inference server. [Servers](reference/servers.md) has the options for TLS and keys.',
     data: [{ lacks: 'certificates' }, { lacks: 'credentials' }, { lacks: 'address' }],
   },
+  'bad-certificate': {
+    group: 'gpus',
+    messages: [
+      '{file}: there is no certificate in it',
+      '{file}: there is no private key in it',
+      '{file}: damaged, or of a kind that is not known here',
+      '{file}: a certificate of a client needs its key',
+      '{file}: a key needs its certificate',
+      '{file}: the key is encrypted, and its passphrase is not asked for; name a copy without',
+      '{file}: the key does not belong to the certificate {file}',
+    ],
+    cause: 'A file that was named for TLS holds no certificate or no key, or the two do not belong together.',
+    more: '`openssl pkey -in KEY -out COPY` writes a copy of an encrypted key without its passphrase, which only you should be able to read.',
+  },
   'other-model': {
     group: 'gpus',
     messages: [

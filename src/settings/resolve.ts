@@ -1,6 +1,8 @@
+import { resolve } from 'node:path'
 import * as v from 'valibot'
 import { HOME_VARIABLE } from '../home/index.ts'
 import { UsageError } from '../system/errors.ts'
+import { isReadableByAll } from '../system/readable-by-all.ts'
 import { didYouMean } from '../text/suggest.ts'
 import { ignoredBroadVariables } from './broad.ts'
 import { derive, deriveVerbosity } from './derive.ts'
@@ -77,7 +79,12 @@ export async function resolveConfiguration(request: ConfigurationRequest): Promi
     name,
     setting === undefined ? own[name] : values[setting as SettingName],
   ])
-  const warnings = [...warningsOf(file, fromFile), ...unknownVariables(environment)]
+  const key = Object.hasOwn(options, 'tritonKey') ? values.tritonKey : undefined
+  const warnings = [
+    ...warningsOf(file, fromFile),
+    ...unknownVariables(environment),
+    ...secretsForAll(cwd, key, fromFile?.given.has('tritonHeader') ? file : undefined),
+  ]
   return { file, effective, args: Object.fromEntries(args), warnings }
 }
 
@@ -126,6 +133,19 @@ function validate(
 function warningsOf(file: string | undefined, fromFile: FileSettings | undefined): string[] {
   if (fromFile === undefined || fromFile.ignored.length === 0) return []
   return [`${file}: keys without effect here: ${fromFile.ignored.join(', ')}`]
+}
+
+/** Whoever reads the key or the header can pose as this user. */
+function secretsForAll(cwd: string, key: string | undefined, file: string | undefined): string[] {
+  const secrets = [
+    [key, 'named as a private key'],
+    [file, 'which holds a secret (triton_header)'],
+  ] as const
+  return secrets.flatMap(([path, what]) =>
+    path !== undefined && isReadableByAll(resolve(cwd, path))
+      ? [`${path}, ${what}, can be read by every user of this machine: chmod o-r ${path}`]
+      : [],
+  )
 }
 
 /**

@@ -133,6 +133,8 @@ export interface ErrorCodes {
   'no-server': NoData
   /** A server does not let this client in. */
   'no-access': { lacks: 'certificates' | 'credentials' | 'address' }
+  /** A file for TLS is not what it should be. */
+  'bad-certificate': NoData
   /** A server hosts another model than the bundle's, or than the other servers of the run. */
   'other-model': NoData
   /** A server does not say which model it hosts. */

@@ -1,4 +1,5 @@
 import { status } from '@grpc/grpc-js'
+import { connectionFault, isTlsFault, tlsMeaning } from './tls-faults.ts'
 
 /** Names of the gRPC status codes other than OK. Source: gRPC, statuscodes. */
 export type StatusName = Exclude<keyof typeof status, 'OK'>
@@ -116,7 +117,7 @@ export function statusError(
 ): TritonError {
   const reason = classify(code, details)
   const { endpoint, method, model } = call
-  const text = details.trim()
+  const text = connectionFault(details.trim())
   const said = text === '' ? `(${code}, without a text)` : `(${code}: ${shortened(text)})`
   const { retry, meaning } = FAILURES[reason]
   const sentence = typeof meaning === 'string' ? meaning : meaning(call, code, text)
@@ -144,15 +145,11 @@ export function isWorthAnotherAttempt(reason: FailureReason): boolean {
   return FAILURES[reason].retry === 'at once'
 }
 
-/** Faults of the set-up that OpenSSL (Node) and BoringSSL (Bun) report below a status UNAVAILABLE. */
-const TLS_FAULT =
-  /certificate|self[- ]signed|issuer|altname|\bERR_(?:TLS|SSL)|\bSSL\b|wrong version number|\bEPROTO\b/i
-
 /** The kind of a failure, from the status and the text that came with it; the text is often empty. */
 function classify(code: StatusName, details: string): FailureReason {
   switch (code) {
     case 'UNAVAILABLE':
-      return TLS_FAULT.test(details) ? 'tls' : 'unavailable'
+      return isTlsFault(details) ? 'tls' : 'unavailable'
     case 'INTERNAL':
       // HTTP/2 gave up on the stream before the server could say why: the connection broke, not the model.
       if (details.includes('RST_STREAM')) return 'unavailable'
@@ -185,7 +182,11 @@ interface Failure {
 const FAILURES: Readonly<Record<FailureReason, Failure>> = {
   unavailable: {
     retry: 'at once',
-    meaning: 'no connection to the server, or it takes no requests now; check that it runs at this address',
+    meaning: ({ endpoint }) =>
+      `no connection to the server, or it takes no requests now; check that it runs at this address ${
+        // Some servers close the connection without a word.
+        endpoint.startsWith('grpcs:') ? "and accepts this client's certificate" : 'and does not want grpcs://'
+      }`,
   },
   draining: { retry: 'at once', meaning: 'the server shuts down, or the model was unloaded' },
   busy: { retry: 'at once', meaning: 'the server asks for fewer requests or fewer keepalive pings' },
@@ -197,8 +198,7 @@ const FAILURES: Readonly<Record<FailureReason, Failure>> = {
   cancelled: { retry: 'never', meaning: 'cancelled' },
   tls: {
     retry: 'never',
-    meaning:
-      'the encrypted connection could not be made; check the certificates, and grpcs:// against grpc://',
+    meaning: (_call, _code, details) => tlsMeaning(details),
   },
   'not-found': {
     retry: 'never',

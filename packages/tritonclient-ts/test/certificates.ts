@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { run } from './node.ts'
 
@@ -14,6 +14,8 @@ export interface Authority {
   readonly ca: string
   readonly path: string
   sign(name: string, subject: string, alternatives?: string): Promise<Pair>
+  /** The same, valid between two times of the form `20200101000000Z`. */
+  signFor(name: string, alternatives: string, from: string, to: string): Promise<Pair>
 }
 
 export async function makeAuthority(folder: string, name: string): Promise<Authority> {
@@ -44,7 +46,45 @@ export async function makeAuthority(folder: string, name: string): Promise<Autho
         ...['-addext', 'basicConstraints=critical,CA:FALSE'],
         ...(alternatives === undefined ? [] : ['-addext', `subjectAltName=${alternatives}`]),
       ])
-      return { path: out, cert: readFileSync(`${out}.crt`, 'utf8'), key: readFileSync(`${out}.key`, 'utf8') }
+      return readPair(out)
+    },
+    async signFor(leaf, alternatives, from, to) {
+      const out = join(folder, leaf)
+      await run([
+        ...['openssl', 'req', '-new', ...newKey, '-subj', `/CN=${leaf}`, '-keyout', `${out}.key`],
+        ...['-out', `${out}.csr`, '-addext', 'basicConstraints=critical,CA:FALSE'],
+        ...['-addext', `subjectAltName=${alternatives}`],
+      ])
+      // Of the openssl of Debian, only `ca` takes times, and it wants to keep a record.
+      mkdirSync(`${out}.record`)
+      writeFileSync(`${out}.record/index`, '')
+      writeFileSync(`${out}.cnf`, configuration(`${out}.record`))
+      await run([
+        ...['openssl', 'ca', '-batch', '-notext', '-config', `${out}.cnf`],
+        ...['-cert', `${path}.crt`, '-keyfile', `${path}.key`, '-startdate', from, '-enddate', to],
+        ...['-in', `${out}.csr`, '-out', `${out}.crt`],
+      ])
+      return readPair(out)
     },
   }
+}
+
+function readPair(path: string): Pair {
+  return { path, cert: readFileSync(`${path}.crt`, 'utf8'), key: readFileSync(`${path}.key`, 'utf8') }
+}
+
+function configuration(record: string): string {
+  return `[ca]
+default_ca = here
+[here]
+database = ${record}/index
+new_certs_dir = ${record}
+serial = ${record}/serial
+rand_serial = yes
+default_md = sha256
+policy = any
+copy_extensions = copy
+[any]
+commonName = supplied
+`
 }

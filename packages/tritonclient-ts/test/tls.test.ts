@@ -1,13 +1,13 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import { Server, ServerCredentials } from '@grpc/grpc-js'
 import { temporaryFolder } from '../../../scripts/support/temporary.ts'
 import { hasTriton, startTriton, type TritonServer } from '../../../scripts/support/triton.ts'
 import * as source from '../src/index.ts'
 import { type TlsOptions, TritonClient } from '../src/index.ts'
 import { type Authority, makeAuthority, type Pair } from './certificates.ts'
 import { installPackage, underNode } from './node.ts'
-import { secure } from './programs/secure.ts'
+import { refusals, secure } from './programs/secure.ts'
 import { writeRepository } from './repository.ts'
+import { startGrpc, startOpenssl } from './tls-servers.ts'
 
 const data = new Uint8Array(200_000).fill(1)
 
@@ -66,7 +66,7 @@ describe.skipIf(!hasTriton)('encrypted connections to a real server', () => {
     await expect(echo(url, { ca: theirs.ca })).rejects.toMatchObject(fault)
     await expect(echo(url, { ca: ours.ca, serverName: 'other.example' })).rejects.toMatchObject(fault)
     await expect(echo(url, { ca: ours.ca, serverName: 'other.example' })).rejects.toThrow(
-      'check the certificates',
+      "the server's certificate is for another host",
     )
     const plain = url.replace('grpcs:', 'grpc:')
     using blunt = new TritonClient({ url: plain, retry: false })
@@ -83,22 +83,12 @@ describe.skipIf(!hasTriton)('encrypted connections to a real server', () => {
 
     // By number the certificate has to name the number.
     const nameless = await ours.sign('nameless', 'nameless', 'DNS:triton.example,IP:127.0.0.2')
-    const pair = { private_key: Buffer.from(nameless.key), cert_chain: Buffer.from(nameless.cert) }
-    const other = new Server()
-    const port = await new Promise<number>((resolve, reject) =>
-      other.bindAsync('127.0.0.1:0', ServerCredentials.createSsl(null, [pair]), (error, bound) =>
-        error ? reject(error) : resolve(bound),
-      ),
-    )
-    try {
-      const tls = { ca: ours.ca }
-      // This one has no such method: an answer all the same.
-      const named = { ...tls, serverName: 'triton.example' }
-      await expect(echo(`grpcs://127.0.0.1:${port}`, named)).rejects.toMatchObject({ code: 'UNIMPLEMENTED' })
-      await expect(echo(`grpcs://127.0.0.1:${port}`, tls)).rejects.toMatchObject({ reason: 'tls' })
-    } finally {
-      other.forceShutdown()
-    }
+    using other = await startGrpc(nameless)
+    const tls = { ca: ours.ca }
+    // This one has no such method: an answer all the same.
+    const named = { ...tls, serverName: 'triton.example' }
+    await expect(echo(other.url, named)).rejects.toMatchObject({ code: 'UNIMPLEMENTED' })
+    await expect(echo(other.url, tls)).rejects.toMatchObject({ reason: 'tls' })
 
     const paths = { ca: ours.path, otherCa: theirs.path, client: client.path }
     const expected = {
@@ -113,6 +103,58 @@ describe.skipIf(!hasTriton)('encrypted connections to a real server', () => {
     expect(await underNode<unknown>(installed, 'secure', url, JSON.stringify(paths))).toEqual(expected)
   }, 120_000)
 })
+
+test('one sentence says what is wrong with a connection, under Bun and under Node', async () => {
+  await using folder = temporaryFolder()
+  const ours = await makeAuthority(folder.path, 'ours')
+  const theirs = await makeAuthority(folder.path, 'theirs')
+  const here = 'DNS:localhost,IP:127.0.0.1'
+  const good = await ours.sign('good', 'good', here)
+  const past = await ours.signFor('past', here, '20200101000000Z', '20210101000000Z')
+  using expired = await startGrpc(past)
+  using early = await startGrpc(await ours.signFor('early', here, '20900101000000Z', '20910101000000Z'))
+  using elsewhere = await startGrpc(await ours.sign('elsewhere', 'elsewhere', 'DNS:h.example,IP:127.0.0.2'))
+  using foreign = await startGrpc(await theirs.sign('foreign', 'foreign', here))
+  using old = await startOpenssl(good, '-tls1_1')
+  using older = await startOpenssl(good, '-tls1')
+  using mutual = await startOpenssl(good, '-CAfile', ours.path, '-Verify', '1', '-verify_return_error')
+  using plain = Bun.listen({
+    hostname: '127.0.0.1',
+    port: 0,
+    socket: { data: (socket) => void socket.end('HTTP/1.1 400 Bad Request\r\n\r\n') },
+  })
+  const stranger = await theirs.sign('stranger', 'stranger')
+  const ca = ours.path
+  const attempts = [
+    { url: expired.url, ca },
+    { url: early.url, ca },
+    { url: elsewhere.url, ca },
+    { url: elsewhere.url.replace('127.0.0.1', 'localhost'), ca },
+    { url: foreign.url, ca },
+    { url: old.url, ca },
+    { url: older.url, ca },
+    { url: mutual.url, ca },
+    { url: mutual.url, ca, client: stranger.path },
+    { url: mutual.url, ca, client: past.path },
+    { url: `grpcs://127.0.0.1:${plain.port}`, ca },
+  ]
+  const expected = [
+    "tls: the server's certificate has expired",
+    "tls: the server's certificate is not valid yet; check the clocks",
+    "tls: the server's certificate is for another host",
+    "tls: the server's certificate is for another host",
+    "tls: the server's certificate is of an authority that is not trusted here",
+    'tls: the server has none of the versions of TLS that are safe, 1.2 and later',
+    'tls: the server has none of the versions of TLS that are safe, 1.2 and later',
+    'tls: the server asks for a certificate of this client, and got none',
+    'tls: the server does not accept the certificate of this client',
+    'tls: the server does not accept the certificate of this client',
+    'tls: what answers does not speak TLS; check the port, and grpcs:// against grpc://',
+  ]
+  expect(await refusals(source, attempts)).toEqual(expected)
+  const installed = await installPackage(folder.join('node'))
+  expect(await underNode<unknown>(installed, 'refusals', '', JSON.stringify(attempts))).toEqual(expected)
+}, 120_000)
 
 test('certificates that cannot be used are refused at once', () => {
   const refused = { code: 'INVALID_ARGUMENT', reason: 'rejected' }

@@ -1,40 +1,25 @@
-import { readFileSync } from 'node:fs'
 import { TritonClient, TritonError } from '#tritonclient-ts'
-import type { PredictOptions } from '../../settings/index.ts'
 import type { ErrorCodes } from '../../system/error-codes.ts'
 import { UnavailableError, UsageError } from '../../system/errors.ts'
 import { foreign } from '../../system/printable.ts'
-import { ReadError } from '../../system/system-error.ts'
+import { readCertificates, type TritonAccess } from './certificates.ts'
 
-/** Credentials for a server. */
-export type TritonAccess = Partial<PredictOptions['tritonAccess']>
+export type { TritonAccess } from './certificates.ts'
 
 /** @throws UsageError for an address, certificate or header that cannot be used */
 export function connect(url: string, access: TritonAccess): TritonClient {
-  const tls = {
-    ...(access.ca !== undefined && { ca: readPem(access.ca) }),
-    ...(access.cert !== undefined && { cert: readPem(access.cert) }),
-    ...(access.key !== undefined && { key: readPem(access.key) }),
-  }
+  const tls = /^grpcs:/i.test(url) ? readCertificates(access) : undefined
   const [name, value] = access.header?.split(/:\s*(.*)/s) ?? []
   try {
     return new TritonClient({
       url,
-      ...(url.startsWith('grpcs:') ? { tls } : {}),
+      ...(tls !== undefined && { tls }),
       ...(name === undefined || value === undefined ? {} : { headers: { [name.toLowerCase()]: value } }),
       // The queue tries again elsewhere; an attempt here would only hide from it that a server is in trouble.
       retry: false,
     })
   } catch (error) {
     throw new UsageError(describe(error), { cause: error })
-  }
-}
-
-function readPem(path: string): Uint8Array {
-  try {
-    return readFileSync(path)
-  } catch (error) {
-    throw new ReadError(path, error, { what: `the certificate file ${path}` })
   }
 }
 

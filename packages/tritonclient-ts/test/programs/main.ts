@@ -1,13 +1,14 @@
 /** Runs one of the programs beside this file with a package that is installed: `main PACKAGE PROGRAM ARGUMENT…`. */
 import type * as triton from '../../src/index.ts'
 import { contract } from './contract.ts'
-import { secure } from './secure.ts'
+import { refusals, secure } from './secure.ts'
 import { tour } from './tour.ts'
 
 const [installed = '', program = '', url = '', argument = ''] = process.argv.slice(2)
 const client: typeof triton = await import(installed)
 const programs: Record<string, () => Promise<unknown>> = {
   contract: () => contract(client, url),
+  refusals: () => refusals(client, JSON.parse(argument)),
   secure: () => secure(client, url, JSON.parse(argument)),
   tour: () => tour(client, url, argument),
 }

@@ -24,3 +24,20 @@ export async function secure(
     otherName: await call({ ca, ...own, serverName: 'other.example' }),
   }
 }
+
+/** What is said of an encrypted connection that is not made, after the sentence that says so. */
+export async function refusals(
+  { TritonClient, TritonError }: typeof triton,
+  attempts: readonly { readonly url: string; readonly ca: string; readonly client?: string }[],
+): Promise<string[]> {
+  const said = attempts.map(async ({ url, ca, client }) => {
+    const own =
+      client === undefined ? {} : { cert: readFileSync(`${client}.crt`), key: readFileSync(`${client}.key`) }
+    using triton = new TritonClient({ url, tls: { ca: readFileSync(ca), ...own }, deadlineMs: 20_000 })
+    const error = await triton.serverLive().catch((failure: unknown) => failure)
+    if (!(error instanceof TritonError)) return `${error}`
+    const sentence = /could not be made: (.*?) \(/.exec(error.message)?.[1] ?? error.message
+    return `${error.reason}: ${sentence}`
+  })
+  return await Promise.all(said)
+}

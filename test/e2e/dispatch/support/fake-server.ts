@@ -27,6 +27,8 @@ export interface FakeOptions {
   refuse?(): StatusName | undefined
   /** Parameters of the models' configurations that are not those of the demonstration bundle; undefined for none. */
   parameters?: Record<string, string | undefined>
+  /** Default: not encrypted. */
+  credentials?: ServerCredentials
 }
 
 export interface FakeServer extends Disposable {
@@ -89,12 +91,14 @@ export async function startFake(options: FakeOptions = {}): Promise<FakeServer> 
     )
   }
   const port = await new Promise<number>((resolve, reject) =>
-    server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, bound) =>
-      error ? reject(error) : resolve(bound),
+    server.bindAsync(
+      '127.0.0.1:0',
+      options.credentials ?? ServerCredentials.createInsecure(),
+      (error, bound) => (error ? reject(error) : resolve(bound)),
     ),
   )
   return {
-    url: `grpc://127.0.0.1:${port}`,
+    url: `${options.credentials === undefined ? 'grpc' : 'grpcs'}://127.0.0.1:${port}`,
     get asked() {
       return state.asked
     },
