@@ -1,5 +1,5 @@
 import { type DescMessage, fromBinary, type MessageShape } from '@bufbuild/protobuf'
-import { type Client, type ClientDuplexStream, Metadata, type ServiceError } from '@grpc/grpc-js'
+import { type ClientDuplexStream, Metadata, type ServiceError, status } from '@grpc/grpc-js'
 import { openChannel, parseEndpoint } from './channel.ts'
 import {
   badAnswer,
@@ -10,6 +10,7 @@ import {
   statusName,
   TritonError,
 } from './errors.ts'
+import { Lines } from './lines.ts'
 import type { CallOptions, ClientOptions, Headers } from './options.ts'
 import { onAbort, pause, retryDelay, retryPolicy } from './retry.ts'
 
@@ -31,14 +32,20 @@ const same = (message: Uint8Array): Buffer =>
   Buffer.from(message.buffer, message.byteOffset, message.byteLength)
 const untouched = (message: Buffer): Uint8Array => message
 
+/** How calls end that nothing came back for; everything else is from the server, or says that there is no connection. */
+const SILENT: ReadonlyMap<status | undefined, 'late' | 'stopped'> = new Map([
+  [status.DEADLINE_EXCEEDED, 'late'],
+  [status.CANCELLED, 'stopped'],
+])
+
 /** A stream of messages in both directions, not yet decoded. */
 export type MessageStream = ClientDuplexStream<Uint8Array, Uint8Array>
 
-/** One channel to one server: deadlines, cancellation, headers, retries and errors of every call. */
+/** The way to one server: deadlines, cancellation, headers, retries and errors of every call. */
 export class Connection {
   readonly url: string
   readonly #options: ClientOptions
-  readonly #channel: Client
+  readonly #lines: Lines
   readonly #closing = new AbortController()
 
   constructor(options: ClientOptions) {
@@ -46,7 +53,7 @@ export class Connection {
     this.url = endpoint.url
     this.#options = options
     retryPolicy(options.retry)
-    this.#channel = openChannel(endpoint, options)
+    this.#lines = new Lines(() => openChannel(endpoint, options))
   }
 
   async unary<O extends DescMessage>(call: UnaryCall<O>, options: CallOptions): Promise<MessageShape<O>> {
@@ -76,11 +83,16 @@ export class Connection {
     this.#checkGoing(context, options.signal)
     const metadata = await callMetadata(this.#options.headers, options)
     this.#checkGoing(context, options.signal)
-    const stream = this.#channel.makeBidiStreamRequest(SERVICE + method, same, untouched, metadata, {
+    const line = this.#lines.begin()
+    const stream = line.channel.makeBidiStreamRequest(SERVICE + method, same, untouched, metadata, {
       ...(limitMs > 0 ? { deadline: Date.now() + limitMs } : {}),
     })
     const release = onAbort([options.signal, this.#closing.signal], () => stream.cancel())
-    stream.once('status', release)
+    stream.once('status', () => {
+      release()
+      // Whether anything came back during all that time is not known.
+      line.end('stopped')
+    })
     return { stream, context }
   }
 
@@ -93,7 +105,7 @@ export class Connection {
   close(): void {
     if (this.#closing.signal.aborted) return
     this.#closing.abort()
-    this.#channel.close()
+    this.#lines.close()
   }
 
   context(method: string, model: string | undefined, limitMs: number): CallContext {
@@ -126,7 +138,8 @@ export class Connection {
   ): Promise<Uint8Array | ServiceError> {
     return new Promise((resolve) => {
       let release = () => {}
-      const sent = this.#channel.makeUnaryRequest(
+      const line = this.#lines.begin()
+      const sent = line.channel.makeUnaryRequest(
         SERVICE + call.method,
         same,
         untouched,
@@ -135,6 +148,7 @@ export class Connection {
         { ...(Number.isFinite(end) ? { deadline: end } : {}) },
         (error, answer) => {
           release()
+          line.end(SILENT.get(error?.code) ?? 'heard')
           resolve(error ?? answer ?? new Uint8Array(0))
         },
       )
