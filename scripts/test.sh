@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs what the tests need (Bun and packages from npm; torch, a Triton server, MultiQC, Snakemake and others from PyPI, a
-# browser, a terminal and shells from Debian and Nextflow from Maven Central into .cache) and runs every check.
+# browser, a terminal, shells and tools that make faults from Debian and Nextflow from Maven Central into .cache) and runs every check.
 # Ends with the line "N passed, N failed".
 set -eu
 cd "$(dirname "$0")/.."
@@ -11,6 +11,7 @@ scripts/test-multiqc.sh
 scripts/test-browser.sh
 scripts/test-terminal.sh
 scripts/test-shells.sh
+scripts/test-faults.sh
 scripts/test-node.sh
 scripts/test-workflows.sh
 PATH="$PWD/node_modules/.bin:$PATH"

@@ -32,6 +32,8 @@ export interface TritonOptions {
   readonly env?: Readonly<Record<string, string>>
   /** To start a server again where one was before; free ports otherwise. */
   readonly ports?: Ports
+  /** Words before the command that start it in another network, where it listens at every address. */
+  readonly within?: readonly string[]
 }
 
 export interface TritonServer extends AsyncDisposable {
@@ -56,14 +58,19 @@ export interface TritonServer extends AsyncDisposable {
  * @throws with the server's log when it does not become ready
  */
 export async function startTriton(options: TritonOptions): Promise<TritonServer> {
-  const server = new RunningTriton(options, options.ports ?? (await freePorts()))
-  try {
-    await server.ready()
-    return server
-  } catch (error) {
-    const log = server.log()
-    await server.kill('SIGKILL')
-    throw new Error(`${error instanceof Error ? error.message : error}\n${log}`)
+  for (let attempt = 1; ; attempt++) {
+    const server = new RunningTriton(options, options.ports ?? (await freePorts()))
+    try {
+      await server.ready()
+      return server
+    } catch (error) {
+      const log = server.log()
+      await server.kill('SIGKILL')
+      // Between the search for free ports and the moment when it listens, another program may take one.
+      const isTaken = options.ports === undefined && log.includes('already in use')
+      if (!isTaken || attempt === 3)
+        throw new Error(`${error instanceof Error ? error.message : error}\n${log}`)
+    }
   }
 }
 
@@ -76,23 +83,28 @@ class RunningTriton implements TritonServer {
   readonly ports: Ports
   readonly pid: number
   readonly #child: ChildProcess
+  readonly #isElsewhere: boolean
   readonly #folder = mkdtempSync(join(tmpdir(), 'virnucpro-triton-'))
   readonly #prefix = `virnucpro_test_${process.pid}_${crypto.randomUUID().slice(0, 8)}_`
   readonly #exited: Promise<number>
   #log: string | undefined
 
-  constructor({ repository, models, args, env }: TritonOptions, ports: Ports) {
+  constructor({ repository, models, args, env, within = [] }: TritonOptions, ports: Ports) {
     this.ports = ports
+    this.#isElsewhere = within.length > 0
+    const address = this.#isElsewhere ? '0.0.0.0' : '127.0.0.1'
+    const [program = '', ...words] = [...within, tritonServer]
     this.grpcUrl = `grpc://127.0.0.1:${ports.grpc}`
     this.httpUrl = `http://127.0.0.1:${ports.http}`
     this.metricsUrl = `http://127.0.0.1:${ports.metrics}/metrics`
     const log = openSync(this.#logPath, 'w')
     this.#child = spawn(
-      tritonServer,
+      program,
       [
+        ...words,
         `--model-repository=${resolve(repository)}`,
         '--disable-auto-complete-config',
-        ...['http', 'grpc', 'metrics'].map((name) => `--${name}-address=127.0.0.1`),
+        ...['http', 'grpc', 'metrics'].map((name) => `--${name}-address=${address}`),
         `--http-port=${ports.http}`,
         `--grpc-port=${ports.grpc}`,
         `--metrics-port=${ports.metrics}`,
@@ -131,6 +143,12 @@ class RunningTriton implements TritonServer {
     const end = Date.now() + READY_TIMEOUT_MS
     while (Date.now() < end) {
       if (!this.#running) throw new Error(`the server ended with ${await this.#exited} before it was ready`)
+      if (this.#isElsewhere) {
+        // Nobody here reaches it. It opens HTTP once its models are ready.
+        if (this.log().includes('Started HTTPService')) return
+        await Bun.sleep(50)
+        continue
+      }
       // A connection kept open would hold back a later stop until --exit-timeout-secs.
       const answer = await fetch(`${this.httpUrl}/v2/health/ready`, {
         headers: { connection: 'close' },

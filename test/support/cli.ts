@@ -13,6 +13,8 @@ export interface SpawnOptions {
   /** Default: the checkout. */
   cwd?: string
   env?: Readonly<Record<string, string>>
+  /** Words before the command, which start it in another network or with other mounts. */
+  within?: readonly string[]
   /** Arguments for Bun itself, before the program. */
   runtime?: readonly string[]
 }
@@ -29,13 +31,16 @@ function cleanEnvironment(): Record<string, string> {
 
 /** Starts the real command line, as a user would. */
 export function spawnCli(words: readonly string[], options: SpawnOptions = {}) {
-  return Bun.spawn([process.execPath, ...(options.runtime ?? []), entry, ...words], {
-    cwd: options.cwd ?? repository,
-    env: { ...cleanEnvironment(), ...options.env },
-    stdin: 'ignore',
-    stdout: 'pipe',
-    stderr: 'pipe',
-  })
+  return Bun.spawn(
+    [...(options.within ?? []), process.execPath, ...(options.runtime ?? []), entry, ...words],
+    {
+      cwd: options.cwd ?? repository,
+      env: { ...cleanEnvironment(), ...options.env },
+      stdin: 'ignore',
+      stdout: 'pipe',
+      stderr: 'pipe',
+    },
+  )
 }
 
 /** What a command line that was started has printed when it has ended. */

@@ -1,51 +1,18 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
-import { cp, readFile, writeFile } from 'node:fs/promises'
+import { cp, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { TritonClient } from 'tritonclient-ts'
 import { makeAuthority } from '../../../packages/tritonclient-ts/test/certificates.ts'
 import { temporaryFolder } from '../../../scripts/support/temporary.ts'
-import {
-  freePorts,
-  hasTriton,
-  startTriton,
-  type TritonServer,
-  versionFolder,
-} from '../../../scripts/support/triton.ts'
+import { freePorts, hasTriton, startTriton, type TritonServer } from '../../../scripts/support/triton.ts'
 import { buildRepository } from '../../../src/server/repository/index.ts'
 import { resealBundle } from '../../support/bundle.ts'
 import { repository as checkout, virnucpro } from '../../support/cli.ts'
+import { openReads, slowRepository, someBatches } from './support/slow-repository.ts'
 
 /** Time that a batch takes on these servers, so that a run is long enough to be disturbed. */
 const BATCH_MS = 25
-
-/** A repository whose models take `ms` longer for each batch. */
-async function slowRepository(folder: string, name: string, ms: number): Promise<string> {
-  const path = join(folder, name)
-  await cp(join(folder, 'repository'), path, { recursive: true })
-  for (const model of ['esm2', 'dnabert_s']) {
-    const file = join(versionFolder(path, model), 'model.py')
-    const text = await readFile(file, 'utf8')
-    const slowed = text.replace(
-      'def respond(self, request):',
-      `def respond(self, request):\n        import time; time.sleep(${ms / 1000})`,
-    )
-    expect(slowed).not.toBe(text)
-    await writeFile(file, slowed)
-  }
-  return path
-}
-
-/** Reads with open frames, from a fixed seed. */
-function reads(count: number): string {
-  let state = 99
-  const next = (below: number) => {
-    state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0
-    return (state >>> 8) % below
-  }
-  const dna = (length: number) => Array.from({ length }, () => 'ACGC'[next(4)]).join('')
-  return Array.from({ length: count }, (_, i) => `>r${i}\n${dna(90 + next(200))}\n`).join('')
-}
 
 describe.skipIf(!hasTriton)('a run on real servers', () => {
   const folder = temporaryFolder()
@@ -90,14 +57,10 @@ describe.skipIf(!hasTriton)('a run on real servers', () => {
   }
 
   beforeAll(async () => {
-    await buildRepository({
-      bundle: 'demo',
-      backend: 'python',
-      output: folder.join('repository'),
-      threads: 1,
-    })
-    normal = await slowRepository(folder.path, 'normal', BATCH_MS)
-    await Bun.write(folder.join('in.fa'), reads(400))
+    const built = folder.join('repository')
+    await buildRepository({ bundle: 'demo', backend: 'python', output: built, threads: 1 })
+    normal = await slowRepository(built, folder.join('normal'), BATCH_MS)
+    await Bun.write(folder.join('in.fa'), openReads(400))
     await using server = await startTriton({ repository: normal, ...explicit })
     const { code, stderr } = await virnucpro(words(folder.join('undisturbed'), [server.grpcUrl]))
     expect({ code, stderr: code === 0 ? '' : stderr }).toEqual({ code: 0, stderr: '' })
@@ -218,7 +181,7 @@ describe.skipIf(!hasTriton)('a run on real servers', () => {
 
   test('is not held up by a server ten times slower', async () => {
     await using fast = await startTriton({ repository: normal, ...explicit })
-    const slowed = await slowRepository(folder.path, 'slow', 10 * BATCH_MS)
+    const slowed = await slowRepository(folder.join('repository'), folder.join('slow'), 10 * BATCH_MS)
     await using slow = await startTriton({ repository: slowed, ...explicit })
     const { code, output } = await disturbed('slow', [fast, slow], async () => {})
     expect(code).toBe(0)
@@ -250,12 +213,6 @@ describe.skipIf(!hasTriton)('a run on real servers', () => {
     expect(stderr).toMatch(/embeddings of \d+ numbers, the bundle's model \d+|other weights/)
   })
 })
-
-/** Waits until a run has computed some batches, as its log tells. */
-async function someBatches(log: string): Promise<void> {
-  const done = async () => (await readFile(log, 'utf8').catch(() => '')).match(/computed esm2/g)?.length ?? 0
-  while ((await done()) < 4) await Bun.sleep(20)
-}
 
 /** Batches that a server has computed. */
 async function batchesOf(url: string): Promise<number> {
