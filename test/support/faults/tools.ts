@@ -21,6 +21,8 @@ export function inNamespacesOf(pid: number, ...kinds: ('mount' | 'net')[]): read
     `--target=${pid}`,
     '--user',
     '--preserve-credentials',
+    // Entering mounts would change it.
+    '--wd=.',
     ...kinds.map((kind) => `--${kind}`),
     '--',
   ]
