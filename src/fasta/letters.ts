@@ -1,6 +1,6 @@
 /** What a byte means inside a sequence line. */
 export const Kind = {
-  /** IUPAC nucleotide code, either case, U included. */
+  /** IUPAC nucleotide code but U, either case. */
   nucleotide: 0,
   /** '\n' or '\r'. */
   lineEnd: 1,
@@ -16,6 +16,8 @@ export const Kind = {
   control: 6,
   /** 0x80 and above. */
   nonAscii: 7,
+  /** U, either case: a nucleotide of RNA, which no codon of the original has. */
+  uracil: 8,
 } as const
 
 /** Kind of each byte. */
@@ -31,7 +33,8 @@ function assign(kind: number, letters: string): void {
 KIND.fill(Kind.control, 0, 0x20)
 KIND[0x7f] = Kind.control
 KIND.fill(Kind.nonAscii, 0x80)
-assign(Kind.nucleotide, 'ACGTURYSWKMBDHVN')
+assign(Kind.nucleotide, 'ACGTRYSWKMBDHVN')
+assign(Kind.uracil, 'U')
 assign(Kind.aminoAcid, 'EFIJLOPQZ')
 assign(Kind.gap, '-.*')
 assign(Kind.blank, ' \t\v\f')
@@ -86,12 +89,14 @@ export interface OddLines {
   headerAfterBlank: number
   /** Letters that are no nucleotide codes, those of a header inside left out. */
   unknown: number
+  /** U, unless proteins are expected; that of a header inside left out. */
+  uracil: number
   gap: number
   mark: number
 }
 
 function noLines(): OddLines {
-  return { headerInside: 0, headerAfterBlank: 0, unknown: 0, gap: 0, mark: 0 }
+  return { headerInside: 0, headerAfterBlank: 0, unknown: 0, uracil: 0, gap: 0, mark: 0 }
 }
 
 /** Letters of the current record, with what decides whether it is valid and what is unusual in it. */
@@ -248,6 +253,8 @@ export class SequenceBuffer {
     if (kind === Kind.gap) {
       this.gaps++
       this.odd.gap ||= this.#line
+    } else if (kind === Kind.uracil) {
+      if (!this.isProtein && this.#headerOnLine !== this.#line) this.odd.uracil ||= this.#line
     } else this.#takeUnknown(byte, kind)
     this.#block[this.#used++] = byte
     this.length++

@@ -34,6 +34,7 @@ const OUTCOMES: Partial<Record<InvalidReason, RecordOutcome>> = {
   header_in_sequence: 'kept',
   header_after_blank: 'kept',
   unknown_letters: 'kept',
+  rna: 'kept',
   gaps: 'kept',
   no_id: 'kept',
   byte_order_mark: 'noted',
@@ -71,6 +72,12 @@ const ODDITIES: Oddities = {
     what: ({ unknownLetters }) => `${quotedLetters(unknownLetters)} among its letters, no nucleotide codes`,
     todo: 'remove them',
     consequence: 'codons with them are passed over',
+  },
+  uracil: {
+    reason: 'rna',
+    what: () => 'U among its letters, as RNA has them',
+    todo: 'write U as T',
+    consequence: 'codons with a U are passed over, so that the proteins are wrong',
   },
   gap: {
     reason: 'gaps',

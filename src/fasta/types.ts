@@ -69,6 +69,8 @@ export type InvalidReason =
   | 'header_after_blank'
   /** Letters that are no IUPAC nucleotide codes, too few of them amino acids for a protein; in proteins, no amino acids. */
   | 'unknown_letters'
+  /** U in a sequence: codons with it are not translated. */
+  | 'rna'
   /** '-', '.' or '*' in a sequence. */
   | 'gaps'
   /** A header without a word. */

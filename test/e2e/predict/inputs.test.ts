@@ -85,6 +85,7 @@ test.each([
   ['">" inside a line', `>a\n${OPEN}>b\n${OPEN}\n`, /in\.fa:2: .*"a".*">" inside a sequence line/],
   ['a blank before a header', `>a\n${OPEN}\n >b\n${OPEN}\n`, /in\.fa:3: .*"a".*blank before ">"/],
   ['letters that are no nucleotides', `>a\n${OPEN}\n//\n`, /in\.fa:3: .*"a".*"\/"/],
+  ['RNA', `>a\n${OPEN}\nACGU\n`, /in\.fa:3: .*"a".*U among its letters, as RNA has them/],
   ['a mark in mid-file', `>a\n${OPEN}\n\ufeff>b\n${OPEN}\n`, /in\.fa:3: a byte order mark/],
 ])('--on-invalid fail: %s', async (_, text, place) => {
   const { code, stderr, frames } = await predict(text, '--on-invalid', 'fail')

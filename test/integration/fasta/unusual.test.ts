@@ -45,6 +45,19 @@ const CASES: Case[] = [
     records: [['a', `${'ACGT'.repeat(20)}ACEQ`]],
   },
   {
+    name: 'RNA',
+    content: '>a\nACGT\n>b U\nACGA\nacgu\nUUU\n>c\nA>U\n',
+    reports: [
+      ['rna', 5, 'b'],
+      ['header_in_sequence', 8, 'c'],
+    ],
+    records: [
+      ['a', 'ACGT'],
+      ['b', 'ACGAacguUUU'],
+      ['c', 'A>U'],
+    ],
+  },
+  {
     name: 'gaps of an alignment',
     content: '>a\nAC--GT\n>b\nACGT*\n>c\nA.C\n',
     reports: [
