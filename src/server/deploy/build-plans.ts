@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { type HostedName, hostedModel, hostedNames } from '../../bundle/index.ts'
 import { type Gpu, machineFacts } from '../../machine/index.ts'
 import { bytes } from '../../text/numbers.ts'
-import { type BuildEnginesOptions, budgetOf, buildEngines, weightBytesOf } from '../engines/index.ts'
+import { type BuildEnginesOptions, budgetOf, buildEngines, holdingOf } from '../engines/index.ts'
 import { isPlanFileName, misfit, readSidecar, sidecarPath } from '../repository/index.ts'
 import type { RuntimeBuilder } from '../runtime/index.ts'
 import { DeployError } from './errors.ts'
@@ -93,7 +93,7 @@ async function commonBudget(folder: string, model: HostedName, needs: PlanNeeds)
     const least = needs.gpus.reduce((a, b) => (b.memoryBytes < a.memoryBytes ? b : a))
     throw new DeployError(
       `the memory of ${least.name}, ${bytes(least.memoryBytes)}, does not hold ${model}, ` +
-        `whose weights take ${bytes(weightBytesOf(needs.bundle.manifest, model))}: use a larger GPU or a smaller model`,
+        `whose weights take ${bytes(holdingOf(needs.bundle.manifest, model).weightBytes)}: use a larger GPU or a smaller model`,
     )
   }
   const names = await readdir(join(folder, model)).catch(() => [])

@@ -2,7 +2,7 @@ import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Bundle, type HostedName, hostedNames, MODELS, modelOf } from '../../bundle/index.ts'
 import { type Gpu, type GpuKind, gpuKinds, multiprocessorsOf } from '../../machine/index.ts'
-import { budgetFor, budgetOf, profilesFor, weightBytesOf, wholeWaves } from '../engines/index.ts'
+import { budgetFor, budgetOf, holdingOf, profilesFor, wholeWaves } from '../engines/index.ts'
 import { misfit, type PlanSidecar, planFileName, readSidecar } from '../repository/index.ts'
 
 export interface PlanNeeds {
@@ -99,7 +99,7 @@ export function affordableBudget(
 ): number | undefined {
   const dimensions = bundle.manifest.models[modelOf(model)]
   const memory = CERTAIN * Math.min(...gpus.map(({ memoryBytes }) => memoryBytes))
-  return budgetFor(dimensions, weightBytesOf(bundle.manifest, model), wanted, memory)
+  return budgetFor(dimensions, holdingOf(bundle.manifest, model), wanted, memory)
 }
 
 /** GPUs of one compute capability share a plan: the kind with the least memory of each. */

@@ -24,7 +24,7 @@ import { bytes } from '../../text/numbers.ts'
 import { isPlanFileName, misfit, type PlanSidecar, readSidecar } from '../repository/index.ts'
 import { type BuilderName, type BuildRequest, builders } from './builders.ts'
 import { EngineError } from './errors.ts'
-import { activationBytes, budgetFor, weightBytesOf } from './memory.ts'
+import { budgetFor, gpuBytes, holdingOf, LEAST_BUDGET } from './memory.ts'
 import { beginPlan } from './plan-files.ts'
 import { budgetOf, profilesFor } from './profiles.ts'
 import { reportBuild, type Say } from './reporter.ts'
@@ -235,7 +235,7 @@ async function profilesBeside(
   const dimensions = bundle.manifest.models[modelOf(model)]
   const holds = (tokens: number) =>
     target.memoryBytes === undefined ||
-    budgetFor(dimensions, weightBytesOf(bundle.manifest, model), tokens, target.memoryBytes) === tokens
+    budgetFor(dimensions, holdingOf(bundle.manifest, model), tokens, target.memoryBytes) === tokens
   const names = await readdir(folder).catch(() => [])
   for (const name of names.filter(isPlanFileName).sort()) {
     const path = join(folder, name)
@@ -253,10 +253,10 @@ function chosenBudget({ options: { tokenBudget }, bundle, model, target, say }: 
   const wanted = tokenBudget ?? wholeWaves(MODELS[modelOf(model)].tokenBudget, target?.multiprocessors)
   if (target?.memoryBytes === undefined) return wanted
   const dimensions = bundle.manifest.models[modelOf(model)]
-  const weightBytes = weightBytesOf(bundle.manifest, model)
-  const budget = budgetFor(dimensions, weightBytes, wanted, target.memoryBytes)
+  const holding = holdingOf(bundle.manifest, model)
+  const budget = budgetFor(dimensions, holding, wanted, target.memoryBytes)
   if (budget === undefined) {
-    const least = weightBytes + activationBytes(dimensions, 4 * 512)
+    const least = gpuBytes(dimensions, holding, LEAST_BUDGET)
     throw new EngineError(
       `${model} needs about ${bytes(least)} of GPU memory even with small batches, ` +
         `${target.gpu} has ${bytes(target.memoryBytes)}. Use a larger GPU or a smaller model.`,

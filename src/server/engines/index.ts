@@ -6,7 +6,7 @@ export { type BuildEnginesOptions, type BuiltEngine, buildEngines } from './buil
 export type { BuilderName } from './builders.ts'
 export { EngineBuildError, EngineError } from './errors.ts'
 export { countLengths, describeLengths } from './lengths.ts'
-export { activationBytes, budgetFor, weightBytesOf } from './memory.ts'
+export { activationBytes, budgetFor, holdingOf } from './memory.ts'
 export { isPlanFile } from './plan-files.ts'
 // Which shapes a plan serves.
 export { budgetOf, chooseBounds, MOST_RANGES, profilesFor } from './profiles.ts'

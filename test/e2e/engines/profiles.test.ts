@@ -124,10 +124,14 @@ test('bounds are read strictly', async () => {
 
 test('the budget is halved until weights and activations fit', () => {
   const t36 = { width: 2560, hidden: 10240 }
-  expect(budgetFor(t36, 5.68e9, 16_384, 80e9)).toBe(16_384)
-  expect(budgetFor(t36, 5.68e9, 16_384, 12e9)).toBe(8192)
-  expect(budgetFor(t36, 5.68e9, 16_384, 6e9)).toBeUndefined()
+  const held = (weightBytes: number, plans = 1) => ({ weightBytes, plans })
+  expect(budgetFor(t36, held(5.68e9), 16_384, 80e9)).toBe(16_384)
+  expect(budgetFor(t36, held(5.68e9), 16_384, 12e9)).toBe(8192)
+  expect(budgetFor(t36, held(5.68e9), 16_384, 6e9)).toBeUndefined()
+  // In FP8 with 16 bits beside it, both plans hold the activations of a batch.
+  expect(budgetFor(t36, held(8.6e9), 16_384, 24e9)).toBe(16_384)
+  expect(budgetFor(t36, held(8.6e9, 2), 16_384, 24e9)).toBe(8192)
   // The 15-billion-parameter model wants 30 GB for its weights alone.
-  expect(budgetFor({ width: 5120, hidden: 20_480 }, 30e9, 16_384, 24e9)).toBeUndefined()
+  expect(budgetFor({ width: 5120, hidden: 20_480 }, held(30e9), 16_384, 24e9)).toBeUndefined()
   expect(activationBytes(t36, 65_536)).toBeCloseTo(6.7e9, -9)
 })
