@@ -232,7 +232,7 @@ function checkVersion(version: PyValue | undefined): void {
 
 function checkStatus(status: PyValue | undefined, file: LegacyFile): void {
   if (status === undefined || status === 'complete') return
-  if (status !== 'in_progress') throw new Problem(`has the status ${String(status).slice(0, 40)}`)
+  if (status !== 'in_progress') throw new Problem(`has the status ${printable(status)}`)
   // Broad writes the file, then writes it again with the final status: the first is whole as well.
   file.warnings.push('its status is in_progress, its content is whole')
 }

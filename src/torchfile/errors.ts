@@ -1,6 +1,8 @@
 import { DataError } from '../system/errors.ts'
+import { foreign } from '../system/printable.ts'
 
 const READ_AGAIN = 'Copy, download or compute the file again.'
+const PROBLEM_LETTERS = 1000
 
 /** A PyTorch or safetensors file that cannot be read or written: says which file, what is wrong and what to do. */
 export class TorchFileError extends DataError {
@@ -11,9 +13,11 @@ export class TorchFileError extends DataError {
 
   constructor(path: string, problem: string, options: { advice?: string; cause?: unknown } = {}) {
     const { advice = READ_AGAIN, cause } = options
-    super(`${path}: ${problem}. ${advice}`, cause === undefined ? {} : { cause })
+    // Names of members, tensors and functions are the file's own, and may be of any length.
+    const said = foreign(problem, PROBLEM_LETTERS)
+    super(`${path}: ${said}. ${advice}`, cause === undefined ? {} : { cause })
     this.path = path
-    this.problem = problem
+    this.problem = said
   }
 }
 
@@ -28,7 +32,7 @@ export class UnsafePickleError extends TorchFileError {
   readonly position: number
 
   constructor(path: string, global: string, position: number, what: string) {
-    super(path, `the pickle ${what} ${global} at byte ${position}, which is not allowed`, {
+    super(path, `the pickle ${what} ${foreign(global)} at byte ${position}, which is not allowed`, {
       advice:
         'Nothing was executed. If you trust the file, load it in Python and save only its state_dict(); otherwise delete it.',
     })

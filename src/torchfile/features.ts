@@ -1,6 +1,7 @@
 import { toFloat32 } from './dtype.ts'
 import { FeatureFileError } from './errors.ts'
 import { PyFloatList, PyString, TensorData, type Writable } from './pickle-writer.ts'
+import { shown } from './shown.ts'
 import { TensorRef } from './tensor.ts'
 import type { TorchFile } from './torch-file.ts'
 import { encodeTorchZip, type TorchSaveOptions, writeTorchZip } from './torch-save.ts'
@@ -167,7 +168,7 @@ export async function decodeDnabert(file: TorchFile): Promise<DecodedFeatures> {
     if (!(row instanceof Map) || !Array.isArray(values))
       throw wrong(file, `row ${i} has no 'mean_representation'`)
     if (row.get('label') !== id)
-      throw wrong(file, `row ${i} is labelled ${String(row.get('label'))}, expected ${id}`)
+      throw wrong(file, `row ${i} is labelled ${shown(row.get('label'))}, expected ${id}`)
     if (!values.every((value) => typeof value === 'number'))
       throw wrong(file, `row ${i} has a value that is not a number`)
     return values

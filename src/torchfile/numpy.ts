@@ -1,5 +1,6 @@
 import { DTYPES } from './dtype.ts'
 import { isCount } from './limits.ts'
+import { shown } from './shown.ts'
 import { NumpyArray, NumpyDType, PyTuple, type PyValue } from './values.ts'
 
 type Fail = (what: string) => Error
@@ -10,7 +11,7 @@ const CODE = /^[biuf][1248]$/
 /** `numpy.dtype('f4', False, True)`. */
 export function numpyDType(args: readonly PyValue[], fail: Fail): NumpyDType {
   const code = args[0]
-  if (typeof code !== 'string' || !CODE.test(code)) throw fail(`numpy element type ${String(code)}`)
+  if (typeof code !== 'string' || !CODE.test(code)) throw fail(`numpy element type ${shown(code)}`)
   return new NumpyDType(code)
 }
 
@@ -18,7 +19,7 @@ export function numpyDType(args: readonly PyValue[], fail: Fail): NumpyDType {
 export function buildNumpyDType(dtype: NumpyDType, state: PyValue, fail: Fail): void {
   const order = state instanceof PyTuple ? state.items[1] : undefined
   // Big-endian arrays are refused: no machine that runs these models writes them.
-  if (order !== '<' && order !== '|' && order !== '=') throw fail(`numpy byte order ${String(order)}`)
+  if (order !== '<' && order !== '|' && order !== '=') throw fail(`numpy byte order ${shown(order)}`)
   dtype.byteOrder = order
 }
 

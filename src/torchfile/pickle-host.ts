@@ -2,13 +2,21 @@ import { STORAGE_DTYPES } from './dtype.ts'
 import { TorchFileError, UnsafePickleError } from './errors.ts'
 import { buildNumpyArray, buildNumpyDType, numpyDType, numpyFromBuffer, numpyScalar } from './numpy.ts'
 import { rowMajorStride, StorageRef, TensorRef, tensorRef } from './tensor.ts'
-import { NumpyArray, NumpyDType, PickleObject, PyGlobal, PyTuple, type PyValue } from './values.ts'
+import {
+  isHashable,
+  NumpyArray,
+  NumpyDType,
+  PickleObject,
+  PyGlobal,
+  PyTuple,
+  type PyValue,
+} from './values.ts'
 
 type Call = (args: readonly PyValue[], at: Place, callable: PyGlobal) => PyValue
 
 /** The calls that are carried out, all on data. */
 const CALLS: Readonly<Record<string, Call>> = {
-  'collections.OrderedDict': ([pairs], at) => orderedDict(pairs, at),
+  'collections.OrderedDict': orderedDict,
   'torch._utils._rebuild_tensor': rebuildTensor,
   'torch._utils._rebuild_tensor_v2': rebuildTensor,
   'torch._utils._rebuild_parameter': parameter,
@@ -21,7 +29,7 @@ const CALLS: Readonly<Record<string, Call>> = {
   // fair-esm keeps its settings in one.
   'argparse.Namespace': inert,
   'builtins.set': set,
-  'builtins.frozenset': set,
+  'builtins.frozenset': (args, at) => Object.freeze(set(args, at)),
   'builtins.bytes': (args, at, callable) => {
     if (args.length > 0) throw at.unsafe('calls with arguments', callable)
     return new Uint8Array(0)
@@ -134,7 +142,7 @@ export class PickleHost {
     const at = new Place(this.name, position)
     if (!(cls instanceof PyGlobal)) throw at.unsafe('instantiates', cls)
     const items = tupleItems(args, 'arguments', at)
-    if (cls.qualified === 'collections.OrderedDict') return orderedDict(items[0], at)
+    if (cls.qualified === 'collections.OrderedDict') return orderedDict(items, at)
     const dataOnly = DATA_GLOBALS.has(cls.qualified) || storageName(cls) !== undefined
     if (dataOnly && cls.qualified !== 'argparse.Namespace') throw at.unsafe('instantiates', cls)
     return inert(items, at, cls)
@@ -175,8 +183,16 @@ function parameter([tensor]: readonly PyValue[], at: Place): TensorRef {
   return tensor
 }
 
+/** The one argument of a collection, or none. */
+function content(args: readonly PyValue[], what: string, at: Place): readonly PyValue[] {
+  if (args.length > 1) throw at.damaged(`${args.length} arguments of a collection`)
+  return args.length === 0 ? [] : list(args[0], what, at)
+}
+
 function set(args: readonly PyValue[], at: Place): Set<PyValue> {
-  return new Set(args.length === 0 ? [] : list(args[0], 'members', at))
+  const members = content(args, 'members', at)
+  if (!members.every(isHashable)) throw at.damaged('an unhashable member')
+  return new Set(members)
 }
 
 function tupleItems(value: PyValue | undefined, what: string, at: Place): readonly PyValue[] {
@@ -189,11 +205,12 @@ function list(value: PyValue | undefined, what: string, at: Place): readonly PyV
   return Array.isArray(value) ? value : tupleItems(value, what, at)
 }
 
-function orderedDict(pairs: PyValue | undefined, at: Place): Map<PyValue, PyValue> {
+function orderedDict(args: readonly PyValue[], at: Place): Map<PyValue, PyValue> {
   const map = new Map<PyValue, PyValue>()
-  for (const pair of pairs === undefined ? [] : list(pairs, 'pairs', at)) {
-    const [key, value] = list(pair, 'a pair', at)
-    if (key === undefined || value === undefined) throw at.damaged('a pair that is none')
+  for (const pair of content(args, 'pairs', at)) {
+    const [key, value, ...more] = list(pair, 'a pair', at)
+    if (key === undefined || value === undefined || more.length > 0 || !isHashable(key))
+      throw at.damaged('a pair that is none')
     map.set(key, value)
   }
   return map

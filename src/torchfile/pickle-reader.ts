@@ -1,9 +1,10 @@
 import { viewOf } from './byte-source.ts'
 import { TorchFileError } from './errors.ts'
-import { MAX_MARK_DEPTH } from './limits.ts'
+import { isCount, MAX_MARK_DEPTH } from './limits.ts'
 import { OP } from './opcodes.ts'
 import type { PickleHost } from './pickle-host.ts'
-import { PickleObject, PyTuple, type PyValue } from './values.ts'
+import { shown } from './shown.ts'
+import { isHashable, PickleObject, PyTuple, type PyValue } from './values.ts'
 
 /** The pickle goes on behind the bytes given: read more and try again, or report a truncated file. */
 export class PickleTruncatedError extends TorchFileError {}
@@ -40,6 +41,9 @@ export class PickleReader {
   /** Offset of the next byte. */
   position = 0
   readonly #bytes: Uint8Array
+  /** Of the frame that is read, or of all bytes. */
+  #end: number
+  #frameEnd = 0
   readonly #view: DataView
   readonly #host: PickleHost
   readonly #stack: PyValue[] = []
@@ -48,6 +52,7 @@ export class PickleReader {
 
   constructor(bytes: Uint8Array, host: PickleHost) {
     this.#bytes = bytes
+    this.#end = bytes.length
     this.#view = viewOf(bytes)
     this.#host = host
   }
@@ -59,10 +64,18 @@ export class PickleReader {
   /** Moves over `count` bytes and returns where they begin. */
   #take(count: number): number {
     const at = this.position
-    if (!(count >= 0 && at + count <= this.#bytes.length))
-      throw new PickleTruncatedError(this.#host.name, `the pickle is truncated at byte ${at}`)
+    if (!(count >= 0 && at + count <= this.#end)) this.#leaveFrame(count)
     this.position = at + count
     return at
+  }
+
+  /** Behind a frame the pickle goes on, in the next one or without any. */
+  #leaveFrame(count: number): void {
+    if (this.position < this.#end && this.#end < this.#bytes.length)
+      throw this.#fail('something that its frame does not hold whole')
+    this.#end = this.#bytes.length
+    if (!(count >= 0 && this.position + count <= this.#end))
+      throw new PickleTruncatedError(this.#host.name, `the pickle is truncated at byte ${this.position}`)
   }
 
   #slice(count: number): Uint8Array {
@@ -155,15 +168,16 @@ export class PickleReader {
     if (items.length % 2 !== 0) throw this.#fail('a key without a value')
     for (let i = 0; i < items.length; i += 2) {
       const key = items[i]!
-      if (key instanceof Map || Array.isArray(key) || key instanceof Set)
-        throw this.#fail('an unhashable key')
+      if (!isHashable(key)) throw this.#fail('an unhashable key')
       map.set(key, items[i + 1]!)
     }
     return map
   }
 
   #decimal(line: string): number | bigint {
-    if (!/^-?\d{1,100}$/.test(line)) throw this.#fail(`an integer written ${JSON.stringify(line)}`)
+    // Python takes a number with a leading zero for octal, or refuses it, and -0 for false.
+    if (!/^(0|-?[1-9]\d{0,99})$/.test(line))
+      throw this.#fail(`an integer written ${JSON.stringify(shown(line))}`)
     return narrow(BigInt(line))
   }
 
@@ -188,6 +202,17 @@ export class PickleReader {
     if (protocol > 5) throw this.#fail(`pickle protocol ${protocol} (up to 5 can be read)`)
   }
 
+  /** Python reads a frame at once: where it ends is an end for what is in it. */
+  #frame(): undefined {
+    const length = this.#u64()
+    if (this.position < this.#frameEnd) throw this.#fail('a frame inside a frame')
+    this.#end = this.#bytes.length
+    const start = this.#take(length)
+    this.#frameEnd = this.position
+    this.#end = this.position
+    this.position = start
+  }
+
   #mark(): undefined {
     if (this.#marks.length >= MAX_MARK_DEPTH) throw this.#fail('nesting too deep')
     this.#marks.push(this.#stack.length)
@@ -201,8 +226,14 @@ export class PickleReader {
 
   #addMembers(items: readonly PyValue[]): undefined {
     const target = this.#top()
-    if (!(target instanceof Set)) throw this.#fail('members for something that is not a set')
-    for (const item of items) target.add(item)
+    if (!(target instanceof Set) || Object.isFrozen(target))
+      throw this.#fail('members for something that is not a set')
+    for (const item of this.#members(items)) target.add(item)
+  }
+
+  #members(items: readonly PyValue[]): readonly PyValue[] {
+    if (!items.every(isHashable)) throw this.#fail('an unhashable member')
+    return items
   }
 
   #popName(): string {
@@ -225,12 +256,15 @@ export class PickleReader {
   /** The value that is left at the end. */
   #last(): PyValue {
     const value = this.#pop()
+    if (this.position < this.#frameEnd) throw this.#fail('a frame that goes on behind its last value')
     if (this.#stack.length > 0 || this.#marks.length > 0) throw this.#fail('values left over')
     return value
   }
 
   #index(): number {
-    return Number(this.#decimal(this.#line()))
+    const index = this.#decimal(this.#line())
+    if (!isCount(index)) throw this.#fail(`memo entry ${index}`)
+    return index
   }
 
   /**
@@ -260,7 +294,7 @@ export class PickleReader {
   /** What each opcode does; a value that comes of it goes on the stack. */
   static readonly #steps: Readonly<Record<number, Step>> = {
     [OP.PROTO]: (reader) => reader.#checkProtocol(),
-    [OP.FRAME]: (reader) => void reader.#take(8),
+    [OP.FRAME]: (reader) => reader.#frame(),
 
     [OP.NONE]: () => null,
     [OP.NEWTRUE]: () => true,
@@ -302,7 +336,7 @@ export class PickleReader {
     [OP.SETITEM]: (reader) => reader.#setItems([reader.#pop(), reader.#pop()].reverse()),
     [OP.SETITEMS]: (reader) => reader.#setItems(reader.#popMark()),
     [OP.EMPTY_SET]: () => new Set(),
-    [OP.FROZENSET]: (reader) => new Set(reader.#popMark()),
+    [OP.FROZENSET]: (reader) => Object.freeze(new Set(reader.#members(reader.#popMark()))),
     [OP.ADDITEMS]: (reader) => reader.#addMembers(reader.#popMark()),
 
     [OP.BINPUT]: (reader) => reader.#put(reader.#u8()),

@@ -4,6 +4,7 @@ import { type ByteSource, fileSource, viewOf } from './byte-source.ts'
 import { ITEM_BYTES, isDType } from './dtype.ts'
 import { TorchFileError } from './errors.ts'
 import { isCount, MAX_SAFETENSORS_HEADER_BYTES } from './limits.ts'
+import { shown } from './shown.ts'
 import { rowMajorStride, StorageRef, storedTensor, type TensorRef, tensorRef } from './tensor.ts'
 import { type WeightSource, weightSource } from './weight-source.ts'
 
@@ -26,13 +27,13 @@ function entry(path: string, name: string, value: unknown, dataStart: number): E
   if (!isRecord(value)) throw fail('is not described')
   const { dtype, shape, data_offsets: offsets } = value
   if (typeof dtype !== 'string' || !isDType(dtype))
-    throw new SafetensorsError(path, `tensor ${name} has element type ${String(dtype)}, not supported`, {
+    throw new SafetensorsError(path, `tensor ${name} has element type ${shown(dtype)}, not supported`, {
       advice: `Convert the model to one of ${Object.keys(ITEM_BYTES).join(', ')}.`,
     })
   if (!Array.isArray(shape) || !Array.isArray(offsets) || offsets.length !== 2) throw fail('is not described')
   const [start, end] = offsets
   if (!isCount(start) || !isCount(end) || start > end)
-    throw fail(`has data offsets ${String(start)} to ${String(end)}`)
+    throw fail(`has data offsets ${shown(start)} to ${shown(end)}`)
   if (!shape.every(isCount)) throw fail('has an impossible shape')
   const bytes = shape.reduce((product: number, size: number) => product * size, ITEM_BYTES[dtype])
   if (bytes !== end - start) throw fail(`needs ${bytes} bytes and has ${end - start}`)

@@ -7,6 +7,7 @@ import { TorchFileError } from './errors.ts'
 import { MAX_INDEX_BYTES } from './limits.ts'
 import { openTorchFile } from './open.ts'
 import { openSafetensors } from './safetensors.ts'
+import { shown } from './shown.ts'
 import type { StoredTensor } from './tensor.ts'
 import { type WeightSource, weightSource, weightSourceFromStateDict } from './weight-source.ts'
 
@@ -27,7 +28,7 @@ async function readIndex(path: string): Promise<Map<string, string>> {
     // A shard lies beside its index; anything else would let an index name any file of the machine.
     const plain = typeof file === 'string' && file !== '' && file !== '..' && !/[\\/\0]/.test(file)
     if (!plain || basename(file) !== file)
-      throw fail(`the index names shard ${String(file)}, which is not a file name`)
+      throw fail(`the index names shard ${shown(file)}, which is not a file name`)
     map.set(name, file)
   }
   return map

@@ -1,6 +1,7 @@
 import { type DType, ITEM_BYTES } from './dtype.ts'
 import { TorchFileError } from './errors.ts'
 import { isCount, MAX_DIMENSIONS, MAX_TENSOR_BYTES } from './limits.ts'
+import { shown } from './shown.ts'
 
 /** What is known of a tensor without reading its data. */
 export interface TensorInfo {
@@ -84,7 +85,7 @@ export function tensorRef(
 ): TensorRef {
   const wrong = (what: string) =>
     new TorchFileError(file, `a tensor of storage ${storage.key} has ${what}; the pickle is damaged`)
-  if (!isCount(offset)) throw wrong(`offset ${String(offset)}`)
+  if (!isCount(offset)) throw wrong(`offset ${shown(offset)}`)
   if (shape.length > MAX_DIMENSIONS) throw wrong(`${shape.length} dimensions`)
   if (shape.length !== stride.length) throw wrong(`${shape.length} sizes and ${stride.length} strides`)
   if (!shape.every(isCount) || !stride.every(isCount)) throw wrong('a size or stride that is not a count')

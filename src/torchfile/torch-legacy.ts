@@ -4,6 +4,7 @@ import { TorchFileError } from './errors.ts'
 import { MAX_PICKLE_BYTES } from './limits.ts'
 import { PickleHost, type PickleOptions } from './pickle-host.ts'
 import { PickleReader, PickleTruncatedError } from './pickle-reader.ts'
+import { shown } from './shown.ts'
 import type { StorageRef } from './tensor.ts'
 import type { TorchContainer } from './torch-file.ts'
 import type { PyValue } from './values.ts'
@@ -43,7 +44,7 @@ export async function openTorchLegacy(source: ByteSource, options: PickleOptions
     })
   const version = await next(plain)
   if (version !== PROTOCOL_VERSION)
-    throw fail(`format version ${String(version)}, expected ${PROTOCOL_VERSION}`)
+    throw fail(`format version ${shown(version)}, expected ${PROTOCOL_VERSION}`)
   const system = await next(plain)
   if (!(system instanceof Map) || system.get('little_endian') !== true)
     throw fail('it was not written on a little-endian machine')
@@ -70,7 +71,7 @@ export async function openTorchLegacy(source: ByteSource, options: PickleOptions
   const offsets = new Map<string, number>()
   for (const key of keys) {
     const storage = typeof key === 'string' ? storages.get(key) : undefined
-    if (!storage || offsets.has(storage.key)) throw fail(`storage ${String(key)} is listed but not used`)
+    if (!storage || offsets.has(storage.key)) throw fail(`storage ${shown(key)} is listed but not used`)
     const numel = viewOf(await source.read(at, 8)).getBigInt64(0, true)
     if (numel !== BigInt(storage.numel))
       throw fail(`storage ${storage.key} has ${numel} elements, expected ${storage.numel}`)

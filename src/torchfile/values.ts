@@ -24,7 +24,18 @@ export class PyTuple {
   readonly items: readonly PyValue[]
   constructor(items: readonly PyValue[]) {
     this.items = items
+    if (!items.every(isHashable)) unhashable.add(this)
   }
+}
+
+/** Tuples with something inside that cannot be a key. */
+const unhashable = new WeakSet<PyTuple>()
+
+/** Whether Python takes a value for a key of a dict or a member of a set; a frozen set is frozen here, too. */
+export function isHashable(value: PyValue): boolean {
+  if (value instanceof PyTuple) return !unhashable.has(value)
+  if (value instanceof Set) return Object.isFrozen(value)
+  return !(Array.isArray(value) || value instanceof Map || value instanceof NumpyArray)
 }
 
 /** The name of a class, function or dtype that the pickle mentions; only ever a name. */

@@ -4,6 +4,9 @@ import { MAX_DIRECTORY_BYTES, MAX_MEMBERS } from './limits.ts'
 import { BYTES, FLAG, SIGNATURE, U32_MAX, ZIP64_FIELD, type ZipMember } from './zip-format.ts'
 
 const MAX_COMMENT = 65535
+/** Six point three, the last one that was published (APPNOTE.TXT 4.4.3). */
+const NEWEST_VERSION = 63
+const SPLIT = 'it is one part of a zip archive split over several files'
 
 export interface ZipDirectory {
   /** In the order of the directory. */
@@ -48,14 +51,15 @@ async function findEnd(source: ByteSource, fail: Fail): Promise<End> {
     directoryOffset: view.getUint32(at + 16, true),
     offset: tailOffset + at,
   }
-  if (view.getUint16(at + 4, true) !== 0 || view.getUint16(at + 6, true) !== 0)
-    throw fail('it is one part of a zip archive split over several files')
+  if (view.getUint16(at + 4, true) !== 0 || view.getUint16(at + 6, true) !== 0) throw fail(SPLIT)
   const locatorOffset = end.offset - BYTES.locator64
   if (locatorOffset < 0) return end
   const locator = viewOf(await source.read(locatorOffset, BYTES.locator64))
   if (locator.getUint32(0, true) !== SIGNATURE.locator64) return end
   const recordOffset = u64(locator, 8, fail)
-  if (recordOffset + BYTES.end64 > locatorOffset) throw fail('its zip64 end record lies outside the file')
+  if (locator.getUint32(4, true) !== 0 || locator.getUint32(16, true) > 1) throw fail(SPLIT)
+  // Nothing that a program may have put behind it is of use here.
+  if (recordOffset + BYTES.end64 !== locatorOffset) throw fail('its zip64 end record is out of place')
   const record = viewOf(await source.read(recordOffset, BYTES.end64))
   if (record.getUint32(0, true) !== SIGNATURE.end64) throw fail('its zip64 end record is damaged')
   const end64: End = {
@@ -96,7 +100,8 @@ const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 export async function readZipDirectory(source: ByteSource): Promise<ZipDirectory> {
   const fail = (what: string) => new TorchFileError(source.name, `is damaged or truncated: ${what}`)
   const end = await findEnd(source, fail)
-  if (end.directoryOffset + end.directoryBytes > end.offset) throw fail('its zip directory is out of place')
+  // Bytes between the two would belong to nothing; Python takes them for bytes before the archive.
+  if (end.directoryOffset + end.directoryBytes !== end.offset) throw fail('its zip directory is out of place')
   if (end.directoryBytes > MAX_DIRECTORY_BYTES || end.entries > MAX_MEMBERS)
     throw fail(`its zip directory claims ${end.entries} members in ${end.directoryBytes} bytes`)
   const bytes = await source.read(end.directoryOffset, end.directoryBytes)
@@ -134,6 +139,8 @@ function readEntry(bytes: Uint8Array, at: number, index: number, fail: Fail) {
   const [size, compressedSize, headerOffset] = short.map((value) =>
     value === U32_MAX ? long.shift()! : value,
   ) as [number, number, number]
+  if (view.getUint16(at + 6, true) > NEWEST_VERSION)
+    throw fail(`member ${name} needs a newer version of the zip format`)
   const member: ZipMember = {
     name,
     method: view.getUint16(at + 10, true),
@@ -152,6 +159,7 @@ function checkMember(
   fail: Fail,
 ): void {
   if (flags & FLAG.encrypted) throw fail(`member ${name} is encrypted`)
+  if (flags & FLAG.notReadable) throw fail(`member ${name} needs what this program does not have`)
   if (method !== 0 && method !== 8) throw fail(`member ${name} has unknown compression method ${method}`)
   if (method === 0 && size !== compressedSize) throw fail(`member ${name} has two different sizes`)
   if (headerOffset + BYTES.local + compressedSize > end.directoryOffset)

@@ -32,6 +32,8 @@ export const FLAG = {
   encrypted: 1,
   /** Sizes and checksum follow the data, in a descriptor. */
   sizesFollow: 8,
+  /** Patches, strong encryption, an encrypted directory. */
+  notReadable: 0x2060,
   utf8: 0x0800,
 } as const
 
