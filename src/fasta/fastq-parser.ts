@@ -13,6 +13,8 @@ interface Doubt {
   line: number
   /** Quality before it. */
   quality: number
+  /** Lines of byte order marks after what may be its record. */
+  marks: number[]
   /** All bytes from it on, except those of the current chunk. */
   kept: Uint8Array[]
   /** Where it starts in the current chunk. */
@@ -48,23 +50,29 @@ export class FastqParser extends LineParser {
     while (position < chunk.length && !this.abandoned) {
       const used = this.#atLineStart ? this.#beginLine(chunk, position) : 0
       if (used === undefined) return
-      position = used > 0 ? position + used : this.#finishLine(chunk, position)
+      const next = used > 0 ? position + used : this.#finishLine(chunk, position)
+      if (next === undefined) return
+      position = next
     }
     this.#doubt?.kept.push(chunk.slice(this.#doubt.start))
   }
 
   /** @returns bytes that are used up; undefined where the doubtful line is parsed once more */
   #beginLine(chunk: Uint8Array, position: number): number | undefined {
-    if (this.#part === 'between' && this.takesMark(chunk[position]!)) return 1
-    if (this.#settleDoubt(chunk, position)) return undefined
+    const byte = chunk[position]!
+    const isBetween = this.#part === 'between'
+    if (isBetween && this.takesMark(byte)) return 1
+    const isStray = isBetween && this.breaksMark(byte)
+    if (this.#settleDoubt(chunk, position, isStray)) return undefined
     this.#atLineStart = false
-    return this.#startLine(chunk, position) ? 1 : 0
+    if (isStray) this.#refuseLine()
+    return this.#startLine(chunk, position, isStray) ? 1 : 0
   }
 
-  /** @returns index of the start of the next line, or the end of the chunk */
-  #finishLine(chunk: Uint8Array, start: number): number {
+  /** @returns index of the start of the next line, or the end of the chunk; undefined where the doubtful line is parsed once more */
+  #finishLine(chunk: Uint8Array, start: number): number | undefined {
     const position = this.#restOfLine(chunk, start)
-    if (this.abandoned || position === chunk.length) return position
+    if (position === undefined || this.abandoned || position === chunk.length) return position
     this.#endPart()
     this.#atLineStart = true
     return this.endLine(chunk, position)
@@ -72,35 +80,50 @@ export class FastqParser extends LineParser {
 
   override finish(): void {
     if (this.abandoned) return
+    const isStray = this.breaksMark()
+    if (this.#part === 'letters') this.endLetters()
+    if (this.abandoned) return
     if (this.#part !== 'between' && this.#part !== 'resync' && !this.#atLineStart) this.#endPart()
-    if (this.#doubt !== undefined && (this.#part === 'quality' || this.#part === 'resync')) {
+    if (this.#doubt !== undefined && (isStray || this.#part === 'quality' || this.#part === 'resync')) {
       this.#rewind(this.#doubt, new Uint8Array(0), 0)
       this.parse(new Uint8Array(0), 0)
       this.finish()
-      return
-    }
-    if (this.abandoned || this.#part === 'between' || this.#part === 'resync') {
-      if (this.#part === 'between') this.#acceptDoubtful()
-      return
-    }
-    this.#malformed(
-      this.#part === 'quality' ? this.#lengths() : 'the file ends inside the record',
-      'the file may be cut off: get it again',
-    )
+    } else this.#finishPart(isStray)
+  }
+
+  /** @param isStray - the last bytes are the beginning of a byte order mark */
+  #finishPart(isStray: boolean): void {
+    if (this.abandoned || this.#part === 'resync') return
+    if (isStray) this.#refuseLine()
+    else if (this.#part === 'between') this.#acceptDoubtful()
+    else
+      this.#malformed(
+        this.#part === 'quality' ? this.#lengths() : 'the file ends inside the record',
+        'the file may be cut off: get it again',
+      )
+  }
+
+  /** What comes after a doubtful record is reported after it. */
+  protected override reportMark(): void {
+    if (this.#doubt === undefined) super.reportMark()
+    else this.#doubt.marks.push(this.line)
   }
 
   /**
    * At the start of a line: what came before decides whether the doubtful line was quality.
+   * @param isStray - the line does not start here, but with bytes of a byte order mark that is none
    * @returns whether it was not: the bytes from it on are parsed once more
    */
-  #settleDoubt(chunk: Uint8Array, position: number): boolean {
+  #settleDoubt(chunk: Uint8Array, position: number, isStray: boolean): boolean {
     const doubt = this.#doubt
     if (doubt === undefined || this.#part === 'quality') return false
-    // A blank line decides nothing.
-    if (this.#part === 'between' && chunk[position]! <= 32) return false
-    if (this.#part === 'between' && chunk[position] === AT) {
-      this.#acceptDoubtful()
-      return false
+    if (this.#part === 'between' && !isStray) {
+      // A blank line decides nothing.
+      if (chunk[position]! <= 32) return false
+      if (chunk[position] === AT) {
+        this.#acceptDoubtful()
+        return false
+      }
     }
     this.#rewind(doubt, chunk, position)
     return true
@@ -121,14 +144,16 @@ export class FastqParser extends LineParser {
   /** The doubtful line was quality: the record before it is whole. */
   #acceptDoubtful(): void {
     if (this.#doubt === undefined) return
+    const { marks } = this.#doubt
     this.#doubt = undefined
     this.#acceptRecord()
+    for (const line of marks) this.sink.reportMark(line, '')
   }
 
   /** Acts on the first byte of a line. @returns whether the byte is used up */
-  #startLine(chunk: Uint8Array, position: number): boolean {
+  #startLine(chunk: Uint8Array, position: number, isStray: boolean): boolean {
     const byte = chunk[position]!
-    const isAt = byte === AT
+    const isAt = byte === AT && !isStray
     switch (this.#part) {
       case 'letters':
         this.letters.startLine(this.line)
@@ -142,7 +167,7 @@ export class FastqParser extends LineParser {
       case 'quality':
         // With the sequence on one line the quality most often is, too, and this is the next record already.
         if (!isAt || this.#qualityLines !== 1 || this.#letterLines !== 1) break
-        this.#doubt = { line: this.line, quality: this.#quality, kept: [], start: position }
+        this.#doubt = { line: this.line, quality: this.#quality, marks: [], kept: [], start: position }
         break
       case 'between':
       case 'resync':
@@ -159,15 +184,15 @@ export class FastqParser extends LineParser {
     return true
   }
 
-  /** Takes bytes up to the line end. @returns its index, or the end of the chunk */
-  #restOfLine(chunk: Uint8Array, start: number): number {
+  /** Takes bytes up to the line end. @returns its index, or the end of the chunk; undefined as for {@link #finishLine} */
+  #restOfLine(chunk: Uint8Array, start: number): number | undefined {
     switch (this.#part) {
       case 'header':
         return this.header.append(chunk, start, chunk.length)
       case 'letters': {
         let end = this.letters.append(chunk, start, chunk.length)
         while (this.letters.atMark && end < chunk.length) end = this.letters.append(chunk, end, chunk.length)
-        if (this.letters.badByte >= 0) this.checkBadBytes(this.line)
+        if (this.letters.hasBadBytes) this.checkBadBytes(this.line)
         return end
       }
       default:
@@ -176,31 +201,50 @@ export class FastqParser extends LineParser {
   }
 
   /** Lines whose bytes are not kept: '+', quality, and what is between records. */
-  #scan(chunk: Uint8Array, start: number): number {
+  #scan(chunk: Uint8Array, start: number): number | undefined {
     let visible = 0
     let position = start
     for (; position < chunk.length; position++) {
       const byte = chunk[position]!
-      if (byte > 32) visible++
-      else if (byte === 10 || byte === 13) break
-      else if (byte < 9) {
-        this.abandonBinary(this.line, byte)
-        return position
-      }
+      if (byte > 32) {
+        if (this.#part === 'between' && !this.#meetText(chunk, position)) return undefined
+        visible++
+      } else if (byte === 10 || byte === 13) break
+      else if (byte < 9) return this.#meetControl(chunk, position, byte)
     }
     if (this.#part === 'quality') this.#quality += visible
-    else if (this.#part === 'between' && visible > 0) {
-      this.headerLine = this.line
-      this.header.clear()
-      this.header.parse()
-      this.refused = false
-      this.#malformed(
-        "a record must start with '@' here",
-        'the quality before it may be longer than its sequence, or the file mixes formats: repair it',
-      )
-      this.#part = 'resync'
-    }
     return position
+  }
+
+  /** Something between records. @returns false where the doubtful line is parsed once more */
+  #meetText(chunk: Uint8Array, position: number): boolean {
+    if (this.#settleDoubt(chunk, position, true)) return false
+    this.#refuseLine()
+    return true
+  }
+
+  /** @returns the position; undefined where the doubtful line is parsed once more */
+  #meetControl(chunk: Uint8Array, position: number, byte: number): number | undefined {
+    if (this.#doubt !== undefined && this.#part === 'quality') {
+      this.#rewind(this.#doubt, chunk, position)
+      return undefined
+    }
+    this.#acceptDoubtful()
+    this.abandonBinary(this.line, byte)
+    return position
+  }
+
+  /** Something where a record should start; the next one is looked for. */
+  #refuseLine(): void {
+    this.headerLine = this.line
+    this.header.clear()
+    this.header.parse()
+    this.refused = false
+    this.#malformed(
+      "a record must start with '@' here",
+      'the quality before it may be longer than its sequence, or the file mixes formats: repair it',
+    )
+    this.#part = 'resync'
   }
 
   /** Called at the end of each line. */

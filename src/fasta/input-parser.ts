@@ -43,7 +43,7 @@ class FastaParser extends LineParser {
     const position = this.letters.append(chunk, start, chunk.length)
     // What follows a byte order mark at the start of a line is at its start.
     this.#atLineStart = this.letters.atMark
-    if (this.letters.badByte >= 0) this.checkBadBytes(this.line)
+    if (this.letters.hasBadBytes) this.checkBadBytes(this.line)
     return position === chunk.length || this.#atLineStart ? position : this.#nextLine(chunk, position)
   }
 
@@ -59,8 +59,7 @@ class FastaParser extends LineParser {
   }
 
   #endRecord(): void {
-    this.letters.breakMark()
-    if (this.letters.badByte >= 0 && !this.refused) this.checkBadBytes(this.line)
+    this.endLetters()
     if (this.#started && !this.refused) this.sink.accept(this.header, this.letters, this.headerLine)
   }
 }
@@ -100,6 +99,7 @@ export class InputParser extends LineParser {
   override finish(): void {
     if (this.abandoned) return
     if (this.#parser !== undefined) this.#parser.finish()
+    else if (this.breaksMark() && !this.#skipping) this.#refuseText()
     else if (!this.#skipping) {
       const what = this.#head.length === 0 ? 'is empty' : 'holds nothing but blank lines'
       this.sink.emptyInput(`the ${this.sink.isRegular ? 'file' : 'input'} ${what}`)
@@ -111,7 +111,9 @@ export class InputParser extends LineParser {
     const byte = chunk[position]!
     if (this.#atLineStart) {
       if (this.takesMark(byte)) return position + 1
-      if (this.#startsRecord(byte)) return position
+      if (!this.breaksMark(byte)) {
+        if (this.#startsRecord(byte)) return position
+      } else if (!this.#skipping) this.#refuseText()
     }
     const kind = KIND[byte]
     this.#atLineStart = kind === Kind.lineEnd

@@ -72,6 +72,8 @@ export function looksLikeDna(sequence: Uint8Array): boolean {
 
 /** A chromosome grows by blocks of this size: no copy on growth, one copy at the end. */
 const BLOCK_BYTES = 1 << 20
+/** Of the first block: a read, or what a parser that never sees letters can do without. */
+const FIRST_BLOCK_BYTES = 1 << 13
 
 /** U+FEFF in UTF-8. */
 export const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf] as const
@@ -113,11 +115,16 @@ export class SequenceBuffer {
   atMark = false
   /** Whether amino acids are what is expected. */
   isProtein = false
-  /** First control or non-ASCII byte met, -1 for none. Such bytes are not stored. */
+  /** First byte above 0x7F that was met, -1 for none. Such bytes are not stored. */
   badByte = -1
-  sawControl = false
+  /** First control byte that was met, -1 for none. What follows it is not looked at. */
+  controlByte = -1
 
-  #block = new Uint8Array(BLOCK_BYTES)
+  get hasBadBytes(): boolean {
+    return this.badByte >= 0 || this.controlByte >= 0
+  }
+
+  #block = new Uint8Array(FIRST_BLOCK_BYTES)
   #blockView = new DataView(this.#block.buffer)
   #used = 0
   #line = 0
@@ -145,8 +152,8 @@ export class SequenceBuffer {
     let position = start
     this.atMark = false
     while (position < end) {
-      if (this.#used === BLOCK_BYTES) this.#nextBlock()
-      const limit = Math.min(end, position + BLOCK_BYTES - this.#used)
+      if (this.#used === this.#block.length) this.#nextBlock()
+      const limit = Math.min(end, position + this.#block.length - this.#used)
       const stop = this.#copyNucleotides(chunk, position, limit)
       if (stop > position) this.breakMark()
       this.#used += stop - position
@@ -186,7 +193,7 @@ export class SequenceBuffer {
     this.odd = noLines()
     this.unknownLetters = ''
     this.badByte = -1
-    this.sawControl = false
+    this.controlByte = -1
     this.#mark = 0
     this.#lineStart = 0
     this.#headerOnLine = 0
@@ -235,8 +242,7 @@ export class SequenceBuffer {
 
   /** A byte order mark has begun and does not go on. */
   breakMark(): void {
-    if (this.#mark > 0 && this.badByte < 0) this.badByte = BYTE_ORDER_MARK[0]
-    this.#mark = 0
+    if (this.#mark > 0) this.#takeBad(BYTE_ORDER_MARK[0])
   }
 
   #takeOdd(byte: number, kind: number): void {
@@ -246,8 +252,7 @@ export class SequenceBuffer {
       return
     }
     if (kind === Kind.control || kind === Kind.nonAscii) {
-      if (this.badByte < 0) this.badByte = byte
-      if (kind === Kind.control) this.sawControl = true
+      this.#takeBad(this.#mark > 0 ? BYTE_ORDER_MARK[0] : byte)
       return
     }
     if (kind === Kind.gap) {
@@ -258,6 +263,15 @@ export class SequenceBuffer {
     } else this.#takeUnknown(byte, kind)
     this.#block[this.#used++] = byte
     this.length++
+  }
+
+  #takeBad(byte: number): void {
+    this.#mark = 0
+    // No header can follow on this line.
+    this.#lineStart = -1
+    if (this.controlByte >= 0) return
+    if (byte < 0x80) this.controlByte = byte
+    else if (this.badByte < 0) this.badByte = byte
   }
 
   #takeMark(): void {

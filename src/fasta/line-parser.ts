@@ -78,14 +78,22 @@ export abstract class LineParser implements Parser {
    * @returns whether the byte belongs to one
    */
   protected takesMark(byte: number): boolean {
-    if (byte !== BYTE_ORDER_MARK[this.mark as 0 | 1 | 2]) {
-      this.mark = 0
-      return false
-    }
+    if (byte !== BYTE_ORDER_MARK[this.mark as 0 | 1 | 2]) return false
     this.mark = (this.mark + 1) % BYTE_ORDER_MARK.length
     // At the start of a file it is nothing unusual.
-    if (this.mark === 0 && this.line > 1) this.sink.reportMark(this.line, '')
+    if (this.mark === 0 && this.line > 1) this.reportMark()
     return true
+  }
+
+  /** Whether bytes of a mark were stepped over that are none: this one, or the end, comes before the rest of it. */
+  protected breaksMark(byte?: number): boolean {
+    if (this.mark === 0 || byte === BYTE_ORDER_MARK[this.mark as 1 | 2]) return false
+    this.mark = 0
+    return true
+  }
+
+  protected reportMark(): void {
+    this.sink.reportMark(this.line, '')
   }
 
   protected startHeader(): void {
@@ -110,9 +118,8 @@ export abstract class LineParser implements Parser {
 
   /** Reports bytes that no sequence holds; `line` is where they are. */
   protected checkBadBytes(line: number): void {
-    const { badByte } = this.letters
-    if (this.letters.sawControl) this.abandonBinary(line, badByte)
-    else if (!this.refused) {
+    const { badByte, controlByte } = this.letters
+    if (badByte >= 0 && !this.refused) {
       this.sink.invalid(
         'non_ascii',
         line,
@@ -122,7 +129,14 @@ export abstract class LineParser implements Parser {
       )
       this.refused = true
     }
+    if (controlByte >= 0) this.abandonBinary(line, controlByte)
     if (this.refused) this.letters.forgetLetters()
+  }
+
+  /** Called at the end of a record, where a byte order mark may have begun that does not go on. */
+  protected endLetters(): void {
+    this.letters.breakMark()
+    if (this.letters.hasBadBytes && !this.refused) this.checkBadBytes(this.line)
   }
 
   /** Reports the current record once and skips the rest of it. */

@@ -105,6 +105,54 @@ const CASES: Case[] = [
     kept: ['good'],
   },
   {
+    name: 'the beginning of a byte order mark before a record',
+    content: latin1(`\n\xef\xbb>x\nAC\n${GOOD}`),
+    reason: 'text_before_first_record',
+    line: 2,
+    message: /text before the first record/,
+    kept: ['good'],
+  },
+  {
+    name: 'the beginning of a byte order mark alone',
+    content: latin1('\xef\xbb'),
+    reason: 'text_before_first_record',
+    line: 1,
+    message: /text before the first record/,
+    kept: [],
+  },
+  {
+    name: 'FASTQ, the beginning of a byte order mark before a record',
+    content: latin1('@a\nAC\n+\nII\n\xef@b\nAC\n+\nII\n@c\nAC\n+\nII\n'),
+    reason: 'malformed_fastq',
+    line: 5,
+    message: /must start with '@'/,
+    kept: ['a', 'c'],
+  },
+  {
+    name: 'FASTQ, the beginning of a byte order mark at the end',
+    content: latin1('@a\nAC\n+\nII\n\xef\xbb'),
+    reason: 'malformed_fastq',
+    line: 5,
+    message: /must start with '@'/,
+    kept: ['a'],
+  },
+  {
+    name: 'FASTQ that ends inside a byte order mark among letters',
+    content: latin1('@b\nAC\n+\nII\n@a\nAC\xef\xbb'),
+    reason: 'non_ascii',
+    line: 6,
+    message: /byte 0xEF/,
+    kept: ['b'],
+  },
+  {
+    name: 'FASTQ, binary data after a record whose quality may be a header',
+    content: '@a\nACGT\n+\nI\n@II\n\n\0\n',
+    reason: 'binary',
+    line: 7,
+    message: /byte 0x00/,
+    kept: ['a'],
+  },
+  {
     name: 'NUL in a sequence',
     content: `${GOOD}>b\nAC\0GT\n>c\nA`,
     reason: 'binary',
@@ -243,6 +291,20 @@ const CASES: Case[] = [
     kept: ['b'],
   },
 ]
+
+test.each([
+  ['>a\nAC\xe9G\0T\n>b\nA', ['non_ascii', 'binary']],
+  ['>a\nAC\0G\xe9T\n>b\nA', ['binary']],
+  ['@a\nAC\n+\nII\ntext\0\n', ['malformed_fastq', 'binary']],
+  ['@a\nACGT\n+\nI\n@I\0\n', ['malformed_fastq', 'binary']],
+])('what is found in %j does not depend on how it is read', async (text, reasons) => {
+  const path = file('pieces.fa', latin1(text))
+  for (const readBytes of [1, 2, 3, 1 << 18]) {
+    const { reports } = await skipping(path, { readBytes })
+    expect(reports.map(({ reason }) => reason)).toEqual(reasons as InvalidReason[])
+    expect((await failure(path, { readBytes })).reason).toBe(reasons[0] as InvalidReason)
+  }
+})
 
 for (const { name, content, reason, line, message, kept, failReason = reason } of CASES) {
   test(`${name}: an error naming file and line; skipped on request`, async () => {
