@@ -10,6 +10,7 @@ import { table } from '../../scripts/support/reference/markdown.ts'
 import type { Evidence } from './evidence.ts'
 import { FAULTS } from './faults.ts'
 import { MEMORY } from './memory.ts'
+import { fuzzing, soaking } from './records.ts'
 import { THREATS } from './threats.ts'
 
 const root = resolve(import.meta.dir, '../..')
@@ -25,6 +26,8 @@ const CONTENTS: Readonly<Record<string, (page: string) => string>> = {
         return `### ${title}\n\n${table(['fault', 'what you see', 'what is lost', 'test'], rows)}`
       })
       .join('\n'),
+  fuzzing,
+  soaking,
   memory: (page) =>
     table(
       ['input', 'memory', 'why', 'test'],
