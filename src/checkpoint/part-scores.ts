@@ -25,6 +25,8 @@ const OLD_MAGIC = 'VNPSCOR2'
 const FACTS_MAGIC = 'VNPSCOR4'
 const MAGICS: ReadonlySet<string> = new Set([MAGIC, OLD_MAGIC, FACTS_MAGIC])
 const HEADER_BYTES = 24
+/** DNABERT-S, ESM-2, merged. */
+const FILES_OF_PART = 3
 
 /**
  * Layout, little-endian: magic (8 bytes), frames (u32), bytes of the texts (u32), CRC-32 of all that follows the
@@ -66,7 +68,20 @@ export async function readPartScores(path: string): Promise<PartScores | undefin
   const content = magic === OLD_MAGIC ? undefined : texts.shift()
   const ids = texts.slice(digests)
   const files = texts.slice(0, digests)
-  return ids.length === frames ? { ids, scores, content, facts, files } : undefined
+  const isWhole = ids.length === frames && areDigests(content, files)
+  return isWhole ? { ids, scores, content, facts, files } : undefined
+}
+
+const DIGEST = /^[0-9a-f]{64}$/
+
+/** The header, which no checksum covers, says how many texts are digests and whether the first is that of the content. */
+function areDigests(content: string | undefined, files: PartDigests): boolean {
+  const ofContent = content === undefined || content === '' || DIGEST.test(content)
+  return (
+    ofContent &&
+    (files.length === 0 || files.length === FILES_OF_PART) &&
+    files.every((text) => DIGEST.test(text))
+  )
 }
 
 function bytesOf({ buffer, byteOffset, byteLength }: Float32Array | Uint32Array): Buffer {
