@@ -183,15 +183,9 @@ export class FileRecord implements FileKeeper, Disposable {
   }
 
   #parse(text: string): Line {
-    const line = parseJson(text) as Line
-    // Nothing outside the output folder is a run's, whatever a record says.
-    const [, path, temporary = ''] = line
-    if (
-      [path, temporary].some(
-        (name) => isAbsolute(name) || name.replaceAll(sep, '/').split('/').includes('..'),
-      )
-    )
-      throw new RecordError(this.path)
+    const line = lineOf(text)
+    const [, path = '', temporary = ''] = line ?? []
+    if (line === undefined || !isInside(path) || !isInside(temporary)) throw new RecordError(this.path)
     return line
   }
 
@@ -253,6 +247,22 @@ export class FileRecord implements FileKeeper, Disposable {
   [Symbol.dispose](): void {
     this.#log[Symbol.dispose]()
   }
+}
+
+/** Undefined for what no run has written: a right checksum alone says that nothing was lost. */
+function lineOf(text: string): Line | undefined {
+  try {
+    const line = parseJson(text)
+    const isLine = Array.isArray(line) && line.length >= 2 && line.every((part) => typeof part === 'string')
+    return isLine ? (line as unknown as Line) : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** Nothing outside the output folder is a run's, whatever a record says. */
+function isInside(name: string): boolean {
+  return !isAbsolute(name) && !name.includes('\0') && !name.replaceAll(sep, '/').split('/').includes('..')
 }
 
 /** Records of all runs in an output folder but one, by stem; those that are damaged are left out. */
