@@ -129,6 +129,8 @@ export class Client {
         headers: { 'accept-encoding': 'identity', ...headers, ...authorization },
         redirect: 'manual',
         decompress: false,
+        // The switch of Node that accepts every certificate would let anybody give the weights and take the token.
+        ...(process.env.NODE_TLS_REJECT_UNAUTHORIZED === '0' && { tls: { rejectUnauthorized: true } }),
         signal: deadline.signal,
       })
     } catch (error) {

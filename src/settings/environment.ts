@@ -82,9 +82,15 @@ export const VARIABLES: readonly Variable[] = [
     meaning: 'certificates of the authority of your network',
   },
   {
+    names: ['NODE_TLS_REJECT_UNAUTHORIZED'],
+    group: 'Network',
+    meaning: '`0` has no effect: certificates are always checked',
+  },
+  {
     names: ['GRPC_DEFAULT_SSL_ROOTS_FILE_PATH'],
     group: 'Network',
-    meaning: 'certificates of the authorities to trust for `grpcs://` servers, in place of all others; of gRPC, and `--triton-ca` comes first',
+    meaning:
+      'certificates of the authorities to trust for `grpcs://` servers, in place of all others; of gRPC, and `--triton-ca` comes first',
   },
   {
     names: ['PIP_EXTRA_INDEX_URL', 'PIP_NO_INDEX'],

@@ -23,8 +23,11 @@ export interface Mirror extends AsyncDisposable {
   hasRanges: boolean
 }
 
-/** A real server of files over HTTP, with ranges, that can be made to misbehave. */
-export function startMirror(files: Record<string, Uint8Array> = {}): Mirror {
+/** A real server of files over HTTP, or HTTPS with a certificate, with ranges, that can be made to misbehave. */
+export function startMirror(
+  files: Record<string, Uint8Array> = {},
+  tls?: { readonly key: string; readonly cert: string },
+): Mirror {
   const mirror: Omit<Mirror, 'url' | typeof Symbol.asyncDispose> = {
     files: new Map(Object.entries(files)),
     requests: [],
@@ -36,6 +39,7 @@ export function startMirror(files: Record<string, Uint8Array> = {}): Mirror {
     port: 0,
     hostname: '127.0.0.1',
     idleTimeout: 60,
+    ...(tls !== undefined && { tls: { key: tls.key, cert: tls.cert } }),
     async fetch(request) {
       const { pathname, search } = new URL(request.url)
       const seen: Seen = {
@@ -54,7 +58,7 @@ export function startMirror(files: Record<string, Uint8Array> = {}): Mirror {
     },
   })
   return Object.assign(mirror, {
-    url: `http://127.0.0.1:${server.port}`,
+    url: `${tls === undefined ? 'http' : 'https'}://127.0.0.1:${server.port}`,
     [Symbol.asyncDispose]: () => server.stop(true),
   })
 }

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import {
   chmodSync,
+  chownSync,
   cpSync,
   existsSync,
   mkdirSync,
@@ -118,9 +119,10 @@ describe.skipIf(!hasTriton)('what computes when no server is named', () => {
     expect(await tables('unknown')).toBe(embedded)
 
     // Nor are notes believed that somebody else may have written.
-    const uses = async (output: string, path: string) => {
-      const env = { CUDA_VISIBLE_DEVICES: '', XDG_RUNTIME_DIR: path }
-      return (await virnucpro(words(output), undefined, env)).stderr.includes('using what your')
+    const uses = async (output: string, path: string, more: Record<string, string> = {}) => {
+      const env = { CUDA_VISIBLE_DEVICES: '', XDG_RUNTIME_DIR: path, ...more }
+      const { stderr } = await virnucpro(words(output), undefined, env)
+      return stderr.includes('using the servers that you have started')
     }
     symlinkSync(runtime, folder.join('runtime-link'))
     expect(await uses('link', folder.join('runtime-link'))).toBe(false)
@@ -130,6 +132,16 @@ describe.skipIf(!hasTriton)('what computes when no server is named', () => {
     chmodSync(join(runtime, 'virnucpro'), 0o770)
     expect(await uses('writable', runtime)).toBe(false)
     chmodSync(join(runtime, 'virnucpro'), 0o700)
+    if (process.getuid?.() === 0) {
+      // In a folder for temporary files that all share, another user was first to take the name.
+      const shared = folder.join('shared-temporary')
+      const squatted = join(shared, 'virnucpro-0')
+      cpSync(join(runtime, 'virnucpro'), squatted, { recursive: true })
+      chmodSync(squatted, 0o700)
+      expect(await uses('own', '', { TMPDIR: shared })).toBe(true)
+      chownSync(squatted, 65_534, 65_534)
+      expect(await uses('squatted', '', { TMPDIR: shared })).toBe(false)
+    }
 
     running.child.kill('SIGTERM')
     await running.ended()
