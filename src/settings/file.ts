@@ -45,6 +45,7 @@ export async function readConfigFile(path: string, cwd: string): Promise<FileSet
   // A byte that is replaced on the way would name another file than the one that was meant.
   if (!isUtf8(bytes)) throw new UsageError(`${path}: not valid UTF-8; save it as UTF-8`)
   const content = await parseText(new TextDecoder().decode(bytes), path)
+  if (holdsItself(content)) throw new UsageError(`${path}: an alias stands inside of what it names`)
   if (!isTable(content ?? {})) {
     const kind = Array.isArray(content) ? 'a list' : `the ${typeof content} ${JSON.stringify(content)}`
     throw new UsageError(`${path}: expected keys and values at the top, got ${kind}`)
@@ -63,6 +64,12 @@ async function parseText(content: string, path: string): Promise<unknown> {
   } catch (cause) {
     throw new UsageError(`${path}: ${reason(cause)}`, { cause })
   }
+}
+
+/** YAML can name a table, or a list, inside of itself. */
+function holdsItself(value: unknown, above: readonly unknown[] = []): boolean {
+  if (typeof value !== 'object' || value === null) return false
+  return above.includes(value) || Object.values(value).some((each) => holdsItself(each, [...above, value]))
 }
 
 function reason(cause: unknown): string {
