@@ -6,7 +6,7 @@ import { resolveConfiguration } from '../../../src/settings/index.ts'
 import { UsageError } from '../../../src/system/errors.ts'
 import { rejection } from '../../integration/torchfile/fixtures.ts'
 
-test.each(['logging: &x {a: *x}\n', 'threads: &x [*x]\n', '&x [*x]\n', 'input: &x [[*x]]\n', '&x a: *x\n'])(
+test.each(['logging: &x {a: *x}\n', 'threads: &x [*x]\n', '&x [*x]\n', 'input: &x [[*x]]\n'])(
   'a configuration with an alias inside of what it names is refused: %j',
   async (text) => {
     await using folder = temporaryFolder()
