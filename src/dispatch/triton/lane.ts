@@ -19,6 +19,8 @@ import {
 
 /** A healthy server answers a question about a model in a few milliseconds. */
 const PROBE_MS = 2000
+/** After so long without an answer the connection may be one that a firewall on the way has forgotten. */
+const IDLE_MS = 5000
 
 /** The server does not have the model of the run now. */
 class LostModelError extends VirnucproError {}
@@ -51,6 +53,9 @@ export class ModelLane implements Lane<TokenBatch, Answer> {
   readonly #options: LaneOptions
   #known: ModelStatement | undefined
   #needsReload = false
+  #heardAt = performance.now()
+  /** The question whether the connection still carries anything, while it is asked. */
+  #waking: Promise<unknown> | undefined
   /** What was logged last about why it is not used. */
   #alreadyLogged = ''
 
@@ -105,6 +110,7 @@ export class ModelLane implements Lane<TokenBatch, Answer> {
     if (this.#known?.served?.digest !== statement.served?.digest || this.#known === undefined)
       this.#options.logger?.note?.(`${this.name}: ${introduction(statement)}`)
     this.#known = statement
+    this.#heardAt = performance.now()
     this.fit.allow(statement.shapes)
   }
 
@@ -137,6 +143,7 @@ export class ModelLane implements Lane<TokenBatch, Answer> {
     if (this.#known === undefined) await this.#explained(this.check(signal))
     // Whoever has taken the port of a server that has ended gets nothing.
     if (!this.#isTrusted) throw new LostModelError('the server that was started there has ended')
+    await this.#explained(this.#wake())
     const version = this.#known?.served?.version
     const answer = this.#client.infer(
       {
@@ -151,7 +158,23 @@ export class ModelLane implements Lane<TokenBatch, Answer> {
       // The queue knows best when nothing more is to be expected.
       { signal, deadlineMs: 0 },
     )
-    return this.#checkedData(await this.#explained(answer), version, rows)
+    const result = await this.#explained(answer)
+    this.#heardAt = performance.now()
+    return this.#checkedData(result, version, rows)
+  }
+
+  /** An inference has no deadline: into a connection that carries nothing any more it would be sent for nothing. */
+  async #wake(): Promise<void> {
+    if (performance.now() - this.#heardAt < IDLE_MS) return
+    this.#waking ??= this.#client
+      .modelReady(this.#model, { deadlineMs: PROBE_MS })
+      .then(() => {
+        this.#heardAt = performance.now()
+      })
+      .finally(() => {
+        this.#waking = undefined
+      })
+    await this.#waking
   }
 
   /** @throws OtherAnswerError where the answer is not one of the model that was asked */
