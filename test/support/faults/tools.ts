@@ -27,6 +27,3 @@ export function inNamespacesOf(pid: number, ...kinds: ('mount' | 'net')[]): read
     '--',
   ]
 }
-
-/** A number below another one, and the next each time: the same for a seed, which a failure shows. */
-export const SEED = Number(process.env.VIRNUCPRO_TEST_SEED ?? Math.floor(Math.random() * 1e6))
