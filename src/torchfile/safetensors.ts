@@ -34,7 +34,9 @@ function entry(path: string, name: string, value: unknown, dataStart: number): E
   const [start, end] = offsets
   if (!isCount(start) || !isCount(end) || start > end)
     throw fail(`has data offsets ${shown(start)} to ${shown(end)}`)
-  if (!shape.every(isCount)) throw fail('has an impossible shape')
+  // The sizes that are not 0 have a product, too: what a reader multiplies must not overflow.
+  const product = shape.every(isCount) && shape.reduce((all: number, size: number) => all * (size || 1), 8)
+  if (!isCount(product)) throw fail('has an impossible shape')
   const bytes = shape.reduce((product: number, size: number) => product * size, ITEM_BYTES[dtype])
   if (bytes !== end - start) throw fail(`needs ${bytes} bytes and has ${end - start}`)
   const storage = new StorageRef(name, dtype, bytes / ITEM_BYTES[dtype], 'cpu')
@@ -71,11 +73,16 @@ async function readHeader(source: ByteSource): Promise<{ json: Record<string, un
   const bytes = await source.read(8, Number(length))
   let json: unknown
   try {
-    json = parseJson(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
+    json = parseJson(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes))
   } catch (error) {
     throw fail(`its header is not JSON: ${(error as Error).message}`)
   }
   if (!isRecord(json)) throw fail('its header is not a JSON object')
+  if (!Object.keys(json).every((name) => name.isWellFormed())) throw fail('a name is not Unicode')
+  const { __metadata__: metadata = null } = json
+  const isText = (each: unknown) => typeof each === 'string' && each.isWellFormed()
+  if (metadata !== null && !(isRecord(metadata) && Object.entries(metadata).flat().every(isText)))
+    throw fail('its __metadata__ are not texts')
   return { json, dataStart: 8 + Number(length) }
 }
 
