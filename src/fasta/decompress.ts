@@ -363,13 +363,22 @@ async function* unzstd(
 ): AsyncGenerator<Uint8Array> {
   const params = { [constants.ZSTD_d_windowLogMax]: ZSTD_WINDOW_LOG }
   const stream = createZstdDecompress({ chunkSize, params })
-  yield* decompressed('zstd', stream, async () => {
-    for await (const bytes of gathered(zstdFrames(input, end), Math.max(LEAST_GATHERED_BYTES, readBytes))) {
+  const frames = new ZstdFrames(input, end)
+  const feed = async () => {
+    for await (const bytes of gathered(frames.pieces(), Math.max(LEAST_GATHERED_BYTES, readBytes))) {
       if (stream.destroyed) return
       await written(stream, bytes)
     }
     if (!stream.destroyed) stream.end()
-  })
+  }
+  let length = 0
+  for await (const chunk of decompressed('zstd', stream, feed)) {
+    length += chunk.length
+    yield chunk
+  }
+  // Of a frame that comes in pieces the decompressor does not compare it where the last block is empty.
+  if (frames.contentBytes !== undefined && frames.contentBytes !== length)
+    throw new CompressedDataError('the zstd data is damaged (incorrect length)')
 }
 
 /** The same bytes in larger pieces; all before an error come before it. */
@@ -397,48 +406,74 @@ async function* gathered(pieces: AsyncGenerator<Uint8Array>, size: number): Asyn
  * The frames of zstd data (RFC 8878), piece by piece and not decompressed. The built-in decompressor takes data cut
  * inside a frame for complete, and drops what follows a frame and is none.
  */
-async function* zstdFrames(input: ByteQueue, end: CompressionEnd): AsyncGenerator<Uint8Array> {
-  for (;;) {
-    const at = input.taken
-    const magic = await input.peek(4)
-    if (magic.length === 0) return
-    if (isSkippableFrame(magic)) {
-      const head = Buffer.from(await input.take(8))
-      yield head
-      yield* pass(input, head.readUInt32LE(4))
-    } else if (begins(magic, 'zstd')) {
-      yield await input.take(4)
-      yield* zstdFrame(input)
-    } else {
-      refuseDamage('zstd', magic, at, `no zstd frame at byte ${at}, where the one before it ends`)
-      end.trailingAt = at
-      return
+class ZstdFrames {
+  readonly #input: ByteQueue
+  readonly #end: CompressionEnd
+  /** Length of the text, as the frames say; undefined once one of them does not. */
+  contentBytes: number | undefined = 0
+
+  constructor(input: ByteQueue, end: CompressionEnd) {
+    this.#input = input
+    this.#end = end
+  }
+
+  async *pieces(): AsyncGenerator<Uint8Array> {
+    const input = this.#input
+    for (;;) {
+      const at = input.taken
+      const magic = await input.peek(4)
+      if (magic.length === 0) return
+      if (isSkippableFrame(magic)) {
+        const head = Buffer.from(await input.take(8))
+        yield head
+        yield* this.#pass(head.readUInt32LE(4))
+      } else if (begins(magic, 'zstd')) {
+        yield await input.take(4)
+        yield* this.#frame()
+      } else {
+        refuseDamage('zstd', magic, at, `no zstd frame at byte ${at}, where the one before it ends`)
+        this.#end.trailingAt = at
+        return
+      }
     }
   }
-}
 
-/** The rest of a frame, behind its magic number: a header, blocks, and perhaps a checksum. */
-async function* zstdFrame(input: ByteQueue): AsyncGenerator<Uint8Array> {
-  const descriptor = (await input.peek(1))[0] ?? 0
-  const isSingleSegment = (descriptor & 0x20) !== 0
-  const dictionaryId = [0, 1, 2, 4][descriptor & 3]!
-  const contentSize = [isSingleSegment ? 1 : 0, 2, 4, 8][descriptor >> 6]!
-  yield await input.take(1 + (isSingleSegment ? 0 : 1) + dictionaryId + contentSize)
-  for (let isLast = false; !isLast; ) {
-    const [low = 0, middle = 0, high = 0] = await input.peek(3)
-    const header = low | (middle << 8) | (high << 16)
-    isLast = (header & 1) !== 0
-    const isRunLength = ((header >> 1) & 3) === 1
-    yield await input.take(3 + (isRunLength ? 1 : header >> 3))
+  /** The rest of a frame, behind its magic number: a header, blocks, and perhaps a checksum. */
+  async *#frame(): AsyncGenerator<Uint8Array> {
+    const input = this.#input
+    const descriptor = (await input.peek(1))[0] ?? 0
+    const isSingleSegment = (descriptor & 0x20) !== 0
+    const dictionaryId = [0, 1, 2, 4][descriptor & 3]!
+    const sizeBytes = [isSingleSegment ? 1 : 0, 2, 4, 8][descriptor >> 6]!
+    const header = await input.take(1 + (isSingleSegment ? 0 : 1) + dictionaryId + sizeBytes)
+    yield header
+    this.#count(header.subarray(header.length - sizeBytes))
+    for (let isLast = false; !isLast; ) {
+      const [low = 0, middle = 0, high = 0] = await input.peek(3)
+      const block = low | (middle << 8) | (high << 16)
+      isLast = (block & 1) !== 0
+      const isRunLength = ((block >> 1) & 3) === 1
+      yield await input.take(3 + (isRunLength ? 1 : block >> 3))
+    }
+    if ((descriptor & 4) !== 0) yield await input.take(4)
   }
-  if ((descriptor & 4) !== 0) yield await input.take(4)
-}
 
-async function* pass(input: ByteQueue, count: number): AsyncGenerator<Uint8Array> {
-  for (let left = count; left > 0; ) {
-    const bytes = await input.takeSome(left)
-    if (bytes.length === 0) throw input.cutOff()
-    left -= bytes.length
-    yield bytes
+  /** @param size - the field of the length of the text, which may be missing */
+  #count(size: Uint8Array): void {
+    if (size.length === 0) this.contentBytes = undefined
+    if (this.contentBytes === undefined) return
+    const bytes = Buffer.from(size)
+    // 6 bytes are as much as a number holds, and more than any file.
+    const value = bytes.readUIntLE(0, Math.min(6, size.length))
+    this.contentBytes += size.length === 2 ? value + 256 : value
+  }
+
+  async *#pass(count: number): AsyncGenerator<Uint8Array> {
+    for (let left = count; left > 0; ) {
+      const bytes = await this.#input.takeSome(left)
+      if (bytes.length === 0) throw this.#input.cutOff()
+      left -= bytes.length
+      yield bytes
+    }
   }
 }

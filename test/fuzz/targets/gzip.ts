@@ -1,7 +1,7 @@
 import { crc32, deflateRawSync } from 'node:zlib'
 import fc from 'fast-check'
-import { CompressedDataError, type CompressionEnd, decompress } from '../../../src/fasta/decompress.ts'
-import { applied, type Change, changes } from '../mutations.ts'
+import { compare, damage, decompressed, following, plainText, readSizes, withBytes } from '../compressed.ts'
+import { applied } from '../mutations.ts'
 import { PythonReference } from '../python.ts'
 import type { Target } from '../target.ts'
 
@@ -41,15 +41,9 @@ function written({ text, level, isBlock, extra, name, comment, hasHeaderCrc }: M
   return Buffer.concat([...head, deflated, ends])
 }
 
-const text = fc.oneof(
-  fc.uint8Array({ maxLength: 200 }),
-  fc
-    .tuple(fc.stringMatching(/^[ACGTN>\n]{1,20}$/), fc.nat(400))
-    .map(([letters, times]) => Buffer.from(letters.repeat(times))),
-)
 const label = fc.stringMatching(/^[ -\xff]{0,12}$/)
 const member: fc.Arbitrary<Member> = fc.record({
-  text,
+  text: plainText,
   level: fc.constantFrom(0, 1, 6, 9),
   isBlock: fc.boolean(),
   // No field of bgzip, whose size would contradict the member.
@@ -61,35 +55,6 @@ const member: fc.Arbitrary<Member> = fc.record({
   comment: fc.option(label, { nil: undefined }),
   hasHeaderCrc: fc.boolean(),
 })
-const trailing = fc.oneof(
-  { weight: 4, arbitrary: fc.constant(new Uint8Array(0)) },
-  fc.nat(40).map((zeros) => new Uint8Array(zeros)),
-  fc.constantFrom('end of file\n', '\n', '>x\nACGT\n').map((garbage) => Buffer.from(garbage)),
-  fc.uint8Array({ maxLength: 12 }),
-)
-
-/** The whole data in pieces, which all are used. */
-async function* pieces(bytes: Uint8Array, sizes: readonly number[]): AsyncGenerator<Uint8Array> {
-  for (let at = 0, turn = 0; at < bytes.length; turn++) {
-    const size = sizes[turn % sizes.length] ?? bytes.length
-    yield bytes.slice(at, at + size)
-    at += size
-  }
-}
-
-async function ours(bytes: Uint8Array, sizes: readonly number[]): Promise<Buffer | CompressedDataError> {
-  const end: CompressionEnd = { missingBgzfEnd: false, trailingAt: undefined }
-  const out: Uint8Array[] = []
-  try {
-    for await (const chunk of decompress('gzip', pieces(bytes, sizes), Math.max(1, ...sizes), end))
-      out.push(chunk.slice())
-  } catch (error) {
-    if (error instanceof CompressedDataError) return error
-    throw error
-  }
-  return Buffer.concat(out)
-}
-
 /** Answers 1 and the text, or 0 for what is damaged. */
 const zlib = new PythonReference(`
 import zlib
@@ -116,18 +81,16 @@ export const target: Target = {
   property: () =>
     fc.asyncProperty(
       fc.array(member, { minLength: 1, maxLength: 4 }),
-      trailing,
-      fc.oneof({ weight: 2, arbitrary: fc.constant<readonly Change[]>([]) }, changes({ most: 2 })),
-      fc.array(fc.integer({ min: 1, max: 300 }), { maxLength: 4 }),
-      async (members, after, damage, sizes) => {
+      following,
+      damage,
+      readSizes,
+      async (members, after, damaged, sizes) => {
         const whole = Buffer.concat([...members.map(written), after])
-        const bytes = applied(damage, whole, [{ name: 'whole', bytes: whole }])
-        const [found, answer] = [await ours(bytes, sizes), await zlib.ask(bytes)]
-        if (found instanceof CompressedDataError) {
-          if (damage.length === 0 && after.length === 0) throw found
-        } else if (answer[0] === 0 || !found.equals(answer.subarray(1)))
-          throw new Error(`${found.length} bytes were read, ${answer[0] ? answer.length - 1 : 'none'} by zlib:
-${bytes.toBase64()}`)
+        const bytes = applied(damaged, whole, [{ name: 'whole', bytes: whole }])
+        await withBytes(bytes, async () => {
+          const found = await decompressed('gzip', bytes, sizes)
+          compare(found, await zlib.ask(bytes), damaged.length === 0 && after.length === 0)
+        })
       },
     ),
 }

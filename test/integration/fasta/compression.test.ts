@@ -115,6 +115,10 @@ const DAMAGED: Record<string, [content: Uint8Array, message: RegExp]> = {
     Buffer.concat([zstd, flippedStart(zstd)]),
     /no zstd frame at byte \d+/,
   ],
+  'zstd frame that is shorter than it says': [
+    Buffer.concat([zstd, Buffer.from('28b52ffda000002000010000', 'hex')]),
+    /zstd data is damaged \(incorrect length\)/,
+  ],
   'gzip, then zstd': [
     Buffer.concat([gzipSync(TEXT), zstd]),
     /the gzip data ends at byte \d+, and zstd data follows/,
