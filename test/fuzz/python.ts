@@ -12,8 +12,9 @@ while head := source.read(4):
 /** A Python program that answers bytes with bytes, one process for all questions of a target. */
 export class PythonReference {
   readonly #program: string
-  #child: Bun.Subprocess<'pipe', 'pipe', 'inherit'> | undefined
+  #child: Bun.Subprocess<'pipe', 'pipe', 'pipe'> | undefined
   #chunks: AsyncIterator<Uint8Array> | undefined
+  #lastWords: Promise<string> | undefined
   #rest = Buffer.alloc(0)
 
   /** @param program - defines `answer(data: bytes) -> bytes` */
@@ -27,20 +28,25 @@ export class PythonReference {
     const { stdin } = this.#child
     const head = Buffer.alloc(4)
     head.writeUInt32LE(question.length)
-    stdin.write(head)
-    stdin.write(question)
-    await stdin.flush()
+    try {
+      stdin.write(head)
+      stdin.write(question)
+      await stdin.flush()
+    } catch {
+      await this.#ended()
+    }
     const length = (await this.#take(4)).readUInt32LE(0)
     return await this.#take(length)
   }
 
-  #start(): Bun.Subprocess<'pipe', 'pipe', 'inherit'> {
+  #start(): Bun.Subprocess<'pipe', 'pipe', 'pipe'> {
     if (!hasPython) throw new Error('there is no Python to compare with: run scripts/test-python.sh')
     const child = Bun.spawn([python, '-c', this.#program + LOOP], {
       stdin: 'pipe',
       stdout: 'pipe',
-      stderr: 'inherit',
+      stderr: 'pipe',
     })
+    this.#lastWords = new Response(child.stderr).text()
     this.#chunks = child.stdout[Symbol.asyncIterator]()
     return child
   }
@@ -48,11 +54,15 @@ export class PythonReference {
   async #take(count: number): Promise<Buffer> {
     while (this.#rest.length < count) {
       const read = await this.#chunks?.next()
-      if (read === undefined || read.done) throw new Error('the Python that is compared with has ended')
+      if (read === undefined || read.done) return await this.#ended()
       this.#rest = this.#rest.length === 0 ? Buffer.from(read.value) : Buffer.concat([this.#rest, read.value])
     }
     const taken = this.#rest.subarray(0, count)
     this.#rest = this.#rest.subarray(count)
     return taken
+  }
+
+  async #ended(): Promise<never> {
+    throw new Error(`the Python that is compared with has ended:\n${await this.#lastWords}`)
   }
 }

@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import fc from 'fast-check'
-import { HEAD_BYTES } from '../../src/fasta/formats.ts'
+import { BamParser } from '../../src/fasta/bam-parser.ts'
+import { beginsBam, HEAD_BYTES } from '../../src/fasta/formats.ts'
 import { FastaError, type InvalidRecord, type ReadOptions } from '../../src/fasta/index.ts'
 import { InputParser } from '../../src/fasta/input-parser.ts'
 import { RecordSink } from '../../src/fasta/record-sink.ts'
@@ -14,7 +15,7 @@ export interface ReadText {
   error: { reason: string; line: number | undefined; id: string; message: string } | undefined
 }
 
-/** Reads a text that comes in pieces of these sizes, over and over; whole without. */
+/** Reads a text, or BAM, that comes in pieces of these sizes, over and over; whole without. */
 export function readText(content: Uint8Array, sizes: readonly number[], options: ReadOptions): ReadText {
   // A buffer's own `slice` would share its bytes.
   const text = new Uint8Array(content)
@@ -34,7 +35,8 @@ export function readText(content: Uint8Array, sizes: readonly number[], options:
       device: 0,
       inode: 0,
     })
-    const parser = new InputParser(sink, text.slice(0, HEAD_BYTES))
+    const head = text.slice(0, HEAD_BYTES)
+    const parser = beginsBam(head) ? new BamParser(sink) : new InputParser(sink, head)
     for (let at = 0, turn = 0; at < text.length && !parser.abandoned; turn++) {
       const piece = text.slice(at, at + (sizes[turn % sizes.length] ?? text.length))
       at += piece.length
@@ -126,8 +128,6 @@ const name = fc.oneof(
   ),
 )
 
-const joined = (parts: readonly string[][]) => bytes(parts.flat().join(''))
-
 /** Between records and before them. */
 const stray = fc.oneof(
   { weight: 3, arbitrary: fc.constantFrom('', ' ', '\t ', '\xef\xbb\xbf') },
@@ -146,61 +146,105 @@ const stray = fc.oneof(
   ),
 )
 
-const fastaRecord = fc
-  .tuple(
-    name,
-    lineEnd,
-    fc.array(fc.tuple(fc.oneof({ weight: 4, arbitrary: dna }, oddLetters), lineEnd), { maxLength: 4 }),
-  )
-  .map(([header, end, lines]) => ['>', header, end, ...lines.flat()])
+/** @param line - a line of letters */
+const fastaRecord = (line: fc.Arbitrary<string>) =>
+  fc
+    .tuple(name, lineEnd, fc.array(fc.tuple(line, lineEnd), { maxLength: 4 }))
+    .map(([header, end, lines]) => ['>', header, end, ...lines.flat()])
 
-/** FASTA as users have it, and worse. */
-export const fastaText: fc.Arbitrary<Uint8Array> = fc
-  .tuple(
-    fc.array(fc.oneof({ weight: 5, arbitrary: fastaRecord }, fc.tuple(stray, lineEnd)), { maxLength: 6 }),
-    fc.boolean(),
-  )
-  .map(([records, isCut]) => {
-    const text = joined(records)
+/** Records, perhaps without the last byte. */
+const joinedUp = (records: fc.Arbitrary<string[][]>): fc.Arbitrary<Uint8Array> =>
+  fc.tuple(records, fc.boolean()).map(([parts, isCut]) => {
+    const text = bytes(parts.flat().join(''))
     return isCut ? text.subarray(0, -1) : text
   })
+
+/** FASTA as users have it, and worse. */
+export const fastaText = joinedUp(
+  fc.array(
+    fc.oneof(
+      { weight: 5, arbitrary: fastaRecord(fc.oneof({ weight: 4, arbitrary: dna }, oddLetters)) },
+      fc.tuple(stray, lineEnd),
+    ),
+    { maxLength: 6 },
+  ),
+)
+
+/** Lines of a record that is read, however odd they are. */
+const readable = fc.oneof(
+  { weight: 4, arbitrary: dna },
+  fc.stringMatching(/^[ACGTURYSWKMBDHVNacgturyswkmbdhvn]{1,12}$/),
+  fc.stringMatching(/^[ACGT][ACGT .*;@+0-9\t-]{0,12}$/),
+  fc.constantFrom('ACGT>x', 'AC GT', '\t', '//', '*'),
+)
+
+/** Ids of their own. */
+const numbered = (records: string[][]) =>
+  records.map(([start = '', header = '', ...rest], index) => [start, `r${index}${header}`, ...rest])
+
+/** FASTA in which little is left out. */
+export const plainFasta = joinedUp(
+  fc.array(fastaRecord(readable), { minLength: 1, maxLength: 6 }).map(numbered),
+)
 
 const quality = fc.stringMatching(/^[!-~]{0,24}$/)
 
-/** A record of four lines, or wrapped; its quality fits more often than not. */
-const fastqRecord = fc
-  .record({
-    header: name,
-    lines: fc.array(fc.oneof({ weight: 5, arbitrary: dna }, oddLetters), { minLength: 1, maxLength: 3 }),
-    plus: fc.constantFrom('+', '+', '+', '+a', '', '-'),
-    qualities: fc.array(quality, { minLength: 1, maxLength: 3 }),
-    first: fc.constantFrom('', '', '@', '+', '>'),
-    fits: fc.constantFrom('exactly', 'exactly', 'exactly', 'by line', 'by line', 'less', 'more', 'not'),
-    end: lineEnd,
-    wrapped: fc.boolean(),
-  })
-  .map(({ header, lines, plus, qualities, first, fits, end, wrapped }) => {
-    const letters = wrapped ? lines : lines.slice(0, 1)
-    const all = first + qualities.join('').padEnd(80, 'I')
-    const length = letters.join('').length
-    const quality =
-      fits === 'by line'
-        ? letters.map((line) => (first + 'I'.repeat(line.length)).slice(0, line.length))
-        : fits === 'not'
-          ? qualities
-          : [all.slice(0, length + (fits === 'less' ? -1 : fits === 'more' ? 1 : 0))]
-    return [`@${header}`, ...letters, plus, ...quality].flatMap((line) => [line, end])
-  })
+const FITS = ['exactly', 'exactly', 'exactly', 'by line', 'by line', 'less', 'more', 'not'] as const
 
-export const fastqText: fc.Arbitrary<Uint8Array> = fc
-  .tuple(
-    fc.array(fc.oneof({ weight: 6, arbitrary: fastqRecord }, fc.tuple(stray, lineEnd)), { maxLength: 5 }),
-    fc.boolean(),
-  )
-  .map(([records, isCut]) => {
-    const text = joined(records)
-    return isCut ? text.subarray(0, -1) : text
-  })
+/** A record of four lines, or wrapped. */
+const fastqRecord = (
+  line: fc.Arbitrary<string>,
+  plus: readonly string[],
+  fit: readonly (typeof FITS)[number][],
+) =>
+  fc
+    .record({
+      header: name,
+      lines: fc.array(line, { minLength: 1, maxLength: 3 }),
+      plus: fc.constantFrom(...plus),
+      qualities: fc.array(quality, { minLength: 1, maxLength: 3 }),
+      first: fc.constantFrom('', '', '@', '+', '>'),
+      fits: fc.constantFrom(...fit),
+      end: lineEnd,
+      wrapped: fc.boolean(),
+    })
+    .map(({ header, lines, plus, qualities, first, fits, end, wrapped }) => {
+      const letters = wrapped ? lines : lines.slice(0, 1)
+      const all = first + qualities.join('').padEnd(80, 'I')
+      const length = letters.join('').length
+      const split = () => letters.map(({ length }) => (first + 'I'.repeat(length)).slice(0, length))
+      const others = {
+        exactly: () => [all.slice(0, length)],
+        'by line': split,
+        less: () => [all.slice(0, Math.max(0, length - 1))],
+        more: () => [all.slice(0, length + 1)],
+        not: () => qualities,
+      }
+      return ['@', header, end, ...[...letters, plus, ...others[fits]()].flatMap((text) => [text, end])]
+    })
+
+/** FASTQ as users have it, and worse; the quality of a record fits more often than not. */
+export const fastqText = joinedUp(
+  fc.array(
+    fc.oneof(
+      {
+        weight: 6,
+        arbitrary: fastqRecord(
+          fc.oneof({ weight: 5, arbitrary: dna }, oddLetters),
+          ['+', '+', '+', '+a', '', '-'],
+          FITS,
+        ),
+      },
+      fc.tuple(stray, lineEnd),
+    ),
+    { maxLength: 5 },
+  ),
+)
+
+/** FASTQ in which little is left out. */
+export const plainFastq = joinedUp(
+  fc.array(fastqRecord(dna, ['+'], ['exactly', 'by line']), { minLength: 1, maxLength: 5 }).map(numbered),
+)
 
 const ROOT = resolve(import.meta.dir, '../..')
 
