@@ -231,13 +231,14 @@ interface RecordedTarget {
   name: string
   about: string
   executions: number
+  seconds: number
   perSecond: number
   failures: number
   memory: { before: number; after: number }
 }
 
 /** Puts the figures in the place of earlier ones of the same targets. */
-async function record(seconds: number, seed: number, outcomes: readonly Outcome[]): Promise<void> {
+async function record(seed: number, outcomes: readonly Outcome[]): Promise<void> {
   const earlier: { targets: RecordedTarget[] } = existsSync(RECORD)
     ? JSON.parse(readFileSync(RECORD, 'utf8'))
     : { targets: [] }
@@ -245,6 +246,7 @@ async function record(seconds: number, seed: number, outcomes: readonly Outcome[
     name,
     about,
     executions,
+    seconds: Math.round(spent),
     perSecond: Math.round(executions / Math.max(0.001, spent)),
     failures: failures.length,
     memory,
@@ -258,7 +260,7 @@ async function record(seconds: number, seed: number, outcomes: readonly Outcome[
   const content = {
     date: new Date().toISOString().slice(0, 10),
     commit: commit.stdout.toString().trim(),
-    seconds,
+    seconds: targets.reduce((sum, target) => sum + target.seconds, 0),
     seed,
     hardware: `${cpu.length} × ${cpu[0]?.model ?? 'unknown'}, ${Math.round(totalmem() / 2 ** 30)} GiB`,
     targets,
@@ -287,6 +289,6 @@ if (import.meta.main) {
   const total = outcomes.reduce((sum, { executions }) => sum + executions, 0)
   const failures = outcomes.flatMap((outcome) => outcome.failures)
   console.log(`${total} executions of ${outcomes.length} targets, ${failures.length} failures, seed ${seed}`)
-  if (values.record) await record(seconds, seed, outcomes)
+  if (values.record) await record(seed, outcomes)
   process.exit(failures.length === 0 ? 0 : 1)
 }
