@@ -1,4 +1,4 @@
-import { mkdir, readdir, realpath } from 'node:fs/promises'
+import { mkdir, readdir, realpath, rm } from 'node:fs/promises'
 import { join, relative, resolve, sep } from 'node:path'
 import { FileLock, LockedError } from '../system/file-lock.ts'
 import { describeOwner } from '../system/lock-owner.ts'
@@ -20,18 +20,33 @@ export async function lease(path: string, environment?: Environment): Promise<As
   try {
     // Or the lock would remove the folder with itself, from under another one.
     await mkdir(folder, { recursive: true })
+    await removeDead(folder, subject)
     return await FileLock.acquire(join(folder, `${prefixOf(subject)}${crypto.randomUUID()}.lock`))
   } catch {
     return NONE
   }
 }
 
+/** Takes away what killed processes of this machine have left: nobody else may look for long, and each run would add to it. */
+async function removeDead(folder: string, subject: string): Promise<void> {
+  for (const name of await namesOf(folder, subject)) {
+    const path = join(folder, name)
+    // No lease has the name of another: what is dead stays so. Those of other users may be out of reach.
+    if (await FileLock.isDead(path).catch(() => false)) await rm(path, { force: true }).catch(() => {})
+  }
+}
+
+/** Leases, and what is left of those whose process was killed while it took them. */
+async function namesOf(folder: string, subject: string): Promise<string[]> {
+  const names = await readdir(folder).catch(() => [])
+  return names.filter((name) => name.startsWith(prefixOf(subject)))
+}
+
 /** Processes that use something of the home, in words. Removes leases of processes that have ended. */
 export async function leaseHolders(subject: string, environment?: Environment): Promise<string[]> {
   const folder = await locksFolder(environment)
-  const names = await readdir(folder).catch(() => [])
   const holders: string[] = []
-  for (const name of names.filter((each) => each.startsWith(prefixOf(subject)) && each.endsWith('.lock'))) {
+  for (const name of (await namesOf(folder, subject)).filter((each) => each.endsWith('.lock'))) {
     try {
       await (await FileLock.acquire(join(folder, name)))[Symbol.asyncDispose]()
     } catch (error) {

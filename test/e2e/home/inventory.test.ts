@@ -223,6 +223,12 @@ test('what uses a bundle and was killed does not keep it', async () => {
   for (const dead of [name, `${name}.new.1234`]) writeFileSync(at.at('locks', dead), lock)
   expect((await at.run('home', 'clean')).code).toBe(0)
   expect(readdirSync(at.at('locks'))).toEqual([])
+  // Runs that are killed again and again leave no more than the last of them.
+  for (const dead of [name, `${name}.new.1234`]) writeFileSync(at.at('locks', dead), lock)
+  await using _ = await lease(at.at('bundles', ONE), at.env)
+  const names = readdirSync(at.at('locks'))
+  expect(names.length).toBe(1)
+  expect(names).not.toContain(name)
 })
 
 test.if(hasTerminal)('models remove asks on a terminal', async () => {
