@@ -43,6 +43,7 @@ async function inNamespace(): Promise<number | undefined> {
     stdout: 'inherit',
     stderr: 'inherit',
   })
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => child.kill(signal))
   return await child.exited
 }
 
