@@ -44,7 +44,9 @@ export interface TokenizerSettings {
   suffix: readonly number[]
 }
 
-const id = v.pipe(v.number(), v.integer(), v.minValue(0))
+/** What a model takes: 32 bits with a sign. */
+const LARGEST_ID = 2 ** 31 - 1
+const id = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(LARGEST_ID))
 const Absent = v.nullish(v.literal(''))
 
 const FileSchema = v.looseObject({
@@ -200,8 +202,10 @@ function template(
 ): { prefix: number[]; suffix: number[] } {
   const parts = single.map((part) => {
     if (!('SpecialToken' in part)) return 'sequence'
-    const special = special_tokens[part.SpecialToken.id]
-    if (special === undefined) problems.push(`post_processor.special_tokens: no ${part.SpecialToken.id}`)
+    const { id } = part.SpecialToken
+    // Every object has a `constructor`.
+    const special = Object.hasOwn(special_tokens, id) ? special_tokens[id] : undefined
+    if (special === undefined) problems.push(`post_processor.special_tokens: no ${id}`)
     return special?.ids ?? []
   })
   const at = parts.indexOf('sequence')
