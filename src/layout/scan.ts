@@ -1,4 +1,4 @@
-import { readdir } from 'node:fs/promises'
+import { readdir, stat } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { isThere } from '../system/same-file.ts'
 import { FILES, type FileName, reader } from './catalogue.ts'
@@ -59,20 +59,35 @@ function numberedFiles(paths: OutputPaths): NumberedFile[] {
   })
 }
 
+/** Files without a number that a run in this layout may write. */
+function fixedOfLayout(paths: OutputPaths): string[] {
+  return fixedFiles(paths).flatMap(([file, path]) => {
+    const { only } = { only: undefined, ...FILES[file] }
+    return (only ?? paths.layout) === paths.layout ? [resolve(path)] : []
+  })
+}
+
+/** Whether something else stands in the place of a folder: a file, a pipe, a link to one or to nothing. */
+async function isNoFolder(path: string): Promise<boolean> {
+  const found = await stat(path).catch(() => undefined)
+  return found === undefined ? await isThere(path) : !found.isDirectory()
+}
+
 /**
  * All that lies under a name which a run of these paths may write, absolute. Links count, and so do parts that an
  * earlier run over a longer input would have had.
  */
 export async function takenNames(paths: OutputPaths): Promise<string[]> {
+  const fixed = fixedOfLayout(paths)
+  const numbered = numberedFiles(paths)
+  const folders = new Set([...fixed.map(dirname), ...numbered.map(({ folder }) => resolve(folder))])
   const taken: string[] = []
-  for (const [file, path] of fixedFiles(paths)) {
-    const { only } = { only: undefined, ...FILES[file] }
-    if ((only ?? paths.layout) === paths.layout && (await isThere(path))) taken.push(resolve(path))
-  }
-  for (const { folder, read } of numberedFiles(paths)) {
+  for (const path of fixed) if (await isThere(path)) taken.push(path)
+  for (const { folder, read } of numbered) {
     for (const name of await readdir(folder).catch(() => []))
       if (read(name) !== undefined) taken.push(join(folder, name))
   }
+  for (const folder of folders) if (await isNoFolder(folder)) taken.push(folder)
   // The state folder is the run's alone.
   for (const entry of await readdir(paths.state, { recursive: true, withFileTypes: true }).catch(() => [])) {
     const path = resolve(entry.parentPath, entry.name)

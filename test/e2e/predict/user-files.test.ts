@@ -196,6 +196,14 @@ describe.each(layouts)('%s: a file that no run has recorded is never overwritten
     await refused(root, layout, ['x.fa', '--force'], ['x_chunked300.fa', 'x_merged/prediction_results.txt'])
   })
 
+  test('what stands in the place of a folder of results is refused before anything is computed', async () => {
+    const root = own({ x_merged: 'mine', 'data.txt': 'mine' })
+    symlinkSync('data.txt', join(root, 'x_results'))
+    symlinkSync('nowhere', join(root, 'x_report'))
+    const names = ['x_merged', 'x_results', 'x_report']
+    await refused(root, layout, ['x.fa', '--force'], layout === 'broad' ? names.slice(1) : names)
+  })
+
   test('pipes under its names are refused without waiting for them', async () => {
     const root = own()
     const names = ['failed_files.txt', 'x_chunked300.fa']

@@ -1,0 +1,145 @@
+// What other users of the machine can see of a run, and what they can put in its way.
+import { afterAll, expect, test } from 'bun:test'
+import {
+  chmodSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { join } from 'node:path'
+import { temporaryFolder } from '../../../scripts/support/temporary.ts'
+import { ExitCode } from '../../../src/exit-codes.ts'
+import { resultOf, spawnCli } from '../../support/cli.ts'
+import { startFake } from '../dispatch/support/fake-server.ts'
+
+const folder = temporaryFolder()
+const input = folder.join('in.fa')
+writeFileSync(input, `>a\n${'ACGC'.repeat(60)}\n`)
+afterAll(() => folder[Symbol.asyncDispose]())
+
+const underMask = (mask: string) => ['sh', '-c', `umask ${mask}; exec "$@"`, 'sh']
+const RUN = ['predict', input, '--bundle', 'demo', '--no-progress', '-k', '-l', 'run.log']
+
+/** What others may do with anything below a folder, as the worst bits of all modes. */
+function worstMode(path: string): number {
+  const names = readdirSync(path, { recursive: true }).map(String)
+  expect(names.length).toBeGreaterThan(20)
+  return names.reduce((mode, name) => mode | (lstatSync(join(path, name)).mode & 0o777), 0)
+}
+
+test('files of a run have the permissions that the user gives with umask, and none beyond', async () => {
+  for (const [mask, worst] of [
+    ['077', 0o700],
+    ['027', 0o750],
+    ['022', 0o755],
+  ] as const) {
+    const cwd = folder.join(mask)
+    mkdirSync(cwd)
+    const child = spawnCli([...RUN, '-o', 'out'], {
+      cwd,
+      within: underMask(mask),
+      env: { NO_COLOR: '1', VIRNUCPRO_HOME: join(cwd, 'home') },
+    })
+    const { code, stderr } = await resultOf(child)
+    expect({ code, stderr: code === 0 ? '' : stderr }).toEqual({ code: 0, stderr: '' })
+    expect({ mask, worst: worstMode(cwd) }).toEqual({ mask, worst })
+  }
+})
+
+test('what lies in a shared folder for temporary files is for its user alone', async () => {
+  const temporary = folder.join('temporary')
+  mkdirSync(temporary)
+  chmodSync(temporary, 0o1777)
+  const child = Bun.spawn(
+    [
+      ...underMask('000'),
+      ...[
+        process.execPath,
+        join(import.meta.dir, '../../../src/cli/main.ts'),
+        'estimate',
+        '-',
+        '--bundle',
+        'demo',
+        '--duplicate-ids',
+        'suffix',
+      ],
+    ],
+    {
+      env: { ...process.env, TMPDIR: temporary, NO_COLOR: '1' },
+      stdin: 'pipe',
+      stdout: 'ignore',
+      stderr: 'ignore',
+    },
+  )
+  child.stdin.write(`>secret\n${'ACGTACGTACGT\n'.repeat(1e5)}`)
+  await child.stdin.flush()
+  const copies = () =>
+    readdirSync(temporary, { recursive: true })
+      .map((name) => join(temporary, String(name)))
+      .filter((path) => statSync(path).isFile() && statSync(path).size > 0)
+  // What comes is written in pieces of some size.
+  while (copies().length === 0 && child.exitCode === null) await Bun.sleep(20)
+  const modes = readdirSync(temporary, { recursive: true }).map(
+    (name) => lstatSync(join(temporary, String(name))).mode & 0o077,
+  )
+  const found = copies().map((path) => readFileSync(path, 'utf8'))
+  await child.stdin.end()
+  await child.exited
+  expect(found.join('')).toContain('>secret')
+  expect(new Set(modes)).toEqual(new Set([0]))
+  expect(readdirSync(temporary)).toEqual([])
+})
+
+test('a header from the environment or a file is in no command line that others can list', async () => {
+  const SECRET = 'xyzzy-plugh-42'
+  const asked = Promise.withResolvers<void>()
+  using server = await startFake({
+    infer() {
+      asked.resolve()
+      return undefined
+    },
+  })
+  const child = spawnCli([...RUN, '-o', folder.join('header'), '--triton', server.url], {
+    cwd: folder.path,
+    env: { NO_COLOR: '1', VIRNUCPRO_TRITON_HEADER: `authorization: Bearer ${SECRET}` },
+  })
+  await asked.promise
+  const lines = readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map((pid) => {
+      try {
+        return readFileSync(`/proc/${pid}/cmdline`, 'latin1')
+      } catch {
+        return ''
+      }
+    })
+  child.kill('SIGKILL')
+  await child.exited
+  expect(lines.some((line) => line.includes(folder.join('header')))).toBe(true)
+  expect(lines.filter((line) => line.includes(SECRET))).toEqual([])
+})
+
+test('in a folder that all may write to, links planted under the names of results lead nowhere', async () => {
+  const shared = folder.join('shared')
+  mkdirSync(shared)
+  chmodSync(shared, 0o1777)
+  const victim = folder.join('victim')
+  writeFileSync(victim, 'mine')
+  symlinkSync(victim, join(shared, 'in_results'))
+  const before = readdirSync(shared)
+  const { code, stderr } = await resultOf(
+    spawnCli(['predict', input, '--bundle', 'demo', '--no-progress', '-o', shared, '--force'], {
+      cwd: folder.path,
+    }),
+  )
+  expect(stderr).toContain(join(shared, 'in_results'))
+  expect({ code, left: readdirSync(shared), victim: readFileSync(victim, 'utf8') }).toEqual({
+    code: ExitCode.usage,
+    left: before,
+    victim: 'mine',
+  })
+})
