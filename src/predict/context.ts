@@ -6,6 +6,7 @@ import type { PredictOptions } from '../settings/index.ts'
 import type { Logger, WarningKeeper } from '../system/logger.ts'
 import { FailureList } from './failures.ts'
 import type { RunInputs } from './inputs.ts'
+import { LeftOut } from './left-out.ts'
 import type { RunModels } from './models.ts'
 import { RecordReport } from './records.ts'
 
@@ -31,6 +32,8 @@ export interface Run extends Session {
   readonly lock: RunLock
   /** Of this run alone. */
   readonly stats: RunStats
+  /** Records left out, until they are described. */
+  readonly leftOut: LeftOut
   /** Records left out or unusual. */
   readonly records: RecordReport
   /** What the input holds besides what is computed. */
@@ -62,10 +65,13 @@ type Opened = Pick<
 
 export function newRun(place: Pick<Run, 'options' | 'paths' | 'lock' | 'record'>, opened: Opened): Run {
   const { options, paths, lock, record } = place
+  const { stats, logger, structure } = opened
+  const leftOut = new LeftOut(structure)
   return {
     ...{ options, paths, lock, record },
     ...opened,
-    records: new RecordReport(paths.invalidRecords, opened.stats.counts, opened.logger),
+    leftOut,
+    records: new RecordReport(paths.invalidRecords, stats.counts, logger, leftOut),
     calls: { viral: 0, non_viral: 0, ambiguous: 0, uncalled: 0 },
     failures: new FailureList(paths.failedFrames),
     started: new Date(),

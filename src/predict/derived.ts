@@ -163,7 +163,7 @@ async function obstacleTo(
 async function readStructure(run: FinishedRun, structure: InputStructure): Promise<void> {
   const { folder, options, inputs, signal } = run
   const { onInvalid, allowEmpty, duplicateIds } = options
-  const leftOut = new LeftOut()
+  const leftOut = new LeftOut(structure)
   const statistics = newReadStatistics()
   const batches = readSequences(options.inputs, {
     onInvalid,
@@ -195,11 +195,10 @@ export async function describeRecords(
   { options, leftOut, structure, stats, onRecord, signal }: Description,
 ): Promise<void> {
   const keepEmpty = options.layout === 'broad'
-  let number = 0
   for await (const records of batches) {
     for (const record of records) {
       const { id, source, sequence } = record
-      leftOut.describe(structure, number++)
+      leftOut.next()
       stats?.record(source, sequence.length)
       const filtered = filteredBy(sequence, options)
       if (filtered !== undefined) {
@@ -220,5 +219,5 @@ export async function describeRecords(
     }
     signal?.throwIfAborted()
   }
-  leftOut.describe(structure, Number.POSITIVE_INFINITY)
+  leftOut.finish()
 }

@@ -11,6 +11,7 @@ export { derivedOf, describeRecords, markRechecked, optionsOfRule, resultsOption
 export { dispatcherWhenReady } from './dispatcher.ts'
 export { type EmbeddingRun, embedWindow } from './embed.ts'
 export { RunInputs } from './inputs.ts'
+export { LeftOut } from './left-out.ts'
 export { ListFile } from './list-file.ts'
 export type { ModelInput } from './model-input.ts'
 export type { EmbeddedPart } from './model-work.ts'

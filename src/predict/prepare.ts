@@ -55,7 +55,7 @@ async function readOptions({ folder, inputs, options, records, signal }: Run): P
  * them into parts. Holds one record and one part at a time.
  */
 async function* partsOf(
-  { options, records: { leftOut }, signal, stats, structure }: Run,
+  { options, leftOut, signal, stats, structure }: Run,
   read: ReadOptions,
   files: PreparedFiles | undefined,
 ): AsyncGenerator<Part> {
@@ -70,12 +70,12 @@ async function* partsOf(
   }
   const rest = filling.rest()
   if (rest !== undefined) yield rest
-  leftOut.describe(structure, Infinity)
+  leftOut.finish()
 
   /** Yields each part that a record fills. */
   function* addRecord(record: SequenceRecord): Generator<Part> {
     const { id, sequence, source } = record
-    leftOut.describe(structure, stats.counts.records)
+    leftOut.next()
     stats.record(source, sequence.length)
     const filtered = filteredBy(sequence, options)
     if (filtered !== undefined) {

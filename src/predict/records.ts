@@ -3,7 +3,7 @@ import { columnNames } from '../layout/index.ts'
 import type { RunCounts } from '../monitor/index.ts'
 import type { Logger } from '../system/logger.ts'
 import { count } from '../text/numbers.ts'
-import { LeftOut } from './left-out.ts'
+import type { LeftOut } from './left-out.ts'
 import { ListFile } from './list-file.ts'
 
 /** Warnings about records left out that are shown one by one; the list goes on. */
@@ -17,17 +17,19 @@ export class RecordReport implements AsyncDisposable {
   readonly #logger: Logger
   readonly #statistics = newReadStatistics()
   #pending: InvalidRecord[] = []
-  readonly leftOut = new LeftOut()
+  readonly #leftOut: LeftOut | undefined
   #unusual = 0
   #cut = 0
   #lastUnusual = ''
   readonly #shown = new Map<string, number>()
   readonly #counts: RunCounts
 
-  constructor(path: string, counts: RunCounts, logger: Logger) {
+  /** @param leftOut - describes them among the other records, where somebody wants to know */
+  constructor(path: string, counts: RunCounts, logger: Logger, leftOut?: LeftOut) {
     this.#list = new ListFile(path, columnNames('invalidRecords'))
     this.#counts = counts
     this.#logger = logger
+    this.#leftOut = leftOut
   }
 
   /** Whether there is a list. */
@@ -56,7 +58,7 @@ export class RecordReport implements AsyncDisposable {
         ),
       onInvalidRecord: (record) => {
         this.#pending.push(record)
-        this.leftOut.add(record, this.#statistics.records)
+        this.#leftOut?.add(record, this.#statistics.records)
         this.#report(record)
       },
       afterReports: () => this.drain(),

@@ -18,6 +18,7 @@ import {
   checkNames,
   derivedOf,
   describeRecords,
+  LeftOut,
   optionsOfRule,
   RecordReport,
   refuseFilesInUse,
@@ -241,7 +242,8 @@ async function write(merger: Merger): Promise<void> {
   const { runs, whole, paths, derived, run, folder, logger, signal } = merger
   using structure = new InputStructure(await folder.makeWorkFolder())
   const stats = new RunStats(run.inputs, run.expectedLength)
-  await using records = new RecordReport(paths.invalidRecords, stats.counts, logger)
+  const leftOut = new LeftOut(structure)
+  await using records = new RecordReport(paths.invalidRecords, stats.counts, logger, leftOut)
   const order = new FrameOrder(runs, whole.stretches)
   const read = {
     ...records.readOptions(run.onInvalid, await folder.makeWorkFolder(), signal),
@@ -250,7 +252,7 @@ async function write(merger: Merger): Promise<void> {
   }
   await describeRecords(withList(whole.read(read), records), {
     options: run,
-    leftOut: records.leftOut,
+    leftOut,
     structure,
     stats,
     onRecord: (frames) => order.record(frames),
