@@ -211,6 +211,12 @@ export class IdTable {
 /** Longer headers are refused: a file without line ends must not be taken into memory as one. */
 const MAX_HEADER_BYTES = 16 << 20
 
+/**
+ * So are longer ids, the first words of headers: frames, tables and states of a run have each id thousands of times, and a part
+ * of ten thousand frames has to fit into memory.
+ */
+const MAX_ID_BYTES = 16 << 10
+
 /** ASCII part of what Python's `str.split()` splits at; line ends cannot occur here. */
 function isAsciiSpace(byte: number): boolean {
   return byte === 0x20 || byte === 9 || byte === 11 || byte === 12 || (byte >= 0x1c && byte <= 0x1f)
@@ -224,7 +230,7 @@ const PYTHON_WORD = /[^\t\n\v\f\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u202
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 const encoder = new TextEncoder()
 
-type HeaderFault = 'invalid_utf8' | 'header_too_long' | 'binary'
+type HeaderFault = 'invalid_utf8' | 'header_too_long' | 'id_too_long' | 'binary'
 
 /** As Python's `str.strip()`. */
 function stripped(text: string): string {
@@ -302,7 +308,10 @@ export class HeaderBuffer {
     this.idStart = this.idEnd = 0
     if (this.#sawNul) return 'binary'
     if (this.#tooLong) return 'header_too_long'
-    return this.#high < 0x80 ? this.#parseAscii() : this.#parseUnicode()
+    const fault = this.#high < 0x80 ? this.#parseAscii() : this.#parseUnicode()
+    if (fault !== undefined || this.idEnd - this.idStart <= MAX_ID_BYTES) return fault
+    this.id = ''
+    return 'id_too_long'
   }
 
   #parseAscii(): undefined {
@@ -323,7 +332,8 @@ export class HeaderBuffer {
       text = decoder.decode(this.#bytes.subarray(0, this.#used))
     } catch {
       // The id for the report: what can be read of it.
-      this.id = PYTHON_WORD.exec(this.#bytes.toString('utf8', 0, this.#used))?.[0] ?? ''
+      this.id =
+        PYTHON_WORD.exec(this.#bytes.toString('utf8', 0, Math.min(this.#used, MAX_ID_BYTES)))?.[0] ?? ''
       return 'invalid_utf8'
     }
     const found = PYTHON_WORD.exec(text)

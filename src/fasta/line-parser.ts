@@ -107,13 +107,13 @@ export abstract class LineParser implements Parser {
   protected endHeader(): void {
     const fault = this.header.parse()
     if (fault === undefined) return
-    const { id } = this.header
     if (fault === 'binary') this.abandonBinary(this.headerLine, 0)
     else if (fault === 'invalid_utf8') {
       this.refuse(fault, 'the header is not valid UTF-8', 'convert the file: "iconv -f LATIN1 -t UTF-8"')
-    } else {
-      this.refuse(fault, 'the header is longer than 16 MiB', `check the line ends after ${id.slice(0, 20)}`)
-    }
+    } else if (fault === 'id_too_long') {
+      const todo = 'write a blank after the id; what follows it is a description'
+      this.refuse('header_too_long', 'the id, the first word of the header, is longer than 16 KiB', todo)
+    } else this.refuse(fault, 'the header is longer than 16 MiB', 'check the line ends of the file')
   }
 
   /** Reports bytes that no sequence holds; `line` is where they are. */

@@ -23,6 +23,8 @@ import {
 const DEFAULT_BATCH_BASES = 4 << 20
 /** Bounds the objects of a batch where records are a few letters long. */
 const MAX_BATCH_RECORDS = 32_768
+/** Letters of the headers of a batch: descriptions may be long. */
+const MAX_BATCH_HEADERS = 16 << 20
 /** The records before so many reports are handed on: what is reported about an input waits for them. */
 const MAX_BATCH_REPORTS = 4096
 
@@ -133,6 +135,8 @@ export class RecordSink {
   #full: SequenceRecord[][] = []
   #batch: SequenceRecord[] = []
   #bases = 0
+  /** Letters of the headers in it. */
+  #headers = 0
   #reports = 0
 
   /** @param allIds - every id of the input, for names that must not be among them */
@@ -176,12 +180,12 @@ export class RecordSink {
     const id = isValid ? this.#uniqueId(header, line) : undefined
     if (id !== undefined) {
       this.#reportOdd(id, letters, line)
-      if (this.#bases + letters.length > this.#batchBases || this.#batch.length === MAX_BATCH_RECORDS) {
-        this.#closeBatch()
-      }
       const { description } = header
+      const words = id.length + description.length
+      if (this.#isFull(letters.length, words)) this.#closeBatch()
       this.#batch.push({ id, description, sequence: sequence ?? letters.bytes(), source: this.source, line })
       this.#bases += letters.length
+      this.#headers += words
       this.#statistics.records++
       this.#statistics.bases += letters.length
       if (letters.unknown > 0) this.#statistics.recordsWithUnknownLetters++
@@ -296,11 +300,20 @@ export class RecordSink {
     if (++this.#reports === MAX_BATCH_REPORTS) this.#closeBatch()
   }
 
+  /** Whether a record with so many letters, and so many in its header, belongs to the next batch. */
+  #isFull(bases: number, words: number): boolean {
+    return (
+      this.#bases + bases > this.#batchBases ||
+      this.#headers + words > MAX_BATCH_HEADERS ||
+      this.#batch.length === MAX_BATCH_RECORDS
+    )
+  }
+
   #closeBatch(): void {
     this.#reports = 0
     if (this.#batch.length > 0) this.#full.push(this.#batch)
     this.#batch = []
-    this.#bases = 0
+    this.#bases = this.#headers = 0
   }
 
   /** @param protein - the residues, where they are such */

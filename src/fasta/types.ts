@@ -51,7 +51,7 @@ export type InvalidReason =
   | 'non_ascii'
   /** A header that is not valid UTF-8. */
   | 'invalid_utf8'
-  /** A header of more than 16 MiB. */
+  /** A header of more than 16 MiB, or with an id of more than 16 KiB. */
   | 'header_too_long'
   /** Something else than blank lines before the first record; `skip` leaves out that text only. */
   | 'text_before_first_record'
@@ -180,7 +180,8 @@ export interface ReadOptions {
   /** Ends the reading with the signal's reason. */
   signal?: AbortSignal
   /**
-   * Most bases in one batch; a longer record makes a batch of its own. A batch also ends at 32,768 records.
+   * Most bases in one batch; a longer record makes a batch of its own. A batch also ends at 32,768 records, and at 16 Mi letters in
+   * headers.
    * @default 4 Mi
    */
   batchBases?: number

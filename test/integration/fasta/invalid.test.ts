@@ -243,6 +243,22 @@ const CASES: Case[] = [
     kept: ['good', 'c'],
   },
   {
+    name: 'endless id',
+    content: `${GOOD}>${'x'.repeat((16 << 10) + 1)} b\nA\n>c\nA`,
+    reason: 'header_too_long',
+    line: 3,
+    message: /the id, .*, is longer than 16 KiB/,
+    kept: ['good', 'c'],
+  },
+  {
+    name: 'endless id of other letters',
+    content: `${GOOD}>${'\u00e9'.repeat((8 << 10) + 1)}\nA\n>c\nA`,
+    reason: 'header_too_long',
+    line: 3,
+    message: /16 KiB/,
+    kept: ['good', 'c'],
+  },
+  {
     name: 'FASTQ, short quality',
     content: '@a\nACGT\n+\nII\n@b\nAC\n+\nII\n',
     reason: 'malformed_fastq',
