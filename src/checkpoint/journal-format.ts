@@ -21,6 +21,10 @@ const MAGIC = 'VNPJRNL1'
 export const HEADER_BYTES = 40
 /** Length of the body, and its CRC-32. */
 const FRAME_BYTES = 8
+/** Larger entries are compared with their checksums piece by piece before they are taken into memory: few batches have as much. */
+const LARGE_BYTES = 16 << 20
+/** No batch has more: 100,000 embeddings of 2,560 numbers. */
+const MAX_ENTRY_BYTES = 1 << 30
 /** Bytes of the model's name, sequences, dimension. */
 const BODY_HEAD_BYTES = 12
 
@@ -108,11 +112,22 @@ export async function readJournal(
     const end = start + FRAME_BYTES + frame.readUInt32LE(0)
     // Before anything is allocated: the length of a damaged entry can be any number.
     if (end > size) return start
+    if (end - start > LARGE_BYTES && !(await isLargeEntry(file, start, end))) return start
     const entry = decodeEntry(await readAt(file, start, end - start))
     if (entry === undefined) return start
     visit(entry, { start, end })
     start = end
   }
+}
+
+/** Whether the checksum of an entry of such a size is right, found without taking it into memory. */
+async function isLargeEntry(file: FileHandle, start: number, end: number): Promise<boolean> {
+  if (end - start > MAX_ENTRY_BYTES) return false
+  const expected = (await readAt(file, start, FRAME_BYTES)).readUInt32LE(4)
+  let crc = 0
+  for (let at = start + FRAME_BYTES; at < end; at += LARGE_BYTES)
+    crc = crc32(await readAt(file, at, Math.min(LARGE_BYTES, end - at)), crc)
+  return crc === expected
 }
 
 /** Up to `length` bytes; fewer only at the end of the file. */

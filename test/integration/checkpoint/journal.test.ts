@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test'
-import { readFileSync, statSync, writeFileSync } from 'node:fs'
+import { appendFileSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import * as fc from 'fast-check'
 import { temporaryFolder } from '../../../scripts/support/temporary.ts'
 import { Journal, type JournalEntry, KEY_BYTES } from '../../../src/checkpoint/index.ts'
@@ -34,6 +34,25 @@ describe('a journal', () => {
     await write(path, entries.slice(0, 2))
     await write(path, entries.slice(2))
     expect(plain(await readAll(path))).toEqual(plain(entries))
+  })
+
+  test('keeps large entries, and drops the remains of one that a hole in the file has made large', async () => {
+    await using folder = temporaryFolder()
+    const path = folder.join('a.journal')
+    const entries = [entry(1), entry(2, 40, 120_000), entry(3)]
+    await write(path, entries)
+    const readBack = await readAll(path)
+    expect(readBack.map(({ vectors }) => vectors.length)).toEqual([12, 4_800_000, 12])
+    expect(readBack[1]?.vectors).toEqual(entries[1]?.vectors as Float32Array)
+    const whole = statSync(path).size
+    const head = Buffer.alloc(8)
+    head.writeUInt32LE(0xffff_fff0)
+    appendFileSync(path, head)
+    truncateSync(path, whole + 2 ** 32)
+    const before = process.memoryUsage.rss()
+    expect(await readAll(path)).toHaveLength(3)
+    expect(process.memoryUsage.rss() - before).toBeLessThan(2 ** 29)
+    expect(statSync(path).size).toBe(whole)
   })
 
   test('of other models gives nothing and is begun anew', async () => {
