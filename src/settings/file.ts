@@ -1,20 +1,23 @@
 import { isUtf8 } from 'node:buffer'
 import { existsSync } from 'node:fs'
-import { readFile } from 'node:fs/promises'
 import { extname, join, resolve } from 'node:path'
 import { UsageError } from '../system/errors.ts'
 import { parseJson } from '../system/json.ts'
 import { foreign } from '../system/printable.ts'
 import { reasonOf } from '../system/problems.ts'
+import { readWithin, TooLargeError } from '../system/read-within.ts'
 import { didYouMean } from '../text/suggest.ts'
 import { ignoredBroadKeys } from './broad.ts'
 import { type Given, given } from './effective.ts'
 import { fileKey } from './option.ts'
 import { type AnySettingName, allSettings, settingNames } from './table.ts'
+import { parseYaml } from './yaml.ts'
 
 /** Looked for in the current folder when no file is named. */
 const CONFIG_FILE_NAMES = ['virnucpro.config.yaml', 'virnucpro.config.yml', 'virnucpro.config.json'] as const
 
+/** Letters of a key or value that a message shows. */
+const MAX_SHOWN = 200
 /** A configuration file is a page of text; anything larger is some other file named by mistake. */
 const MAX_CONFIG_BYTES = 1_000_000
 
@@ -35,19 +38,20 @@ export function findConfigFile(named: string | undefined, cwd: string): string |
 export async function readConfigFile(path: string, cwd: string): Promise<FileSettings> {
   let bytes: Uint8Array
   try {
-    bytes = await readFile(resolve(cwd, path))
+    bytes = await readWithin(resolve(cwd, path), MAX_CONFIG_BYTES)
   } catch (cause) {
+    if (cause instanceof TooLargeError) {
+      const got = cause.bytes === undefined ? 'more' : `${cause.bytes} bytes`
+      throw new UsageError(`${path}: expected a configuration file of at most 1 MB, got ${got}`)
+    }
     throw new UsageError(`cannot read the configuration file ${path}: ${reason(cause)}`, { cause })
-  }
-  if (bytes.length > MAX_CONFIG_BYTES) {
-    throw new UsageError(`${path}: expected a configuration file of at most 1 MB, got ${bytes.length} bytes`)
   }
   // A byte that is replaced on the way would name another file than the one that was meant.
   if (!isUtf8(bytes)) throw new UsageError(`${path}: not valid UTF-8; save it as UTF-8`)
   const content = await parseText(new TextDecoder().decode(bytes), path)
   if (holdsItself(content)) throw new UsageError(`${path}: an alias stands inside of what it names`)
   if (!isTable(content ?? {})) {
-    const kind = Array.isArray(content) ? 'a list' : `the ${typeof content} ${JSON.stringify(content)}`
+    const kind = Array.isArray(content) ? 'a list' : `the ${typeof content} ${shown(JSON.stringify(content))}`
     throw new UsageError(`${path}: expected keys and values at the top, got ${kind}`)
   }
   const result: FileSettings = { given: new Map(), ignored: [] }
@@ -58,9 +62,7 @@ export async function readConfigFile(path: string, cwd: string): Promise<FileSet
 async function parseText(content: string, path: string): Promise<unknown> {
   try {
     if (extname(path).toLowerCase() === '.json') return parseJson(content)
-    const { parse } = await import('yaml')
-    // The core schema of YAML 1.2: `no` and `on` stay text, which the boolean setting then understands.
-    return parse(content, { schema: 'core', maxAliasCount: 100, logLevel: 'error' })
+    return await parseYaml(content)
   } catch (cause) {
     throw new UsageError(`${path}: ${reason(cause)}`, { cause })
   }
@@ -76,6 +78,11 @@ function reason(cause: unknown): string {
   if (!(cause instanceof Error)) return String(cause)
   // What follows shows lines of the file, which may hold a secret.
   return foreign(reasonOf(cause).trim().split('\n')[0] ?? '')
+}
+
+/** The start of a text for a message: a file that is no configuration may hold anything. */
+function shown(text: string): string {
+  return text.length > MAX_SHOWN ? `${text.slice(0, MAX_SHOWN)}…` : text
 }
 
 export interface FileSettings {
@@ -123,7 +130,7 @@ function read(key: string, value: unknown, file: string, { given: found, ignored
   if (setting === undefined || isTable(value)) {
     if (isIgnored(key)) ignored.push(key)
     else if (setting !== undefined) throw new UsageError(`${file}: ${key}: expected a value, got a table`)
-    else throw new UsageError(`${file}: unknown key ${key}.${didYouMean(key, knownKeys())}`)
+    else throw new UsageError(`${file}: unknown key ${shown(key)}.${didYouMean(shown(key), knownKeys())}`)
     return
   }
   // A key without a value is not set.

@@ -70,6 +70,12 @@ const PROBLEMS: Readonly<Record<string, Problem>> = {
     read: 'check the path',
     write: 'choose another place for it',
   },
+  // Node's own, and that of TooLargeError.
+  ERR_FS_FILE_TOO_LARGE: {
+    reason: 'it is larger than any file of its kind',
+    read: 'check the name',
+    kind: { read: 'badData' },
+  },
   EMFILE: exhausted('this process has too many files open', CLOSE_FILES),
   ENFILE: exhausted('this machine has too many files open', CLOSE_FILES),
   ENOMEM: exhausted('there is no memory left', 'end other programs or raise the limit (ulimit -v),'),
