@@ -11,7 +11,7 @@ import { subpathSources } from './support/package.ts'
 const LIMITS: Readonly<Record<string, { files?: number; lines?: number }>> = {
   '.': { files: 20 },
   './fasta': { files: 20 },
-  './repository': { lines: 2400 },
+  './repository': { lines: 2550 },
 }
 
 const root = resolve(import.meta.dir, '..')

@@ -1,8 +1,8 @@
-import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import * as v from 'valibot'
 import { writeAtomically } from '../system/atomic.ts'
 import { parseJson } from '../system/json.ts'
+import { readText } from '../system/read-within.ts'
 import { unlessMissing } from '../system/system-error.ts'
 import type { Bundle } from './bundle.ts'
 import { BundleError } from './errors.ts'
@@ -55,7 +55,7 @@ export const RecheckFileSchema = v.object({
  */
 export async function readBounds({ folder }: Pick<Bundle, 'folder'>): Promise<BoundsRecord[]> {
   const path = join(folder, RECHECK_FILE)
-  const text = await readFile(path, 'utf8').catch(unlessMissing(path))
+  const text = await readText(path).catch(unlessMissing(path))
   if (text === undefined) return []
   try {
     return v.parse(RecheckFileSchema, parseJson(text)).bounds

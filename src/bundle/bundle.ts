@@ -1,6 +1,7 @@
 import type { FileHandle } from 'node:fs/promises'
 import { lstat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { MOST_BYTES, readOpenWithin } from '../system/read-within.ts'
 import { fileIdentity, NotRegularError, openRegular } from '../system/regular-file.ts'
 import { sha256, sha256Open } from '../system/sha256.ts'
 import { fromSystem } from '../system/system-error.ts'
@@ -42,7 +43,7 @@ export class Bundle {
   /** The content of a file, compared as it was read. @throws BundleError */
   async read(file: BundleFile): Promise<Buffer> {
     return await this.#opened(file, async (handle) => {
-      const bytes = await handle.readFile()
+      const bytes = await readOpenWithin(handle, MOST_BYTES.classifier, this.pathOf(file))
       if (sha256(bytes) !== file.sha256) throw this.#other(file)
       return bytes
     })

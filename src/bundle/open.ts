@@ -1,6 +1,7 @@
 import { basename, dirname, join, resolve } from 'node:path'
 import * as v from 'valibot'
 import { parseJson } from '../system/json.ts'
+import { MOST_BYTES, readOpenWithin } from '../system/read-within.ts'
 import { NotRegularError, openRegular } from '../system/regular-file.ts'
 import { fromSystem } from '../system/system-error.ts'
 import { Bundle } from './bundle.ts'
@@ -97,7 +98,7 @@ export async function readManifest(folder: string): Promise<Manifest> {
 async function readWhole(path: string, folder: string): Promise<Buffer> {
   try {
     await using file = await openRegular(path)
-    return await file.readFile()
+    return await readOpenWithin(file, MOST_BYTES.description, path)
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException
     if (code !== undefined && code !== 'ENOENT' && code !== 'ENOTDIR') throw fromSystem(cause) ?? cause

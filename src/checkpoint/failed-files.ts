@@ -1,10 +1,10 @@
-import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { MODELS, type ModelName } from '../bundle/index.ts'
 import type { OutputPaths } from '../layout/index.ts'
 import { writeAtomically } from '../system/atomic.ts'
 import { removeFile } from '../system/kept-files.ts'
 import { foreign, printable } from '../system/printable.ts'
+import { MOST_BYTES, readText } from '../system/read-within.ts'
 import { READ } from '../system/regular-file.ts'
 
 /** A part that could not be computed. */
@@ -21,7 +21,7 @@ export interface FailedPart {
  */
 export async function writeFailedFiles(paths: OutputPaths, failed: readonly FailedPart[]): Promise<void> {
   const path = paths.failed
-  const before = await readFile(path, { encoding: 'utf8', flag: READ }).catch(() => '')
+  const before = await readText(path, MOST_BYTES.state, READ).catch(() => '')
   const own = [paths.nucleotideFolder, paths.proteinFolder].map((folder) =>
     printable(join(folder, 'output_')),
   )

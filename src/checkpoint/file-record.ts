@@ -55,9 +55,8 @@ export class FileRecord implements FileKeeper, Disposable {
   /** Reads the record of a run and changes nothing; undefined where there is none. @throws DataError */
   static async read(place: RecordPlace): Promise<FileRecord | undefined> {
     const record = new FileRecord(place)
-    const lines = await record.#log.read()
-    for (const line of lines ?? []) record.#apply(record.#parse(line))
-    return lines === undefined ? undefined : record
+    const isThere = await record.#log.read((line) => record.#apply(record.#parse(line)))
+    return isThere ? record : undefined
   }
 
   get path(): string {

@@ -1,7 +1,7 @@
-import { readFile } from 'node:fs/promises'
 import * as v from 'valibot'
 import { statePaths } from '../layout/index.ts'
 import { described } from '../system/described.ts'
+import { MOST_BYTES, readText, TooLargeError } from '../system/read-within.ts'
 import { READ } from '../system/regular-file.ts'
 import { sealed, unsealed } from '../system/sealed.ts'
 import { ReadError } from '../system/system-error.ts'
@@ -90,14 +90,12 @@ function parseManifest(text: string): RunManifest | 'newer' | undefined {
 /** The manifest in the state of a run. */
 export async function readManifest(path: string): Promise<RunManifest | 'newer' | 'damaged' | 'none'> {
   const file = statePaths(path).manifest
-  const text = await readFile(file, { encoding: 'utf8', flag: READ }).catch(
-    (error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT') return undefined
-      // A link was not written by a run.
-      if (error.code === 'ELOOP') return ''
-      throw new ReadError(file, error)
-    },
-  )
+  const text = await readText(file, MOST_BYTES.state, READ).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return undefined
+    // Neither a link nor so large a file was written by a run.
+    if (error.code === 'ELOOP' || error instanceof TooLargeError) return ''
+    throw new ReadError(file, error)
+  })
   return text === undefined ? 'none' : (parseManifest(text) ?? 'damaged')
 }
 

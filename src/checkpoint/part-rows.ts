@@ -1,6 +1,6 @@
-import { readFile } from 'node:fs/promises'
 import * as v from 'valibot'
 import { writeAtomically } from '../system/atomic.ts'
+import { MOST_BYTES, readText } from '../system/read-within.ts'
 import { READ } from '../system/regular-file.ts'
 import { sealed, unsealed } from '../system/sealed.ts'
 import { unlessMissing } from '../system/system-error.ts'
@@ -27,7 +27,7 @@ export async function writePartRows(path: string, rows: PartRows): Promise<void>
 
 /** The rows of a part; undefined where there are none, or where they are damaged. */
 export async function readPartRows(path: string): Promise<PartRows | undefined> {
-  const text = await readFile(path, { encoding: 'utf8', flag: READ }).catch(unlessMissing(path))
+  const text = await readText(path, MOST_BYTES.part, READ).catch(unlessMissing(path))
   const found = text === undefined ? undefined : unsealed(text)
   const parsed = v.safeParse(PartRowsSchema, found?.isSealed ? found.value : undefined)
   return parsed.success ? parsed.output : undefined

@@ -1,6 +1,6 @@
-import { readFile } from 'node:fs/promises'
 import { crc32 } from 'node:zlib'
 import { writeAtomically } from '../system/atomic.ts'
+import { MOST_BYTES, readWithin } from '../system/read-within.ts'
 import { READ } from '../system/regular-file.ts'
 import { unlessMissing } from '../system/system-error.ts'
 import type { PartDigests } from './part-files.ts'
@@ -50,7 +50,7 @@ export async function writePartScores(
 
 /** The scores of a finished part, undefined where there are none or where they are damaged. */
 export async function readPartScores(path: string): Promise<PartScores | undefined> {
-  const bytes = await readFile(path, { flag: READ }).catch(unlessMissing(path))
+  const bytes = await readWithin(path, MOST_BYTES.part, READ).catch(unlessMissing(path))
   if (bytes === undefined || bytes.length < HEADER_BYTES) return undefined
   const magic = bytes.toString('latin1', 0, 8)
   if (!MAGICS.has(magic)) return undefined

@@ -1,8 +1,8 @@
-import { readFile } from 'node:fs/promises'
 import { deflateRawSync, inflateRawSync } from 'node:zlib'
 import * as v from 'valibot'
 import { statePaths } from '../layout/index.ts'
 import { writeAtomically } from '../system/atomic.ts'
+import { MOST_BYTES, readText } from '../system/read-within.ts'
 import { READ } from '../system/regular-file.ts'
 import { sealed, unsealed } from '../system/sealed.ts'
 import { unlessMissing } from '../system/system-error.ts'
@@ -38,7 +38,7 @@ export async function writePrecisions(
 /** Undefined for a run in one precision, and where the file is damaged. @param state - folder of the state of the run */
 export async function readPrecisions(state: string): Promise<RunPrecisions | undefined> {
   const path = statePaths(state).precisions
-  const text = await readFile(path, { encoding: 'utf8', flag: READ }).catch(unlessMissing(path))
+  const text = await readText(path, MOST_BYTES.part, READ).catch(unlessMissing(path))
   const content = text === undefined ? undefined : unsealed(text)
   const parsed = v.safeParse(PrecisionsSchema, content?.isSealed === true ? content.value : undefined)
   if (!parsed.success) return undefined
@@ -48,11 +48,13 @@ export async function readPrecisions(state: string): Promise<RunPrecisions | und
 }
 
 /** Of two billion frames: a checksum of our own proves nothing to those who can write one. */
-const MOST_BYTES = 2 ** 28
+const MOST_UNPACKED_BYTES = 2 ** 28
 
 function unpacked(frames: string): Uint8Array<ArrayBuffer> | undefined {
   try {
-    return new Uint8Array(inflateRawSync(Buffer.from(frames, 'base64'), { maxOutputLength: MOST_BYTES }))
+    return new Uint8Array(
+      inflateRawSync(Buffer.from(frames, 'base64'), { maxOutputLength: MOST_UNPACKED_BYTES }),
+    )
   } catch {
     return undefined
   }

@@ -1,11 +1,12 @@
 import { closeSync, constants, fdatasync, ftruncateSync, mkdirSync, openSync, writeSync } from 'node:fs'
-import { rm } from 'node:fs/promises'
+import { type FileHandle, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { promisify } from 'node:util'
 import { crc32 } from 'node:zlib'
 import { syncFolder } from '../system/atomic.ts'
 import { DataError } from '../system/errors.ts'
 import { CREATE } from '../system/kept-files.ts'
+import { TooLargeError } from '../system/read-within.ts'
 import { NotRegularError, openRegular } from '../system/regular-file.ts'
 import { cannotWrite, fromSystem, WriteError } from '../system/system-error.ts'
 
@@ -42,38 +43,44 @@ export class RecordLog implements Disposable {
     this.path = path
   }
 
-  /** The lines that are there; undefined where there is no file. @throws RecordError */
-  async read(): Promise<string[] | undefined> {
-    const bytes = await this.#bytes()
-    if (bytes === undefined) return undefined
-    const texts = bytes.toString('utf8').split('\n')
-    // The last line of a process that was killed, or of a machine that lost power, may be half there.
-    const rest = texts.pop()
-    const lines: string[] = []
-    for (const [at, text] of texts.entries()) {
-      const line = text.slice(9)
-      const crc = crc32(line, this.#crc)
-      const isWhole = text.slice(0, 9) === `${hex(crc)} ` && (at > 0 || line === HEADER)
-      if (!isWhole && (at + 1 < texts.length || rest !== '')) throw new RecordError(this.path)
-      if (!isWhole) break
-      this.#crc = crc
-      this.#size += Buffer.byteLength(text) + 1
-      lines.push(line)
-    }
-    if (this.#size === 0 && bytes.length > 0) throw new RecordError(this.path)
-    return lines.slice(1)
-  }
-
-  async #bytes(): Promise<Buffer | undefined> {
+  /**
+   * Reads the lines that are there, in order.
+   *
+   * @param take - is given each; what it was given counts only once all has been read
+   * @returns false where there is no file
+   * @throws RecordError
+   */
+  async read(take: (line: string) => void): Promise<boolean> {
     try {
       await using file = await openRegular(this.path)
-      return await file.readFile()
+      // The last line of a process that was killed, or of a machine that lost power, may be half there.
+      let isTorn = false
+      let isEmpty = true
+      for await (const bytes of linesIn(file)) {
+        if (isTorn) throw new RecordError(this.path)
+        isEmpty = false
+        isTorn = bytes.at(-1) !== LINE_FEED || !this.#take(bytes.toString('utf8', 0, bytes.length - 1), take)
+      }
+      if (this.#size === 0 && !isEmpty) throw new RecordError(this.path)
+      return true
     } catch (error) {
-      if (error instanceof NotRegularError) throw new RecordError(this.path)
+      if (error instanceof NotRegularError || error instanceof TooLargeError) throw new RecordError(this.path)
       const { code } = error as NodeJS.ErrnoException
-      if (code === 'ENOENT' || code === 'ENOTDIR') return undefined
+      if (code === 'ENOENT' || code === 'ENOTDIR') return false
       throw fromSystem(error) ?? error
     }
+  }
+
+  /** @returns whether the line is whole */
+  #take(text: string, take: (line: string) => void): boolean {
+    const line = text.slice(9)
+    const crc = crc32(line, this.#crc)
+    const isFirst = this.#size === 0
+    if (text.slice(0, 9) !== `${hex(crc)} ` || (isFirst && line !== HEADER)) return false
+    this.#crc = crc
+    this.#size += Buffer.byteLength(text) + 1
+    if (!isFirst) take(line)
+    return true
   }
 
   /** @throws WriteError */
@@ -150,4 +157,28 @@ export class RecordLog implements Disposable {
 
 function hex(crc: number): string {
   return crc.toString(16).padStart(8, '0')
+}
+
+const LINE_FEED = 10
+const READ_BYTES = 1 << 18
+/** A line has two paths. */
+const MAX_LINE_BYTES = 1 << 20
+
+/** The lines of a file with their ends, valid until the next; the last one may have none. @throws TooLargeError */
+async function* linesIn(file: FileHandle): AsyncGenerator<Buffer> {
+  const buffer = Buffer.allocUnsafeSlow(READ_BYTES)
+  let rest: Buffer = Buffer.alloc(0)
+  for (;;) {
+    const { bytesRead } = await file.read(buffer, 0, READ_BYTES, null)
+    if (bytesRead === 0) break
+    const bytes = Buffer.concat([rest, buffer.subarray(0, bytesRead)])
+    let start = 0
+    for (let end = bytes.indexOf(LINE_FEED); end >= 0; end = bytes.indexOf(LINE_FEED, start)) {
+      yield bytes.subarray(start, end + 1)
+      start = end + 1
+    }
+    rest = bytes.subarray(start)
+    if (rest.length > MAX_LINE_BYTES) throw new TooLargeError(undefined, MAX_LINE_BYTES, undefined)
+  }
+  if (rest.length > 0) yield rest
 }

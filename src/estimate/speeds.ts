@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises'
 import { cpus } from 'node:os'
 import { join } from 'node:path'
 import * as v from 'valibot'
@@ -7,6 +6,7 @@ import { readablePlaces, withHomeLock, writablePlace } from '../home/index.ts'
 import { writeAtomically } from '../system/atomic.ts'
 import { threadsToStart } from '../system/cores.ts'
 import { parseJson } from '../system/json.ts'
+import { readText } from '../system/read-within.ts'
 import { sha256 } from '../system/sha256.ts'
 import { operationsPerToken } from './model-cost.ts'
 
@@ -76,7 +76,7 @@ export async function readSpeeds(): Promise<Speed[]> {
 
 async function readSpeedsAt(path: string): Promise<Speed[]> {
   try {
-    const found = v.safeParse(SpeedsSchema, parseJson(await readFile(path, 'utf8')))
+    const found = v.safeParse(SpeedsSchema, parseJson(await readText(path)))
     return found.success ? found.output.speeds : []
   } catch {
     // It is made again by later runs.

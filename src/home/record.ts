@@ -1,8 +1,8 @@
-import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import * as v from 'valibot'
 import { writeAtomically } from '../system/atomic.ts'
 import { JsonError, parseJson } from '../system/json.ts'
+import { readText } from '../system/read-within.ts'
 import { unlessMissing } from '../system/system-error.ts'
 import { HomeError } from './errors.ts'
 import { withHomeLock } from './lock.ts'
@@ -76,7 +76,7 @@ export async function readHome(environment?: Environment): Promise<HomeRecord> {
   const home = homeFolder(environment)
   await requireFolder(home)
   const path = join(home, HOME_FILE)
-  const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
+  const text = await readText(path).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'EISDIR') throw damaged(path, 'it is a folder', error)
     return unlessMissing(path)(error)
   })

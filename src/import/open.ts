@@ -1,9 +1,9 @@
-import { readFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { MODEL_NAMES, MODELS, ModelError, type ModelName, ModelNotFoundError } from '../bundle/index.ts'
 import type { GraphBuilder } from '../onnx/index.ts'
 import type { OpenFrame } from '../sequence/index.ts'
 import { orClose } from '../system/or-close.ts'
+import { MOST_BYTES, readWithin } from '../system/read-within.ts'
 import { ReadError } from '../system/system-error.ts'
 import { DnaTokenizer, EsmAlphabet } from '../tokenizers/index.ts'
 import type { WeightSource } from '../torchfile/index.ts'
@@ -177,7 +177,7 @@ async function closing<Model extends object>(
 
 async function readTokenizer(folder: string): Promise<Buffer> {
   const path = join(folder, 'tokenizer.json')
-  return await readFile(path).catch((cause: NodeJS.ErrnoException) => {
+  return await readWithin(path, MOST_BYTES.description).catch((cause: NodeJS.ErrnoException) => {
     throw cause.code === 'ENOENT'
       ? lacks(folder, 'tokenizer.json', 'the tokenizer')
       : new ReadError(path, cause)

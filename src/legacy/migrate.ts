@@ -1,10 +1,11 @@
 import { existsSync, statSync } from 'node:fs'
-import { readdir, readFile, rm, rmdir } from 'node:fs/promises'
+import { readdir, rm, rmdir } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { FILES, type LayoutName, STATES_FOLDER, sharedFiles } from '../layout/index.ts'
 import { syncFolder } from '../system/atomic.ts'
 import { DataError, NoInputError, UsageError } from '../system/errors.ts'
 import { reasonOf } from '../system/problems.ts'
+import { MOST_BYTES, readText } from '../system/read-within.ts'
 import { beginFolder, endFolder, replaceFolder } from '../system/replace-folder.ts'
 import { count } from '../text/numbers.ts'
 import { type PlannedFile, planRun, type RunPlan } from './migrate-plan.ts'
@@ -146,7 +147,7 @@ async function requireFreeTargets(plans: readonly RunPlan[]): Promise<void> {
 
 /** Only regular files are read: a pipe would wait for a writer. */
 async function holdsPipelineState(path: string): Promise<boolean> {
-  return statSync(path).isFile() && isPipelineState(await readFile(path, 'utf8'))
+  return statSync(path).isFile() && isPipelineState(await readText(path, MOST_BYTES.state))
 }
 
 /** A migration that was interrupted leaves whole files, and empty markers, under their new names. */

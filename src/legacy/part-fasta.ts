@@ -1,6 +1,7 @@
-import { readFile, stat } from 'node:fs/promises'
+import { stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import type { LayoutName } from '../layout/index.ts'
+import { MOST_BYTES, readWithin } from '../system/read-within.ts'
 import type { FeatureKind, FeatureTable } from '../torchfile/index.ts'
 import { type LegacyFile, rowsById } from './read.ts'
 import { NAMES, namesIn } from './runs.ts'
@@ -28,7 +29,7 @@ export async function readPartFasta(path: string | undefined): Promise<PartFasta
   let bytes: Buffer
   let modified: number
   try {
-    bytes = await readFile(path)
+    bytes = await readWithin(path, MOST_BYTES.part)
     modified = (await stat(path)).mtimeMs
   } catch {
     return undefined

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
 import * as v from 'valibot'
 import { type FileName, sharedFiles } from '../layout/index.ts'
 import { writeAtomically } from '../system/atomic.ts'
 import { parseJson } from '../system/json.ts'
+import { MOST_BYTES, readText } from '../system/read-within.ts'
 import { formatFloat64 } from '../tables/index.ts'
 
 /** The stages of Broad's pipeline in their order, with the keys of their files: one path or, for some keys, a list. */
@@ -141,7 +141,7 @@ const StateSchema = v.object({
 
 /** The configuration of a state that lies there; undefined where there is none. */
 export async function readPipelineConfig(root: string): Promise<PipelineConfig | undefined> {
-  const text = await readFile(sharedFiles(root).broadState, 'utf8').catch(() => '')
+  const text = await readText(sharedFiles(root).broadState, MOST_BYTES.state).catch(() => '')
   return configIn(text)
 }
 

@@ -1,10 +1,11 @@
 import { existsSync } from 'node:fs'
-import { readdir, readFile } from 'node:fs/promises'
+import { readdir } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import * as v from 'valibot'
 import { formatManifest, openManifest, RunLock } from '../checkpoint/index.ts'
 import { type OutputPaths, resultFiles, STATES_FOLDER, statePaths } from '../layout/index.ts'
 import { writeAtomically } from '../system/atomic.ts'
+import { MOST_BYTES, readText } from '../system/read-within.ts'
 import { READ } from '../system/regular-file.ts'
 import { sha256File } from '../system/sha256.ts'
 
@@ -37,9 +38,7 @@ export async function ownStates(folder: string): Promise<OwnState[]> {
 }
 
 async function readState(path: string): Promise<v.InferOutput<typeof StateSchema> | undefined> {
-  const text = await readFile(statePaths(path).manifest, { encoding: 'utf8', flag: READ }).catch(
-    () => undefined,
-  )
+  const text = await readText(statePaths(path).manifest, MOST_BYTES.state, READ).catch(() => undefined)
   const state = v.safeParse(StateSchema, text === undefined ? undefined : openManifest(text))
   return state.success ? state.output : undefined
 }

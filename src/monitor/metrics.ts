@@ -1,9 +1,9 @@
-import { readFile } from 'node:fs/promises'
 import * as v from 'valibot'
 import { forModels } from '../bundle/index.ts'
 import { described } from '../system/described.ts'
 import { DataError } from '../system/errors.ts'
 import { parseJson } from '../system/json.ts'
+import { MOST_BYTES, readText } from '../system/read-within.ts'
 import { unlessMissing } from '../system/system-error.ts'
 import { STAGES } from './run-stats.ts'
 
@@ -199,7 +199,7 @@ export type Outcome = MetricsEnd['outcome']
  * @throws DataError naming the line that is none of this version
  */
 export async function readMetrics(path: string): Promise<MetricsLine[]> {
-  const text = (await readFile(path, 'utf8').catch(unlessMissing(path))) ?? ''
+  const text = (await readText(path, MOST_BYTES.metrics).catch(unlessMissing(path))) ?? ''
   const lines: MetricsLine[] = []
   for (const [at, line] of text.split('\n').entries()) {
     const value = parsed(line)

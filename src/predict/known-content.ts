@@ -1,4 +1,4 @@
-import { lstat, readFile } from 'node:fs/promises'
+import { lstat } from 'node:fs/promises'
 import { basename, dirname, resolve } from 'node:path'
 import {
   beginsAsCheckpoint,
@@ -12,6 +12,7 @@ import { isPipelineState, readLegacyFile } from '../legacy/index.ts'
 import { readMetrics } from '../monitor/index.ts'
 import { readSummary } from '../report/index.ts'
 import { everyLine } from '../system/lines.ts'
+import { MOST_BYTES, readText } from '../system/read-within.ts'
 import { sha256File } from '../system/sha256.ts'
 import { isChunkLine, isFrameLine } from '../tables/index.ts'
 
@@ -24,13 +25,13 @@ const OF_ANY_PROGRAM: Partial<Record<FileContent, IsContent>> = {
   embeddings: isCheckpoint,
   frameCalls: (path) => everyLine(path, isFrameLine),
   chunkCalls: (path) => everyLine(path, isChunkLine),
-  pipelineState: async (path) => isPipelineState(await readFile(path, 'utf8')),
+  pipelineState: async (path) => isPipelineState(await readText(path, MOST_BYTES.state)),
 }
 
 /** The same for what only this program writes. */
 const OF_THIS_PROGRAM: Partial<Record<FileContent, IsContent>> = {
   demonstration: async (path, paths) =>
-    (await readFile(path, 'utf8')).startsWith(`${basename(paths.mergedFolder)}: `),
+    (await firstBytes(path, 4096)).startsWith(`${basename(paths.mergedFolder)}: `),
   invalidRecords: (path) => everyLine(path, isInvalidRecordLine),
   summary: (path) =>
     readSummary(path).then(

@@ -1,6 +1,7 @@
-import { readdir, readFile, stat } from 'node:fs/promises'
+import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { cacheFolder } from '../home/index.ts'
+import { readText } from '../system/read-within.ts'
 import type { Pullable } from './catalogue.ts'
 import { filesOfModel } from './weight-files.ts'
 
@@ -36,7 +37,7 @@ async function findSnapshot(
   beside: readonly string[],
 ): Promise<string | undefined> {
   const folder = join(cache, `models--${repository.replaceAll('/', '--')}`)
-  const main = await readFile(join(folder, 'refs', 'main'), 'utf8').catch(() => '')
+  const main = await readText(join(folder, 'refs', 'main')).catch(() => '')
   const all: string[] = await readdir(join(folder, 'snapshots')).catch(() => [])
   for (const commit of new Set([main.trim(), ...all.sort()])) {
     if (!all.includes(commit)) continue

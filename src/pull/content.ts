@@ -1,8 +1,8 @@
-import { readFile } from 'node:fs/promises'
 import { extname } from 'node:path'
 import { DataError } from '../system/errors.ts'
 import { parseJson } from '../system/json.ts'
 import { messageOf } from '../system/problems.ts'
+import { MOST_BYTES, readText, readWithin } from '../system/read-within.ts'
 import { sha256File } from '../system/sha256.ts'
 import { openSafetensors, verifyTorchFile } from '../torchfile/index.ts'
 import type { Digest } from './remote-file.ts'
@@ -34,7 +34,7 @@ async function ownFault(path: string, kind: string): Promise<string | undefined>
         await (await openSafetensors(path)).close()
         break
       case '.json':
-        parseJson(await Bun.file(path).text())
+        parseJson(await readText(path, MOST_BYTES.state))
         break
       default:
         await verifyTorchFile(path)
@@ -48,6 +48,6 @@ async function ownFault(path: string, kind: string): Promise<string | undefined>
 
 /** What git calls a file. Small ones only: it is read whole. */
 async function gitDigest(path: string): Promise<string> {
-  const content = await readFile(path)
+  const content = await readWithin(path, MOST_BYTES.state)
   return new Bun.CryptoHasher('sha1').update(`blob ${content.length}\0`).update(content).digest('hex')
 }

@@ -1,8 +1,9 @@
 import { constants } from 'node:fs'
-import { type FileHandle, mkdir, open, readFile, rename, rm } from 'node:fs/promises'
+import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import * as v from 'valibot'
 import { DataError, VirnucproError } from '../system/errors.ts'
+import { MOST_BYTES, readText } from '../system/read-within.ts'
 import { READ } from '../system/regular-file.ts'
 import { sha256 } from '../system/sha256.ts'
 import { WriteError } from '../system/system-error.ts'
@@ -250,7 +251,7 @@ async function writeRecord(record: string, text: string): Promise<void> {
 
 async function readState(record: string): Promise<State | undefined> {
   try {
-    const text = await readFile(record, { encoding: 'utf8', flag: READ })
+    const text = await readText(record, MOST_BYTES.description, READ)
     return v.parse(StateSchema, JSON.parse(text))
   } catch {
     // Not there, or damaged: the file starts over.

@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises'
 import * as v from 'valibot'
 import { forModels } from '../bundle/index.ts'
 import {
@@ -12,6 +11,7 @@ import {
 import { described } from '../system/described.ts'
 import { DataError, NoInputError } from '../system/errors.ts'
 import { parseJson } from '../system/json.ts'
+import { MOST_BYTES, readText } from '../system/read-within.ts'
 import { ReadError } from '../system/system-error.ts'
 
 export const SUMMARY_FORMAT = 'virnucpro-summary'
@@ -270,7 +270,7 @@ export type ServedModel = v.InferOutput<typeof ServedSchema>
 
 /** @throws VirnucproError when the file is missing, damaged or of another version */
 export async function readSummary(path: string): Promise<Summary> {
-  const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
+  const text = await readText(path, MOST_BYTES.state).catch((error: NodeJS.ErrnoException) => {
     throw error.code === 'ENOENT'
       ? new NoInputError(`${path} is missing: it is written at the end of a run`)
       : new ReadError(path, error)

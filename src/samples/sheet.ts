@@ -1,6 +1,7 @@
-import { readFile, stat } from 'node:fs/promises'
+import { stat } from 'node:fs/promises'
 import { dirname, isAbsolute, join } from 'node:path'
 import { DataError, NoInputError } from '../system/errors.ts'
+import { MOST_BYTES, readWithin } from '../system/read-within.ts'
 import { cannotRead } from '../system/system-error.ts'
 import { fileFault, foldedName, nameFault, type Sample } from './sample.ts'
 
@@ -21,6 +22,8 @@ interface Row extends Record<'sample' | FileColumn, string> {
   fields: number
 }
 
+/** Letters of a row: three paths have some thousand. */
+const MAX_ROW = 1 << 20
 /** Faults that a message lists. */
 const SHOWN = 50
 
@@ -36,18 +39,18 @@ export async function readSampleSheet(path: string): Promise<SampleSheet> {
   const { columns, rows } = await parse(path, await textOf(path))
   const faults: [line: number, fault: string][] = []
   const unreadable: [line: number, fault: string][] = []
-  const samples = new Map<string, { name: string; line: number; inputs: string[] }>()
+  const samples = new Map<string, { name: string; line: number; inputs: Set<string> }>()
   for (const row of rows) {
     const { line, sample: name } = row
     const rowFaults = faultsOf(row, columns)
-    const sample = samples.get(foldedName(name)) ?? { name, line, inputs: [] }
+    const sample = samples.get(foldedName(name)) ?? { name, line, inputs: new Set() }
     if (sample.name !== name)
       rowFaults.push(
         `the sample of line ${sample.line}, ${JSON.stringify(sample.name)}, differs only in case`,
       )
     for (const file of filesOf(row)) {
-      if (sample.inputs.includes(file)) rowFaults.push(`${file} is named twice`)
-      else sample.inputs.push(file)
+      if (sample.inputs.has(file)) rowFaults.push(`${file} is named twice`)
+      else sample.inputs.add(file)
       const fault = await fileFault(file)
       if (fault !== undefined) unreadable.push([line, `${of(name)}${fault}${await besideSheet(path, file)}`])
     }
@@ -59,7 +62,7 @@ export async function readSampleSheet(path: string): Promise<SampleSheet> {
   if (unreadable.length > 0) throw new NoInputError(listed(path, unreadable))
   const known: readonly string[] = ['sample', ...FILE_COLUMNS]
   return {
-    samples: Array.from(samples.values(), ({ name, inputs }) => ({ name, inputs })),
+    samples: Array.from(samples.values(), ({ name, inputs }) => ({ name, inputs: [...inputs] })),
     ignored: columns.filter((column) => !known.includes(column)),
   }
 }
@@ -107,7 +110,7 @@ function listed(path: string, faults: readonly [line: number, fault: string][]):
 async function textOf(path: string): Promise<string> {
   const found = await stat(path).catch(cannotRead(path))
   if (found.isDirectory()) throw new NoInputError(`${path}: expected a sample sheet, got a folder`)
-  const bytes = await readFile(path).catch(cannotRead(path))
+  const bytes = await readWithin(path, MOST_BYTES.sampleSheet).catch(cannotRead(path))
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
   } catch {
@@ -125,6 +128,7 @@ async function parse(path: string, text: string): Promise<{ columns: string[]; r
     records = parseCsv(text, {
       delimiter,
       info: true,
+      max_record_size: MAX_ROW,
       relax_column_count: true,
       skip_empty_lines: true,
       trim: true,
@@ -134,17 +138,23 @@ async function parse(path: string, text: string): Promise<{ columns: string[]; r
     throw new DataError(`${path}: this sample sheet is not CSV: ${error.message}`)
   }
   const columns = records.shift()?.record ?? []
-  const twice = columns.find((column, at) => column !== '' && columns.indexOf(column) !== at)
+  const places = new Map<string, number>()
+  const twice = columns.find((column, at) => {
+    const isKnown = places.has(column)
+    if (!isKnown) places.set(column, at)
+    return isKnown && column !== ''
+  })
   if (twice !== undefined) throw new DataError(listed(path, [[1, `two columns are called ${twice}`]]))
   if (!columns.includes('sample') || !FILE_COLUMNS.some((column) => columns.includes(column))) {
-    const found = columns.length === 0 ? 'it is empty' : `its columns are ${columns.join(', ')}`
+    const found =
+      columns.length === 0 ? 'it is empty' : `its columns are ${columns.slice(0, SHOWN).join(', ')}`
     const expected = 'expected a header with the columns sample, fastq_1 and fastq_2, or sample and fasta'
     throw new DataError(listed(path, [[1, `${expected}; ${found}`]]))
   }
   const rows = records
     .filter(({ record }) => record.some((field) => field !== ''))
     .map(({ record, info }) => {
-      const field = (column: string) => record[columns.indexOf(column)] ?? ''
+      const field = (column: string) => record[places.get(column) ?? -1] ?? ''
       return {
         line: info.lines,
         fields: record.length,

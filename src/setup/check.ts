@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import * as v from 'valibot'
 import { modelOf, precisionFacts } from '../bundle/index.ts'
@@ -9,6 +8,7 @@ import { readRecord } from '../server/repository/index.ts'
 import { freePorts, type RunningServer, serverShares, startServer } from '../server/serve/index.ts'
 import { writeAtomically } from '../system/atomic.ts'
 import { parseJson } from '../system/json.ts'
+import { readText } from '../system/read-within.ts'
 import { sha256 } from '../system/sha256.ts'
 import { verify } from '../verify/index.ts'
 import { SetupError } from './errors.ts'
@@ -29,7 +29,7 @@ export async function isChecked(situation: Situation): Promise<boolean> {
   if (ready === undefined) return false
   const name = await reportName(ready, situation)
   for (const cache of readablePlaces('cache')) {
-    const text = await readFile(join(cache, 'checks', name), 'utf8').catch(() => '')
+    const text = await readText(join(cache, 'checks', name)).catch(() => '')
     if (text !== '' && v.is(ReportSchema, parseJson(text))) return true
   }
   return false

@@ -1,7 +1,7 @@
-import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import * as v from 'valibot'
 import { DataError, NoInputError } from '../system/errors.ts'
+import { MOST_BYTES, readText } from '../system/read-within.ts'
 import { sealed, unsealed } from '../system/sealed.ts'
 import { ReadError } from '../system/system-error.ts'
 
@@ -59,7 +59,7 @@ export function formatShards(shards: Omit<Shards, 'format' | 'version'>): string
  * @throws NoInputError where there is none; DataError when it is damaged or of a newer version
  */
 export async function readShards(path: string): Promise<{ path: string; shards: Shards }> {
-  const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
+  const text = await readText(path, MOST_BYTES.state).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'EISDIR') return undefined
     throw error.code === 'ENOENT' ? new NoInputError(`${path}: no such file`) : new ReadError(path, error)
   })

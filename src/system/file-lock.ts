@@ -1,10 +1,11 @@
-import { constants, readFileSync, rmdirSync, unlinkSync } from 'node:fs'
-import { type FileHandle, link, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
+import { constants, rmdirSync, unlinkSync } from 'node:fs'
+import { type FileHandle, link, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { hasNoLinks } from './atomic.ts'
 import { TryAgainError } from './errors.ts'
 import { CREATE } from './kept-files.ts'
 import { describeOwner, formatOwner, isAlive, type LockOwner, parseOwner, thisProcess } from './lock-owner.ts'
+import { MOST_BYTES, readText, readWithin, readWithinSync } from './read-within.ts'
 import { READ } from './regular-file.ts'
 import { cannotWrite, WriteError } from './system-error.ts'
 
@@ -247,7 +248,10 @@ export class FileLock implements AsyncDisposable {
 
   #releaseNow(): void {
     try {
-      if (parseOwner(readFileSync(this.#path, { encoding: 'utf8', flag: READ }))?.token === this.#owner.token)
+      if (
+        parseOwner(readWithinSync(this.#path, MOST_BYTES.note, READ).toString('utf8'))?.token ===
+        this.#owner.token
+      )
         unlinkSync(this.#path)
     } catch {
       // Taken away, or out of reach: nothing to release.
@@ -292,7 +296,7 @@ async function appears(from: string, to: string): Promise<boolean> {
 /** For file systems without hard links: readers may see the file before its content. */
 async function copied(from: string, to: string): Promise<boolean> {
   try {
-    await writeSynced(to, constants.O_WRONLY | CREATE, await readFile(from))
+    await writeSynced(to, constants.O_WRONLY | CREATE, await readWithin(from, MOST_BYTES.note))
     return true
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
@@ -326,7 +330,7 @@ async function writeSynced(path: string, flags: number, content: string | Uint8A
 
 async function read(path: string): Promise<string | undefined> {
   try {
-    return await readFile(path, { encoding: 'utf8', flag: READ })
+    return await readText(path, MOST_BYTES.note, READ)
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
     if (code === 'ENOENT') return undefined

@@ -1,11 +1,12 @@
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
-import { lstat, mkdir, readdir, readFile, rename, rm, rmdir, stat, writeFile } from 'node:fs/promises'
+import { lstat, mkdir, readdir, rename, rm, rmdir, stat, writeFile } from 'node:fs/promises'
 import { basename, dirname, join, relative, resolve } from 'node:path'
 import { syncFolder } from './atomic.ts'
 import { type ErrorOptions, UsageError } from './errors.ts'
 import { parseJson } from './json.ts'
 import { temporaryName } from './kept-files.ts'
 import { processPlace, processStart } from './processes.ts'
+import { readText } from './read-within.ts'
 import { filesAt, sameFile } from './same-file.ts'
 import { cannotWrite, WriteError } from './system-error.ts'
 
@@ -119,7 +120,7 @@ async function aboutUnfinished(
   folder: string,
 ): Promise<{ output: unknown; isOver: boolean | undefined } | undefined> {
   try {
-    const { output, place, pid, started } = parseJson(await readFile(join(folder, MARKER), 'utf8')) as Record<
+    const { output, place, pid, started } = parseJson(await readText(join(folder, MARKER))) as Record<
       string,
       unknown
     >

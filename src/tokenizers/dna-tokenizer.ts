@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises'
+import { readText } from '../system/read-within.ts'
 import { cannotRead } from '../system/system-error.ts'
 import { type EncodeWord, mergesByMatch } from './bpe.ts'
 import { type AddedToken, parseTokenizerFile, type TokenizerSettings } from './tokenizer-file.ts'
@@ -35,7 +35,7 @@ export class DnaTokenizer {
 
   /** Reads a tokenizer.json. @throws TokenizerFileError ReadError */
   static async fromFile(path: string): Promise<DnaTokenizer> {
-    const text = await readFile(path, 'utf8').catch(cannotRead(path))
+    const text = await readText(path).catch(cannotRead(path))
     return DnaTokenizer.fromJson(text, path)
   }
 

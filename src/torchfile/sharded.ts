@@ -1,8 +1,8 @@
-import { readFile, stat } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { parseJson } from '../system/json.ts'
 import { orClose } from '../system/or-close.ts'
 import { reasonOf } from '../system/problems.ts'
+import { readText } from '../system/read-within.ts'
 import { TorchFileError } from './errors.ts'
 import { MAX_INDEX_BYTES } from './limits.ts'
 import { openTorchFile } from './open.ts'
@@ -15,8 +15,7 @@ async function readIndex(path: string): Promise<Map<string, string>> {
   const fail = (what: string, cause?: unknown) => new TorchFileError(path, what, { cause })
   let json: unknown
   try {
-    if ((await stat(path)).size > MAX_INDEX_BYTES) throw new Error('it is too large')
-    json = parseJson(await readFile(path, 'utf8'))
+    json = parseJson(await readText(path, MAX_INDEX_BYTES))
   } catch (cause) {
     throw fail(`the index of shards cannot be read (${reasonOf(cause)})`, cause)
   }

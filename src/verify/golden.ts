@@ -1,6 +1,7 @@
-import { readFile, stat } from 'node:fs/promises'
+import { stat } from 'node:fs/promises'
 import { MODEL_NAMES, MODELS, type ModelName } from '../bundle/index.ts'
 import { DataError } from '../system/errors.ts'
+import { MOST_BYTES, readWithin } from '../system/read-within.ts'
 import { decodeDnabert, decodeEsm, featureKind, readTorchFile } from '../torchfile/index.ts'
 import type { Case } from './cases.ts'
 
@@ -50,7 +51,7 @@ async function sequencesOf(fasta: string, golden: string): Promise<Map<string, U
     })
   }
   const sequences = new Map<string, Uint8Array>()
-  for (const record of (await readFile(fasta, 'latin1')).split('>').slice(1)) {
+  for (const record of (await readWithin(fasta, MOST_BYTES.state)).toString('latin1').split('>').slice(1)) {
     const [header = '', ...lines] = record.split(/\r?\n/)
     sequences.set(header.split(/\s/)[0] ?? '', Buffer.from(lines.join(''), 'latin1'))
   }

@@ -1,9 +1,9 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto'
-import { readFileSync } from 'node:fs'
 import { getCACertificates } from 'node:tls'
 import type { TlsOptions } from '#tritonclient-ts'
 import type { PredictOptions } from '../../settings/index.ts'
 import { UsageError } from '../../system/errors.ts'
+import { MOST_BYTES, readWithinSync } from '../../system/read-within.ts'
 import { ReadError } from '../../system/system-error.ts'
 
 /** Credentials for a server. */
@@ -70,7 +70,7 @@ function unusable(path: string, why: string, cause?: unknown): UsageError {
 
 function readPem(path: string): Buffer {
   try {
-    return readFileSync(path)
+    return readWithinSync(path, MOST_BYTES.description)
   } catch (error) {
     throw new ReadError(path, error, { what: `the certificate file ${path}` })
   }

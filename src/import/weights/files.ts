@@ -1,8 +1,9 @@
-import { readdir, readFile, stat } from 'node:fs/promises'
+import { readdir, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { ModelError, ModelNotFoundError } from '../../bundle/index.ts'
 import { parseJson } from '../../system/json.ts'
 import { orClose } from '../../system/or-close.ts'
+import { readText } from '../../system/read-within.ts'
 import {
   openSafetensors,
   openSafetensorsIndex,
@@ -90,7 +91,7 @@ async function openSharded(
   open: (folder: string) => Promise<WeightSource>,
 ): Promise<OpenedWeights> {
   const source = await open(folder)
-  const map = parseJson(await readFile(join(folder, index), 'utf8')) as { weight_map: Record<string, string> }
+  const map = parseJson(await readText(join(folder, index))) as { weight_map: Record<string, string> }
   const shards = [...new Set(Object.values(map.weight_map))].sort()
   return { source, files: [index, ...shards].map((name) => join(folder, name)), folder }
 }

@@ -1,8 +1,8 @@
-import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import * as v from 'valibot'
 import { ModelError } from '../../bundle/index.ts'
 import { parseJson } from '../../system/json.ts'
+import { readText } from '../../system/read-within.ts'
 import { unlessMissing } from '../../system/system-error.ts'
 import { PickleObject, type PyValue } from '../../torchfile/index.ts'
 
@@ -48,7 +48,7 @@ async function readConfig<T>(
   what: string,
 ): Promise<T | undefined> {
   const path = join(folder, 'config.json')
-  const text = await readFile(path, 'utf8').catch(unlessMissing(path))
+  const text = await readText(path).catch(unlessMissing(path))
   if (text === undefined) return undefined
   let json: unknown
   try {

@@ -1,5 +1,6 @@
-import { readFile, writeFile } from 'node:fs/promises'
+import { writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
+import { readText } from '../../system/read-within.ts'
 import type { Plan } from './plans.ts'
 
 /** Templates and Python code of the models: `model_repository/` at the top of the package. */
@@ -19,7 +20,7 @@ export async function renderTemplate(
   values: Readonly<Record<string, string | number>>,
 ): Promise<string> {
   const used = new Set<string>()
-  const text = (await readFile(path, 'utf8')).replace(/\{\{(\w+)\}\}/g, (_, name: string) => {
+  const text = (await readText(path)).replace(/\{\{(\w+)\}\}/g, (_, name: string) => {
     const value = values[name]
     if (value === undefined) throw new Error(`${path} wants a value for ${name}`)
     used.add(name)

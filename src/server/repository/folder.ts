@@ -1,8 +1,9 @@
-import { readdir, readFile, realpath, writeFile } from 'node:fs/promises'
+import { readdir, realpath, writeFile } from 'node:fs/promises'
 import { join, relative, resolve, sep } from 'node:path'
 import * as v from 'valibot'
 import { UsageError } from '../../system/errors.ts'
 import { parseJson } from '../../system/json.ts'
+import { readText } from '../../system/read-within.ts'
 import { createFolder } from '../../system/replace-folder.ts'
 import { RepositoryError } from './errors.ts'
 import { MARKER } from './recorded-files.ts'
@@ -37,7 +38,7 @@ export async function createRepository(
 
 /** Whether a file, by its path below a repository, was put there when it was made. Rejects when that cannot be read. */
 export async function ownsFile(output: string): Promise<(name: string) => boolean> {
-  const about = parseJson(await readFile(join(output, MARKER), 'utf8'))
+  const about = parseJson(await readText(join(output, MARKER)))
   const files = new Set([MARKER, ...v.parse(v.object({ names: v.array(v.string()) }), about).names])
   return (name) => files.has(name) || isCompiled(name, files)
 }

@@ -1,4 +1,4 @@
-import { readdir, readFile } from 'node:fs/promises'
+import { readdir } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import * as v from 'valibot'
 import {
@@ -11,6 +11,7 @@ import {
   type Manifest,
 } from '../../bundle/index.ts'
 import { parseJson } from '../../system/json.ts'
+import { readText } from '../../system/read-within.ts'
 import { PlanError } from './errors.ts'
 
 const size = v.pipe(v.number(), v.safeInteger(), v.minValue(1))
@@ -126,7 +127,7 @@ export async function readSidecar(plan: string): Promise<PlanSidecar> {
   const path = sidecarPath(plan)
   let json: unknown
   try {
-    json = parseJson(await readFile(path, 'utf8'))
+    json = parseJson(await readText(path))
   } catch (cause) {
     throw new PlanError(path, `${path}, which describes ${basename(plan)}, cannot be read`, {
       cause,

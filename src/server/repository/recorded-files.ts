@@ -1,7 +1,8 @@
-import { copyFile, link, readFile, realpath } from 'node:fs/promises'
+import { copyFile, link, realpath } from 'node:fs/promises'
 import { join, relative, sep } from 'node:path'
 import * as v from 'valibot'
 import { JsonError, parseJson } from '../../system/json.ts'
+import { readText } from '../../system/read-within.ts'
 import { NotRegularError, openRegular } from '../../system/regular-file.ts'
 import { sha256Open } from '../../system/sha256.ts'
 import { fromSystem } from '../../system/system-error.ts'
@@ -99,7 +100,7 @@ export interface RepositoryRecord {
 /** @returns undefined for a folder of anybody else. @throws RepositoryError when the record is damaged */
 export async function readRecord(folder: string): Promise<RepositoryRecord | undefined> {
   const path = join(folder, MARKER)
-  const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
+  const text = await readText(path).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return undefined
     throw fromSystem(error) ?? error
   })

@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import {
   factsOfStatement,
@@ -12,6 +11,7 @@ import {
   type RecheckFacts,
   servedVersion,
 } from '../../bundle/index.ts'
+import { readText } from '../../system/read-within.ts'
 
 /** What a repository says that a server will host. */
 export interface StatedModel {
@@ -50,7 +50,7 @@ export async function statementIn(folder: string, name: PartnerName): Promise<st
 }
 
 async function configOf(folder: string, model: HostedName): Promise<string> {
-  return await readFile(join(folder, model, 'config.pbtxt'), 'utf8').catch(() => '')
+  return await readText(join(folder, model, 'config.pbtxt')).catch(() => '')
 }
 
 /** A parameter as `quote` writes it. */

@@ -1,8 +1,8 @@
-import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import * as v from 'valibot'
 import { HOSTED_NAMES } from '../../bundle/index.ts'
 import { parseJson } from '../../system/json.ts'
+import { readText } from '../../system/read-within.ts'
 import { unlessMissing } from '../../system/system-error.ts'
 import { PlanError } from './errors.ts'
 import type { Plan } from './plans.ts'
@@ -41,7 +41,7 @@ export const TUNING_FILE = 'tuning.json'
 /** @returns undefined where nothing was tuned. @throws PlanError when the file is damaged */
 export async function readTuning(plans: string): Promise<Tuning | undefined> {
   const path = join(plans, TUNING_FILE)
-  const text = await readFile(path, 'utf8').catch(unlessMissing(path))
+  const text = await readText(path).catch(unlessMissing(path))
   if (text === undefined) return undefined
   try {
     return v.parse(TuningSchema, parseJson(text))

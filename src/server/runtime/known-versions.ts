@@ -1,9 +1,10 @@
-import { readFile, stat } from 'node:fs/promises'
+import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import * as v from 'valibot'
 import { writablePlace } from '../../home/index.ts'
 import { writeAtomically } from '../../system/atomic.ts'
 import { parseJson } from '../../system/json.ts'
+import { readText } from '../../system/read-within.ts'
 import { fileIdentity } from '../../system/regular-file.ts'
 
 const KnownSchema = v.record(
@@ -36,7 +37,7 @@ export async function knownVersion(key: string, ask: () => Promise<Asked>): Prom
 
 async function readKnown(path: string): Promise<Known> {
   try {
-    return v.parse(KnownSchema, parseJson(await readFile(path, 'utf8')))
+    return v.parse(KnownSchema, parseJson(await readText(path)))
   } catch {
     return {}
   }

@@ -1,9 +1,10 @@
-import { access, constants, readdir, readFile } from 'node:fs/promises'
+import { access, constants, readdir } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import * as v from 'valibot'
 import { homePlace, readablePlaces, type ServerChoice, writablePlace } from '../../home/index.ts'
 import { type Gpu, type MachineFacts, machineFacts } from '../../machine/index.ts'
 import { parseJson } from '../../system/json.ts'
+import { readText } from '../../system/read-within.ts'
 import { cannotRead } from '../../system/system-error.ts'
 import { type BasePython, findBasePython } from './base-python.ts'
 import { RuntimeError } from './errors.ts'
@@ -188,7 +189,7 @@ async function installedServer(name: string): Promise<{ folder: string; record: 
 /** The record of a private server; undefined where there is none, or the Python that it was made from is gone. */
 export async function readServer(folder: string): Promise<ServerRecord | undefined> {
   try {
-    const record = v.parse(ServerRecordSchema, parseJson(await readFile(join(folder, SERVER_FILE), 'utf8')))
+    const record = v.parse(ServerRecordSchema, parseJson(await readText(join(folder, SERVER_FILE))))
     for (const program of ['tritonserver', 'python', 'venv/bin/python3'])
       await access(join(folder, program), constants.X_OK)
     await access(join(folder, 'lib', libraryName(record.python)), constants.R_OK)
@@ -204,7 +205,7 @@ const IMAGE_FILE = /^tritonserver-.+\.sif$/
 /** Whether a folder or a file among the servers of the home was put there by this program, whether it works or not. */
 export async function isOwnServer(path: string): Promise<boolean> {
   if (IMAGE_FILE.test(basename(path))) return true
-  const text = await readFile(join(path, SERVER_FILE), 'utf8').catch(() => '')
+  const text = await readText(join(path, SERVER_FILE)).catch(() => '')
   return v.is(v.pipe(v.string(), v.parseJson(), ServerRecordSchema), text)
 }
 

@@ -1,8 +1,9 @@
-import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { copyFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import * as v from 'valibot'
 import { parseJson } from '../../system/json.ts'
+import { readText } from '../../system/read-within.ts'
 import { freePorts, type ServeOptions, startServer } from '../serve/index.ts'
 import { MODULES, PythonFactsSchema } from './python-facts.ts'
 
@@ -45,7 +46,7 @@ export async function serverFacts(
       signal,
     })
     const answers = await echoes(running.endpoints[0]?.httpUrl ?? '')
-    return { ...v.parse(ServerFactsSchema, parseJson(await readFile(report, 'utf8'))), answers }
+    return { ...v.parse(ServerFactsSchema, parseJson(await readText(report))), answers }
   } finally {
     await rm(folder, { recursive: true, force: true })
   }

@@ -48,8 +48,9 @@ async function unless<T>(work: Promise<T>): Promise<T | RecordError> {
 /** A log that was damaged gives lines that were written, from the first on; only the last one may be lost without a word. */
 async function damaged(path: string, bytes: Uint8Array): Promise<void> {
   writeFileSync(path, bytes)
-  const found = await unless(new RecordLog(path).read())
-  if (found instanceof RecordError || found === undefined) return
+  const found: string[] = []
+  const isThere = await unless(new RecordLog(path).read((line) => found.push(line)))
+  if (isThere !== true) return
   expect(found).toEqual(WRITTEN.slice(0, found.length))
   const rest = Buffer.from(bytes).subarray(bytes.length === 0 ? 0 : logOf(found).length)
   expect([-1, rest.length - 1]).toContain(rest.indexOf('\n'))
