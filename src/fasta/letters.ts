@@ -132,7 +132,7 @@ export class SequenceBuffer {
   #headerOnLine = 0
   /** Bytes of a byte order mark met so far. */
   #mark = 0
-  #full: Uint8Array[] = []
+  #full: Uint8Array<ArrayBuffer>[] = []
   #chunk: Uint8Array = new Uint8Array(0)
   #chunkView = new DataView(this.#chunk.buffer)
 
@@ -171,15 +171,18 @@ export class SequenceBuffer {
     return position
   }
 
-  /** The letters, as bytes of their own. */
-  bytes(): Uint8Array {
+  /** The letters, as bytes of their own. Here only their counts are left. */
+  take(): Uint8Array {
     if (this.#full.length === 0) return this.#block.slice(0, this.#used)
     const all = new Uint8Array(this.length)
     let offset = 0
     for (const block of this.#full) {
       all.set(block, offset)
       offset += block.length
+      // At once, and not with the next collection: a chromosome would be in memory twice.
+      block.buffer.transfer(0)
     }
+    this.#full = []
     all.set(this.#block.subarray(0, this.#used), offset)
     return all
   }

@@ -183,7 +183,7 @@ export class RecordSink {
       const { description } = header
       const words = id.length + description.length
       if (this.#isFull(letters.length, words)) this.#closeBatch()
-      this.#batch.push({ id, description, sequence: sequence ?? letters.bytes(), source: this.source, line })
+      this.#batch.push({ id, description, sequence: sequence ?? letters.take(), source: this.source, line })
       this.#bases += letters.length
       this.#headers += words
       this.#statistics.records++
@@ -422,7 +422,7 @@ const STOP = 42
 
 /** A protein without the stop codon at its end, which then is no gap either. */
 function withoutStop(letters: SequenceBuffer): Uint8Array {
-  const sequence = letters.bytes()
+  const sequence = letters.take()
   if (sequence.at(-1) !== STOP) return sequence
   letters.gaps--
   return sequence.subarray(0, -1)
