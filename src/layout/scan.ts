@@ -67,6 +67,16 @@ function fixedOfLayout(paths: OutputPaths): string[] {
   })
 }
 
+/** What lies in the state folder, which is the run's alone, but for its record. */
+async function filesOfState({ state }: OutputPaths): Promise<string[]> {
+  const entries = await readdir(state, { recursive: true, withFileTypes: true }).catch(() => [])
+  const record = resolve(statePaths(state).record)
+  return entries
+    .filter((entry) => !entry.isDirectory())
+    .map((entry) => resolve(entry.parentPath, entry.name))
+    .filter((path) => path !== record)
+}
+
 /** Whether something else stands in the place of a folder: a file, a pipe, a link to one or to nothing. */
 async function isNoFolder(path: string): Promise<boolean> {
   const found = await stat(path).catch(() => undefined)
@@ -88,10 +98,5 @@ export async function takenNames(paths: OutputPaths): Promise<string[]> {
       if (read(name) !== undefined) taken.push(join(folder, name))
   }
   for (const folder of folders) if (await isNoFolder(folder)) taken.push(folder)
-  // The state folder is the run's alone.
-  for (const entry of await readdir(paths.state, { recursive: true, withFileTypes: true }).catch(() => [])) {
-    const path = resolve(entry.parentPath, entry.name)
-    if (!entry.isDirectory() && path !== resolve(statePaths(paths.state).record)) taken.push(path)
-  }
-  return taken
+  return [...taken, ...(await filesOfState(paths))]
 }
