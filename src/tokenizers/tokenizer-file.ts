@@ -104,10 +104,14 @@ export function parseTokenizerFile(text: string, source: string): TokenizerSetti
   const vocabulary = new Map(Object.entries(file.model.vocab))
   const added = new Map(file.added_tokens.map(({ content, id }) => [content, id]))
   const { texts, symbols } = readVocabulary(vocabulary, added, problems)
-  for (const { content } of file.added_tokens) {
-    if (vocabulary.has(content[0]!)) {
+  // A token that the vocabulary lacks gets the next id there, whatever the file says of it.
+  let next = vocabulary.size
+  for (const { content, id } of file.added_tokens) {
+    if (vocabulary.has(content[0]!))
       problems.push(`added_tokens: ${JSON.stringify(content)} starts like a sequence`)
-    }
+    const expected = vocabulary.get(content) ?? next++
+    if (id !== expected)
+      problems.push(`added_tokens: expected id ${expected} of ${JSON.stringify(content)}, found ${id}`)
   }
   const merges = readMerges(file.model.merges, new Map([...texts].map(([id, token]) => [token, id])))
   if (typeof merges === 'string') throw new TokenizerFileError(source, [...problems, merges])
@@ -147,10 +151,12 @@ function readVocabulary(
 ): { texts: Map<number, string>; symbols: number[] } {
   const texts = new Map<number, string>()
   const symbols: number[] = []
+  const seen = new Set<number>()
   for (const [token, id] of vocabulary) {
+    if (seen.has(id)) problems.push(`model.vocab: id ${id} is given to two tokens`)
+    seen.add(id)
     if (token.length === 1) symbols.push(id)
     else if (added.has(token)) continue
-    if (texts.has(id)) problems.push(`model.vocab: id ${id} is given to two tokens`)
     if (/[^\x21-\x7e]/.test(token))
       problems.push(`model.vocab: expected ASCII, found ${JSON.stringify(token)}`)
     texts.set(id, token)
