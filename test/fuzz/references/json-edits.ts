@@ -40,15 +40,19 @@ function put(node: Node, key: string, value: unknown): void {
   Object.defineProperty(node, key, { value, enumerable: true, writable: true, configurable: true })
 }
 
+/** A key made of a value. */
+function keyOf(value: unknown): string {
+  return typeof value === 'string' ? value.slice(0, 40) : (JSON.stringify(value) ?? '').slice(0, 40)
+}
+
 const ACTS: readonly ((node: Node, key: string, value: unknown, other: [Node, string]) => void)[] = [
   (node, key, value) => put(node, key, value),
   (node, key) => void (Array.isArray(node) ? node.splice(Number(key), 1) : delete node[key]),
   (node, key, _, [from, name]) => put(node, key, structuredClone((from as Record<string, unknown>)[name])),
-  (node, _, value) =>
-    void (Array.isArray(node) ? node.push(value) : put(node, String(value).slice(0, 40), value)),
+  (node, _, value) => void (Array.isArray(node) ? node.push(value) : put(node, keyOf(value), value)),
   (node, key, value) => {
     if (Array.isArray(node)) return
-    put(node, String(value).slice(0, 40), node[key])
+    put(node, keyOf(value), node[key])
     delete node[key]
   },
   (node, key) => {
