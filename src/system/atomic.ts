@@ -1,5 +1,5 @@
 import { constants } from 'node:fs'
-import { type FileHandle, link, mkdir, open, rename, rm } from 'node:fs/promises'
+import { type FileHandle, link, lstat, mkdir, open, rename, unlink } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { VirnucproError } from './errors.ts'
 import { CREATE, type FileKeeper, ForeignFileError, keepersOf, temporaryName } from './kept-files.ts'
@@ -38,6 +38,8 @@ export class AtomicFile implements ByteSink, AsyncDisposable {
   #filled = 0
   #open = true
   #committed = false
+  /** Of the file, once it is about to get its name. */
+  #inode: string | undefined
 
   private constructor(path: string, temporary: string, keepers: readonly FileKeeper[], handle: FileHandle) {
     this.path = path
@@ -104,6 +106,7 @@ export class AtomicFile implements ByteSink, AsyncDisposable {
 
   async #appear(inode: string): Promise<void> {
     const [path, temporary] = [resolve(this.path), resolve(this.#temporary)]
+    this.#inode = inode
     for (const keeper of this.#keepers) keeper.note('appear', path, temporary, inode)
     for (const keeper of this.#keepers) await keeper.sync()
     const isTheirs = this.#keepers.length > 0 && !this.#keepers.some((keeper) => keeper.owns(path))
@@ -118,12 +121,24 @@ export class AtomicFile implements ByteSink, AsyncDisposable {
     if (this.#open) await this.#handle.close().catch(() => {})
     this.#open = false
     // One that is not there stays on record: it is back when a folder that was moved away is.
-    await rm(this.#temporary)
-      .then(() => {
-        for (const keeper of this.#keepers) keeper.note('drop', resolve(this.#temporary))
+    await unlink(this.#temporary)
+      .then(async () => {
+        // What failed after the file got its name does not make it a file that nobody has recorded.
+        const hasName = this.#inode !== undefined && (await inodeAt(this.path)) === this.#inode
+        for (const keeper of this.#keepers) {
+          if (hasName) keeper.note('made', resolve(this.path))
+          else keeper.note('drop', resolve(this.#temporary))
+        }
       })
       .catch(() => {})
   }
+}
+
+async function inodeAt(path: string): Promise<string | undefined> {
+  return await lstat(path, { bigint: true }).then(
+    ({ ino }) => String(ino),
+    () => undefined,
+  )
 }
 
 /** Whether a link could not be made because the file system has no hard links, or allows no more of them. */
@@ -139,13 +154,17 @@ async function nameUnlessTaken(temporary: string, path: string, shown: string): 
   } catch (error) {
     const isTaken = (error as NodeJS.ErrnoException).code === 'EEXIST'
     if (!isTaken && !hasNoLinks(error)) throw error
-    // Without hard links the moment in between cannot be closed.
-    if (isTaken || (await isThere(path))) throw new ForeignFileError(shown)
-    await rename(temporary, path)
-    return
+    // A network file system that has made the link, and whose answer was lost, finds it there the second time.
+    const hasName = isTaken && (await inodeAt(path)) === (await inodeAt(temporary))
+    if (!hasName) {
+      // Without hard links the moment in between cannot be closed.
+      if (isTaken || (await isThere(path))) throw new ForeignFileError(shown)
+      await rename(temporary, path)
+      return
+    }
   }
   // Fails where the folder was moved away meanwhile: the name that is left in it stays on record.
-  await rm(temporary)
+  await unlink(temporary)
 }
 
 /** Makes a folder and those above it; a run records them. */

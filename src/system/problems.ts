@@ -86,6 +86,8 @@ const PROBLEMS: Readonly<Record<string, Problem>> = {
 }
 const SAME: Readonly<Record<string, string>> = {
   EPERM: 'EACCES',
+  // Bun's name for one that its `rm` does not expect, such as ESTALE and EIO.
+  EFAULT: 'EIO',
   ESTALE: 'EIO',
   ENOTCONN: 'EIO',
   ENODEV: 'EIO',
