@@ -8,6 +8,33 @@ export type Event =
   | { record: string; description: string; sequence: string; line: number }
   | { reason: string; line: number; id: string }
 
+export type Report = Extract<Event, { reason: string }>
+
+/** What `auto` only reports. */
+const TOLERATED = new Set([
+  'empty_record',
+  'header_in_sequence',
+  'header_after_blank',
+  'unknown_letters',
+  'rna',
+  'gaps',
+  'no_id',
+  'byte_order_mark',
+  'empty_file',
+])
+
+/** What is reported under a policy, and the fault that reading ends with. */
+export function reported(
+  events: readonly Event[],
+  onInvalid: 'auto' | 'skip' | 'fail',
+): { reports: Report[]; fault: Report | undefined } {
+  const reports = events.filter((event): event is Report => 'reason' in event)
+  const end = reports.findIndex(
+    ({ reason }) => onInvalid === 'fail' || (onInvalid === 'auto' && !TOLERATED.has(reason)),
+  )
+  return end < 0 ? { reports, fault: undefined } : { reports: reports.slice(0, end), fault: reports[end] }
+}
+
 interface Draft {
   header: string
   line: number
@@ -30,10 +57,12 @@ class Abandoned extends Error {}
 /** What is read from a text, when everything that is invalid is left out. */
 export class TextModel {
   readonly events: Event[] = []
-  readonly #ids = new Set<string>()
+  readonly #ids: Set<string>
   readonly #lines: string[]
 
-  constructor(text: string) {
+  /** @param ids - that were seen in texts before */
+  constructor(text: string, ids = new Set<string>()) {
+    this.#ids = ids
     this.#lines = text.split(/\r\n|\r|\n/)
     try {
       if (BINARY.test(text)) this.#abandon(0)

@@ -1,46 +1,27 @@
 import { deepStrictEqual } from 'node:assert/strict'
 import fc from 'fast-check'
-import type { InvalidReason, OnInvalid } from '../../../src/fasta/index.ts'
+import type { OnInvalid } from '../../../src/fasta/index.ts'
 import { mutated } from '../mutations.ts'
 import type { Target } from '../target.ts'
 import { fastaText, fastqText, pieceSizes, readText, realTexts } from '../text.ts'
-import { type Event, TextModel } from '../text-model.ts'
-
-/** Of what is reported in any case, what `auto` does not end with. */
-const TOLERATED: readonly string[] = [
-  'empty_record',
-  'header_in_sequence',
-  'header_after_blank',
-  'unknown_letters',
-  'rna',
-  'gaps',
-  'no_id',
-  'byte_order_mark',
-  'empty_file',
-] satisfies InvalidReason[]
-
-const isReport = (event: Event) => 'reason' in event
+import { reported, TextModel } from '../text-model.ts'
 
 function check(text: Uint8Array, sizes: readonly number[], onInvalid: OnInvalid): void {
   const { events } = new TextModel(Buffer.from(text).toString('latin1'))
   const whole = readText(text, [], { onInvalid })
   // Where a piece ends must not matter, to the last word of a message.
   deepStrictEqual(readText(text, sizes, { onInvalid }), whole)
-  const reports = events.filter(isReport)
-  const end =
-    onInvalid === 'skip'
-      ? -1
-      : reports.findIndex(({ reason }) => onInvalid === 'fail' || !TOLERATED.includes(reason))
+  const { reports, fault } = reported(events, onInvalid)
   deepStrictEqual(
     whole.reports.map(({ reason, line, id }) => ({ reason, line, id })),
-    end < 0 ? reports : reports.slice(0, end),
+    reports,
   )
   const { error, records } = whole
-  deepStrictEqual(error && { reason: error.reason, line: error.line, id: error.id }, reports[end])
-  if (end >= 0) return
+  deepStrictEqual(error && { reason: error.reason, line: error.line, id: error.id }, fault)
+  if (fault !== undefined) return
   deepStrictEqual(
     records.map(({ id, ...rest }) => ({ record: id, ...rest })),
-    events.filter((event) => !isReport(event)),
+    events.filter((event) => 'record' in event),
   )
 }
 
