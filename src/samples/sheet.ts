@@ -121,7 +121,7 @@ async function textOf(path: string): Promise<string> {
 async function parse(path: string, text: string): Promise<{ columns: string[]; rows: Row[] }> {
   // Loaded here: most runs have no sheet.
   const { CsvError, parse: parseCsv } = await import('csv-parse/sync')
-  const [first = ''] = text.split(/\r?\n/, 1)
+  const [first = ''] = text.split(/\r\n?|\n/, 1)
   const delimiter = first.includes('\t') && !first.includes(',') ? '\t' : ','
   let records: { record: string[]; info: { lines: number } }[]
   try {
@@ -129,6 +129,8 @@ async function parse(path: string, text: string): Promise<{ columns: string[]; r
       delimiter,
       info: true,
       max_record_size: MAX_ROW,
+      // All of them: otherwise what is found first counts, and lines with other ends are one.
+      record_delimiter: ['\r\n', '\n', '\r'],
       relax_column_count: true,
       skip_empty_lines: true,
       trim: true,

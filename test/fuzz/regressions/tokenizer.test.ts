@@ -6,23 +6,26 @@ import { type TokenizerJson, tokenizerJson } from '../../unit/tokenizers/support
 const wrong: [string, (file: TokenizerJson) => void, string][] = [
   [
     'an id of a token and of a special one',
-    ({ model }) => void (model.vocab.AC = 0),
+    ({ model }) => void Object.assign(model.vocab, { AC: 0 }),
     'id 0 is given to two tokens',
   ],
   [
     'an added token of another id',
-    ({ added_tokens: [first] }) => void (first!.content = ' '),
+    ({ added_tokens: [first] }) => void Object.assign(first!, { content: ' ' }),
     'expected id 8 of " "',
   ],
   [
     'a special token of 2^32',
-    ({ post_processor }) => void (post_processor.special_tokens = { '[CLS]': { ids: [2 ** 32] } }),
+    ({ post_processor }) =>
+      void Object.assign(post_processor, { special_tokens: { '[CLS]': { ids: [2 ** 32] } } }),
     'ids',
   ],
   [
     'a special token that every object has',
     ({ post_processor }) =>
-      void (post_processor.single = [{ SpecialToken: { id: 'constructor' } }, { Sequence: { id: 'A' } }]),
+      void Object.assign(post_processor, {
+        single: [{ SpecialToken: { id: 'constructor' } }, { Sequence: { id: 'A' } }],
+      }),
     'no constructor',
   ],
 ]
