@@ -34,11 +34,324 @@ const PROCESSES: readonly Fault[] = [
 
 const SYSTEM: readonly Fault[] = []
 
-const STORAGE: readonly Fault[] = []
+const FULL = 'test/e2e/faults/full-disk.test.ts'
+const FAILING = 'test/e2e/faults/failing-disk.test.ts'
+const DISK = 'test/e2e/predict/resume-disk.test.ts'
+const KEPT = 'batches that were being computed'
 
-const NETWORK: readonly Fault[] = []
+const STORAGE: readonly Fault[] = [
+  {
+    fault: 'the disk of the output fills up during predict, at any size',
+    seen: 'the file that could not be written, and that the disk is full; 74',
+    lost: KEPT,
+    test: shownBy(
+      DISK,
+      'a full disk stops the run with the reason; with more space it goes on and ends the same',
+    ),
+  },
+  {
+    fault:
+      'the disk of the output or of the home has no room or no inodes left: predict, embed, shard, merge, models import, setup, models pull',
+    seen: 'that the disk is full, or how much is missing; 74',
+    lost: KEPT,
+    test: shownBy(FULL, 'ends $name with the reason; with more room the same command ends right'),
+  },
+  {
+    fault: 'no room when the report of a run is made again',
+    seen: 'that the disk is full; 74',
+    lost: 'nothing: the old report stays',
+    test: shownBy(FULL, 'leaves the report as it was'),
+  },
+  {
+    fault: 'no room for the log, in `TMPDIR` or in the home while a run computes',
+    seen: 'a warning that the work goes on without the log; 0',
+    lost: 'lines of the log',
+    test: shownBy(FULL, 'of temporary files, of the home and of the log does not end a run'),
+  },
+  {
+    fault: 'a file reaches the largest size that is allowed (`ulimit -f`)',
+    seen: 'the file and the limit; 74',
+    lost: KEPT,
+    test: shownBy(DISK, 'a limit on the size of files stops the run with the reason, and nothing is lost'),
+  },
+  {
+    fault: 'no room for a download',
+    seen: 'the file that could not be written; 74',
+    lost: 'nothing: the next call goes on with what has come',
+    test: shownBy(
+      'test/e2e/pull/faults.test.ts',
+      'a file that cannot grow is one error, and the next call goes on',
+    ),
+  },
+  {
+    fault: 'the disk of the output is read-only',
+    seen: 'that the file system is read-only, before anything is computed; 73',
+    lost: 'nothing',
+    test: shownBy(FULL, 'or read-only is said at once by every command, and none begins'),
+  },
+  {
+    fault: 'home, bundle, `TMPDIR` or input is read-only',
+    seen: 'nothing; what would change the home is refused in words',
+    lost: 'nothing',
+    test: shownBy(
+      'test/e2e/home/read-only.test.ts',
+      'a home that somebody else keeps is computed with; caches and locks are the own ones',
+    ),
+  },
+  {
+    fault: 'the disk becomes read-only in mid-run (`EROFS`), or the input cannot be read (`EIO`)',
+    seen: 'the file, and what the file system says; 73, for the input 74',
+    lost: KEPT,
+    test: shownBy(FAILING, 'for good in mid-run, or to read the input, is one error as well'),
+  },
+  {
+    fault: 'one call fails with `EIO`, `EDQUOT` or `ESTALE`: writing, syncing, linking, removing',
+    seen: 'the file, and what the file system says; 74',
+    lost: KEPT,
+    test: shownBy(
+      FAILING,
+      'stops a run with the reason, one failure after the other; the same command ends it right',
+    ),
+  },
+  {
+    fault: 'a slow disk: syncs that take seconds, as over a network',
+    seen: 'nothing; the run takes its time',
+    lost: 'nothing',
+    test: shownBy(
+      FAILING,
+      'or is slow, as one on a network: a run takes its time, and no server or GPU is said to be at fault',
+    ),
+  },
+  {
+    fault: 'the output folder is moved away in mid-run, or its disk unmounted',
+    seen: 'that the folder has vanished; 74',
+    lost: KEPT,
+    test: shownBy(DISK, 'an output folder that vanishes stops the run, which goes on once it is back'),
+  },
+  {
+    fault: 'something else takes the name of a file of the run in mid-run',
+    seen: 'the name; 64. It is not touched',
+    lost: KEPT,
+    test: shownBy(
+      DISK,
+      'wherever something takes a name of the run meanwhile, it stops and says where, harms nothing and can go on',
+    ),
+  },
+  {
+    fault: 'files of an unfinished run have lost or changed bytes',
+    seen: 'a warning with the name of each; 0',
+    lost: 'what the damaged file held is computed again',
+    test: shownBy(
+      'test/e2e/predict/resume-faults.test.ts',
+      'a file with one changed or missing byte anywhere is named and made anew',
+    ),
+  },
+]
 
-const SERVERS: readonly Fault[] = []
+const WIRE = 'test/e2e/faults/network.test.ts'
+const PULL = 'test/e2e/pull/faults.test.ts'
+
+const NETWORK: readonly Fault[] = [
+  {
+    fault:
+      'between client and server: packets lost, doubled, late, overtaken; 1 Mbit/s; connections reset; cut for a while, in one direction as well',
+    seen: 'a warning that the server cannot be used now, where it lasts; 0',
+    lost: 'nothing: batches are sent again',
+    test: shownBy(
+      WIRE,
+      'a network may do anything for a while: the run goes on, and gives what an undisturbed one gives',
+    ),
+  },
+  {
+    fault: 'cut for longer than `--server-timeout`, or large packets vanish (MTU)',
+    seen: 'that no server has finished a batch for so long; 75, before the run has begun 69',
+    lost: KEPT,
+    test: shownBy(
+      WIRE,
+      'what lasts longer than --server-timeout ends the run in words, and the same command continues it',
+    ),
+  },
+  {
+    fault: 'a firewall or proxy forgets a connection without a word, while the input pauses',
+    seen: 'a warning that the server cannot be used now; then a new connection is used; 0',
+    lost: 'nothing',
+    test: shownBy(WIRE, 'an input that pauses for longer than a firewall remembers connections'),
+  },
+  {
+    fault: 'a firewall forgets a connection that is in use',
+    seen: 'the call ends at its deadline, and later ones use a new connection',
+    lost: 'nothing',
+    test: shownBy(
+      'packages/tritonclient-ts/test/silent-connections.test.ts',
+      'a connection that a firewall has forgotten is replaced after one silent call, and no other is',
+    ),
+  },
+  {
+    fault: 'the name of the server cannot be looked up, at the beginning or in mid-run',
+    seen: 'that the name is looked up in vain, after `--server-timeout`; 69. In mid-run it is tried again; 0',
+    lost: 'nothing',
+    test: shownBy(WIRE, 'a name that cannot be looked up is waited for, in mid-run as well'),
+  },
+  {
+    fault: 'a download is cut, or its server busy',
+    seen: 'nothing; 0',
+    lost: 'nothing',
+    test: shownBy(PULL, 'cut connections, a busy server and errors of a server are outlasted'),
+  },
+  {
+    fault: 'the server of a download falls silent',
+    seen: 'that nothing came for `--timeout`; 69',
+    lost: 'nothing: the next call goes on with what has come',
+    test: shownBy(PULL, 'a server that is silent is given up after --timeout, and what came is kept'),
+  },
+  {
+    fault: 'nobody answers for a download, or its host has no address',
+    seen: 'which; 69',
+    lost: 'nothing',
+    test: shownBy(PULL, 'nobody there, and no such host'),
+  },
+  {
+    fault: 'a download has other bytes than were published',
+    seen: 'it is downloaded once more; where they stay wrong both digests, 65',
+    lost: 'nothing: no such file gets its name',
+    test: shownBy(
+      PULL,
+      'bytes that stay corrupt are refused, with a published digest and with the checksums of the file',
+    ),
+  },
+]
+
+const TRITON = 'test/e2e/dispatch/triton.test.ts'
+const ODD = 'test/e2e/dispatch/odd-servers.test.ts'
+const BACKEND = 'test/e2e/predict/auto-backend.test.ts'
+
+const SERVERS: readonly Fault[] = [
+  {
+    fault:
+      'other weights or another precision appear under the same name in mid-run: server exchanged, or model loaded again',
+    seen: 'which model is there and which the run is computed with; it waits for its own, 0',
+    lost: 'nothing: no row is of another model',
+    test: shownBy(
+      'test/e2e/dispatch/exchange.test.ts',
+      // biome-ignore lint/suspicious/noTemplateCurlyInString: as it stands in the source
+      'never gives a run a row, ${EXCHANGES} times at random moments',
+    ),
+  },
+  {
+    fault: 'one of two servers has another model by now',
+    seen: 'a warning; the other one does the work, 0',
+    lost: 'nothing',
+    test: shownBy(ODD, 'a server that has another model by now is not used, and the other one does the work'),
+  },
+  {
+    fault: 'only another model is left',
+    seen: 'that no server has finished a batch; 75',
+    lost: KEPT,
+    test: shownBy(ODD, 'where only another model is left the run ends, and goes on once its own is back'),
+  },
+  {
+    fault: 'two servers in different precisions',
+    seen: 'both, and that they are not mixed; 64',
+    lost: 'nothing',
+    test: shownBy(ODD, 'servers of different precision are not mixed'),
+  },
+  {
+    fault: 'the server computes in another precision when a run is continued',
+    seen: 'both precisions; 64',
+    lost: 'nothing: the run goes on with the one that it began with',
+    test: shownBy(ODD, 'a run is continued in the precision that it began with, and in no other'),
+  },
+  {
+    fault: 'an answer that is not one of the model: shape, type, name, version',
+    seen: 'a warning; the batch goes to another server, or 75',
+    lost: KEPT,
+    test: shownBy(ODD, 'an answer that is not one of the model never gets into a table'),
+  },
+  {
+    fault: 'the server is killed and started again',
+    seen: 'a warning that it cannot be used now; 0',
+    lost: 'nothing',
+    test: shownBy(TRITON, 'survives a server that is killed and started again'),
+  },
+  {
+    fault: 'the server stands still for a while (SIGSTOP, SIGCONT)',
+    seen: 'a warning that it cannot be used now; 0',
+    lost: 'nothing',
+    test: shownBy(TRITON, 'survives a server that stands still for a while'),
+  },
+  {
+    fault: 'a model is unloaded and loaded again',
+    seen: 'a warning that it cannot be used now; 0',
+    lost: 'nothing',
+    test: shownBy(TRITON, 'survives a model that is unloaded and loaded again'),
+  },
+  {
+    fault: 'the process of a model dies',
+    seen: 'a warning; the model is loaded again, 0',
+    lost: 'nothing',
+    test: shownBy(TRITON, 'survives a model whose process dies'),
+  },
+  {
+    fault: 'one of two servers is gone for good',
+    seen: 'a warning; the other one does the work, 0',
+    lost: 'nothing',
+    test: shownBy(TRITON, 'goes on with the other of two servers when one is gone for good'),
+  },
+  {
+    fault: 'one server is ten times slower than the other',
+    seen: 'nothing; it gets less work, 0',
+    lost: 'nothing',
+    test: shownBy(TRITON, 'is not held up by a server ten times slower'),
+  },
+  {
+    fault: 'servers that say they are ready and give no answer',
+    seen: 'that no server has finished a batch for `--server-timeout`; 75',
+    lost: KEPT,
+    test: shownBy(
+      ODD,
+      'only finished batches put off the end: a server that is ready and gives none ends the run in time',
+    ),
+  },
+  {
+    fault: 'no server is left',
+    seen: 'that no server has finished a batch for `--server-timeout`; 75',
+    lost: KEPT,
+    test: shownBy(TRITON, 'ends with a clear error when no server is left, and continues later'),
+  },
+  {
+    fault: 'the server does not let the client in any more',
+    seen: 'what it lacks; 69',
+    lost: KEPT,
+    test: shownBy(ODD, 'a server that refuses ends the run at once, beside others as well'),
+  },
+  {
+    fault: 'another program takes the port of a server of our own that has ended',
+    seen: 'a warning; it gets no sequence',
+    lost: 'nothing',
+    test: shownBy(
+      BACKEND,
+      'a server that takes the place of one that has ended gets nothing of a run under way',
+    ),
+  },
+  {
+    fault: 'the server that a run has started for itself is killed',
+    seen: 'a warning; it is started again, 0',
+    lost: 'nothing',
+    test: shownBy(
+      BACKEND,
+      'a server started for the run that is killed is started again, and the run goes on',
+    ),
+  },
+  {
+    fault: 'the GPU has too little memory for a batch',
+    seen: 'a warning with a batch size that fits; 0',
+    lost: 'nothing: it is computed in pieces',
+    test: shownBy(
+      'test/e2e/dispatch/memory.test.ts',
+      'computes batches in pieces, says so once, and gives every row its own embedding',
+    ),
+  },
+]
 
 export const FAULTS: readonly FaultGroup[] = [
   { title: 'Signals and processes', faults: PROCESSES },

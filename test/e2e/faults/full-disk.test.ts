@@ -34,7 +34,7 @@ const OF_A_RUN =
 /** What a command has begun to write. */
 const UNFINISHED = /(^|\/)\.virnucpro-.*\.tmp(\/|$)|\.incomplete(\.json)?$/
 
-describe.skipIf(!hasFaultTools)('a disk that is full', () => {
+describe.skipIf(!hasFaultTools)('a disk that takes nothing more', () => {
   const folder = temporaryFolder()
   const disk = folder.join('disk')
   const input = folder.join('in.fa')
@@ -209,6 +209,31 @@ describe.skipIf(!hasFaultTools)('a disk that is full', () => {
     const table = (name: string) =>
       readFileSync(folder.join(name, 'in_merged/prediction_results.txt'), 'utf8')
     expect(table('disturbed')).toBe(table('quiet'))
+  })
+
+  test('or read-only is said at once by every command, and none begins', async () => {
+    await mountWith(`size=${ROOM}k`)
+    try {
+      await disks.mount('-o', 'remount,ro', disk)
+      const ends = await Promise.all(CASES.map(({ words, env }) => run(words, env)))
+      for (const [i, { code, stderr }] of ends.entries()) {
+        const { name } = CASES[i]!
+        expect({ name, stderr: stderr.match(/^error: .*/gm) }).toEqual({
+          name,
+          stderr: [expect.stringContaining('is read-only')],
+        })
+        expect({ name, code }).toEqual({ name, code: 73 })
+      }
+      // What is only read may be on such a disk, and so may the home.
+      const readOnly = { TMPDIR: disk, VIRNUCPRO_HOME: home, XDG_CACHE_HOME: join(disk, 'cache'), HOME: disk }
+      const { code, stderr } = await run(
+        ['predict', input, '-o', folder.join('elsewhere'), ...COMPUTE],
+        readOnly,
+      )
+      expect({ code, stderr: code === 0 ? '' : stderr }).toEqual({ code: 0, stderr: '' })
+    } finally {
+      await disks.umount(disk)
+    }
   })
 
   test('leaves the report as it was', async () => {
