@@ -99,7 +99,7 @@ export class InputParser extends LineParser {
   override finish(): void {
     if (this.abandoned) return
     if (this.#parser !== undefined) this.#parser.finish()
-    else if (this.breaksMark() && !this.#skipping) this.#refuseText()
+    else if (this.breaksMark()) this.#refuseText()
     else if (!this.#skipping) {
       const what = this.#head.length === 0 ? 'is empty' : 'holds nothing but blank lines'
       this.sink.emptyInput(`the ${this.sink.isRegular ? 'file' : 'input'} ${what}`)
@@ -113,13 +113,14 @@ export class InputParser extends LineParser {
       if (this.takesMark(byte)) return position + 1
       if (!this.breaksMark(byte)) {
         if (this.#startsRecord(byte)) return position
-      } else if (!this.#skipping) this.#refuseText()
+      } else this.#refuseText()
+      if (this.abandoned) return position
     }
     const kind = KIND[byte]
     this.#atLineStart = kind === Kind.lineEnd
     if (this.#atLineStart) return this.endLine(chunk, position)
     if (kind === Kind.control) this.abandonBinary(this.line, byte)
-    else if (kind !== Kind.blank && !this.#skipping) this.#refuseText()
+    else if (kind !== Kind.blank) this.#refuseText()
     return position + 1
   }
 
@@ -134,6 +135,7 @@ export class InputParser extends LineParser {
   }
 
   #refuseText(): void {
+    if (this.#skipping) return
     const bad = this.#head.find((byte) => KIND[byte] === Kind.control)
     if (bad !== undefined) {
       this.abandonBinary(this.line, bad)

@@ -113,6 +113,14 @@ const CASES: Case[] = [
     kept: ['good'],
   },
   {
+    name: 'the beginning of a byte order mark, then NUL',
+    content: latin1('\xefx\n\0>x\nA'),
+    reason: 'binary',
+    line: 1,
+    message: /byte 0x00/,
+    kept: [],
+  },
+  {
     name: 'the beginning of a byte order mark alone',
     content: latin1('\xef\xbb'),
     reason: 'text_before_first_record',
