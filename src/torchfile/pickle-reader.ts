@@ -194,7 +194,10 @@ export class PickleReader {
 
   #float(line: string): number {
     if (!FLOAT_TEXT.test(line)) throw this.#fail('a malformed float')
-    return Number(line.replace('inf', 'Infinity'))
+    const value = Number(line.replace('inf', 'Infinity'))
+    // Python reads infinity from its name alone.
+    if (/\d/.test(line) && !Number.isFinite(value)) throw this.#fail('a float that is too large')
+    return value
   }
 
   #checkProtocol(): undefined {

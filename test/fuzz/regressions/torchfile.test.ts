@@ -16,6 +16,7 @@ async function zipOf(pickle: string): Promise<Uint8Array> {
 const text = (value: string) => `X${String.fromCharCode(value.length, 0, 0, 0)}${value}`
 
 test.each([
+  ['a float beyond all floats, which Python refuses', '(lF1e999\na.', 'a float that is too large'],
   ['a number with a leading zero, which is octal for Python', '(lI010\na.', 'an integer written'],
   ['a zero with a sign, which is false for Python', '(lI-0\na.', 'an integer written'],
   ['a frame that is longer than the pickle', '\x80\x04\x95\xff\0\0\0\0\0\0\0N.', 'truncated'],
