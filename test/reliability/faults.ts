@@ -124,7 +124,7 @@ const STORAGE: readonly Fault[] = [
   },
   {
     fault: 'the output folder is moved away in mid-run, or its disk unmounted',
-    seen: 'that the folder has vanished; 74',
+    seen: 'that the folder has vanished',
     lost: KEPT,
     test: shownBy(DISK, 'an output folder that vanishes stops the run, which goes on once it is back'),
   },
@@ -200,7 +200,7 @@ const NETWORK: readonly Fault[] = [
   },
   {
     fault: 'the server of a download falls silent',
-    seen: 'that nothing came for `--timeout`; 69',
+    seen: 'that nothing came for `--timeout`; 75',
     lost: 'nothing: the next call goes on with what has come',
     test: shownBy(PULL, 'a server that is silent is given up after --timeout, and what came is kept'),
   },

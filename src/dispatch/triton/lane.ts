@@ -167,7 +167,8 @@ export class ModelLane implements Lane<TokenBatch, Answer> {
   async #wake(): Promise<void> {
     if (performance.now() - this.#heardAt < IDLE_MS) return
     this.#waking ??= this.#client
-      .modelReady(this.#model, { deadlineMs: PROBE_MS })
+      // A server that is only busy has time enough for that.
+      .modelReady(this.#model, { deadlineMs: IDLE_MS })
       .then(() => {
         this.#heardAt = performance.now()
       })
@@ -238,6 +239,7 @@ export class ModelLane implements Lane<TokenBatch, Answer> {
       ...call,
       ...(version !== undefined && { version }),
     })
+    this.#heardAt = performance.now()
     if (!ready) {
       await this.#logReplacement(call)
       return false
