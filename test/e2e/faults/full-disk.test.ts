@@ -185,7 +185,9 @@ describe.skipIf(!hasFaultTools)('a disk that takes nothing more', () => {
     } finally {
       await disks.umount(disk)
     }
-    await fill(each, 'size', steps(need.size, each.asksFirst === true ? 1 : STEPS, 4), expected)
+    // Room for predict is in resume-disk.test.ts, at many sizes.
+    if (each.name !== 'predict' || STEPS > 2)
+      await fill(each, 'size', steps(need.size, each.asksFirst === true ? 1 : STEPS, 4), expected)
     await fill(each, 'nr_inodes', steps(need.inodes, STEPS - 1, 2), expected)
   })
 
