@@ -2,7 +2,7 @@
  * The bound of memory for each kind of input.
  * `scripts/reliability.ts` makes the table of docs/reference/reliability.md from this file.
  */
-import type { Evidence } from './evidence.ts'
+import { type Evidence, shownBy } from './evidence.ts'
 
 export interface MemoryBound {
   readonly input: string
@@ -13,4 +13,108 @@ export interface MemoryBound {
   readonly test: Evidence
 }
 
-export const MEMORY: readonly MemoryBound[] = []
+const GROWTH = shownBy('test/e2e/memory/growth.test.ts', 'memory of predict has a bound for $name')
+const REFUSED = shownBy('test/e2e/memory/refused.test.ts', '$what is one error, and takes no memory')
+const STATE = 'test/e2e/memory/state.test.ts'
+
+export const MEMORY: readonly MemoryBound[] = [
+  {
+    input: 'a long record, in one line or in many',
+    bound: '2.5 bytes for each base',
+    why: 'one record is in memory at a time, once, and the collector lets as much garbage lie',
+    test: GROWTH,
+  },
+  {
+    input: 'many short records',
+    bound: '40 bytes a record',
+    why: 'a table of hashes finds duplicate ids; the ids, the list of chunks and the records themselves go to a file',
+    test: GROWTH,
+  },
+  {
+    input: 'invalid records that are left out',
+    bound: 'none',
+    why: 'each is listed and described as soon as no record comes before it',
+    test: GROWTH,
+  },
+  {
+    input: 'records with the same id',
+    bound: '80 bytes a record with `--duplicate-ids suffix`, else none',
+    why: 'the names of the whole input are known before the first is given out',
+    test: GROWTH,
+  },
+  {
+    input: 'a header',
+    bound: '16 MiB, its id 16 KiB; longer ones are invalid',
+    why: 'frames, parts and tables have the id of their record again',
+    test: shownBy('test/integration/fasta/invalid.test.ts', 'endless id'),
+  },
+  {
+    input: 'many long headers',
+    bound: '100 MB',
+    why: 'a batch of records ends at 16 Mi letters in headers',
+    test: GROWTH,
+  },
+  {
+    input: 'blank lines, and gzip or zstd that become gigabytes of them',
+    bound: 'none; 2 GiB for zstd of `--long=31`',
+    why: 'text is decompressed a MiB at a time; a window of zstd is as large as its frame says, as far as there is text',
+    test: GROWTH,
+  },
+  {
+    input: 'gigabytes of zeros in a small compressed file',
+    bound: 'refused at the first byte',
+    why: 'control bytes are in no sequence',
+    test: REFUSED,
+  },
+  {
+    input: 'a configuration file, an endless pipe or a device in its place',
+    bound: '1 MB, 2,000 keys, 20,000 values of lists, 100 tags, aliases and levels',
+    why: 'tokens are counted before they are parsed',
+    test: REFUSED,
+  },
+  {
+    input: 'a sample sheet',
+    bound: '64 MiB, a row 1 MiB; 800 MB for a million rows',
+    why: 'all rows are checked before anything is computed',
+    test: REFUSED,
+  },
+  {
+    input: 'a manifest, tokenizer, settings of a model, record of the home, sidecar of a plan',
+    bound: '16 MiB, nested 100 deep',
+    why: 'documents of many small values take thirty times as much memory as they have bytes',
+    test: REFUSED,
+  },
+  {
+    input: 'a safetensors header, a pickle',
+    bound: '100 MB, nested 100 deep; 512 MiB, nested 10,000 deep',
+    why: 'sizes are compared with those of the file before anything is allocated',
+    test: REFUSED,
+  },
+  {
+    input: 'weights that claim more than they have, or are cut',
+    bound: 'none',
+    why: 'tensors are read piece by piece, and only where the file has all of them',
+    test: REFUSED,
+  },
+  {
+    input: 'a `run.json`, a list of shards',
+    bound: '64 MiB; a larger one is damaged',
+    why: 'it is read whole',
+    test: shownBy(STATE, 'a state that is a hole of 10 GB is damage, and takes no memory: %s'),
+  },
+  {
+    input: 'the record of the files of a run of 100,000 parts',
+    bound: '100 bytes for each file that is there',
+    why: 'it is read line by line',
+    test: shownBy(STATE, 'the record of the files of a hundred thousand parts is read line by line'),
+  },
+  {
+    input: 'a journal of any size, an entry that claims 4 GB',
+    bound: '16 MiB until the checksum of an entry is right; 1 GiB an entry',
+    why: 'one entry is in memory at a time',
+    test: shownBy(
+      'test/integration/checkpoint/journal.test.ts',
+      'keeps large entries, and drops the remains of one that a hole in the file has made large',
+    ),
+  },
+]

@@ -39,6 +39,10 @@ test('what grows is seen, and one bad sample decides nothing', () => {
     peak: 9999,
   })
   const growing = flat.map((value, i) => value + i)
-  expect(verdictOn(growing, { share: 0.1, least: 0 })).toMatchObject({ isFlat: false, first: 110.5, last: 150.5 })
+  expect(verdictOn(growing, { share: 0.1, least: 0 })).toMatchObject({
+    isFlat: false,
+    first: 110.5,
+    last: 150.5,
+  })
   expect(verdictOn([3, 3, 4], { share: 0, least: 0 }).isFlat).toBe(false)
 })

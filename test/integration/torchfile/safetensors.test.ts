@@ -88,7 +88,11 @@ const wrong: [string, Uint8Array, string][] = [
     one({ dtype: 'F32', shape: [2], data_offsets: [8, 0] }),
     'data offsets 8 to 0',
   ],
-  ['an overflowing shape', one({ dtype: 'F32', shape: [2 ** 40, 2 ** 40], data_offsets: [0, 8] }), 'impossible shape'],
+  [
+    'an overflowing shape',
+    one({ dtype: 'F32', shape: [2 ** 40, 2 ** 40], data_offsets: [0, 8] }),
+    'impossible shape',
+  ],
   [
     'a gap',
     safetensors({ a: { dtype: 'F32', shape: [1], data_offsets: [4, 8] } }, floats(1, 2)),
