@@ -83,7 +83,7 @@ async function classifiersIn(
     const content = await bundle.read(graph)
     const model = {
       shape: { input, hidden },
-      graph: () => readGraph(content),
+      graph: () => readGraph(content, path),
       files: [path],
       licence: source.licence,
       [Symbol.asyncDispose]: async () => {},

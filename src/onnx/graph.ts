@@ -1,4 +1,4 @@
-import { create, fromBinary, type MessageInitShape } from '@bufbuild/protobuf'
+import { create, type MessageInitShape } from '@bufbuild/protobuf'
 import {
   bytesPerElement,
   DataType,
@@ -11,11 +11,11 @@ import {
   type AttributeProtoSchema,
   type GraphProto,
   GraphProtoSchema,
-  ModelProtoSchema,
   type NodeProtoSchema,
   type TensorProtoSchema,
   type ValueInfoProtoSchema,
 } from './onnx_pb.ts'
+import { readModel } from './read.ts'
 
 /** A tensor flowing through the graph, known by its name. */
 export type Value = string
@@ -232,9 +232,11 @@ class WrittenGraph extends GraphBuilder {
   }
 }
 
-/** The graph of a file that `writeModel` has written with the weights inside: written once more, it gives the same file. */
-export function readGraph(bytes: Uint8Array): GraphBuilder {
-  const { graph } = fromBinary(ModelProtoSchema, bytes)
-  if (graph === undefined) throw new Error('a model file without a graph')
-  return new WrittenGraph(graph)
+/**
+ * The graph of a file that `writeModel` has written with the weights inside: written once more, it gives the same file.
+ * @param name - what an error calls it
+ * @throws InferenceError when it is no graph
+ */
+export function readGraph(bytes: Uint8Array, name: string): GraphBuilder {
+  return new WrittenGraph(readModel(bytes, name).graph)
 }
