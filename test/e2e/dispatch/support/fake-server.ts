@@ -27,6 +27,8 @@ export interface FakeOptions {
   refuse?(): StatusName | undefined
   /** Parameters of the models' configurations that are not those of the demonstration bundle; undefined for none. */
   parameters?: Record<string, string | undefined>
+  /** Instances of each model. @default 1 */
+  instances?: number
   /** Default: not encrypted. */
   credentials?: ServerCredentials
 }
@@ -53,7 +55,7 @@ export async function startFake(options: FakeOptions = {}): Promise<FakeServer> 
     serverReady: plain(() => ({ ready: true })),
     modelReady: plain(() => ({ ready: true })),
     serverMetadata: plain(() => ({ name: 'fake', version: '1.0' })),
-    modelConfig: plain((model) => ({ config: configOf(model as 'esm2' | 'dnabert_s', options.parameters) })),
+    modelConfig: plain((model) => ({ config: configOf(model as 'esm2' | 'dnabert_s', options) })),
     modelInfer: (request: Uint8Array) => {
       const asked = fromBinary(ModelInferRequestSchema, request)
       const count = state.asked++
@@ -126,7 +128,7 @@ export function demoVersion(model: 'esm2' | 'dnabert_s'): string {
   return servedVersion(modelDigest(manifest, model))
 }
 
-function configOf(model: 'esm2' | 'dnabert_s', changes: FakeOptions['parameters'] = {}) {
+function configOf(model: 'esm2' | 'dnabert_s', { parameters: changes = {}, instances = 1 }: FakeOptions) {
   const parameters = {
     source: sourceDigest(manifest.models[model]),
     precision: manifest.precision,
@@ -140,7 +142,7 @@ function configOf(model: 'esm2' | 'dnabert_s', changes: FakeOptions['parameters'
       { name: 'lengths', dataType: 8, dims: [-1n] },
     ],
     output: [{ name: 'embedding', dataType: 11, dims: [-1n, BigInt(manifest.models[model].dimension)] }],
-    instanceGroup: [{ count: 1, kind: 2 }],
+    instanceGroup: [{ count: instances, kind: 2 }],
     parameters: Object.fromEntries(
       Object.entries(parameters).flatMap(([key, stringValue]) =>
         stringValue === undefined ? [] : [[key, { stringValue }]],
