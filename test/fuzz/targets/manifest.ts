@@ -3,12 +3,7 @@ import { createHash } from 'node:crypto'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join, resolve, sep } from 'node:path'
 import fc from 'fast-check'
-import {
-  BundleError,
-  bundleDigest,
-  classifiersOf,
-  type Manifest,
-} from '../../../src/bundle/index.ts'
+import { BundleError, bundleDigest, classifiersOf, type Manifest } from '../../../src/bundle/index.ts'
 import { backbonesId, filesOf, hostedNames } from '../../../src/bundle/manifest.ts'
 import { readManifest } from '../../../src/bundle/open.ts'
 import { mutated } from '../mutations.ts'
