@@ -21,7 +21,7 @@ export function page({ title, version, header, main, footer, script }: PageParts
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline';${new Markup(scripts)} img-src data:">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline';${new Markup(scripts)} img-src data:; base-uri 'none'; form-action 'none'">
 <meta name="generator" content="virnucpro ${version}">
 <title>${title}</title>
 <link rel="icon" href="data:,">

@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer'
-import { existsSync } from 'node:fs'
+import { existsSync, statSync } from 'node:fs'
 import { extname, join, resolve } from 'node:path'
 import { UsageError } from '../system/errors.ts'
 import { parseJson } from '../system/json.ts'
@@ -28,7 +28,19 @@ export function findConfigFile(named: string | undefined, cwd: string): string |
   if (found.length > 1) {
     throw new UsageError(`${found.join(' and ')} are both in ${cwd}; keep one, or name one with --config`)
   }
-  return found[0]
+  const [name] = found
+  if (name !== undefined && isOfStranger(join(cwd, name))) {
+    throw new UsageError(
+      `${name} in ${cwd} belongs to another user: it would decide who gets sequences and which programs are run. Name it with --config to use it`,
+    )
+  }
+  return name
+}
+
+/** Whether neither this user nor an administrator has made a file. An administrator may use everybody's. */
+function isOfStranger(path: string): boolean {
+  const user = process.getuid?.() ?? 0
+  return user !== 0 && ![user, 0].includes(statSync(path).uid)
 }
 
 /**

@@ -2,6 +2,7 @@
 import { afterAll, expect, test } from 'bun:test'
 import {
   chmodSync,
+  chownSync,
   lstatSync,
   mkdirSync,
   readdirSync,
@@ -14,6 +15,7 @@ import { join } from 'node:path'
 import { temporaryFolder } from '../../../scripts/support/temporary.ts'
 import { ExitCode } from '../../../src/exit-codes.ts'
 import { resultOf, spawnCli } from '../../support/cli.ts'
+import { asOrdinaryUser } from '../../support/user.ts'
 import { startFake } from '../dispatch/support/fake-server.ts'
 
 const folder = temporaryFolder()
@@ -143,3 +145,30 @@ test('in a folder that all may write to, links planted under the names of result
     victim: 'mine',
   })
 })
+
+// Only an administrator can make a file of somebody else.
+test.skipIf(process.getuid?.() !== 0)(
+  'a configuration that another user has left in the current folder is not obeyed unless it is named',
+  async () => {
+    const cwd = folder.join('left')
+    mkdirSync(cwd)
+    chmodSync(folder.path, 0o755)
+    const name = 'virnucpro.config.yaml'
+    const [marker, program] = [join(cwd, 'marker'), join(cwd, 'program')]
+    writeFileSync(program, `#!/bin/sh\ntouch ${marker}\n`, { mode: 0o755 })
+    writeFileSync(join(cwd, name), `server_bin: ${program}\ntriton: grpc://127.0.0.1:1\n`)
+    chmodSync(cwd, 0o777)
+    const show = async (owner: number, ...more: string[]) => {
+      chownSync(join(cwd, name), owner, owner)
+      const env = { NO_COLOR: '1', HOME: cwd, VIRNUCPRO_HOME: join(cwd, 'home'), XDG_RUNTIME_DIR: '' }
+      const words = ['estimate', input, '--bundle', 'demo', ...more]
+      return await resultOf(spawnCli(words, { cwd, within: asOrdinaryUser(), env }))
+    }
+    const stranger = await show(12_345)
+    expect(stranger.stderr).toContain(`${name} in ${cwd} belongs to another user`)
+    expect(stranger.code).toBe(ExitCode.usage)
+    const allowed = [await show(12_345, '--config', name), await show(0), await show(65_534)]
+    for (const { stderr } of allowed) expect(stderr).not.toContain('belongs to another user')
+    expect(readdirSync(cwd)).not.toContain('marker')
+  },
+)
