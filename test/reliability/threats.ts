@@ -229,6 +229,11 @@ const USERS: readonly Threat[] = [
     test: shownBy(OTHERS, 'what lies in a shared folder for temporary files is for its user alone'),
   },
   {
+    attempt: 'reading sequences in the shared memory of a server of yours',
+    defence: 'Triton opens it to every user; it is closed once the models are loaded, before anything is sent',
+    test: shownBy(OTHERS, 'what a server of ours has in shared memory is for its user alone'),
+  },
+  {
     attempt: 'reading results, the home or logs',
     defence: '`umask` decides, and nothing is more open than that',
     test: shownBy(
@@ -334,7 +339,7 @@ const SUPPLY: readonly Threat[] = [
     defence: 'each release has a bill of materials with all that it brings',
     test: shownBy(
       PACKAGE,
-      'the bill of materials has the package, all that it brings and what is part of it',
+      'the bill of materials has the package, what it depends on and what is part of it',
     ),
   },
 ]

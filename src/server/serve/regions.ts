@@ -1,6 +1,7 @@
-import { lstatSync, rmSync } from 'node:fs'
+import { closeSync, fchmodSync, fstatSync, lstatSync, openSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { processPlace, processStart } from '../../system/processes.ts'
+import { READ } from '../../system/regular-file.ts'
 import { namesIn } from './listener.ts'
 
 export const SHARED_MEMORY = '/dev/shm'
@@ -20,6 +21,23 @@ export function newRegionPrefix(): string {
 export function removeRegions(prefix: string): void {
   for (const name of regions()) {
     if (name.startsWith(prefix)) rmSync(join(SHARED_MEMORY, name), { force: true })
+  }
+}
+
+/**
+ * Closes the regions of a server to other users. They hold sequences, and Triton lets every user of the machine read them,
+ * whatever the umask is.
+ */
+export function closeRegions(prefix: string): void {
+  for (const name of regions().filter((each) => each.startsWith(prefix))) {
+    try {
+      // No link is followed: others may make names here, too.
+      const file = openSync(join(SHARED_MEMORY, name), READ)
+      if (fstatSync(file).uid === process.getuid?.()) fchmodSync(file, 0o600)
+      closeSync(file)
+    } catch {
+      // It was removed meanwhile.
+    }
   }
 }
 

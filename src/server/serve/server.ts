@@ -6,6 +6,7 @@ import { checkHealth } from './health.ts'
 import { isRunning, type Listener, listenerOf } from './listener.ts'
 import type { ServerPlan } from './options.ts'
 import { ProcessGroup } from './process-group.ts'
+import { closeRegions } from './regions.ts'
 import { type LoadEvent, ServerLog } from './server-log.ts'
 
 /** Variable of a server's environment that says which record of `own-servers.ts` it belongs to. */
@@ -31,6 +32,7 @@ export class OneServer {
   readonly secret = crypto.randomUUID()
   readonly #group: ProcessGroup
   readonly #log = new ServerLog()
+  readonly #regionPrefix: string | undefined
   readonly #label: string
   readonly #down: PlannedCommand['down']
   readonly #started = performance.now()
@@ -52,6 +54,7 @@ export class OneServer {
     this.#down = down
     const onText = (text: string) => this.#log.add(text, (line, event) => this.#onLine(line, event))
     const env = { ...command.env, [SECRET_VARIABLE]: this.secret }
+    this.#regionPrefix = regionPrefix
     this.#group = new ProcessGroup({ ...command, env }, onText, regionPrefix)
     // A container belongs to its daemon and outlives the program that started it: a second Ctrl-C must end it too.
     this.#forget =
@@ -118,6 +121,8 @@ export class OneServer {
     if (health.kind !== 'ready') return false
     this.#firstAnswer ??= performance.now()
     this.#wasReady = this.#isItself(this.#firstAnswer) && this.#group.running
+    // All are there once the models are loaded, and nothing has been sent.
+    if (this.#wasReady && this.#regionPrefix !== undefined) closeRegions(this.#regionPrefix)
     return this.#wasReady
   }
 

@@ -13,10 +13,13 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { temporaryFolder } from '../../../scripts/support/temporary.ts'
+import { hasTriton } from '../../../scripts/support/triton.ts'
 import { ExitCode } from '../../../src/exit-codes.ts'
+import { buildRepository } from '../../../src/server/repository/index.ts'
 import { resultOf, spawnCli } from '../../support/cli.ts'
 import { asOrdinaryUser } from '../../support/user.ts'
 import { startFake } from '../dispatch/support/fake-server.ts'
+import { regionsOf, serve } from '../serve/support.ts'
 
 const folder = temporaryFolder()
 const input = folder.join('in.fa')
@@ -172,3 +175,18 @@ test.skipIf(process.getuid?.() !== 0)(
     expect(readdirSync(cwd)).not.toContain('marker')
   },
 )
+
+test.skipIf(!hasTriton)('what a server of ours has in shared memory is for its user alone', async () => {
+  const repository = folder.join('repository')
+  await buildRepository({ bundle: 'demo', backend: 'python', output: repository, threads: 1 })
+  const running = await serve(repository)
+  try {
+    await running.ready()
+    const regions = regionsOf(running.child.pid)
+    expect(regions.length).toBeGreaterThan(0)
+    expect(regions.map((name) => statSync(join('/dev/shm', name)).mode & 0o077)).toEqual(regions.map(() => 0))
+  } finally {
+    running.child.kill('SIGTERM')
+    await running.ended()
+  }
+})
