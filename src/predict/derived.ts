@@ -13,7 +13,7 @@ import { type RowCounts, refreshReport } from '../report/index.ts'
 import { InputStructure, Results, type ResultsOptions, ruleOf } from '../results/index.ts'
 import { filteredBy, openChunks, type RecordFilter, silenceOf } from '../sequence/index.ts'
 import { type PredictOptions, settings } from '../settings/index.ts'
-import { VirnucproError } from '../system/errors.ts'
+import { DataError, VirnucproError } from '../system/errors.ts'
 import { parseJson } from '../system/json.ts'
 import type { Logger } from '../system/logger.ts'
 import { isThere } from '../system/same-file.ts'
@@ -34,10 +34,29 @@ export function derivedOf({ options, paths }: Derived): DerivedFiles {
   }
 }
 
-/** The options that {@link derivedOf} has made a rule of; none for a run of a version without one. */
+/**
+ * The options that {@link derivedOf} has made a rule of; none for a run of a version without one.
+ * @throws DataError for a text that is no rule
+ */
 export function optionsOfRule(rule: string | undefined): Partial<PredictOptions> {
-  const { format: _, ...options } = parseJson(rule ?? '{}') as { format?: number } & Partial<PredictOptions>
+  const { format: _, ...options } = ruleIn(rule ?? '{}')
   return options
+}
+
+function ruleIn(text: string): { format?: number } & Partial<PredictOptions> {
+  const wrong = (cause?: unknown) =>
+    new DataError(
+      'the state of a run (run.json) has no rule that results can be made by: compute the run again',
+      { cause },
+    )
+  let rule: unknown
+  try {
+    rule = parseJson(text)
+  } catch (cause) {
+    throw wrong(cause)
+  }
+  if (typeof rule !== 'object' || rule === null || Array.isArray(rule)) throw wrong()
+  return rule
 }
 
 export function resultsOptions(

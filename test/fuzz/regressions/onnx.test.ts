@@ -1,7 +1,10 @@
 // Inputs that the target `onnx` has found, as small as they get.
 import { expect, test } from 'bun:test'
-import { create, toBinary } from '@bufbuild/protobuf'
-import { InferenceError, readGraph, shortenGraph } from '../../../src/onnx/index.ts'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
+import { temporaryFolder } from '../../../scripts/support/temporary.ts'
+import { InferenceError, openSession, readGraph, shortenGraph } from '../../../src/onnx/index.ts'
 import { ModelProtoSchema } from '../../../src/onnx/onnx_pb.ts'
 
 test.each([
@@ -20,4 +23,28 @@ test.each([2n ** 62n, -1n])('a weight with rows of %d numbers is refused before 
   const weight = { name: 'w', dataType: 1, dataLocation: 1, dims: [2n, width] }
   const model = create(ModelProtoSchema, { graph: { initializer: [weight] } })
   expect(() => shortenGraph(toBinary(ModelProtoSchema, model), 1)).toThrow(InferenceError)
+})
+
+test('a graph whose weights lie outside of its folder is not loaded', async () => {
+  await using folder = temporaryFolder()
+  const demo = resolve(import.meta.dir, '../../../examples/demo-bundle/esm2')
+  const weights = readFileSync(`${demo}/weights.bin`)
+  writeFileSync(folder.join('weights.bin'), weights)
+  mkdirSync(folder.join('esm2'))
+  const model = fromBinary(ModelProtoSchema, readFileSync(`${demo}/model.onnx`))
+  const moved = async (location: string) => {
+    for (const { externalData } of model.graph!.initializer)
+      for (const entry of externalData) if (entry.key === 'location') entry.value = location
+    const path = folder.join('esm2/model.onnx')
+    writeFileSync(path, toBinary(ModelProtoSchema, model))
+    const session = await openSession(path, { threads: 1 })
+    await session.release()
+  }
+  writeFileSync(folder.join('esm2/here.bin'), weights)
+  await moved('here.bin')
+  for (const location of ['../weights.bin', folder.join('weights.bin')]) {
+    const error = await moved(location).catch((reason: unknown) => reason)
+    expect(error).toBeInstanceOf(InferenceError)
+    expect(String(error)).toContain('xternal data')
+  }
 })

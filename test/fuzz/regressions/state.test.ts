@@ -5,6 +5,8 @@ import { crc32, deflateRawSync } from 'node:zlib'
 import { temporaryFolder } from '../../../scripts/support/temporary.ts'
 import { FileRecord, readPrecisions } from '../../../src/checkpoint/index.ts'
 import { readPartScores, writePartScores } from '../../../src/checkpoint/part-scores.ts'
+import { optionsOfRule } from '../../../src/predict/index.ts'
+import { DataError } from '../../../src/system/errors.ts'
 import { sealed } from '../../../src/system/sealed.ts'
 
 const digest = (letter: string) => letter.repeat(64)
@@ -63,3 +65,11 @@ test.each([
   writeFileSync(folder.join('precisions.json'), sealed(content))
   expect(await readPrecisions(folder.path)).toBeUndefined()
 })
+
+test.each(['null', '[]', '"x"', '', '{'])(
+  'a rule for results that is %j is an error of the state',
+  (rule) => {
+    expect(() => optionsOfRule(rule)).toThrow(DataError)
+    expect(optionsOfRule('{"format": 1, "viralGap": 2}')).toEqual({ viralGap: 2 })
+  },
+)
