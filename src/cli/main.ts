@@ -2,6 +2,7 @@
 // The command line: commands and their options, messages to standard error, exit codes.
 
 import { ExitCode } from '../exit-codes.ts'
+import { firstFailure } from '../system/errors.ts'
 import { WriteError } from '../system/system-error.ts'
 import { reportError } from './report.ts'
 import { InterruptedError, SIGNAL_CODES } from './signals.ts'
@@ -17,7 +18,8 @@ async function main(argv: readonly string[]): Promise<void> {
   try {
     requireUtf8(argv, process.env)
     await start(argv)
-  } catch (error) {
+  } catch (thrown) {
+    const error = firstFailure(thrown)
     process.exitCode = reportError(error)
     if (error instanceof InterruptedError) leaveNow(SIGNAL_CODES[error.signal])
   }

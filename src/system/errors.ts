@@ -75,3 +75,8 @@ export class TryAgainError extends VirnucproError {
     super(message, { kind: 'tryAgain', ...options })
   }
 }
+
+/** What failed first, where more failed when files were closed and removed because of it. */
+export function firstFailure(error: unknown): unknown {
+  return error instanceof SuppressedError ? firstFailure(error.suppressed) : error
+}

@@ -104,9 +104,9 @@ export async function beginFolder(output: string): Promise<string> {
   }
 }
 
-/** The folder is whole now, and nobody's to remove. */
+/** The folder is whole now, and nobody's to remove. Under its own name a mark that cannot be removed says nothing. */
 export async function endFolder(unfinished: string): Promise<void> {
-  await rm(join(unfinished, MARKER), { force: true })
+  await rm(join(unfinished, MARKER), { force: true }).catch(() => {})
 }
 
 /** Whether a folder was begun for the same output by a process that has ended, on this machine. */

@@ -55,8 +55,13 @@ export function unlessMissing(path: string): (cause: NodeJS.ErrnoException) => u
 const WRITING =
   /^(write|f?sync|fdatasync|mkdir|mkdtemp|rename|rm|rmdir|unlink|link|symlink|copyfile|f?truncate|utime)/
 
+/** How Bun says that it could not read a file of the program itself. */
+const OF_THE_PROGRAM = /^BuildMessage: (E[A-Z0-9]+) reading "(.+)"/
+
 /** An error of the operating system that nobody has put into words yet; undefined for any other. */
 export function fromSystem(error: unknown): VirnucproError | undefined {
+  const [, ofProgram, file] = OF_THE_PROGRAM.exec(String(error)) ?? []
+  if (ofProgram !== undefined && file !== undefined) return new ReadError(file, { code: ofProgram })
   const { path, syscall = '' } = (error ?? {}) as NodeJS.ErrnoException
   const access: Access = WRITING.test(syscall) ? 'write' : 'read'
   const problem = systemProblem(error, access)

@@ -114,6 +114,12 @@ const STORAGE: readonly Fault[] = [
     ),
   },
   {
+    fault: 'nothing can be removed any more, or the files of the program itself cannot be read',
+    seen: 'the first failure; 74',
+    lost: KEPT,
+    test: shownBy(FAILING, 'and lets nothing be removed: the first failure is the one that is said'),
+  },
+  {
     fault: 'a slow disk: syncs that take seconds, as over a network',
     seen: 'nothing; the run takes its time',
     lost: 'nothing',

@@ -1,9 +1,10 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
-import { readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { randomFasta } from '../../../scripts/support/fasta.ts'
 import { randomSource } from '../../../scripts/support/random.ts'
 import { temporaryFolder } from '../../../scripts/support/temporary.ts'
-import { resultOf, spawnCli } from '../../support/cli.ts'
+import { repository, resultOf, spawnCli } from '../../support/cli.ts'
 import { SEED } from '../../support/faults/seed.ts'
 import { type CallFault, withFailingCalls } from '../../support/faults/syscalls.ts'
 import { hasFaultTools } from '../../support/faults/tools.ts'
@@ -95,6 +96,31 @@ describe.skipIf(!hasFaultTools)('a disk that fails', () => {
     )
     expect(unread.code).toBe(74)
     checkEnd(await start('gone'), 'gone')
+  })
+
+  test('and lets nothing be removed: the first failure is the one that is said', async () => {
+    const fault = { calls: 'rename,unlink', fault: 'ESTALE', when: '1+' }
+    const { code, stderr } = await resultOf(
+      spawnCli(['shard', input, '--shards', '3', '-o', folder.join('shards')], {
+        within: withFailingCalls(fault),
+        env: { NO_COLOR: '1' },
+      }),
+    )
+    expect(stderr).toMatch(/^error: cannot write .*: the file system does not answer .*\n$/)
+    expect(code).toBe(74)
+    expect(existsSync(folder.join('shards'))).toBe(false)
+    // The program's own files may be on that disk as well.
+    const command = join(repository, 'src/cli/commands/shard.ts')
+    const unread = await resultOf(
+      spawnCli(['shard', input, '--shards', '3', '-o', folder.join('shards')], {
+        within: withFailingCalls({ calls: 'open,openat', fault: 'EIO', path: command }),
+        env: { NO_COLOR: '1' },
+      }),
+    )
+    expect(unread).toMatchObject({
+      code: 74,
+      stderr: expect.stringContaining(`error: cannot read ${command}: the file system does not answer (EIO)`),
+    })
   })
 
   test('or is slow, as one on a network: a run takes its time, and no server or GPU is said to be at fault', async () => {
