@@ -9,7 +9,7 @@ import {
   type VerifyOptions,
 } from '@grpc/grpc-js'
 import { invalidArgument } from './errors.ts'
-import type { ClientOptions, TlsOptions } from './options.ts'
+import { type ClientOptions, MAX_MESSAGE_BYTES, type TlsOptions } from './options.ts'
 
 /** Where a server listens. */
 export interface Endpoint {
@@ -58,6 +58,15 @@ function refused(url: string): Error {
     : 'headers, not the address, carry credentials'
   return invalidArgument(
     `"${url}" is not the address of a gRPC server: expected grpc://HOST:PORT, grpcs://HOST:PORT or unix:PATH (${hint})`,
+  )
+}
+
+/** @throws TritonError INVALID_ARGUMENT */
+export function maxAnswerBytes({ maxAnswerBytes = MAX_MESSAGE_BYTES }: ClientOptions): number {
+  if (Number.isInteger(maxAnswerBytes) && maxAnswerBytes > 0 && maxAnswerBytes <= MAX_MESSAGE_BYTES)
+    return maxAnswerBytes
+  throw invalidArgument(
+    `maxAnswerBytes must be a whole number from 1 to ${MAX_MESSAGE_BYTES}, not ${maxAnswerBytes}`,
   )
 }
 
@@ -115,9 +124,9 @@ const FLOW_CONTROL_WINDOW = 4 * 2 ** 20
 function channelOptions(endpoint: Endpoint, options: ClientOptions): ChannelOptions {
   const { keepalive = {}, maxReconnectDelayMs = 500, tls = {}, compression } = options
   return {
-    // Answers over the default of 4 MiB are common.
     'grpc.max_send_message_length': -1,
-    'grpc.max_receive_message_length': -1,
+    // Answers over the default of 4 MiB are common.
+    'grpc.max_receive_message_length': maxAnswerBytes(options),
     // With HTTP/2's default of 64 KiB the server waits for permission fifty times in an answer of 3 MB.
     'grpc-node.flow_control_window': FLOW_CONTROL_WINDOW,
     'grpc.keepalive_time_ms': keepalive.timeMs ?? 310_000,

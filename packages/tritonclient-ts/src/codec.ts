@@ -221,8 +221,15 @@ function fromContents(datatype: Datatype, contents: InferTensorContents): Output
   if (datatype === 'BYTES') return contents.bytesContents
   const { array, list } = ELEMENTS[datatype]
   if (list === undefined) throw new DecodeFault('elements of 16-bit floats, which can only come as raw bytes')
-  // The table pairs each array with a list of elements that it can hold; true and false become 1 and 0.
-  return (array as { from(elements: unknown[]): OutputData[Datatype] }).from(contents[list])
+  // True and false become 1 and 0.
+  const elements: readonly unknown[] = contents[list]
+  const data = (array as { from(elements: readonly unknown[]): OutputData[Datatype] }).from(elements)
+  // The small integers travel as large ones, of which an array would keep the lowest bits.
+  if (datatype !== 'BOOL' && array.BYTES_PER_ELEMENT < 4) {
+    const at = elements.findIndex((element, i) => element !== data[i])
+    if (at >= 0) throw new DecodeFault(`the element ${elements[at]}, which is none of ${datatype}`)
+  }
+  return data
 }
 
 const encoder = new TextEncoder()

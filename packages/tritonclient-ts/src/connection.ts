@@ -1,6 +1,6 @@
 import { type DescMessage, fromBinary, type MessageShape } from '@bufbuild/protobuf'
 import { type ClientDuplexStream, Metadata, type ServiceError, status } from '@grpc/grpc-js'
-import { openChannel, parseEndpoint } from './channel.ts'
+import { maxAnswerBytes, openChannel, parseEndpoint } from './channel.ts'
 import {
   badAnswer,
   type CallContext,
@@ -13,6 +13,7 @@ import {
 import { Lines } from './lines.ts'
 import type { CallOptions, ClientOptions, Headers } from './options.ts'
 import { onAbort, pause, retryDelay, retryPolicy } from './retry.ts'
+import { checkWire } from './wire.ts'
 
 const SERVICE = '/inference.GRPCInferenceService/'
 
@@ -47,12 +48,14 @@ export class Connection {
   readonly #options: ClientOptions
   readonly #lines: Lines
   readonly #closing = new AbortController()
+  readonly #maxBytes: number
 
   constructor(options: ClientOptions) {
     const endpoint = parseEndpoint(options.url)
     this.url = endpoint.url
     this.#options = options
     retryPolicy(options.retry)
+    this.#maxBytes = maxAnswerBytes(options)
     this.#lines = new Lines(() => openChannel(endpoint, options))
   }
 
@@ -99,7 +102,7 @@ export class Connection {
   /** The error for what a stream of this connection failed with. */
   streamError(context: CallContext, error: unknown, signal: AbortSignal | undefined): unknown {
     if (signal?.aborted === true || this.#closing.signal.aborted) return this.#stopped(context, signal)
-    return isServiceError(error) ? failure(context, error, 1) : error
+    return isServiceError(error) ? failure(context, error, 1, this.#maxBytes) : error
   }
 
   close(): void {
@@ -127,7 +130,7 @@ export class Connection {
     // A call that we cancelled can still report the failure it met a moment before.
     if (options.signal?.aborted === true || this.#closing.signal.aborted)
       return this.#stopped(context, options.signal)
-    return failure({ ...context, sent: call.sent?.() }, settled, attempt)
+    return failure({ ...context, sent: call.sent?.() }, settled, attempt, this.#maxBytes)
   }
 
   #send(
@@ -139,11 +142,11 @@ export class Connection {
     return new Promise((resolve) => {
       let release = () => {}
       const line = this.#lines.begin()
-      const sent = line.channel.makeUnaryRequest(
+      // What grpc-js calls unary is read up to the first message: of a second one, nobody would hear before the deadline.
+      const sent = line.channel.makeClientStreamRequest<Uint8Array, Uint8Array>(
         SERVICE + call.method,
         same,
         untouched,
-        call.request,
         metadata,
         { ...(Number.isFinite(end) ? { deadline: end } : {}) },
         (error, answer) => {
@@ -153,6 +156,7 @@ export class Connection {
         },
       )
       release = onAbort([signal, this.#closing.signal], () => sent.cancel())
+      sent.end(call.request)
     })
   }
 
@@ -167,12 +171,35 @@ export class Connection {
   }
 }
 
-function failure(context: CallContext, error: ServiceError, attempts: number): TritonError {
+/** What grpc-js finds wrong with an answer, whose status says something else: by the text of the status, its meaning. */
+const FAULTS: readonly (readonly [RegExp, string])[] = [
+  [/^No message received$/, 'the answer has no message, or half of one'],
+  [/^Too many responses received$/, 'the answer has more than one message'],
+  [/^Received HTTP status code 200$/, 'the answer ends without a gRPC status'],
+  [/^Failed to decompress \w+-encoded message$/, 'the answer cannot be decompressed'],
+]
+
+/** @returns undefined where the server has said, or the connection has shown, what is wrong */
+function faultOf({ code, details }: ServiceError, maxBytes: number): string | undefined {
+  // grpc-js has lost its own error on the way.
+  if (code === undefined) return 'the answer is compressed, and not as its headers say'
+  if (!Number.isInteger(code)) return 'the answer ends with a status that is not a number'
+  const tooLong = /^Received message larger than max \((\d+) vs (\d+)\)$/.exec(details)
+  if (tooLong !== null && Number(tooLong[2]) === maxBytes)
+    return `the answer is announced with ${tooLong[1]} bytes, at most ${maxBytes} are taken`
+  if (details === `Received message that decompresses to a size larger than ${maxBytes}`)
+    return `the answer decompresses to more than ${maxBytes} bytes, which are the most that are taken`
+  return FAULTS.find(([text]) => text.test(details))?.[1]
+}
+
+function failure(context: CallContext, error: ServiceError, attempts: number, maxBytes: number): TritonError {
+  const fault = faultOf(error, maxBytes)
+  if (fault !== undefined) return badAnswer(context, fault, error, attempts)
   return statusError(context, statusName(error.code), error.details ?? '', { attempts, cause: error })
 }
 
 function isServiceError(error: unknown): error is ServiceError {
-  return error instanceof Error && 'code' in error && typeof error.code === 'number' && 'details' in error
+  return error instanceof Error && 'code' in error && 'details' in error && 'metadata' in error
 }
 
 /** An answer that is no message of this kind is the server's or a proxy's fault, not the caller's. */
@@ -182,6 +209,7 @@ export function decode<O extends DescMessage>(
   bytes: Uint8Array,
 ): MessageShape<O> {
   try {
+    checkWire(schema, bytes)
     return fromBinary(schema, bytes)
   } catch (cause) {
     throw badAnswer(context, `the answer is not a ${schema.typeName}`, cause)

@@ -134,10 +134,10 @@ export function statusError(
 }
 
 /** The error for an answer that came with status OK and cannot be right. */
-export function badAnswer(call: CallContext, fault: string, cause?: unknown): TritonError {
+export function badAnswer(call: CallContext, fault: string, cause?: unknown, attempts?: number): TritonError {
   const { endpoint, method, model } = call
   const data = { code: 'DATA_LOSS', reason: 'bad-answer', retryable: false, endpoint, method, model } as const
-  return new TritonError(`${subject(call)}: ${fault}`, { ...data, cause })
+  return new TritonError(`${subject(call)}: ${fault}`, { ...data, cause, attempts })
 }
 
 /** Whether another attempt at the same server, right away, may succeed. */

@@ -1,3 +1,6 @@
+/** Largest gRPC message: its length is announced in 32 bits, and neither protobuf nor Triton takes more than 2^31 - 1. */
+export const MAX_MESSAGE_BYTES = 2 ** 31 - 1
+
 /** Certificates, each PEM text or bytes. */
 export interface TlsOptions {
   /** Of the authorities to trust, instead of those the runtime knows. */
@@ -59,6 +62,11 @@ export interface ClientOptions {
   readonly maxReconnectDelayMs?: number
   /** Compress requests. Default none: tensors rarely shrink enough to pay for it. */
   readonly compression?: 'gzip' | 'deflate'
+  /**
+   * Largest answer that is taken, in bytes, also once it is decompressed; a larger one fails as `bad-answer` as soon as its
+   * length is announced. Default 2^31 - 1, the largest message that protobuf knows.
+   */
+  readonly maxAnswerBytes?: number
   /** Go through the proxy named in the environment (`https_proxy` and others). Default true, false for this machine. */
   readonly proxy?: boolean
 }

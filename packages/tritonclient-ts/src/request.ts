@@ -1,6 +1,7 @@
 import { create, toBinary } from '@bufbuild/protobuf'
 import { checkRaw, encodeTensor } from './codec.ts'
 import { invalidArgument, TritonError } from './errors.ts'
+import { MAX_MESSAGE_BYTES } from './options.ts'
 import { type Parameters, writeParameters } from './parameters.ts'
 import {
   type ModelInferRequest_InferInputTensor,
@@ -10,9 +11,6 @@ import {
   ModelInferRequestSchema,
 } from './proto/service_pb.ts'
 import type { InferRequest, InputTensor, RequestedOutput, SharedMemory } from './tensors.ts'
-
-/** Largest gRPC message: its length is announced in 32 bits and Triton takes no more than 2^31 - 1. */
-const MAX_MESSAGE_BYTES = 2 ** 31 - 1
 
 /**
  * A ModelInferRequest as it goes over the wire. The tensors' bytes are copied once, into place: a general protobuf

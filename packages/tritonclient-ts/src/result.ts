@@ -8,7 +8,11 @@ import {
 } from './codec.ts'
 import { badAnswer, type CallContext } from './errors.ts'
 import { type Parameters, readParameters } from './parameters.ts'
-import type { ModelInferResponse, ModelInferResponse_InferOutputTensor } from './proto/service_pb.ts'
+import type {
+  InferTensorContents,
+  ModelInferResponse,
+  ModelInferResponse_InferOutputTensor,
+} from './proto/service_pb.ts'
 import type { OutputTensor, OutputTensorOf } from './tensors.ts'
 
 /** The answer to one inference. */
@@ -64,7 +68,10 @@ function readOutputs(
   // Some servers keep a place in the list for an output in shared memory, some do not.
   const everyOneHasAPlace = raws.length === response.outputs.length
   let next = 0
+  const names = new Set<string>()
   const outputs = response.outputs.map((output) => {
+    if (names.has(output.name)) throw badAnswer(call, `two outputs "${output.name}" in the answer`)
+    names.add(output.name)
     const shared = inShared.has(output.name) || output.parameters.shared_memory_region !== undefined
     const raw = raws.length === 0 || (shared && !everyOneHasAPlace) ? undefined : raws[next++]
     return readOutput(call, output, shared ? NO_BYTES : raw, shared, raws.length > 0)
@@ -72,6 +79,11 @@ function readOutputs(
   if (next !== raws.length)
     throw badAnswer(call, `${raws.length} blocks of bytes for ${response.outputs.length} outputs`)
   return outputs
+}
+
+/** Whether there is anything in it: some servers send an empty one beside the bytes. */
+function holdsElements(contents: InferTensorContents): boolean {
+  return Object.values(contents).some((list) => Array.isArray(list) && list.length > 0)
 }
 
 function readOutput(
@@ -86,6 +98,8 @@ function readOutput(
   const count = elementCount(shape)
   if (!isDatatype(datatype)) throw badAnswer(call, `output "${name}" has the unknown datatype "${datatype}"`)
   if (count === undefined) throw badAnswer(call, `output "${name}" has the shape [${shape.join(', ')}]`)
+  if (expectRaw && contents !== undefined && holdsElements(contents))
+    throw badAnswer(call, `output "${name}" has elements one by one beside bytes of the answer`)
   if (bytes === undefined && expectRaw) throw badAnswer(call, `output "${name}" has no bytes`)
   // grpc-js hands out Buffers, whose slice() and toString() differ from those of the Uint8Array promised.
   const raw =

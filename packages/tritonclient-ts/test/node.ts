@@ -37,10 +37,20 @@ export async function installPackage(folder: string): Promise<string> {
 
 /** Runs a program of programs/ under Node with the installed package and returns what it reported. */
 export async function underNode<T>(folder: string, program: string, ...args: string[]): Promise<T> {
+  return await underNodeWith([], folder, program, ...args)
+}
+
+/** The same with options of Node itself. */
+export async function underNodeWith<T>(
+  options: readonly string[],
+  folder: string,
+  program: string,
+  ...args: string[]
+): Promise<T> {
   const source = join(import.meta.dir, 'programs/main.ts')
   await run([process.execPath, 'build', source, '--target=node', `--outfile=${join(folder, 'main.mjs')}`])
   return JSON.parse(
-    await run(['node', join(folder, 'main.mjs'), 'tritonclient-ts', program, ...args], folder),
+    await run(['node', ...options, join(folder, 'main.mjs'), 'tritonclient-ts', program, ...args], folder),
   )
 }
 

@@ -80,7 +80,16 @@ test('answers that make no sense', async () => {
   const raw = new Uint8Array(8)
   const cases: [string, MessageInitShape<typeof ModelInferResponseSchema>][] = [
     ['2 blocks of bytes for 1 outputs', { outputs: [tensor], rawOutputContents: [raw, raw] }],
-    ['has no bytes', { outputs: [tensor, tensor], rawOutputContents: [raw] }],
+    ['has no bytes', { outputs: [tensor, { ...tensor, name: 'MORE' }], rawOutputContents: [raw] }],
+    ['two outputs "OUT" in the answer', { outputs: [tensor, tensor], rawOutputContents: [raw, raw] }],
+    [
+      'elements one by one beside bytes',
+      { outputs: [{ ...tensor, contents: { fp32Contents: [1, 2] } }], rawOutputContents: [raw] },
+    ],
+    [
+      'the element 300, which is none of INT8',
+      { outputs: [{ ...tensor, datatype: 'INT8', contents: { intContents: [1, 300] } }] },
+    ],
     ['unknown datatype "FP8"', { outputs: [{ ...tensor, datatype: 'FP8' }], rawOutputContents: [raw] }],
     ['has the shape [-2]', { outputs: [{ ...tensor, shape: [-2n] }], rawOutputContents: [raw] }],
   ]
