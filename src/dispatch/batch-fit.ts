@@ -26,14 +26,20 @@ export class BatchFit {
   readonly #name: string
   readonly #model: ModelName
   readonly #logger: Logger | undefined
+  /** Most rows of a batch, whatever its length. */
+  readonly #rows: number
   #shapes: readonly ShapeLimit[] = []
   #alreadyLogged = false
 
-  /** @param logger - gets a warning, once, when a batch was too large for the memory */
-  constructor(name: string, model: ModelName, logger: Logger | undefined) {
+  /**
+   * @param logger - gets a warning, once, when a batch was too large for the memory
+   * @param rows - the most of a batch that are computed at once
+   */
+  constructor(name: string, model: ModelName, logger: Logger | undefined, rows = Number.POSITIVE_INFINITY) {
     this.#name = name
     this.#model = model
     this.#logger = logger
+    this.#rows = rows
   }
 
   /** @param shapes - as `repository build` writes them, `ROWSxTOKENS,…`; what cannot be read sets no limit */
@@ -88,7 +94,10 @@ export class BatchFit {
   #mostRows(length: number): number {
     const limit = Number.POSITIVE_INFINITY
     const shape = this.#shapes.find(({ tokens }) => length <= tokens)
-    return Math.max(1, Math.min(shape?.rows ?? limit, Math.floor((this.memoryTokens ?? limit) / length)))
+    return Math.max(
+      1,
+      Math.min(this.#rows, shape?.rows ?? limit, Math.floor((this.memoryTokens ?? limit) / length)),
+    )
   }
 }
 

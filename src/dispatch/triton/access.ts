@@ -6,6 +6,12 @@ import { readCertificates, type TritonAccess } from './certificates.ts'
 
 export type { TritonAccess } from './certificates.ts'
 
+/**
+ * Most bytes of a server's answer: four times that of the largest batch of the largest published model. A lane has batches
+ * computed in pieces whose answers are no larger.
+ */
+export const MOST_ANSWER_BYTES = 64 * 2 ** 20
+
 /** @throws UsageError for an address, certificate or header that cannot be used */
 export function connect(url: string, access: TritonAccess): TritonClient {
   const tls = /^grpcs:/i.test(url) ? readCertificates(access) : undefined
@@ -17,6 +23,7 @@ export function connect(url: string, access: TritonAccess): TritonClient {
       ...(name === undefined || value === undefined ? {} : { headers: { [name.toLowerCase()]: value } }),
       // The queue tries again elsewhere; an attempt here would only hide from it that a server is in trouble.
       retry: false,
+      maxAnswerBytes: MOST_ANSWER_BYTES,
     })
   } catch (error) {
     throw new UsageError(describe(error), { cause: error })

@@ -6,7 +6,7 @@ import type { Logger } from '../../system/logger.ts'
 import { foreign } from '../../system/printable.ts'
 import { BatchFit } from '../batch-fit.ts'
 import type { Lane, Verdict } from '../pull-queue.ts'
-import { AccessError, accessError, describe } from './access.ts'
+import { AccessError, accessError, describe, MOST_ANSWER_BYTES } from './access.ts'
 import {
   type Agreement,
   describeModel,
@@ -21,6 +21,12 @@ import {
 const PROBE_MS = 2000
 /** After so long without an answer the connection may be one that a firewall on the way has forgotten. */
 const IDLE_MS = 5000
+
+/** Of an answer beside its numbers: names, shape, parameters. */
+const OTHER_BYTES = 2 ** 20
+
+/** More requests than that are on their way to no real server at once, whatever it says of itself. */
+const MOST_IN_FLIGHT = 256
 
 /** The server does not have the model of the run now. */
 class LostModelError extends VirnucproError {}
@@ -65,7 +71,8 @@ export class ModelLane implements Lane<TokenBatch, Answer> {
     this.#options = options
     this.name = `${model} at ${client.url}`
     this.url = client.url
-    this.fit = new BatchFit(this.name, modelOf(model), options.logger)
+    const rows = Math.floor((MOST_ANSWER_BYTES - OTHER_BYTES) / (4 * options.agreement.contract.dimension))
+    this.fit = new BatchFit(this.name, modelOf(model), options.logger, rows)
   }
 
   /** What it has stated; undefined before it was asked and has answered. */
@@ -78,7 +85,7 @@ export class ModelLane implements Lane<TokenBatch, Answer> {
   }
 
   get capacity(): number {
-    return (this.#known?.inFlight ?? REQUESTS_PER_INSTANCE) * this.instances
+    return Math.min(MOST_IN_FLIGHT, (this.#known?.inFlight ?? REQUESTS_PER_INSTANCE) * this.instances)
   }
 
   /**
@@ -145,9 +152,11 @@ export class ModelLane implements Lane<TokenBatch, Answer> {
     if (!this.#isTrusted) throw new LostModelError('the server that was started there has ended')
     await this.#explained(this.#wake())
     const version = this.#known?.served?.version
+    const id = crypto.randomUUID()
     const answer = this.#client.infer(
       {
         model: this.#model,
+        id,
         ...(version !== undefined && { version }),
         inputs: [
           { name: GRAPH_TENSORS.ids, datatype: 'INT32', shape: [rows, paddedLength], data: inputIds },
@@ -160,7 +169,7 @@ export class ModelLane implements Lane<TokenBatch, Answer> {
     )
     const result = await this.#explained(answer)
     this.#heardAt = performance.now()
-    return this.#checkedData(result, version, rows)
+    return this.#checkedData(result, version, id, rows)
   }
 
   /** An inference has no deadline: into a connection that carries nothing any more it would be sent for nothing. */
@@ -179,11 +188,17 @@ export class ModelLane implements Lane<TokenBatch, Answer> {
   }
 
   /** @throws OtherAnswerError where the answer is not one of the model that was asked */
-  #checkedData(result: InferResult, version: string | undefined, rows: number): Float32Array {
+  #checkedData(result: InferResult, version: string | undefined, id: string, rows: number): Float32Array {
     const { dimension } = this.#options.agreement.contract
     if (version !== undefined && (result.model !== this.#model || result.version !== version)) {
       throw new OtherAnswerError(
         `it answered as version ${foreign(result.version, 40)} of ${foreign(result.model, 40)} instead of version ${version}`,
+      )
+    }
+    // A server that does not say what it hosts need not be a Triton, which always repeats the id.
+    if (result.id !== id && (version !== undefined || result.id !== '')) {
+      throw new OtherAnswerError(
+        `it answered ${result.id === '' ? 'without the id of the request' : 'to another request'}`,
       )
     }
     const { data, shape } = result.output(GRAPH_TENSORS.embedding, 'FP32')
@@ -211,6 +226,7 @@ export class ModelLane implements Lane<TokenBatch, Answer> {
     if (error instanceof OtherAnswerError) return 'distrust'
     if (error instanceof LostModelError || error instanceof OtherModelError) return 'lane'
     if (!(error instanceof TritonError)) return 'job'
+    if (error.reason === 'bad-answer') return 'distrust'
     if (error.reason === 'backend-died') {
       // Seen after a server had stood still: it gives up on the process, the process finishes all the same, and its
       // answer is taken for the answer to the next request.

@@ -29,6 +29,8 @@ export interface FakeOptions {
   parameters?: Record<string, string | undefined>
   /** Instances of each model. @default 1 */
   instances?: number
+  /** Text of every status other than OK. */
+  details?: string
   /** Default: not encrypted. */
   credentials?: ServerCredentials
 }
@@ -56,10 +58,11 @@ export async function startFake(options: FakeOptions = {}): Promise<FakeServer> 
     modelReady: plain(() => ({ ready: true })),
     serverMetadata: plain(() => ({ name: 'fake', version: '1.0' })),
     modelConfig: plain((model) => ({ config: configOf(model as 'esm2' | 'dnabert_s', options) })),
-    modelInfer: (request: Uint8Array) => {
+    modelInfer: async (request: Uint8Array) => {
       const asked = fromBinary(ModelInferRequestSchema, request)
       const count = state.asked++
-      return options.infer === undefined ? right(asked) : options.infer(asked, count)
+      const said = options.infer === undefined ? right(asked) : await options.infer(asked, count)
+      return typeof said === 'object' ? { id: asked.id, ...said } : said
     },
   }
   for (const [name, answer] of Object.entries(answers)) {
@@ -80,7 +83,11 @@ export async function startFake(options: FakeOptions = {}): Promise<FakeServer> 
         [rpc.name]: async (call: ServerUnaryCall<Buffer, Buffer>, done: sendUnaryData<Buffer>) => {
           const said = await answer(call.request, rpc.input)
           if (typeof said === 'string')
-            done({ code: status[said], details: 'as it was told', metadata: new Metadata() })
+            done({
+              code: status[said],
+              details: options.details ?? 'as it was told',
+              metadata: new Metadata(),
+            })
           else if (said !== undefined)
             done(
               null,
@@ -110,7 +117,7 @@ export async function startFake(options: FakeOptions = {}): Promise<FakeServer> 
 
 /** What a server with the models would answer, but for the numbers: they are all 0.5. */
 export function right(
-  { modelName, modelVersion, inputs }: ModelInferRequest,
+  { modelName, modelVersion, id, inputs }: ModelInferRequest,
   width = manifest.models[modelName as 'esm2' | 'dnabert_s'].dimension,
 ): MessageInitShape<typeof ModelInferResponseSchema> {
   const rows = Number(inputs[0]?.shape[0])
@@ -118,6 +125,7 @@ export function right(
   return {
     modelName,
     modelVersion,
+    id,
     outputs: [{ name: 'embedding', datatype: 'FP32', shape: [BigInt(rows), BigInt(width)] }],
     rawOutputContents: [new Uint8Array(numbers.buffer)],
   }
@@ -128,7 +136,10 @@ export function demoVersion(model: 'esm2' | 'dnabert_s'): string {
   return servedVersion(modelDigest(manifest, model))
 }
 
-function configOf(model: 'esm2' | 'dnabert_s', { parameters: changes = {}, instances = 1 }: FakeOptions) {
+export function configOf(
+  model: 'esm2' | 'dnabert_s',
+  { parameters: changes = {}, instances = 1 }: FakeOptions = {},
+) {
   const parameters = {
     source: sourceDigest(manifest.models[model]),
     precision: manifest.precision,
