@@ -359,10 +359,60 @@ const SERVERS: readonly Fault[] = [
   },
 ]
 
+const LYING = 'test/e2e/dispatch/lying-servers.test.ts'
+const CLIENT = 'packages/tritonclient-ts/test/lying-servers.test.ts'
+
+const LIARS: readonly Fault[] = [
+  {
+    fault: 'answers to other requests, too short, of another type, with two outputs of a name',
+    seen: 'a warning with the reason, the batches go to other servers; without one exit code 75 after `--server-timeout`',
+    lost: 'batches that were at that server',
+    test: shownBy(LYING, 'a server whose answers cannot be right is left out, beside others and alone'),
+  },
+  {
+    fault: 'NaN or infinity in answers',
+    seen: 'a warning; the frames are in `STEM_failed_frames.tsv`, exit code 2',
+    lost: 'these frames, which the same command computes again',
+    test: shownBy(LYING, 'NaN from a server is named, and in no table'),
+  },
+  {
+    fault: 'answers of 700 MB',
+    seen: 'refused when they are announced, with both sizes; exit code 75 after `--server-timeout`',
+    lost: 'batches that were at that server',
+    test: shownBy(LYING, 'answers of 700 MB are refused when they are announced'),
+  },
+  {
+    fault: 'random bytes, HTTP/1.1, TLS where plain is spoken, silence, a byte now and then',
+    seen: '`no inference server with every model has answered`, exit code 69 after `--server-timeout`',
+    lost: 'nothing',
+    test: shownBy(LYING, 'what is not gRPC ends the run in time, and the same command can be given again'),
+  },
+  {
+    fault:
+      'resets, missing and contradicting trailers, broken frames, messages in halves or twice, gzip that is none',
+    seen: 'one error of the client for each, with its reason',
+    lost: 'the batch that was asked for',
+    test: shownBy(CLIENT, 'what is not the protocol, or not an answer, is an error with its reason'),
+  },
+  {
+    fault: 'data, headers, settings, pings and other frames without end, a gigabyte in a megabyte of gzip',
+    seen: 'one error of the client for each',
+    lost: 'the batch that was asked for',
+    test: shownBy(CLIENT, 'floods end with the call, and take no memory meanwhile'),
+  },
+  {
+    fault: 'error texts with control characters',
+    seen: 'the text with escapes in their place',
+    lost: 'nothing',
+    test: shownBy(LYING, 'what a server says of an error is shown without what a terminal acts on'),
+  },
+]
+
 export const FAULTS: readonly FaultGroup[] = [
   { title: 'Signals and processes', faults: PROCESSES },
   { title: 'System, names and clocks', faults: SYSTEM },
   { title: 'Disks', faults: STORAGE },
   { title: 'Network', faults: NETWORK },
   { title: 'Servers', faults: SERVERS },
+  { title: 'Servers that lie', faults: LIARS },
 ]

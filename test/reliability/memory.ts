@@ -117,4 +117,31 @@ export const MEMORY: readonly MemoryBound[] = [
       'keeps large entries, and drops the remains of one that a hole in the file has made large',
     ),
   },
+  {
+    input: 'an answer of a server',
+    bound: '64 MB, after decompression as well',
+    why: 'what is announced as larger is refused before it is read; the largest batch of the largest published model has 21 MB. A server that sends its answer byte by byte can make it cost some hundred bytes for each until `--server-timeout`',
+    test: shownBy(
+      'test/e2e/dispatch/lying-servers.test.ts',
+      'answers of 700 MB are refused when they are announced',
+    ),
+  },
+  {
+    input: 'frames of HTTP/2 without end from a server',
+    bound: 'below 256 MB while the call lasts',
+    why: 'windows of 4 MB for data; the runtime closes connections that flood it with anything else, or throws it away',
+    test: shownBy(
+      'packages/tritonclient-ts/test/lying-servers.test.ts',
+      'floods end with the call, and take no memory meanwhile',
+    ),
+  },
+  {
+    input: 'requests on their way to a server',
+    bound: '256 for each model, whatever the server says of its instances',
+    why: 'no real server has use for more',
+    test: shownBy(
+      'test/fuzz/regressions/triton.test.ts',
+      'a server that claims two billion instances gets 256 requests at most',
+    ),
+  },
 ]
