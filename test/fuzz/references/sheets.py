@@ -13,7 +13,8 @@ def verdict(question):
     text = question.decode("utf-8-sig")
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     delimiter = "\t" if "\t" in lines[0] and "," not in lines[0] else ","
-    rows = [[field.strip(BLANK) for field in row] for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)]
+    # Not strict: blanks may follow a closing quote.
+    rows = [[field.strip(BLANK) for field in row] for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)]
     rows = [row for row in rows if any(row)]
     columns, *rows = rows
     samples = {}
