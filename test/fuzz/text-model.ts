@@ -57,6 +57,8 @@ class Abandoned extends Error {}
 /** What is read from a text, when everything that is invalid is left out. */
 export class TextModel {
   readonly events: Event[] = []
+  /** Records that are not left out for a fault of the text, whatever their letters are. */
+  readonly drafts: { id: string; sequence: string; line: number }[] = []
   readonly #ids: Set<string>
   readonly #lines: string[]
 
@@ -156,6 +158,7 @@ export class TextModel {
     const id = wordOf(text)
     const description = trimmed(text.slice(text.indexOf(id) + id.length))
     const seen = lettersIn(body)
+    this.drafts.push({ id, sequence: seen.sequence, line: line + 1 })
     const letters = seen.sequence.replaceAll(/[-.*]/g, '').length
     const isProtein = seen.aminoAcids >= 2 && seen.aminoAcids * (seen.aminoAcids === 2 ? 5 : 20) >= letters
     let fault = seen.sequence === '' ? 'empty_record' : undefined

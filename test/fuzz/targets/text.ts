@@ -6,6 +6,22 @@ import type { Target } from '../target.ts'
 import { fastaText, fastqText, pieceSizes, readText, realTexts } from '../text.ts'
 import { reported, TextModel } from '../text-model.ts'
 
+/** Proteins: what is read and reported does not depend on the pieces, and records are a part of those of the text. */
+function checkProteins(text: Uint8Array, sizes: readonly number[], onInvalid: OnInvalid): void {
+  const whole = readText(text, [], { onInvalid, alphabet: 'protein' })
+  deepStrictEqual(readText(text, sizes, { onInvalid, alphabet: 'protein' }), whole)
+  if (whole.error !== undefined) return
+  const { drafts } = new TextModel(Buffer.from(text).toString('latin1'))
+  for (const { id, sequence, line } of whole.records) {
+    const draft = drafts.find((one) => one.line === line)
+    // A stop codon at the end is no letter.
+    deepStrictEqual(
+      { id, sequence, line },
+      draft && { ...draft, sequence: draft.sequence.replace(/\*$/, '') },
+    )
+  }
+}
+
 function check(text: Uint8Array, sizes: readonly number[], onInvalid: OnInvalid): void {
   const { events } = new TextModel(Buffer.from(text).toString('latin1'))
   const whole = readText(text, [], { onInvalid })
@@ -43,6 +59,7 @@ export const target: Target = {
     return fc.property(text, pieceSizes, policy, (content, sizes, onInvalid) => {
       try {
         check(content, sizes, onInvalid)
+        checkProteins(content, sizes, onInvalid)
       } catch (error) {
         throw new Error(
           `${(error as Error).message}\n${JSON.stringify(Buffer.from(content).toString('latin1'))}`,
