@@ -4,7 +4,7 @@ import { GROWING } from './inputs.ts'
 import { measure } from './support.ts'
 
 /** What the collector of the runtime may leave lying about, in MB. */
-const GARBAGE = 100
+const GARBAGE = 150
 const PREDICT = 'predict - --bundle demo --no-progress --no-report --no-metrics --prefix in'.split(' ')
 
 test.each(GROWING)('memory of predict has a bound for $name', async (input) => {
