@@ -15,6 +15,7 @@ export interface MemoryBound {
 
 const GROWTH = shownBy('test/e2e/memory/growth.test.ts', 'memory of predict has a bound for $name')
 const REFUSED = shownBy('test/e2e/memory/refused.test.ts', '$what is one error, and takes no memory')
+const MANY = 'test/e2e/memory/many.test.ts'
 const STATE = 'test/e2e/memory/state.test.ts'
 
 export const MEMORY: readonly MemoryBound[] = [
@@ -26,7 +27,7 @@ export const MEMORY: readonly MemoryBound[] = [
   },
   {
     input: 'many short records',
-    bound: '40 bytes a record',
+    bound: '80 bytes a record',
     why: 'a table of hashes finds duplicate ids; the ids, the list of chunks and the records themselves go to a file',
     test: GROWTH,
   },
@@ -50,7 +51,7 @@ export const MEMORY: readonly MemoryBound[] = [
   },
   {
     input: 'many long headers',
-    bound: '100 MB',
+    bound: '150 MB',
     why: 'a batch of records ends at 16 Mi letters in headers',
     test: GROWTH,
   },
@@ -76,7 +77,19 @@ export const MEMORY: readonly MemoryBound[] = [
     input: 'a sample sheet',
     bound: '64 MiB, a row 1 MiB; 800 MB for a million rows',
     why: 'all rows are checked before anything is computed',
-    test: REFUSED,
+    test: shownBy(MANY, 'memory has a bound for rows of a sheet that names missing files'),
+  },
+  {
+    input: 'many samples',
+    bound: '3 kB for each',
+    why: 'names and paths; what a sample needs while it is computed goes with it',
+    test: shownBy(MANY, 'memory has a bound for samples of a sheet'),
+  },
+  {
+    input: 'many servers',
+    bound: '200 kB for each',
+    why: 'each has a connection',
+    test: shownBy(MANY, 'memory has a bound for servers'),
   },
   {
     input: 'a manifest, tokenizer, settings of a model, record of the home, sidecar of a plan',

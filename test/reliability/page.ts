@@ -10,7 +10,7 @@ import { table } from '../../scripts/support/reference/markdown.ts'
 import type { Evidence } from './evidence.ts'
 import { FAULTS } from './faults.ts'
 import { MEMORY } from './memory.ts'
-import { fuzzing, soaking } from './records.ts'
+import { fuzzing, largeInputs, soaking } from './records.ts'
 import { THREATS } from './threats.ts'
 
 const root = resolve(import.meta.dir, '../..')
@@ -32,7 +32,7 @@ const CONTENTS: Readonly<Record<string, (page: string) => string>> = {
     table(
       ['input', 'memory', 'why', 'test'],
       MEMORY.map(({ input, bound, why, test }) => [input, bound, why, linkTo(test, page)]),
-    ),
+    ) + largeInputs(),
   threats: (page) =>
     THREATS.map(({ who, threats }) => {
       const rows = threats.map(({ attempt, defence, test }) => [attempt, defence, linkTo(test, page)])

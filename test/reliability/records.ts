@@ -82,3 +82,18 @@ export function soaking(): string {
     table(['figure', 'first third', 'last third', 'highest'], rows)
   )
 }
+
+type MemoryRecord = Readonly<Record<string, { size: number; peakMb: number; seconds: number; date: string }>>
+
+/** The most memory that `predict` has had with large inputs; empty where nothing is on record. */
+export function largeInputs(): string {
+  const record = recorded<MemoryRecord>('memory')
+  if (record === undefined) return ''
+  const rows = Object.entries(record).map(([name, { size, peakMb, date }]) => [
+    `${size.toLocaleString('en')} ${name}`,
+    `${peakMb.toLocaleString('en')} MB`,
+    date,
+  ])
+  return `\nThe most memory of a whole \`predict\` with the demonstration bundle, which has some 170 MB with a small input
+(\`bun test/e2e/memory/full.ts --record\`):\n\n${table(['input', 'memory', 'measured'], rows)}`
+}

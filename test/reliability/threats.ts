@@ -230,7 +230,8 @@ const USERS: readonly Threat[] = [
   },
   {
     attempt: 'reading sequences in the shared memory of a server of yours',
-    defence: 'Triton opens it to every user; it is closed once the models are loaded, before anything is sent',
+    defence:
+      'Triton opens it to every user; it is closed once the models are loaded, before anything is sent',
     test: shownBy(OTHERS, 'what a server of ours has in shared memory is for its user alone'),
   },
   {
