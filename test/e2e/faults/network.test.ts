@@ -15,14 +15,14 @@ import { openReads, slowRepository, someBatches } from '../dispatch/support/slow
 setDefaultTimeout(180_000)
 
 /** What a batch takes, so that a run is long enough for everything that happens to it. */
-const BATCH_MS = 25
-const RECORDS = 260
+const BATCH_MS = 50
+const RECORDS = 130
 
 /** What happens to the cable in a run, and for how many milliseconds. */
 const EVENTS: readonly [LinkFaults, number][] = [
-  [{ loss: 0.05, duplicate: 0.05, reorder: 0.05 }, 600],
-  [{ delayMs: 100, jitterMs: 50 }, 600],
-  [{ bitsPerSecond: 1e6 }, 600],
+  [{ loss: 0.05, duplicate: 0.05, reorder: 0.05 }, 400],
+  [{ delayMs: 100, jitterMs: 50 }, 400],
+  [{ bitsPerSecond: 1e6 }, 400],
   [{ cut: 'both' }, 2000],
   [{ cut: 'down' }, 1000],
   [{ cut: 'up' }, 1000],
@@ -100,7 +100,7 @@ describe.skipIf(!hasTriton || !hasFaultTools)('between a run and its server', ()
     const events = EVENTS.map((event) => [random(), event] as const).sort(([a], [b]) => a - b)
     for (const [, [faults, ms]] of events) {
       const before = await batches('disturbed')
-      while (!isOver && (await batches('disturbed')) < before + 4) await Bun.sleep(20)
+      while (!isOver && (await batches('disturbed')) < before + 3) await Bun.sleep(20)
       await Bun.sleep(random() * 100)
       expect({ faults, isOver }).toEqual({ faults, isOver: false })
       await network.link({ ...faults, seed: SEED })
@@ -118,7 +118,7 @@ describe.skipIf(!hasTriton || !hasFaultTools)('between a run and its server', ()
     for (const faults of lasting) {
       const before = await batches('lasting')
       const run = start('lasting', undefined, '--server-timeout', '2')
-      await Promise.race([someBatches(folder.join('lasting.log'), before / 2 + 4), run])
+      await Promise.race([someBatches(folder.join('lasting.log'), before / 2 + 2), run])
       await network.link(faults)
       const { code, stderr } = await run
       await network.link()
