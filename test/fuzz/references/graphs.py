@@ -1,10 +1,20 @@
 """What the onnx package reads of a graph file: nodes, inputs, outputs and constants, without running any."""
 
 import hashlib
-import os
+import importlib.util
+import pathlib
 
-os.environ["PROTOCOL_BUFFERS_PYTHON_IMPLEMENTATION"] = "upb"
-from onnx import ModelProto  # noqa: E402
+
+def messages():
+    """Those of the package alone: all of it takes seconds to load."""
+    folder = pathlib.Path(importlib.util.find_spec("onnx").submodule_search_locations[0])
+    spec = importlib.util.spec_from_file_location("onnx_ml_pb2", folder / "onnx_ml_pb2.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+ModelProto = messages().ModelProto
 
 
 def text(value):

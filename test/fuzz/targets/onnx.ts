@@ -1,9 +1,10 @@
 import { expect } from 'bun:test'
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
+import { create, toBinary } from '@bufbuild/protobuf'
 import fc from 'fast-check'
 import { InferenceError, readGraph, shortenGraph } from '../../../src/onnx/index.ts'
-import type { GraphProto } from '../../../src/onnx/onnx_pb.ts'
+import { type GraphProto, ModelProtoSchema } from '../../../src/onnx/onnx_pb.ts'
 import { mutated } from '../mutations.ts'
 import { referenceOf } from '../references/programs.ts'
 import type { Target } from '../target.ts'
@@ -26,10 +27,54 @@ const TOKENS = [
   '0a0568656c6c6f',
 ].map((hex) => Buffer.from(hex, 'hex'))
 
-const FILES = ['mlp/model.onnx', 'esm2/model.onnx'].map((name) => ({
-  name,
-  bytes: readFileSync(resolve(import.meta.dir, '../../../examples/demo-bundle', name)),
-}))
+/** A graph with a layer and its weights in another file, as those of the language models are. */
+function layered(): Uint8Array {
+  const tensorType = { elemType: 1, shape: { dim: [{ value: { case: 'dimParam', value: 'n' } as const }] } }
+  const value = (name: string) => ({
+    name,
+    type: { value: { case: 'tensorType', value: tensorType } as const },
+  })
+  const external = [
+    { key: 'location', value: 'weights.bin' },
+    { key: 'offset', value: '4096' },
+    { key: 'length', value: '48' },
+  ]
+  const node = (name: string, input: string[]) => ({ name, opType: 'MatMul', input, output: [`${name}:out`] })
+  const model = create(ModelProtoSchema, {
+    irVersion: 9n,
+    opsetImport: [{ version: 20n }],
+    graph: {
+      name: 'esm2',
+      node: [
+        node('layer_1/MatMul', ['ids', 'layer_1/w']),
+        node('layer_2/MatMul', ['layer_1/MatMul:out', 'layer_2/w']),
+        {
+          ...node('out', ['layer_2/MatMul:out', 'one']),
+          attribute: [{ name: 'axes', type: 7, ints: [0n, -1n] }],
+        },
+      ],
+      input: [value('ids')],
+      output: [value('out:out')],
+      initializer: [
+        { name: 'one', dataType: 1, dims: [1n], rawData: new Uint8Array([0, 0, 128, 63]) },
+        ...[1, 2].map((layer) => ({
+          name: `layer_${layer}/w`,
+          dataType: 1,
+          dims: [4n, 3n],
+          dataLocation: 1,
+          externalData: external,
+        })),
+      ],
+    },
+  })
+  return toBinary(ModelProtoSchema, model)
+}
+
+const MLP = readFileSync(resolve(import.meta.dir, '../../../examples/demo-bundle/mlp/model.onnx'))
+const FILES = [
+  { name: 'mlp/model.onnx', bytes: MLP },
+  { name: 'layers', bytes: layered() },
+]
 
 const hex = (value: string | undefined) => Buffer.from(value ?? '').toString('hex')
 const all = (values: readonly string[]) => values.map(hex).join(',')
