@@ -202,12 +202,14 @@ export class FastqParser extends LineParser {
 
   /** Lines whose bytes are not kept: '+', quality, and what is between records. */
   #scan(chunk: Uint8Array, start: number): number | undefined {
+    // Looked at for each byte.
+    const isBetween = this.#part === 'between'
     let visible = 0
     let position = start
     for (; position < chunk.length; position++) {
       const byte = chunk[position]!
       if (byte > 32) {
-        if (this.#part === 'between' && !this.#meetText(chunk, position)) return undefined
+        if (isBetween && visible === 0 && !this.#meetText(chunk, position)) return undefined
         visible++
       } else if (byte === 10 || byte === 13) break
       else if (byte < 9) return this.#meetControl(chunk, position, byte)
