@@ -70,6 +70,21 @@ export class Lines {
   }
 
   #remove(line: Line): void {
-    if (this.#lines.delete(line)) line.channel.close()
+    if (this.#lines.delete(line)) closeWhenMade(line.channel)
   }
+}
+
+/**
+ * Closes a connection that is being made once it stands or has failed. Closed before, grpc-js 1.14.7 connects all the same, and
+ * the socket stays open for as long as both programs live.
+ */
+function closeWhenMade(client: Client): void {
+  const channel = client.getChannel()
+  const { CONNECTING } = connectivityState
+  if (channel.getConnectivityState(false) !== CONNECTING) client.close()
+  else
+    channel.watchConnectivityState(CONNECTING, Number.POSITIVE_INFINITY, () =>
+      // Later: what hears of the change after us would connect again.
+      setImmediate(() => closeWhenMade(client)),
+    )
 }
