@@ -1,8 +1,10 @@
 import { lstat, readdir, rmdir } from 'node:fs/promises'
 import { basename, dirname, isAbsolute, join, relative, resolve, sep } from 'node:path'
 import { STATES_FOLDER, sharedFiles, statePaths } from '../layout/index.ts'
+import type { FileLock } from '../system/file-lock.ts'
 import { parseJson } from '../system/json.ts'
 import { type FileAction, type FileKeeper, keepersOf, removeFile } from '../system/kept-files.ts'
+import { WriteError } from '../system/system-error.ts'
 import { RecordError, RecordLog } from './record-log.ts'
 
 /** An action and what it is about. Paths are relative to the output folder, which may be moved. */
@@ -15,6 +17,11 @@ export interface RecordPlace {
   state: string
   /** Whether a path, absolute, is one that the run makes. @default none, for those who only read or remove */
   covers?: (path: string) => boolean
+  /**
+   * The lock of the run, for those who write. Nothing is recorded without it: a process that stood still for long may have lost it to
+   * another one, and two would write into one record.
+   */
+  lock?: Pick<FileLock, 'requireHeld'>
 }
 
 /**
@@ -26,6 +33,7 @@ export class FileRecord implements FileKeeper, Disposable {
   readonly #log: RecordLog
   readonly #root: string
   readonly #covers: (path: string) => boolean
+  readonly #lock: RecordPlace['lock']
   /** Inodes by path. */
   readonly #made = new Map<string, string>()
   readonly #folders = new Set<string>()
@@ -33,10 +41,11 @@ export class FileRecord implements FileKeeper, Disposable {
   readonly #unfinished = new Map<string, { path: string; inode: string } | undefined>()
   readonly #going = new Set<string>()
 
-  private constructor({ root, state, covers = () => false }: RecordPlace) {
+  private constructor({ root, state, covers = () => false, lock }: RecordPlace) {
     this.#root = resolve(root)
     this.#log = new RecordLog(resolve(statePaths(state).record))
     this.#covers = covers
+    this.#lock = lock
   }
 
   /**
@@ -93,6 +102,10 @@ export class FileRecord implements FileKeeper, Disposable {
   }
 
   note(action: FileAction, path: string, temporary?: string, inode?: string): void {
+    this.#lock?.requireHeld()
+    // The lock of the run lies in the output folder: where that has to be made, it was there a moment ago.
+    if (action === 'folder' && isOutside(this.#name(path)))
+      throw new WriteError(path, Object.assign(new Error('vanished'), { code: 'ENOENT' }))
     if (temporary === undefined || inode === undefined) this.#add([action, this.#name(path)])
     else this.#add([action, this.#name(path), this.#name(temporary), inode])
   }
@@ -274,6 +287,11 @@ export async function recordsIn(root: string, except?: string): Promise<Map<stri
     if (record !== undefined) records.set(stem, record)
   }
   return records
+}
+
+/** Whether a path, relative to a folder, is not one in it. */
+function isOutside(path: string): boolean {
+  return path === '' || isAbsolute(path) || path.split('/').includes('..')
 }
 
 async function inodeOf(path: string): Promise<string | undefined> {

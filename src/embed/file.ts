@@ -35,7 +35,8 @@ export async function embedFile(asked: EmbedFileOptions, context: EmbedContext):
   const paths = embedPaths(options.output)
   await refuseInUse(paths, [...filesInUse(options), ...(context.inUse ?? [])])
   await using lock = await FileLock.acquire(`${paths.state}.lock`, { words: LOCK_WORDS })
-  using record = await FileRecord.open({ root: paths.root, state: paths.state, covers: isMadeBy(paths) })
+  const { root, state } = paths
+  using record = await FileRecord.open({ root, state, covers: isMadeBy(paths), lock })
   using _kept = keepFiles(record)
   await requireOwn(paths, record)
   const isNew = record.isEmpty

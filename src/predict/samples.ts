@@ -198,7 +198,7 @@ async function takeSamplesPlace(paths: SamplesPaths): Promise<SamplesPlace> {
   const { root, state, table, report } = paths
   const starts = [resolve(report) + sep, resolve(state) + sep]
   const covers = (path: string) => path === resolve(table) || starts.some((start) => path.startsWith(start))
-  const record = taken.use(await FileRecord.open({ root, state, covers }))
+  const record = taken.use(await FileRecord.open({ root, state, covers, lock }))
   taken.use(keepFiles(record))
   for (const path of [table, paths.page, paths.metrics, paths.openMetrics]) {
     if (record.owns(path) || !(await isThere(path))) continue

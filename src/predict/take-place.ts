@@ -37,7 +37,7 @@ export async function takePlace(
   await using taken = new AsyncDisposableStack()
   const lock = taken.use(await RunLock.acquire(`${paths.state}.lock`))
   const { root, state } = paths
-  const record = taken.use(await FileRecord.open({ root, state, covers: madeBy(paths) }))
+  const record = taken.use(await FileRecord.open({ root, state, covers: madeBy(paths), lock }))
   taken.use(keepFiles(record))
   const beginning = await Beginning.look({ paths, record, options })
   const held = taken.move()

@@ -89,7 +89,8 @@ export async function mergeRuns(options: MergeOptions, context: MergeContext): P
   )
   await using _new = await newFolders(paths)
   await using lock = await RunLock.acquire(`${paths.state}.lock`)
-  using record = await FileRecord.open({ root: paths.root, state: paths.state, covers: madeBy(paths) })
+  const { root, state } = paths
+  using record = await FileRecord.open({ root, state, covers: madeBy(paths), lock })
   using _kept = keepFiles(record)
   const derived = derivedOf({ options: run, paths })
   const folder = await openFolder({ runs, whole, options, paths, record, derived })

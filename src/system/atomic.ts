@@ -167,16 +167,17 @@ async function nameUnlessTaken(temporary: string, path: string, shown: string): 
   await unlink(temporary)
 }
 
-/** Makes a folder and those above it; a run records them. */
+/** Makes a folder and those above it; a run records them before, so that a kill leaves none unrecorded. */
 export async function makeFolder(path: string, keepers = keepersOf(path)): Promise<void> {
-  const first = await mkdir(path, { recursive: true }).catch((error: NodeJS.ErrnoException) => {
+  if (keepers.length > 0) {
+    for (let missing = resolve(path); !(await isThere(missing)); missing = dirname(missing))
+      for (const keeper of keepers) keeper.note('folder', missing)
+  }
+  await mkdir(path, { recursive: true }).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'EEXIST') throw error
     // So it is called, too, when a folder is moved away while it is looked at.
     return mkdir(path, { recursive: true })
   })
-  if (first === undefined) return
-  for (let made = resolve(path); made.length >= resolve(first).length; made = dirname(made))
-    for (const keeper of keepers) keeper.note('folder', made)
 }
 
 /** Syncs a folder's entries; file systems that cannot do so (some network ones) answer with an error we may ignore. */

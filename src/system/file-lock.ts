@@ -224,7 +224,23 @@ export class FileLock implements AsyncDisposable {
    * @throws LockLostError
    */
   async check(): Promise<void> {
-    if (parseOwner((await read(this.#path)) ?? '')?.token === this.#owner.token) return
+    this.#requireOwn((await read(this.#path)) ?? '')
+  }
+
+  /** The same at once, for what must not be done a moment later. @throws LockLostError */
+  requireHeld(): void {
+    let text = ''
+    try {
+      text = readWithinSync(this.#path, MOST_BYTES.note, READ).toString('utf8')
+    } catch (error) {
+      const { code = '' } = error as NodeJS.ErrnoException
+      if (!['ENOENT', 'ENOTDIR', 'ELOOP'].includes(code)) throw new WriteError(this.#path, error)
+    }
+    this.#requireOwn(text)
+  }
+
+  #requireOwn(text: string): void {
+    if (parseOwner(text)?.token === this.#owner.token) return
     throw new LockLostError(
       `the lock of this ${this.#words.holder}, ${this.#path}, has vanished or was taken by another ` +
         `${this.#words.holder}: check the disk or the mount, and start the same command again once no other ` +
