@@ -11,7 +11,7 @@ import { subpathSources } from './support/package.ts'
 const LIMITS: Readonly<Record<string, { files?: number; lines?: number }>> = {
   '.': { files: 20 },
   './fasta': { files: 20 },
-  './repository': { lines: 2550 },
+  './repository': { lines: 2600 },
 }
 
 const root = resolve(import.meta.dir, '..')

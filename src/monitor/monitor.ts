@@ -1,5 +1,5 @@
 import { FEATURE_ORDER, forModels, type HostedName, type ModelName, modelOf } from '../bundle/index.ts'
-import { peakMemory } from '../system/processes.ts'
+import { peakMemory, residentMemory } from '../system/processes.ts'
 import type { LiveTerminal } from '../system/terminal.ts'
 import type { DeviceMetrics, Outcome } from './metrics.ts'
 import { type ExpectedSpeed, Pace } from './pace.ts'
@@ -189,7 +189,10 @@ export class RunMonitor {
     if (this.#options.progress) this.#options.terminal?.hide()
     this.#tellProgress()
     await this.#sampling
-    if (outcome !== 'stopped') await this.#takeSample()
+    if (outcome !== 'stopped') {
+      this.#sample()
+      await this.#sampling
+    }
     await this.#recorder?.end({
       seconds: this.#seconds(),
       outcome,
@@ -220,7 +223,7 @@ export class RunMonitor {
       ...(this.#options.samples !== undefined && { samples: this.#options.samples() }),
       models: this.#models(),
       devices,
-      process: { rssBytes: process.memoryUsage.rss(), cpuSeconds: cpuSeconds() },
+      process: { rssBytes: residentMemory(), cpuSeconds: cpuSeconds() },
       ...(this.#saved !== undefined && { checkpointAgeSeconds: seconds - this.#saved }),
     }
     await this.#recorder?.sample(counts, this.#pace.secondsLeft(this.#options.inputShare()))

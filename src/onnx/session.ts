@@ -5,7 +5,7 @@ import type { InferenceSession } from '#onnxruntime-node'
 import { threadsToStart } from '../system/cores.ts'
 import { DataError, UnavailableError } from '../system/errors.ts'
 import { foreign } from '../system/printable.ts'
-import { messageOf } from '../system/problems.ts'
+import { messageOf, systemProblem } from '../system/problems.ts'
 import { stoppedAtOnce } from '../system/stop-signals.ts'
 import { fromSystem } from '../system/system-error.ts'
 
@@ -110,13 +110,14 @@ export async function openSession(
       })
     return (await loadsLong(graph)) ? await stoppedAtOnce(open) : await open()
   } catch (error) {
-    const reason = messageOf(error)
-    throw new InferenceError(
-      `cannot load the graph${typeof graph === 'string' ? ` ${graph}` : ''}: ${reason}. Import the models again if the file is damaged.`,
-      {
-        cause: error,
-      },
-    )
+    const problem = systemProblem(error, 'read')
+    const why =
+      problem === undefined
+        ? `${messageOf(error)}. Import the models again if the file is damaged.`
+        : `${problem.reason}; ${problem.remedy}`
+    throw new InferenceError(`cannot load the graph${typeof graph === 'string' ? ` ${graph}` : ''}: ${why}`, {
+      cause: error,
+    })
   }
 }
 

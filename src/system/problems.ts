@@ -1,3 +1,4 @@
+import { readdirSync, readFileSync } from 'node:fs'
 import type { ErrorKind } from './error-codes.ts'
 
 /** What an error of the operating system means to the user. */
@@ -45,7 +46,8 @@ const PROBLEMS: Readonly<Record<string, Problem>> = {
   ENOENT: {
     reason: 'no such file or folder',
     write: `its folder has vanished; check the disk or the mount ${AGAIN}`,
-    kind: NOT_THERE,
+    // Folders are made where they are missing: one that is not there was there a moment ago.
+    kind: { ...NOT_THERE, ...ON_THE_WAY },
   },
   ENOTDIR: { reason: 'a part of the path is a file, not a folder ({code})', kind: NOT_THERE },
   EISDIR: {
@@ -103,7 +105,7 @@ export function systemProblem(
   access: Access,
 ): { reason: string; remedy: string; kind: ErrorKind } | undefined {
   const { code: named, path } = (error ?? {}) as NodeJS.ErrnoException
-  const code = isOutOfMemory(error) ? 'ENOMEM' : named
+  const code = limitMet(error) ?? named
   if (typeof code !== 'string') return undefined
   const problem = PROBLEMS[SAME[code] ?? code]
   // A name of the program's own, such as ERR_INVALID_ARG_TYPE, is a defect.
@@ -120,15 +122,39 @@ export function systemProblem(
 }
 
 /**
- * How JavaScript, C++ and ONNX Runtime say that an allocation failed. Their errors have no number.
+ * How JavaScript, C++, ONNX Runtime and Bun's loader of modules say that the machine or this process has come to a limit.
+ * Their errors have no number.
  * Bun has no room for compiled code where the address space is limited, and says so when native code is called.
  * A string or list beyond what the engine can hold at all is a `RangeError` with other words, and a defect.
  */
-const NO_MEMORY =
-  /^out of memory\b|std::bad_alloc|array buffer allocation failed|failed to allocate memory|cannot allocate memory|bad allocation|bun:ffi requires the JIT/i
+const LIMITS: readonly (readonly [code: string, words: RegExp])[] = [
+  [
+    'ENOMEM',
+    /^out of memory\b|std::bad_alloc|array buffer allocation failed|failed to allocate memory|cannot allocate memory|bad allocation|bun:ffi requires the JIT/i,
+  ],
+  ['EMFILE', /\bEMFILE\b|too many open files/i],
+  ['EAGAIN', /resource temporarily unavailable/i],
+]
 
-function isOutOfMemory(error: unknown): boolean {
-  return error instanceof Error && NO_MEMORY.test(error.message)
+/** The number of the error that such words stand for. */
+function limitMet(error: unknown): string | undefined {
+  if (typeof error !== 'object' || error === null || !('message' in error)) return undefined
+  const { name, message } = error as Error
+  const found = LIMITS.find(([, words]) => words.test(message))
+  if (found !== undefined) return found[0]
+  return name === 'ResolveMessage' && areFilesScarce() ? 'EMFILE' : undefined
+}
+
+/** Bun needs some files open at once to find a module, and does not say why it finds none. */
+const FILES_TO_SPARE = 32
+
+function areFilesScarce(): boolean {
+  try {
+    const limit = /^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1]
+    return Number(limit) - readdirSync('/proc/self/fd').length < FILES_TO_SPARE
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EMFILE'
+  }
 }
 
 /** Why a file could not be read, in words and without what to do about it. */

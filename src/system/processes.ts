@@ -20,6 +20,21 @@ export function processStart(pid: number): string | undefined {
   return statFields(pid)?.start
 }
 
+/**
+ * Whether a process that was seen to start at `started` has ended. Only what is certain counts: where `/proc` cannot be read, or
+ * hides the processes of other users (`hidepid`), one that answers is taken for the same.
+ */
+export function hasEnded(pid: number, started: string | undefined): boolean {
+  try {
+    process.kill(pid, 0)
+  } catch (error) {
+    // EPERM: it runs, under another user.
+    if ((error as NodeJS.ErrnoException).code === 'ESRCH') return true
+  }
+  const now = processStart(pid)
+  return now !== undefined && !!started && now !== started
+}
+
 /** The group a process belongs to; undefined where that cannot be seen. */
 export function processGroupOf(pid: number): number | undefined {
   return statFields(pid)?.group
@@ -53,5 +68,14 @@ export function processPlace(): string {
 export function peakMemory(): number {
   const [, kibibytes] = /^VmHWM:\s+(\d+) kB$/m.exec(textAt('/proc/self/status') ?? '') ?? []
   const peak = kibibytes === undefined ? process.resourceUsage().maxRSS : Number(kibibytes)
-  return Math.max(peak * 1024, process.memoryUsage.rss())
+  return Math.max(peak * 1024, residentMemory())
+}
+
+/** Resident memory of this process, in bytes; 0 where it cannot be seen, as with too many files open. */
+export function residentMemory(): number {
+  try {
+    return process.memoryUsage.rss()
+  } catch {
+    return 0
+  }
 }

@@ -39,7 +39,9 @@ export class ProcessGroup {
     const { pid } = child
     if (pid === undefined) {
       child.once('error', () => {})
-      throw new ServerError(`${program} cannot be started: it is not a program for this machine`)
+      throw new ServerError(
+        `${program} cannot be started: it is not a program for this machine, or the system has no more processes to give (ulimit -u)`,
+      )
     }
     for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', onText)
     this.#child = child
