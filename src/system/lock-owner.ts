@@ -1,6 +1,6 @@
 import { hostname } from 'node:os'
 import * as v from 'valibot'
-import { processPlace, processStart } from './processes.ts'
+import { hasEnded, processPlace, processStart } from './processes.ts'
 import { sealed, unsealed } from './sealed.ts'
 
 const OwnerSchema = v.object({
@@ -46,15 +46,7 @@ export function parseOwner(text: string): LockOwner | undefined {
 
 /** Whether the owner still runs; undefined where that cannot be seen from here. */
 export function isAlive(owner: LockOwner): boolean | undefined {
-  if (owner.place !== processPlace()) return undefined
-  try {
-    process.kill(owner.pid, 0)
-  } catch (error) {
-    // EPERM: it runs, under another user.
-    if ((error as NodeJS.ErrnoException).code === 'ESRCH') return false
-  }
-  const started = processStart(owner.pid)
-  return started === undefined || owner.started === '' || started === owner.started
+  return owner.place === processPlace() ? !hasEnded(owner.pid, owner.started) : undefined
 }
 
 /** For messages. */

@@ -5,7 +5,7 @@ import { syncFolder } from './atomic.ts'
 import { type ErrorOptions, UsageError } from './errors.ts'
 import { parseJson } from './json.ts'
 import { temporaryName } from './kept-files.ts'
-import { processPlace, processStart } from './processes.ts'
+import { hasEnded, processPlace, processStart } from './processes.ts'
 import { readText } from './read-within.ts'
 import { filesAt, sameFile } from './same-file.ts'
 import { cannotWrite, WriteError } from './system-error.ts'
@@ -124,7 +124,8 @@ async function aboutUnfinished(
       string,
       unknown
     >
-    return { output, isOver: place === processPlace() ? processStart(Number(pid)) !== started : undefined }
+    const isHere = place === processPlace()
+    return { output, isOver: isHere ? hasEnded(Number(pid), String(started ?? '')) : undefined }
   } catch {
     return undefined
   }

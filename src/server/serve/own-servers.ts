@@ -5,7 +5,7 @@ import * as v from 'valibot'
 import { parseJson } from '../../system/json.ts'
 import type { Logger } from '../../system/logger.ts'
 import { messageOf } from '../../system/problems.ts'
-import { processPlace, processStart } from '../../system/processes.ts'
+import { hasEnded, processPlace, processStart } from '../../system/processes.ts'
 import { MOST_BYTES, readWithinSync } from '../../system/read-within.ts'
 import { atExit } from './at-exit.ts'
 import { isRunning, type Listener, listenerOf, namesIn } from './listener.ts'
@@ -159,7 +159,7 @@ function removeStale(folder: string): void {
   for (const [path, record] of records(folder)) {
     const sameBoot = record.place.split(' ')[0] === processPlace().split(' ')[0]
     const gone = sameBoot
-      ? record.place === processPlace() && processStart(record.pid) !== record.started
+      ? record.place === processPlace() && hasEnded(record.pid, record.started)
       : record.host === hostname()
     if (gone) rmSync(path, { force: true })
   }

@@ -1,6 +1,6 @@
 import { closeSync, fchmodSync, fstatSync, lstatSync, openSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { processPlace, processStart } from '../../system/processes.ts'
+import { hasEnded, processPlace, processStart } from '../../system/processes.ts'
 import { READ } from '../../system/regular-file.ts'
 import { namesIn } from './listener.ts'
 
@@ -51,7 +51,7 @@ export function removeStaleRegions(): void {
   for (const name of regions()) {
     const made = OURS.exec(name)?.groups
     if (made === undefined || made.place !== place || made.start === '0') continue
-    if (processStart(Number(made.pid)) === made.start) continue
+    if (!hasEnded(Number(made.pid), made.start)) continue
     const path = join(SHARED_MEMORY, name)
     try {
       if (lstatSync(path).uid === process.getuid?.()) rmSync(path, { force: true })
