@@ -11,6 +11,7 @@ scripts/test-multiqc.sh
 scripts/test-browser.sh
 scripts/test-terminal.sh
 scripts/test-shells.sh
+scripts/test-clock.sh
 scripts/test-faults.sh
 scripts/test-node.sh
 scripts/test-workflows.sh

@@ -43,6 +43,8 @@ export interface Run extends Session {
   /** Frames that could not be computed. */
   readonly failures: FailureList
   readonly started: Date
+  /** The same by `performance.now()`, which goes on when somebody sets the clock. */
+  readonly startedMs: number
   /** Whether the monitor watches this run and no other. */
   readonly isAlone: boolean
   readonly logger: WarningKeeper
@@ -75,6 +77,7 @@ export function newRun(place: Pick<Run, 'options' | 'paths' | 'lock' | 'record'>
     calls: { viral: 0, non_viral: 0, ambiguous: 0, uncalled: 0 },
     failures: new FailureList(paths.failedFrames),
     started: new Date(),
+    startedMs: performance.now(),
   }
 }
 

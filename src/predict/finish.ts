@@ -88,7 +88,7 @@ async function writeResults(
 
 /** The results of the run stand without the report, so that one that cannot be written is a warning. */
 async function report(run: Run, { failed, rechecked }: ComputedRun, rows: RowCounts): Promise<void> {
-  const { options, paths, models, stats, inputs, started, folder, records, logger } = run
+  const { options, paths, models, stats, inputs, started, startedMs, folder, records, logger } = run
   const servers = await models.backend.serverFacts()
   try {
     await writeReport({
@@ -98,6 +98,7 @@ async function report(run: Run, { failed, rechecked }: ComputedRun, rows: RowCou
       stats,
       inputs: inputs.described,
       start: started,
+      seconds: (performance.now() - startedMs) / 1000,
       continued: folder.status === 'resumed',
       recordsListed: records.isListed,
       warnings: logger.warnings,

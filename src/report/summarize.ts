@@ -16,6 +16,8 @@ export interface RunFacts extends Pick<Summary, 'models' | 'servers' | 'failures
   paths: OutputPaths
   inputs: readonly Pick<Summary['inputs'][number], 'path' | 'bytes' | 'sha256'>[]
   start: Date
+  /** How long it took. @default from the start to now by the time of day */
+  seconds?: number
   /** True where an earlier start had been interrupted. */
   continued: boolean
   demonstration: string | undefined
@@ -40,7 +42,7 @@ export function summarize(
   const { stats, paths, start, demonstration } = facts
   const { counts } = stats
   const end = new Date()
-  const seconds = Math.max(0, end.getTime() - start.getTime()) / 1000
+  const seconds = facts.seconds ?? Math.max(0, end.getTime() - start.getTime()) / 1000
   const each = (amount: number) => (seconds > 0 ? Number((amount / seconds).toPrecision(6)) : 0)
   const here = (path: string) => relative(paths.report, path).split(sep).join('/')
   const failed = counts.failedParts > 0

@@ -78,9 +78,9 @@ export class TritonClient {
     ...options
   }: CallOptions & { models?: readonly string[] } = {}): Promise<void> {
     const { deadlineMs = 60_000 } = options
-    const end = deadlineMs > 0 ? Date.now() + deadlineMs : Number.POSITIVE_INFINITY
+    const end = deadlineMs > 0 ? performance.now() + deadlineMs : Number.POSITIVE_INFINITY
     let last: unknown
-    for (let left = end - Date.now(); left > 0; left = end - Date.now()) {
+    for (let left = end - performance.now(); left > 0; left = end - performance.now()) {
       const once: CallOptions = { ...options, deadlineMs: Math.min(5_000, left), retry: false }
       try {
         const asked = [this.serverReady(once), ...models.map((model) => this.modelReady(model, once))]
@@ -89,7 +89,7 @@ export class TritonClient {
         if (!(error instanceof TritonError) || !(error.retryable || error.reason === 'not-found')) throw error
         last = error
       }
-      await pause(Math.max(0, Math.min(100, end - Date.now())), options.signal)
+      await pause(Math.max(0, Math.min(100, end - performance.now())), options.signal)
     }
     throw new TritonError(`${this.url}: not ready within ${deadlineMs} ms`, {
       code: 'DEADLINE_EXCEEDED',

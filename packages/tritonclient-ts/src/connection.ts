@@ -62,7 +62,7 @@ export class Connection {
   async unary<O extends DescMessage>(call: UnaryCall<O>, options: CallOptions): Promise<MessageShape<O>> {
     const limitMs = options.deadlineMs ?? this.#options.deadlineMs ?? call.defaultDeadlineMs ?? 60_000
     const context = this.context(call.method, call.model, limitMs)
-    const end = limitMs > 0 ? Date.now() + limitMs : Number.POSITIVE_INFINITY
+    const end = limitMs > 0 ? performance.now() + limitMs : Number.POSITIVE_INFINITY
     const policy = retryPolicy(call.idempotent ? (options.retry ?? this.#options.retry) : false)
     for (let attempt = 1; ; attempt++) {
       this.#checkGoing(context, options.signal)
@@ -70,7 +70,7 @@ export class Connection {
       if (!(outcome instanceof TritonError)) return decode(context, call.answer, outcome)
       const delay = retryDelay(policy, attempt)
       const again =
-        attempt < policy.attempts && isWorthAnotherAttempt(outcome.reason) && Date.now() + delay < end
+        attempt < policy.attempts && isWorthAnotherAttempt(outcome.reason) && performance.now() + delay < end
       if (!again) throw outcome
       await pause(delay, options.signal, this.#closing.signal)
     }
@@ -148,7 +148,8 @@ export class Connection {
         same,
         untouched,
         metadata,
-        { ...(Number.isFinite(end) ? { deadline: end } : {}) },
+        // The library wants the time of day; how long is left does not depend on it, as somebody may set the clock.
+        { ...(Number.isFinite(end) ? { deadline: Date.now() + end - performance.now() } : {}) },
         (error, answer) => {
           release()
           line.end(SILENT.get(error?.code) ?? 'heard')

@@ -277,7 +277,7 @@ async function askServers(
   lanes: Record<ModelName, readonly ModelLane[]>,
   { serverTimeout, logger, signal }: TritonOptions,
 ): Promise<void> {
-  const end = Date.now() + serverTimeout * 1000
+  const end = performance.now() + serverTimeout * 1000
   for (;;) {
     const unknown = MODEL_NAMES.flatMap((model) => lanes[model].filter(({ known }) => known === undefined))
     const answers = await Promise.all(unknown.map((lane) => ask(lane, signal)))
@@ -292,7 +292,7 @@ async function askServers(
       for (const problem of problems) logger.warn(`no answer yet: ${problem}`)
       return
     }
-    if (Date.now() >= end) {
+    if (performance.now() >= end) {
       throw new NoServerError(
         `no inference server with every model has answered for ${serverTimeout} s (${problems[0] ?? ''})`,
         'unavailable',

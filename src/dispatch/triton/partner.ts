@@ -74,7 +74,7 @@ async function hosting(
   lanes: readonly ModelLane[],
   { serverTimeout, logger, signal }: PartnerOptions,
 ): Promise<ModelLane[]> {
-  const end = Date.now() + serverTimeout * 1000
+  const end = performance.now() + serverTimeout * 1000
   let left = [...lanes]
   for (;;) {
     const answers = await Promise.all(left.map((lane) => ask(lane, logger, signal)))
@@ -82,7 +82,7 @@ async function hosting(
     left = left.filter((_, i) => answers[i] !== 'none')
     const isKnown = left.some(({ known }) => known !== undefined)
     if (isKnown || left.length === 0) return left
-    if (Date.now() >= end) return []
+    if (performance.now() >= end) return []
     await Bun.sleep(PAUSE_MS)
   }
 }
