@@ -1,7 +1,6 @@
 #!/usr/bin/env bun
 // The command line: commands and their options, messages to standard error, exit codes.
 
-import { ExitCode } from '../exit-codes.ts'
 import { firstFailure } from '../system/errors.ts'
 import { WriteError } from '../system/system-error.ts'
 import { reportError } from './report.ts'
@@ -14,7 +13,7 @@ import { requireUtf8 } from './utf8.ts'
  * written to standard output is flushed, except after a signal.
  */
 async function main(argv: readonly string[]): Promise<void> {
-  endWhenNobodyReads()
+  goOnWhenNobodyReads()
   try {
     requireUtf8(argv, process.env)
     await start(argv)
@@ -37,10 +36,15 @@ function leaveNow(code: number): void {
   process.stderr.write('', () => process.exit(code))
 }
 
-/** `virnucpro … | head` closes the pipe early: that is the reader's choice and no failure. */
-function endWhenNobodyReads(): void {
+/**
+ * `virnucpro … | head` closes the pipe early: that is the reader's choice and no failure. The work goes on, since what a command
+ * prints may be the lesser part of it.
+ */
+function goOnWhenNobodyReads(): void {
+  let isUnread = false
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code === 'EPIPE') process.exit(ExitCode.ok)
+    isUnread ||= error.code === 'EPIPE'
+    if (isUnread) return
     // Results that nobody can read are a failure, whatever the program would have said.
     process.exit(reportError(new WriteError('standard output', error)))
   })
