@@ -19,6 +19,9 @@ export interface FaultGroup {
   readonly faults: readonly Fault[]
 }
 
+const SIGNALS = 'test/e2e/faults/signals.test.ts'
+const BATCHES = 'batches that were being computed'
+
 // Rows of a group are added by its own commits: one line between groups keeps them apart.
 const PROCESSES: readonly Fault[] = [
   {
@@ -30,9 +33,304 @@ const PROCESSES: readonly Fault[] = [
       'a run stopped by $signal at a random moment (intermediates kept: $keep) ends as if it never was',
     ),
   },
+  {
+    fault: 'SIGINT (Ctrl-C), SIGTERM or SIGHUP at any moment, to the process or to its group',
+    seen: '`stopped by` and the signal; 130, 143 or 129',
+    lost: BATCHES,
+    test: shownBy(
+      SIGNALS,
+      'a run that every signal has ended once, at random moments, goes on to the same bytes',
+    ),
+  },
+  {
+    fault: 'SIGQUIT, SIGABRT, SIGUSR1, SIGXCPU, as some batch systems send them',
+    seen: 'the command ends as with SIGKILL',
+    lost: BATCHES,
+    test: shownBy(
+      SIGNALS,
+      'a run that every signal has ended once, at random moments, goes on to the same bytes',
+    ),
+  },
+  {
+    fault: 'SIGINT twice',
+    seen: 'the command ends at once; 130',
+    lost: BATCHES,
+    test: shownBy(SIGNALS, 'a second Ctrl-C ends a run at once, and nothing is lost'),
+  },
+  {
+    fault: 'a signal while a large model is loaded, or to work that does not settle',
+    seen: 'the command ends at once, or after 4 s; 130, 143 or 129',
+    lost: BATCHES,
+    test: shownBy('test/e2e/cli/signals.test.ts', 'work that does not settle is given up within 5 s'),
+  },
+  {
+    fault: 'SIGHUP under `nohup`',
+    seen: 'nothing',
+    lost: 'nothing',
+    test: shownBy(
+      'test/e2e/cli/signals.test.ts',
+      'SIGHUP does the same and exits 129, unless the program was started to outlive its terminal',
+    ),
+  },
+  {
+    fault: 'SIGPIPE, SIGWINCH, SIGSTOP and SIGCONT',
+    seen: 'nothing',
+    lost: 'nothing',
+    test: shownBy(
+      SIGNALS,
+      'a run that every signal has ended once, at random moments, goes on to the same bytes',
+    ),
+  },
+  {
+    fault: 'SIGSTOP for longer than `--server-timeout`, then SIGCONT',
+    seen: 'nothing',
+    lost: 'nothing',
+    test: shownBy(
+      'test/e2e/dispatch/triton.test.ts',
+      'goes on after it has stood still itself, for longer than it waits for servers',
+    ),
+  },
+  {
+    fault: 'a run stands still until another machine takes its lock, then wakes',
+    seen: 'that the lock was taken by another run; 75',
+    lost: 'nothing: the other run has the results',
+    test: shownBy(SIGNALS, 'a run that stood still while another took its lock stops, and harms nothing'),
+  },
+  {
+    fault: 'two commands for one run at a time',
+    seen: 'who writes there, and since when; 75',
+    lost: 'nothing',
+    test: shownBy(SIGNALS, 'a run that stood still while another took its lock stops, and harms nothing'),
+  },
+  {
+    fault: 'the parent of a run is killed',
+    seen: 'nothing: the run goes on to its end',
+    lost: 'nothing',
+    test: shownBy(SIGNALS, 'a run whose parent is killed goes on to its end'),
+  },
+  {
+    fault: 'SIGKILL of a run that has a server of its own',
+    seen: 'the command ends, and its server and shared memory with it',
+    lost: BATCHES,
+    test: shownBy('test/e2e/predict/auto-backend.test.ts', 'SIGKILL of the run takes its server with it'),
+  },
+  {
+    fault: 'SIGKILL of `serve` and its server, or of all that watches it',
+    seen: 'no process stays; what is left of shared memory goes with the next server',
+    lost: 'nothing',
+    test: shownBy(
+      'test/e2e/serve/left-behind.test.ts',
+      'after SIGKILL of everything at once, the next server removes the shared memory',
+    ),
+  },
+  {
+    fault: 'SIGKILL of `embed`',
+    seen: 'the command ends; the same command continues',
+    lost: BATCHES,
+    test: shownBy(
+      'test/e2e/embed/resume.test.ts',
+      'a run that is killed again and again goes on, and ends with the same bytes',
+    ),
+  },
+  {
+    fault: 'SIGKILL of several samples in one run',
+    seen: 'the command ends; the same command continues',
+    lost: BATCHES,
+    test: shownBy(
+      'test/e2e/predict/samples.test.ts',
+      'goes on to the bytes of one that was not, and computes no finished sample again',
+    ),
+  },
+  {
+    fault: 'SIGKILL of `setup`',
+    seen: 'the command ends; the same command goes on with the steps that are not done',
+    lost: 'the step that was under way',
+    test: shownBy(
+      'test/e2e/setup/interrupted.test.ts',
+      `\${KILLS} times, at whatever moment, ends with what one that was not has made`,
+    ),
+  },
+  {
+    fault: 'SIGKILL of `models import` or `models remove`',
+    seen: 'the command ends; there is a whole bundle or none',
+    lost: 'the bundle that was being made',
+    test: shownBy(
+      'test/e2e/home/import.test.ts',
+      'imports, removals and killed imports at once leave a whole bundle or none',
+    ),
+  },
 ]
 
-const SYSTEM: readonly Fault[] = []
+const LIMITS = 'test/e2e/faults/limits.test.ts'
+const PLACES = 'test/e2e/faults/places.test.ts'
+
+const SYSTEM: readonly Fault[] = [
+  {
+    fault: 'too few open files (`ulimit -n`)',
+    seen: 'the limit and how to raise it; 75',
+    lost: BATCHES,
+    test: shownBy(
+      LIMITS,
+      'with too few files open a run says so, wherever it comes to the limit, and goes on with more',
+    ),
+  },
+  {
+    fault: 'too few processes and threads (`ulimit -u`)',
+    seen: 'the limit and how to raise it; 75, or 134 where Bun itself does not start',
+    lost: BATCHES,
+    test: shownBy(LIMITS, 'with too few processes a run says so, and does not blame its models'),
+  },
+  {
+    fault: 'too little memory (`ulimit -v`)',
+    seen: 'that there is no memory left; 75, or 134 where Bun itself has none',
+    lost: BATCHES,
+    test: shownBy(
+      LIMITS,
+      'with too little memory a run stops in words or is ended by the system, and goes on with more',
+    ),
+  },
+  {
+    fault: 'the kernel kills a run that is out of memory (SIGKILL)',
+    seen: 'the command ends, 137 in a shell; the same command continues',
+    lost: BATCHES,
+    test: shownBy(
+      'test/e2e/predict/resume-kill.test.ts',
+      'a run stopped by $signal at a random moment (intermediates kept: $keep) ends as if it never was',
+    ),
+  },
+  {
+    fault: 'the kernel kills the process of a model on a server',
+    seen: 'a warning; the model is loaded again',
+    lost: 'nothing',
+    test: shownBy('test/e2e/dispatch/triton.test.ts', 'survives a model whose process dies'),
+  },
+  {
+    fault: 'a batch does not fit memory',
+    seen: 'once, that batches are computed in pieces',
+    lost: 'nothing',
+    test: shownBy(
+      'test/e2e/dispatch/memory.test.ts',
+      'computes batches in pieces, says so once, and gives every row its own embedding',
+    ),
+  },
+  {
+    fault:
+      'the clock jumps by centuries, on or back, in mid-run and between a kill and the next start; files are of the future or of 1938',
+    seen: 'nothing; times in the report are those of the clock, durations are true',
+    lost: 'nothing',
+    test: shownBy(
+      'test/e2e/faults/clock.test.ts',
+      'the clock may jump by centuries while a run goes on, is killed and goes on again',
+    ),
+  },
+  {
+    fault: 'the clock is set while a run waits for servers',
+    seen: 'nothing: it waits for as long as `--server-timeout` says',
+    lost: 'nothing',
+    test: shownBy(
+      'test/e2e/faults/clock.test.ts',
+      'who waits for a server waits neither for years nor too short when the clock is set',
+    ),
+  },
+  {
+    fault: 'standard input, output and messages are closed, on a full disk, or without a reader',
+    seen: 'nothing: the run does its work; 0',
+    lost: 'messages',
+    test: shownBy('test/e2e/faults/streams.test.ts', 'a run with %s does its work'),
+  },
+  {
+    fault: 'nobody reads the messages for long',
+    seen: 'nothing: the work goes on',
+    lost: 'nothing',
+    test: shownBy('test/e2e/faults/streams.test.ts', 'messages that nobody reads for long hold up no work'),
+  },
+  {
+    fault: 'the reader of the results ends (`… | head`)',
+    seen: 'nothing: the command does all of its work',
+    lost: 'nothing',
+    test: shownBy('test/e2e/faults/streams.test.ts', 'a command whose reader has gone does all of its work'),
+  },
+  {
+    fault: 'results on standard output cannot be written (`> /dev/full`)',
+    seen: 'that the disk is full; 74',
+    lost: 'nothing',
+    test: shownBy('test/e2e/cli/standard-streams.test.ts', 'results that cannot be written are an error'),
+  },
+  {
+    fault:
+      'odd locales and time zones, `HOME` and `TMPDIR` that are missing, relative or files; names with blanks, quotes, line ends, emoji, %, *, escapes, a leading dash',
+    seen: 'nothing; escapes are shown as text',
+    lost: 'nothing',
+    test: shownBy(
+      PLACES,
+      'locales, time zones, homes and names that nobody expects change no byte of the results',
+    ),
+  },
+  {
+    fault: 'paths of nearly 4,000 bytes',
+    seen: 'nothing',
+    lost: 'nothing',
+    test: shownBy(PLACES, 'a path of nearly 4,000 bytes is a path like any other'),
+  },
+  {
+    fault: 'names that are too long',
+    seen: 'the name, before anything is computed; 64 or 73',
+    lost: 'nothing',
+    test: shownBy(
+      'test/e2e/cli/names.test.ts',
+      'a name that is too long is said before anything is computed',
+    ),
+  },
+  {
+    fault: 'names that are not valid UTF-8',
+    seen: 'the name; 64',
+    lost: 'nothing',
+    test: shownBy(
+      'test/e2e/cli/names.test.ts',
+      'names that are not valid UTF-8 are refused, and nothing is made',
+    ),
+  },
+  {
+    fault:
+      'the output folder is renamed or removed in mid-run, another takes its place, or the current folder is renamed',
+    seen: 'that it has vanished; 74 or 75',
+    lost: 'what was removed; else batches that were being computed',
+    test: shownBy(PLACES, '%s in mid-run: it stops in words, and goes on once all is back'),
+  },
+  {
+    fault: 'the folder for temporary files, or the home, is removed in mid-run',
+    seen: 'nothing',
+    lost: 'nothing',
+    test: shownBy(
+      PLACES,
+      'the folders for temporary files and of the home are removed in mid-run: no matter',
+    ),
+  },
+  {
+    fault: 'the current folder is gone when a command starts',
+    seen: 'that it was removed; 66',
+    lost: 'nothing',
+    test: shownBy('test/e2e/cli/standard-streams.test.ts', 'a current folder that is gone is said in words'),
+  },
+  {
+    fault: 'an input is replaced, cut, appended to or emptied in mid-run',
+    seen: 'what has changed; 65',
+    lost: 'nothing: with the old content back, the run goes on',
+    test: shownBy(
+      'test/e2e/predict/changed-input.test.ts',
+      'an input that is %s while the run is under way ends it',
+    ),
+  },
+  {
+    fault: 'an input is touched, or removed once it has been read',
+    seen: 'nothing',
+    lost: 'nothing',
+    test: shownBy(
+      'test/e2e/predict/changed-input.test.ts',
+      'an input that was only touched, or is gone once it has been read, stands in the way of nothing',
+    ),
+  },
+]
 
 const FULL = 'test/e2e/faults/full-disk.test.ts'
 const FAILING = 'test/e2e/faults/failing-disk.test.ts'

@@ -8,7 +8,7 @@ import { temporaryFolder } from '../../../scripts/support/temporary.ts'
 import { freePorts, hasTriton, startTriton, type TritonServer } from '../../../scripts/support/triton.ts'
 import { buildRepository } from '../../../src/server/repository/index.ts'
 import { resealBundle } from '../../support/bundle.ts'
-import { repository as checkout, virnucpro } from '../../support/cli.ts'
+import { repository as checkout, resultOf, spawnCli, virnucpro } from '../../support/cli.ts'
 import { openReads, slowRepository, someBatches } from './support/slow-repository.ts'
 
 /** Time that a batch takes on these servers, so that a run is long enough to be disturbed. */
@@ -98,6 +98,20 @@ describe.skipIf(!hasTriton)('a run on real servers', () => {
     await second?.kill('SIGKILL')
     expect({ code, stderr: code === 0 ? '' : stderr }).toEqual({ code: 0, stderr: '' })
     expect(stderr).toContain('cannot be used now')
+    expect(await tables(output)).toEqual(expected)
+  })
+
+  test('goes on after it has stood still itself, for longer than it waits for servers', async () => {
+    await using server = await startTriton({ repository: normal, ...explicit })
+    const output = folder.join('stopped-itself')
+    const limit = ['--server-timeout', '2', '--verbose', '--log-file', `${output}.log`]
+    const run = spawnCli(words(output, [server.grpcUrl], ...limit))
+    await someBatches(`${output}.log`)
+    run.kill('SIGSTOP')
+    await Bun.sleep(4000)
+    run.kill('SIGCONT')
+    const { code, stderr } = await resultOf(run)
+    expect({ code, stderr: code === 0 ? '' : stderr }).toEqual({ code: 0, stderr: '' })
     expect(await tables(output)).toEqual(expected)
   })
 
