@@ -125,18 +125,25 @@ class Soak implements Findings {
     library.go()
     const begin = performance.now()
     const end = begin + minutes * 60_000
+    const period = secondsBetweenFaults * 1000
+    let due = begin
+    let restMs = 0
     while (performance.now() < end) {
       const lanes = this.#lanes.map((lane) => lane.run())
       for (let i = 0; i < faultsBetweenSamples && performance.now() < end; i++) {
-        const next = performance.now() + secondsBetweenFaults * 1000
+        await until(due)
         await this.#disturb(library)
-        await Bun.sleep(Math.max(0, Math.min(next, end) - performance.now()))
+        due += period
       }
+      // Coming to rest takes time, too; the next fault is to be in time after it.
+      await until(Math.min(end, Math.max(performance.now() + period / 4, due - restMs)))
+      const resting = performance.now()
       for (const lane of this.#lanes) lane.pause()
       await Promise.all(lanes)
       const report = await library.rest()
       await this.#sample(report)
       library.go()
+      restMs = performance.now() - resting
       log(
         `${((performance.now() - begin) / 60_000).toFixed(1)} min: ${this.commands} commands, ${this.compared} files compared, ${this.differences.length + report.differences.length} differences`,
       )
@@ -307,6 +314,8 @@ class Soak implements Findings {
     ]
   }
 }
+
+const until = (time: number) => Bun.sleep(Math.max(0, time - performance.now()))
 
 /** All of it where this soak has a folder of its own for it. */
 function sharedMemory(): { name: string; bytes: number }[] {
