@@ -10,7 +10,7 @@ import { table } from '../../scripts/support/reference/markdown.ts'
 import type { Evidence } from './evidence.ts'
 import { FAULTS } from './faults.ts'
 import { MEMORY } from './memory.ts'
-import { fuzzing, largeInputs, soaking } from './records.ts'
+import { exactness, fuzzing, largeInputs, soaking } from './records.ts'
 import { THREATS } from './threats.ts'
 
 const root = resolve(import.meta.dir, '../..')
@@ -28,6 +28,7 @@ const CONTENTS: Readonly<Record<string, (page: string) => string>> = {
       .join('\n'),
   fuzzing,
   soaking,
+  exactness,
   memory: (page) =>
     table(
       ['input', 'memory', 'why', 'test'],

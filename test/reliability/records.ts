@@ -30,6 +30,7 @@ interface SoakRecord extends Run {
   readonly outputsCompared: number
   readonly differences: readonly string[]
   readonly leftOver: readonly string[]
+  readonly notFlat: readonly string[]
   readonly series: Readonly<Record<string, { first: number; last: number; peak: number; isFlat?: boolean }>>
 }
 
@@ -65,8 +66,17 @@ export function fuzzing(): string {
 export function soaking(): string {
   const record = recorded<SoakRecord>('soak')
   if (record === undefined) return 'Nothing is on record yet.\n'
-  const { minutes, faults, commands, libraryIterations, outputsCompared, differences, leftOver, series } =
-    record
+  const {
+    minutes,
+    faults,
+    commands,
+    libraryIterations,
+    outputsCompared,
+    differences,
+    leftOver,
+    notFlat,
+    series,
+  } = record
   const all = Object.values(faults).reduce((sum, times) => sum + times, 0)
   const kinds = Object.entries(faults).map(([name, times]) => `${name} (${times})`)
   const rows = Object.entries(series).map(([name, { first, last, peak }]) => [
@@ -79,7 +89,28 @@ export function soaking(): string {
     `${Math.round(minutes)} minutes, ${count(all, 'fault')}, ${count(commands, 'command')}, ${count(libraryIterations, 'run')} in one library process; ` +
     `${count(outputsCompared, 'output')} compared, ${count(differences.length, 'difference')}, ${count(leftOver.length, 'leftover')}. ${when(record)}\n\n` +
     `Faults: ${kinds.join(', ')}.\n\n` +
+    (notFlat.length === 0 ? 'Every figure is flat.\n\n' : `Not flat: ${notFlat.join(', ')}.\n\n`) +
     table(['figure', 'first third', 'last third', 'highest'], rows)
+  )
+}
+
+interface ExactnessRecord extends Run {
+  readonly seconds: number
+  readonly draws: number
+  readonly runs: number
+  readonly interruptions: number
+  readonly files: number
+  readonly rows: number
+  readonly differences: readonly string[]
+}
+
+export function exactness(): string {
+  const record = recorded<ExactnessRecord>('exactness')
+  if (record === undefined) return 'Nothing is on record yet.\n'
+  const { seconds, draws, runs, interruptions, files, rows, differences } = record
+  return (
+    `${count(draws, 'draw')} in ${Math.round(seconds / 60)} minutes: ${count(runs, 'start')}, ${count(interruptions, 'interruption')}; ` +
+    `${count(files, 'file')} compared to the byte, ${count(rows, 'row')} up to 2e-6, ${count(differences.length, 'difference')}. ${when(record)}\n`
   )
 }
 
