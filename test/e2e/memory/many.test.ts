@@ -1,7 +1,9 @@
-import { expect, test } from 'bun:test'
+import { expect, setDefaultTimeout, test } from 'bun:test'
 import { writeFileSync } from 'node:fs'
 import { temporaryFolder } from '../../../scripts/support/temporary.ts'
 import { measure, SILENT } from './support.ts'
+
+setDefaultTimeout(300_000)
 
 /** What the collector of the runtime may leave lying about, in MB. */
 const GARBAGE = 150

@@ -1,9 +1,11 @@
-import { expect, test } from 'bun:test'
+import { expect, setDefaultTimeout, test } from 'bun:test'
 import { mkdirSync, truncateSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { temporaryFolder } from '../../../scripts/support/temporary.ts'
 import { repository } from '../../support/cli.ts'
 import { type Content, measure, repeated } from './support.ts'
+
+setDefaultTimeout(300_000)
 
 /** MB: a command with a small input has less than half of it. */
 const BOUND = 400

@@ -1,8 +1,10 @@
-import { expect, test } from 'bun:test'
+import { expect, setDefaultTimeout, test } from 'bun:test'
 import { appendFileSync, readFileSync, truncateSync, writeFileSync } from 'node:fs'
 import { crc32 } from 'node:zlib'
 import { temporaryFolder } from '../../../scripts/support/temporary.ts'
 import { measure, SILENT } from './support.ts'
+
+setDefaultTimeout(300_000)
 
 /** MB. */
 const BOUND = 400
