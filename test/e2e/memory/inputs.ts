@@ -46,7 +46,7 @@ export const GROWING: readonly GrowingInput[] = [
     name: 'records that are left out',
     words: ['--on-invalid', 'skip'],
     content: (size) => records(size, (n) => `>r${n}\nMEEPQSDPSVEPPLSQETFSDLWKLLPENNVLSPLPS\n`),
-    size: 150_000,
+    size: 200_000,
     bytesEach: 0,
     full: 10_000_000,
     code: 0,
