@@ -340,7 +340,7 @@ const SUPPLY: readonly Threat[] = [
     defence: 'each release has a bill of materials with all that it brings',
     test: shownBy(
       PACKAGE,
-      'the bill of materials has the package, what it depends on and what is part of it',
+      'the bill of materials has the package, all that it brings and what is part of it',
     ),
   },
 ]

@@ -186,15 +186,51 @@ test.each(['npm', 'bun'])(
   300_000,
 )
 
-test('the bill of materials has the package, what it depends on and what is part of it', async () => {
+/** `NAME@VERSION` of every package below a folder of packages. */
+async function packagesIn(modules: string): Promise<string[]> {
+  const manifests = [...new Bun.Glob('**/package.json').scanSync({ cwd: modules })].filter((path) =>
+    /(?:^|node_modules\/)(?:@[^/]+\/)?[^/]+\/package\.json$/.test(path),
+  )
+  const found = await Promise.all(
+    manifests.map(async (path) => {
+      const { name, version } = await Bun.file(join(modules, path)).json()
+      return `${name}@${version}`
+    }),
+  )
+  return [...new Set(found)].sort()
+}
+
+/** The bill of materials of the package as it is installed. */
+async function billOfMaterials() {
   const bom = JSON.parse(await place.run(join(repository, 'scripts/sbom.sh'), place.app))
-  expect(bom.bomFormat).toBe('CycloneDX')
-  const purls: string[] = bom.components.map(({ purl }: { purl: string }) => purl)
-  const { dependencies, devDependencies } = await Bun.file(join(repository, 'package.json')).json()
-  for (const [name, version] of Object.entries(dependencies))
-    expect(purls).toContain(`pkg:npm/${name.replace('@', '%40')}@${version}`)
-  const own = bom.components.find(({ name }: { name: string }) => name === 'virnucpro')
-  expect(own.components[0].purl).toBe(`pkg:npm/onnxruntime-node@${devDependencies['onnxruntime-node']}`)
+  const components: {
+    name: string
+    version: string
+    purl: string
+    'bom-ref': string
+    components?: { purl: string }[]
+  }[] = bom.components
+  return {
+    bom,
+    components,
+    names: components.map(({ purl }) => decodeURIComponent(purl.replace('pkg:npm/', ''))),
+  }
+}
+
+test('the bill of materials has the package, all that it brings and what is part of it', async () => {
+  const { bom, components, names } = await billOfMaterials()
+  expect(bom).toMatchObject({ bomFormat: 'CycloneDX', specVersion: expect.stringMatching(/^1\.\d$/) })
+  expect(names.toSorted()).toEqual(await packagesIn(join(place.app, 'node_modules')))
+  // Who depends on whom names nothing that is not in it.
+  const refs = [bom.metadata.component, ...components].map((each) => each['bom-ref'])
+  expect(new Set(refs).size).toBe(refs.length)
+  const dependencies: { ref: string; dependsOn: string[] }[] = bom.dependencies
+  for (const { ref, dependsOn = [] } of dependencies)
+    expect([ref, ...dependsOn].filter((each) => !refs.includes(each))).toEqual([])
+  const { dependencies: direct, devDependencies } = await Bun.file(join(repository, 'package.json')).json()
+  for (const [name, version] of Object.entries(direct)) expect(names).toContain(`${name}@${version}`)
+  const own = components.find(({ name }) => name === 'virnucpro')
+  expect(own?.components?.[0]?.purl).toBe(`pkg:npm/onnxruntime-node@${devDependencies['onnxruntime-node']}`)
 })
 
 /** Makes the archive for a processor and unpacks it. @returns the folder that it holds */
@@ -265,6 +301,11 @@ test.skipIf(process.platform !== 'linux')(
       expect([file, machineOf(bytes), glibcOf(bytes) <= 28]).toEqual([file, arch, true])
     expect(existsSync(join(root, name, 'lib/virnucpro/node_modules/typescript'))).toBe(false)
     expect(await withoutLicence(join(root, name, 'lib/virnucpro/node_modules'))).toEqual([])
+    // Its packages are those of the bill of materials; npm may have found a newer one of a range meanwhile.
+    const named = (packages: readonly string[]) => packages.map((each) => each.replace(/@[^@]+$/, ''))
+    const listed = named((await billOfMaterials()).names)
+    const inArchive = named(await packagesIn(join(root, name, 'lib/virnucpro/node_modules')))
+    expect(inArchive.filter((each) => !listed.includes(each))).toEqual([])
   },
   300_000,
 )
