@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test'
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
-import { appendFile, mkdir, rm, writeFile } from 'node:fs/promises'
+import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs'
+import { appendFile, writeFile } from 'node:fs/promises'
 import { temporaryFolder } from '../../../scripts/support/temporary.ts'
 import { freePorts } from '../../../scripts/support/triton.ts'
 import { type MetricsEnd, type MetricsLine, readMetrics } from '../../../src/monitor/index.ts'
@@ -8,6 +8,8 @@ import { openMetrics } from '../../../src/monitor/openmetrics.ts'
 import { ModelStats } from '../../../src/monitor/run-stats.ts'
 import { heartbeat } from '../../../src/monitor/view/picture.ts'
 import { repository, run, smallRun } from '../../e2e/predict/resume-support.ts'
+import { resultOf, spawnCli } from '../../support/cli.ts'
+import { startDisks } from '../../support/faults/disks.ts'
 import { families } from './openmetrics.ts'
 
 const folder = temporaryFolder()
@@ -106,14 +108,15 @@ test('--no-metrics and --no-report leave no folder; --force begins the files ane
 
 test('a file that cannot be written is a warning and no failure', async () => {
   const output = folder.join('blocked')
-  await mkdir(output, { recursive: true })
-  await writeFile(`${output}/reads_report`, 'a file')
-  const { code, messages } = await run([...words(output), '--no-report'])
-  expect(code).toBe(0)
-  expect(messages.match(/warning: no more metrics are written: cannot write .*metrics.jsonl/g)).toHaveLength(
-    1,
+  const report = `${output}/reads_report`
+  mkdirSync(report, { recursive: true })
+  await using disks = await startDisks()
+  await disks.mount('-t', 'tmpfs', '-o', 'ro', 'none', report)
+  const { code, stderr } = await resultOf(
+    spawnCli([...words(output), '--no-report'], { within: disks.within }),
   )
-  await rm(output, { recursive: true })
+  expect(stderr.match(/warning: no more metrics are written: cannot write .*metrics.jsonl/g)).toHaveLength(1)
+  expect(code).toBe(0)
 })
 
 test('a port that is taken and addresses without servers are said before anything is computed', async () => {
