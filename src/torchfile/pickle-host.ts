@@ -1,7 +1,7 @@
 import { STORAGE_DTYPES } from './dtype.ts'
 import { TorchFileError, UnsafePickleError } from './errors.ts'
 import { buildNumpyArray, buildNumpyDType, numpyDType, numpyFromBuffer, numpyScalar } from './numpy.ts'
-import { rowMajorStride, StorageRef, TensorRef, tensorRef } from './tensor.ts'
+import { StorageRef, TensorRef, tensorRef } from './tensor.ts'
 import {
   isHashable,
   NumpyArray,
@@ -222,8 +222,7 @@ function rebuildTensor(args: readonly PyValue[], at: Place): TensorRef {
   if (metadata instanceof Map && metadata.size > 0)
     throw at.damaged('a conjugate or negative view, which cannot be read,')
   const shape = list(size, 'sizes', at)
-  const strides = stride === undefined ? rowMajorStride(shape as number[]) : list(stride, 'strides', at)
-  return tensorRef(at.file, storage, offset, shape, strides)
+  return tensorRef(at.file, storage, offset, shape, list(stride, 'strides', at))
 }
 
 /** `FloatStorage` and the like; undefined for any other name. */

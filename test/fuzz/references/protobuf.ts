@@ -6,6 +6,18 @@ import protobufjs, { type Field, type MapField, type Type } from 'protobufjs'
 const PROTO = resolve(import.meta.dir, '../../../packages/tritonclient-ts/src/proto/service.proto')
 let root: protobufjs.Root | undefined
 
+/** Its own passes over ten bytes of a number of more than five, wherever the number ends. */
+protobufjs.Reader.prototype.uint32 = function (this: protobufjs.Reader): number {
+  let value = 0
+  for (let shift = 0; shift < 70; shift += 7) {
+    if (this.pos >= this.len) throw new RangeError('the message ends inside a number')
+    const byte = this.buf[this.pos++]!
+    if (shift < 32) value = (value | ((byte & 127) << shift)) >>> 0
+    if (byte < 128) return value
+  }
+  throw new RangeError('a number of more than ten bytes')
+}
+
 export function typeNamed(name: string): Type {
   root ??= protobufjs.loadSync(PROTO)
   return root.lookupType(`inference.${name}`)

@@ -4,10 +4,11 @@ import { decodeDnabert, readTorchFile, TorchFileError } from '../../../src/torch
 import { TorchZipWriter } from '../../../src/torchfile/zip-writer.ts'
 import { rejection } from '../../integration/torchfile/fixtures.ts'
 
-async function zipOf(pickle: string): Promise<Uint8Array> {
+async function zipOf(pickle: string, storage?: Uint8Array): Promise<Uint8Array> {
   const chunks: Uint8Array[] = []
   const zip = new TorchZipWriter('x', (chunk) => void chunks.push(chunk.slice()))
   await zip.member('data.pkl', [Buffer.from(pickle, 'latin1')])
+  if (storage !== undefined) await zip.member('data/0', [storage])
   await zip.member('version', [Buffer.from('3\n')])
   await zip.finish()
   return Buffer.concat(chunks)
@@ -31,6 +32,16 @@ test.each([
   const error = await rejection(readTorchFile(await zipOf(pickle)))
   expect(error).toBeInstanceOf(TorchFileError)
   expect(String(error)).toContain(words)
+})
+
+test('a tensor without strides, which torch does not build, is refused', async () => {
+  const storage = `(${text('storage')}ctorch\nFloatStorage\n${text('0')}${text('cpu')}K\x06tQ`
+  const tensor = (strides: string) =>
+    `\x80\x02ctorch._utils\n_rebuild_tensor\n(${storage}K\0K\x06\x85${strides}tR.`
+  const found = await readTorchFile(await zipOf(tensor('K\x01\x85'), new Uint8Array(24)))
+  expect(found).toBeDefined()
+  const error = await rejection(readTorchFile(await zipOf(tensor(''), new Uint8Array(24))))
+  expect(String(error)).toContain('strides that are no tuple')
 })
 
 /** A list of two lists, each the one before, so often that no memory holds it as text. */
