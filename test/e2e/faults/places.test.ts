@@ -47,7 +47,7 @@ function asReads(files: ReadonlyMap<string, Buffer>, stem: string): Record<strin
 
 test('locales, time zones, homes and names that nobody expects change no byte of the results', async () => {
   const names = shuffled(NAMES)
-  for (const [i, name] of names.slice(0, 5).entries()) {
+  for (const [i, name] of names.slice(0, 4).entries()) {
     const [stem, cwd] = [names.at(-1 - i) ?? '', folder.join(name)]
     mkdirSync(cwd)
     const env = {
