@@ -214,6 +214,15 @@ const SYSTEM: readonly Fault[] = [
     ),
   },
   {
+    fault: 'a machine that hides the processes of other users (`hidepid`), with a home that they share',
+    seen: 'nothing: what others are making is not taken for left behind',
+    lost: 'nothing',
+    test: shownBy(
+      'test/e2e/faults/hidden-processes.test.ts',
+      'a process of another user that /proc hides does not count as ended',
+    ),
+  },
+  {
     fault:
       'the clock jumps by centuries, on or back, in mid-run and between a kill and the next start; files are of the future or of 1938',
     seen: 'nothing; times in the report are those of the clock, durations are true',
