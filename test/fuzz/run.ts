@@ -147,7 +147,8 @@ async function work(
   task: Omit<Task, 'shared' | 'messages'>,
   { hangSeconds = 20 }: FuzzOptions,
 ): Promise<Worked> {
-  const folder = mkdtempSync(join(tmpdir(), 'virnucpro-fuzz-'))
+  // In memory, where there is such a folder; what a target leaves in it goes, too, when its process is killed.
+  const folder = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'virnucpro-fuzz-'))
   try {
     const shared = Shared.create(join(folder, 'shared'))
     const ended = await started(task, folder, hangSeconds, shared)
@@ -186,6 +187,7 @@ async function started(
   rmSync(paths.messages, { force: true })
   const argument = JSON.stringify({ ...task, ...paths } satisfies Task)
   const child = Bun.spawn([process.execPath, join(import.meta.dir, 'worker.ts'), argument], {
+    env: { ...process.env, TMPDIR: folder },
     stdin: 'ignore',
     stdout: 'inherit',
     stderr: Bun.file(errors),

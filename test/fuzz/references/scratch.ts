@@ -1,14 +1,13 @@
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-/** A folder in memory, for readers that take paths alone; it goes with the process. */
+/** A folder in memory, for readers that take paths alone; the runner removes it. */
 export class Scratch {
   readonly folder: string
 
   constructor() {
-    this.folder = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'virnucpro-fuzz-'))
-    process.on('exit', () => rmSync(this.folder, { recursive: true, force: true }))
+    this.folder = mkdtempSync(join(tmpdir(), 'scratch-'))
   }
 
   /** Writes a file and returns its path. */
