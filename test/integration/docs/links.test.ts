@@ -57,7 +57,10 @@ test('every page that the program or a comment names is there', () => {
 
 test('no page is too long to be read in one go, what is generated aside', () => {
   const long = pages.filter((page) => {
-    const text = readFileSync(join(root, page), 'utf8').replace(/<!-- (?:options|reliability): .*?<!-- end -->\n*/gs, '')
+    const text = readFileSync(join(root, page), 'utf8').replace(
+      /<!-- (?:options|reliability): .*?<!-- end -->\n*/gs,
+      '',
+    )
     return text.split('\n').length > 251
   })
   expect(long).toEqual([])
