@@ -23,7 +23,7 @@ async function check(...command: string[]): Promise<void> {
 
 /** Tests that mostly wait for servers: they take turns with those that compute. Fuzzing takes two minutes in any group. */
 const WAITING =
-  /^packages\/tritonclient-ts\/|^test\/(fuzz|e2e\/(deploy|dispatch|repository|runtime|serve|setup|predict\/(auto-backend|kept-server|set-up-gpus|starting-server))|integration\/monitor\/servers|soak)\b/
+  /^packages\/tritonclient-ts\/|^test\/(fuzz|e2e\/(deploy|dispatch|faults\/network|repository|runtime|serve|setup|predict\/(auto-backend|kept-server|set-up-gpus|starting-server))|integration\/monitor\/servers|soak)\b/
 
 /** Bun's globs know no braces around a slash. */
 const TESTS = ['test/**/*.test.ts', 'packages/*/test/**/*.test.ts']

@@ -4,10 +4,8 @@ import { join } from 'node:path'
 import { randomFasta } from '../../../scripts/support/fasta.ts'
 import { randomSource } from '../../../scripts/support/random.ts'
 import { type SpawnOptions, spawnCli } from '../../support/cli.ts'
+import { SEED } from '../../support/faults/seed.ts'
 import { differences, outputs } from '../predict/resume-support.ts'
-
-/** The faults of this file are drawn from it; a failure shows it, and the variable repeats it. */
-export const SEED = Number(process.env.VIRNUCPRO_TEST_SEED ?? Math.floor(Math.random() * 1e6))
 
 /** Numbers and choices from {@link SEED}. */
 export function drawing(name: string) {

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from 'bun:test'
 import { chmodSync, chownSync, mkdirSync } from 'node:fs'
 import { temporaryFolder } from '../../../scripts/support/temporary.ts'
-import { drawing, expectInWords, goesOn, run, SEED, smallRun, undisturbed } from './disturbed.ts'
+import { SEED } from '../../support/faults/seed.ts'
+import { drawing, expectInWords, goesOn, run, smallRun, undisturbed } from './disturbed.ts'
 
 setDefaultTimeout(120_000)
 
