@@ -103,7 +103,7 @@ export class Stage implements AsyncDisposable {
   #places: Places | undefined
 
   private constructor(pair: Ports, steady: Ports) {
-    for (const name of ['home', 'temporary', 'jobs', 'reference']) mkdirSync(this.at(name))
+    for (const name of ['home', 'user', 'temporary', 'jobs']) mkdirSync(this.at(name))
     mkdirSync(this.at('runtime'), { mode: 0o700 })
     this.env = {
       VIRNUCPRO_HOME: this.at('home'),
