@@ -10,6 +10,7 @@ import {
 } from '@grpc/grpc-js'
 import { invalidArgument } from './errors.ts'
 import { type ClientOptions, MAX_MESSAGE_BYTES, type TlsOptions } from './options.ts'
+import { Sockets } from './sockets.ts'
 
 /** Where a server listens. */
 export interface Endpoint {
@@ -74,11 +75,18 @@ export function maxAnswerBytes({ maxAnswerBytes = MAX_MESSAGE_BYTES }: ClientOpt
 export function openChannel(endpoint: Endpoint, options: ClientOptions): Client {
   if (options.tls !== undefined && !endpoint.tls)
     throw invalidArgument(`certificates were given for ${endpoint.url}: an encrypted connection is grpcs://`)
-  return new Client(
+  const sockets = new Sockets()
+  const client = new Client(
     endpoint.target,
-    channelCredentials(endpoint, options.tls ?? {}),
+    sockets.notedBy(channelCredentials(endpoint, options.tls ?? {})),
     channelOptions(endpoint, options),
   )
+  const close = client.close.bind(client)
+  client.close = () => {
+    close()
+    sockets.end()
+  }
+  return client
 }
 
 function channelCredentials(endpoint: Endpoint, tls: TlsOptions): ChannelCredentials {

@@ -2,7 +2,11 @@ import { expect, test } from 'bun:test'
 import { once } from 'node:events'
 import { createServer } from 'node:http2'
 import type { AddressInfo } from 'node:net'
+import { temporaryFolder } from '../../../scripts/support/temporary.ts'
+import { hasTriton, startTriton } from '../../../scripts/support/triton.ts'
+import { Wire } from '../../../test/soak/wire.ts'
 import { TritonClient } from '../src/index.ts'
+import { writeRepository } from './repository.ts'
 
 /** Takes connections, and answers nothing. */
 async function silentServer() {
@@ -40,3 +44,28 @@ test('a client that is closed while it connects leaves no connection behind', as
   expect(seen.opened).toBeGreaterThan(0)
   expect(seen.closed).toBe(seen.opened)
 })
+
+test.skipIf(!hasTriton)(
+  'nor does one with a cancelled call that the server has answered all the same',
+  async () => {
+    await using folder = temporaryFolder()
+    writeRepository(folder.path)
+    await using server = await startTriton({ repository: folder.path, models: ['sleep'] })
+    await using wire = await Wire.to(server.ports.grpc)
+    const inputs = [{ name: 'IN', datatype: 'FP32', shape: [1], data: Float32Array.of(0.02) }] as const
+    for (let i = 0; i < 10; i++) {
+      const client = new TritonClient(`grpc://${wire.address}`)
+      expect(await client.serverReady()).toBe(true)
+      const controller = new AbortController()
+      const call = client.infer({ model: 'sleep', inputs }, { signal: controller.signal })
+      await Bun.sleep(2 * (i % 3))
+      controller.abort()
+      await expect(call).rejects.toMatchObject({ code: 'CANCELLED' })
+      // The answer comes.
+      await Bun.sleep(100)
+      client.close()
+    }
+    for (let tries = 0; wire.connections > 0 && tries < 100; tries++) await Bun.sleep(50)
+    expect(wire.connections).toBe(0)
+  },
+)
