@@ -27,6 +27,8 @@ export interface Stop {
   readonly after: number
   /** Whether it can tidy up, or leaves what is on the disk at that moment, as SIGKILL does. */
   readonly how: 'asked' | 'killed'
+  /** What happens to one of its journals before the next start. */
+  readonly damage: 'none' | 'cut' | 'flipped'
   readonly where: Where
 }
 
@@ -35,7 +37,13 @@ export type Source = 'file' | 'gzip' | 'two files' | 'pipe'
 /** Another way to the same results, up to the last digits. */
 export type Other =
   | { readonly kind: 'settings'; readonly settings: Settings; readonly threads: number }
-  | { readonly kind: 'samples'; readonly parts: number; readonly settings: Settings }
+  | {
+      readonly kind: 'samples'
+      readonly parts: number
+      readonly settings: Settings
+      /** What happens to another start over the same samples. */
+      readonly stops: readonly Stop[]
+    }
   | { readonly kind: 'shards'; readonly parts: number; readonly settings: Settings }
   | { readonly kind: 'order'; readonly seed: number }
   /** Begun here and finished on servers, or the other way round. */
@@ -79,14 +87,17 @@ const where: fc.Arbitrary<Where> = fc.record({
 const stop: fc.Arbitrary<Stop> = fc.record({
   after: fc.nat({ max: 15 }),
   how: fc.constantFrom('asked', 'killed'),
+  damage: fc.constantFrom('none', 'none', 'cut', 'flipped'),
   where,
 })
+
+const stops = fc.array(stop, { maxLength: 3 })
 
 const parts = fc.integer({ min: 1, max: 3 })
 
 const other: fc.Arbitrary<Other> = fc.oneof(
   fc.record({ kind: fc.constant('settings'), settings, threads: fc.constantFrom(1, 2) } as const),
-  fc.record({ kind: fc.constant('samples'), parts, settings } as const),
+  fc.record({ kind: fc.constant('samples'), parts, settings, stops } as const),
   fc.record({ kind: fc.constant('shards'), parts, settings } as const),
   fc.record({ kind: fc.constant('order'), seed } as const),
   fc.record({ kind: fc.constant('moved'), stop } as const),
@@ -100,7 +111,7 @@ export const draws: fc.Arbitrary<Draw> = fc.record({
   settings,
   onServers: fc.boolean(),
   source: fc.constantFrom('file', 'gzip', 'two files', 'pipe'),
-  stops: fc.array(stop, { maxLength: 3 }),
+  stops,
   where,
   other,
 })

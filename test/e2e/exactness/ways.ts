@@ -1,4 +1,13 @@
-import { cpSync, existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { randomFasta } from '../../../scripts/support/fasta.ts'
 import { randomSource } from '../../../scripts/support/random.ts'
@@ -53,6 +62,19 @@ export async function compareWays(drawn: Draw, { servers, quantized }: Means, ta
   tally.draws++
 }
 
+const NEVER = new AbortController().signal
+
+/** How a start goes, and where it ends. */
+interface Limits {
+  /** @default in this process */
+  readonly where?: Where | undefined
+  readonly threads?: number
+  /** Null for that of the input. */
+  readonly prefix?: string | null
+  readonly debug?: (message: string) => void
+  readonly signal?: AbortSignal
+}
+
 class Ways {
   readonly #draw: Draw
   readonly #folder: string
@@ -83,11 +105,14 @@ class Ways {
   async disturbed(): Promise<void> {
     const { source, stops, where, settings, onServers } = this.#draw
     const output = this.#at('disturbed')
-    for (const stop of stops) {
-      await this.#interrupted(output, source, stop, onServers)
-    }
-    await this.#run(output, await this.#inputs(source), settings, { where: onServers ? where : undefined })
-    const [made, expected] = [resultsOf(output), resultsOf(this.#at('plain'))]
+    const start = async (limits: Limits) => this.#run(output, await this.#inputs(source), settings, limits)
+    for (const stop of stops) await this.#interrupted(output, stop, start)
+    await start({ where: onServers ? where : undefined })
+    this.#requireBytes(this.#at('plain'), output)
+  }
+
+  #requireBytes(plain: string, disturbed: string): void {
+    const [expected, made] = [resultsOf(plain), resultsOf(disturbed)]
     this.#tally.files += expected.size
     const different = otherBytes(made, expected)
     if (different.length > 0) throw new Error(`not the same bytes: ${different.join(', ')}`)
@@ -98,7 +123,7 @@ class Ways {
     const expected = rowsOf(this.#at('plain'))
     let found: Rows
     if (other.kind === 'settings') found = await this.#otherSettings(other.settings, other.threads)
-    else if (other.kind === 'samples') found = await this.#samples(other.parts, other.settings)
+    else if (other.kind === 'samples') found = await this.#samples(other.parts, other.settings, other.stops)
     else if (other.kind === 'shards') found = await this.#shards(other.parts, other.settings)
     else if (other.kind === 'moved') found = await this.#moved(other.stop)
     else return this.#require(sorted(expected), sorted(await this.#otherOrder(other.seed)))
@@ -114,8 +139,9 @@ class Ways {
   async #moved(stop: Stop): Promise<Rows> {
     const { onServers, settings } = this.#draw
     const output = this.#at('moved')
-    await this.#interrupted(output, 'file', stop, onServers)
-    await this.#run(output, [this.#at('reads.fa')], settings, { where: onServers ? undefined : stop.where })
+    const start = (limits: Limits) => this.#run(output, [this.#at('reads.fa')], settings, limits)
+    await this.#interrupted(output, stop, start)
+    await start({ where: onServers ? undefined : stop.where })
     return rowsOf(output)
   }
 
@@ -136,27 +162,29 @@ class Ways {
     return rowsOf(output)
   }
 
-  /** Each part of the input is a sample of one start. */
-  async #samples(parts: number, settings: Settings): Promise<Rows> {
-    const pieces = this.#pieces(parts)
-    const samples = pieces.map((text, i) => {
+  /** Each part of the input is a sample of one start, which is then made again and disturbed. */
+  async #samples(parts: number, settings: Settings, stops: readonly Stop[]): Promise<Rows> {
+    const { onServers, where } = this.#draw
+    const samples = this.#pieces(parts).map((text, i) => {
       const path = this.#at(`sample_${i}.fa`)
       writeFileSync(path, text)
       return { name: `s${i}`, inputs: [path] }
     })
+    const start = async (output: string, limits: Limits) => {
+      const { request, context } = this.#request(output, this.#alike(settings), limits)
+      const options = await complete({ ...request, inputs: samples.flatMap(({ inputs }) => inputs) })
+      const { samples: outcomes } = await predictSamples(samples, options, context)
+      const failed = outcomes.filter(({ status }) => status !== 'finished')
+      if (failed.length > 0) throw new Error(`samples failed: ${JSON.stringify(failed)}`)
+    }
     const output = this.#at('samples')
-    const { windowFrames, ...alike } = this.#alike(settings)
-    const options = await complete({
-      inputs: samples.flatMap(({ inputs }) => inputs),
-      outputDir: output,
-      ...this.#common(),
-      ...alike,
-      backend: 'onnx',
-    })
-    const { samples: outcomes } = await predictSamples(samples, options, { windowFrames })
-    this.#tally.runs++
-    const failed = outcomes.filter((outcome) => 'error' in outcome && outcome.error !== undefined)
-    if (failed.length > 0) throw new Error(`samples failed: ${JSON.stringify(failed)}`)
+    await start(output, { where: onServers ? CALM : undefined })
+    const stopped = this.#at('samples-stopped')
+    for (const stop of stops) await this.#interrupted(stopped, stop, (limits) => start(stopped, limits))
+    if (stops.length > 0) {
+      await start(stopped, { where: onServers ? where : undefined })
+      this.#requireBytes(output, stopped)
+    }
     return joined(samples.map(({ name }) => rowsOf(join(output, name))))
   }
 
@@ -170,7 +198,7 @@ class Ways {
     const folders: string[] = []
     for (const [i, name] of [...new Bun.Glob('*.fasta').scanSync(shards)].sort().entries()) {
       const output = this.#at(`run-${i}`)
-      await this.#run(output, [join(shards, name)], this.#alike(settings), { prefix: undefined })
+      await this.#run(output, [join(shards, name)], this.#alike(settings), { prefix: null })
       folders.push(output)
     }
     const outputDir = this.#at('merged')
@@ -214,15 +242,9 @@ class Ways {
     return [path]
   }
 
-  /** A start that ends after some batches; the output folder is then as that has left it. */
-  async #interrupted(
-    output: string,
-    source: Source,
-    { after, how, where: places }: Stop,
-    onServers: boolean,
-  ): Promise<void> {
-    const where = onServers ? places : undefined
-    this.#tally.interruptions++
+  /** A start that ends after some batches; the output folder is then as that has left it, or damaged. */
+  async #interrupted(output: string, stop: Stop, start: (limits: Limits) => Promise<void>): Promise<void> {
+    const { after, how, damage, where } = stop
     const controller = new AbortController()
     const copy = `${output}.killed`
     let batches = 0
@@ -232,49 +254,45 @@ class Ways {
       if (how === 'killed') cpSync(output, copy, { recursive: true, preserveTimestamps: true })
       controller.abort(new Error('stopped by the test'))
     }
+    this.#tally.interruptions++
     try {
-      const inputs = await this.#inputs(source)
-      await this.#run(output, inputs, this.#draw.settings, { where, debug, signal: controller.signal })
+      await start({ where: this.#draw.onServers ? where : undefined, debug, signal: controller.signal })
     } catch (error) {
       if (!controller.signal.aborted) throw error
     }
-    if (!existsSync(copy)) return
-    rmSync(output, { recursive: true })
-    renameSync(copy, output)
+    if (existsSync(copy)) {
+      rmSync(output, { recursive: true })
+      renameSync(copy, output)
+    }
+    if (damage !== 'none') damageJournal(output, damage, randomSource(where.seed))
   }
 
   async #run(
     output: string,
     inputs: readonly string[],
-    { windowFrames, ...settings }: Settings,
-    {
-      where,
-      threads = 1,
-      prefix = STEM,
-      debug = () => {},
-      signal = new AbortController().signal,
-    }: {
-      where?: Where | undefined
-      threads?: number
-      prefix?: string | undefined
-      debug?: (message: string) => void
-      signal?: AbortSignal
-    } = {},
+    settings: Settings,
+    limits: Limits = {},
   ): Promise<void> {
+    const { request, context } = this.#request(output, settings, limits)
+    await predict(await complete({ ...request, inputs: [...inputs] }), context)
+  }
+
+  /** What a start is asked for but its inputs. Servers behave from now on as the limits have it. */
+  #request(output: string, { windowFrames, ...settings }: Settings, limits: Limits) {
+    const { where, threads = 1, prefix, debug = () => {}, signal = NEVER } = limits
     const triton = this.#servers.urls(where?.servers ?? 0)
     if (where !== undefined) this.#servers.behave({ ...where, random: randomSource(where.seed) })
     this.#tally.runs++
-    const options = await complete({
-      inputs: [...inputs],
+    const request = {
       outputDir: output,
-      prefix,
+      prefix: prefix === null ? undefined : (prefix ?? STEM),
       ...this.#common(),
       ...settings,
       threads,
       backend: triton.length > 0 ? 'triton' : 'onnx',
       triton,
-    })
-    await predict(options, { logger: { ...silent, debug }, signal, windowFrames })
+    } as const
+    return { request, context: { logger: { ...silent, debug }, signal, windowFrames } }
   }
 
   #common() {
@@ -296,6 +314,19 @@ class Ways {
   #at(...parts: string[]): string {
     return join(this.#folder, ...parts)
   }
+}
+
+/** Cuts off one of the journals of unfinished runs somewhere, or changes a bit of it. */
+function damageJournal(folder: string, damage: 'cut' | 'flipped', random: () => number): void {
+  if (!existsSync(folder)) return
+  const names = readdirSync(folder, { recursive: true, encoding: 'utf8' })
+  const journals = names.filter((name) => name.endsWith('.journal')).sort()
+  const name = journals[Math.floor(random() * journals.length)]
+  if (name === undefined) return
+  const bytes = readFileSync(join(folder, name))
+  const place = Math.floor(random() * bytes.length)
+  if (bytes.length > 0) bytes[place]! ^= 1 << Math.floor(random() * 8)
+  writeFileSync(join(folder, name), damage === 'cut' ? bytes.subarray(0, place) : bytes)
 }
 
 /** As for a program, but for a limit of the disk that is far below a gigabyte. */
