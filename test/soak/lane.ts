@@ -114,7 +114,7 @@ export class Lane {
   async #attempt(job: Job, step: Step, folder: string): Promise<number> {
     const child = Bun.spawn([process.execPath, join(checkout, 'src/cli/main.ts'), ...step.words], {
       cwd: folder,
-      env: { PATH: process.env.PATH ?? '', HOME: this.#stage.at("user"), ...this.#stage.env },
+      env: { PATH: process.env.PATH ?? '', HOME: this.#stage.at('user'), ...this.#stage.env },
       stdin: step.stdin === undefined ? 'ignore' : Bun.file(step.stdin),
       stdout: 'ignore',
       stderr: 'pipe',

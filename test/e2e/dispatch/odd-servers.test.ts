@@ -96,7 +96,9 @@ test('a server that is slow, but not as slow as the limit, is waited for', async
   // One after the other, as an instance computes them: the second of two is answered later than the limit after its sending.
   const last = new Map<string, Promise<unknown>>()
   const infer: FakeOptions['infer'] = async (request, count) => {
-    const turn = (last.get(request.modelName) ?? Promise.resolve()).then(() => Bun.sleep(count < 4 ? 1600 : 0))
+    const turn = (last.get(request.modelName) ?? Promise.resolve()).then(() =>
+      Bun.sleep(count < 4 ? 1600 : 0),
+    )
     last.set(request.modelName, turn)
     await turn
     return right(request)
