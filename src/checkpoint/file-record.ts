@@ -4,6 +4,7 @@ import { STATES_FOLDER, sharedFiles, statePaths } from '../layout/index.ts'
 import type { FileLock } from '../system/file-lock.ts'
 import { parseJson } from '../system/json.ts'
 import { type FileAction, type FileKeeper, keepersOf, removeFile } from '../system/kept-files.ts'
+import { inodeAt } from '../system/same-file.ts'
 import { WriteError } from '../system/system-error.ts'
 import { RecordError, RecordLog } from './record-log.ts'
 
@@ -104,10 +105,11 @@ export class FileRecord implements FileKeeper, Disposable {
   note(action: FileAction, path: string, temporary?: string, inode?: string): void {
     this.#lock?.requireHeld()
     // The lock of the run lies in the output folder: where that has to be made, it was there a moment ago.
-    if (action === 'folder' && isOutside(this.#name(path)))
+    const name = this.#name(path)
+    if (action === 'folder' && (name === '' || !isInside(name)))
       throw new WriteError(path, Object.assign(new Error('vanished'), { code: 'ENOENT' }))
-    if (temporary === undefined || inode === undefined) this.#add([action, this.#name(path)])
-    else this.#add([action, this.#name(path), this.#name(temporary), inode])
+    if (temporary === undefined || inode === undefined) this.#add([action, name])
+    else this.#add([action, name, this.#name(temporary), inode])
   }
 
   async sync(): Promise<void> {
@@ -129,7 +131,7 @@ export class FileRecord implements FileKeeper, Disposable {
 
   /** Makes a file that all runs in the output folder write its own as well, once another run of them has recorded it. */
   async share(path: string): Promise<void> {
-    if (this.owns(path) || (await inodeOf(path)) === undefined) return
+    if (this.owns(path) || (await inodeAt(path)) === undefined) return
     for (const other of (await recordsIn(this.#root, basename(dirname(this.path)))).values()) {
       if (!other.owns(path)) continue
       await this.take([path])
@@ -238,12 +240,12 @@ export class FileRecord implements FileKeeper, Disposable {
   async #settle(): Promise<void> {
     for (const [temporary, becoming] of [...this.#unfinished]) {
       if (temporary !== '') await removeFile(join(this.#root, temporary))
-      if (becoming !== undefined && (await inodeOf(join(this.#root, becoming.path))) === becoming.inode)
+      if (becoming !== undefined && (await inodeAt(join(this.#root, becoming.path))) === becoming.inode)
         this.#add(['made', becoming.path])
       else this.#add(['drop', temporary])
     }
     for (const path of [...this.#made.keys()]) {
-      const inode = await inodeOf(join(this.#root, path))
+      const inode = await inodeAt(join(this.#root, path))
       // Removed before its line could be written, and something else has taken its name since.
       const isAnother = this.#going.has(path) && inode !== this.#made.get(path)
       if (inode === undefined || isAnother) this.#add(['gone', path])
@@ -287,16 +289,4 @@ export async function recordsIn(root: string, except?: string): Promise<Map<stri
     if (record !== undefined) records.set(stem, record)
   }
   return records
-}
-
-/** Whether a path, relative to a folder, is not one in it. */
-function isOutside(path: string): boolean {
-  return path === '' || isAbsolute(path) || path.split('/').includes('..')
-}
-
-async function inodeOf(path: string): Promise<string | undefined> {
-  return await lstat(path, { bigint: true }).then(
-    ({ ino }) => String(ino),
-    () => undefined,
-  )
 }

@@ -1,9 +1,9 @@
 import { constants } from 'node:fs'
-import { type FileHandle, link, lstat, mkdir, open, rename, unlink } from 'node:fs/promises'
+import { type FileHandle, link, mkdir, open, rename, unlink } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { VirnucproError } from './errors.ts'
 import { CREATE, type FileKeeper, ForeignFileError, keepersOf, temporaryName } from './kept-files.ts'
-import { isThere } from './same-file.ts'
+import { inodeAt, isThere } from './same-file.ts'
 import { WriteError } from './system-error.ts'
 
 /** Takes the pieces of a file in order. */
@@ -132,13 +132,6 @@ export class AtomicFile implements ByteSink, AsyncDisposable {
       })
       .catch(() => {})
   }
-}
-
-async function inodeAt(path: string): Promise<string | undefined> {
-  return await lstat(path, { bigint: true }).then(
-    ({ ino }) => String(ino),
-    () => undefined,
-  )
 }
 
 /** Whether a link could not be made because the file system has no hard links, or allows no more of them. */

@@ -28,6 +28,14 @@ export async function isThere(path: string): Promise<boolean> {
   )
 }
 
+/** Number of what has the name, a link itself where it is one; undefined where there is nothing. */
+export async function inodeAt(path: string): Promise<string | undefined> {
+  return await lstat(path, { bigint: true }).then(
+    ({ ino }) => String(ino),
+    () => undefined,
+  )
+}
+
 /** A path itself, or all below it where it is a folder. */
 export async function filesAt(path: string): Promise<string[]> {
   const found = await stat(path).catch(() => undefined)
