@@ -5,7 +5,7 @@ import { hasNoLinks } from './atomic.ts'
 import { TryAgainError } from './errors.ts'
 import { CREATE } from './kept-files.ts'
 import { describeOwner, formatOwner, isAlive, type LockOwner, parseOwner, thisProcess } from './lock-owner.ts'
-import { MOST_BYTES, readText, readWithin, readWithinSync } from './read-within.ts'
+import { MOST_BYTES, readText, readTextSync, readWithin } from './read-within.ts'
 import { READ } from './regular-file.ts'
 import { cannotWrite, WriteError } from './system-error.ts'
 
@@ -231,7 +231,7 @@ export class FileLock implements AsyncDisposable {
   requireHeld(): void {
     let text = ''
     try {
-      text = readWithinSync(this.#path, MOST_BYTES.note, READ).toString('utf8')
+      text = readTextSync(this.#path, MOST_BYTES.note, READ)
     } catch (error) {
       const { code = '' } = error as NodeJS.ErrnoException
       if (!['ENOENT', 'ENOTDIR', 'ELOOP'].includes(code)) throw new WriteError(this.#path, error)
@@ -239,8 +239,12 @@ export class FileLock implements AsyncDisposable {
     this.#requireOwn(text)
   }
 
+  #isOwn(text: string): boolean {
+    return parseOwner(text)?.token === this.#owner.token
+  }
+
   #requireOwn(text: string): void {
-    if (parseOwner(text)?.token === this.#owner.token) return
+    if (this.#isOwn(text)) return
     throw new LockLostError(
       `the lock of this ${this.#words.holder}, ${this.#path}, has vanished or was taken by another ` +
         `${this.#words.holder}: check the disk or the mount, and start the same command again once no other ` +
@@ -264,11 +268,7 @@ export class FileLock implements AsyncDisposable {
 
   #releaseNow(): void {
     try {
-      if (
-        parseOwner(readWithinSync(this.#path, MOST_BYTES.note, READ).toString('utf8'))?.token ===
-        this.#owner.token
-      )
-        unlinkSync(this.#path)
+      if (this.#isOwn(readTextSync(this.#path, MOST_BYTES.note, READ))) unlinkSync(this.#path)
     } catch {
       // Taken away, or out of reach: nothing to release.
     }

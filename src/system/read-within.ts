@@ -90,6 +90,11 @@ export function readWithinSync(path: string, most: number, flag: number | string
   }
 }
 
+/** The same at once, as text in UTF-8. */
+export function readTextSync(path: string, most: number, flag: number | string = 'r'): string {
+  return readWithinSync(path, most, flag).toString('utf8')
+}
+
 /** Content that is read piece by piece. */
 class Filling {
   readonly #path: string | undefined

@@ -6,7 +6,7 @@ import { parseJson } from '../../system/json.ts'
 import type { Logger } from '../../system/logger.ts'
 import { messageOf } from '../../system/problems.ts'
 import { hasEnded, processPlace, processStart } from '../../system/processes.ts'
-import { MOST_BYTES, readWithinSync } from '../../system/read-within.ts'
+import { MOST_BYTES, readTextSync } from '../../system/read-within.ts'
 import { atExit } from './at-exit.ts'
 import { isRunning, type Listener, listenerOf, namesIn } from './listener.ts'
 import { runtimeFolder } from './runtime-folder.ts'
@@ -171,10 +171,7 @@ function records(folder: string): Map<string, ServerRecord> {
     if (!NAME.test(name)) continue
     try {
       const path = join(folder, name)
-      found.set(
-        path,
-        v.parse(RecordSchema, parseJson(readWithinSync(path, MOST_BYTES.note).toString('utf8'))),
-      )
+      found.set(path, v.parse(RecordSchema, parseJson(readTextSync(path, MOST_BYTES.note))))
     } catch {
       // It is being written, has just been removed, or is of another version.
     }
