@@ -27,8 +27,18 @@ function authorities(path: string | undefined): TlsOptions {
   if (path !== undefined) return { ca: readAuthority(path) }
   // A variable of gRPC, which it looks at by itself.
   if (process.env.GRPC_DEFAULT_SSL_ROOTS_FILE_PATH) return {}
-  // Those of the system, too, to which an organization adds its own: gRPC takes those of the runtime alone.
-  return { ca: [...new Set([...getCACertificates('default'), ...getCACertificates('system')])].join('\n') }
+  return { ca: usualAuthorities() }
+}
+
+let usual: string | undefined
+
+/**
+ * Those of the system, too, to which an organization adds its own: gRPC takes those of the runtime alone. Put together once, for
+ * all servers of a run.
+ */
+function usualAuthorities(): string {
+  usual ??= [...new Set([...getCACertificates('default'), ...getCACertificates('system')])].join('\n')
+  return usual
 }
 
 function readAuthority(path: string): Uint8Array {
