@@ -1,6 +1,6 @@
 import { expect, test } from 'bun:test'
 import { existsSync } from 'node:fs'
-import { cp, readFile, writeFile } from 'node:fs/promises'
+import { cp, mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { randomFasta } from '../../../scripts/support/fasta.ts'
 import { temporaryFolder } from '../../../scripts/support/temporary.ts'
@@ -10,7 +10,8 @@ import { readSummary } from '../../../src/report/index.ts'
 import { sha256File } from '../../../src/system/sha256.ts'
 import { breakGraph } from '../../support/broken-graph.ts'
 import { resealBundle } from '../../support/bundle.ts'
-import { repository, virnucpro } from '../../support/cli.ts'
+import { repository, resultOf, spawnCli, virnucpro } from '../../support/cli.ts'
+import { startDisks } from '../../support/faults/disks.ts'
 import { contigs, runDemo, summaryOf } from './support.ts'
 
 const rows = async (path: string) =>
@@ -190,8 +191,12 @@ test('frames that failed are counted where they came from, again by the run that
 
 test('a report that cannot be written spoils no run', async () => {
   await using folder = temporaryFolder()
-  await writeFile(folder.join('contigs_report'), 'something else')
-  const { code, stderr } = await virnucpro(['predict', contigs, '-o', folder.path, '--bundle', 'demo'])
+  const report = folder.join('contigs_report')
+  await mkdir(report)
+  await using disks = await startDisks()
+  await disks.mount('-t', 'tmpfs', '-o', 'ro', 'none', report)
+  const command = ['predict', contigs, '-o', folder.path, '--bundle', 'demo']
+  const { code, stderr } = await resultOf(spawnCli(command, { within: disks.within }))
   expect(stderr).toContain('the report is not complete')
   expect(code).toBe(0)
   expect(existsSync(folder.join('contigs_merged', 'prediction_results.txt'))).toBeTrue()
