@@ -9,6 +9,10 @@ import { join } from 'node:path'
 const bun = process.execPath
 let passed = 0
 let failed = 0
+/** What failed and why, shown again at the end: the output before it is long. */
+const failures: string[] = []
+/** Lines of a failed test that are shown again. */
+const SHOWN = 40
 
 async function run(command: string[]): Promise<number> {
   console.log(`\n$ ${command.join(' ').replace(bun, 'bun')}`)
@@ -17,8 +21,12 @@ async function run(command: string[]): Promise<number> {
 
 /** A command that passes or fails as a whole counts as one test. */
 async function check(...command: string[]): Promise<void> {
-  if ((await run(command)) === 0) passed++
-  else failed++
+  if ((await run(command)) === 0) {
+    passed++
+    return
+  }
+  failed++
+  failures.push(`failed: ${command.join(' ').replace(bun, 'bun')}`)
 }
 
 /** Tests that mostly wait for servers: they take turns with those that compute. Fuzzing takes two minutes in any group. */
@@ -51,15 +59,32 @@ async function suite(files: readonly string[], stem: string): Promise<void> {
   const reporter = ['--reporter=junit', `--reporter-outfile=${report}`]
   const command = [bun, 'test', '--timeout=120000', ...reporter, ...files.map((file) => `./${file}`)]
   const code = await Bun.spawn(command, { stdin: 'ignore', stdout: output, stderr: output }).exited
-  process.stdout.write(await output.text())
+  const log = await output.text()
+  process.stdout.write(log)
+  failures.push(...failuresIn(log))
   const xml = await readFile(report, 'utf8').catch(() => '')
   const total = (name: string) => Number(new RegExp(`<testsuites[^>]* ${name}="(\\d+)"`).exec(xml)?.[1] ?? 0)
   const bad = total('failures') + total('errors')
   passed += total('tests') - bad - total('skipped')
   failed += bad
   // A crash, or a file that does not load, fails no single test.
-  if (code !== 0 && bad === 0) failed++
-  if (code === 0 && total('tests') === 0) failed++
+  if ((code !== 0 && bad === 0) || (code === 0 && total('tests') === 0)) {
+    failed++
+    failures.push(`bun test ended with exit code ${code} and ${total('tests')} tests:\n${log.slice(-4000)}`)
+  }
+}
+
+/** The tests that failed, each after what it printed. */
+function failuresIn(log: string): string[] {
+  const found: string[] = []
+  let lines: string[] = []
+  // The list that ends a log has the failures a second time.
+  for (const line of log.split(/^\d+ tests failed:$/m)[0]?.split('\n') ?? []) {
+    lines.push(line)
+    if (line.startsWith('(fail) ')) found.push(lines.slice(-SHOWN).join('\n'))
+    if (/^\((fail|pass|skip|todo)\) |^\S+\.test\.ts:$/.test(line)) lines = line.endsWith(':') ? [line] : []
+  }
+  return found
 }
 
 await check('node_modules/.bin/biome', 'ci', '.')
@@ -77,5 +102,6 @@ await check(bun, 'scripts/audit.ts')
 await check('scripts/api-docs.sh', '--check')
 await check(bun, 'scripts/api-report.ts', '--check')
 await suites()
+if (failures.length > 0) console.log(`\n${failures.join('\n\n')}`)
 console.log(`\n${passed} passed, ${failed} failed`)
 process.exit(failed === 0 ? 0 : 1)
