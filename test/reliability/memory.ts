@@ -133,7 +133,7 @@ export const MEMORY: readonly MemoryBound[] = [
   {
     input: 'an answer of a server',
     bound: '64 MB, after decompression as well',
-    why: 'what is announced as larger is refused before it is read; the largest batch of the largest published model has 21 MB. A server that sends its answer byte by byte can make it cost some hundred bytes for each until `--server-timeout`',
+    why: 'what is announced as larger is refused before it is read; the largest batch of the largest published model has 21 MB. One that comes byte by byte takes no more',
     test: shownBy(
       'test/e2e/dispatch/lying-servers.test.ts',
       'answers of 700 MB are refused when they are announced',

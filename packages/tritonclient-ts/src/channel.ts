@@ -10,6 +10,7 @@ import {
 } from '@grpc/grpc-js'
 import { invalidArgument } from './errors.ts'
 import { type ClientOptions, MAX_MESSAGE_BYTES, type TlsOptions } from './options.ts'
+import { joinSmallPieces } from './pieces.ts'
 import { Sockets } from './sockets.ts'
 
 /** Where a server listens. */
@@ -75,6 +76,7 @@ export function maxAnswerBytes({ maxAnswerBytes = MAX_MESSAGE_BYTES }: ClientOpt
 export function openChannel(endpoint: Endpoint, options: ClientOptions): Client {
   if (options.tls !== undefined && !endpoint.tls)
     throw invalidArgument(`certificates were given for ${endpoint.url}: an encrypted connection is grpcs://`)
+  joinSmallPieces()
   const sockets = new Sockets()
   const client = new Client(
     endpoint.target,

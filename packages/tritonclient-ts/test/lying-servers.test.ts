@@ -27,7 +27,8 @@ const CLIENTS: Readonly<Record<string, Client>> = {
     )
     return JSON.parse(await run([process.execPath, program!, source!, 'lies', servers, how]))
   },
-  Node: (servers, how) => underNodeWith(WITHOUT_COLLECTIONS, installed, 'lies', servers, how),
+  Node: (servers, how) =>
+    underNodeWith(how === 'together' ? WITHOUT_COLLECTIONS : [], installed, 'lies', servers, how),
 }
 
 async function ask(client: Client, lies: Readonly<Record<string, Lie>>, how: string) {
