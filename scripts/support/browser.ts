@@ -1,20 +1,16 @@
-import { existsSync, mkdtempSync } from 'node:fs'
+import { mkdtempSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { isInstalled } from './installed.ts'
 
 /** A real Chromium without a window, made by scripts/test-browser.sh. */
 export const browser =
   process.env.VIRNUCPRO_TEST_BROWSER ?? resolve(import.meta.dir, '../../.cache/browser/browser')
 
-/** True where that browser is present; in CI its absence is a failure, never a skip. */
-export const hasBrowser = existsSync(browser)
-if (!hasBrowser) {
-  const message = `${browser} not found: run scripts/test-browser.sh; the tests that need it are skipped`
-  if (process.env.CI === 'true') throw new Error(message)
-  console.warn(message)
-}
+/** True where that browser is present. */
+export const hasBrowser = isInstalled(browser, 'scripts/test-browser.sh')
 
 export interface View {
   width: number

@@ -1,17 +1,12 @@
 import { execFileSync } from 'node:child_process'
-import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
+import { isInstalled } from './installed.ts'
 
 /** A real terminal without a screen, made by scripts/test-terminal.sh. */
 const tmux = resolve(import.meta.dir, '../../.cache/terminal/tmux')
 
-/** True where it is present; in CI its absence is a failure, never a skip. */
-export const hasTerminal = existsSync(tmux)
-if (!hasTerminal) {
-  const message = `${tmux} not found: run scripts/test-terminal.sh; the tests that need it are skipped`
-  if (process.env.CI === 'true') throw new Error(message)
-  console.warn(message)
-}
+/** True where it is present. */
+export const hasTerminal = isInstalled(tmux, 'scripts/test-terminal.sh')
 
 export interface Terminal extends Disposable {
   /** What is on the screen, line by line, without spaces at the ends and empty lines below. */

@@ -1,17 +1,12 @@
-import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
+import { isInstalled } from '../../scripts/support/installed.ts'
 
 /** A Python with numpy and torch, made by scripts/test-python.sh. */
 export const python =
   process.env.VIRNUCPRO_TEST_PYTHON ?? resolve(import.meta.dir, '../../.cache/test-python/bin/python')
 
-/** True where that Python is present; in CI its absence is a failure, never a skip. */
-export const hasPython = existsSync(python)
-if (!hasPython) {
-  const message = `${python} not found: run scripts/test-python.sh; the tests that need torch are skipped`
-  if (process.env.CI === 'true') throw new Error(message)
-  console.warn(message)
-}
+/** True where that Python is present. */
+export const hasPython = isInstalled(python, 'scripts/test-python.sh')
 
 /** Runs a Python program given as text and returns what it printed; throws with its stderr when it fails. */
 export async function runPython(program: string, ...args: string[]): Promise<string> {

@@ -1,17 +1,13 @@
-import { chmodSync, existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
+import { isInstalled } from '../../scripts/support/installed.ts'
 import { repository } from './cli.ts'
 
 /** Engines of workflows, installed by scripts/test-workflows.sh. */
 const engines = process.env.VIRNUCPRO_TEST_WORKFLOWS ?? resolve(repository, '.cache/workflows')
 
-/** True where they are present; in CI their absence is a failure, never a skip. */
-export const hasEngines = existsSync(join(engines, 'installed'))
-if (!hasEngines) {
-  const message = `${engines} not found: run scripts/test-workflows.sh; the tests that need it are skipped`
-  if (process.env.CI === 'true') throw new Error(message)
-  console.warn(message)
-}
+/** True where they are present. */
+export const hasEngines = isInstalled(join(engines, 'installed'), 'scripts/test-workflows.sh', engines)
 
 /** Programs of a Python environment, and Nextflow. */
 export function engine(name: string): string {

@@ -1,15 +1,11 @@
-import { existsSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { resolve } from 'node:path'
+import { isInstalled } from '../../../scripts/support/installed.ts'
 
 const library = resolve(import.meta.dir, '../../../.cache/clock/libfaketime.so.1')
 
 /** True where libfaketime is present, made by scripts/test-clock.sh; in CI its absence is a failure, never a skip. */
-export const hasClocks = existsSync(library)
-if (!hasClocks) {
-  const message = `${library} not found: run scripts/test-clock.sh; the tests that need it are skipped`
-  if (process.env.CI === 'true') throw new Error(message)
-  console.warn(message)
-}
+export const hasClocks = isInstalled(library, 'scripts/test-clock.sh')
 
 /** A clock that programs see instead of that of the machine, and that can be set while they run. */
 export interface Clock {
