@@ -13,6 +13,7 @@ import {
   ServerMetadataResponseSchema,
 } from '../../../packages/tritonclient-ts/src/proto/service_pb.ts'
 import { InferResult } from '../../../packages/tritonclient-ts/src/result.ts'
+import type { Draft } from '../draft.ts'
 import { applied, changes } from '../mutations.ts'
 import { decoded, drawn, plain, typeNamed } from '../references/protobuf.ts'
 import { meant, type WireAnswer } from '../references/tensors.ts'
@@ -69,19 +70,6 @@ const DATATYPES = [
 
 const bytesOf = (length: number, seed: number) =>
   Buffer.from(Array.from({ length }, (_, i) => (Math.imul(seed + i, 0x9e3779b1) >>> 13) & 255))
-
-interface Draft {
-  modelName: string
-  modelVersion: string
-  id: string
-  outputs: {
-    name: string
-    datatype: string
-    shape: (number | string)[]
-    contents?: Record<string, unknown[]>
-  }[]
-  rawOutputContents: Uint8Array[]
-}
 
 /** An answer that is right: some outputs, their elements as bytes. */
 const honest = fc

@@ -17,6 +17,7 @@ import { Agreement, OtherModelError, readConfig } from '../../../src/dispatch/tr
 import { ModelLane } from '../../../src/dispatch/triton/lane.ts'
 import { VirnucproError } from '../../../src/system/errors.ts'
 import type { Logger } from '../../../src/system/logger.ts'
+import type { Draft } from '../draft.ts'
 import { applied, type Change, changes } from '../mutations.ts'
 import { decoded, typeNamed } from '../references/protobuf.ts'
 import { meant, type WireAnswer } from '../references/tensors.ts'
@@ -28,19 +29,6 @@ const DIGEST = 'd'.repeat(64)
 const CONTRACT = { dimension: WIDTH, source: 's'.repeat(64) }
 const CALL = { endpoint: 'grpc://h', method: 'ModelInfer', model: 'esm2' }
 const silent = { debug() {}, info() {}, warn() {} } as unknown as Logger
-
-interface Draft {
-  modelName: string
-  modelVersion: string
-  id: string
-  outputs: {
-    name: string
-    datatype: string
-    shape: (number | string)[]
-    contents?: { fp32Contents: number[] }
-  }[]
-  rawOutputContents: Uint8Array[]
-}
 
 /** What an honest server makes of a request: numbers that depend on every token of a row. */
 function honest({ id = '', version = '', inputs }: InferRequest): Draft {

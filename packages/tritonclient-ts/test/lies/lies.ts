@@ -89,6 +89,15 @@ function window(stream: number, by: number): Buffer {
   return frame(FRAME.window, 0, stream, payload)
 }
 
+/** A page, as proxies answer with. */
+function html(stream: number, status: string, page: string): Buffer[] {
+  const headers = headerBlock([
+    [':status', status],
+    ['content-type', 'text/html'],
+  ])
+  return [frame(FRAME.headers, END_HEADERS, stream, headers), data(stream, Buffer.from(page), END_STREAM)]
+}
+
 const bytewise = (stream: number): Buffer[] => Array.from(WHOLE, (byte) => data(stream, Buffer.from([byte])))
 
 /** Legal, however odd: the answer counts. */
@@ -193,35 +202,10 @@ const TRAILERS: Readonly<Record<string, Lie>> = {
     'bad-answer',
   ),
   'HTML with status 200': says(
-    (stream) => [
-      frame(
-        FRAME.headers,
-        END_HEADERS,
-        stream,
-        headerBlock([
-          [':status', '200'],
-          ['content-type', 'text/html'],
-        ]),
-      ),
-      data(stream, Buffer.from(`<!doctype html>${'<p>Welcome</p>'.repeat(20)}`), END_STREAM),
-    ],
+    (stream) => html(stream, '200', `<!doctype html>${'<p>Welcome</p>'.repeat(20)}`),
     'bad-answer',
   ),
-  'HTML with status 502': says(
-    (stream) => [
-      frame(
-        FRAME.headers,
-        END_HEADERS,
-        stream,
-        headerBlock([
-          [':status', '502'],
-          ['content-type', 'text/html'],
-        ]),
-      ),
-      data(stream, Buffer.from('<p>Bad gateway</p>'), END_STREAM),
-    ],
-    'unavailable',
-  ),
+  'HTML with status 502': says((stream) => html(stream, '502', '<p>Bad gateway</p>'), 'unavailable'),
 }
 
 /** Messages that are not one message. */
