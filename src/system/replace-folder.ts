@@ -1,5 +1,5 @@
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
-import { lstat, mkdir, readdir, rename, rm, rmdir, stat, writeFile } from 'node:fs/promises'
+import { existsSync, mkdirSync, renameSync, writeFileSync } from 'node:fs'
+import { lstat, mkdir, readdir, rename, rm, rmdir, stat, unlink, writeFile } from 'node:fs/promises'
 import { basename, dirname, join, relative, resolve } from 'node:path'
 import { syncFolder } from './atomic.ts'
 import { type ErrorOptions, UsageError } from './errors.ts'
@@ -12,6 +12,8 @@ import { cannotWrite, WriteError } from './system-error.ts'
 
 /** Says in an unfinished folder what it will be and who makes it. */
 const MARKER = '.virnucpro-unfinished.json'
+/** The same while it is written. A folder with nothing else is nobody's: whoever begins it finds this file gone and writes it again. */
+const HALF_MARKER = `${MARKER}.new`
 const UNFINISHED = /^\.virnucpro-[0-9a-f]{32}\.tmp$/
 
 export interface FolderToMake {
@@ -89,14 +91,16 @@ export async function beginFolder(output: string): Promise<string> {
       await removeUnfinished(join(parent, name))
   const folder = temporaryName(resolve(output))
   const about = JSON.stringify(aboutThisProcess(output))
+  const half = join(folder, HALF_MARKER)
   for (;;) {
-    // Both at once: in between, the folder is nobody's, and anybody may remove it.
-    mkdirSync(folder)
+    // Until it has its mark, the folder is nobody's, and anybody may remove it.
+    if (!existsSync(folder)) mkdirSync(folder)
     try {
-      writeFileSync(join(folder, MARKER), about, { flag: 'wx' })
+      writeFileSync(half, about, { flag: 'wx' })
+      renameSync(half, join(folder, MARKER))
       return folder
     } catch (error) {
-      if (!existsSync(folder)) continue
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') continue
       // As on a full disk: nobody would know whose it is.
       await rm(folder, { recursive: true, force: true }).catch(() => {})
       throw error
@@ -147,7 +151,7 @@ export async function isLeftover(path: string): Promise<boolean> {
   if (isOver !== undefined) return isOver
   const inside = found.isDirectory() ? await readdir(path).catch(() => ['unreadable']) : []
   // Killed before it said whose it is, or while it removed the last of it.
-  if (found.isDirectory() && inside.length === 0) return true
+  if (found.isDirectory() && inside.every((name) => name === HALF_MARKER)) return true
   const changes = await Promise.all(inside.map((name) => lstat(join(path, name)).catch(() => undefined)))
   const last = Math.max(found.ctimeMs, ...changes.map((each) => each?.ctimeMs ?? 0))
   return Date.now() - last > OLD_MS
@@ -167,8 +171,12 @@ export async function removeFolder(folder: string): Promise<void> {
 /** Removes an unfinished folder, or a file; what says whose it is goes last, so that a kill leaves what `isLeftover` knows. */
 export async function removeUnfinished(path: string): Promise<void> {
   const names = await readdir(path).catch(() => undefined)
-  // A folder without content may be one that a process begins at this moment: it stays as soon as something is in it.
-  if (names?.length === 0) return void (await rmdir(path).catch(() => {}))
+  // One that a process may be beginning at this moment: it stays as soon as it has its mark.
+  if (names?.every((name) => name === HALF_MARKER)) {
+    await unlink(join(path, HALF_MARKER)).catch(() => {})
+    await rmdir(path).catch(() => {})
+    return
+  }
   for (const name of names ?? [])
     if (name !== MARKER) await rm(join(path, name), { recursive: true, force: true })
   await rm(path, { recursive: true, force: true })
