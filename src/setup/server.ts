@@ -172,10 +172,18 @@ const USUAL_SPEED = 30e6
 /** And of packages that are unpacked. */
 const UNPACKED_SPEED = 100e6
 
+function roomFor(plan: InstallPlan): Pick<Expense, 'bytes' | 'imageBytes'> {
+  const { downloadBytes, diskBytes } = plan
+  if (plan.kind === 'private') return { bytes: downloadBytes + diskBytes }
+  // Apptainer has a cache of its own, and makes a file in the home of it.
+  if (plan.engine === 'apptainer') return { bytes: diskBytes, imageBytes: downloadBytes }
+  return { bytes: 0, imageBytes: downloadBytes + diskBytes }
+}
+
 /** Time and disk space of installing the server: almost none when it is installed. */
 export async function expenseOfServer(situation: Situation): Promise<Expense> {
   const plan = await installationOf(situation)
   if (plan === undefined) return { seconds: 3, bytes: 0 }
   const seconds = plan.downloadBytes / USUAL_SPEED + plan.diskBytes / UNPACKED_SPEED
-  return { seconds: 10 + seconds, bytes: plan.downloadBytes + plan.diskBytes }
+  return { seconds: 10 + seconds, ...roomFor(plan) }
 }

@@ -195,8 +195,9 @@ function render({ home, gpus, lack, precision, steps, freeBytes }: SetupPlan): s
   ]
   const todo = steps.filter(({ isDone }) => !isDone)
   if (todo.length === 0) return `${[...lines, 'everything is set up'].join('\n')}\n`
-  const [seconds, size] = [total(todo, 'seconds'), total(todo, 'bytes')]
-  const room = `${bytes(size)} on the disk, which has ${bytes(freeBytes)} free`
+  const [seconds, size, images] = [total(todo, 'seconds'), total(todo, 'bytes'), total(todo, 'imageBytes')]
+  const beside = images > 0 ? `, beside ${bytes(images)} where images of containers are kept` : ''
+  const room = `${bytes(size)} on the disk, which has ${bytes(freeBytes)} free${beside}`
   return `${[...lines, `in all about ${estimate(seconds)} and ${room}`].join('\n')}\n`
 }
 
@@ -206,12 +207,13 @@ function summary(names: readonly string[]): string {
 
 function stateOf({ isDone, expense }: PlannedStep): string {
   if (isDone) return 'done'
-  const size = expense.bytes > 1e6 ? `, ${bytes(expense.bytes)}` : ''
+  const needed = expense.bytes + (expense.imageBytes ?? 0)
+  const size = needed > 1e6 ? `, ${bytes(needed)}` : ''
   return `about ${estimate(Math.max(1, expense.seconds))}${size}`
 }
 
-function total(steps: readonly PlannedStep[], what: 'seconds' | 'bytes'): number {
-  return steps.reduce((sum, { expense }) => sum + expense[what], 0)
+function total(steps: readonly PlannedStep[], what: keyof PlannedStep['expense']): number {
+  return steps.reduce((sum, { expense }) => sum + (expense[what] ?? 0), 0)
 }
 
 const LINE_MS = 30_000

@@ -12,8 +12,10 @@ import { leastOfEach } from './plan-fit.ts'
 /** Estimated time and disk space of a step. */
 export interface Expense {
   readonly seconds: number
-  /** On the disk. */
+  /** On the disk of the home. */
   readonly bytes: number
+  /** Where a container engine keeps its images, which checks the room there. @default none */
+  readonly imageBytes?: number
 }
 
 /** Dimensions that decide the cost of a model. */

@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, rmSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { temporaryFolder } from '../../../scripts/support/temporary.ts'
 import { hasTriton } from '../../../scripts/support/triton.ts'
+import { startDisks } from '../../support/faults/disks.ts'
 import { standInGpus } from '../../support/gpu/standins.ts'
 import { basePython, makePackages } from '../runtime/packages.ts'
 import { engines } from '../runtime/support.ts'
@@ -54,7 +55,12 @@ describe.skipIf(!hasTriton)('a machine with GPUs and an engine for containers', 
       await using folder = temporaryFolder()
       const { PATH = '' } = engines(folder.path, machine.env.PATH ?? '', [engine])
       symlinkSync(join(machine.path, 'nvidia-smi'), folder.join('bin/nvidia-smi'))
-      await using me = user({ ...machine.env, PATH })
+      // The image is as large as NVIDIA says, whatever the disk of this machine has free.
+      const disk = folder.join('disk')
+      mkdirSync(disk)
+      await using disks = await startDisks()
+      await disks.mount('-t', 'tmpfs', '-o', 'size=64g', 'none', disk)
+      await using me = user({ ...machine.env, PATH }, join(disk, 'home'), disks)
       const { stdout: plan } = await me.succeed('setup', ...WEIGHTS, '--calibrate', 'none', '--dry-run')
       expect(open(plan)).toContainEqual(
         expect.stringMatching(/^a container of .*tritonserver:26\.09-py3, run by \w+ \(NVIDIA's terms/),

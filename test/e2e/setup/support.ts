@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { randomFasta } from '../../../scripts/support/fasta.ts'
 import { temporaryFolder } from '../../../scripts/support/temporary.ts'
 import { type CliResult, repository, resultOf, spawnCli } from '../../support/cli.ts'
+import type { Disks } from '../../support/faults/disks.ts'
 
 const tiny = (name: string) => join(repository, 'test/data/tiny/models', name)
 
@@ -18,13 +19,18 @@ export const WEIGHTS = ['--esm', weights.esm, '--dnabert', weights.dnabert, '--m
 /** The last line of a set-up. */
 export const PREDICT = 'virnucpro predict --input READS.fasta --output-dir RESULTS\n'
 
-/** A home, a folder to work in, and what a user types there. */
-export function user(env: Readonly<Record<string, string>> = {}, home?: string) {
+/**
+ * A home, a folder to work in, and what a user types there.
+ *
+ * @param disks - what the commands see; the home lies there
+ */
+export function user(env: Readonly<Record<string, string>> = {}, home?: string, disks?: Disks) {
   const folder = temporaryFolder()
   const place = home ?? folder.join('home')
   // Weights in the caches of whoever runs the tests are not theirs to find.
   const variables = { NO_COLOR: '1', HOME: folder.path, ...env, VIRNUCPRO_HOME: place }
-  const start = (...words: string[]) => spawnCli(words, { cwd: folder.path, env: variables })
+  const within = disks?.within ?? []
+  const start = (...words: string[]) => spawnCli(words, { cwd: folder.path, env: variables, within })
   return {
     home: (...parts: string[]) => join(place, ...parts),
     join: folder.join,
@@ -42,7 +48,7 @@ export function user(env: Readonly<Record<string, string>> = {}, home?: string) 
       Bun.write(path, randomFasta(1, records))
       return path
     },
-    record: () => JSON.parse(readFileSync(join(place, 'home.json'), 'utf8')),
+    record: () => JSON.parse(readFileSync(join(disks?.at(place) ?? place, 'home.json'), 'utf8')),
     [Symbol.asyncDispose]: () => folder[Symbol.asyncDispose](),
   }
 }
