@@ -148,15 +148,42 @@ export const JOBS: readonly Job[] = [
 /** States and reports hold times; the input is not made by a run. */
 const NOT_COMPARED = /(^|\/)\.(virnucpro|checkpoints)(\/|$)|_report\/|^(in\.fa|sheet\.csv)$/
 
-/** Digests of all files that a job has made, by name. */
-export function filesOf(folder: string): Map<string, string> {
-  const files = new Map<string, string>()
+/** Content of all files that a job has made, by name. */
+export function filesOf(folder: string): Map<string, Buffer> {
+  const files = new Map<string, Buffer>()
   for (const name of readdirSync(folder, { recursive: true, encoding: 'utf8' }).sort()) {
     const path = join(folder, name)
-    if (!NOT_COMPARED.test(name) && statSync(path).isFile())
-      files.set(name, Bun.SHA256.hash(readFileSync(path), 'hex'))
+    if (!NOT_COMPARED.test(name) && statSync(path).isFile()) files.set(name, readFileSync(path))
   }
   return files
+}
+
+/** Names of files that are not the same, each with how far apart the two are. */
+export function differencesOf(
+  made: ReadonlyMap<string, Buffer>,
+  expected: ReadonlyMap<string, Buffer>,
+): Map<string, string> {
+  const different = new Map<string, string>()
+  for (const name of new Set([...made.keys(), ...expected.keys()])) {
+    const [one, two] = [made.get(name), expected.get(name)]
+    if (one === undefined || two === undefined)
+      different.set(name, `${one === undefined ? 'no' : 'a new'} file`)
+    else if (!one.equals(two)) different.set(name, distance(one, two))
+  }
+  return different
+}
+
+/** In bytes, and where both are as long as numbers of 32 bits. */
+function distance(one: Buffer, two: Buffer): string {
+  if (one.length !== two.length) return `${one.length} bytes in place of ${two.length}`
+  let bytes = 0
+  let largest = 0
+  for (let at = 0; at < one.length; at++) if (one[at] !== two[at]) bytes++
+  for (let at = 0; at + 4 <= one.length; at += 4) {
+    const apart = Math.abs(one.readFloatLE(at) - two.readFloatLE(at))
+    if (apart > largest) largest = apart
+  }
+  return `${bytes} of ${one.length} bytes, as FP32 by ${largest.toPrecision(2)} at most`
 }
 
 /** What a finished job must not leave: locks, temporary files, the states of work under way. */

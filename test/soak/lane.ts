@@ -1,7 +1,7 @@
 import { mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { repository as checkout } from '../support/cli.ts'
-import { filesOf, JOBS, type Job, leftoversOf, type Step } from './commands.ts'
+import { differencesOf, filesOf, JOBS, type Job, leftoversOf, type Step } from './commands.ts'
 import type { Stage } from './stage.ts'
 
 /** A command that takes this long hangs: nothing here needs more than seconds. */
@@ -43,8 +43,8 @@ export class Lane {
   running: Running | undefined
   /** Before the command is given again. */
   between: (() => Promise<void> | void) | undefined
-  /** Digests of the files that each kind of job makes here when nothing disturbs it. */
-  readonly references = new Map<string, ReadonlyMap<string, string>>()
+  /** The files that each kind of job makes here when nothing disturbs it. */
+  readonly references = new Map<string, ReadonlyMap<string, Buffer>>()
   #isWanted = false
 
   constructor(stage: Stage, name: string, random: () => number, findings: Findings) {
@@ -85,13 +85,10 @@ export class Lane {
   }
 
   compare(job: Job, folder: string): void {
-    const made = filesOf(folder)
-    const expected = this.references.get(job.kind) ?? new Map<string, string>()
+    const expected = this.references.get(job.kind) ?? new Map<string, Buffer>()
     this.#findings.compared += expected.size
-    const names = new Set([...made.keys(), ...expected.keys()])
-    const different = [...names].filter((name) => made.get(name) !== expected.get(name))
-    if (different.length > 0)
-      this.#findings.differences.push(`${job.kind}: other content in ${different.join(', ')}`)
+    for (const [name, apart] of differencesOf(filesOf(folder), expected))
+      this.#findings.differences.push(`${job.kind}: other content in ${name}: ${apart}`)
     const left = leftoversOf(folder)
     if (left.length > 0) this.#findings.differences.push(`${job.kind}: left behind ${left.join(', ')}`)
   }

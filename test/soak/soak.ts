@@ -2,7 +2,7 @@ import { readdirSync, statSync } from 'node:fs'
 import { cpus, totalmem } from 'node:os'
 import { join } from 'node:path'
 import { randomSource } from '../../scripts/support/random.ts'
-import { filesOf, JOBS } from './commands.ts'
+import { differencesOf, filesOf, JOBS } from './commands.ts'
 import { FAULTS, possibleFaults } from './faults.ts'
 import { type Margin, type Verdict, verdictOn } from './flat.ts'
 import { type Ended, type Findings, Lane } from './lane.ts'
@@ -175,9 +175,9 @@ class Soak implements Findings {
         }),
       )
       const [one = new Map(), two = new Map()] = made
-      const different = [...one].filter(([name, digest]) => two.get(name) !== digest).map(([name]) => name)
-      if (!different.every((name) => NAMES_FILES.test(name)))
-        this.differences.push(`${job.kind}: not the same twice: ${different.join(', ')}`)
+      for (const [name, apart] of differencesOf(two, one))
+        if (!NAMES_FILES.test(name))
+          this.differences.push(`${job.kind}: not the same twice: ${name}: ${apart}`)
     }
     this.#options.log(`undisturbed: ${this.commands} commands, ${this.compared} files compared`)
   }
