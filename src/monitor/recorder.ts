@@ -1,15 +1,15 @@
 import {
   closeSync,
   constants,
+  existsSync,
   fstatSync,
   fsyncSync,
   ftruncateSync,
-  mkdirSync,
   openSync,
   readSync,
   writeSync,
 } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { version } from '../../package.json' with { type: 'json' }
 import { FILES } from '../layout/index.ts'
 import { writeAtomically } from '../system/atomic.ts'
@@ -32,7 +32,7 @@ export interface RecorderOptions {
   /** Whether the run goes on with what an earlier process left. */
   resumed: boolean
   intervalSeconds: number
-  /** Where the files go; undefined for none. */
+  /** Where the files go, of which that of the lines has been begun; undefined for none. */
   folder: string | undefined
   /** Port to answer at; undefined for none. */
   port: number | undefined
@@ -61,6 +61,7 @@ export class Recorder {
     this.#withFile(FILES.metrics.name, (path) => {
       this.#lines = openLines(path, resumed)
     })
+    if (this.#lines === undefined) this.#folder = undefined
     const about = { program: version, intervalSeconds, backend, resumed }
     this.#write({ kind: 'start', version: METRICS_VERSION, time: now(), ...about })
   }
@@ -123,11 +124,16 @@ export class Recorder {
   }
 }
 
-/** @param append - whether the run goes on with what an earlier process has begun */
-function openLines(path: string, append: boolean): number {
-  mkdirSync(dirname(path), { recursive: true })
-  const { O_RDWR, O_APPEND, O_CREAT, O_NOFOLLOW } = constants
-  const file = openSync(path, O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW)
+/**
+ * Opens a file that has been begun: made here, it would be nobody's, and the next start would refuse to touch it.
+ *
+ * @param append - whether the run goes on with what an earlier process has begun
+ * @returns undefined where it could not be begun, which has been said
+ */
+function openLines(path: string, append: boolean): number | undefined {
+  const { O_RDWR, O_APPEND, O_NOFOLLOW } = constants
+  if (!existsSync(path)) return undefined
+  const file = openSync(path, O_RDWR | O_APPEND | O_NOFOLLOW)
   if (!append) ftruncateSync(file)
   const { size } = fstatSync(file)
   const last = new Uint8Array(1)

@@ -11,9 +11,9 @@ import { overlapped, type WindowPart, windowsOf, windowsUnderWay } from './windo
 
 /** Computes what is left of a run, and writes its results. */
 export async function execute(run: Run): Promise<void> {
-  const { folder, monitor, options, paths, record, signal } = run
+  const { folder, logger, monitor, options, paths, record, signal } = run
   const isBegun = folder.status === 'resumed' && record.owns(paths.metrics)
-  if (options.metrics && !isBegun) await beginMetrics(paths.metrics)
+  if (options.metrics && !isBegun) await beginMetrics(paths.metrics, logger)
   monitor.start()
   try {
     await using under = await RunUnderWay.begin(run)

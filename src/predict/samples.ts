@@ -146,7 +146,7 @@ async function watchSamples(
 ): Promise<RunMonitor> {
   const metrics = options.metrics && isLeft
   const resumed = place.record.owns(paths.metrics)
-  if (metrics && !resumed) await beginMetrics(paths.metrics)
+  if (metrics && !resumed) await beginMetrics(paths.metrics, logger)
   return await watch(computing, {
     ...watched,
     options: { ...options, metrics },

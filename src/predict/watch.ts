@@ -2,16 +2,18 @@ import { speedHere } from '../estimate/index.ts'
 import { type MonitorOptions, RunMonitor } from '../monitor/index.ts'
 import type { PredictOptions } from '../settings/index.ts'
 import { writeAtomically } from '../system/atomic.ts'
+import type { Logger } from '../system/logger.ts'
 import { WriteError } from '../system/system-error.ts'
 import type { Computing } from './computing.ts'
 
 /**
- * Begins the file that the monitor adds lines to: it has to be a recorded one first. The monitor meets the same error, and says it, for
- * no result hangs on metrics.
+ * Begins the file that the monitor adds lines to: it has to be a recorded one first. Where that fails there are no metrics, with a
+ * warning, for no result hangs on them.
  */
-export async function beginMetrics(path: string): Promise<void> {
+export async function beginMetrics(path: string, logger: Logger): Promise<void> {
   await writeAtomically(path, '').catch((error) => {
     if (!(error instanceof WriteError)) throw error
+    logger.warn(`no metrics are written: ${error.message}`)
   })
 }
 

@@ -364,6 +364,12 @@ const STORAGE: readonly Fault[] = [
     test: shownBy(FULL, 'ends $name with the reason; with more room the same command ends right'),
   },
   {
+    fault: 'the disk is full when several samples begin',
+    seen: 'that the disk is full; 74',
+    lost: KEPT,
+    test: shownBy(FULL, 'from the first file of several samples on keeps nobody from going on'),
+  },
+  {
     fault: 'no room when the report of a run is made again',
     seen: 'that the disk is full; 74',
     lost: 'nothing: the old report stays',

@@ -191,6 +191,27 @@ describe.skipIf(!hasFaultTools)('a disk that takes nothing more', () => {
     await fill(each, 'nr_inodes', steps(need.inodes, STEPS - 1, 2), expected)
   })
 
+  test('from the first file of several samples on keeps nobody from going on', async () => {
+    const sheet = folder.join('samples.csv')
+    writeFileSync(sheet, `sample,fasta\none,${input}\ntwo,${shards}/in_shard_0001.fasta\n`)
+    const words = ['predict', '--sample-sheet', sheet, '-o', join(disk, 'out'), ...COMPUTE]
+    const ends = new Set<string>()
+    await mountWith('size=4k')
+    try {
+      for (let room = 4; room <= 48; room += 4) {
+        await disks.mount('-o', `remount,size=${room}k`, disk)
+        const { code, stderr } = await run(words)
+        ends.add(`${code} ${/disk is full/.test(stderr)}`)
+      }
+      await disks.mount('-o', `remount,size=${ROOM}k`, disk)
+      const { code, stderr } = await run(words)
+      expect({ code, stderr: code === 0 ? '' : stderr }).toEqual({ code: 0, stderr: '' })
+      expect([...ends]).toEqual(['74 true'])
+    } finally {
+      await disks.umount(disk)
+    }
+  })
+
   test('of temporary files, of the home and of the log does not end a run', async () => {
     await mountWith('size=4k')
     try {

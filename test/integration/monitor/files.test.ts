@@ -115,7 +115,7 @@ test('a file that cannot be written is a warning and no failure', async () => {
   const { code, stderr } = await resultOf(
     spawnCli([...words(output), '--no-report'], { within: disks.within }),
   )
-  expect(stderr.match(/warning: no more metrics are written: cannot write .*metrics.jsonl/g)).toHaveLength(1)
+  expect(stderr.match(/warning: no metrics are written: cannot write .*metrics.jsonl/g)).toHaveLength(1)
   expect(code).toBe(0)
 })
 
