@@ -146,12 +146,18 @@ async function fullDisk(scene: Scene): Promise<void> {
   await freed.promise
 }
 
-/** Something is appended to an input that is being read. */
+/**
+ * Something is appended to an input that is being read. Not to one of several samples: it fails alone, and its neighbours, which go on,
+ * are computed in batches without the rest of it, so that their last digits are others.
+ */
 async function changedInput(scene: Scene): Promise<void> {
   const { lane, running } = await busyLane(
     scene,
     ({ folder, step }) =>
-      step.stdin === undefined && step.words[0] === 'predict' && stateOf(folder, /\/work\//).length > 0,
+      step.stdin === undefined &&
+      step.words[0] === 'predict' &&
+      !step.words.includes('--sample-sheet') &&
+      stateOf(folder, /\/work\//).length > 0,
   )
   const input = join(running.folder, 'in.fa')
   const restored = Promise.withResolvers<void>()
