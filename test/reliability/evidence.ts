@@ -2,7 +2,7 @@
 export interface Evidence {
   /** Path of the test file from the root of the checkout. */
   readonly file: string
-  /** Name of the test, as it stands in the source. */
+  /** Name of the test, spelled as in the source. */
   readonly name: string
 }
 

@@ -462,7 +462,7 @@ const STORAGE: readonly Fault[] = [
     lost: 'what the damaged file held is computed again',
     test: shownBy(
       'test/e2e/predict/resume-faults.test.ts',
-      'a file with one changed or missing byte anywhere is named and made anew',
+      'a file with one changed or missing byte anywhere is named and made again',
     ),
   },
 ]
@@ -552,7 +552,7 @@ const SERVERS: readonly Fault[] = [
     lost: 'nothing: no row is of another model',
     test: shownBy(
       'test/e2e/dispatch/exchange.test.ts',
-      // biome-ignore lint/suspicious/noTemplateCurlyInString: as it stands in the source
+      // biome-ignore lint/suspicious/noTemplateCurlyInString: spelled as in the source
       'never gives a run a row, ${EXCHANGES} times at random moments',
     ),
   },

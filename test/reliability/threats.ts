@@ -261,7 +261,7 @@ const USERS: readonly Threat[] = [
     defence: 'values of `--triton-header` are `***` everywhere',
     test: shownBy(
       'test/integration/report/summary.test.ts',
-      'what lets one into a server is not in the summary',
+      'passwords and keys for a server are not in the summary',
     ),
   },
 ]

@@ -95,7 +95,7 @@ describe('engines build', () => {
     expect(request.profiles[0]).toEqual({ min: [1, 2], opt: [1024, 64], max: [4096, 64] })
   })
 
-  test('keeps a plan that fits and builds it anew for another TensorRT, other lengths or by force', async () => {
+  test('keeps a plan that fits and builds it again for another TensorRT, other lengths or by force', async () => {
     const again = async (options: Partial<BuildEnginesOptions>) =>
       (await build({ models: ['esm2'], python: at('python'), ...options })).map(({ isNew }) => isNew)
     expect(await again({})).toEqual([false])

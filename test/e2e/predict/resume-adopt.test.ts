@@ -121,7 +121,7 @@ describe.each(byName(oldRuns))('%s', (_, runs) => {
       },
     )
 
-    test('files written anew from its embeddings are its files, byte for byte', async () => {
+    test('files written again from its embeddings are its files, byte for byte', async () => {
       const output = oldRun('vanilla')
       const before = outputs(output)
       for (const file of [`${stem}_merged/output_1_merged.pt`, `${stem}_chunked500.fa`])
@@ -167,7 +167,7 @@ describe.each(byName(oldRuns))('%s', (_, runs) => {
       expect(computed(log)).toEqual(NONE)
     })
 
-    test('not when --force says to compute anew; its files stay, and its tables stand in the way', async () => {
+    test('not when --force says to compute again; its files stay, and its tables stand in the way', async () => {
       const output = oldRun('vanilla', { tables: true })
       const before = outputs(output)
       const refused = await continued(output, { force: true })

@@ -199,7 +199,7 @@ test('a .done without data, and data without .done, are not done', async () => {
   expect(sum(computed(await endsAlike(old)).esm2)).toBeGreaterThanOrEqual(11)
 })
 
-test('a file with one changed or missing byte anywhere is named and made anew', async () => {
+test('a file with one changed or missing byte anywhere is named and made again', async () => {
   const output = await interrupted(8)
   const expectedLog: string[] = []
   let seed = 1
@@ -224,7 +224,7 @@ test('a file with one changed or missing byte anywhere is named and made anew', 
   for (const line of expectedLog) expect(log).toContain(line)
 })
 
-test('damaged scores and journals are computed anew', async () => {
+test('damaged scores and journals are computed again', async () => {
   const output = await interrupted(3)
   const work = join(output, '.virnucpro', 'reads', 'work')
   const names = readdirSync(work)

@@ -74,7 +74,7 @@ describe('the same command', () => {
     expect(differences(outputs(output), expected)).toEqual([])
   })
 
-  test('after a change of anything that matters is refused with the difference, and starts anew with --force', async () => {
+  test('after a change of anything that matters is refused with the difference, and starts over with --force', async () => {
     const output = await interrupted()
     const other = folder.join('other', 'reads.fa')
     await Bun.write(other, randomFasta(2, 40))

@@ -186,7 +186,7 @@ describe.skipIf(!hasTriton).each([
     const during = await Promise.all([5, FAULT_ID, 6, 7].map((id) => problem(client, batch(3, 10, id))))
     expect(during.filter((text) => text !== '' && !text.includes(ILLEGAL))).toEqual([])
     for (const id of [8, 9]) expect(await problem(client, batch(3, 10, id))).toContain(ILLEGAL)
-    // A model that is loaded anew starts anew.
+    // A model that is loaded again starts from nothing.
     await client.unloadModel('esm2')
     await client.loadModel('esm2')
     expect(await problem(client, batch(3, 10, 9))).toBe('')

@@ -55,7 +55,7 @@ describe('a journal', () => {
     expect(statSync(path).size).toBe(whole)
   })
 
-  test('of other models gives nothing and is begun anew', async () => {
+  test('of other models gives nothing and is begun again', async () => {
     await using folder = temporaryFolder()
     const path = folder.join('a.journal')
     await write(path, [entry(1)])

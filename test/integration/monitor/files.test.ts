@@ -98,7 +98,7 @@ test('a line that is none of metrics is named', async () => {
   expect(await readMetrics(folder.join('missing.jsonl'))).toEqual([])
 })
 
-test('--no-metrics and --no-report leave no folder; --force begins the files anew', async () => {
+test('--no-metrics and --no-report leave no folder; --force begins the files again', async () => {
   const output = folder.join('none')
   expect((await run([...words(output), '--no-metrics', '--no-report'])).code).toBe(0)
   expect(readdirSync(output)).not.toContain('reads_report')

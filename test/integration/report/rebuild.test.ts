@@ -12,7 +12,7 @@ const MADE = [
   'virnucpro_general_stats_mqc.tsv',
 ]
 
-test('a report is made anew to the byte, also where the folder was moved to', async () => {
+test('a report is made again to the byte, also where the folder was moved to', async () => {
   await using folder = temporaryFolder()
   await runDemo(folder.join('out'))
   await runDemo(folder.join('out'), [contigs], '--prefix', 'other', '--layout', 'broad')

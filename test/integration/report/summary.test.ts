@@ -109,7 +109,7 @@ test('each input has its own counts, an empty one and standard input too', async
   expect(page).toContain('1 invalid record left out')
 })
 
-test('what lets one into a server is not in the summary', async () => {
+test('passwords and keys for a server are not in the summary', async () => {
   await using folder = temporaryFolder()
   const key = folder.join('own.key')
   await runDemo(
