@@ -66,12 +66,18 @@ export interface Draw {
 
 const seed = fc.integer({ min: 0, max: 2 ** 31 - 1 })
 
+// From one sequence in each batch to all in one; most often some.
+const budget = fc.oneof(
+  { weight: 1, arbitrary: fc.constant(1) },
+  { weight: 1, arbitrary: fc.integer({ min: 50, max: 3000 }) },
+  { weight: 4, arbitrary: fc.integer({ min: 200, max: 800 }) },
+)
+
 const settings: fc.Arbitrary<Settings> = fc.record({
-  // From one sequence in each batch to all in one.
-  esmTokenBudget: fc.oneof(fc.constant(1), fc.integer({ min: 50, max: 3000 })),
-  dnabertTokenBudget: fc.oneof(fc.constant(1), fc.integer({ min: 50, max: 3000 })),
-  sequencesPerFile: fc.integer({ min: 3, max: 60 }),
-  windowFrames: fc.integer({ min: 5, max: 150 }),
+  esmTokenBudget: budget,
+  dnabertTokenBudget: budget,
+  sequencesPerFile: fc.integer({ min: 3, max: 30 }),
+  windowFrames: fc.integer({ min: 5, max: 80 }),
   // None, a few sequences, all.
   reuseDisk: fc.constantFrom(0, 0.000_01, 10),
   expectedLength: fc.constantFrom(300, 500),
@@ -85,7 +91,7 @@ const where: fc.Arbitrary<Where> = fc.record({
 })
 
 const stop: fc.Arbitrary<Stop> = fc.record({
-  after: fc.nat({ max: 15 }),
+  after: fc.nat({ max: 40 }),
   how: fc.constantFrom('asked', 'killed'),
   damage: fc.constantFrom('none', 'none', 'cut', 'flipped'),
   where,
@@ -107,9 +113,10 @@ export const draws: fc.Arbitrary<Draw> = fc.record({
   records: fc.record({ seed, count: fc.integer({ min: 3, max: 14 }), recurring: fc.boolean() }),
   models: fc.constantFrom('fp32', 'fp32', 'fp32', 'fp32', 'int8', 'int8, rechecked'),
   layout: fc.constantFrom('vanilla', 'broad'),
-  keepIntermediate: fc.boolean(),
+  // Embeddings show more than scores do, and those of the servers more than those of this process.
+  keepIntermediate: fc.constantFrom(true, true, true, false),
   settings,
-  onServers: fc.boolean(),
+  onServers: fc.constantFrom(true, true, true, false),
   source: fc.constantFrom('file', 'gzip', 'two files', 'pipe'),
   stops,
   where,
