@@ -76,7 +76,7 @@ export function maxAnswerBytes({ maxAnswerBytes = MAX_MESSAGE_BYTES }: ClientOpt
 export function openChannel(endpoint: Endpoint, options: ClientOptions): Client {
   if (options.tls !== undefined && !endpoint.tls)
     throw invalidArgument(`certificates were given for ${endpoint.url}: an encrypted connection is grpcs://`)
-  joinSmallPieces()
+  void joinSmallPieces()
   const sockets = new Sockets()
   const client = new Client(
     endpoint.target,

@@ -1,4 +1,4 @@
-import { StreamDecoder } from '@grpc/grpc-js/build/src/stream-decoder.js'
+import type { StreamDecoder } from '@grpc/grpc-js/build/src/stream-decoder.js'
 
 /** So many pieces of a message are kept before they are looked at. */
 const MOST_PIECES = 1024
@@ -16,15 +16,19 @@ const seen = new WeakMap<Buffer[], number>()
 let isDone = false
 
 /**
- * From now on joins the small pieces of messages that are under way. grpc-js 1.14.7 keeps every piece by itself until the message is whole, some
- * hundred bytes each, so that a server which sends 60 MB byte by byte would take 18 GB from its client. A version of grpc-js that does
- * it otherwise is left as it is.
+ * From now on joins the small pieces of messages that are under way. grpc-js 1.14.7 keeps every piece by itself until the message is
+ * whole, some hundred bytes each, so that a server which sends 60 MB byte by byte would take 18 GB from its client. A version of
+ * grpc-js that does it otherwise, or elsewhere, is left as it is.
  */
-export function joinSmallPieces(): void {
+export async function joinSmallPieces(): Promise<void> {
   if (isDone) return
   isDone = true
-  const write = StreamDecoder.prototype.write
-  StreamDecoder.prototype.write = function (this: StreamDecoder, data) {
+  // Not one of its public modules.
+  const module = await import('@grpc/grpc-js/build/src/stream-decoder.js').catch(() => undefined)
+  const decoder: StreamDecoder | undefined = module?.StreamDecoder?.prototype
+  const write = decoder?.write
+  if (decoder === undefined || write === undefined) return
+  decoder.write = function (this: StreamDecoder, data) {
     const messages = write.call(this, data)
     const pieces = (this as unknown as Decoder).readPartialMessage
     if (Array.isArray(pieces)) joinLatest(pieces)
