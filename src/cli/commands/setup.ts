@@ -196,7 +196,7 @@ function render({ home, gpus, lack, precision, steps, freeBytes }: SetupPlan): s
   const todo = steps.filter(({ isDone }) => !isDone)
   if (todo.length === 0) return `${[...lines, 'everything is set up'].join('\n')}\n`
   const [seconds, size, images] = [total(todo, 'seconds'), total(todo, 'bytes'), total(todo, 'imageBytes')]
-  const beside = images > 0 ? `, beside ${bytes(images)} where images of containers are kept` : ''
+  const beside = images > 0 ? `, and ${bytes(images)} where container images are kept` : ''
   const room = `${bytes(size)} on the disk, which has ${bytes(freeBytes)} free${beside}`
   return `${[...lines, `in all about ${estimate(seconds)} and ${room}`].join('\n')}\n`
 }
