@@ -58,7 +58,7 @@ const PROCESSES: readonly Fault[] = [
     test: shownBy(SIGNALS, 'a second Ctrl-C ends a run at once, and nothing is lost'),
   },
   {
-    fault: 'a signal while a large model is loaded, or to work that does not settle',
+    fault: 'a signal while a large model is loaded, or while work does not stop when asked',
     seen: 'the command ends at once, or after 4 s; 130, 143 or 129',
     lost: BATCHES,
     test: shownBy('test/e2e/cli/signals.test.ts', 'work that does not settle is given up within 5 s'),
@@ -215,7 +215,7 @@ const SYSTEM: readonly Fault[] = [
   },
   {
     fault: 'a machine that hides the processes of other users (`hidepid`), with a home that they share',
-    seen: 'nothing: what others are making is not taken for left behind',
+    seen: 'nothing: files that another user is still writing are not taken for leftovers',
     lost: 'nothing',
     test: shownBy(
       'test/e2e/faults/hidden-processes.test.ts',
@@ -260,7 +260,7 @@ const SYSTEM: readonly Fault[] = [
     test: shownBy('test/e2e/faults/streams.test.ts', 'a command whose reader has gone does all of its work'),
   },
   {
-    fault: 'results on standard output cannot be written (`> /dev/full`)',
+    fault: 'results of a command that prints them cannot be written (`> /dev/full`)',
     seen: 'that the disk is full; 74',
     lost: 'nothing',
     test: shownBy('test/e2e/cli/standard-streams.test.ts', 'results that cannot be written are an error'),
@@ -376,7 +376,7 @@ const STORAGE: readonly Fault[] = [
     test: shownBy(FULL, 'leaves the report as it was'),
   },
   {
-    fault: 'no room for the log, in `TMPDIR` or in the home while a run computes',
+    fault: 'no room for the log, in `TMPDIR` or in the home while `predict` computes',
     seen: 'a warning that the work goes on without the log; 0',
     lost: 'lines of the log',
     test: shownBy(FULL, 'of temporary files, of the home and of the log does not end a run'),

@@ -22,7 +22,7 @@ export const MEMORY: readonly MemoryBound[] = [
   {
     input: 'a long record, in one line or in many',
     bound: '2.5 bytes for each base',
-    why: 'one record is in memory at a time, once, and the collector lets as much garbage lie',
+    why: 'one record is held at a time; memory that is freed and not yet collected can be as much again',
     test: GROWTH,
   },
   {
@@ -34,19 +34,19 @@ export const MEMORY: readonly MemoryBound[] = [
   {
     input: 'invalid records that are left out',
     bound: 'none',
-    why: 'each is listed and described as soon as no record comes before it',
+    why: 'each goes to the lists on the disk as soon as the records before it have',
     test: GROWTH,
   },
   {
     input: 'records with the same id',
     bound: '80 bytes a record with `--duplicate-ids suffix`, else none',
-    why: 'the names of the whole input are known before the first is given out',
+    why: 'with `suffix` all ids of the input are read before the first record is used',
     test: GROWTH,
   },
   {
     input: 'a header',
     bound: '16 MiB, its id 16 KiB; longer ones are invalid',
-    why: 'frames, parts and tables have the id of their record again',
+    why: 'the id is repeated in frames, parts and tables',
     test: shownBy('test/integration/fasta/invalid.test.ts', 'endless id'),
   },
   {
@@ -58,7 +58,7 @@ export const MEMORY: readonly MemoryBound[] = [
   {
     input: 'blank lines, and gzip or zstd that become gigabytes of them',
     bound: 'none; 2 GiB for zstd of `--long=31`',
-    why: 'text is decompressed a MiB at a time; a window of zstd is as large as its frame says, as far as there is text',
+    why: 'text is decompressed a MiB at a time; the window of zstd takes the size in its header, and no more than the text so far',
     test: GROWTH,
   },
   {

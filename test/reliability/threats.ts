@@ -32,18 +32,18 @@ const INPUT: readonly Threat[] = [
     attempt:
       'names of records and files that move the cursor, set titles, forge lines of a log or turn the direction of writing',
     defence:
-      'every such letter is shown as an escape: on the terminal, in logs, tables of faults, JSON and reports',
+      'every such character is shown as an escape: on the terminal, in logs, error tables, JSON and reports',
     test: shownBy(NAMES, 'a name with %s is shown with escapes everywhere'),
   },
   {
     attempt: 'names that become markup or a script of the report',
     defence:
-      'all that is not ours is escaped where a page is made; its policy runs the one script that the page has',
+      'outside text is escaped where a page is made; its Content-Security-Policy allows only its own script',
     test: shownBy('test/integration/report/rebuild.test.ts', 'names from outside do not become markup'),
   },
   {
     attempt: 'a report that loads or sends something',
-    defence: 'its policy allows no address at all',
+    defence: 'its Content-Security-Policy allows no network address',
     test: shownBy(
       'test/integration/report/browser.test.ts',
       'nothing but the file is asked for, nothing goes wrong, and it is small',
@@ -63,7 +63,7 @@ const INPUT: readonly Threat[] = [
     ),
   },
   {
-    attempt: 'a configuration whose aliases unfold without end, that runs something, or is not text',
+    attempt: 'a configuration whose aliases expand without limit, that runs something, or is not text',
     defence: 'it is parsed with limits and never run: one error',
     test: shownBy(SETTINGS, 'a configuration that is no configuration is one error, at once'),
   },
@@ -118,14 +118,14 @@ const WEIGHTS: readonly Threat[] = [
   },
   {
     attempt: 'a bundle that is changed, before or while a run computes with it',
-    defence: 'every byte is compared with its checksum, and files are watched',
+    defence: 'every byte is compared with its checksum first; a file that changes afterwards is noticed',
     test: shownBy(
       'test/integration/import/verification.test.ts',
       'a byte changed anywhere in a bundle is refused by predict and by models verify',
     ),
   },
   {
-    attempt: 'a `tokenizer.json` that would cut sequences otherwise',
+    attempt: 'a `tokenizer.json` that would split sequences differently',
     defence: 'what this program cannot reproduce is refused by its place in the file',
     test: shownBy(
       'test/unit/tokenizers/tokenizer-file.test.ts',
@@ -158,7 +158,7 @@ const SERVERS: readonly Threat[] = [
     test: shownBy(TLS, 'a server that is not the one that was meant gets nothing, with one sentence'),
   },
   {
-    attempt: 'old versions of TLS, or none',
+    attempt: 'old versions of TLS, or a connection that falls back to none',
     defence: 'TLS 1.2 and later; `grpcs://` never falls back to `grpc://`',
     test: shownBy(
       'packages/tritonclient-ts/test/tls.test.ts',
@@ -167,14 +167,14 @@ const SERVERS: readonly Threat[] = [
   },
   {
     attempt: 'a named server hosts another model, or exchanges it in mid-run',
-    defence: 'every request names the digest of the model; no row comes of another',
+    defence: 'every request names the digest of the model, so that a server with another one refuses it',
     test: shownBy(
       'test/e2e/dispatch/odd-servers.test.ts',
       'every request names the version that stands for the model',
     ),
   },
   {
-    attempt: 'answers of a wrong shape, type, number or order, or with NaN',
+    attempt: 'answers of a wrong shape, type or number of rows, to another request, or with NaN',
     defence: 'none gets into a table',
     test: shownBy(
       'test/e2e/dispatch/odd-servers.test.ts',
@@ -190,8 +190,9 @@ const SERVERS: readonly Threat[] = [
 
 const USERS: readonly Threat[] = [
   {
-    attempt: 'notes about servers in a shared folder for temporary files, or links to such',
-    defence: 'notes count in a folder of this user alone that is no link',
+    attempt:
+      'forged notes, by which `predict` finds servers of `serve`, in a shared folder for temporary files',
+    defence: 'notes count only in a folder that belongs to this user, is closed to others and is no link',
     test: shownBy(SEEN_AS, 'the servers that serve of the same user has started, and nobody else knows of'),
   },
   {
@@ -268,9 +269,9 @@ const USERS: readonly Threat[] = [
 
 const NETWORK: readonly Threat[] = [
   {
-    attempt: 'anything is sent anywhere without being asked for',
+    attempt: 'something is sent to a host that nobody named',
     defence:
-      'without any network every command ends as with one, and the system lists no connection but to named servers and this machine',
+      'commands that download nothing give the same results with the network switched off; the system lists no connection but to servers that were named and to ports of this machine',
     test: shownBy(
       'test/e2e/security/network.test.ts',
       'a command connects to its server and to the usual ports of this machine',
@@ -278,7 +279,7 @@ const NETWORK: readonly Threat[] = [
   },
   {
     attempt: 'a mirror, or somebody before it, with a certificate that is not good',
-    defence: 'it is asked for nothing',
+    defence: 'no request is sent',
     test: shownBy(DOWNLOADS, 'a mirror whose certificate is not good is asked for nothing'),
   },
   {
@@ -297,7 +298,7 @@ const NETWORK: readonly Threat[] = [
   {
     attempt: 'other bytes than those that were published',
     defence:
-      'compared with the published digest, or where there is none with the checksums of the file; twice wrong is an error, and nothing is kept',
+      'compared with the published digest; where there is none, with the checksums inside the file, which find damage and no attacker; twice wrong is an error, and nothing is kept',
     test: shownBy(
       'test/e2e/pull/faults.test.ts',
       'bytes that stay corrupt are refused, with a published digest and with the checksums of the file',
@@ -309,7 +310,7 @@ const NETWORK: readonly Threat[] = [
     test: shownBy(DOWNLOADS, 'names that lead out of the folder are not files of a model'),
   },
   {
-    attempt: 'a text without an end, or a silent server',
+    attempt: 'an endless response, or a silent server',
     defence: 'limits of size and time',
     test: shownBy(DOWNLOADS, 'a text without an end is given up'),
   },
@@ -332,7 +333,7 @@ const SUPPLY: readonly Threat[] = [
   },
   {
     attempt: 'an install step of a package that users get',
-    defence: 'there is none that needs anything',
+    defence: 'no package needs one: everything works where they do not run',
     test: shownBy(PACKAGE, 'no package that it brings runs an install step that needs anything'),
   },
   {
