@@ -259,7 +259,7 @@ const USERS: readonly Threat[] = [
   },
   {
     attempt: 'finding secrets in output, logs and reports',
-    defence: 'values of `--triton-header` are `***` everywhere',
+    defence: 'values of `--triton-header` are `***` there',
     test: shownBy(
       'test/integration/report/summary.test.ts',
       'passwords and keys for a server are not in the summary',
