@@ -53,16 +53,16 @@ async function main(): Promise<number> {
   const seed = Number(values.seed ?? Math.floor(Math.random() * 1e9))
   const log = (line: string) => console.error(`${new Date().toISOString().slice(11, 19)} ${line}`)
   log(`seed ${seed}`)
+  const commit = spawnSync('git', ['rev-parse', '--short', 'HEAD'], {
+    cwd: import.meta.dir,
+    encoding: 'utf8',
+  })
   const report = await soak({
     minutes: Number(values.minutes),
     seed,
     secondsBetweenFaults: Number(values['fault-every']),
     faultsBetweenSamples: Number(values['faults-per-sample']),
     log,
-  })
-  const commit = spawnSync('git', ['rev-parse', '--short', 'HEAD'], {
-    cwd: import.meta.dir,
-    encoding: 'utf8',
   })
   const record = { date: new Date().toISOString().slice(0, 10), commit: commit.stdout?.trim(), ...report }
   const text = JSON.stringify(record, undefined, values.json ? undefined : 2)
