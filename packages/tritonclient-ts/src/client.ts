@@ -87,7 +87,8 @@ export class TritonClient {
         if ((await Promise.all(asked)).every((ready) => ready)) return
       } catch (error) {
         if (!(error instanceof TritonError) || !(error.retryable || error.reason === 'not-found')) throw error
-        last = error
+        // The last attempt may get too little time to find out more.
+        if (last === undefined || error.reason !== 'deadline') last = error
       }
       await pause(Math.max(0, Math.min(100, end - performance.now())), options.signal)
     }
