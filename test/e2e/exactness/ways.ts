@@ -1,6 +1,7 @@
 import {
-  cpSync,
+  copyFileSync,
   existsSync,
+  linkSync,
   mkdirSync,
   readdirSync,
   readFileSync,
@@ -251,7 +252,7 @@ class Ways {
     const debug = (message: string) => {
       if (!message.startsWith('computed ') || batches++ !== after) return
       // What is on the disk now is what a killed process would leave.
-      if (how === 'killed') cpSync(output, copy, { recursive: true, preserveTimestamps: true })
+      if (how === 'killed') snapshot(output, copy)
       controller.abort(new Error('stopped by the test'))
     }
     this.#tally.interruptions++
@@ -313,6 +314,28 @@ class Ways {
 
   #at(...parts: string[]): string {
     return join(this.#folder, ...parts)
+  }
+}
+
+/** Files that are written to where they lie; all others appear whole. */
+const GROWING = /\.(journal|log|jsonl|lock)$/
+
+/**
+ * Keeps a folder as a kill at this moment would leave it. Files that are whole keep their inodes, by which a run knows what had its name
+ * before the record of its files could say so.
+ */
+function snapshot(from: string, to: string): void {
+  mkdirSync(to)
+  for (const entry of readdirSync(from, { withFileTypes: true })) {
+    const [source, target] = [join(from, entry.name), join(to, entry.name)]
+    try {
+      if (entry.isDirectory()) snapshot(source, target)
+      else if (GROWING.test(entry.name)) copyFileSync(source, target)
+      else linkSync(source, target)
+    } catch (error) {
+      // An unfinished file that is gone a moment later.
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+    }
   }
 }
 
