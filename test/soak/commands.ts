@@ -1,5 +1,6 @@
-import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { differences, filesIn } from '../support/files.ts'
 
 /** A command line, given again until it succeeds. */
 export interface Step {
@@ -150,12 +151,7 @@ const NOT_COMPARED = /(^|\/)\.(virnucpro|checkpoints)(\/|$)|_report\/|^(in\.fa|s
 
 /** Content of all files that a job has made, by name. */
 export function filesOf(folder: string): Map<string, Buffer> {
-  const files = new Map<string, Buffer>()
-  for (const name of readdirSync(folder, { recursive: true, encoding: 'utf8' }).sort()) {
-    const path = join(folder, name)
-    if (!NOT_COMPARED.test(name) && statSync(path).isFile()) files.set(name, readFileSync(path))
-  }
-  return files
+  return filesIn(folder, NOT_COMPARED)
 }
 
 /** Names of files that are not the same, each with how far apart the two are. */
@@ -163,14 +159,11 @@ export function differencesOf(
   made: ReadonlyMap<string, Buffer>,
   expected: ReadonlyMap<string, Buffer>,
 ): Map<string, string> {
-  const different = new Map<string, string>()
-  for (const name of new Set([...made.keys(), ...expected.keys()])) {
+  const apart = (name: string) => {
     const [one, two] = [made.get(name), expected.get(name)]
-    if (one === undefined || two === undefined)
-      different.set(name, `${one === undefined ? 'no' : 'a new'} file`)
-    else if (!one.equals(two)) different.set(name, distance(one, two))
+    return one && two ? distance(one, two) : `${one === undefined ? 'no' : 'a new'} file`
   }
-  return different
+  return new Map(differences(made, expected).map((name) => [name, apart(name)]))
 }
 
 /** In bytes, and where both are as long as numbers of 32 bits, wherever in the file those begin. */

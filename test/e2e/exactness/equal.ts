@@ -1,5 +1,6 @@
-import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { filesIn } from '../../support/files.ts'
 
 /** How far a score may be from that of another way to compute it. */
 export const SCORE = 2e-6
@@ -11,18 +12,7 @@ const OF_PROCESSES = /(^|\/)\.(virnucpro|checkpoints)(\/|$)|_report\//
 
 /** The content of every result, by name. */
 export function resultsOf(folder: string): Map<string, Buffer> {
-  const files = new Map<string, Buffer>()
-  for (const name of readdirSync(folder, { recursive: true, encoding: 'utf8' }).sort()) {
-    const path = join(folder, name)
-    if (!OF_PROCESSES.test(name) && statSync(path).isFile()) files.set(name, readFileSync(path))
-  }
-  return files
-}
-
-/** Names of files that are not the same to the byte, or not in both. */
-export function otherBytes(a: ReadonlyMap<string, Buffer>, b: ReadonlyMap<string, Buffer>): string[] {
-  const names = new Set([...a.keys(), ...b.keys()])
-  return [...names].filter((name) => !a.get(name)?.equals(b.get(name) ?? Buffer.from('missing')))
+  return filesIn(folder, OF_PROCESSES)
 }
 
 export interface Rows {

@@ -16,9 +16,10 @@ import { temporaryFolder } from '../../../scripts/support/temporary.ts'
 import { predict, predictSamples } from '../../../src/predict/index.ts'
 import { completeOptions, type PredictOptions, type PredictRequest } from '../../../src/settings/index.ts'
 import { mergeRuns, SHARDS_FILE, shardInputs } from '../../../src/shards/index.ts'
+import { differences } from '../../support/files.ts'
 import { recurringFasta } from '../predict/recurring.ts'
 import type { Draw, Settings, Source, Stop, Where } from './draws.ts'
-import { otherBytes, otherRows, type Rows, resultsOf, rowsOf } from './equal.ts'
+import { otherRows, type Rows, resultsOf, rowsOf } from './equal.ts'
 import type { ExactServers } from './servers.ts'
 
 const STEM = 'reads'
@@ -115,7 +116,7 @@ class Ways {
   #requireBytes(plain: string, disturbed: string): void {
     const [expected, made] = [resultsOf(plain), resultsOf(disturbed)]
     this.#tally.files += expected.size
-    const different = otherBytes(made, expected)
+    const different = differences(made, expected)
     if (different.length > 0) throw new Error(`not the same bytes: ${different.join(', ')}`)
   }
 

@@ -1,7 +1,9 @@
-import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { cp, mkdir, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { randomFasta } from '../../../scripts/support/fasta.ts'
+import { filesIn } from '../../support/files.ts'
+
+export { differences } from '../../support/files.ts'
 
 export const repository = resolve(import.meta.dir, '../../..')
 const entry = join(repository, 'src/cli/main.ts')
@@ -70,19 +72,7 @@ export async function run(
 
 /** All files of an output folder by name, without the state and the report of runs, which hold times. */
 export function outputs(folder: string): Map<string, Buffer> {
-  const files = new Map<string, Buffer>()
-  for (const name of readdirSync(folder, { recursive: true, encoding: 'utf8' }).sort()) {
-    const path = join(folder, name)
-    if (!/^\.(virnucpro|checkpoints)|^[^/]+_report\//.test(name) && statSync(path).isFile())
-      files.set(name, readFileSync(path))
-  }
-  return files
-}
-
-/** Names of the files that are not the same in two folders. */
-export function differences(a: ReadonlyMap<string, Buffer>, b: ReadonlyMap<string, Buffer>): string[] {
-  const names = new Set([...a.keys(), ...b.keys()])
-  return [...names].filter((name) => !a.get(name)?.equals(b.get(name) ?? Buffer.from('missing')))
+  return filesIn(folder, /^\.(virnucpro|checkpoints)|^[^/]+_report\//)
 }
 
 /** Sequences computed by each model, from the messages of runs with `--verbose`. */
