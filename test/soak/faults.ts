@@ -12,6 +12,7 @@ import {
   writeSync,
 } from 'node:fs'
 import { join } from 'node:path'
+import { cutEnd, flipBit } from '../support/faults/damage.ts'
 import type { Lane, Running } from './lane.ts'
 import type { LibraryProcess } from './library.ts'
 import { commandOf } from './processes.ts'
@@ -98,20 +99,13 @@ const afterKill =
     await changed.promise
   }
 
-function flipByte(files: readonly string[], scene: Scene): void {
-  const path = pick(files, scene)
-  if (path === undefined || statSync(path).size === 0) return
-  const bytes = readFileSync(path)
-  const place = Math.floor(scene.random() * bytes.length)
-  bytes[place] = (bytes[place] ?? 0) ^ (1 << Math.floor(scene.random() * 8))
-  writeFileSync(path, bytes)
-}
-
-function cutEnd(files: readonly string[], scene: Scene): void {
-  const path = pick(files, scene)
-  if (path === undefined) return
-  writeFileSync(path, readFileSync(path).subarray(0, Math.floor(scene.random() * statSync(path).size)))
-}
+/** Damages one of the files. */
+const toOne =
+  (damage: (path: string, random: () => number) => void) =>
+  (files: readonly string[], scene: Scene): void => {
+    const path = pick(files, scene)
+    if (path !== undefined) damage(path, () => scene.random())
+  }
 
 /** As after a jump of the clock, or on a file server with another one. */
 const shifted =
@@ -184,9 +178,9 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
   },
   'command: full disk': fullDisk,
   'command: changed input': changedInput,
-  'state: a bit of a journal flipped': afterKill(/\/work\/.*\.journal$/, flipByte),
-  'state: a journal cut': afterKill(/\/work\/.*\.journal$/, cutEnd),
-  'state: scores cut': afterKill(/\/work\/.*\.scores$/, cutEnd),
+  'state: a bit of a journal flipped': afterKill(/\/work\/.*\.journal$/, toOne(flipBit)),
+  'state: a journal cut': afterKill(/\/work\/.*\.journal$/, toOne(cutEnd)),
+  'state: scores cut': afterKill(/\/work\/.*\.scores$/, toOne(cutEnd)),
   'state: work removed': afterKill(/\/work$/, (folders) => {
     for (const path of folders) rmSync(path, { recursive: true, force: true })
   }),

@@ -7,10 +7,10 @@ import { tritonServer } from '../../scripts/support/triton.ts'
 import { demoRepository, healthy, isAlive, portsInSteps, slowDown } from '../e2e/serve/support.ts'
 import { writeRandomModels } from '../integration/import/support/models.ts'
 import { repository as checkout, spawnCli, succeed } from '../support/cli.ts'
+import { Wire } from '../support/faults/wire.ts'
 import type { Places } from './commands.ts'
 import { MARK, marked, partsOf } from './processes.ts'
 import { textOf } from './text.ts'
-import { Wire } from './wire.ts'
 
 /** Time that a batch takes longer on a server, so that faults meet commands in full swing. */
 const BATCH_SECONDS = 0.01

@@ -4,7 +4,7 @@ import { createServer } from 'node:http2'
 import type { AddressInfo } from 'node:net'
 import { temporaryFolder } from '../../../scripts/support/temporary.ts'
 import { hasTriton, startTriton } from '../../../scripts/support/triton.ts'
-import { Wire } from '../../../test/soak/wire.ts'
+import { Wire } from '../../../test/support/faults/wire.ts'
 import { TritonClient } from '../src/index.ts'
 import { writeRepository } from './repository.ts'
 

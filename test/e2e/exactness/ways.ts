@@ -4,7 +4,6 @@ import {
   linkSync,
   mkdirSync,
   readdirSync,
-  readFileSync,
   renameSync,
   rmSync,
   writeFileSync,
@@ -16,6 +15,7 @@ import { temporaryFolder } from '../../../scripts/support/temporary.ts'
 import { predict, predictSamples } from '../../../src/predict/index.ts'
 import { completeOptions, type PredictOptions, type PredictRequest } from '../../../src/settings/index.ts'
 import { mergeRuns, SHARDS_FILE, shardInputs } from '../../../src/shards/index.ts'
+import { cutEnd, flipBit } from '../../support/faults/damage.ts'
 import { differences } from '../../support/files.ts'
 import { recurringFasta } from '../predict/recurring.ts'
 import type { Draw, Settings, Source, Stop, Where } from './draws.ts'
@@ -347,10 +347,8 @@ function damageJournal(folder: string, damage: 'cut' | 'flipped', random: () => 
   const journals = names.filter((name) => name.endsWith('.journal')).sort()
   const name = journals[Math.floor(random() * journals.length)]
   if (name === undefined) return
-  const bytes = readFileSync(join(folder, name))
-  const place = Math.floor(random() * bytes.length)
-  if (bytes.length > 0) bytes[place]! ^= 1 << Math.floor(random() * 8)
-  writeFileSync(join(folder, name), damage === 'cut' ? bytes.subarray(0, place) : bytes)
+  const harm = damage === 'cut' ? cutEnd : flipBit
+  harm(join(folder, name), random)
 }
 
 /** As for a program, but for a limit of the disk that is far below a gigabyte. */
