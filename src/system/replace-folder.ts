@@ -12,7 +12,7 @@ import { cannotWrite, WriteError } from './system-error.ts'
 
 /** Says in an unfinished folder what it will be and who makes it. */
 const MARKER = '.virnucpro-unfinished.json'
-/** The same while it is written. A folder with nothing else is nobody's: whoever begins it finds this file gone and writes it again. */
+/** The same while it is written. */
 const HALF_MARKER = `${MARKER}.new`
 const UNFINISHED = /^\.virnucpro-[0-9a-f]{32}\.tmp$/
 
@@ -138,6 +138,11 @@ async function aboutUnfinished(
 /** What nobody has touched for so long, and whose process cannot be seen, is over. */
 const OLD_MS = 24 * 3600 * 1000
 
+/** A folder without its mark, and with nothing else: whoever is beginning it finds its file gone, and writes it again. */
+function isUnmarked(names: readonly string[]): boolean {
+  return names.every((name) => name === HALF_MARKER)
+}
+
 /** Whether a name is that of an unfinished file or folder of this program. */
 export function isUnfinishedName(name: string): boolean {
   return UNFINISHED.test(name)
@@ -151,7 +156,7 @@ export async function isLeftover(path: string): Promise<boolean> {
   if (isOver !== undefined) return isOver
   const inside = found.isDirectory() ? await readdir(path).catch(() => ['unreadable']) : []
   // Killed before it said whose it is, or while it removed the last of it.
-  if (found.isDirectory() && inside.every((name) => name === HALF_MARKER)) return true
+  if (found.isDirectory() && isUnmarked(inside)) return true
   const changes = await Promise.all(inside.map((name) => lstat(join(path, name)).catch(() => undefined)))
   const last = Math.max(found.ctimeMs, ...changes.map((each) => each?.ctimeMs ?? 0))
   return Date.now() - last > OLD_MS
@@ -172,7 +177,7 @@ export async function removeFolder(folder: string): Promise<void> {
 export async function removeUnfinished(path: string): Promise<void> {
   const names = await readdir(path).catch(() => undefined)
   // One that a process may be beginning at this moment: it stays as soon as it has its mark.
-  if (names?.every((name) => name === HALF_MARKER)) {
+  if (names !== undefined && isUnmarked(names)) {
     await unlink(join(path, HALF_MARKER)).catch(() => {})
     await rmdir(path).catch(() => {})
     return
