@@ -14,8 +14,11 @@ const failures: string[] = []
 /** Lines of a failed test that are shown again. */
 const SHOWN = 40
 
+/** As it would be typed. */
+const typed = (command: readonly string[]) => command.join(' ').replace(bun, 'bun')
+
 async function run(command: string[]): Promise<number> {
-  console.log(`\n$ ${command.join(' ').replace(bun, 'bun')}`)
+  console.log(`\n$ ${typed(command)}`)
   return await Bun.spawn(command, { stdin: 'ignore', stdout: 'inherit', stderr: 'inherit' }).exited
 }
 
@@ -26,7 +29,7 @@ async function check(...command: string[]): Promise<void> {
     return
   }
   failed++
-  failures.push(`failed: ${command.join(' ').replace(bun, 'bun')}`)
+  failures.push(`failed: ${typed(command)}`)
 }
 
 /** Tests that mostly wait for servers: they take turns with those that compute. Fuzzing takes two minutes in any group. */
