@@ -74,7 +74,7 @@ export function encodeFloats(values: Float32Array, dtype: FloatType): Uint8Array
 }
 
 /** E4M3 of every number that BF16 has, by its bits; what is too large becomes the largest. */
-let eights: Uint8Array | undefined
+let eightsOfBfloat16: Uint8Array | undefined
 
 function allEights(): Uint8Array {
   const bits = Uint32Array.from({ length: 1 << 16 }, (_, i) => i << 16)
@@ -99,11 +99,29 @@ function eightOf(magnitude: number): number {
 
 /** Rounds float32 values to BF16 and then to FP8 E4M3, to nearest with ties to even; what is too large becomes the largest. */
 export function toFloat8(values: Float32Array): Uint8Array {
-  eights ??= allEights()
+  eightsOfBfloat16 ??= allEights()
   const halves = toBfloat16(values)
   const out = new Uint8Array(values.length)
-  for (let i = 0; i < out.length; i++) out[i] = eights[halves[i]!]!
+  for (let i = 0; i < out.length; i++) out[i] = eightsOfBfloat16[halves[i]!]!
   return out
+}
+
+/** The numbers of E4M3 by their bits. */
+const NUMBERS = Float32Array.from({ length: 256 }, (_, bits) => {
+  const [exponent, fraction] = [(bits >> 3) & 15, bits & 7]
+  if ((bits & 0x7f) === 0x7f) return Number.NaN
+  const magnitude = exponent === 0 ? fraction * 2 ** -9 : (8 + fraction) * 2 ** (exponent - 10)
+  return bits < 0x80 ? magnitude : -magnitude
+})
+
+/** Rounds values as {@link toFloat8} rounds them in steps of `scale`, a power of two, and widens them again. */
+export function roundToFloat8(values: Float32Array, scale: number): Float32Array {
+  const scaled = new Float32Array(values.length)
+  for (let i = 0; i < scaled.length; i++) scaled[i] = values[i]! / scale
+  const eights = toFloat8(scaled)
+  const numbers = NUMBERS.map((value) => value * scale)
+  for (let i = 0; i < scaled.length; i++) scaled[i] = numbers[eights[i]!]!
+  return scaled
 }
 
 /** Little-endian bytes of a weight's values; those of INT8 are whole numbers already. See {@link encodeFloats}. */
@@ -114,10 +132,14 @@ export function encodeWeight(values: Float32Array, dtype: WeightType): Uint8Arra
 
 /** Rounds float32 values to bfloat16 and widens them again. */
 export function roundToBfloat16(values: Float32Array): Float32Array {
-  // A constructor and a loop: `from` with a function takes 30 times as long.
-  const bits = new Uint32Array(toBfloat16(values))
-  for (let i = 0; i < bits.length; i++) bits[i] = bits[i]! << 16
-  return new Float32Array(bits.buffer)
+  const bits = new Uint32Array(values.buffer, values.byteOffset, values.length)
+  const out = new Uint32Array(values.length)
+  for (let i = 0; i < bits.length; i++) {
+    const u = bits[i]!
+    out[i] = (u & 0x7fffffff) > 0x7f800000 ? u | 0x400000 : u + 0x7fff + ((u >>> 16) & 1)
+    out[i]! &= 0xffff0000
+  }
+  return new Float32Array(out.buffer)
 }
 
 /** Rounds float32 values to IEEE half precision and widens them again. */

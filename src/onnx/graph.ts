@@ -26,7 +26,10 @@ type Attribute = number | string | readonly number[] | { readonly float: number 
 /** Size of one dimension, or the name of one that is free until run time. */
 type Dimension = number | string
 
-/** Elements of a tensor in row-major order, in pieces of any size, so that no tensor need be held whole twice. */
+/**
+ * Elements of a tensor in row-major order, in pieces of any size, so that no tensor need be held whole twice. A piece is valid
+ * until the next is asked for, which may be in the same memory.
+ */
 export type FloatSource = () => AsyncIterable<Float32Array> | Iterable<Float32Array>
 
 /** A tensor whose elements are fetched only when the model is written. */

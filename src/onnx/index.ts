@@ -7,6 +7,7 @@ export {
   encodeFloats,
   type FloatType,
   roundToBfloat16,
+  roundToFloat8,
   roundToHalf,
   toBfloat16,
   type WeightType,
@@ -15,4 +16,11 @@ export { type FloatSource, GraphBuilder, readGraph, type Value, type Weight } fr
 export { InferenceError, type InferenceSession, loadRuntime, openSession } from './session.ts'
 // A part of a graph, to measure with.
 export { shortenGraph } from './shorten.ts'
-export { encodeGraph, encodeInline, type WrittenFile, weightBytes, writeModel } from './write.ts'
+export {
+  encodeGraph,
+  encodeInline,
+  type WrittenFile,
+  weightBytes,
+  writeModel,
+  writeTemporary,
+} from './write.ts'

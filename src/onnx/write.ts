@@ -56,11 +56,21 @@ export function weightBytes(graph: GraphBuilder): number {
  * @throws RangeError when a weight's source gives another number of elements than its shape has
  */
 export async function writeModel(graph: GraphBuilder, options: WriteOptions): Promise<WrittenModel> {
-  const stored = options.inline ? await readInline(graph) : await streamExternal(graph, options)
+  const hasher = new Bun.CryptoHasher('sha256')
+  const stored = options.inline ? await readInline(graph) : await streamExternal(graph, options, hasher)
   const bytes = encodeModel(graph, stored.tensors, options)
   await Bun.write(join(options.folder, 'model.onnx'), bytes)
   const file = { file: 'model.onnx', bytes: bytes.length, sha256: sha256(bytes) }
   return stored.weights === undefined ? { graph: file } : { graph: file, weights: stored.weights }
+}
+
+/** The same files for a graph that is soon gone: nobody asks for their checksums, which take a third of the time. */
+export async function writeTemporary(
+  graph: GraphBuilder,
+  options: Pick<WriteOptions, 'folder' | 'producer'>,
+): Promise<void> {
+  const { tensors } = await streamExternal(graph, options, undefined)
+  await Bun.write(join(options.folder, 'model.onnx'), encodeModel(graph, tensors, options))
 }
 
 /** The content of `model.onnx` with the weights inside. */
@@ -117,15 +127,20 @@ async function readInline(graph: GraphBuilder): Promise<Stored> {
   const tensors: Stored['tensors'] = []
   for (const weight of graph.weights) {
     const pieces: Uint8Array[] = []
-    for await (const piece of encoded(weight)) pieces.push(piece)
+    // A copy: the next piece may be in the same memory.
+    for await (const piece of encoded(weight)) pieces.push(piece.slice())
     tensors.push({ ...described(weight), rawData: Buffer.concat(pieces) })
   }
   return { tensors }
 }
 
-async function streamExternal(graph: GraphBuilder, options: WriteOptions): Promise<Stored> {
+async function streamExternal(
+  graph: GraphBuilder,
+  options: WriteOptions,
+  hasher: Bun.CryptoHasher | undefined,
+): Promise<Stored> {
   const tensors: Stored['tensors'] = []
-  const sink = new HashedFile(await open(join(options.folder, 'weights.bin'), 'w'))
+  const sink = new WeightsFile(await open(join(options.folder, 'weights.bin'), 'w'), hasher)
   try {
     for (const weight of graph.weights) {
       options.signal?.throwIfAborted()
@@ -135,7 +150,10 @@ async function streamExternal(graph: GraphBuilder, options: WriteOptions): Promi
       tensors.push(external(weight, offset))
       options.onBytes?.(sink.bytes)
     }
-    return { tensors, weights: { file: 'weights.bin', bytes: sink.bytes, sha256: sink.digest() } }
+    const sha256 = hasher?.digest('hex')
+    return sha256 === undefined
+      ? { tensors }
+      : { tensors, weights: { file: 'weights.bin', bytes: sink.bytes, sha256 } }
   } finally {
     await sink.close()
   }
@@ -180,26 +198,23 @@ function aligned(offset: number): number {
 }
 
 /** A file that is hashed while it is written, so that it need not be read again. */
-class HashedFile {
+class WeightsFile {
   bytes = 0
-  readonly #hasher = new Bun.CryptoHasher('sha256')
   readonly #handle: FileHandle
+  readonly #hasher: Bun.CryptoHasher | undefined
 
-  constructor(handle: FileHandle) {
+  constructor(handle: FileHandle, hasher: Bun.CryptoHasher | undefined) {
     this.#handle = handle
+    this.#hasher = hasher
   }
 
   async write(bytes: Uint8Array): Promise<void> {
-    this.#hasher.update(bytes)
+    this.#hasher?.update(bytes)
     for (let done = 0; done < bytes.length; ) {
       const { bytesWritten } = await this.#handle.write(bytes, done, bytes.length - done)
       done += bytesWritten
     }
     this.bytes += bytes.length
-  }
-
-  digest(): string {
-    return this.#hasher.digest('hex')
   }
 
   close(): Promise<void> {

@@ -10,7 +10,7 @@ import {
   openSession,
   roundToBfloat16,
   roundToHalf,
-  writeModel,
+  writeTemporary,
 } from '../../onnx/index.ts'
 import type { OpenFrame } from '../../sequence/index.ts'
 import type { GraphOptions } from '../graphs/common.ts'
@@ -315,7 +315,7 @@ class GraphFolder {
 
   async write(graph: GraphBuilder): Promise<void> {
     await mkdir(this.#path, { recursive: true })
-    await writeModel(graph, { folder: this.#path, producer: PRODUCER })
+    await writeTemporary(graph, { folder: this.#path, producer: PRODUCER })
   }
 
   /** Another graph with the weights of the one before, in the same order. */
