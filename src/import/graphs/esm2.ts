@@ -117,10 +117,10 @@ function esm2Layer(
     fused === undefined
       ? attention(b, projections(b, layers, y, { width, heads, at, turn }), change, width)
       : fusedAttention(b, layers, y, { width, heads, at }, fused)
-  const a = b.node('Add', [x, layers.linear(mixed, at('attention_out'), width, width)])
+  const a = b.node('Add', [x, layers.linear(mixed, at('attention_out'), width, width, { onto: x })])
   const normed = layers.norm(a, at('ffn_norm'), width, at('ffn_in'))
   const h = gelu(b, layers.linear(normed, at('ffn_in'), width, hidden), layers.precision, layers.form.gelu)
-  return b.node('Add', [a, layers.linear(h, at('ffn_out'), hidden, width, { lowest: GELU_LOWEST })])
+  return b.node('Add', [a, layers.linear(h, at('ffn_out'), hidden, width, { lowest: GELU_LOWEST, onto: a })])
 }
 
 /** What follows the last layer. */

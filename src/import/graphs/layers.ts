@@ -28,6 +28,8 @@ export interface ProductOptions {
   readonly bias?: boolean
   /** What no number that goes in is below, for GELU's; undefined where they are on both sides of zero. */
   readonly lowest?: number
+  /** What the result is added to, [.., outputs], where it is a step of a residual stream. */
+  readonly onto?: Value
 }
 
 /** A product of an operator of our own, in FP8. */
@@ -106,12 +108,12 @@ export class Layers {
     parts: readonly Part[],
     inputs: number,
     outputs: number,
-    { bias = true, lowest }: ProductOptions = {},
+    { bias = true, ...more }: ProductOptions = {},
   ): Value {
     const width = parts.length * outputs
     const columns = parts.map((part) => transposed(this.#tensors, `${part.name}.weight`, inputs, part.scale))
     const values = columns.length === 1 ? columns[0]! : sideBySide(columns, inputs, outputs)
-    const product = this.#product(x, { name, inputs, outputs: width, source: values }, lowest)
+    const product = this.#product(x, { name, inputs, outputs: width, source: values }, more)
     if (!bias) return this.seen(name, product)
     const { probe, fp8 } = this.#options
     const source = this.#biases(parts, probe === undefined ? fp8?.(name)?.correction : undefined)
@@ -152,7 +154,7 @@ export class Layers {
     return this.#b.node('Gather', [table, ids])
   }
 
-  #product(x: Value, weight: ProductWeight, lowest?: number): Value {
+  #product(x: Value, weight: ProductWeight, { lowest, onto }: ProductOptions): Value {
     const { name, inputs, outputs, source } = weight
     const { int8, fp8, probe } = this.#options
     if (int8 !== undefined) return this.#inInt8(x, weight, lowest)
@@ -172,7 +174,7 @@ export class Layers {
     }
     if (probe?.rounding === undefined) return inFp8()
     const exact = plain()
-    probe.rounding(this.#b, { name, exact, rounded: inFp8(), outputs })
+    probe.rounding(this.#b, { name, exact, rounded: inFp8(), onto, outputs })
     return exact
   }
 

@@ -19,6 +19,8 @@ export interface RoundingSeen {
   readonly name: string
   readonly exact: Value
   readonly rounded: Value
+  /** What the product is added to: the same shape; undefined where something else follows. */
+  readonly onto: Value | undefined
   readonly outputs: number
 }
 

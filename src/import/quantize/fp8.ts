@@ -165,17 +165,18 @@ const RANGES: Probe = {
 
 /**
  * How far a product in FP8 is from the exact one, over all tokens: sums of squares of the difference and of the
- * product, FP32 [], and the means of both, FP32 [outputs].
+ * result, FP32 [], and the means of both, FP32 [outputs]. The result is the exact product, or the sum where it is added to
+ * something: a product may differ little between tokens, and its error be lost in what the layer goes on with.
  */
 const ERRORS: Probe = {
-  rounding(b, { name, exact, rounded, outputs }) {
+  rounding(b, { name, exact, rounded, onto, outputs }) {
     const show = (x: Value, squares: string, mean: string) => {
       b.output(b.node('ReduceSumSquare', [x], { keepdims: 0 }, `${name}:${squares}`), DataType.float, [])
       const mean_ = b.node('ReduceMean', [x, b.ints([0, 1])], { keepdims: 0 }, `${name}:${mean}`)
       b.output(mean_, DataType.float, [outputs])
     }
     show(b.node('Sub', [rounded, exact]), 'squared_error', 'mean_error')
-    show(exact, 'squares', 'mean')
+    show(onto === undefined ? exact : b.node('Add', [exact, onto]), 'squares', 'mean')
   },
 }
 
@@ -185,8 +186,8 @@ interface ProductCalibration {
   readonly inputMax: number
   readonly weightMax: number
   /**
-   * What FP8 changes in the product's result, relative to how much that differs between tokens, after the
-   * correction of its mean: both as root mean squares over all tokens.
+   * What FP8 changes in the product, relative to how much its result differs between tokens, after the correction of its
+   * mean: both as root mean squares over all tokens. The result of a product that is added to something is the sum.
    */
   readonly error: number
   readonly fp8: Fp8Product

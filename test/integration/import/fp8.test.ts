@@ -112,6 +112,17 @@ describe('a bundle in FP8', () => {
     writeFileSync(bundle.pathOf(fp8!.calibration), `${JSON.stringify(record, null, 2)}\n`)
   })
 
+  test('judges what is added to the input of a layer by the sum', () => {
+    const { products } = recordOf(bundle)
+    // By themselves the results of random attention differ so little between tokens that half the digits would be lost.
+    for (const layer of [0, 1]) {
+      const error = (product: string) => products[`layers.${layer}.${product}`].error
+      expect(error('attention_out')).toBeGreaterThan(0)
+      expect(error('attention_out')).toBeLessThan(error('value') / 2)
+      expect(error('ffn_out')).toBeLessThan(error('ffn_in') / 1.2)
+    }
+  })
+
   test('leaves in BF16 what is off by more than the tolerance', async () => {
     const errors = Object.values<{ error: number }>(recordOf(bundle).products).map(({ error }) => error)
     const tolerance = errors.sort((a, b) => a - b)[4]!
