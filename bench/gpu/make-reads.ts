@@ -3,8 +3,10 @@
 // models get and whether the frame is viral, the shortest and the longest that enter the mean whole among them: for
 // verify_plan.py. They are cut from --viral and --other FASTA files, as long as short reads up to chunks of 500; without
 // files from two made-up genomes that differ in G and C.
-// Usage: bun make-reads.ts READS LENGTH FILE
-//    or  bun make-reads.ts --contigs BASES FILE      contigs of 1,000 to 20,000 bases in place of reads
+// Usage: bun make-reads.ts READS LENGTH FILE [--two-kinds]
+//    or  bun make-reads.ts --contigs BASES FILE [--two-kinds]     contigs of 1,000 to 20,000 bases in place of reads
+// With --two-kinds they come from the two made-up genomes of --rows, half from each, so that a classifier trained with such rows
+// tells them apart.
 //    or  bun make-reads.ts --rows COUNT TOKENIZER FILE [--viral FASTA [--viral FASTA]... --other FASTA...]
 
 import { parseArgs } from 'node:util'
@@ -12,7 +14,7 @@ import { readSequences } from '../../src/fasta/index.ts'
 import { openFrames } from '../../src/sequence/index.ts'
 import { DnaTokenizer, EsmAlphabet } from '../../src/tokenizers/index.ts'
 import { codingDna, cutReads, seededRandom } from '../dna.ts'
-import { writeInput } from '../pipeline/inputs.ts'
+import { CONTIG_BASES, writeInput } from '../pipeline/inputs.ts'
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -21,12 +23,15 @@ const { values, positionals } = parseArgs({
     contigs: { type: 'string' },
     viral: { type: 'string', multiple: true },
     other: { type: 'string', multiple: true },
+    'two-kinds': { type: 'boolean' },
   },
 })
 const [first, second, third, ...more] = positionals
 if (more.length > 0 || (values.rows !== undefined && third !== undefined))
   throw new Error(`what is ${more[0] ?? third}? Each FASTA file has a --viral or --other of its own`)
-if (values.contigs !== undefined) await writeInput(first!, 'contigs', Number(values.contigs), 7)
+const twoKinds = values['two-kinds'] === true
+if (values.contigs !== undefined && twoKinds) await writeContigs(Number(values.contigs), first!)
+else if (values.contigs !== undefined) await writeInput(first!, 'contigs', Number(values.contigs), 7)
 else if (values.rows !== undefined)
   await writeRows(Number(values.rows), first!, second!, values.viral, values.other)
 else await writeReads(Number(first), Number(second), third!)
@@ -35,11 +40,43 @@ async function writeReads(count: number, length: number, path: string): Promise<
   const file = Bun.file(path).writer()
   const decoder = new TextDecoder()
   let number = 0
-  for (const read of cutReads(codingDna(20_000_000, 3), count, length, 5)) {
+  const reads = twoKinds
+    ? inTurn(madeUp().map((genome, i) => cutReads(genome, Math.ceil(count / 2), length, 5 + i)))
+    : cutReads(codingDna(20_000_000, 3), count, length, 5)
+  for (const read of reads) {
+    if (number === count) break
     file.write(`>read_${++number}\n${decoder.decode(read)}\n`)
     if (number % 10_000 === 0) await file.flush()
   }
   await file.end()
+}
+
+async function writeContigs(bases: number, path: string): Promise<void> {
+  const genomes = madeUp()
+  const random = seededRandom(7)
+  const file = Bun.file(path).writer()
+  const decoder = new TextDecoder()
+  for (let made = 0, number = 1; made < bases; number++) {
+    const length = CONTIG_BASES.least + Math.floor((CONTIG_BASES.most - CONTIG_BASES.least) * random())
+    for (const dna of cutReads(genomes[number % 2]!, 1, length, 7 + number))
+      file.write(`>contig_${number}\n${decoder.decode(dna).replace(/.{60}(?!$)/g, '$&\n')}\n`)
+    made += length
+    if (number % 100 === 0) await file.flush()
+  }
+  await file.end()
+}
+
+/** Genomes that differ in G and C: of those that are not viral, and of those that are. */
+function madeUp(bases = 10_000_000): [Uint8Array, Uint8Array] {
+  return [codingDna(bases, 13, 0.58), codingDna(bases, 12, 0.42)]
+}
+
+function* inTurn<T>(sources: readonly Iterator<T>[]): Generator<T> {
+  for (let at = 0; ; at++) {
+    const { value, done } = sources[at % sources.length]!.next()
+    if (done) return
+    yield value
+  }
 }
 
 async function writeRows(
@@ -55,7 +92,7 @@ async function writeRows(
   const random = seededRandom(11)
   const kinds =
     viral === undefined || other === undefined
-      ? [[codingDna(2_000_000, 13, 0.58)], [codingDna(2_000_000, 12, 0.42)]]
+      ? madeUp(2_000_000).map((genome) => [genome])
       : [await genomesOf(other), await genomesOf(viral)]
   if (kinds.some((genomes) => genomes.length === 0)) throw new Error('no sequence has 500 bases or more')
   const lines: string[] = []

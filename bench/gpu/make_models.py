@@ -2,9 +2,12 @@
 """Writes random models in the layouts that users have: a fair-esm checkpoint, a DNABERT-S folder and a classifier.
 
 Usage: make_models.py --tokenizer tokenizer.json [--esm 3B | WIDTH,LAYERS,HEADS] [--dnabert WIDTH,LAYERS,HEADS,HIDDEN]
-                      [--device cuda] OUT_DIR
+                      [--device cuda] [--rows rows.jsonl] OUT_DIR
 The tensors are those of model.py rounded to half precision, as published checkpoints of ESM-2 have them, so that
 verify_plan.py can make the same models again as a reference. Prints one line of JSON with the time.
+
+The classifier is random, too, unless --rows names frames of make-reads.ts: then it is trained to tell the viral ones from the
+rest with their embeddings in BF16, so that most of its scores are near 0 or 1 as those of a real one are.
 """
 
 import argparse
@@ -14,11 +17,11 @@ import shutil
 import time
 
 import torch
-from torch import nn
 
 from baselines_dnabert import SHAPE as DNABERT
 from baselines_esm import SHAPES, shape_of
-from model import Weights
+from model import Weights, reference
+from training import PAD, MLPClassifier, padded, trained
 
 FAIR = {
     "attention_norm": "self_attn_layer_norm",
@@ -31,6 +34,7 @@ FAIR = {
     "ffn_out": "fc2",
 }
 BOTH = ("weight", "bias")
+ROWS = 64
 
 
 def esm_shape(text):
@@ -92,16 +96,29 @@ def dnabert_tensors(shape, device):
     return {f"bert.{name}": value.cpu() for name, value in tensors.items()}
 
 
-class MLPClassifier(nn.Module):
-    def __init__(self, inputs, hidden=512):
-        super().__init__()
-        self.hidden_layer = nn.Linear(inputs, hidden)
-        self.bn1 = nn.BatchNorm1d(hidden)
-        self.dropout = nn.Dropout(0.5)
-        self.output_layer = nn.Linear(hidden, 2)
+def embedded(shape, seed, device, rows):
+    """FP32 [rows,width] in the order given, batches by length."""
+    weights = HalfWeights(shape, seed=seed, device=device)
+    pad = PAD[shape["kind"]]
+    order = sorted(range(len(rows)), key=lambda i: len(rows[i]))
+    out = torch.empty(len(rows), shape["width"], device=device)
+    for at in range(0, len(order), ROWS):
+        some = order[at : at + ROWS]
+        ids, lengths = padded([rows[i] for i in some], pad, device=device)
+        out[some] = reference(weights, ids, lengths, torch.bfloat16 if device != "cpu" else torch.float32)
+    return out
 
-    def forward(self, x):
-        return self.output_layer(self.dropout(torch.relu(self.bn1(self.hidden_layer(x)))))
+
+def classifier(esm, dnabert, device, path):
+    torch.manual_seed(3)
+    if path is None:
+        return MLPClassifier(esm["width"] + dnabert["width"])
+    with open(path) as file:
+        lines = [json.loads(line) for line in file]
+    # DNABERT-S is first, as in the original's table.
+    features = [embedded(shape, seed, device, [line[name] for line in lines]) for name, shape, seed in (("dnabert_s", dnabert, 2), ("esm2", esm, 1))]
+    viral = torch.tensor([int(line["viral"]) for line in lines], device=device)
+    return trained(torch.cat(features, dim=1), viral, 3).cpu()
 
 
 def save(value, *path):
@@ -116,6 +133,7 @@ def main():
     parser.add_argument("--esm", default="3B")
     parser.add_argument("--dnabert", default="")
     parser.add_argument("--device", default="cuda")
+    parser.add_argument("--rows")
     parser.add_argument("output")
     options = parser.parse_args()
     start = time.time()
@@ -127,8 +145,7 @@ def main():
     with open(os.path.join(folder, "config.json"), "w") as file:
         json.dump(config, file)
     shutil.copy(options.tokenizer, os.path.join(folder, "tokenizer.json"))
-    torch.manual_seed(3)
-    save(MLPClassifier(esm["width"] + dnabert["width"]), options.output, "500_model.pth")
+    save(classifier(esm, dnabert, options.device, options.rows), options.output, "500_model.pth")
     for name, shape in (("esm2", esm), ("dnabert_s", dnabert)):
         with open(os.path.join(options.output, f"{name}.shape.json"), "w") as file:
             json.dump(shape, file)

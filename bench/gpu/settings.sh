@@ -35,10 +35,10 @@ timed() { # NAME COMMAND...: a line of JSON with the seconds
 }
 
 # Reads of 300 bases as FASTA in $WORK/NAME.fa, unless they are there.
-make_reads() { # COUNT NAME
+make_reads() { # COUNT NAME OPTIONS...
   [ ! -e "$WORK/$2.$1" ] || return 0
   rm -f "$WORK/$2".[0-9]*
-  "$BUN" "$here/make-reads.ts" "$1" 300 "$WORK/$2.fa"
+  "$BUN" "$here/make-reads.ts" "$1" 300 "$WORK/$2.fa" "${@:3}"
   touch "$WORK/$2.$1"
 }
 
@@ -54,7 +54,8 @@ busy() { # FILE
 run() { # NAME OPTIONS...
   local name=$1 sampler input=${INPUT:-reads}
   shift
-  nvidia-smi --query-gpu=uuid,utilization.gpu --format=csv,noheader,nounits --loop-ms=100 > "$LOG/busy-$name.csv" 2> /dev/null &
+  # Of the GPUs that the run may use: others may be busy with something else.
+  nvidia-smi ${CUDA_VISIBLE_DEVICES:+--id=$CUDA_VISIBLE_DEVICES} --query-gpu=uuid,utilization.gpu --format=csv,noheader,nounits --loop-ms=100 > "$LOG/busy-$name.csv" 2> /dev/null &
   sampler=$!
   rm -rf "$WORK/run-$name"
   (cd "$WORK" && timed "predict $name" cli predict --input "$input.fa" --output-dir "run-$name" --expected-length "${CHUNK:-300}" --any-length \
@@ -89,6 +90,7 @@ visible_gpus() {
   if [ -n "${CUDA_VISIBLE_DEVICES:-}" ]; then
     tr ',' '\n' <<< "$CUDA_VISIBLE_DEVICES"
   else
-    nvidia-smi --query-gpu=uuid --format=csv,noheader 2> /dev/null || true
+    # Of the GPUs that the run may use: others may be busy with something else.
+  nvidia-smi ${CUDA_VISIBLE_DEVICES:+--id=$CUDA_VISIBLE_DEVICES} --query-gpu=uuid --format=csv,noheader 2> /dev/null || true
   fi
 }

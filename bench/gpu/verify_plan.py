@@ -22,22 +22,12 @@ import sys
 import torch
 
 from engine import Engine, emit
-from make_models import HalfWeights, MLPClassifier
+from make_models import HalfWeights
 from model import agreement, reference
 from sweep import calls_agree
+from training import PAD, padded, trained
 
-# In the order in which the classifier takes them.
-PAD = {"dnabert_s": 3, "esm2": 1}
 ROWS = 96
-EPOCHS = 40
-
-
-def padded(rows, pad, width=0):
-    lengths = torch.tensor([len(row) for row in rows], dtype=torch.int32)
-    ids = torch.full((len(rows), max(width, int(lengths.max()))), pad, dtype=torch.int32)
-    for i, row in enumerate(rows):
-        ids[i, : len(row)] = torch.tensor(row, dtype=torch.int32)
-    return ids.cuda(), lengths.cuda()
 
 
 def embeddings(run, rows, pad, longest):
@@ -96,20 +86,6 @@ def examine(model, path, engine, theirs, rows, others):
     row["extremes_finite"] = bool(torch.isfinite(ours[extremes]).all())
     emit(row)
     return ours, embeddings(engine, others, pad, longest) if others else ours[:0]
-
-
-def trained(features, viral, seed):
-    torch.manual_seed(seed)
-    classifier = MLPClassifier(features.shape[1]).to(features.device)
-    optimizer = torch.optim.Adam(classifier.parameters(), lr=2e-4)
-    for _ in range(EPOCHS):
-        for some in torch.randperm(len(features), device=features.device).split(64):
-            if len(some) < 2:  # statistics of one row are none
-                continue
-            optimizer.zero_grad()
-            torch.nn.functional.cross_entropy(classifier(features[some]), viral[some]).backward()
-            optimizer.step()
-    return classifier.eval()
 
 
 def calls_of_all(classifiers, ours, theirs, viral):
