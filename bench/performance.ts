@@ -24,6 +24,12 @@ type Show = (name: string, digits?: number) => string
 
 /** A run of `predict`: its figure, hardware and input. */
 const RUNS = [
+  [
+    'predict.1m-reads.1xh200.seconds',
+    '1 H200, server started by the run, FP8 with its recheck',
+    1,
+    1_000_000,
+  ],
   ['gpu.setup.predict', '1 H200, server started by the run', 1, 60_000],
   ['h200.predict.120000-reads.1-gpu', '1 H200', 1, 120_000],
   ['h200.predict.120000-reads.4-gpus', '4 H200', 4, 120_000],
@@ -39,10 +45,12 @@ const WAYS = [
   ['the same with 16,384 tokens', 'broad-bf16-large-batches', undefined],
   ['PyTorch, BF16, fused attention', 'pytorch-sdpa-bf16', 'pytorch-sdpa-bf16'],
   ['PyTorch, BF16, `torch.compile`', 'pytorch-compile-bf16', 'pytorch-compile-bf16'],
+  ['PyTorch, products in FP8, `torch.compile`', 'pytorch-fp8', undefined],
   ['**this program, BF16**', 'bf16.plan', 'bf16.plan'],
   ['**the same behind Triton**', 'bf16.server', 'bf16.server'],
   ['**this program, FP16**', 'fp16.plan', 'fp16.plan'],
   ['**this program, FP8**', 'fp8.plan', undefined],
+  ['**layers of our own in FP8, behind Triton**', 'fp8.server', undefined],
 ] as const
 
 /** Ways to compute on a processor. */

@@ -2,7 +2,7 @@
 // scored by five random classifiers whose logits lie around 0 as closely as their spread says, and every call that differs is counted.
 //   bun bench/recheck.ts [--frames 200000] [--chunk 300] [--record FILE] [--json FILE] [--quick]
 //     random small models, INT8 beside FP32, in this process
-//   bun bench/recheck.ts --bundle DIR --triton HOST:PORT
+//   bun bench/recheck.ts --bundle DIR --triton grpc://HOST:PORT
 //     the models of a bundle with a partner, on servers that host both; FP8 beside BF16 on a GPU
 // Bounds are measured first, on --calibration frames of other records (30000), as `models recheck` measures them.
 // It exits with 1 when a call differs in spite of the recheck.

@@ -5,8 +5,8 @@ import { TritonClient } from 'tritonclient-ts'
 
 const [url = '', model = '', ...numbers] = process.argv.slice(2)
 const [rows = 0, length = 0, inFlight = 0, seconds = 0] = numbers.map(Number)
-const first = model === 'esm2' ? 4 : 5
-const letters = model === 'esm2' ? 20 : 4000
+const isProtein = model !== 'dnabert_s'
+const [first, letters] = isProtein ? [4, 20] : [5, 4000]
 
 const client = new TritonClient({ url, retry: false })
 await client.waitUntilReady({ models: [model], deadlineMs: 120_000 })
