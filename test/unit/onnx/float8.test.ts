@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test'
-import { roundToBfloat16, toFloat8 } from '../../../src/onnx/elements.ts'
+import { roundToBfloat16, roundToFloat8, toFloat8 } from '../../../src/onnx/elements.ts'
 
 /** A number of E4M3 by its definition: a sign, four bits of exponent with a bias of 7, three of mantissa. */
 function numberOf(bits: number): number {
@@ -36,4 +36,15 @@ test('numbers are those of BF16 first, as in the graph that calibration simulate
   const value = Float32Array.of(17 + 1 / 64)
   expect(roundToBfloat16(value)[0]).toBe(17)
   expect(numberOf(toFloat8(value)[0]!)).toBe(16)
+})
+
+test('numbers rounded in steps of a power of two are numbers of FP8 times it', () => {
+  for (const scale of [2 ** -9, 1, 4]) {
+    const values = Array.from({ length: 512 }, (_, i) => scale * 500 * Math.sin(i))
+    const bits = toFloat8(Float32Array.from(values, (value) => value / scale))
+    const rounded = [...roundToFloat8(Float32Array.from(values), scale)]
+    expect(rounded).toEqual(Array.from(bits, (each) => scale * numberOf(each)))
+    expect(Math.max(...rounded)).toBe(448 * scale)
+  }
+  expect(roundToFloat8(Float32Array.of(Number.NaN), 1)[0]).toBeNaN()
 })

@@ -4,7 +4,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fromBinary } from '@bufbuild/protobuf'
 import { InferenceSession, Tensor } from 'onnxruntime-node'
-import { DataType, GraphBuilder, toBfloat16, weightBytes, writeModel } from '../../../src/onnx/index.ts'
+import {
+  DataType,
+  GraphBuilder,
+  toBfloat16,
+  weightBytes,
+  writeModel,
+  writeTemporary,
+} from '../../../src/onnx/index.ts'
 import { ModelProtoSchema } from '../../../src/onnx/onnx_pb.ts'
 
 const producer = { name: 'test', version: '0' }
@@ -61,6 +68,36 @@ describe('writing a model', () => {
     expect(offsets).toEqual([0, 4096])
     expect(bytes.readFloatLE(4096)).toBe(-100)
   })
+
+  test('a graph that is soon gone is the same files', async () => {
+    using one = temporaryFolder()
+    using two = temporaryFolder()
+    await writeModel(sample(), { folder: one.path, producer })
+    await writeTemporary(sample(), { folder: two.path, producer })
+    for (const file of ['model.onnx', 'weights.bin'])
+      expect(readFileSync(join(two.path, file))).toEqual(readFileSync(join(one.path, file)))
+  })
+
+  test.each([true, false])(
+    'a source may write the next piece into the same memory, inline: %p',
+    async (inline) => {
+      using folder = temporaryFolder()
+      const b = new GraphBuilder('again')
+      const x = b.input('x', DataType.float, ['N', 3])
+      const matrix = b.weight('A', DataType.float, [3, 1], async function* () {
+        const piece = new Float32Array(1)
+        for (const value of [1, 10, 100]) {
+          piece[0] = value
+          yield piece
+        }
+      })
+      b.output(b.node('MatMul', [x, matrix], {}, 'y'), DataType.float, ['N', 1])
+      await writeModel(b, { folder: folder.path, inline, producer })
+      const session = await InferenceSession.create(join(folder.path, 'model.onnx'))
+      const { y } = await session.run({ x: new Tensor('float32', Float32Array.of(1, 2, 3), [1, 3]) })
+      expect([...(y!.data as Float32Array)]).toEqual([321])
+    },
+  )
 
   test('the same calls give the same bytes', async () => {
     using one = temporaryFolder()
