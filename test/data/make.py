@@ -398,7 +398,12 @@ def numbers(path):
             return "number"
         if isinstance(value, dict):
             return [(key, walk(one)) for key, one in value.items()]
+        if isinstance(value, str) and "\t" in value:
+            return walk(table(value))
         return [walk(one) for one in value] if isinstance(value, list) else value
+
+    def table(text):
+        return [[number(word) for word in line.split("\t")] for line in text.split("\n")]
 
     def number(word):
         try:
@@ -411,7 +416,7 @@ def numbers(path):
     else:
         with open(path, encoding="utf-8") as file:
             text = file.read()
-        content = json.loads(text) if path.endswith(".json") else [[number(w) for w in s.split("\t")] for s in text.split("\n")]
+        content = json.loads(text) if path.endswith(".json") else table(text)
     shape = walk(content)
     return shape, torch.cat([torch.zeros(0, dtype=torch.float64), *found])
 
