@@ -22,7 +22,7 @@ interface Table {
 
 type Show = (name: string, digits?: number) => string
 
-/** A run of `predict`: its figure, hardware and input. */
+/** A run of `predict`: its figure, hardware and input. Those of several GPUs beside one are in the table of scaling. */
 const RUNS = [
   [
     'predict.1m-reads.1xh200.seconds',
@@ -31,11 +31,8 @@ const RUNS = [
     1_000_000,
   ],
   ['gpu.setup.predict', '1 H200, server started by the run', 1, 60_000],
-  ['h200.predict.120000-reads.1-gpu', '1 H200', 1, 120_000],
-  ['h200.predict.120000-reads.4-gpus', '4 H200', 4, 120_000],
   ['h200.predict.1000000-reads.4-gpus', '4 H200', 4, 1_000_000],
   ['h100.predict.90000-reads.1-gpu', '1 H100', 1, 90_000],
-  ['h100.predict.90000-reads.2-gpus', '2 H100', 2, 90_000],
 ] as const
 
 /** Ways to compute: what they are called, and the figures of ESM-2 3B and of DNABERT-S. */
