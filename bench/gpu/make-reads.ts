@@ -5,9 +5,9 @@
 // files from two made-up genomes that differ in G and C.
 // Usage: bun make-reads.ts READS LENGTH FILE [--two-kinds]
 //    or  bun make-reads.ts --contigs BASES FILE [--two-kinds]     contigs of 1,000 to 20,000 bases in place of reads
-// With --two-kinds they come from the two made-up genomes of --rows, half from each, so that a classifier trained with such rows
-// tells them apart.
 //    or  bun make-reads.ts --rows COUNT TOKENIZER FILE [--viral FASTA [--viral FASTA]... --other FASTA...]
+// With --two-kinds reads and contigs come from two genomes made up as those of --rows, half from each, so that a classifier
+// trained with such rows tells them apart.
 
 import { parseArgs } from 'node:util'
 import { readSequences } from '../../src/fasta/index.ts'

@@ -9,10 +9,12 @@
 #   reads      predict on $READS reads in FP8, then in 16 bits; reads-fp8 and reads-sixteen are the two by themselves
 #   contigs    the same on $CONTIG_BASES bases of contigs of 1,000 to 20,000, in chunks of 500
 #   calls      how many calls of the two differ, of reads and of contigs
+#   server     tokens of ESM-2 a second through the server of each home, its partner's too
+#   recheck    calls of $FRAMES frames by five random classifiers in FP8, alone and with the recheck: bench/recheck.ts on the server
 #   pytorch    torch.compile in BF16, FP8 by PyTorch itself and by TransformerEngine where that is installed
 #   table      seconds of each stage, tok/s, busy share; figures in $WORK/out/million.json
-# On an H200 the steps take about 15, 10, 9 + 13, 3 + 4, 1 and 5 minutes. Each leaves what it has made in $WORK, and can be started by itself.
-# Settings: those of whole.sh, READS (1,000,000), CONTIG_BASES (300,000,000), CALIBRATION_READS (50,000), PRECISION_16 (bf16, in which setup has FP8 rechecked),
+# On an H200 the steps take about 15, 8, 9 + 14, 3 + 4, 1, 1, 7 and 1 minutes. Each leaves what it has made in $WORK, and can be started by itself.
+# Settings: those of whole.sh, READS (1,000,000), CONTIG_BASES (300,000,000), FRAMES (200,000), CALIBRATION_READS (50,000), PRECISION_16 (bf16, in which setup has FP8 rechecked),
 # SETUP_ARGS (such as --wheels DIR), LIMIT (seconds; steps that are left then are skipped)
 # To try it without a GPU: ESM=320,6,20 DNABERT=96,2,4,128 DEVICE=cpu READS=300 CONTIG_BASES=60000 bench/gpu/million.sh
 # computes in INT8 and FP32 in place of FP8 and 16 bits, and without PyTorch.
@@ -110,6 +112,42 @@ step_calls() {
   done
 }
 
+# The server of a home. A processor has no home: the repository of its bundle, in the server's Python backend.
+serve_in() { # PRECISION
+  if [ "$DEVICE" = cpu ]; then
+    cli repository build --bundle "$WORK/bundle-$1" --backend python --output "$repository" --force 2>&1 | keep serve
+    start_kept_server --repository "$repository" --server-bin "$TRITON"
+  else
+    VIRNUCPRO_HOME=$WORK/home-$1 start_kept_server
+  fi
+}
+
+step_server() {
+  local precision model batch
+  for precision in "$eight" "$sixteen"; do
+    [ -e "$WORK/home-$precision" ] || [ -e "$WORK/bundle-$precision" ] || continue
+    serve_in "$precision"
+    for model in esm2 $([ "$precision" = "$sixteen" ] || echo esm2_recheck); do
+      for batch in 167x101 331x51; do
+        say "$precision, $model: $batch through the server, 2 in flight"
+        # shellcheck disable=SC2086
+        "$BUN" "$here/triton-client.ts" "$url" "$model" ${batch/x/ } 2 "${SECONDS_EACH:-6}" 2>&1 | sed "s/^/$precision /" | keep speed
+      done
+    done
+    stop_kept_server
+  done
+}
+
+step_recheck() {
+  local bundle
+  bundle=$(find "$WORK/home-$eight/bundles" "$WORK/home-$eight/derived" "$WORK/bundle-$eight" -name manifest.json \
+    -exec grep -lE "\"precision\": *\"$eight\"" {} + 2> /dev/null | head -1)
+  serve_in "$eight"
+  "$BUN" "$root/bench/recheck.ts" --bundle "$(dirname "$bundle")" --triton "$url" --frames "${FRAMES:-200000}" \
+    ${CALIBRATION_FRAMES:+--calibration "$CALIBRATION_FRAMES"} --record "$LOG/recheck.json" 2>&1 | keep recheck
+  stop_kept_server
+}
+
 step_pytorch() {
   [ "$DEVICE" != cpu ] || { say "PyTorch is compared on a GPU"; return; }
   (cd "$here" && "$PYTHON" baselines_esm.py --model "$ESM" --lengths 101,168 --only compile,fp8,te --tokens 33792) 2>&1 | keep pytorch
@@ -127,7 +165,7 @@ step_table() {
   done
 }
 
-[ $# -gt 0 ] || set -- fp8 sixteen reads contigs calls pytorch table
+[ $# -gt 0 ] || set -- fp8 sixteen reads contigs calls server recheck pytorch table
 for step in "$@"; do
   if [ $SECONDS -gt "$LIMIT" ] && [ "$step" != table ]; then say "skipped: $step"; else run_steps "$step"; fi
 done

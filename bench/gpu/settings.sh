@@ -50,6 +50,35 @@ busy() { # FILE
       if (first) printf "{\"gpu\": \"%s\", \"busy\": %.4f, \"samples\": %d}\n", g, sum / (last - first + 1) / 100, last - first + 1 } }' "$1"
 }
 
+# A server on the port $GRPC and its neighbours, in a session of its own: it stays when the script ends.
+start_kept_server() { # OPTIONS of serve...
+  stop_kept_server
+  rm -f "$WORK/serve.out"
+  say "starting the server"
+  setsid "$BUN" "$root/src/cli/main.ts" serve "$@" --http-port $((GRPC - 1)) --grpc-port "$GRPC" --metrics-port $((GRPC + 1)) \
+    > "$WORK/serve.out" 2> "$LOG/serve.log" < /dev/null &
+  echo $! > "$WORK/serve.pid"
+  local start=$SECONDS
+  until [ -s "$WORK/serve.out" ]; do
+    if ! kill -0 "$(cat "$WORK/serve.pid")" 2> /dev/null || [ $((SECONDS - start)) -gt 240 ]; then
+      tail -60 "$LOG/serve.log" >&2
+      say "the server did not start"
+      return 1
+    fi
+    sleep 0.5
+  done
+  echo "{\"step\": \"server ready\", \"seconds\": $((SECONDS - start))}" | keep times
+}
+
+stop_kept_server() {
+  [ -e "$WORK/serve.pid" ] || return 0
+  local pid
+  pid=$(cat "$WORK/serve.pid")
+  kill -TERM "$pid" 2> /dev/null || true
+  for _ in $(seq 80); do kill -0 "$pid" 2> /dev/null || break; sleep 0.5; done
+  rm -f "$WORK/serve.pid"
+}
+
 # One run of predict on $WORK/$INPUT.fa: its seconds, how busy each GPU was, its summary and the digests of its tables.
 run() { # NAME OPTIONS...
   local name=$1 sampler input=${INPUT:-reads}
@@ -90,7 +119,6 @@ visible_gpus() {
   if [ -n "${CUDA_VISIBLE_DEVICES:-}" ]; then
     tr ',' '\n' <<< "$CUDA_VISIBLE_DEVICES"
   else
-    # Of the GPUs that the run may use: others may be busy with something else.
-  nvidia-smi ${CUDA_VISIBLE_DEVICES:+--id=$CUDA_VISIBLE_DEVICES} --query-gpu=uuid --format=csv,noheader 2> /dev/null || true
+    nvidia-smi --query-gpu=uuid --format=csv,noheader 2> /dev/null || true
   fi
 }

@@ -5,8 +5,7 @@ import { TritonClient } from 'tritonclient-ts'
 
 const [url = '', model = '', ...numbers] = process.argv.slice(2)
 const [rows = 0, length = 0, inFlight = 0, seconds = 0] = numbers.map(Number)
-const isProtein = model !== 'dnabert_s'
-const [first, letters] = isProtein ? [4, 20] : [5, 4000]
+const [first, letters] = model === 'dnabert_s' ? [5, 4000] : [4, 20]
 
 const client = new TritonClient({ url, retry: false })
 await client.waitUntilReady({ models: [model], deadlineMs: 120_000 })

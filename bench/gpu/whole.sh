@@ -44,33 +44,10 @@ step_serve() {
   # shellcheck disable=SC2086
   cli repository build --bundle "$bundle" ${HOSTING:---backend python --plans "$plans"} --output "$repository" --force \
     ${INSTANCES:+--instances $INSTANCES} 2>&1 | keep serve
-  rm -f "$WORK/serve.out"
-  say "starting the server"
-  # A session of its own: it stays when this script ends.
-  setsid "$BUN" "$root/src/cli/main.ts" serve --repository "$repository" --server-bin "$TRITON" \
-    --http-port $((GRPC - 1)) --grpc-port "$GRPC" --metrics-port $((GRPC + 1)) \
-    > "$WORK/serve.out" 2> "$LOG/serve.log" < /dev/null &
-  echo $! > "$WORK/serve.pid"
-  local start=$SECONDS
-  until [ -s "$WORK/serve.out" ]; do
-    if ! kill -0 "$(cat "$WORK/serve.pid")" 2> /dev/null || [ $((SECONDS - start)) -gt 240 ]; then
-      tail -60 "$LOG/serve.log" >&2
-      say "the server did not start"
-      return 1
-    fi
-    sleep 0.5
-  done
-  echo "{\"step\": \"server ready\", \"seconds\": $((SECONDS - start))}" | keep times
+  start_kept_server --repository "$repository" --server-bin "$TRITON"
 }
 
-step_stop() {
-  [ -e "$WORK/serve.pid" ] || return 0
-  local pid
-  pid=$(cat "$WORK/serve.pid")
-  kill -TERM "$pid" 2> /dev/null || true
-  for _ in $(seq 80); do kill -0 "$pid" 2> /dev/null || break; sleep 0.5; done
-  rm -f "$WORK/serve.pid"
-}
+step_stop() { stop_kept_server; }
 
 # The plan by itself and behind the server, one after the other for each model.
 step_speed() {
