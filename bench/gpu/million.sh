@@ -139,13 +139,16 @@ step_server() {
 }
 
 step_recheck() {
-  local bundle
-  bundle=$(find "$WORK/home-$eight/bundles" "$WORK/home-$eight/derived" "$WORK/bundle-$eight" -name manifest.json \
-    -exec grep -lE "\"precision\": *\"$eight\"" {} + 2> /dev/null | head -1)
+  local bundle status=0
+  # Of a home or by itself: one of the two folders is not there.
+  bundle=$(find "$WORK"/home-"$eight"/bundles "$WORK"/home-"$eight"/derived "$WORK/bundle-$eight" -name manifest.json \
+    -exec grep -lE "\"precision\": *\"$eight\"" {} + 2> /dev/null | head -1 || true)
+  [ -n "$bundle" ] || { say "no bundle in $eight: run the step fp8 first"; return 1; }
   serve_in "$eight"
   "$BUN" "$root/bench/recheck.ts" --bundle "$(dirname "$bundle")" --triton "$url" --frames "${FRAMES:-200000}" \
-    ${CALIBRATION_FRAMES:+--calibration "$CALIBRATION_FRAMES"} --record "$LOG/recheck.json" 2>&1 | keep recheck
+    ${CALIBRATION_FRAMES:+--calibration "$CALIBRATION_FRAMES"} --record "$LOG/recheck.json" 2>&1 | keep recheck || status=$?
   stop_kept_server
+  return $status
 }
 
 step_pytorch() {
