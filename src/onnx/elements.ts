@@ -49,16 +49,18 @@ export function elementCount(dims: readonly number[]): number {
 }
 
 /**
- * Rounds float32 values to bfloat16, to nearest with ties to even, as PyTorch and ONNX Runtime do.
- * NaN stays NaN: the rounding step alone could carry a NaN's mantissa over into infinity.
+ * The bits of a float32 number rounded to bfloat16, to nearest with ties to even, as PyTorch and ONNX Runtime do; the lower half
+ * of them has no meaning. NaN stays NaN: the rounding step alone could carry a NaN's mantissa over into infinity.
  */
+function roundedBits(bits: number): number {
+  return (bits & 0x7fffffff) > 0x7f800000 ? bits | 0x400000 : bits + 0x7fff + ((bits >>> 16) & 1)
+}
+
+/** Rounds float32 values to bfloat16. */
 export function toBfloat16(values: Float32Array): Uint16Array {
   const bits = new Uint32Array(values.buffer, values.byteOffset, values.length)
   const out = new Uint16Array(values.length)
-  for (let i = 0; i < bits.length; i++) {
-    const u = bits[i]!
-    out[i] = (u & 0x7fffffff) > 0x7f800000 ? (u >>> 16) | 0x40 : (u + 0x7fff + ((u >>> 16) & 1)) >>> 16
-  }
+  for (let i = 0; i < bits.length; i++) out[i] = roundedBits(bits[i]!) >>> 16
   return out
 }
 
@@ -134,11 +136,7 @@ export function encodeWeight(values: Float32Array, dtype: WeightType): Uint8Arra
 export function roundToBfloat16(values: Float32Array): Float32Array {
   const bits = new Uint32Array(values.buffer, values.byteOffset, values.length)
   const out = new Uint32Array(values.length)
-  for (let i = 0; i < bits.length; i++) {
-    const u = bits[i]!
-    out[i] = (u & 0x7fffffff) > 0x7f800000 ? u | 0x400000 : u + 0x7fff + ((u >>> 16) & 1)
-    out[i]! &= 0xffff0000
-  }
+  for (let i = 0; i < bits.length; i++) out[i] = roundedBits(bits[i]!) & 0xffff0000
   return new Float32Array(out.buffer)
 }
 
