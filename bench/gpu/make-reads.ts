@@ -14,7 +14,7 @@ import { readSequences } from '../../src/fasta/index.ts'
 import { openFrames } from '../../src/sequence/index.ts'
 import { DnaTokenizer, EsmAlphabet } from '../../src/tokenizers/index.ts'
 import { codingDna, cutReads, seededRandom } from '../dna.ts'
-import { CONTIG_BASES, writeInput } from '../pipeline/inputs.ts'
+import { writeInput } from '../pipeline/inputs.ts'
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -30,8 +30,8 @@ const [first, second, third, ...more] = positionals
 if (more.length > 0 || (values.rows !== undefined && third !== undefined))
   throw new Error(`what is ${more[0] ?? third}? Each FASTA file has a --viral or --other of its own`)
 const twoKinds = values['two-kinds'] === true
-if (values.contigs !== undefined && twoKinds) await writeContigs(Number(values.contigs), first!)
-else if (values.contigs !== undefined) await writeInput(first!, 'contigs', Number(values.contigs), 7)
+if (values.contigs !== undefined)
+  await writeInput(first!, 'contigs', Number(values.contigs), 7, twoKinds ? madeUp() : undefined)
 else if (values.rows !== undefined)
   await writeRows(Number(values.rows), first!, second!, values.viral, values.other)
 else await writeReads(Number(first), Number(second), third!)
@@ -47,21 +47,6 @@ async function writeReads(count: number, length: number, path: string): Promise<
     if (number === count) break
     file.write(`>read_${++number}\n${decoder.decode(read)}\n`)
     if (number % 10_000 === 0) await file.flush()
-  }
-  await file.end()
-}
-
-async function writeContigs(bases: number, path: string): Promise<void> {
-  const genomes = madeUp()
-  const random = seededRandom(7)
-  const file = Bun.file(path).writer()
-  const decoder = new TextDecoder()
-  for (let made = 0, number = 1; made < bases; number++) {
-    const length = CONTIG_BASES.least + Math.floor((CONTIG_BASES.most - CONTIG_BASES.least) * random())
-    for (const dna of cutReads(genomes[number % 2]!, 1, length, 7 + number))
-      file.write(`>contig_${number}\n${decoder.decode(dna).replace(/.{60}(?!$)/g, '$&\n')}\n`)
-    made += length
-    if (number % 100 === 0) await file.flush()
   }
   await file.end()
 }

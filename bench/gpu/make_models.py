@@ -12,6 +12,7 @@ rest with their embeddings in BF16, so that most of its scores are near 0 or 1 a
 
 import argparse
 import json
+import math
 import os
 import shutil
 import time
@@ -21,7 +22,7 @@ import torch
 from baselines_dnabert import SHAPE as DNABERT
 from baselines_esm import SHAPES, shape_of
 from model import Weights, reference
-from training import PAD, MLPClassifier, padded, trained
+from training import PAD, MLPClassifier, embeddings, trained
 
 FAIR = {
     "attention_norm": "self_attn_layer_norm",
@@ -34,7 +35,6 @@ FAIR = {
     "ffn_out": "fc2",
 }
 BOTH = ("weight", "bias")
-ROWS = 64
 
 
 def esm_shape(text):
@@ -97,16 +97,10 @@ def dnabert_tensors(shape, device):
 
 
 def embedded(shape, seed, device, rows):
-    """FP32 [rows,width] in the order given, batches by length."""
+    """In BF16 on a GPU: FP32 [rows,width]."""
     weights = HalfWeights(shape, seed=seed, device=device)
-    pad = PAD[shape["kind"]]
-    order = sorted(range(len(rows)), key=lambda i: len(rows[i]))
-    out = torch.empty(len(rows), shape["width"], device=device)
-    for at in range(0, len(order), ROWS):
-        some = order[at : at + ROWS]
-        ids, lengths = padded([rows[i] for i in some], pad, device=device)
-        out[some] = reference(weights, ids, lengths, torch.bfloat16 if device != "cpu" else torch.float32)
-    return out
+    dtype = torch.float32 if device == "cpu" else torch.bfloat16
+    return embeddings(lambda ids, lengths: reference(weights, ids, lengths, dtype), rows, PAD[shape["kind"]], [math.inf], device)
 
 
 def classifier(esm, dnabert, device, path):
@@ -116,7 +110,8 @@ def classifier(esm, dnabert, device, path):
     with open(path) as file:
         lines = [json.loads(line) for line in file]
     # DNABERT-S is first, as in the original's table.
-    features = [embedded(shape, seed, device, [line[name] for line in lines]) for name, shape, seed in (("dnabert_s", dnabert, 2), ("esm2", esm, 1))]
+    models = (("dnabert_s", dnabert, 2), ("esm2", esm, 1))
+    features = [embedded(shape, seed, device, [line[name] for line in lines]) for name, shape, seed in models]
     viral = torch.tensor([int(line["viral"]) for line in lines], device=device)
     return trained(torch.cat(features, dim=1), viral, 3).cpu()
 

@@ -14,7 +14,7 @@
 #   pytorch    torch.compile in BF16, FP8 by PyTorch itself and by TransformerEngine where that is installed
 #   table      seconds of each stage, tok/s, busy share; figures in $WORK/out/million.json
 # On an H200 the steps take about 15, 8, 9 + 14, 3 + 4, 1, 1, 7 and 1 minutes. Each leaves what it has made in $WORK, and can be started by itself.
-# Settings: those of whole.sh, READS (1,000,000), CONTIG_BASES (300,000,000), FRAMES (200,000), CALIBRATION_READS (50,000), PRECISION_16 (bf16, in which setup has FP8 rechecked),
+# Settings: those of whole.sh, READS (1,000,000), CONTIG_BASES (300,000,000), FRAMES (200,000), CALIBRATION_FRAMES (30,000; of the step recheck), CALIBRATION_READS (50,000), PRECISION_16 (bf16, in which setup has FP8 rechecked),
 # SETUP_ARGS (such as --wheels DIR), LIMIT (seconds; steps that are left then are skipped)
 # To try it without a GPU: ESM=320,6,20 DNABERT=96,2,4,128 DEVICE=cpu READS=300 CONTIG_BASES=60000 bench/gpu/million.sh
 # computes in INT8 and FP32 in place of FP8 and 16 bits, and without PyTorch.
@@ -114,6 +114,8 @@ step_calls() {
 
 # The server of a home. A processor has no home: the repository of its bundle, in the server's Python backend.
 serve_in() { # PRECISION
+  # Whatever fails.
+  trap stop_kept_server EXIT
   if [ "$DEVICE" = cpu ]; then
     cli repository build --bundle "$WORK/bundle-$1" --backend python --output "$repository" --force 2>&1 | keep serve
     start_kept_server --repository "$repository" --server-bin "$TRITON"
@@ -139,16 +141,15 @@ step_server() {
 }
 
 step_recheck() {
-  local bundle status=0
+  local bundle
   # Of a home or by itself: one of the two folders is not there.
-  bundle=$(find "$WORK"/home-"$eight"/bundles "$WORK"/home-"$eight"/derived "$WORK/bundle-$eight" -name manifest.json \
+  bundle=$(find "$WORK/home-$eight/derived" "$WORK/bundle-$eight" -name manifest.json \
     -exec grep -lE "\"precision\": *\"$eight\"" {} + 2> /dev/null | head -1 || true)
   [ -n "$bundle" ] || { say "no bundle in $eight: run the step fp8 first"; return 1; }
   serve_in "$eight"
   "$BUN" "$root/bench/recheck.ts" --bundle "$(dirname "$bundle")" --triton "$url" --frames "${FRAMES:-200000}" \
-    ${CALIBRATION_FRAMES:+--calibration "$CALIBRATION_FRAMES"} --record "$LOG/recheck.json" 2>&1 | keep recheck || status=$?
+    ${CALIBRATION_FRAMES:+--calibration "$CALIBRATION_FRAMES"} --record "$LOG/recheck.json" 2>&1 | keep recheck
   stop_kept_server
-  return $status
 }
 
 step_pytorch() {

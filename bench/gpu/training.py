@@ -1,10 +1,11 @@
-"""VirNucPro's classifier, trained to tell viral frames from others by their embeddings."""
+"""VirNucPro's classifier, trained to tell viral frames from others by their embeddings, and how those are computed."""
 
 import torch
 from torch import nn
 
 # Token ids of padding, in the order in which the classifier takes the models.
 PAD = {"dnabert_s": 3, "esm2": 1}
+ROWS = 96
 EPOCHS = 40
 
 
@@ -26,6 +27,20 @@ def padded(rows, pad, width=0, device="cuda"):
     for i, row in enumerate(rows):
         ids[i, : len(row)] = torch.tensor(row, dtype=torch.int32)
     return ids.to(device), lengths.to(device)
+
+
+def embeddings(run, rows, pad, longest, device="cuda"):
+    """By length, as the program does; in the order given. Batches end where a profile of the plan does."""
+    order = sorted(range(len(rows)), key=lambda i: len(rows[i]))
+    out = [None] * len(rows)
+    while order:
+        end = next(bound for bound in longest if len(rows[order[0]]) <= bound)
+        fit = [i for i in order if len(rows[i]) <= end][:ROWS]
+        some = fit[: max(1, 16384 // len(rows[fit[-1]]))]
+        for i, row in zip(some, run(*padded([rows[i] for i in some], pad, device=device))):
+            out[i] = row.clone()
+        order = order[len(some) :]
+    return torch.stack(out)
 
 
 def trained(features, viral, seed):

@@ -25,23 +25,7 @@ from engine import Engine, emit
 from make_models import HalfWeights
 from model import agreement, reference
 from sweep import calls_agree
-from training import PAD, padded, trained
-
-ROWS = 96
-
-
-def embeddings(run, rows, pad, longest):
-    """By length, as the program does; in the order given. Batches end where a profile of the plan does."""
-    order = sorted(range(len(rows)), key=lambda i: len(rows[i]))
-    out = [None] * len(rows)
-    while order:
-        end = next(bound for bound in longest if len(rows[order[0]]) <= bound)
-        fit = [i for i in order if len(rows[i]) <= end][:ROWS]
-        some = fit[: max(1, 16384 // len(rows[fit[-1]]))]
-        for i, row in zip(some, run(*padded([rows[i] for i in some], pad))):
-            out[i] = row.clone()
-        order = order[len(some) :]
-    return torch.stack(out)
+from training import PAD, embeddings, padded, trained
 
 
 def bounds(engine):
