@@ -116,11 +116,8 @@ async function killedImport(output: string): Promise<{ unfinished: string }> {
   const child = Bun.spawn([process.execPath, program, ...words], { stderr: 'ignore' })
   for (;;) {
     const name = readdirSync(folder.path).find((each) => /^\.virnucpro-/.test(each) && !before.has(each))
-    // A file that has only just been made does not say yet whose the folder is.
-    if (
-      name !== undefined &&
-      readdirSync(folder.join(name)).some((each) => statSync(folder.join(name, each)).size > 0)
-    ) {
+    // Without its marker the folder does not say yet whose it is.
+    if (name !== undefined && existsSync(folder.join(name, '.virnucpro-unfinished.json'))) {
       child.kill('SIGKILL')
       await child.exited
       return { unfinished: folder.join(name) }
