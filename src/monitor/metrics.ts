@@ -46,6 +46,11 @@ export const MEASURES = {
     done: gauge('samples_done', 'Samples that are over.', count),
     all: gauge('samples', 'Samples of the run.', count),
   },
+  /** Only while frames are rechecked; each round begins at 0. */
+  recheck: {
+    done: gauge('recheck_frames_done', 'Frames that this round of the recheck has finished.', count),
+    all: gauge('recheck_frames', 'Frames of this round of the recheck.', count),
+  },
   models: {
     sequences: counter('sequences', 'Sequences embedded.'),
     tokens: counter('tokens', 'Tokens embedded.'),
@@ -134,6 +139,10 @@ export const SampleSchema = v.object({
   samples: described(
     'only in a run over several samples',
     v.exactOptional(v.object(schemas(MEASURES.samples))),
+  ),
+  recheck: described(
+    'only while [frames are rechecked](reference/precisions.md#rechecking)',
+    v.exactOptional(v.object(schemas(MEASURES.recheck))),
   ),
   models: ModelsSchema,
   devices: described('what computes; what is not known of a device is absent', v.array(DeviceSchema)),

@@ -3,6 +3,7 @@ import { peakMemory, residentMemory } from '../system/processes.ts'
 import type { LiveTerminal } from '../system/terminal.ts'
 import type { DeviceMetrics, Outcome } from './metrics.ts'
 import { type ExpectedSpeed, Pace } from './pace.ts'
+import { RecheckRound } from './recheck-round.ts'
 import { Recorder, type RecorderOptions } from './recorder.ts'
 import { Rules } from './rules/rules.ts'
 import type { ModelCounts, RunStats, StageName } from './run-stats.ts'
@@ -47,6 +48,8 @@ export interface Progress {
     /** In the whole input, as far as that can be told. */
     expected: number | undefined
   }
+  /** Frames that are computed once more, and those of them that are; undefined while none are. */
+  rechecked: { done: number; expected: number } | undefined
   /** Share of the input that has been read, from 0 to 1; undefined for a stream. */
   share: number | undefined
   /** About; undefined while there is no speed to tell it from. */
@@ -73,6 +76,7 @@ export class RunMonitor {
   readonly #rules = new Rules()
   readonly #sampler: Sampler
   #recorder: Recorder | undefined
+  #round: RecheckRound | undefined
   readonly #timers: ReturnType<typeof setInterval>[] = []
   #devices: readonly DeviceMetrics[] = []
   #sampling: Promise<void> | undefined
@@ -156,17 +160,39 @@ export class RunMonitor {
 
   /** @returns what ends the batch; without an argument it was given up */
   batchStarted(name: HostedName, plannedTokens: number): (done?: ModelCounts) => void {
+    return this.#batchOf(this.#stats, name, plannedTokens)
+  }
+
+  #batchOf(stats: RunStats, name: HostedName, plannedTokens: number): (done?: ModelCounts) => void {
     const end = this.stage(modelOf(name))
-    const ended = this.#stats.of(name).started(plannedTokens)
+    const ended = stats.of(name).started(plannedTokens)
     return (done) => {
       end()
       ended(done)
     }
   }
 
-  /** Only takes the time of a batch: a recheck computes sequences that have been counted before. @returns what ends it */
-  batchAgain(name: HostedName): () => void {
-    return this.stage(modelOf(name))
+  /**
+   * A round of a recheck begins, which goes on until it is disposed of. What it computes is no work of the run: only the time
+   * of its batches counts.
+   *
+   * @param frames - of the round
+   * @param names - of the models that compute them
+   * @param stats - of the round alone
+   */
+  recheckBegun(
+    frames: number,
+    names: readonly HostedName[],
+    stats: RunStats,
+  ): Disposable & Pick<RunMonitor, 'batchStarted'> {
+    const round = new RecheckRound(frames, names, stats)
+    this.#round = round
+    return {
+      batchStarted: (name, plannedTokens) => this.#batchOf(stats, name, plannedTokens),
+      [Symbol.dispose]: () => {
+        if (this.#round === round) this.#round = undefined
+      },
+    }
   }
 
   /** Something has been made durable. */
@@ -216,19 +242,20 @@ export class RunMonitor {
     const seconds = this.#seconds()
     this.#devices = devices
     this.#noteGpus(seconds)
-    this.#pace.note(seconds)
+    this.#notePace(seconds)
     const counts = {
       seconds,
       frames: this.#frames(),
       ...(this.#options.samples !== undefined && { samples: this.#options.samples() }),
+      ...(this.#round !== undefined && { recheck: this.#round.frames }),
       models: this.#models(),
       devices,
       process: { rssBytes: residentMemory(), cpuSeconds: cpuSeconds() },
       ...(this.#saved !== undefined && { checkpointAgeSeconds: seconds - this.#saved }),
     }
-    await this.#recorder?.sample(counts, this.#pace.secondsLeft(this.#options.inputShare()))
+    await this.#recorder?.sample(counts, this.#work().secondsLeft)
     const moreToCome = !this.#stats.inputRead
-    for (const finding of this.#rules.check({ sample: counts, lanes, moreToCome }))
+    for (const finding of this.#rules.check({ sample: counts, lanes, waiting: this.#waiting(), moreToCome }))
       this.#recorder?.warn(finding, this.#seconds())
   }
 
@@ -244,10 +271,16 @@ export class RunMonitor {
   #tellProgress(): void {
     const { onProgress } = this.#options
     if (onProgress === undefined) return
-    const { seconds, frames, share, secondsLeft } = this.#status()
+    const { seconds, frames, recheck, share, secondsLeft } = this.#status()
     const { prepared, done, expected } = frames
     try {
-      onProgress({ seconds, frames: { prepared, done, expected }, share, secondsLeft })
+      onProgress({
+        seconds,
+        frames: { prepared, done, expected },
+        rechecked: recheck && { done: recheck.done, expected: recheck.all },
+        share,
+        secondsLeft,
+      })
     } catch (error) {
       this.#options.logger.debug(`a listener for progress: ${error}`)
     }
@@ -262,10 +295,42 @@ export class RunMonitor {
     return forModels((model) => this.#stats.models[model].metrics)
   }
 
+  /** Batches that are planned and not sent, by what hosts the model. */
+  #waiting(): Partial<Record<HostedName, number>> {
+    const waiting: Partial<Record<HostedName, number>> = forModels(
+      (model) => this.#stats.models[model].waiting,
+    )
+    if (this.#round === undefined) return waiting
+    for (const [name, batches] of this.#round.waiting) waiting[name] = (waiting[name] ?? 0) + batches
+    return waiting
+  }
+
+  #notePace(seconds: number): void {
+    this.#pace.note(seconds)
+    this.#round?.pace.note(seconds)
+  }
+
+  /** What the devices are at: the recheck at the end of a run; over several samples, the run goes on beside it. */
+  #work(): Pick<Status, 'allRead' | 'models' | 'speeds' | 'tokensLeft' | 'secondsLeft'> {
+    const round = this.#options.samples === undefined ? this.#round : undefined
+    const { stats, pace, share } = round ?? {
+      stats: this.#stats,
+      pace: this.#pace,
+      share: this.#options.inputShare(),
+    }
+    return {
+      allRead: stats.inputRead,
+      models: stats.models,
+      speeds: forModels((model) => pace.speed(model)),
+      tokensLeft: forModels((model) => pace.tokensLeft(model, share)),
+      secondsLeft: pace.secondsLeft(share),
+    }
+  }
+
   #status(): Status {
     const share = this.#options.inputShare()
     const seconds = this.#seconds()
-    this.#pace.note(seconds)
+    this.#notePace(seconds)
     const { names = FEATURE_ORDER, unit = 'frames' } = this.#options
     return {
       unit,
@@ -274,11 +339,9 @@ export class RunMonitor {
       samples: this.#options.samples?.(),
       frames: { ...this.#frames(), expected: this.#pace.framesExpected(share) },
       inputRead: this.#stats.inputRead,
+      recheck: this.#round?.frames,
       share,
-      models: this.#stats.models,
-      speeds: forModels((model) => this.#pace.speed(model)),
-      tokensLeft: forModels((model) => this.#pace.tokensLeft(model, share)),
-      secondsLeft: this.#pace.secondsLeft(share),
+      ...this.#work(),
       checkpointAgeSeconds: this.#saved === undefined ? undefined : seconds - this.#saved,
       devices: this.#devices,
       inFlight: new Map(this.#options.lanes().map(({ name, inFlight }) => [name, inFlight])),

@@ -25,7 +25,7 @@ type Value = readonly [labels: Labels, value: number | undefined]
  * Source: https://github.com/OpenObservability/OpenMetrics, "specification/OpenMetrics.md".
  */
 export function openMetrics(sample: MetricsSample, context: OpenMetricsContext): string {
-  const { frames, samples, models, devices, process, seconds, checkpointAgeSeconds } = sample
+  const { frames, samples, recheck, models, devices, process, seconds, checkpointAgeSeconds } = sample
   const { program, backend, secondsLeft, warnings } = context
   return [
     family('run', 'info', 'What runs.', [[{ version: program, backend }, 1]]),
@@ -33,6 +33,7 @@ export function openMetrics(sample: MetricsSample, context: OpenMetricsContext):
     family('run_seconds_left', 'gauge', 'Time until the end, as estimated.', [[{}, secondsLeft]]),
     ...families(MEASURES.frames, (key) => [[{}, frames[key]]]),
     ...families(MEASURES.samples, (key) => [[{}, samples?.[key]]]),
+    ...families(MEASURES.recheck, (key) => [[{}, recheck?.[key]]]),
     ...families(MEASURES.models, (key) => FEATURE_ORDER.map((model) => [{ model }, models[model][key]])),
     ...families(MEASURES.devices, (key) => devices.flatMap((device) => valuesOf(device, key))),
     ...families(MEASURES.process, (key) => [[{}, process[key]]]),

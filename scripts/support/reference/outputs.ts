@@ -165,11 +165,9 @@ function prometheusTable(): string {
     Object.fromEntries(Object.keys(measures).map((key) => [key, 1]))
   const sample = {
     ...{ kind: 'sample', time: '', seconds: 1, checkpointAgeSeconds: 1 },
-    frames: numbers(MEASURES.frames),
-    samples: numbers(MEASURES.samples),
+    ...Object.fromEntries(Object.entries(MEASURES).map(([group, of]) => [group, numbers(of)])),
     models: { esm2: numbers(MEASURES.models), dnabert_s: numbers(MEASURES.models) },
     devices: [{ name: '', kind: 'gpu', ...numbers(MEASURES.devices), throttled: ['power'] }],
-    process: numbers(MEASURES.process),
   } as unknown as MetricsSample
   const context = { program: '', backend: '', warnings: new Map([['idle', 1]] as const), secondsLeft: 1 }
   const families = openMetrics(sample, context).split('# TYPE ').slice(1)

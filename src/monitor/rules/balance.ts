@@ -1,4 +1,4 @@
-import { FEATURE_ORDER, MODELS, type ModelName } from '../../bundle/index.ts'
+import { FEATURE_ORDER, HOSTED_NAMES, type HostedName, MODELS, modelOf } from '../../bundle/index.ts'
 import { type Finding, laneIn, type Observation, type Rule, SAMPLES, waitingFor } from './history.ts'
 
 /** Devices of one kind that differ by more are not as they should be. */
@@ -11,10 +11,10 @@ const OVER = { samples: SAMPLES + 1 }
 /** Lanes of a model that do much less than the fastest of them, each measured by its instances. */
 export const imbalance: Rule = {
   over: OVER,
-  check: (span, newest) => FEATURE_ORDER.flatMap((model) => slowLanes(model, span, newest)),
+  check: (span, newest) => HOSTED_NAMES.flatMap((model) => slowLanes(model, span, newest)),
 }
 
-function slowLanes(model: ModelName, span: readonly Observation[], newest: Observation): Finding[] {
+function slowLanes(model: HostedName, span: readonly Observation[], newest: Observation): Finding[] {
   // Without a queue a lane has done less because it was given less.
   if (span.some((observation) => waitingFor(observation, model) === 0)) return []
   const first = span[0]!
@@ -38,7 +38,7 @@ function slowLanes(model: ModelName, span: readonly Observation[], newest: Obser
       const less = Math.round(100 * (1 - atLeast / fastest.atLeast))
       const message =
         `imbalanced: ${name} is ${less} % slower than ${fastest.name} for each instance; the run gives it less to do. ` +
-        `Look for another program on its machine, lowered clocks, or another precision or plan of ${MODELS[model].label}`
+        `Look for another program on its machine, lowered clocks, or another precision or plan of ${MODELS[modelOf(model)].label}`
       return { code: 'imbalance', device: name, message }
     })
 }
@@ -47,10 +47,11 @@ function slowLanes(model: ModelName, span: readonly Observation[], newest: Obser
 export const clientBound: Rule = {
   over: OVER,
   check(span) {
-    const isStarved = span.slice(1).every(({ sample, lanes, moreToCome }, i) => {
+    const isStarved = span.slice(1).every((observation, i) => {
+      const { sample, lanes, moreToCome } = observation
       const before = span[i]!.sample.models
       const isComputing = FEATURE_ORDER.some((model) => sample.models[model].tokens > before[model].tokens)
-      const isEmpty = FEATURE_ORDER.every((model) => sample.models[model].waiting === 0)
+      const isEmpty = waitingFor(observation, undefined) === 0
       const busy = lanes.flatMap((lane) => lane.busy ?? [])
       return moreToCome && isComputing && isEmpty && busy.length > 0 && Math.max(...busy) < LEAST_BUSY
     })

@@ -1,4 +1,4 @@
-import { type HostedName, MODEL_NAMES } from '../../bundle/index.ts'
+import { HOSTED_NAMES, type HostedName } from '../../bundle/index.ts'
 import type { Detail } from '../../system/error-codes.ts'
 import type { DeviceMetrics, MetricsSample, WarningCode } from '../metrics.ts'
 import type { LaneSample } from '../sampling/sampler.ts'
@@ -7,6 +7,8 @@ import type { LaneSample } from '../sampling/sampler.ts'
 export interface Observation {
   sample: Omit<MetricsSample, 'kind' | 'time'>
   lanes: readonly LaneSample[]
+  /** Batches planned and not sent; of what is not named there are none. */
+  waiting: Readonly<Partial<Record<HostedName, number>>>
   /** Whether frames are still to come. */
   moreToCome: boolean
 }
@@ -46,10 +48,10 @@ export function spanOf(
   return start < 0 ? undefined : history.slice(start)
 }
 
-/** Batches that could be sent to a lane; of a partner that is not known. */
-export function waitingFor({ sample }: Observation, model: HostedName | undefined): number {
-  const models = MODEL_NAMES.filter((name) => model === undefined || name === model)
-  return models.reduce((sum, name) => sum + sample.models[name].waiting, 0)
+/** Batches that could be sent to lanes of a model. @param model - undefined for any */
+export function waitingFor({ waiting }: Observation, model: HostedName | undefined): number {
+  const names = model === undefined ? HOSTED_NAMES : [model]
+  return names.reduce((sum, name) => sum + (waiting[name] ?? 0), 0)
 }
 
 export function laneIn({ lanes }: Observation, name: string): LaneSample | undefined {

@@ -16,8 +16,12 @@ export interface Status {
   samples?: { readonly done: number; readonly all: number } | undefined
   frames: { prepared: number; done: number; known: number; expected: number | undefined }
   inputRead: boolean
+  /** Frames of a round of the recheck; undefined while there is none. */
+  recheck: { readonly done: number; readonly all: number } | undefined
   /** Share of the input that has been read; undefined for standard input. */
   share: number | undefined
+  /** Whether all that is left has been read. This and what follows is of the recheck while there is one, unless other samples go on. */
+  allRead: boolean
   models: Readonly<Record<ModelName, Pick<ModelStats, 'sequences' | 'tokens' | 'inFlight' | 'waiting'>>>
   speeds: Record<ModelName, Speed | undefined>
   tokensLeft: Record<ModelName, number | undefined>
@@ -33,6 +37,7 @@ export function rowsOf(status: Status): Row[] {
     readingRow(status),
     ...status.names.map((model) => modelRow(model, status)),
     framesRow(status),
+    ...recheckRow(status),
     ...samplesRow(status),
     ...status.devices.map((device) => deviceRow(device, status.inFlight.get(device.name))),
     runRow(status),
@@ -84,6 +89,21 @@ function framesRow({ frames, unit }: Status): Row {
   }
 }
 
+function recheckRow({ recheck, unit }: Status): Row[] {
+  if (recheck === undefined) return []
+  const { done, all } = recheck
+  return [
+    {
+      label: 'Rechecked',
+      bar: done / all,
+      fields: [
+        { text: percent(done / all), rank: 0 },
+        { text: `${integer(done)} of ${integer(all)} ${unit}`, rank: 1 },
+      ],
+    },
+  ]
+}
+
 function samplesRow({ samples }: Status): Row[] {
   if (samples === undefined) return []
   const { done, all } = samples
@@ -116,8 +136,8 @@ export function describeDevice(device: DeviceMetrics): string {
   return `${label}: ${texts.join(', ') || 'nothing known'}`
 }
 
-function runRow({ seconds, secondsLeft, inputRead, checkpointAgeSeconds: age }: Status): Row {
-  const left = secondsLeft === undefined ? 'unknown yet' : `${inputRead ? '' : 'about '}${clock(secondsLeft)}`
+function runRow({ seconds, secondsLeft, allRead, checkpointAgeSeconds: age }: Status): Row {
+  const left = secondsLeft === undefined ? 'unknown yet' : `${allRead ? '' : 'about '}${clock(secondsLeft)}`
   return {
     label: 'Time left',
     fields: [
@@ -130,14 +150,18 @@ function runRow({ seconds, secondsLeft, inputRead, checkpointAgeSeconds: age }: 
 
 /** A sign of life in one line, for logs. */
 export function heartbeat(status: Status): string {
-  const { frames, models, names, samples, speeds, secondsLeft, inputRead, unit } = status
+  const { frames, recheck, models, names, samples, speeds, secondsLeft, inputRead, unit } = status
+  const speed = names.reduce((sum, model) => sum + (speeds[model]?.tokensPerSecond ?? 0), 0)
+  const left = secondsLeft === undefined ? 'time left unknown yet' : `about ${estimate(secondsLeft)} left`
+  if (recheck !== undefined && samples === undefined) {
+    const done = `${integer(recheck.done)} of ${integer(recheck.all)} ${unit} rechecked`
+    return `all ${unit} done; ${done}; ${brief(speed)} tokens/s; ${left}`
+  }
   const embedded = names
     .map((model) => `${MODELS[model].label} ${integer(models[model].sequences)}`)
     .join(', ')
-  const speed = names.reduce((sum, model) => sum + (speeds[model]?.tokensPerSecond ?? 0), 0)
   const all =
     frames.expected === undefined ? '' : ` of ${inputRead ? '' : 'about '}${integer(frames.expected)}`
-  const left = secondsLeft === undefined ? 'time left unknown yet' : `about ${estimate(secondsLeft)} left`
   const finished =
     samples === undefined ? '' : `${integer(samples.done)} of ${integer(samples.all)} samples done; `
   return (

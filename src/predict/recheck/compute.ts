@@ -1,4 +1,3 @@
-import type { HostedName } from '../../bundle/index.ts'
 import { type Journal, readPartFeatures, writePartFiles } from '../../checkpoint/index.ts'
 import { RunStats } from '../../monitor/index.ts'
 import { InferenceError } from '../../onnx/index.ts'
@@ -33,28 +32,33 @@ export async function computeFrames(
   if (undone.size === 0) return []
   const { models, monitor, options, logger, signal } = run
   const { backend } = models
-  const timed = { batchStarted: (name: HostedName) => monitor.batchAgain(name) }
-  const dispatcher = dispatcherWhenReady({ backend, monitor: timed, logger, signal })
+  // The run has counted these frames before.
+  const stats = new RunStats([], options.expectedLength)
+  const names = plan.inputs.map(({ model }) => model)
+  using underWay = monitor.recheckBegun(frames.size, names, stats)
+  const dispatcher = dispatcherWhenReady({ backend, monitor: underWay, logger, signal })
   await using journals = new AsyncDisposableStack()
   const embedding: EmbeddingRun = {
     models: { backend, inputs: plan.inputs },
     ...{ monitor, logger },
-    // Nobody reads it: the run has counted these frames before.
-    stats: new RunStats([], options.expectedLength),
+    stats,
     folder: {
       openJournal: (first, visit) => run.folder.openRecheckJournal(round, first, visit),
       removeJournal: (first) => run.folder.removeRecheckJournal(first),
     },
   }
   const windows = overlapped(
-    windowsOf(partsAgain(run, frames, undone)),
+    windowsOf(partsAgain(run, frames, { undone, stats })),
     () => windowsUnderWay(backend.concurrency),
     (window) => embedWindow<Journal>(embedding, { dispatcher, journals }, window),
   )
   const incomplete: IncompletePart[] = []
   for await (const { parts, journal } of windows) {
     const before = incomplete.length
-    for (const part of parts) incomplete.push(...(await finishPart(run, frames, part)))
+    for (const part of parts) {
+      incomplete.push(...(await finishPart(run, frames, part)))
+      stats.framesDone(part.part.ids.length)
+    }
     if (incomplete.length === before) await journal?.remove()
     else await journal?.[Symbol.asyncDispose]()
   }
@@ -77,7 +81,7 @@ async function partsToDo(run: Run, frames: BitSet): Promise<Set<number>> {
 async function* partsAgain(
   { options, structure, signal }: Run,
   frames: BitSet,
-  undone: ReadonlySet<number>,
+  { undone, stats }: { undone: ReadonlySet<number>; stats: RunStats },
 ): AsyncGenerator<PreparedPart> {
   const { expectedLength, sequencesPerFile, layout } = options
   const asked = {
@@ -86,7 +90,12 @@ async function* partsAgain(
     isWanted: (number: number) => frames.has(number),
   }
   let part: Part | undefined
-  const prepared = (part: Part): PreparedPart => ({ part, done: !undone.has(part.number) })
+  const prepared = (part: Part): PreparedPart => {
+    const done = !undone.has(part.number)
+    stats.framesPrepared(part.ids.length)
+    if (done) stats.framesDone(part.ids.length, true)
+    return { part, done }
+  }
   for (const { number, id, nucleotide, protein } of framesAgain(structure, asked)) {
     const of = 1 + Math.floor(number / sequencesPerFile)
     if (part !== undefined && part.number !== of) {
@@ -100,6 +109,7 @@ async function* partsAgain(
     part.proteins.push(protein)
   }
   if (part !== undefined) yield prepared(part)
+  stats.inputRead = true
 }
 
 /** Classifies frames of a part, and makes their scores durable. @returns the part where one of them failed */

@@ -1,19 +1,22 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { cpSync, readFileSync } from 'node:fs'
 import { mkdir, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { randomFasta } from '../../../scripts/support/fasta.ts'
 import { temporaryFolder } from '../../../scripts/support/temporary.ts'
 import { hasTriton, startTriton } from '../../../scripts/support/triton.ts'
 import { type BoundsRecord, openBundle, pairOf, writeBounds } from '../../../src/bundle/index.ts'
 import { importModels } from '../../../src/import/index.ts'
+import { readMetrics } from '../../../src/monitor/index.ts'
 import { logit } from '../../../src/recheck/index.ts'
 import type { FrameRow } from '../../../src/results/index.ts'
 import { buildRepository } from '../../../src/server/repository/index.ts'
 import { decodeMerged, readTorchFile } from '../../../src/torchfile/index.ts'
 import { changeWeights, writeRandomModels } from '../../integration/import/support/models.ts'
 import { resealBundle } from '../../support/bundle.ts'
-import { virnucpro } from '../../support/cli.ts'
+import { repository, virnucpro } from '../../support/cli.ts'
 import { readFrameTable } from '../../support/frame-table.ts'
+import { hasTerminal, openTerminal } from '../../support/terminal.ts'
 import { differences, outputs, run, start } from './resume-support.ts'
 
 const folder = temporaryFolder()
@@ -254,6 +257,37 @@ describe('frames that a quantized model leaves open', () => {
     expect(rows.some(({ precision }) => precision === 'int8')).toBe(true)
     expect(decisions('doubtful')).toEqual(decisions('exact'))
   }, 60_000)
+
+  test.skipIf(!hasTerminal)(
+    'are shown and counted while they are computed',
+    async () => {
+      cpSync(at('int8'), at('open'), { recursive: true })
+      await bound('open', [
+        [64, 1e3],
+        [128, 1e3],
+      ])
+      await writeFile(at('long.fa'), randomFasta(6, 200, 1500))
+      using terminal = openTerminal(100, 20)
+      const asked = words('shown', 'open', '--recheck', 'on', '--metrics-interval', '1')
+      asked.splice(asked.indexOf(at('in.fa')), 1, at('long.fa'))
+      terminal.type(
+        `${process.execPath} ${join(repository, 'src/cli/main.ts')} ${asked.join(' ')}; echo code $?`,
+        'Enter',
+      )
+      const screen = await terminal.until((text) => /ESM-2 [^\n]* [1-9]\d* % .*Rechecked/s.test(text))
+      const [, all = ''] = /^Rechecked +\[ *\] +0 % +0 of ([\d,]+) frames$/m.exec(screen) ?? []
+      expect(screen).toMatch(/^Time left +\d+:\d\d /m)
+      await terminal.until((text) => text.includes('code 0'))
+      const lines = await readMetrics(at('out', 'shown', 'long_report', 'metrics.jsonl'))
+      const samples = lines.filter((line) => line.kind === 'sample')
+      const frames = Number(all.replaceAll(',', ''))
+      expect(frames).toBe(samples.at(-1)?.frames.done as number)
+      expect(samples.flatMap(({ recheck }) => recheck ?? [])).toContainEqual({ done: 0, all: frames })
+      expect(samples[0]).not.toHaveProperty('recheck')
+      expect(samples.at(-1)).not.toHaveProperty('recheck')
+    },
+    90_000,
+  )
 
   test('are counted by verify, and a call that they do not save is an error', async () => {
     const asked = (bundle: string, input: string) =>

@@ -143,7 +143,9 @@ test('a line of the log counts sequences of both models before the first part is
     seconds: 30,
     frames: { prepared: 20_000, done: 0, known: 0, expected: 61_234 },
     inputRead: false,
+    recheck: undefined,
     share: 0.3,
+    allRead: false,
     models: {
       esm2: { ...model, sequences: 1234, tokens: 40_000 },
       dnabert_s: { ...model, sequences: 1300, tokens: 30_000 },
@@ -164,6 +166,12 @@ test('a line of the log counts sequences of both models before the first part is
       'about 83 min left',
   )
   expect(heartbeat({ ...status, samples: { done: 7, all: 100 } })).toBe(`7 of 100 samples done; ${line}`)
+  const recheck = { done: 2000, all: 2700 }
+  expect(heartbeat({ ...status, recheck, secondsLeft: 61 })).toBe(
+    'all frames done; 2,000 of 2,700 frames rechecked; 2.3k tokens/s; about 61 s left',
+  )
+  // The others go on meanwhile.
+  expect(heartbeat({ ...status, recheck, samples: { done: 7, all: 100 } })).toContain(line)
 })
 
 test('the dashboard and docs/reference/outputs.md name metrics that are written', () => {
@@ -178,6 +186,8 @@ test('the dashboard and docs/reference/outputs.md name metrics that are written'
       time: '2026-11-24T00:00:00Z',
       seconds: 1,
       frames: { prepared: 1, done: 1, known: 0 },
+      samples: { done: 1, all: 2 },
+      recheck: { done: 1, all: 2 },
       models: { esm2: model, dnabert_s: model },
       devices: [
         { name: 'gpu "0"\\', kind: 'gpu', busy: 0.5, ...gpu, throttled: ['power'], sequencesPerSecond: 1e-7 },

@@ -1,4 +1,5 @@
 import { expect, test } from 'bun:test'
+import type { HostedName } from '../../../src/bundle/index.ts'
 import type { DeviceMetrics } from '../../../src/monitor/index.ts'
 import type { Finding, Observation } from '../../../src/monitor/rules/history.ts'
 import { Rules } from '../../../src/monitor/rules/rules.ts'
@@ -8,6 +9,8 @@ import { ModelStats } from '../../../src/monitor/run-stats.ts'
 
 interface At {
   seconds: number
+  /** What both lanes host. */
+  model: HostedName
   waiting: number
   inFlight: number
   /** Batches of 1,000 tokens that each of two lanes has done. */
@@ -21,6 +24,7 @@ interface At {
 
 function observation(at: Partial<At> & { seconds: number }): Observation {
   const all: At = {
+    model: 'esm2',
     waiting: 100,
     inFlight: 2,
     batches: [at.seconds, at.seconds],
@@ -39,14 +43,14 @@ function observation(at: Partial<At> & { seconds: number }): Observation {
     paddedTokens: 1000 * done,
     batches: done,
     inFlight: all.inFlight,
-    waiting: all.waiting,
     plannedTokens: 1e9,
   }
   return {
     moreToCome: all.moreToCome,
+    waiting: { [all.model]: all.waiting },
     lanes: all.batches.map((batches, i) => ({
-      name: `esm2 at host${i}:8001`,
-      model: 'esm2',
+      name: `${all.model} at host${i}:8001`,
+      model: all.model,
       server: `host${i}:8001`,
       instances: 1,
       healthy: all.healthy,
@@ -63,7 +67,7 @@ function observation(at: Partial<At> & { seconds: number }): Observation {
     sample: {
       seconds: all.seconds,
       frames: { prepared: 1e6, done: 0, known: 0 },
-      models: { esm2, dnabert_s: { ...esm2, waiting: 0 } },
+      models: { esm2, dnabert_s: esm2 },
       devices: all.devices,
       process: { rssBytes: all.rssBytes, cpuSeconds: all.seconds },
     },
@@ -135,6 +139,14 @@ test('lanes that differ by more than a fifth are named after three samples, the 
   expect(judged(4, (t) => ({ batches: [Math.ceil(t / 8), Math.floor(t / 8)] }))).toEqual([])
   // Without a queue the second one was given less.
   expect(judged(9, (t) => ({ ...slow(0.5)(t), waiting: 0 }))).toEqual([])
+})
+
+test('lanes of a partner are judged while frames are rechecked', () => {
+  const rechecking = (t: number) => ({ model: 'esm2_recheck' as const, batches: [10 * t, 0] as const })
+  expect(codes(judged(7, (t) => ({ ...rechecking(t), inFlight: 0 })))).toContain(
+    'idle esm2_recheck at host1:8001',
+  )
+  expect(codes(judged(4, rechecking))).toEqual(['imbalance esm2_recheck at host1:8001'])
 })
 
 test('a cause is told once, and again when it had gone and has come back', () => {
