@@ -73,17 +73,20 @@ export async function readBounds({ folder }: Pick<Bundle, 'folder'>): Promise<Bo
  * without one.
  *
  * @param source whose classifiers count: a bundle of the same models
+ * @param leastFrames a measurement with fewer frames counts as none
  * @throws BundleError ReadError
  */
 export async function unmeasuredClassifiers(
   bundle: Bundle,
   source: Pick<Bundle, 'manifest'> = bundle,
+  leastFrames = 0,
 ): Promise<ClassifierRecord[]> {
   const pair = pairOf(bundle.manifest)
   if (pair === undefined) return []
   const known = boundsIn(await readBounds(bundle), pair.digests)
   return classifiersOf(source.manifest).filter(
-    ({ graph }) => !known.some(({ classifier }) => classifier === graph.sha256),
+    ({ graph }) =>
+      !known.some(({ classifier, frames }) => classifier === graph.sha256 && frames >= leastFrames),
   )
 }
 

@@ -52,6 +52,8 @@ const ADVICE: { [Code in keyof ErrorCodes]: Advice<ErrorCodes[Code]> } = {
     'virnucpro models recheck measures it, and virnucpro setup for GPUs; --recheck off is for models of which it is not known',
     'virnucpro models recheck measures it, and virnucpro setup for GPUs',
   ],
+  'bound-exceeded': () =>
+    'To spare later runs this, measure again with sequences like these: virnucpro setup --precision fp8 --calibrate FASTA --recheck-frames N, or virnucpro models recheck BUNDLE --input FASTA --force for a bundle of your own',
   'not-measured': ({ bundle }) =>
     `virnucpro setup does that for its own; for this one: virnucpro models recheck ${bundle} --triton HOST:PORT`,
   'classifier-length': () => 'Import it with its length: --mlp LENGTH=FILE',

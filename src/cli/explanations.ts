@@ -245,6 +245,14 @@ export const EXPLANATIONS: { readonly [Code in keyof ErrorCodes]: Explanation<Er
     cause:
       'Which frames are rechecked follows from how far a score may be off, and that is measured for each classifier.',
   },
+  'bound-exceeded': {
+    group: 'models',
+    messages: [
+      'frames of up to {tokens} tokens are off by {difference}, more than the {bound} that was measured: all of them are computed in {precision}',
+    ],
+    cause:
+      'A frame that was computed in both precisions differs by more than any of those that [the bound](reference/precisions.md#how-far-the-two-are-apart) was measured with, times 1.25. The bound is not trusted for its length class any more. The calls are as good as ever; the run takes longer.',
+  },
   'not-measured': {
     group: 'models',
     messages: ['how far {precision} is from its partner is measured through a server that hosts both'],

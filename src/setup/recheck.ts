@@ -5,13 +5,14 @@ import { deploymentOf, startDeployed } from './check.ts'
 import { SetupError } from './errors.ts'
 import type { Situation } from './situation.ts'
 
-/** Whether it is known, with each classifier, how far the models on GPUs are from their partner. */
+/** Whether it is known, with each classifier and as many frames as are asked for, how far the models on GPUs are from their partner. */
 export async function isMeasured(situation: Situation): Promise<boolean> {
   const { base, options } = situation
   const ready = await deploymentOf(situation)
   if (ready === undefined || base === undefined) return false
   const bundle = await openBundle(ready.bundle, options.signal)
-  return hasPartner(bundle.manifest) && (await unmeasuredClassifiers(bundle, base)).length === 0
+  if (!hasPartner(bundle.manifest)) return false
+  return (await unmeasuredClassifiers(bundle, base, options.recheckFrames)).length === 0
 }
 
 /**
@@ -35,6 +36,7 @@ export async function measureRecheck(situation: Situation): Promise<void> {
       triton: { endpoints, access: {}, serverTimeout: 600 },
       input: calibrate === 'none' ? undefined : calibrate,
       frames: options.recheckFrames,
+      leastFrames: options.recheckFrames,
       logger,
       signal,
     })

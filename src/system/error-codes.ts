@@ -41,6 +41,8 @@ export interface ErrorCodes {
   'no-partner': NoData
   /** How far a quantized model may be off was not measured. */
   'no-bounds': NoData
+  /** A frame differs by more than was measured for its length class. */
+  'bound-exceeded': NoData
   /** How far a quantized model is from its partner is to be measured where both are hosted. */
   'not-measured': { bundle: string }
   /** One of several classifiers has no known chunk length. */

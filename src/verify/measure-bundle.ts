@@ -44,6 +44,8 @@ export interface MeasureBundleOptions {
   readonly input?: string | undefined
   readonly seed?: number | undefined
   readonly threads?: number | undefined
+  /** Measure again what was measured with fewer frames. @default 0 */
+  readonly leastFrames?: number | undefined
   /** Measure what was measured before, too. @default false */
   readonly force?: boolean
   readonly logger: Logger
@@ -72,7 +74,7 @@ export async function measureBundle(
     )
   const source = options.classifiersOf ?? bundle
   const all = classifiersOf(source.manifest)
-  const wanted = force ? all : await unmeasuredClassifiers(bundle, source)
+  const wanted = force ? all : await unmeasuredClassifiers(bundle, source, options.leastFrames)
   const known = async () => {
     const records = boundsIn(await readBounds(bundle), pair.digests)
     return records.filter(({ classifier }) => all.some(({ graph }) => graph.sha256 === classifier))

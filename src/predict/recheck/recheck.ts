@@ -65,5 +65,6 @@ function warn({ logger }: Run, { classes, partner }: RecheckAudit, place: number
   const { upTo, bound, largest } = classes[place] as RecheckAudit['classes'][number]
   logger.warn(
     `frames of up to ${upTo} tokens are off by ${largest.toPrecision(3)}, more than the ${bound.toPrecision(3)} that was measured: all of them are computed in ${partner}`,
+    { code: 'bound-exceeded', data: {} },
   )
 }

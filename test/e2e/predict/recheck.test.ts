@@ -247,6 +247,7 @@ describe('frames that a quantized model leaves open', () => {
   test('are all of a length class where one is off by more than the bound', async () => {
     const messages = await predicted('doubtful', 'doubtful', '--recheck', 'on')
     expect(messages).toContain('warning: frames of up to 128 tokens are off by ')
+    expect(messages).toContain('virnucpro models recheck BUNDLE --input FASTA --force')
     const { recheck } = summaryOf('doubtful')
     const [short, long] = recheck.classes
     expect([short.exceeded, long.exceeded]).toEqual([false, true])

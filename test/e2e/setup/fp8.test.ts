@@ -52,6 +52,15 @@ describe.skipIf(!hasTriton)('a machine with GPUs that is set up in FP8', () => {
     expect(bounds).toEqual((await recheckOf(derived))!.bounds(classifier)!)
     expect(bounds!.frames).toBe(40)
     expect((await me.succeed('setup')).stderr).toContain('everything is set up')
+    // More frames than before are measured; as many were.
+    const withFrames = (frames: string) => [...setup.slice(0, -1), frames]
+    expect(open((await me.succeed(...withFrames('40'), '--dry-run')).stdout)).toEqual([])
+    expect(open((await me.succeed(...withFrames('60'), '--dry-run')).stdout)).toEqual([
+      'how far FP8 is from what rechecks it',
+    ])
+    await me.succeed(...withFrames('60'), '--yes')
+    expect((await statedRecheck(served))!.bounds(classifier)!.frames).toBe(60)
+    expect(open((await me.succeed(...withFrames('40'), '--dry-run')).stdout)).toEqual([])
     const { stdout: findings } = await me.run('doctor')
     expect(findings).toContain('FP8 is rechecked in BF16')
     const { stderr: run } = await me.succeed('predict', '--input', me.reads(), '--output-dir', 'out')
