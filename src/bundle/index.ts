@@ -76,6 +76,7 @@ export { openBundle, resolveBundle, verifyBundle } from './open.ts'
 export {
   computesOnCpu,
   type GraphPrecision,
+  isRechecked,
   PRECISION_NAMES,
   PRECISIONS,
   type Precision,

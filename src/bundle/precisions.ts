@@ -10,6 +10,8 @@ interface PrecisionFacts {
   readonly partners?: readonly PrecisionFacts['graph'][]
   /** An import makes the partner unless it is asked not to. */
   readonly partnered?: true
+  /** How many times as long the usual partner takes, for estimates (ADR 6 and 36). */
+  readonly partnerTime?: number
   /** First compute capability that has it. */
   readonly computeCapability?: number
   /**
@@ -28,6 +30,7 @@ export const PRECISIONS = {
     device: 'cpu',
     eightBits: true,
     partners: ['fp32'],
+    partnerTime: 2,
     calibration: 'example',
   },
   // TensorRT has BF16 from Ampere on.
@@ -41,6 +44,7 @@ export const PRECISIONS = {
     eightBits: true,
     partners: ['bf16', 'fp16'],
     partnered: true,
+    partnerTime: 1.85,
     computeCapability: 8.9,
     calibration: 'required',
   },
@@ -58,6 +62,11 @@ export const PRECISION_NAMES = Object.keys(PRECISIONS) as readonly Precision[]
 /** The facts of a precision, in their general type. */
 export function precisionFacts(precision: Precision): PrecisionFacts {
   return PRECISIONS[precision]
+}
+
+/** Whether a run with models of this precision rechecks frames, where they have a partner. */
+export function isRechecked(precision: Precision, asked: 'auto' | 'on' | 'off' = 'auto'): boolean {
+  return asked === 'on' || (asked === 'auto' && precisionFacts(precision).partnered === true)
 }
 
 /** Precisions with a property, for messages: "bf16, fp16 or fp8". */

@@ -166,9 +166,9 @@ async function waysOf(
   options: PredictOptions,
   { bundle, logger, signal }: EstimateOptions,
 ): Promise<Way[]> {
-  const { backend, triton, tritonAccess, trustServer, threads, gpus } = options
+  const { backend, triton, tritonAccess, trustServer, threads, gpus, recheck } = options
   const tokenBudgets = { esm2: options.esmTokenBudget, dnabert_s: options.dnabertTokenBudget }
-  const request = { bundle, threads, gpus, tokenBudgets, signal }
+  const request = { bundle, threads, gpus, recheck, tokenBudgets, signal }
   if (backend === 'onnx') return computesOnCpu(bundle.manifest.precision) ? [inProcess(speeds, request)] : []
   const ways = await findWays(speeds, request)
   const server = await serverWay(speeds, ways, {

@@ -1,4 +1,4 @@
-import { type Bundle, type ModelName, readTokenizers } from '../bundle/index.ts'
+import { type Bundle, type ModelName, precisionFacts, readTokenizers } from '../bundle/index.ts'
 import { inspectInputs } from '../fasta/index.ts'
 import type { RecordFilter } from '../sequence/index.ts'
 import { VirnucproError } from '../system/errors.ts'
@@ -78,9 +78,6 @@ export async function quickEstimate(
   }
 }
 
-/** Products in INT8 are so many times as fast as those in FP32 (docs/adr/0006-int8-per-token.md). */
-const INT8_GAIN = 2
-
 /** Models of this size are loaded and run in less time than one product of the large ones takes. */
 const SMALL_BYTES = 32 << 20
 const SMALL_SECONDS = 0.2
@@ -111,7 +108,8 @@ async function probed(bundle: Bundle, options: ProbeOptions): Promise<DeviceSpee
 
 async function bySize(bundle: Bundle, threads: number | undefined): Promise<DeviceSpeed> {
   const { models, precision } = bundle.manifest
-  const gain = precision === 'int8' ? INT8_GAIN : 1
+  // The partner is in FP32, and so is what was timed.
+  const gain = precisionFacts(precision).partnerTime ?? 1
   const operations = gain * (await probeProcessor(models.esm2.width, threads))
   return {
     at: (model, length) => operations / operationsPerToken(model, models[model], length),

@@ -2,6 +2,7 @@ import { FEATURE_ORDER, MODELS, PRECISIONS } from '../bundle/index.ts'
 import { columns } from '../text/columns.ts'
 import { bytes, compact, estimate as duration, integer, percent, plural } from '../text/numbers.ts'
 import type { Estimate, WayEstimate } from './estimate.ts'
+import { RECHECKED } from './time.ts'
 import type { SpeedSource } from './ways.ts'
 
 const SOURCES: Readonly<Record<SpeedSource, string>> = {
@@ -57,7 +58,7 @@ function timesOf(ways: readonly WayEstimate[]): string[] {
     way.seconds === undefined ? 'unknown' : duration(way.seconds),
     way.range === undefined ? '' : `${duration(way.range[0])} to ${duration(way.range[1])}`,
     way.speedFrom === undefined ? 'no speed is known' : SOURCES[way.speedFrom],
-    paddingOf(way),
+    workOf(way),
   ])
   return columns([['  computed by', 'precision', 'time', 'range', 'estimated from', 'work'], ...rows])
 }
@@ -74,9 +75,11 @@ function precisionOf({ precision, fused }: WayEstimate): string {
   return fused ? `${label}, fused attention` : label
 }
 
-function paddingOf({ batches }: WayEstimate): string {
+function workOf({ batches, parts }: WayEstimate): string {
   const all = FEATURE_ORDER.reduce((sum, model) => sum + batches[model].paddedTokens, 0)
-  return all === 0 ? '' : `${compact(all)} tokens with padding`
+  if (all === 0) return ''
+  const twice = parts !== undefined && parts.rechecking > 0
+  return `${compact(all)} tokens with padding${twice ? `, about ${100 * RECHECKED} % of them twice` : ''}`
 }
 
 function diskOf({ disk }: Estimate): string[][] {

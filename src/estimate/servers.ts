@@ -67,6 +67,7 @@ export async function serverWay(
         maxSequences: backend.maxSequences(model),
         tapers: backend.tapers,
       })),
+      recheck: same?.recheck,
       weightBytes: 0,
       servers: facts.map(({ address }) => address),
     }

@@ -1,6 +1,6 @@
 import { type Manifest, MODEL_NAMES, type ModelName } from '../bundle/index.ts'
 import type { Figures, Packed } from './count.ts'
-import type { DeviceSpeed, Way } from './ways.ts'
+import type { DeviceSpeed, Way, WayRecheck } from './ways.ts'
 
 /** What a run takes, in seconds. */
 export interface RunTime {
@@ -9,6 +9,8 @@ export interface RunTime {
   /** What is read and cut before the first batch. */
   readonly reading: number
   readonly computing: number
+  /** Frames that are computed once more in another precision. It is 0 without a recheck, and where earlier runs have it in their speed. */
+  readonly rechecking: number
   /** After the last batch: scores, tables, report. */
   readonly finishing: number
 }
@@ -36,21 +38,30 @@ const NUMBER_SECONDS = 20e-9
 const ROW_SECONDS = 4e-6
 const REPORT_SECONDS = 0.3
 
+/**
+ * Share of the frames that a recheck computes once more: 1 % to compare, and those whose call is open. In a million reads with a
+ * classifier that tells two made-up genomes apart it was 4.5 % (bench/results/h200-fp8.json); other classifiers leave more or
+ * fewer calls open.
+ */
+export const RECHECKED = 0.05
+
 /** @returns undefined where the speed of a device is not known */
 export function runTime(way: Way, work: Work): RunTime | undefined {
   const { figures, manifest, preparing } = work
-  const rates: number[] = []
-  for (const { count, speed } of way.devices) {
-    if (speed === undefined) return undefined
-    rates.push(count / modelSeconds(speed, work.packed))
-  }
-  const models = 1 / rates.reduce((sum, rate) => sum + rate, 0)
+  const { devices, recheck } = way
+  if (devices.some(({ speed }) => speed === undefined)) return undefined
+  const models = secondsOf(devices, (speed) => modelSeconds(speed, work.packed))
+  const again = (speed: DeviceSpeed) =>
+    speed.source === 'runs' || recheck === undefined
+      ? 0
+      : RECHECKED * modelSeconds(speed, work.packed, recheck)
+  const rechecking = secondsOf(devices, again)
   const program = programSeconds(manifest, figures.frames)
   const finishing = REPORT_SECONDS + figures.frames * ROW_SECONDS
   if (way.kind === 'process') {
     // Both want the same cores.
     const start = PROGRAM_SECONDS + way.weightBytes / WEIGHT_BYTES_PER_SECOND
-    return { start, reading: preparing, computing: models + program, finishing }
+    return { start, reading: preparing, computing: models + program, rechecking, finishing }
   }
   const gpus = way.devices.reduce((sum, { count }) => sum + count, 0)
   const loading = (way.weightBytes / SERVED_BYTES_PER_SECOND) * (1 + FURTHER_GPU * (gpus - 1))
@@ -58,7 +69,8 @@ export function runTime(way: Way, work: Work): RunTime | undefined {
   const start = PROGRAM_SECONDS + server
   // Only what comes before the first batch is not hidden behind the GPUs.
   const first = Math.min(preparing, preparing * (FIRST_FRAMES / Math.max(1, figures.frames)))
-  return { start, reading: first, computing: Math.max(models, program + preparing), finishing }
+  const computing = Math.max(models, program + preparing)
+  return { start, reading: first, computing, rechecking, finishing }
 }
 
 /** What the program itself does with frames between reading them and the tables, on one thread. */
@@ -74,14 +86,21 @@ export function numbersOf({ models }: Manifest): number {
 /** Frames of a window: the first is read before anything is computed. */
 const FIRST_FRAMES = 10_000
 
-/** Seconds in which one device computes all batches of both models, which share it. */
-function modelSeconds({ at }: DeviceSpeed, packed: Work['packed']): number {
+/** Seconds in which all devices together do what takes one of them so many. */
+function secondsOf(devices: Way['devices'], alone: (speed: DeviceSpeed) => number): number {
+  const rate = devices.reduce((sum, { count, speed }) => sum + count / (speed ? alone(speed) : 0), 0)
+  return 1 / rate
+}
+
+/** Seconds in which one device computes all batches of both models, which share it. @param recheck - in place of its model the partner */
+function modelSeconds({ at }: DeviceSpeed, packed: Work['packed'], recheck?: WayRecheck): number {
   return MODEL_NAMES.reduce((sum, model) => {
-    for (const [length, tokens] of packed[model].byLength) sum += tokens / at(model, length)
+    const times = recheck?.model === model ? recheck.partnerTime : 1
+    for (const [length, tokens] of packed[model].byLength) sum += (times * tokens) / at(model, length)
     return sum
   }, 0)
 }
 
-export function allSeconds({ start, reading, computing, finishing }: RunTime): number {
-  return start + reading + computing + finishing
+export function allSeconds(parts: RunTime): number {
+  return Object.values(parts).reduce((sum, seconds) => sum + seconds, 0)
 }

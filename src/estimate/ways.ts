@@ -5,6 +5,7 @@ import {
   backbonesId,
   computesOnCpu,
   forModels,
+  isRechecked,
   type Manifest,
   MODEL_NAMES,
   MODELS,
@@ -13,6 +14,8 @@ import {
   PRECISION_NAMES,
   PRECISIONS,
   type Precision,
+  pairOf,
+  precisionFacts,
 } from '../bundle/index.ts'
 import { readablePlaces } from '../home/index.ts'
 import { type GpuKind, gpuKinds, listGpus, pickGpus } from '../machine/index.ts'
@@ -48,6 +51,14 @@ export interface Devices {
   readonly key: SpeedOf
 }
 
+/** What computes some frames once more. */
+export interface WayRecheck {
+  /** The one that is quantized. */
+  readonly model: ModelName
+  /** How many times as long its partner takes. */
+  readonly partnerTime: number
+}
+
 /** A way in which this machine can compute a run. */
 export interface Way {
   readonly kind: 'process' | 'gpus' | 'server'
@@ -55,6 +66,8 @@ export interface Way {
   readonly fused: boolean
   readonly devices: readonly Devices[]
   readonly packings: Packings
+  /** Undefined where nothing is rechecked. */
+  readonly recheck: WayRecheck | undefined
   /** Bytes that must be read before anything is computed. */
   readonly weightBytes: number
   /** Addresses of servers that run already. */
@@ -66,6 +79,8 @@ export interface WayOptions {
   readonly threads?: number | undefined
   /** Most padded tokens of a batch, where the user says it. */
   readonly tokenBudgets?: Readonly<Partial<Record<ModelName, number | undefined>>> | undefined
+  /** As of `predict`. @default 'auto' */
+  readonly recheck?: 'auto' | 'on' | 'off' | undefined
   /** Numbers of the GPUs to use, in the order of the system. @default all */
   readonly gpus?: readonly number[] | undefined
   readonly signal?: AbortSignal | undefined
@@ -84,7 +99,7 @@ export async function findWays(speeds: readonly Speed[], options: WayOptions): P
 /** ONNX Runtime in this process. */
 export function inProcess(
   speeds: readonly Speed[],
-  { bundle, threads: asked, tokenBudgets }: WayOptions,
+  { bundle, threads: asked, tokenBudgets, recheck }: WayOptions,
 ): Way {
   const { manifest } = bundle
   const threads = threadsToStart(asked)
@@ -99,8 +114,15 @@ export function inProcess(
     fused: false,
     devices: [{ name: key.device, count: 1, key, speed: remembered(speeds, key) }],
     packings,
+    recheck: recheckOf(manifest, recheck),
     weightBytes: weightBytes(manifest),
   }
+}
+
+function recheckOf(manifest: Manifest, asked: WayOptions['recheck']): WayRecheck | undefined {
+  const pair = pairOf(manifest)
+  if (pair === undefined || !isRechecked(pair.quantized, asked)) return undefined
+  return { model: pair.model, partnerTime: precisionFacts(pair.quantized).partnerTime ?? 1 }
 }
 
 function weightBytes({ models }: Manifest): number {
@@ -164,7 +186,7 @@ function gpuWays(
   { manifest, entries }: Prepared,
   kinds: readonly GpuKind[],
   speeds: readonly Speed[],
-  { tokenBudgets }: WayOptions,
+  { tokenBudgets, recheck }: WayOptions,
 ): Way[] {
   const devices = kinds.map(({ name, computeCapability, gpus }): Devices => {
     const key = { models: modelsOf(manifest), device: name }
@@ -186,6 +208,7 @@ function gpuWays(
       maxSequences: MODELS[model].maxSequences,
       tapers: true,
     })),
+    recheck: recheckOf(manifest, recheck),
     weightBytes: weightBytes(manifest),
   })
   const all = devices.reduce((sum, { count }) => sum + count, 0)

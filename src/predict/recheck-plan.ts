@@ -1,4 +1,10 @@
-import { PRECISION_NAMES, precisionFacts, type RecheckBounds, type RecheckFacts } from '../bundle/index.ts'
+import {
+  isRechecked,
+  PRECISION_NAMES,
+  precisionFacts,
+  type RecheckBounds,
+  type RecheckFacts,
+} from '../bundle/index.ts'
 import type { PredictOptions } from '../settings/index.ts'
 import type { Detail } from '../system/error-codes.ts'
 import { UsageError } from '../system/errors.ts'
@@ -39,16 +45,17 @@ interface RecheckRequest {
  * @throws UsageError where it is asked for and not possible
  */
 export function planRecheck(request: RecheckRequest, logger: Logger): RecheckPlan | undefined {
-  const { asked = 'auto', facts, precision, classifier } = request
-  const isUsual = factsOf(facts?.quantized ?? precision)?.partnered === true
-  if (asked === 'off' || (asked === 'auto' && !isUsual)) return undefined
+  const { asked, facts, precision, classifier } = request
+  const quantized = facts?.quantized ?? PRECISION_NAMES.find((name) => name === precision)
+  // Of a precision that this program does not know nothing is rechecked, unless it is asked for.
+  if (quantized === undefined ? asked !== 'on' : !isRechecked(quantized, asked)) return undefined
   const bounds = facts?.bounds(classifier)
   if (facts !== undefined && bounds !== undefined) {
     const { name, partner } = facts
     const identity = `${name} in ${partner} within ${sha256(JSON.stringify(bounds)).slice(0, 16)}`
     return { facts, bounds, identity }
   }
-  const label = factsOf(facts?.quantized ?? precision)?.label ?? precision
+  const label = quantized === undefined ? precision : precisionFacts(quantized).label
   const problem =
     facts === undefined
       ? `there is no more precise model beside the one in ${label} to recheck frames with`
@@ -58,9 +65,4 @@ export function planRecheck(request: RecheckRequest, logger: Logger): RecheckPla
   if (asked === 'on') throw new UsageError(`frames cannot be rechecked: ${problem}`, { detail })
   logger.warn(`calls are those of ${label}: ${problem}`, detail)
   return undefined
-}
-
-function factsOf(precision: string) {
-  const name = PRECISION_NAMES.find((each) => each === precision)
-  return name && precisionFacts(name)
 }

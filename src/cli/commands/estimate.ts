@@ -55,6 +55,7 @@ export default command({
         'tritonHeader',
         'gpus',
         'threads',
+        'recheck',
         'tokenBudget',
         'esmBatchSize',
         'dnabertBatchSize',

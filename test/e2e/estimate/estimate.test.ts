@@ -48,8 +48,9 @@ describe('in this process', () => {
       ways: [{ kind: 'process', precision: 'fp32', speedFrom: 'probe', devices: [{ count: 1 }] }],
     })
     const [way] = found.ways
-    const { start, reading, computing, finishing } = way!.parts!
+    const { start, reading, computing, rechecking, finishing } = way!.parts!
     expect(way!.seconds!).toBeCloseTo(start + reading + computing + finishing, 5)
+    expect(rechecking).toBe(0)
     expect(way!.range![0]).toBeLessThan(way!.seconds!)
     const again = await estimate('once', demo)
     expect(again.said).toBe('')
@@ -142,6 +143,8 @@ describe('in this process', () => {
   })
 })
 
+type Quantized = { precision: 'bf16'; calibrate: false } | { precision: 'fp8'; calibrate: string }
+
 describe('on GPUs', () => {
   const home = folder.join('gpus')
   const base = folder.join('base')
@@ -162,19 +165,13 @@ describe('on GPUs', () => {
   const words = ['--bundle', base]
   const ways = async (...more: string[]) => (await estimate('gpus', [...words, ...more], env)).found.ways
 
-  /** What set-up leaves there, as far as an estimate looks at it: a bundle, and what tuning has measured. */
-  beforeAll(async () => {
-    mkdirSync(programs)
+  /** What set-up leaves in a home, as far as an estimate looks at it: a bundle, and what tuning has measured. */
+  const setUp = async (at: string, precision: Quantized) => {
     const models = await writeRandomModels(folder.join('weights'))
-    const { manifest } = await importModels({ ...models, chunkLength: 500, output: base })
-    const id = backbonesId(manifest)
-    await importModels({
-      ...models,
-      precision: 'bf16',
-      calibrate: false,
-      output: join(home, 'derived', id, 'bf16'),
-    })
-    const plans = join(home, 'plans', id, 'bf16', '10.6.0')
+    if (!existsSync(base)) await importModels({ ...models, chunkLength: 500, output: base })
+    const place = join(backbonesId((await openBundle(base)).manifest), precision.precision)
+    await importModels({ ...models, ...precision, output: join(at, 'derived', place) })
+    const plans = join(at, 'plans', place, '10.6.0')
     mkdirSync(plans, { recursive: true })
     const entry = (model: string, gpu: string, computeCapability: string, tokensPerSecond: number) => ({
       model,
@@ -194,6 +191,10 @@ describe('on GPUs', () => {
       join(plans, 'tuning.json'),
       JSON.stringify({ format: 'virnucpro-tuning', version: 1, entries }),
     )
+  }
+  beforeAll(async () => {
+    mkdirSync(programs)
+    await setUp(home, { precision: 'bf16', calibrate: false })
   })
   afterAll(() => folder[Symbol.asyncDispose]())
 
@@ -210,6 +211,22 @@ describe('on GPUs', () => {
     })
     const padded = first!.batches.esm2.paddedTokens + first!.batches.dnabert_s.paddedTokens
     expect(first!.parts!.computing).toBeCloseTo(padded / (0.95 * 500), 3)
+  })
+
+  test('in FP8 the recheck counts, unless the run has none', async () => {
+    gpus('NVIDIA H200', 'NVIDIA H200')
+    await setUp(folder.join('eight'), { precision: 'fp8', calibrate: contigs })
+    const inFp8 = async (...more: string[]) => (await estimate('eight', [...words, ...more], env)).found.ways
+    const [two, one] = await inFp8()
+    expect(two).toMatchObject({ precision: 'fp8', speedFrom: 'tuning', devices: [{ count: 2 }] })
+    const { esm2, dnabert_s } = one!.batches
+    const again = (0.05 * (1.85 * esm2.paddedTokens + dnabert_s.paddedTokens)) / (0.95 * 500)
+    expect(one!.parts!.rechecking).toBeCloseTo(again, 3)
+    expect(two!.parts!.rechecking).toBeCloseTo(again / 2, 3)
+    const asked = ['estimate', contigs, ...words]
+    const { stdout } = await virnucpro(asked, folder.path, { ...env, VIRNUCPRO_HOME: folder.join('eight') })
+    expect(stdout).toMatch(/2 × NVIDIA H200 +FP8 .* tokens with padding, about 5 % of them twice/)
+    expect((await inFp8('--recheck', 'off'))[0]!.parts!.rechecking).toBe(0)
   })
 
   test('four share the work, and two kinds by their speeds', async () => {
