@@ -3,7 +3,7 @@
 # predict" with its recheck and its reuse; beside the same in 16 bits, and beside the best that PyTorch does with the same
 # model in the same hour. Random weights of the wanted shape stand for the published ones, with a classifier that is trained to
 # tell the two made-up genomes apart that reads and contigs are cut from; making all of them is not timed.
-# Usage: bench/gpu/million.sh [STEP...]   by default all of them, in this order:
+# Usage: bench/gpu/million.sh [STEP...]   by default all of them but gpus, in this order:
 #   fp8        a home in FP8 with its 16-bit partner: from the weight files to a checked server
 #   sixteen    a home in 16 bits ($PRECISION_16)
 #   reads      predict on $READS reads in FP8, then in 16 bits; reads-fp8 and reads-sixteen are the two by themselves
@@ -11,6 +11,7 @@
 #   calls      how many calls of the two differ, of reads and of contigs
 #   server     tokens of ESM-2 a second through the server of each home, its partner's too
 #   recheck    calls of $FRAMES frames by five random classifiers in FP8, alone and with the recheck: bench/recheck.ts on the server
+#   gpus       predict on the reads with the first 1, 2, 4 and 8 GPUs of the machine, in each home; the tables have to be equal
 #   pytorch    torch.compile in BF16, FP8 by PyTorch itself and by TransformerEngine where that is installed
 #   table      seconds of each stage, tok/s, busy share; figures in $WORK/out/million.json
 # On an H200 the steps take about 15, 8, 9 + 14, 3 + 4, 1, 1, 7 and 1 minutes. Each leaves what it has made in $WORK, and can be started by itself.
@@ -152,13 +153,30 @@ step_recheck() {
   stop_kept_server
 }
 
+# As a user would who keeps a run to some of the GPUs that the home was set up for.
+step_gpus() {
+  local all n precision
+  mapfile -t all < <(visible_gpus)
+  [ ${#all[@]} -gt 1 ] || { say "one GPU at most: nothing to compare"; return; }
+  make_reads "$READS" reads --two-kinds
+  for precision in "$eight" "$sixteen"; do
+    [ -e "$WORK/home-$precision" ] || continue
+    for n in 1 2 4 8; do
+      [ "$n" -le ${#all[@]} ] || break
+      CUDA_VISIBLE_DEVICES=$(IFS=,; echo "${all[*]:0:n}") INPUT=reads CHUNK=300 predict_in "$precision" "gpus-x$n"
+      diff -rq "$WORK/run-gpus-x1-$precision/reads_merged" "$WORK/run-gpus-x$n-$precision/reads_merged" | keep gpus
+      echo "{\"precision\": \"$precision\", \"gpus\": $n, \"tables\": \"equal\"}" | keep gpus
+    done
+  done
+}
+
 step_pytorch() {
   [ "$DEVICE" != cpu ] || { say "PyTorch is compared on a GPU"; return; }
   (cd "$here" && "$PYTHON" baselines_esm.py --model "$ESM" --lengths 101,168 --only compile,fp8,te --tokens 33792) 2>&1 | keep pytorch
 }
 
 step_table() {
-  local input names
+  local input names precision n
   for input in reads contigs; do
     names=()
     for precision in "$sixteen" "$eight"; do [ ! -e "$LOG/summary-$input-$precision.json" ] || names+=("$precision"); done
@@ -166,6 +184,13 @@ step_table() {
     say "$input"
     "$BUN" "$here/runs-table.ts" "$LOG" "${names[@]}" --prefix "$input-" --compare --name "predict.$input" \
       --command "READS=$READS CONTIG_BASES=$CONTIG_BASES bench/gpu/million.sh" --record "$LOG/million.json" | keep million
+  done
+  for precision in "$eight" "$sixteen"; do
+    for n in 2 4 8; do
+      [ -e "$LOG/summary-gpus-x$n-$precision.json" ] || continue
+      "$BUN" "$here/runs-table.ts" "$LOG" "x1-$precision" "x$n-$precision" --prefix gpus- --compare --name predict.gpus \
+        --command "READS=$READS bench/gpu/million.sh fp8 sixteen gpus" --record "$LOG/million.json" | keep million
+    done
   done
 }
 

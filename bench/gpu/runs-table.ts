@@ -53,8 +53,9 @@ if (values.compare === true)
     // Round by round: what slows the machine for a while then slows both.
     const gain = median(after.map((speed, round) => speed / (before[round] ?? median(before))))
     gains.push([`${names[at]}.over-${names[at - 1]}`, gain, after.length])
+    const [slow, fast] = [median(of(names[at - 1]!, 'seconds')), median(of(names[at]!, 'seconds'))]
     console.log(
-      `${names[at]} against ${names[at - 1]}: ${(100 * (gain - 1)).toFixed(2)} % more tok/s of ESM-2`,
+      `${names[at]} against ${names[at - 1]}: ${(100 * (gain - 1)).toFixed(2)} % more tok/s of ESM-2, ${(slow / fast).toFixed(3)} times as fast`,
     )
   }
 if (values.record !== undefined) await recordFigures(values.record, onRecord(values.name!, values.command!))

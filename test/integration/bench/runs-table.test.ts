@@ -30,7 +30,7 @@ test('runs are compared round by round, and their medians go on record', async (
   const named = ['--name', 'predict.x', '--command', 'bench/gpu/x.sh']
   const { code, out } = await runBun(TABLE, [...words, ...named], { BENCH_COMMIT: '88db2b4' })
   expect(code).toBe(0)
-  expect(out).toContain('b against a: 100.00 % more tok/s of ESM-2')
+  expect(out).toContain('b against a: 100.00 % more tok/s of ESM-2, 1.789 times as fast')
   expect(out).toMatch(/esm2 padding % +20\.0/)
   const figures = new Map((await readFigures(record)).map((each) => [each.name, each]))
   expect(figures.get('predict.x.a.seconds')).toMatchObject({ value: 17, low: 12, high: 22, rounds: 2 })
