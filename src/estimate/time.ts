@@ -86,13 +86,17 @@ export function numbersOf({ models }: Manifest): number {
 /** Frames of a window: the first is read before anything is computed. */
 const FIRST_FRAMES = 10_000
 
-/** Seconds in which all devices together do what takes one of them so many. */
+/** Seconds that all devices together need. @param alone - seconds that a device of a kind needs by itself */
 function secondsOf(devices: Way['devices'], alone: (speed: DeviceSpeed) => number): number {
   const rate = devices.reduce((sum, { count, speed }) => sum + count / (speed ? alone(speed) : 0), 0)
   return 1 / rate
 }
 
-/** Seconds in which one device computes all batches of both models, which share it. @param recheck - in place of its model the partner */
+/**
+ * Seconds in which one device computes all batches of both models, which share it.
+ *
+ * @param recheck - its partner computes in place of the quantized model
+ */
 function modelSeconds({ at }: DeviceSpeed, packed: Work['packed'], recheck?: WayRecheck): number {
   return MODEL_NAMES.reduce((sum, model) => {
     const times = recheck?.model === model ? recheck.partnerTime : 1

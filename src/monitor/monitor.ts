@@ -48,7 +48,7 @@ export interface Progress {
     /** In the whole input, as far as that can be told. */
     expected: number | undefined
   }
-  /** Frames that are computed once more, and those of them that are; undefined while none are. */
+  /** Frames to compute once more, and how many of them are finished; undefined outside a recheck. */
   rechecked: { done: number; expected: number } | undefined
   /** Share of the input that has been read, from 0 to 1; undefined for a stream. */
   share: number | undefined
