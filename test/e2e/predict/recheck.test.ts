@@ -267,7 +267,7 @@ describe('frames that a quantized model leaves open', () => {
         [64, 1e3],
         [128, 1e3],
       ])
-      await writeFile(at('long.fa'), randomFasta(6, 200, 1500))
+      await writeFile(at('long.fa'), randomFasta(6, 300, 1500))
       using terminal = openTerminal(100, 20)
       const asked = words('shown', 'open', '--recheck', 'on', '--metrics-interval', '1')
       asked.splice(asked.indexOf(at('in.fa')), 1, at('long.fa'))
@@ -275,9 +275,14 @@ describe('frames that a quantized model leaves open', () => {
         `${process.execPath} ${join(repository, 'src/cli/main.ts')} ${asked.join(' ')}; echo code $?`,
         'Enter',
       )
-      const screen = await terminal.until((text) => /ESM-2 [^\n]* [1-9]\d* % .*Rechecked/s.test(text))
-      const [, all = ''] = /^Rechecked +\[ *\] +0 % +0 of ([\d,]+) frames$/m.exec(screen) ?? []
-      expect(screen).toMatch(/^Time left +\d+:\d\d /m)
+      // Each has its figures at a moment of its own.
+      const shown = [
+        /^ESM-2 .* [1-9]\d* % /m,
+        /^Rechecked +\[ *\] +0 % +0 of ([\d,]+) frames$/m,
+        /^Time left +\d+:\d\d /m,
+      ] as const
+      const screen = await terminal.until((text) => shown.every((each) => each.test(text)))
+      const [, all = ''] = shown[1].exec(screen) ?? []
       await terminal.until((text) => text.includes('code 0'))
       const lines = await readMetrics(at('out', 'shown', 'long_report', 'metrics.jsonl'))
       const samples = lines.filter((line) => line.kind === 'sample')
