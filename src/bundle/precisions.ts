@@ -64,7 +64,7 @@ export function precisionFacts(precision: Precision): PrecisionFacts {
   return PRECISIONS[precision]
 }
 
-/** Whether a run with models of this precision rechecks frames, where they have a partner. */
+/** Whether models of this precision are rechecked: an import makes their partner, and a run uses it. */
 export function isRechecked(precision: Precision, asked: 'auto' | 'on' | 'off' = 'auto'): boolean {
   return asked === 'on' || (asked === 'auto' && precisionFacts(precision).partnered === true)
 }

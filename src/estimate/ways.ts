@@ -20,7 +20,7 @@ import {
 import { readablePlaces } from '../home/index.ts'
 import { type GpuKind, gpuKinds, listGpus, pickGpus } from '../machine/index.ts'
 import { readTuning, type TuningEntry } from '../server/repository/index.ts'
-import { CPU_TOKEN_BUDGET } from '../settings/index.ts'
+import { CPU_TOKEN_BUDGET, type PredictOptions } from '../settings/index.ts'
 import { threadsToStart } from '../system/cores.ts'
 import { VirnucproError } from '../system/errors.ts'
 import type { Packings } from './count.ts'
@@ -80,7 +80,7 @@ export interface WayOptions {
   /** Most padded tokens of a batch, where the user says it. */
   readonly tokenBudgets?: Readonly<Partial<Record<ModelName, number | undefined>>> | undefined
   /** As of `predict`. @default 'auto' */
-  readonly recheck?: 'auto' | 'on' | 'off' | undefined
+  readonly recheck?: PredictOptions['recheck'] | undefined
   /** Numbers of the GPUs to use, in the order of the system. @default all */
   readonly gpus?: readonly number[] | undefined
   readonly signal?: AbortSignal | undefined

@@ -1,4 +1,10 @@
-import { type GraphPrecision, PRECISIONS, type Precision, precisionFacts } from '../../bundle/index.ts'
+import {
+  type GraphPrecision,
+  isRechecked,
+  PRECISIONS,
+  type Precision,
+  precisionFacts,
+} from '../../bundle/index.ts'
 import { UsageError } from '../../system/errors.ts'
 import type { GraphOptions } from '../graphs/common.ts'
 import type { LanguageModel } from '../open.ts'
@@ -20,8 +26,8 @@ export function chosenPartner(
   precision: Precision,
   recheck: RecheckChoice = 'auto',
 ): GraphPrecision | undefined {
-  const { label, partners = [], partnered } = precisionFacts(precision)
-  if (recheck === 'off' || (recheck === 'auto' && !partnered)) return undefined
+  if (!isRechecked(precision, recheck === 'fp16' ? 'on' : recheck)) return undefined
+  const { label, partners = [] } = precisionFacts(precision)
   if (partners.length === 0)
     throw new UsageError(`${label} is not quantized: a model in it has no partner that could recheck it`)
   const found = recheck === 'fp16' ? partners.find((each) => each === recheck) : partners[0]
