@@ -49,13 +49,13 @@ export const RECHECKED = 0.05
 export function runTime(way: Way, work: Work): RunTime | undefined {
   const { figures, manifest, preparing } = work
   const { devices, recheck } = way
-  if (devices.some(({ speed }) => speed === undefined)) return undefined
   const models = secondsOf(devices, (speed) => modelSeconds(speed, work.packed))
   const again = (speed: DeviceSpeed) =>
     speed.source === 'runs' || recheck === undefined
       ? 0
       : RECHECKED * modelSeconds(speed, work.packed, recheck)
   const rechecking = secondsOf(devices, again)
+  if (models === undefined || rechecking === undefined) return undefined
   const program = programSeconds(manifest, figures.frames)
   const finishing = REPORT_SECONDS + figures.frames * ROW_SECONDS
   if (way.kind === 'process') {
@@ -86,9 +86,18 @@ export function numbersOf({ models }: Manifest): number {
 /** Frames of a window: the first is read before anything is computed. */
 const FIRST_FRAMES = 10_000
 
-/** Seconds that all devices together need. @param alone - seconds that a device of a kind needs by itself */
-function secondsOf(devices: Way['devices'], alone: (speed: DeviceSpeed) => number): number {
-  const rate = devices.reduce((sum, { count, speed }) => sum + count / (speed ? alone(speed) : 0), 0)
+/**
+ * Seconds that all devices together need.
+ *
+ * @param alone - seconds that a device of a kind needs by itself
+ * @returns undefined where the speed of a device is not known
+ */
+function secondsOf(devices: Way['devices'], alone: (speed: DeviceSpeed) => number): number | undefined {
+  let rate = 0
+  for (const { count, speed } of devices) {
+    if (speed === undefined) return undefined
+    rate += count / alone(speed)
+  }
   return 1 / rate
 }
 
