@@ -33,7 +33,7 @@ def verdict(question):
             lines.append(f"value {text(value.name)} {value.type.tensor_type.elem_type}")
         for each in model.graph.initializer:
             data = hashlib.sha256(each.raw_data).hexdigest()
-            lines.append(f"tensor {text(each.name)} {each.data_type} {','.join(map(str, each.dims))} {data}")
+            lines.append(f"tensor {text(each.name)} {each.data_type} {','.join(map(str, each.dims))} {each.data_location} {data}")
         return "\n".join(lines)
     except Exception as error:
         return f"error {type(error).__name__} {error}"

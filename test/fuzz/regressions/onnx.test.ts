@@ -19,6 +19,28 @@ test.each([
   expect(() => shortenGraph(bytes, 1)).toThrow(InferenceError)
 })
 
+test.each([-1, 15, 18])(
+  'an attribute of type %d, which no reader of the format knows, is refused',
+  (type) => {
+    const node = [{ name: 'hidden', attribute: [{ name: 'transB', i: 1n, type }] }]
+    const bytes = toBinary(ModelProtoSchema, create(ModelProtoSchema, { graph: { node } }))
+    const wanted = `attribute transB of its node hidden has the unknown type ${type}.`
+    expect(() => readGraph(bytes, 'mlp/model.onnx')).toThrow(wanted)
+    expect(() => shortenGraph(bytes, 1)).toThrow(wanted)
+  },
+)
+
+test.each([-1, 2])(
+  'a tensor at location %d, which no reader of the format knows, is refused',
+  (dataLocation) => {
+    const initializer = [{ name: 'w', dataType: 1, dims: [1n], dataLocation }]
+    const bytes = toBinary(ModelProtoSchema, create(ModelProtoSchema, { graph: { initializer } }))
+    const wanted = `tensor w is at the unknown location ${dataLocation}.`
+    expect(() => readGraph(bytes, 'mlp/model.onnx')).toThrow(wanted)
+    expect(() => shortenGraph(bytes, 1)).toThrow(wanted)
+  },
+)
+
 test.each([2n ** 62n, -1n])('a weight with rows of %d numbers is refused before any is made', (width) => {
   const weight = { name: 'w', dataType: 1, dataLocation: 1, dims: [2n, width] }
   const model = create(ModelProtoSchema, { graph: { initializer: [weight] } })

@@ -88,9 +88,9 @@ function shown(graph: GraphProto): string {
   }
   for (const { name, type } of [...graph.input, ...graph.output])
     lines.push(`value ${hex(name)} ${type?.value.case === 'tensorType' ? type.value.value.elemType : 0}`)
-  for (const { name, dataType, dims, rawData } of graph.initializer) {
+  for (const { name, dataType, dims, rawData, dataLocation } of graph.initializer) {
     const digest = new Bun.CryptoHasher('sha256').update(rawData ?? new Uint8Array()).digest('hex')
-    lines.push(`tensor ${hex(name)} ${dataType} ${dims.join(',')} ${digest}`)
+    lines.push(`tensor ${hex(name)} ${dataType} ${dims.join(',')} ${dataLocation ?? 0} ${digest}`)
   }
   return lines.join('\n')
 }
