@@ -76,16 +76,23 @@ export class RecordDecisions {
     this.#frames?.choose(chunk, this.#ranges[chunk] as ChunkRange)
   }
 
-  /** The first thing about the record that is not decided. @param assumed - as if all that is selected came out where it is now */
-  undecided(assumed: boolean): Doubt | undefined {
+  /**
+   * What about the record is not decided, as far as it can be told yet: its tier depends on its call, and what the minimal score
+   * lets pass on both.
+   *
+   * @param assumed - as if all that is selected came out where it is now
+   */
+  undecided(assumed: boolean): readonly Doubt[] {
     this.#isAssumed = assumed
     const call = this.#call()
-    if (typeof call !== 'string') return call
-    return this.#tierDoubt(call) ?? this.#scoreDoubt(call)
+    if (typeof call !== 'string') return [call]
+    const tier = this.#tierDoubt(call)
+    return tier === undefined ? this.#scoreDoubts(call) : [tier]
   }
 
-  /** Selects the fewest chunks that settle a doubt, if they come out where they are now. */
+  /** Selects the fewest chunks that settle a doubt, if they come out where they are now; none where what is selected does. */
   settle(doubt: Doubt): void {
+    if (typeof this.#answer(doubt) === 'boolean') return
     const all = doubt.chunks.map((chunk) => ({ chunk, range: doubt.of(this.#range(chunk)) }))
     const isAbove = all.reduce((sum, { range }) => sum + range.now, 0) > 0
     let [low, high, size] = [0, 0, 0]
@@ -215,17 +222,17 @@ export class RecordDecisions {
     return typeof some === 'boolean' ? undefined : some
   }
 
-  /** What the minimal score lets pass. */
-  #scoreDoubt(call: Call): Doubt | undefined {
+  /** What the minimal score lets pass. All at once: a chromosome may have thousands of stretches in doubt. */
+  #scoreDoubts(call: Call): Doubt[] {
     const least = this.#minScore
-    if (least === 0) return undefined
+    if (least === 0) return []
     const of = ({ lowVirus, highVirus, virus }: ChunkRange): Range => ({
       low: lowVirus - least,
       high: highVirus - least,
       now: virus - least,
     })
     const doubts = [...(call === 'viral' ? [{ chunks: this.#all, of }] : []), ...this.#stretches(of)]
-    return doubts.find((doubt) => typeof this.#answer(doubt) !== 'boolean')
+    return doubts.filter((doubt) => typeof this.#answer(doubt) !== 'boolean')
   }
 
   /** The viral stretches of the record, once the calls of all its chunks are known; before that the chunk that is not. */

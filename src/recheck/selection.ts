@@ -46,7 +46,7 @@ export class Selection {
     if (frames.hasFree) {
       frames.chooseByFrame()
       this.#record.take(frames)
-      if (this.#record.undecided(false) !== undefined) this.#choose()
+      if (this.#record.undecided(false).length > 0) this.#choose()
       frames.chosen(select)
     }
     frames.clear()
@@ -59,8 +59,8 @@ export class Selection {
       return
     }
     // As if what is selected came out where it is now: then these would be enough. The next look will say.
-    for (let doubt = record.undecided(true); doubt !== undefined; doubt = record.undecided(true))
-      record.settle(doubt)
+    for (let doubts = record.undecided(true); doubts.length > 0; doubts = record.undecided(true))
+      for (const doubt of doubts) record.settle(doubt)
     if (!record.isComplete) this.isOpen = true
   }
 }

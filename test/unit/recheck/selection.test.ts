@@ -242,4 +242,20 @@ describe('what is decided after a recheck', () => {
     expect(selection.isOpen).toBe(true)
     expect(selected).toBeWithin(chunks / 10, chunks)
   })
+
+  test('is found at once for a chromosome with thousands of viral stretches that are open', () => {
+    const selection = new Selection({ rule: ruleOf({}), minScore: 0.8, viralGap: 0 })
+    const chunks = 60_000
+    // Two chunks in three: the one is below the least score and the other above, and their mean may be either.
+    for (let chunk = 0; chunk < chunks; chunk++) {
+      const virus = ([0.7, 0.9, 0.05][chunk % 3] ?? 0) + 0.01 * ((chunk * 0.618) % 1)
+      selection.chunk(chunk + 1)
+      selection.frame(chunk, 1 - virus, virus, 0.5)
+    }
+    const selected = new Set<number>()
+    selection.endRecord((number) => selected.add(number % 3))
+    expect(selection.isOpen).toBe(true)
+    expect(selected.has(2)).toBe(false)
+    expect(selected.size).toBeGreaterThan(0)
+  })
 })
