@@ -36,7 +36,6 @@ export async function measureRecheck(situation: Situation): Promise<void> {
       triton: { endpoints, access: {}, serverTimeout: 600 },
       input: calibrate === 'none' ? undefined : calibrate,
       frames: options.recheckFrames,
-      leastFrames: options.recheckFrames,
       logger,
       signal,
     })

@@ -38,23 +38,21 @@ export interface MeasureBundleOptions {
   readonly classifiersOf?: Bundle | undefined
   /** Servers that host both; without any, this process computes. */
   readonly triton?: Pick<TritonOptions, 'endpoints' | 'access' | 'serverTimeout'> | undefined
-  /** @default see {@link BOUND_FRAMES} */
+  /** To measure with. What was measured with fewer is measured again. @default see {@link BOUND_FRAMES} */
   readonly frames?: number | undefined
   /** FASTA file of nucleotides like those of later runs, whose frames come first. */
   readonly input?: string | undefined
   readonly seed?: number | undefined
   readonly threads?: number | undefined
-  /** Measure again what was measured with fewer frames. @default 0 */
-  readonly leastFrames?: number | undefined
-  /** Measure what was measured before, too. @default false */
+  /** Measure what was measured before, too, with however many frames. @default false */
   readonly force?: boolean
   readonly logger: Logger
   readonly signal?: AbortSignal | undefined
 }
 
 /**
- * Measures how far the quantized model of a bundle is from its partner, with each classifier of which that is not known, and keeps
- * it beside the manifest.
+ * Measures how far the quantized model of a bundle is from its partner, with each classifier of which that is not known from as
+ * many frames, and keeps it beside the manifest.
  *
  * @returns what is known of all classifiers now, and of how many it was measured
  * @throws UsageError where there is no partner, or nothing here computes it; those of `measureBounds`, the backend and `writeBounds`
@@ -74,7 +72,7 @@ export async function measureBundle(
     )
   const source = options.classifiersOf ?? bundle
   const all = classifiersOf(source.manifest)
-  const wanted = force ? all : await unmeasuredClassifiers(bundle, source, options.leastFrames)
+  const wanted = force ? all : await unmeasuredClassifiers(bundle, source, options.frames)
   const known = async () => {
     const records = boundsIn(await readBounds(bundle), pair.digests)
     return records.filter(({ classifier }) => all.some(({ graph }) => graph.sha256 === classifier))

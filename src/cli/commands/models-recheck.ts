@@ -37,9 +37,13 @@ export default command({
         'nucleotides like those of your runs: four fifths of the frames are taken from its beginning, the rest is drawn',
         { otherwise: 'all are drawn, from all codons but stop codons' },
       ),
-      frames: option(wholeNumber('N', 8, 100_000_000), 'frames to embed in both precisions', {
-        otherwise: '30000 on GPUs, 500 on CPUs',
-      }),
+      frames: option(
+        wholeNumber('N', 8, 100_000_000),
+        'frames to embed in both precisions; what was measured with fewer is measured again',
+        {
+          otherwise: '30000 on GPUs, 500 on CPUs',
+        },
+      ),
       seed: option(wholeNumber('N', 0, 2 ** 32 - 1), 'seed of the frames that are drawn', { default: 1 }),
       force: flag('measure with classifiers that were measured before, too', { short: 'f' }),
     }),

@@ -101,6 +101,12 @@ test('the command measures with what is new, with an input and again where it is
   expect([code, format, measured]).toEqual([0, 'virnucpro-bounds', 1])
   expect(bounds[0]).toMatchObject({ frames: 60, input: { name: 'reads.fa', frames: 48 } })
   expect(await readBounds(bundle)).toEqual(bounds)
+  // Fewer frames would say less; more are measured with.
+  const fewer = await virnucpro(['models', 'recheck', bundle.folder, '--frames', '59'])
+  expect([fewer.code, fewer.stderr]).toEqual([0, expect.stringContaining('nothing to do')])
+  const more = await virnucpro(['models', 'recheck', bundle.folder, '--frames', '64'])
+  expect([more.code, more.stderr]).toEqual([0, expect.stringContaining('measured with 1 of 1')])
+  expect(await readBounds(bundle)).toMatchObject([{ frames: 64 }])
   // A classifier that is added later is measured then.
   const mlp = folder.join('short.safetensors')
   await writeRandomMlp(mlp, 9, bundle.manifest.models.mlp.input, 16)
@@ -110,7 +116,7 @@ test('the command measures with what is new, with an input and again where it is
   const facts = await recheckOf(grown)
   const short = facts!.bounds(grown.manifest.models.classifiers![0]!.graph.sha256)!
   expect([short.frames, short.classes.at(-1)!.upTo]).toEqual([500, 128])
-  expect(facts!.bounds(bundle.manifest.models.mlp.graph.sha256)!.frames).toBe(60)
+  expect(facts!.bounds(bundle.manifest.models.mlp.graph.sha256)!.frames).toBe(64)
 }, 60_000)
 
 test('verify compares the partner, too, and models info names it', async () => {
