@@ -6,7 +6,7 @@
 # Usage: bench/gpu/million.sh [STEP...]   by default all of them but gpus, in this order:
 #   fp8        a home in FP8 with its 16-bit partner: from the weight files to a checked server
 #   sixteen    a home in 16 bits ($PRECISION_16)
-#   reads      predict on $READS reads in FP8, then in 16 bits; reads-fp8 and reads-sixteen are the two by themselves
+#   reads      estimate and predict on $READS reads in FP8, then in 16 bits; reads-fp8 and reads-sixteen are the two by themselves
 #   contigs    the same on $CONTIG_BASES bases of contigs of 1,000 to 20,000, in chunks of 500
 #   calls      how many calls of the two differ, of reads and of contigs
 #   server     tokens of ESM-2 a second through the server of each home, its partner's too
@@ -85,12 +85,13 @@ make_contigs() {
   touch "$WORK/contigs.$CONTIG_BASES"
 }
 
-# One run in the home of a precision.
+# One run in the home of a precision, after what the program expects of it.
 predict_in() { # PRECISION NAME OPTIONS...
   local precision=$1 name=$2
   shift 2
   [ "$DEVICE" != cpu ] || set -- --bundle "$WORK/bundle-$precision" "$@"
   [ "$precision" != "$eight" ] || set -- "${recheck[@]}" "$@"
+  { echo "$name-$precision"; VIRNUCPRO_HOME=$WORK/home-$precision cli estimate "$WORK/$INPUT.fa" --expected-length "$CHUNK" --any-length "$@"; } 2>&1 | keep estimate
   VIRNUCPRO_HOME=$WORK/home-$precision run "$name-$precision" "$@"
 }
 
