@@ -7,6 +7,7 @@ import {
   type FloatType,
   type WeightType,
 } from './elements.ts'
+import { AttributeType } from './enumerations.ts'
 import {
   type AttributeProtoSchema,
   type GraphProto,
@@ -39,9 +40,6 @@ export interface Weight {
   readonly dims: readonly number[]
   readonly source: FloatSource
 }
-
-/** Which of ONNX's attribute types a value is written as (AttributeProto.AttributeType). */
-const AttributeType = { float: 1, int: 2, string: 3, ints: 7 } as const
 
 /**
  * Builds an ONNX graph node by node. Nothing is computed or read here: weights are declared with a

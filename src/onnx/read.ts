@@ -1,13 +1,8 @@
 import { fromBinary } from '@bufbuild/protobuf'
 import { messageOf } from '../system/problems.ts'
+import { AttributeType, DataLocation, isOf } from './enumerations.ts'
 import { type GraphProto, type ModelProto, ModelProtoSchema } from './onnx_pb.ts'
 import { InferenceError } from './session.ts'
-
-/**
- * Largest numbers that the format gives a meaning: TYPE_PROTOS of AttributeProto.AttributeType and EXTERNAL of
- * TensorProto.DataLocation (onnx.proto, IR version 9).
- */
-const LARGEST = { attributeType: 14, dataLocation: 1 } as const
 
 /** The content of a graph file. @param name - what an error calls it @throws InferenceError when it is none */
 export function readModel(bytes: Uint8Array, name: string): ModelProto & { graph: GraphProto } {
@@ -21,14 +16,13 @@ export function readModel(bytes: Uint8Array, name: string): ModelProto & { graph
   }
   const { graph } = model
   if (graph === undefined) throw wrong('there is none in it')
-  // Our schema has both as plain numbers. Other readers take a number without a meaning for a missing field.
   for (const { name: node, attribute } of graph.node) {
-    const unknown = attribute.find(({ type }) => type < 0 || type > LARGEST.attributeType)
+    const unknown = attribute.find(({ type }) => !isOf(AttributeType, type))
     if (unknown !== undefined)
       throw wrong(`the attribute ${unknown.name} of its node ${node} has the unknown type ${unknown.type}`)
   }
-  for (const { name: tensor, dataLocation = 0 } of graph.initializer) {
-    if (dataLocation < 0 || dataLocation > LARGEST.dataLocation)
+  for (const { name: tensor, dataLocation = DataLocation.default } of graph.initializer) {
+    if (!isOf(DataLocation, dataLocation))
       throw wrong(`its tensor ${tensor} is at the unknown location ${dataLocation}`)
   }
   return { ...model, graph }

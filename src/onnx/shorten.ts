@@ -1,5 +1,6 @@
 import { create, toBinary } from '@bufbuild/protobuf'
 import { bytesPerElement, DataType } from './elements.ts'
+import { DataLocation } from './enumerations.ts'
 import {
   ModelProtoSchema,
   type NodeProto,
@@ -11,7 +12,6 @@ import { readModel } from './read.ts'
 import { InferenceError } from './session.ts'
 
 const SCOPE = /^layer_(\d+)\//
-const EXTERNAL = 1
 const WIDEST_ROW = 2 ** 17
 
 /**
@@ -31,10 +31,10 @@ export function shortenGraph(model: Uint8Array, layers: number): Uint8Array {
   for (const node of nodes)
     node.input = node.input.map((name) => (isLeft(name) ? name : name.replace(SCOPE, `layer_${layers}/`)))
   const tensors = graph.initializer.filter(({ name }) => isLeft(name))
-  const weights = tensors.filter(({ dataLocation }) => dataLocation === EXTERNAL)
+  const weights = tensors.filter(({ dataLocation }) => dataLocation === DataLocation.external)
   graph.node = [...weights.map(spread), ...nodes]
   graph.initializer = [
-    ...tensors.filter(({ dataLocation }) => dataLocation !== EXTERNAL),
+    ...tensors.filter(({ dataLocation }) => dataLocation !== DataLocation.external),
     ...weights.flatMap(spreadInputs),
   ]
   return toBinary(ModelProtoSchema, decoded)

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { create, type MessageInitShape, toBinary } from '@bufbuild/protobuf'
 import { sha256 } from '../system/sha256.ts'
 import { bytesPerElement, elementCount, encodeWeight, valuesPerElement } from './elements.ts'
+import { DataLocation } from './enumerations.ts'
 import type { GraphBuilder, Weight } from './graph.ts'
 import { ModelProtoSchema, type TensorProtoSchema } from './onnx_pb.ts'
 
@@ -15,7 +16,6 @@ const IR_VERSION = 9
 
 /** Weights start on page boundaries, as the ONNX specification advises, so that a runtime can map the file. */
 const ALIGNMENT = 4096
-const EXTERNAL = 1
 
 interface WriteOptions {
   /** Folder the files go to; it must exist. */
@@ -180,7 +180,7 @@ function described(weight: Weight): { name: string; dataType: number; dims: bigi
 function external(weight: Weight, offset: number): Stored['tensors'][number] {
   return {
     ...described(weight),
-    dataLocation: EXTERNAL,
+    dataLocation: DataLocation.external,
     externalData: [
       { key: 'location', value: 'weights.bin' },
       { key: 'offset', value: String(offset) },

@@ -2,10 +2,13 @@
 import { expect, test } from 'bun:test'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { resolve } from 'node:path'
-import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
+import { create, fromBinary, type MessageInitShape, toBinary } from '@bufbuild/protobuf'
 import { temporaryFolder } from '../../../scripts/support/temporary.ts'
 import { InferenceError, openSession, readGraph, shortenGraph } from '../../../src/onnx/index.ts'
-import { ModelProtoSchema } from '../../../src/onnx/onnx_pb.ts'
+import { type GraphProtoSchema, ModelProtoSchema } from '../../../src/onnx/onnx_pb.ts'
+
+const fileOf = (graph: MessageInitShape<typeof GraphProtoSchema>) =>
+  toBinary(ModelProtoSchema, create(ModelProtoSchema, { graph }))
 
 test.each([
   ['of no graph', ''],
@@ -22,8 +25,7 @@ test.each([
 test.each([-1, 15, 18])(
   'an attribute of type %d, which no reader of the format knows, is refused',
   (type) => {
-    const node = [{ name: 'hidden', attribute: [{ name: 'transB', i: 1n, type }] }]
-    const bytes = toBinary(ModelProtoSchema, create(ModelProtoSchema, { graph: { node } }))
+    const bytes = fileOf({ node: [{ name: 'hidden', attribute: [{ name: 'transB', i: 1n, type }] }] })
     const wanted = `attribute transB of its node hidden has the unknown type ${type}.`
     expect(() => readGraph(bytes, 'mlp/model.onnx')).toThrow(wanted)
     expect(() => shortenGraph(bytes, 1)).toThrow(wanted)
@@ -33,8 +35,7 @@ test.each([-1, 15, 18])(
 test.each([-1, 2])(
   'a tensor at location %d, which no reader of the format knows, is refused',
   (dataLocation) => {
-    const initializer = [{ name: 'w', dataType: 1, dims: [1n], dataLocation }]
-    const bytes = toBinary(ModelProtoSchema, create(ModelProtoSchema, { graph: { initializer } }))
+    const bytes = fileOf({ initializer: [{ name: 'w', dataType: 1, dims: [1n], dataLocation }] })
     const wanted = `tensor w is at the unknown location ${dataLocation}.`
     expect(() => readGraph(bytes, 'mlp/model.onnx')).toThrow(wanted)
     expect(() => shortenGraph(bytes, 1)).toThrow(wanted)
@@ -42,9 +43,8 @@ test.each([-1, 2])(
 )
 
 test.each([2n ** 62n, -1n])('a weight with rows of %d numbers is refused before any is made', (width) => {
-  const weight = { name: 'w', dataType: 1, dataLocation: 1, dims: [2n, width] }
-  const model = create(ModelProtoSchema, { graph: { initializer: [weight] } })
-  expect(() => shortenGraph(toBinary(ModelProtoSchema, model), 1)).toThrow(InferenceError)
+  const bytes = fileOf({ initializer: [{ name: 'w', dataType: 1, dataLocation: 1, dims: [2n, width] }] })
+  expect(() => shortenGraph(bytes, 1)).toThrow(InferenceError)
 })
 
 test('a graph whose weights lie outside of its folder is not loaded', async () => {
