@@ -88,11 +88,12 @@ make_contigs() {
 # One run in the home of a precision, after what the program expects of it.
 predict_in() { # PRECISION NAME OPTIONS...
   local precision=$1 name=$2
+  local -x VIRNUCPRO_HOME=$WORK/home-$precision
   shift 2
   [ "$DEVICE" != cpu ] || set -- --bundle "$WORK/bundle-$precision" "$@"
   [ "$precision" != "$eight" ] || set -- "${recheck[@]}" "$@"
-  { echo "$name-$precision"; VIRNUCPRO_HOME=$WORK/home-$precision cli estimate "$WORK/$INPUT.fa" --expected-length "$CHUNK" --any-length "$@"; } 2>&1 | keep estimate
-  VIRNUCPRO_HOME=$WORK/home-$precision run "$name-$precision" "$@"
+  { echo "$name-$precision"; cli estimate "$WORK/$INPUT.fa" --expected-length "$CHUNK" --any-length "$@"; } 2>&1 | keep estimate
+  run "$name-$precision" "$@"
 }
 
 step_reads-fp8() { make_reads "$READS" reads --two-kinds; INPUT=reads CHUNK=300 predict_in $eight reads; }
@@ -165,6 +166,7 @@ step_gpus() {
     for n in 1 2 4 8; do
       [ "$n" -le ${#all[@]} ] || break
       CUDA_VISIBLE_DEVICES=$(IFS=,; echo "${all[*]:0:n}") INPUT=reads CHUNK=300 predict_in "$precision" "gpus-x$n"
+      [ "$n" -gt 1 ] || continue
       diff -rq "$WORK/run-gpus-x1-$precision/reads_merged" "$WORK/run-gpus-x$n-$precision/reads_merged" | keep gpus
       echo "{\"precision\": \"$precision\", \"gpus\": $n, \"tables\": \"equal\"}" | keep gpus
     done
