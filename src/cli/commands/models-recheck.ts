@@ -40,9 +40,7 @@ export default command({
       frames: option(
         wholeNumber('N', 8, 100_000_000),
         'frames to embed in both precisions; what was measured with fewer is measured again',
-        {
-          otherwise: '30000 on GPUs, 500 on CPUs',
-        },
+        { otherwise: '30000 on GPUs, 500 on CPUs' },
       ),
       seed: option(wholeNumber('N', 0, 2 ** 32 - 1), 'seed of the frames that are drawn', { default: 1 }),
       force: flag('measure with classifiers that were measured before, too', { short: 'f' }),

@@ -229,33 +229,40 @@ describe('what is decided after a recheck', () => {
     )
   })
 
-  test('is found at once for a chromosome of which much is open', () => {
-    const selection = new Selection({ rule: { ...ruleOf({}), call: 'weighted' }, minScore: 0, viralGap: 1 })
-    const chunks = 50_000
+  /** Numbers of the frames that are selected in a record of so many chunks, of one frame each. */
+  function selectedOf(options: Options, chunks: number, virusOf: (chunk: number) => number) {
+    const selection = new Selection(options)
     for (let chunk = 0; chunk < chunks; chunk++) {
-      const virus = (chunk % 10 < 7 ? 0.85 : 0.05) + 0.1 * ((chunk * 0.618) % 1)
+      const virus = virusOf(chunk)
       selection.chunk(chunk + 1)
       selection.frame(chunk, 1 - virus, virus, 0.5)
     }
-    let selected = 0
-    selection.endRecord(() => selected++)
-    expect(selection.isOpen).toBe(true)
-    expect(selected).toBeWithin(chunks / 10, chunks)
+    const selected: number[] = []
+    selection.endRecord((number) => selected.push(number))
+    return { selected, isOpen: selection.isOpen }
+  }
+
+  test('is found at once for a chromosome of which much is open', () => {
+    const chunks = 50_000
+    const { selected, isOpen } = selectedOf(
+      { rule: { ...ruleOf({}), call: 'weighted' }, minScore: 0, viralGap: 1 },
+      chunks,
+      (chunk) => (chunk % 10 < 7 ? 0.85 : 0.05) + 0.1 * ((chunk * 0.618) % 1),
+    )
+    expect(isOpen).toBe(true)
+    expect(selected.length).toBeWithin(chunks / 10, chunks)
   })
 
   test('is found at once for a chromosome with thousands of viral stretches that are open', () => {
-    const selection = new Selection({ rule: ruleOf({}), minScore: 0.8, viralGap: 0 })
-    const chunks = 60_000
     // Two chunks in three: the one is below the least score and the other above, and their mean may be either.
-    for (let chunk = 0; chunk < chunks; chunk++) {
-      const virus = ([0.7, 0.9, 0.05][chunk % 3] ?? 0) + 0.01 * ((chunk * 0.618) % 1)
-      selection.chunk(chunk + 1)
-      selection.frame(chunk, 1 - virus, virus, 0.5)
-    }
-    const selected = new Set<number>()
-    selection.endRecord((number) => selected.add(number % 3))
-    expect(selection.isOpen).toBe(true)
-    expect(selected.has(2)).toBe(false)
-    expect(selected.size).toBeGreaterThan(0)
+    const { selected, isOpen } = selectedOf(
+      { rule: ruleOf({}), minScore: 0.8, viralGap: 0 },
+      60_000,
+      (chunk) => ([0.7, 0.9, 0.05][chunk % 3] ?? 0) + 0.01 * ((chunk * 0.618) % 1),
+    )
+    expect(isOpen).toBe(true)
+    const places = new Set(selected.map((number) => number % 3))
+    expect(places.has(2)).toBe(false)
+    expect(places.size).toBeGreaterThan(0)
   })
 })
