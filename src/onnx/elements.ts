@@ -102,9 +102,10 @@ function eightOf(magnitude: number): number {
 /** Rounds float32 values to BF16 and then to FP8 E4M3, to nearest with ties to even; what is too large becomes the largest. */
 export function toFloat8(values: Float32Array): Uint8Array {
   eightsOfBfloat16 ??= allEights()
-  const halves = toBfloat16(values)
+  const eights = eightsOfBfloat16
+  const bits = new Uint32Array(values.buffer, values.byteOffset, values.length)
   const out = new Uint8Array(values.length)
-  for (let i = 0; i < out.length; i++) out[i] = eightsOfBfloat16[halves[i]!]!
+  for (let i = 0; i < out.length; i++) out[i] = eights[roundedBits(bits[i]!) >>> 16]!
   return out
 }
 
@@ -116,14 +117,25 @@ const NUMBERS = Float32Array.from({ length: 256 }, (_, bits) => {
   return bits < 0x80 ? magnitude : -magnitude
 })
 
-/** Rounds values as {@link toFloat8} rounds them in steps of `scale`, a power of two, and widens them again. */
-export function roundToFloat8(values: Float32Array, scale: number): Float32Array {
-  const scaled = new Float32Array(values.length)
-  for (let i = 0; i < scaled.length; i++) scaled[i] = values[i]! / scale
-  const eights = toFloat8(scaled)
+/**
+ * Rounds values as {@link toFloat8} rounds them in steps of `scale`, a power of two, and widens them again.
+ *
+ * @param out where they go, of the same length
+ */
+export function roundToFloat8(
+  values: Float32Array,
+  scale: number,
+  out: Float32Array = new Float32Array(values.length),
+): Float32Array {
+  eightsOfBfloat16 ??= allEights()
+  const eights = eightsOfBfloat16
   const numbers = NUMBERS.map((value) => value * scale)
-  for (let i = 0; i < scaled.length; i++) scaled[i] = numbers[eights[i]!]!
-  return scaled
+  const bits = new Uint32Array(out.buffer, out.byteOffset, out.length)
+  // As a factor: division takes longer, and by a power of two both give the same.
+  const factor = 1 / scale
+  for (let i = 0; i < out.length; i++) out[i] = values[i]! * factor
+  for (let i = 0; i < out.length; i++) out[i] = numbers[eights[roundedBits(bits[i]!) >>> 16]!]!
+  return out
 }
 
 /** Little-endian bytes of a weight's values; those of INT8 are whole numbers already. See {@link encodeFloats}. */
@@ -132,12 +144,19 @@ export function encodeWeight(values: Float32Array, dtype: WeightType): Uint8Arra
   return dtype === DataType.int8 ? new Uint8Array(Int8Array.from(values).buffer) : encodeFloats(values, dtype)
 }
 
-/** Rounds float32 values to bfloat16 and widens them again. */
-export function roundToBfloat16(values: Float32Array): Float32Array {
+/**
+ * Rounds float32 values to bfloat16 and widens them again.
+ *
+ * @param out where they go, of the same length
+ */
+export function roundToBfloat16(
+  values: Float32Array,
+  out: Float32Array = new Float32Array(values.length),
+): Float32Array {
   const bits = new Uint32Array(values.buffer, values.byteOffset, values.length)
-  const out = new Uint32Array(values.length)
-  for (let i = 0; i < bits.length; i++) out[i] = roundedBits(bits[i]!) & 0xffff0000
-  return new Float32Array(out.buffer)
+  const rounded = new Uint32Array(out.buffer, out.byteOffset, out.length)
+  for (let i = 0; i < bits.length; i++) rounded[i] = roundedBits(bits[i]!) & 0xffff0000
+  return out
 }
 
 /** Rounds float32 values to IEEE half precision and widens them again. */

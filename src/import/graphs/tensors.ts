@@ -15,8 +15,15 @@ const TILE = 16
 export function asStored(tensors: Tensors, name: string, scale = 1): FloatSource {
   return async function* () {
     const values = await tensors.read(name)
-    yield scale === 1 ? values : values.map((value) => value * scale)
+    yield scale === 1 ? values : scaled(values, scale)
   }
+}
+
+/** A loop: `map` takes ten times as long for each number, of which a model has billions. */
+function scaled(values: Float32Array, scale: number): Float32Array {
+  const out = new Float32Array(values.length)
+  for (let i = 0; i < out.length; i++) out[i] = values[i]! * scale
+  return out
 }
 
 /**
@@ -64,7 +71,9 @@ export function eachElement(source: FloatSource, change: (value: number, at: num
     for await (const piece of source()) {
       const from = start
       start += piece.length
-      yield piece.map((value, i) => change(value, from + i))
+      const changed = new Float32Array(piece.length)
+      for (let i = 0; i < changed.length; i++) changed[i] = change(piece[i]!, from + i)
+      yield changed
     }
   }
 }
@@ -72,14 +81,26 @@ export function eachElement(source: FloatSource, change: (value: number, at: num
 /** The elements of a source as BF16 has them. */
 export function asBfloat16(source: FloatSource): FloatSource {
   return async function* () {
-    for await (const piece of source()) yield roundToBfloat16(piece)
+    const place = new Place()
+    for await (const piece of source()) yield roundToBfloat16(piece, place.of(piece.length))
   }
 }
 
 /** The elements of a source as FP8 has them, with this scale. */
 export function asFloat8(source: FloatSource, scale: number): FloatSource {
   return async function* () {
-    for await (const piece of source()) yield roundToFloat8(piece, scale)
+    const place = new Place()
+    for await (const piece of source()) yield roundToFloat8(piece, scale, place.of(piece.length))
+  }
+}
+
+/** Memory for one piece after the other: new memory for each takes longer to get than what is written there. */
+class Place {
+  #values: Float32Array = new Float32Array(0)
+
+  of(length: number): Float32Array {
+    if (length > this.#values.length) this.#values = new Float32Array(length)
+    return this.#values.subarray(0, length)
   }
 }
 
