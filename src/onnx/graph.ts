@@ -39,6 +39,8 @@ export interface Weight {
   readonly dtype: WeightType
   readonly dims: readonly number[]
   readonly source: FloatSource
+  /** Graphs that are soon gone have it in a file of its own, which others in their folder may have, too. */
+  readonly isShared?: boolean
 }
 
 /**
@@ -149,9 +151,15 @@ export class GraphBuilder {
   }
 
   /** Declares a weight; its elements are read from `source` when the model is written. */
-  weight(name: string, dtype: WeightType, dims: readonly number[], source: FloatSource): Value {
+  weight(
+    name: string,
+    dtype: WeightType,
+    dims: readonly number[],
+    source: FloatSource,
+    { isShared = false }: Pick<Weight, 'isShared'> = {},
+  ): Value {
     const full = this.#claim(this.#prefix + name)
-    this.weights.push({ name: full, dtype, dims, source })
+    this.weights.push({ name: full, dtype, dims, source, isShared })
     return full
   }
 

@@ -17,6 +17,9 @@ const IR_VERSION = 9
 /** Weights start on page boundaries, as the ONNX specification advises, so that a runtime can map the file. */
 const ALIGNMENT = 4096
 
+/** The file of all weights of a graph. */
+const WEIGHTS = 'weights.bin'
+
 interface WriteOptions {
   /** Folder the files go to; it must exist. */
   readonly folder: string
@@ -56,21 +59,49 @@ export function weightBytes(graph: GraphBuilder): number {
  * @throws RangeError when a weight's source gives another number of elements than its shape has
  */
 export async function writeModel(graph: GraphBuilder, options: WriteOptions): Promise<WrittenModel> {
-  const hasher = new Bun.CryptoHasher('sha256')
-  const stored = options.inline ? await readInline(graph) : await streamExternal(graph, options, hasher)
+  const stored = options.inline ? await readInline(graph) : await writeExternal(graph, options)
   const bytes = encodeModel(graph, stored.tensors, options)
   await Bun.write(join(options.folder, 'model.onnx'), bytes)
   const file = { file: 'model.onnx', bytes: bytes.length, sha256: sha256(bytes) }
   return stored.weights === undefined ? { graph: file } : { graph: file, weights: stored.weights }
 }
 
-/** The same files for a graph that is soon gone: nobody asks for their checksums, which take a third of the time. */
+interface TemporaryOptions extends Pick<WriteOptions, 'folder' | 'producer'> {
+  /** Name of the graph's file. @default model.onnx */
+  readonly graph?: string
+  /** Name of the file of its weights. @default weights.bin */
+  readonly weights?: string
+  /** That file is there, of a graph with the same weights in the same order. @default false */
+  readonly isWritten?: boolean
+}
+
+/**
+ * Writes a graph that is soon gone: nobody asks for checksums, which take a third of the time. A weight that graphs share is
+ * written with the first of them, and has to be the same in all that go into the folder.
+ */
 export async function writeTemporary(
   graph: GraphBuilder,
-  options: Pick<WriteOptions, 'folder' | 'producer'>,
+  { folder, producer, graph: file = 'model.onnx', weights = WEIGHTS, isWritten = false }: TemporaryOptions,
 ): Promise<void> {
-  const { tensors } = await streamExternal(graph, options, undefined)
-  await Bun.write(join(options.folder, 'model.onnx'), encodeModel(graph, tensors, options))
+  const [shared, own] = [graph.weights.filter(isShared), graph.weights.filter((each) => !isShared(each))]
+  for (const weight of shared) {
+    const path = join(folder, fileOf(weight))
+    if (!(await Bun.file(path).exists())) await streamTo(path, [weight], {})
+  }
+  const offsets = offsetsOf(own)
+  if (!isWritten) await streamTo(join(folder, weights), own, {})
+  const stored = graph.weights.map((weight) =>
+    isShared(weight) ? external(weight, fileOf(weight), 0) : external(weight, weights, offsets.get(weight)!),
+  )
+  await Bun.write(join(folder, file), encodeModel(graph, stored, { producer }))
+}
+
+function isShared({ isShared = false }: Weight): boolean {
+  return isShared
+}
+
+function fileOf({ name }: Weight): string {
+  return `${name}.bin`
 }
 
 /** The content of `model.onnx` with the weights inside. */
@@ -89,13 +120,20 @@ export function encodeGraph(
   graph: GraphBuilder,
   options: Pick<WriteOptions, 'producer' | 'metadata'>,
 ): Uint8Array {
-  let end = 0
-  const tensors = graph.weights.map((weight) => {
-    const offset = aligned(end)
-    end = offset + sizeOf(weight)
-    return external(weight, offset)
-  })
+  const tensors = [...offsetsOf(graph.weights)].map(([weight, offset]) => external(weight, WEIGHTS, offset))
   return encodeModel(graph, tensors, options)
+}
+
+/** Where each weight begins in a file of them all. */
+function offsetsOf(weights: readonly Weight[]): Map<Weight, number> {
+  let end = 0
+  return new Map(
+    weights.map((weight) => {
+      const offset = aligned(end)
+      end = offset + sizeOf(weight)
+      return [weight, offset]
+    }),
+  )
 }
 
 function encodeModel(
@@ -134,26 +172,30 @@ async function readInline(graph: GraphBuilder): Promise<Stored> {
   return { tensors }
 }
 
-async function streamExternal(
-  graph: GraphBuilder,
-  options: WriteOptions,
-  hasher: Bun.CryptoHasher | undefined,
-): Promise<Stored> {
-  const tensors: Stored['tensors'] = []
-  const sink = new WeightsFile(await open(join(options.folder, 'weights.bin'), 'w'), hasher)
+async function writeExternal({ weights }: GraphBuilder, options: WriteOptions): Promise<Stored> {
+  const hasher = new Bun.CryptoHasher('sha256')
+  const bytes = await streamTo(join(options.folder, WEIGHTS), weights, { ...options, hasher })
+  return {
+    tensors: [...offsetsOf(weights)].map(([weight, offset]) => external(weight, WEIGHTS, offset)),
+    weights: { file: WEIGHTS, bytes, sha256: hasher.digest('hex') },
+  }
+}
+
+/** Writes weights one after the other, and returns how many bytes they take. */
+async function streamTo(
+  path: string,
+  weights: readonly Weight[],
+  { hasher, onBytes, signal }: Pick<WriteOptions, 'onBytes' | 'signal'> & { hasher?: Bun.CryptoHasher },
+): Promise<number> {
+  const sink = new WeightsFile(await open(path, 'w'), hasher)
   try {
-    for (const weight of graph.weights) {
-      options.signal?.throwIfAborted()
+    for (const weight of weights) {
+      signal?.throwIfAborted()
       await sink.write(new Uint8Array(aligned(sink.bytes) - sink.bytes))
-      const offset = sink.bytes
       for await (const piece of encoded(weight)) await sink.write(piece)
-      tensors.push(external(weight, offset))
-      options.onBytes?.(sink.bytes)
+      onBytes?.(sink.bytes)
     }
-    const sha256 = hasher?.digest('hex')
-    return sha256 === undefined
-      ? { tensors }
-      : { tensors, weights: { file: 'weights.bin', bytes: sink.bytes, sha256 } }
+    return sink.bytes
   } finally {
     await sink.close()
   }
@@ -177,12 +219,12 @@ function described(weight: Weight): { name: string; dataType: number; dims: bigi
   return { name: weight.name, dataType: weight.dtype, dims: weight.dims.map(BigInt) }
 }
 
-function external(weight: Weight, offset: number): Stored['tensors'][number] {
+function external(weight: Weight, file: string, offset: number): Stored['tensors'][number] {
   return {
     ...described(weight),
     dataLocation: DataLocation.external,
     externalData: [
-      { key: 'location', value: 'weights.bin' },
+      { key: 'location', value: file },
       { key: 'offset', value: String(offset) },
       { key: 'length', value: String(sizeOf(weight)) },
     ],

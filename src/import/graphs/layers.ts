@@ -159,7 +159,8 @@ export class Layers {
     const { int8, fp8, probe } = this.#options
     if (int8 !== undefined) return this.#inInt8(x, weight, lowest)
     const chosen = fp8?.(name)
-    if (chosen !== undefined && probe?.rounding === undefined && this.precision === 'fp32')
+    const isSimulated = this.precision === 'fp32'
+    if (chosen !== undefined && probe?.rounding === undefined && isSimulated)
       return this.#simulated(x, weight, chosen)
     const matrix = this.#weight(`${name}.weight`, [inputs, outputs], source)
     if (probe?.product !== undefined) {
@@ -169,6 +170,7 @@ export class Layers {
     const plain = () => this.#b.node('MatMul', [x, matrix])
     if (chosen === undefined) return plain()
     const inFp8 = () => {
+      if (isSimulated) return this.#simulated(x, weight, chosen)
       const input = this.#throughFp8(x, chosen.input)
       return this.#b.node('MatMul', [input, throughFp8(this.#b, matrix, chosen.weight, this.precision)])
     }
@@ -181,7 +183,9 @@ export class Layers {
   /** A product in FP8 whose weights are stored as rounding leaves them: ONNX Runtime would take seconds to round them. */
   #simulated(x: Value, { name, inputs, outputs, source }: ProductWeight, chosen: Fp8Product): Value {
     const rounded = asFloat8(source, fp8Scale(chosen.weight))
-    const matrix = this.#b.weight(`${name}.weight`, DataType.float, [inputs, outputs], rounded)
+    const matrix = this.#b.weight(`${name}.rounded`, DataType.float, [inputs, outputs], rounded, {
+      isShared: true,
+    })
     return this.#b.node('MatMul', [this.#throughFp8(x, chosen.input), matrix])
   }
 

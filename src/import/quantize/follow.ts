@@ -2,7 +2,6 @@ import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { GRAPH_TENSORS } from '../../bundle/index.ts'
 import {
-  encodeGraph,
   type GraphBuilder,
   InferenceError,
   type InferenceSession,
@@ -52,7 +51,7 @@ export interface Following {
 
 /**
  * Follows frames through a model twice, exactly and rounded, in FP32 on this CPU. A model that may be larger than memory
- * goes layer by layer: one layer of either is in memory at a time, and two at most are on disk.
+ * goes layer by layer: one layer of either is in memory at a time, and one of both on disk.
  *
  * @returns embeddings of all groups' frames, one group after the other
  * @throws ModelError InferenceError
@@ -101,7 +100,7 @@ export async function embedWhole(
   const place = new GraphFolder(join(folder, 'whole'), false)
   const { width } = model.shape
   const { Tensor } = await loadRuntime()
-  await place.write(model.graph(options))
+  await place.write(model.graph(options), EXACT)
   const all = new Float32Array(frames.length * width)
   await place.run(async (session) => {
     for (const [row, frame] of frames.entries()) {
@@ -114,7 +113,7 @@ export async function embedWhole(
       all.set(outputs[GRAPH_TENSORS.embedding]!, row * width)
       observe?.(outputs, ids.length)
     }
-  })
+  }, EXACT)
   await place.remove()
   return all
 }
@@ -125,14 +124,6 @@ interface States {
   readonly members: readonly number[]
   readonly length: number
   readonly values: Float32Array
-}
-
-/** A graph to write and to run. */
-interface Step {
-  graph(): GraphBuilder
-  run(place: GraphFolder): Promise<void>
-  /** The graph depends on what the step before has observed. */
-  readonly waits?: boolean
 }
 
 async function byLayer(
@@ -152,50 +143,41 @@ async function byLayer(
   }
   const report = layerReporter(model, done, context)
   const observed = (group: number) => (group === 0 ? observe : undefined)
-  const waits = typeof rounded === 'function'
 
-  const exactLayer = (index: number): Step => ({
-    graph: () => pieces.layer(index, exactly),
-    async run(place) {
-      const before = exact
-      await place.run(async (session) => {
-        exact = []
-        for (const [group, states] of before.entries())
-          exact.push(await advance(session, states, observed(group)))
-      })
-      check?.(`layer ${index + 1}`)
-      if (again === undefined) return
-      await place.rewrite(pieces.layer(index, again.options()))
+  const place = new GraphFolder(join(context.folder, 'layer'), true)
+  for (let index = 0; index < layers; index++) {
+    context.signal?.throwIfAborted()
+    const before = exact
+    exact = []
+    await place.write(pieces.layer(index, exactly), EXACT)
+    await place.run(async (session) => {
+      for (const [group, states] of before.entries())
+        exact.push(await advance(session, states, observed(group)))
+    }, EXACT)
+    check?.(`layer ${index + 1}`)
+    context.signal?.throwIfAborted()
+    if (again !== undefined) {
+      await place.write(pieces.layer(index, again.options()), AGAIN)
       await place.run(async (session) => {
         for (const states of before[0] ?? [])
           again.observe(await runStates(session, states), tokensOf(states))
-      })
-    },
-  })
-  const roundedLayer = (index: number): Step => ({
-    waits,
-    graph: () => pieces.layer(index, optionsOf(rounded)),
-    async run(place) {
-      other = await place.run((session) => advance(session, other))
-      report(index)
-    },
-  })
-  const exactEnd: Step = {
-    graph: () => pieces.end(exactly),
-    async run(place) {
-      await place.run(async (session) => {
-        for (const [group, states] of exact.entries())
-          await finish(session, states, result.exact, observed(group))
-      })
-      check?.('the last layer')
-    },
+      }, AGAIN)
+      context.signal?.throwIfAborted()
+    }
+    await place.write(pieces.layer(index, optionsOf(rounded)), ROUNDED)
+    other = await place.run((session) => advance(session, other), ROUNDED)
+    await place.remove()
+    report(index)
   }
-  const roundedEnd: Step = {
-    graph: () => pieces.end(optionsOf(rounded)),
-    run: (place) => place.run((session) => finish(session, other, result.rounded)),
-  }
-  const each = Array.from({ length: layers }, (_, index) => [exactLayer(index), roundedLayer(index)])
-  await inTurn([...each.flat(), exactEnd, roundedEnd], context)
+  await place.write(pieces.end(exactly), EXACT)
+  await place.run(async (session) => {
+    for (const [group, states] of exact.entries())
+      await finish(session, states, result.exact, observed(group))
+  }, EXACT)
+  check?.('the last layer')
+  await place.write(pieces.end(optionsOf(rounded)), ROUNDED)
+  await place.run((session) => finish(session, other, result.rounded), ROUNDED)
+  await place.remove()
   return result
 }
 
@@ -286,24 +268,15 @@ async function runSession(
   )
 }
 
-/** Runs one graph after the other; while one runs, the next is written if it can be. */
-async function inTurn(steps: readonly Step[], { folder, signal }: CalibrationContext): Promise<void> {
-  const places = ['layer_a', 'layer_b'].map((name) => new GraphFolder(join(folder, name), true))
-  const placeOf = (index: number) => places[index % 2]!
-  await placeOf(0).write(steps[0]!.graph())
-  for (const [index, step] of steps.entries()) {
-    signal?.throwIfAborted()
-    const next = steps[index + 1]
-    const writeNext = () => next && placeOf(index + 1).write(next.graph())
-    // Both have ended before anything goes on, or fails: nothing may write into a folder that is being removed.
-    const both = await Promise.allSettled([step.run(placeOf(index)), next?.waits ? undefined : writeNext()])
-    for (const one of both) if (one.status === 'rejected') throw one.reason
-    if (next?.waits) await writeNext()
-  }
-  for (const place of places) await place.remove()
-}
+/** Files of a graph in a folder. */
+type Files = Omit<Parameters<typeof writeTemporary>[1], 'folder' | 'producer'> & { readonly graph: string }
 
-/** A folder with one graph at a time. */
+const EXACT: Files = { graph: 'exact.onnx' }
+/** With the weights of the exact one, and with those in FP8, which are shared with the rounded one. */
+const AGAIN: Files = { graph: 'again.onnx', isWritten: true }
+const ROUNDED: Files = { graph: 'rounded.onnx', weights: 'rounded.bin' }
+
+/** A folder of graphs that are soon gone. */
 class GraphFolder {
   readonly #path: string
   readonly #fp8: boolean
@@ -313,18 +286,13 @@ class GraphFolder {
     this.#fp8 = fp8
   }
 
-  async write(graph: GraphBuilder): Promise<void> {
+  async write(graph: GraphBuilder, files: Files): Promise<void> {
     await mkdir(this.#path, { recursive: true })
-    await writeTemporary(graph, { folder: this.#path, producer: PRODUCER })
+    await writeTemporary(graph, { folder: this.#path, producer: PRODUCER, ...files })
   }
 
-  /** Another graph with the weights of the one before, in the same order. */
-  async rewrite(graph: GraphBuilder): Promise<void> {
-    await Bun.write(join(this.#path, 'model.onnx'), encodeGraph(graph, { producer: PRODUCER }))
-  }
-
-  async run<T>(body: (session: InferenceSession) => Promise<T>): Promise<T> {
-    const session = await openSession(join(this.#path, 'model.onnx'), { fp8: this.#fp8 })
+  async run<T>(body: (session: InferenceSession) => Promise<T>, files: Files): Promise<T> {
+    const session = await openSession(join(this.#path, files.graph), { fp8: this.#fp8 })
     try {
       return await body(session)
     } finally {

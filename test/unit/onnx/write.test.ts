@@ -78,6 +78,43 @@ describe('writing a model', () => {
       expect(readFileSync(join(two.path, file))).toEqual(readFileSync(join(one.path, file)))
   })
 
+  test('graphs that are soon gone share weights in a folder, which are read once', async () => {
+    using folder = temporaryFolder()
+    let reads = 0
+    /** y = x A + x S, or with x S alone. */
+    const graph = (withOwn: boolean) => {
+      const b = new GraphBuilder('sharing')
+      const x = b.input('x', DataType.float, ['N', 1])
+      const product = (matrix: string) => b.node('MatMul', [x, matrix])
+      const weight = (name: string, value: number, isShared: boolean) =>
+        b.weight(
+          name,
+          DataType.float,
+          [1, 1],
+          function* () {
+            reads++
+            yield Float32Array.of(value)
+          },
+          { isShared },
+        )
+      const own = withOwn ? [product(weight('A', 100, false))] : []
+      const all = [...own, product(weight('S', 3, true))]
+      b.output(b.node('Sum', all, {}, 'y'), DataType.float, ['N', 1])
+      return b
+    }
+    const of = async (file: string) => {
+      const session = await InferenceSession.create(join(folder.path, file))
+      const { y } = await session.run({ x: new Tensor('float32', Float32Array.of(2), [1, 1]) })
+      return (y!.data as Float32Array)[0]
+    }
+    const place = { folder: folder.path, producer }
+    await writeTemporary(graph(true), place)
+    expect([await of('model.onnx'), reads]).toEqual([206, 2])
+    await writeTemporary(graph(true), { ...place, graph: 'again.onnx', isWritten: true })
+    await writeTemporary(graph(false), { ...place, graph: 'other.onnx', weights: 'other.bin' })
+    expect([await of('again.onnx'), await of('other.onnx'), reads]).toEqual([206, 6, 2])
+  })
+
   test.each([true, false])(
     'a source may write the next piece into the same memory, inline: %p',
     async (inline) => {
