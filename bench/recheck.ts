@@ -16,6 +16,14 @@ import { type Embeddings, featuresOf, openBundle, pairOf, readTokenizers } from 
 import type { EmbeddingBackend } from '../src/dispatch/index.ts'
 import { importModels } from '../src/import/index.ts'
 import {
+  DataType,
+  encodeInline,
+  GraphBuilder,
+  type InferenceSession,
+  loadRuntime,
+  openSession,
+} from '../src/onnx/index.ts'
+import {
   Bounds,
   countFlips,
   type Decisions,
@@ -79,12 +87,13 @@ await withFolder(async (folder) => {
     signal: undefined,
   }
   const width = widthOf(backend)
-  const classifiers = CLASSIFIERS.map((each) => new RandomClassifier(width, each))
+  const classifiers = await RandomClassifiers.open(width)
   const start = performance.now()
   const measured = await scored(calibration, models, classifiers)
   const trials = await scored(frames, models, classifiers)
   const seconds = (performance.now() - start) / 1000
-  const results = classifiers.map(({ name }, i) => {
+  const results = CLASSIFIERS.map((each, i) => {
+    const name = nameOf(each)
     const bounds = boundsOf(measured[i]!)
     const trial = trials[i]!
     const began = performance.now()
@@ -154,56 +163,67 @@ async function smallBundle(folder: string): Promise<string> {
   return output
 }
 
-/** One hidden layer over the features, then a logit that is moved and stretched by what the first frames give. */
-class RandomClassifier {
-  readonly name: string
-  readonly #first: Float32Array
-  readonly #last: Float32Array
+/** What all classifiers are: one hidden layer over the features, then a logit, which is moved and stretched by what the first frames give. */
+class RandomClassifiers {
+  readonly #session: InferenceSession
   readonly #width: number
-  readonly #spread: number
-  readonly #middle: number
-  #fit: { mean: number; deviation: number } | undefined
+  readonly #fits: { mean: number; deviation: number }[] = []
 
-  constructor(width: number, { spread, middle }: (typeof CLASSIFIERS)[number]) {
-    this.name = `spread-${spread}${middle === 0 ? '' : '-off'}`
+  private constructor(session: InferenceSession, width: number) {
+    this.#session = session
     this.#width = width
-    this.#spread = spread
-    this.#middle = middle
-    this.#first = Float32Array.from({ length: width * HIDDEN }, () => 2 * random() - 1)
-    this.#last = Float32Array.from({ length: HIDDEN }, () => 2 * random() - 1)
   }
 
-  /** Row-major [n, 2] float32, as the softmax of a classifier gives it. */
-  scores(features: Float32Array): Float32Array {
-    const raw = Float64Array.from({ length: features.length / this.#width }, (_, row) =>
-      this.#raw(features, row),
+  static async open(width: number): Promise<RandomClassifiers> {
+    return new RandomClassifiers(await openSession(await logits(width)), width)
+  }
+
+  /** Of each classifier: row-major [n, 2] float32, as the softmax of a classifier gives it. */
+  async scores(features: Float32Array): Promise<Float32Array[]> {
+    const { Tensor } = await loadRuntime()
+    const rows = features.length / this.#width
+    const found = await this.#session.run({ x: new Tensor('float32', features, [rows, this.#width]) })
+    return CLASSIFIERS.map((classifier, i) =>
+      this.#scores(i, found[nameOf(classifier)]!.data as Float32Array),
     )
-    this.#fit ??= fitOf(raw)
-    const { mean, deviation } = this.#fit
+  }
+
+  #scores(index: number, raw: Float32Array): Float32Array {
+    const { spread, middle } = CLASSIFIERS[index]!
+    this.#fits[index] ??= fitOf(raw)
+    const { mean, deviation } = this.#fits[index]
     const scores = new Float32Array(2 * raw.length)
     for (const [row, value] of raw.entries()) {
-      const z = this.#spread * ((value - mean) / deviation + this.#middle)
+      const z = spread * ((value - mean) / deviation + middle)
       const small = Math.fround(Math.exp(-Math.abs(z)))
       const sum = Math.fround(1 + small)
       scores.set(z > 0 ? [small / sum, 1 / sum] : [1 / sum, small / sum], 2 * row)
     }
     return scores
   }
-
-  #raw(features: Float32Array, row: number): number {
-    const [width, first] = [this.#width, this.#first]
-    let logit = 0
-    for (let unit = 0; unit < HIDDEN; unit++) {
-      let value = 0
-      for (let i = 0, at = row * width, from = unit * width; i < width; i++)
-        value += (features[at + i] as number) * (first[from + i] as number)
-      if (value > 0) logit += value * (this.#last[unit] as number)
-    }
-    return logit
-  }
 }
 
-function fitOf(values: Float64Array): { mean: number; deviation: number } {
+function nameOf({ spread, middle }: (typeof CLASSIFIERS)[number]): string {
+  return `spread-${spread}${middle === 0 ? '' : '-off'}`
+}
+
+/** A graph that has a logit [n, 1] of each classifier, by its name, for features `x` [n, width]. */
+function logits(width: number): Promise<Uint8Array> {
+  const b = new GraphBuilder('classifiers')
+  const x = b.input('x', DataType.float, ['N', width])
+  for (const classifier of CLASSIFIERS) {
+    const name = nameOf(classifier)
+    const weight = (part: string, inputs: number, outputs: number) => {
+      const values = Float32Array.from({ length: inputs * outputs }, () => 2 * random() - 1)
+      return b.weight(`${name}.${part}`, DataType.float, [inputs, outputs], () => [values])
+    }
+    const hidden = b.node('Relu', [b.node('MatMul', [x, weight('first', width, HIDDEN)])])
+    b.output(b.node('MatMul', [hidden, weight('last', HIDDEN, 1)], {}, name), DataType.float, ['N', 1])
+  }
+  return encodeInline(b, { producer: { name: 'virnucpro', version: 'bench' } })
+}
+
+function fitOf(values: Float32Array): { mean: number; deviation: number } {
   const mean = values.reduce((all, value) => all + value, 0) / values.length
   const square = values.reduce((all, value) => all + (value - mean) ** 2, 0) / values.length
   return { mean, deviation: Math.sqrt(square) }
@@ -213,25 +233,28 @@ function fitOf(values: Float64Array): { mean: number; deviation: number } {
 async function scored(
   count: number,
   models: Parameters<typeof embedBoth>[1],
-  classifiers: readonly RandomClassifier[],
+  classifiers: RandomClassifiers,
 ): Promise<Trial[]> {
   const [records, chunks, tokens, audited] = [[], [], [], []] as [number[], number[], number[], boolean[]]
-  const [quantized, exact] = [0, 1].map(() => classifiers.map(() => new Float32Array(2 * count + 2 * ROUND)))
+  const [quantized, exact] = [0, 1].map(() => CLASSIFIERS.map(() => new Float32Array(2 * count + 2 * ROUND)))
   let done = 0
-  for (const batch of batchesOf(count, records, chunks)) {
-    const { lengths, plain, exact: other } = await embedBoth(batch, models)
+  const embedded = async (batch: readonly OpenFrame[]) => ({ batch, ...(await embedBoth(batch, models)) })
+  for await (const { batch, lengths, plain, exact: other } of oneAhead(
+    batchesOf(count, records, chunks),
+    embedded,
+  )) {
     tokens.push(...lengths)
     audited.push(...batch.map(({ protein }) => isAudited(protein)))
-    const add = (to: Float32Array[], embeddings: Embeddings) => {
-      const features = featuresOf(embeddings, batch.length)
-      for (const [i, classifier] of classifiers.entries()) to[i]!.set(classifier.scores(features), 2 * done)
+    const add = async (to: Float32Array[], embeddings: Embeddings) => {
+      const scores = await classifiers.scores(featuresOf(embeddings, batch.length))
+      for (const [i, each] of scores.entries()) to[i]!.set(each, 2 * done)
     }
-    add(quantized!, plain)
-    add(exact!, other)
+    await add(quantized!, plain)
+    await add(exact!, other)
     done += batch.length
     console.error(`${done} of ${count} frames`)
   }
-  return classifiers.map((_, i) => {
+  return CLASSIFIERS.map((_, i) => {
     const end = 2 * done
     return {
       records,
@@ -259,10 +282,24 @@ function* batchesOf(count: number, records: number[], chunks: number[]): Generat
       }
       left -= Math.min(left, found.length)
     }
-    if (batch.length < ROUND && left > 0) continue
-    for (let at = 0; at < batch.length; at += ROUND) yield batch.slice(at, at + ROUND)
-    batch = []
+    while (batch.length >= ROUND || (batch.length > 0 && left === 0)) {
+      yield batch.slice(0, ROUND)
+      batch = batch.slice(ROUND)
+    }
   }
+}
+
+/** What becomes of each item, in order, while the next one is under way. */
+async function* oneAhead<T, R>(items: Iterable<T>, process: (item: T) => Promise<R>): AsyncGenerator<R> {
+  let last: Promise<R> | undefined
+  for (const item of items) {
+    const next = process(item)
+    // A failure is met when its turn comes, and not before.
+    next.catch(() => {})
+    if (last !== undefined) yield await last
+    last = next
+  }
+  if (last !== undefined) yield await last
 }
 
 /** Codons without a stop codon in the first frame, or bases without T, of which no frame has one. */
