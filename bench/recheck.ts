@@ -163,7 +163,7 @@ async function smallBundle(folder: string): Promise<string> {
   return output
 }
 
-/** What all classifiers are: one hidden layer over the features, then a logit, which is moved and stretched by what the first frames give. */
+/** Each has one hidden layer over the features and a logit, which is moved and stretched by what the first frames give. */
 class RandomClassifiers {
   readonly #session: InferenceSession
   readonly #width: number
@@ -290,10 +290,10 @@ function* batchesOf(count: number, records: number[], chunks: number[]): Generat
 }
 
 /** What becomes of each item, in order, while the next one is under way. */
-async function* oneAhead<T, R>(items: Iterable<T>, process: (item: T) => Promise<R>): AsyncGenerator<R> {
+async function* oneAhead<T, R>(items: Iterable<T>, begin: (item: T) => Promise<R>): AsyncGenerator<R> {
   let last: Promise<R> | undefined
   for (const item of items) {
-    const next = process(item)
+    const next = begin(item)
     // A failure is met when its turn comes, and not before.
     next.catch(() => {})
     if (last !== undefined) yield await last

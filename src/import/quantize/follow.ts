@@ -100,7 +100,7 @@ export async function embedWhole(
   const place = new GraphFolder(join(folder, 'whole'), false)
   const { width } = model.shape
   const { Tensor } = await loadRuntime()
-  await place.write(model.graph(options), EXACT)
+  await place.write(model.graph(options), WHOLE)
   const all = new Float32Array(frames.length * width)
   await place.run(async (session) => {
     for (const [row, frame] of frames.entries()) {
@@ -113,7 +113,7 @@ export async function embedWhole(
       all.set(outputs[GRAPH_TENSORS.embedding]!, row * width)
       observe?.(outputs, ids.length)
     }
-  }, EXACT)
+  }, WHOLE)
   await place.remove()
   return all
 }
@@ -271,6 +271,7 @@ async function runSession(
 /** Files of a graph in a folder. */
 type Files = Omit<Parameters<typeof writeTemporary>[1], 'folder' | 'producer'> & { readonly graph: string }
 
+const WHOLE: Files = { graph: 'model.onnx' }
 const EXACT: Files = { graph: 'exact.onnx' }
 /** With the weights of the exact one, and with those in FP8, which are shared with the rounded one. */
 const AGAIN: Files = { graph: 'again.onnx', isWritten: true }
