@@ -33,20 +33,23 @@ export function parameters({ layers, width, hidden }: ModelSize): number {
 /** ESM-2 3B, for which the figures below were measured. */
 const MEASURED = parameters({ layers: 36, width: 2560, hidden: 10_240 })
 
-/** Operations of calibrating it, by precision; see docs/reference/precisions.md. */
-const CALIBRATION: Readonly<Partial<Record<Precision, number>>> = {
-  bf16: 50e12,
-  fp16: 25e12,
-  fp8: 230e12,
-  int8: 150e12,
+/**
+ * Of calibrating it, by precision: operations (docs/reference/precisions.md), and seconds that one thread writes and opens
+ * graphs, which more cores do not make shorter.
+ */
+const CALIBRATION: Readonly<Partial<Record<Precision, { operations: number; seconds: number }>>> = {
+  bf16: { operations: 50e12, seconds: 70 },
+  fp16: { operations: 25e12, seconds: 70 },
+  fp8: { operations: 230e12, seconds: 130 },
+  int8: { operations: 150e12, seconds: 70 },
 }
 
 /**
- * Operations in FP32 that one core does in a second when it calibrates, and how more cores make that faster: BF16 of ESM-2 3B
- * took 900 s on two cores and 212 s on sixteen.
+ * Operations in FP32 that one core does in a second when it calibrates, and how more cores make that faster. Measured: on two
+ * cores 65 × 10⁹ (AMD EPYC) and 197 × 10⁹ (Intel Xeon with AVX-512), on sixteen of another Xeon 576 × 10⁹.
  */
-const CORE_SPEED = 33e9
-const SHARED = 0.7
+const CORE_SPEED = 90e9
+const SHARED = 0.6
 
 /** Bytes of one parameter. */
 const WIDTH: Readonly<Record<Precision, number>> = { fp32: 4, int8: 1.1, bf16: 2, fp16: 2, fp8: 2 }
@@ -58,11 +61,13 @@ export function estimateImport(sizes: Readonly<Record<ModelName, ModelSize>>, ho
   const share = all / MEASURED
   const partner = isPartnered ? precisionFacts(precision).partners?.[0] : undefined
   const twice = partner === undefined ? 0 : partnered(sizes)
-  const operations = (share: number, of: Precision) => (isCalibrated ? (CALIBRATION[of] ?? 0) * share : 0)
-  const ofPartner = partner === undefined ? 0 : operations(twice / MEASURED, partner)
+  const calibration = (share: number, of: Precision) => {
+    const cost = isCalibrated ? CALIBRATION[of] : undefined
+    return cost === undefined ? 0 : share * (cost.seconds + cost.operations / (CORE_SPEED * cores ** SHARED))
+  }
+  const ofPartner = partner === undefined ? 0 : calibration(twice / MEASURED, partner)
   const bytes = WIDTH[precision] * all + (partner === undefined ? 0 : WIDTH[partner]) * twice + 50e6
-  const calibration = (operations(share, precision) + ofPartner) / (CORE_SPEED * cores ** SHARED)
-  return { seconds: 1 + 54 * (share + twice / MEASURED) + calibration, bytes }
+  return { seconds: 1 + 54 * (share + twice / MEASURED) + calibration(share, precision) + ofPartner, bytes }
 }
 
 /** What an import makes, and with what. */
