@@ -100,9 +100,8 @@ export async function embedWhole(
   const place = new GraphFolder(join(folder, 'whole'), false)
   const { width } = model.shape
   const { Tensor } = await loadRuntime()
-  await place.write(model.graph(options), WHOLE)
   const all = new Float32Array(frames.length * width)
-  await place.run(async (session) => {
+  await place.run(model.graph(options), WHOLE, async (session) => {
     for (const [row, frame] of frames.entries()) {
       signal?.throwIfAborted()
       const ids = model.encode(frame)
@@ -113,7 +112,7 @@ export async function embedWhole(
       all.set(outputs[GRAPH_TENSORS.embedding]!, row * width)
       observe?.(outputs, ids.length)
     }
-  }, WHOLE)
+  })
   await place.remove()
   return all
 }
@@ -149,34 +148,33 @@ async function byLayer(
     context.signal?.throwIfAborted()
     const before = exact
     exact = []
-    await place.write(pieces.layer(index, exactly), EXACT)
-    await place.run(async (session) => {
+    await place.run(pieces.layer(index, exactly), EXACT, async (session) => {
       for (const [group, states] of before.entries())
         exact.push(await advance(session, states, observed(group)))
-    }, EXACT)
+    })
     check?.(`layer ${index + 1}`)
     context.signal?.throwIfAborted()
     if (again !== undefined) {
-      await place.write(pieces.layer(index, again.options()), AGAIN)
-      await place.run(async (session) => {
+      await place.run(pieces.layer(index, again.options()), AGAIN, async (session) => {
         for (const states of before[0] ?? [])
           again.observe(await runStates(session, states), tokensOf(states))
-      }, AGAIN)
+      })
       context.signal?.throwIfAborted()
     }
-    await place.write(pieces.layer(index, optionsOf(rounded)), ROUNDED)
-    other = await place.run((session) => advance(session, other), ROUNDED)
+    other = await place.run(pieces.layer(index, optionsOf(rounded)), ROUNDED, (session) =>
+      advance(session, other),
+    )
     await place.remove()
     report(index)
   }
-  await place.write(pieces.end(exactly), EXACT)
-  await place.run(async (session) => {
+  await place.run(pieces.end(exactly), EXACT, async (session) => {
     for (const [group, states] of exact.entries())
       await finish(session, states, result.exact, observed(group))
-  }, EXACT)
+  })
   check?.('the last layer')
-  await place.write(pieces.end(optionsOf(rounded)), ROUNDED)
-  await place.run((session) => finish(session, other, result.rounded), ROUNDED)
+  await place.run(pieces.end(optionsOf(rounded)), ROUNDED, (session) =>
+    finish(session, other, result.rounded),
+  )
   await place.remove()
   return result
 }
@@ -287,12 +285,14 @@ class GraphFolder {
     this.#fp8 = fp8
   }
 
-  async write(graph: GraphBuilder, files: Files): Promise<void> {
+  /** Writes a graph and opens it for `body`. */
+  async run<T>(
+    graph: GraphBuilder,
+    files: Files,
+    body: (session: InferenceSession) => Promise<T>,
+  ): Promise<T> {
     await mkdir(this.#path, { recursive: true })
     await writeTemporary(graph, { folder: this.#path, producer: PRODUCER, ...files })
-  }
-
-  async run<T>(body: (session: InferenceSession) => Promise<T>, files: Files): Promise<T> {
     const session = await openSession(join(this.#path, files.graph), { fp8: this.#fp8 })
     try {
       return await body(session)
