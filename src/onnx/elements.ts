@@ -79,11 +79,13 @@ export function encodeFloats(values: Float32Array, dtype: FloatType): Uint8Array
 let eightsOfBfloat16: Uint8Array | undefined
 
 function allEights(): Uint8Array {
+  if (eightsOfBfloat16 !== undefined) return eightsOfBfloat16
   const bits = Uint32Array.from({ length: 1 << 16 }, (_, i) => i << 16)
-  return Uint8Array.from(
+  eightsOfBfloat16 = Uint8Array.from(
     new Float32Array(bits.buffer),
     (value, i) => eightOf(Math.abs(value)) | ((i >> 8) & 0x80),
   )
+  return eightsOfBfloat16
 }
 
 /** @param magnitude 0 or more, or NaN */
@@ -101,8 +103,7 @@ function eightOf(magnitude: number): number {
 
 /** Rounds float32 values to BF16 and then to FP8 E4M3, to nearest with ties to even; what is too large becomes the largest. */
 export function toFloat8(values: Float32Array): Uint8Array {
-  eightsOfBfloat16 ??= allEights()
-  const eights = eightsOfBfloat16
+  const eights = allEights()
   const bits = new Uint32Array(values.buffer, values.byteOffset, values.length)
   const out = new Uint8Array(values.length)
   for (let i = 0; i < out.length; i++) out[i] = eights[roundedBits(bits[i]!) >>> 16]!
@@ -127,8 +128,7 @@ export function roundToFloat8(
   scale: number,
   out: Float32Array = new Float32Array(values.length),
 ): Float32Array {
-  eightsOfBfloat16 ??= allEights()
-  const eights = eightsOfBfloat16
+  const eights = allEights()
   const numbers = NUMBERS.map((value) => value * scale)
   const bits = new Uint32Array(out.buffer, out.byteOffset, out.length)
   // As a factor: division takes longer, and by a power of two both give the same.
