@@ -40,7 +40,7 @@ export interface Weight {
   readonly dims: readonly number[]
   readonly source: FloatSource
   /** Graphs that are soon gone have it in a file of its own, which others in their folder may have, too. */
-  readonly isShared?: boolean
+  readonly isShared: boolean
 }
 
 /**
@@ -156,7 +156,7 @@ export class GraphBuilder {
     dtype: WeightType,
     dims: readonly number[],
     source: FloatSource,
-    { isShared = false }: Pick<Weight, 'isShared'> = {},
+    { isShared = false }: Partial<Pick<Weight, 'isShared'>> = {},
   ): Value {
     const full = this.#claim(this.#prefix + name)
     this.weights.push({ name: full, dtype, dims, source, isShared })

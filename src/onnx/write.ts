@@ -83,21 +83,18 @@ export async function writeTemporary(
   graph: GraphBuilder,
   { folder, producer, graph: file = 'model.onnx', weights = WEIGHTS, isWritten = false }: TemporaryOptions,
 ): Promise<void> {
-  const [shared, own] = [graph.weights.filter(isShared), graph.weights.filter((each) => !isShared(each))]
+  const shared = graph.weights.filter(({ isShared }) => isShared)
+  const own = graph.weights.filter(({ isShared }) => !isShared)
   for (const weight of shared) {
     const path = join(folder, fileOf(weight))
     if (!(await Bun.file(path).exists())) await streamTo(path, [weight], {})
   }
-  const offsets = offsetsOf(own)
   if (!isWritten) await streamTo(join(folder, weights), own, {})
-  const stored = graph.weights.map((weight) =>
-    isShared(weight) ? external(weight, fileOf(weight), 0) : external(weight, weights, offsets.get(weight)!),
-  )
+  const stored = [
+    ...externals(own, weights),
+    ...shared.flatMap((weight) => externals([weight], fileOf(weight))),
+  ]
   await Bun.write(join(folder, file), encodeModel(graph, stored, { producer }))
-}
-
-function isShared({ isShared = false }: Weight): boolean {
-  return isShared
 }
 
 function fileOf({ name }: Weight): string {
@@ -120,20 +117,17 @@ export function encodeGraph(
   graph: GraphBuilder,
   options: Pick<WriteOptions, 'producer' | 'metadata'>,
 ): Uint8Array {
-  const tensors = [...offsetsOf(graph.weights)].map(([weight, offset]) => external(weight, WEIGHTS, offset))
-  return encodeModel(graph, tensors, options)
+  return encodeModel(graph, externals(graph.weights, WEIGHTS), options)
 }
 
-/** Where each weight begins in a file of them all. */
-function offsetsOf(weights: readonly Weight[]): Map<Weight, number> {
+/** Weights that `streamTo` writes into a file. */
+function externals(weights: readonly Weight[], file: string): Stored['tensors'] {
   let end = 0
-  return new Map(
-    weights.map((weight) => {
-      const offset = aligned(end)
-      end = offset + sizeOf(weight)
-      return [weight, offset]
-    }),
-  )
+  return weights.map((weight) => {
+    const offset = aligned(end)
+    end = offset + sizeOf(weight)
+    return external(weight, file, offset)
+  })
 }
 
 function encodeModel(
@@ -176,7 +170,7 @@ async function writeExternal({ weights }: GraphBuilder, options: WriteOptions): 
   const hasher = new Bun.CryptoHasher('sha256')
   const bytes = await streamTo(join(options.folder, WEIGHTS), weights, { ...options, hasher })
   return {
-    tensors: [...offsetsOf(weights)].map(([weight, offset]) => external(weight, WEIGHTS, offset)),
+    tensors: externals(weights, WEIGHTS),
     weights: { file: WEIGHTS, bytes, sha256: hasher.digest('hex') },
   }
 }
